@@ -1,0 +1,42 @@
+//! `LW.PEEK key limit window [limit window ...] [COST n]`
+//!
+//! Replies what LW.RATELIMIT with the same arguments would reply now, and records nothing. `COST 0` asks for the
+//! state as it is. Works on replicas.
+
+use crate::server::call::Call;
+use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::error::Refusal;
+use crate::window::log::Log;
+use crate::window::verdict::judge;
+
+use super::request::{DOC, Request};
+use super::{counters, reply};
+
+/// The command.
+pub struct Peek;
+
+impl Command for Peek {
+    const SPEC: &'static Spec = &Spec {
+        name: c"LW.PEEK",
+        flags: "readonly fast",
+        categories: "read fast",
+        arity: -4,
+        key: KeyAccess::Read,
+        summary: c"Tells what LW.RATELIMIT with the same arguments would reply, and records nothing.",
+        complexity: c"O(P) with P the number of limit window pairs, plus O(N) with N the entries that expired since the last admitted call or that a denied one has to wait for.",
+        since: c"0.1.0",
+        args: DOC,
+        internal: false,
+    };
+
+    fn run(call: &Call<'_>) -> Result<(), Refusal> {
+        let request = Request::parse("LW.PEEK", call.args(), 0)?;
+        let now = call.now();
+        let key = call.read(request.key);
+        let log = key.value::<Log>()?;
+        let verdict = judge(log.as_deref(), request.quotas(), request.cost, now);
+        counters::PEEKS.count();
+        call.reply_integers(reply::integers(&verdict));
+        Ok(())
+    }
+}

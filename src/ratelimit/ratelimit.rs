@@ -1,0 +1,74 @@
+//! `LW.RATELIMIT key limit window [limit window ...] [COST n]`
+//!
+//! Admits the call if for every pair the units admitted in the trailing `window`, plus `n` (1 unless given), are at
+//! most `limit`; records it then, and only then. Replies with five integers:
+//!
+//! 0. `limited`: 0 admitted, 1 denied
+//! 1. `limit` of the pair that binds
+//! 2. `remaining` units of that pair
+//! 3. `retry_after_ms`: 0 if admitted, else the exact time until this call would be admitted; -1 for never
+//! 4. `reset_after_ms`: the time until the whole quota of that pair is free again
+
+use crate::config::WINDOW_MAX_ENTRIES;
+use crate::server::call::Call;
+use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::error::Refusal;
+use crate::server::time::Timestamp;
+use crate::window::effect::Step;
+use crate::window::log::Log;
+use crate::window::native;
+use crate::window::verdict::{Verdict, judge};
+
+use super::request::{DOC, Request};
+use super::{counters, reply};
+
+/// The command.
+pub struct RateLimit;
+
+impl Command for RateLimit {
+    const SPEC: &'static Spec = &Spec {
+        name: c"LW.RATELIMIT",
+        flags: "write fast deny-oom",
+        categories: "write fast",
+        arity: -4,
+        key: KeyAccess::Update,
+        summary: c"Admits or denies a call under exact sliding-window limits, and records it if it is admitted.",
+        complexity: c"O(P) amortised, with P the number of limit window pairs, whatever the limits. A denied call that has to wait for N entries to expire takes O(N).",
+        since: c"0.1.0",
+        args: DOC,
+        internal: false,
+    };
+
+    fn run(call: &Call<'_>) -> Result<(), Refusal> {
+        let request = Request::parse("LW.RATELIMIT", call.args(), 1)?;
+        let now = call.now();
+        let verdict = native::update(call, request.key, |log| decide(log, &request, now))?;
+        counters::CALLS.count();
+        if !verdict.admitted {
+            counters::DENIED.count();
+        }
+        call.reply_integers(reply::integers(&verdict));
+        Ok(())
+    }
+}
+
+/// The verdict, and the change that follows from it: the units if the call is admitted; if not, nothing, unless the
+/// clock has stepped back behind what was recorded.
+#[inline]
+fn decide(log: &mut Log, request: &Request<'_>, now: Timestamp) -> (Verdict, Option<Step>) {
+    log.advance(request.windows(), now);
+    let verdict = judge(Some(log), request.quotas(), request.cost, now);
+    let stepped_back = log.newest() > now;
+    if stepped_back {
+        counters::CLOCK_STEPS.count();
+    }
+    let step = (verdict.admitted || stepped_back).then(|| Step {
+        seq: log.seq() + 1,
+        at: now,
+        units: if verdict.admitted { request.cost } else { 0 },
+        expires: None,
+        max_entries: u16::try_from(WINDOW_MAX_ENTRIES.get()).unwrap_or(u16::MAX),
+        windows: request.owned_windows(),
+    });
+    (verdict, step)
+}

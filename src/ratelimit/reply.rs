@@ -1,0 +1,20 @@
+//! The reply that LW.RATELIMIT and LW.PEEK share: `[limited, limit, remaining, retry_after_ms, reset_after_ms]`.
+
+use crate::window::verdict::{Verdict, Wait};
+
+/// The five integers.
+#[inline]
+pub fn integers(verdict: &Verdict) -> [i64; 5] {
+    // Limits end at 2^53 and spans at ten years, so nothing saturates; a wrap would be worse than a wrong number.
+    let integer = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    [
+        i64::from(!verdict.admitted),
+        integer(verdict.limit),
+        integer(verdict.remaining),
+        match verdict.retry_after {
+            Wait::For(span) => integer(span.0),
+            Wait::Never => -1,
+        },
+        integer(verdict.reset_after.0),
+    ]
+}

@@ -1,0 +1,60 @@
+//! How the server's functions are reached.
+//!
+//! The server resolves them by name when the module loads; one that it lacks stays `None`. Those the module
+//! can't work without are checked then ([`require`]), the rest are probed where they are used.
+
+/// The function of that name, which [`require`] has found to exist.
+macro_rules! api {
+    ($name:ident) => {
+        // SAFETY: a read of a pointer that is written once, in OnLoad, before any callback of ours can run.
+        match unsafe { redis_module::raw::$name } {
+            Some(function) => function,
+            None => $crate::server::api::missing(stringify!($name)),
+        }
+    };
+}
+
+/// The function of that name, if this server has it.
+macro_rules! api_if_any {
+    ($name:ident) => {
+        // SAFETY: a read of a pointer that is written once, in OnLoad, before any callback of ours can run.
+        unsafe { redis_module::raw::$name }
+    };
+}
+
+pub(super) use {api, api_if_any};
+
+/// Reached only if a function is called that [`require`] does not list.
+#[cold]
+pub(super) fn missing(name: &str) -> ! {
+    panic!("{name} is not in the list of required functions")
+}
+
+macro_rules! required {
+    ($($name:ident)*) => {
+        /// The first required function that the server lacks.
+        pub(super) fn require() -> Result<(), &'static str> {
+            $( if api_if_any!($name).is_none() { return Err(stringify!($name)); } )*
+            Ok(())
+        }
+    };
+}
+
+// All of Redis 7.0.
+required! {
+    RedisModule_Alloc RedisModule_Calloc RedisModule_Realloc RedisModule_Free
+    RedisModule_CreateCommand RedisModule_GetCommand RedisModule_SetCommandInfo
+    RedisModule_ReplyWithArray RedisModule_ReplyWithLongLong RedisModule_ReplyWithSimpleString
+    RedisModule_ReplyWithError
+    RedisModule_StringPtrLen RedisModule_Milliseconds RedisModule_GetContextFlags RedisModule_Log
+    RedisModule_OpenKey RedisModule_CloseKey RedisModule_DeleteKey RedisModule_SetAbsExpire
+    RedisModule_ModuleTypeGetType RedisModule_ModuleTypeGetValue RedisModule_ModuleTypeSetValue
+    RedisModule_ModuleTypeReplaceValue RedisModule_KeyType RedisModule_SignalModifiedKey
+    RedisModule_Replicate RedisModule_ReplicateVerbatim RedisModule_SetModuleOptions
+    RedisModule_CreateDataType RedisModule_SaveStringBuffer RedisModule_LoadStringBuffer RedisModule_IsIOError
+    RedisModule_EmitAOF RedisModule_DigestAddStringBuffer RedisModule_DigestEndSequence
+    RedisModule_DefragAlloc RedisModule_MallocSize
+    RedisModule_RegisterNumericConfig RedisModule_LoadConfigs
+    RedisModule_RegisterInfoFunc RedisModule_InfoAddSection RedisModule_InfoAddFieldULongLong
+    RedisModule_InfoAddFieldCString
+}

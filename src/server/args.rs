@@ -1,0 +1,77 @@
+//! The arguments of a call: borrowed bytes and a cursor over them, without an allocation.
+
+use std::marker::PhantomData;
+
+use redis_module::raw;
+
+use super::api::api;
+
+/// One argument: its bytes, and the server's string they stand in.
+#[derive(Clone, Copy)]
+pub struct Arg<'a> {
+    string: *mut raw::RedisModuleString,
+    call: PhantomData<&'a ()>,
+}
+
+impl<'a> Arg<'a> {
+    /// The argument's bytes: anything at all, NUL and invalid UTF-8 included.
+    #[inline]
+    pub fn bytes(self) -> &'a [u8] {
+        let string_ptr_len = api!(RedisModule_StringPtrLen);
+        let mut len = 0_usize;
+        // SAFETY: `string` is an argument of the running call, alive for `'a`; `len` is where its length goes.
+        let data = unsafe { string_ptr_len(self.string, &mut len) };
+        // SAFETY: the server's string holds `len` bytes at `data` and nobody changes it during the call.
+        unsafe { std::slice::from_raw_parts(data.cast(), len) }
+    }
+
+    pub(super) fn string(self) -> *mut raw::RedisModuleString {
+        self.string
+    }
+}
+
+/// A cursor over the arguments of a call, the command's name left out.
+#[derive(Clone)]
+pub struct Args<'a> {
+    rest: &'a [*mut raw::RedisModuleString],
+}
+
+impl<'a> Args<'a> {
+    /// # Safety
+    /// `argv` holds `argc` valid strings, and they outlive `'a`.
+    pub(super) unsafe fn new(argv: *mut *mut raw::RedisModuleString, argc: i32) -> Self {
+        let count = usize::try_from(argc).unwrap_or(0);
+        // SAFETY: the caller's promise.
+        let all = unsafe { std::slice::from_raw_parts(argv, count) };
+        Self { rest: all.get(1..).unwrap_or_default() }
+    }
+
+    /// The arguments of OnLoad, which have no command name in front.
+    ///
+    /// # Safety
+    /// As for [`Args::new`].
+    pub(super) unsafe fn of_load(argv: *mut *mut raw::RedisModuleString, argc: i32) -> Self {
+        let count = usize::try_from(argc).unwrap_or(0);
+        if count == 0 {
+            return Self { rest: &[] };
+        }
+        // SAFETY: the caller's promise.
+        Self { rest: unsafe { std::slice::from_raw_parts(argv, count) } }
+    }
+
+    /// How many arguments are left.
+    pub fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+}
+
+impl<'a> Iterator for Args<'a> {
+    type Item = Arg<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Arg<'a>> {
+        let (&string, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(Arg { string, call: PhantomData })
+    }
+}

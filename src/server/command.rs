@@ -1,0 +1,127 @@
+//! Commands: what one declares about itself, and how the server is told.
+
+use std::ffi::{CStr, CString, c_int};
+
+use redis_module::raw;
+
+use super::api::{api, api_if_any};
+use super::call::{self, Call};
+use super::docs::{self, DocArg};
+use super::error::Refusal;
+
+/// What a command does with the key that is its first argument.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum KeyAccess {
+    /// It takes no key.
+    None,
+    /// It reads the key's value.
+    Read,
+    /// It reads and changes the key's value.
+    Update,
+}
+
+/// All that the server and `COMMAND DOCS` are told of a command.
+pub struct Spec {
+    /// Its name, in capitals.
+    pub name: &'static CStr,
+    /// The server's command flags: `write`, `readonly`, `fast`, `deny-oom` …
+    pub flags: &'static str,
+    /// ACL categories, on servers that let a module choose them (7.2 and later).
+    pub categories: &'static str,
+    /// How many arguments, the name included; negative for at least so many.
+    pub arity: i32,
+    /// The key.
+    pub key: KeyAccess,
+    /// One sentence.
+    pub summary: &'static CStr,
+    /// In big-O terms.
+    pub complexity: &'static CStr,
+    /// The version of lockwatch that brought it.
+    pub since: &'static CStr,
+    /// Its arguments.
+    pub args: &'static [DocArg],
+    /// An effect command: hidden where the server can hide it.
+    pub internal: bool,
+}
+
+/// A command of a wing.
+pub trait Command {
+    /// What it declares about itself.
+    const SPEC: &'static Spec;
+    /// Parses, decides and replies.
+    fn run(call: &Call<'_>) -> Result<(), Refusal>;
+}
+
+type Entry = unsafe extern "C" fn(*mut raw::RedisModuleCtx, *mut *mut raw::RedisModuleString, c_int) -> c_int;
+
+/// A row of the command table.
+#[derive(Clone, Copy)]
+pub struct CommandEntry {
+    pub(super) spec: &'static Spec,
+    entry: Entry,
+}
+
+impl CommandEntry {
+    /// The row of `C`.
+    pub const fn of<C: Command>() -> Self {
+        Self { spec: C::SPEC, entry: entry::<C> }
+    }
+
+    /// Registers the command with all that its spec says. Returns whether the server accepted it.
+    ///
+    /// # Safety
+    /// `ctx` is the context of a running OnLoad.
+    pub(super) unsafe fn register(&self, ctx: *mut raw::RedisModuleCtx) -> bool {
+        let spec = self.spec;
+        let hidden = format!("{} internal", spec.flags);
+        // Redis 7 and Valkey don't know the flag and refuse the command; then it is registered without.
+        // SAFETY: the caller's promise.
+        (spec.internal && unsafe { self.create(ctx, &hidden) })
+            // SAFETY: the caller's promise.
+            || unsafe { self.create(ctx, spec.flags) }
+    }
+
+    /// # Safety
+    /// `ctx` is the context of a running OnLoad.
+    unsafe fn create(&self, ctx: *mut raw::RedisModuleCtx, flags: &str) -> bool {
+        let spec = self.spec;
+        let Ok(flags) = CString::new(flags) else { return false };
+        let (first, last, step) = if spec.key == KeyAccess::None { (0, 0, 0) } else { (1, 1, 1) };
+        let create = api!(RedisModule_CreateCommand);
+        // SAFETY: the caller's promise; the strings are NUL-terminated and copied by the server.
+        let created =
+            unsafe { create(ctx, spec.name.as_ptr(), Some(self.entry), flags.as_ptr(), first, last, step) };
+        if created != raw::REDISMODULE_OK as c_int {
+            return false;
+        }
+        let get = api!(RedisModule_GetCommand);
+        // SAFETY: the caller's promise.
+        let command = unsafe { get(ctx, spec.name.as_ptr()) };
+        // SAFETY: `command` was created above, by this module.
+        let described = !command.is_null() && unsafe { docs::describe(command, spec) };
+        // SAFETY: as above.
+        described && unsafe { categorise(command, spec.categories) }
+    }
+}
+
+/// The category that all commands of the module share, on servers that let it add one (Redis 7.4, Valkey 8).
+const OWN_CATEGORY: &str = " lockwatch";
+
+/// # Safety
+/// `command` is a command of this module, and OnLoad is running.
+unsafe fn categorise(command: *mut raw::RedisModuleCommand, categories: &str) -> bool {
+    let Some(set) = api_if_any!(RedisModule_SetCommandACLCategories) else { return true };
+    let own = if api_if_any!(RedisModule_AddACLCategory).is_some() { OWN_CATEGORY } else { "" };
+    let Ok(categories) = CString::new(format!("{categories}{own}")) else { return false };
+    // SAFETY: the caller's promise; the string is NUL-terminated.
+    unsafe { set(command, categories.as_ptr()) == raw::REDISMODULE_OK as c_int }
+}
+
+unsafe extern "C" fn entry<C: Command>(
+    ctx: *mut raw::RedisModuleCtx,
+    argv: *mut *mut raw::RedisModuleString,
+    argc: c_int,
+) -> c_int {
+    // SAFETY: the server calls this with a command function's arguments.
+    unsafe { call::run(C::run, ctx, argv, argc) }
+}

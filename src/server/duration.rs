@@ -1,0 +1,134 @@
+//! Durations as commands take them: `0.25`, `60`, `500ms`, `90s`, `5m`, `1h`, `1d`.
+
+use super::time::Span;
+
+/// Why a text is not a duration.
+#[derive(Debug, PartialEq, Eq)]
+pub enum NotADuration {
+    /// It is not a decimal number with an optional unit.
+    Malformed,
+    /// It is below one millisecond or above ten years.
+    OutOfRange,
+}
+
+/// Reads a duration: decimal digits with an optional fraction, then `ms`, `s`, `m`, `h`, `d` or nothing (seconds).
+///
+/// From one millisecond to ten years. A part of a millisecond counts as a whole one, so that a window is never
+/// shorter than it was asked for.
+pub fn parse(text: &[u8]) -> Result<Span, NotADuration> {
+    let digits_end = text.iter().position(|b| !matches!(b, b'0'..=b'9' | b'.')).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits_end);
+    let unit = unit_in_ms(unit).ok_or(NotADuration::Malformed)?;
+    let (whole, fraction) = match number.iter().position(|&b| b == b'.') {
+        None => (number, &[][..]),
+        Some(dot) => (&number[..dot], &number[dot + 1..]),
+    };
+    let dotted = whole.len() < number.len();
+    if whole.is_empty() || (dotted && fraction.is_empty()) || fraction.contains(&b'.') {
+        return Err(NotADuration::Malformed);
+    }
+    let whole = decimal(whole).ok_or(NotADuration::OutOfRange)?;
+    let ms = whole.checked_mul(unit).ok_or(NotADuration::OutOfRange)?;
+    let exact = u128::from(ms) * SCALE + u128::from(unit) * fraction_scaled(fraction);
+    if exact < SCALE || exact > u128::from(Span::MAX.0) * SCALE {
+        return Err(NotADuration::OutOfRange);
+    }
+    // In range, so it fits.
+    Ok(Span(u64::try_from(exact.div_ceil(SCALE)).unwrap_or(Span::MAX.0)))
+}
+
+/// A fraction is read to eighteen digits; anything behind them counts as one more unit of the last.
+const FRACTION_DIGITS: usize = 18;
+const SCALE: u128 = 10_u128.pow(FRACTION_DIGITS as u32);
+
+fn fraction_scaled(digits: &[u8]) -> u128 {
+    let kept = digits.iter().copied().chain(std::iter::repeat(b'0')).take(FRACTION_DIGITS);
+    let scaled = kept.fold(0_u128, |sum, digit| sum * 10 + u128::from(digit - b'0'));
+    let lost = digits.iter().skip(FRACTION_DIGITS).any(|&digit| digit != b'0');
+    scaled + u128::from(lost)
+}
+
+fn decimal(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0_u64, |sum, digit| sum.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
+}
+
+fn unit_in_ms(unit: &[u8]) -> Option<u64> {
+    Some(match unit {
+        b"" => 1000,
+        u if u.eq_ignore_ascii_case(b"ms") => 1,
+        u if u.eq_ignore_ascii_case(b"s") => 1000,
+        u if u.eq_ignore_ascii_case(b"m") => 60_000,
+        u if u.eq_ignore_ascii_case(b"h") => 3_600_000,
+        u if u.eq_ignore_ascii_case(b"d") => 86_400_000,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn units_and_decimals() {
+        for (text, ms) in [
+            ("60", 60_000),
+            ("0.25", 250),
+            ("500ms", 500),
+            ("90s", 90_000),
+            ("5m", 300_000),
+            ("1h", 3_600_000),
+            ("1d", 86_400_000),
+            ("1.5H", 5_400_000),
+            ("0.001", 1),
+            ("1MS", 1),
+            ("3650d", 315_360_000_000),
+            ("007", 7_000),
+        ] {
+            assert_eq!(parse(text.as_bytes()), Ok(Span(ms)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_millisecond_counts_as_a_whole_one() {
+        assert_eq!(parse(b"0.30000000000000004"), Ok(Span(301)));
+        assert_eq!(parse(b"0.3000000000000000000000001"), Ok(Span(301)));
+        assert_eq!(parse(b"1.5ms"), Ok(Span(2)));
+    }
+
+    #[test]
+    fn what_is_not_a_duration_is_refused() {
+        for text in [
+            "", "s", ".", ".5", "5.", "1..2", "-1", "+1", "1e3", "1e400", "nan", "inf", "1w", "1 s", "1s ",
+            "1\0",
+        ] {
+            assert_eq!(parse(text.as_bytes()), Err(NotADuration::Malformed), "{text}");
+        }
+        for text in [
+            "0",
+            "0.0009",
+            "0.5ms",
+            "3651d",
+            "3650.0000001d",
+            "99999999999999999999",
+            "18446744073709551615d",
+        ] {
+            assert_eq!(parse(text.as_bytes()), Err(NotADuration::OutOfRange), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            if let Ok(span) = parse(&bytes) {
+                prop_assert!(span >= Span::MIN && span <= Span::MAX);
+            }
+        }
+
+        #[test]
+        fn every_span_reads_back(ms in 1..=Span::MAX.0) {
+            prop_assert_eq!(parse(format!("{ms}ms").as_bytes()), Ok(Span(ms)));
+            prop_assert_eq!(parse(format!("{}.{:03}", ms / 1000, ms % 1000).as_bytes()), Ok(Span(ms)));
+        }
+    }
+}

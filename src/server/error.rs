@@ -1,0 +1,71 @@
+//! The one place that turns an error into a Redis error reply.
+
+use std::fmt::{self, Display, Write};
+
+/// What a command answers instead of a result: `CODE message`.
+///
+/// Wings have error enums of their own and convert them into this at the edge of a command.
+#[derive(Debug)]
+pub enum Refusal {
+    /// The call is malformed: `ERR`.
+    Malformed(String),
+    /// The key holds a value of another type: the server's own `WRONGTYPE`.
+    WrongType,
+    /// An effect command that came neither from the primary nor from loading.
+    EffectOnly,
+    /// An effect that can't be read: damaged, or written by a newer version.
+    BadEffect(&'static str),
+}
+
+impl Refusal {
+    /// A malformed call, with the message.
+    pub fn malformed(message: impl Display) -> Self {
+        Self::Malformed(message.to_string())
+    }
+}
+
+impl Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(message) => write!(f, "ERR {message}"),
+            Self::WrongType => {
+                f.write_str("WRONGTYPE Operation against a key holding the wrong kind of value")
+            }
+            Self::EffectOnly => {
+                f.write_str("ERR this command is internal: it is accepted from the primary and the AOF only")
+            }
+            Self::BadEffect(why) => write!(f, "ERR unusable effect: {why}"),
+        }
+    }
+}
+
+/// The longest stretch of a caller's argument that an error repeats.
+const QUOTED: usize = 64;
+
+/// An argument as an error message may show it: printable, on one line, and short.
+pub struct Quoted<'a>(pub &'a [u8]);
+
+impl Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('\'')?;
+        for &byte in self.0.iter().take(QUOTED) {
+            match byte {
+                b'\\' | b'\'' => write!(f, "\\{}", byte as char)?,
+                b' '..=b'~' => f.write_char(byte as char)?,
+                _ => write!(f, "\\x{byte:02x}")?,
+            }
+        }
+        f.write_str(if self.0.len() > QUOTED { "...'" } else { "'" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quoted_argument_is_one_printable_line() {
+        assert_eq!(Quoted(b"a\r\n\0\xff'\\").to_string(), r"'a\x0d\x0a\x00\xff\'\\'");
+        assert_eq!(Quoted(&[b'x'; 65]).to_string().len(), 64 + 5);
+    }
+}

@@ -1,0 +1,176 @@
+//! A header and its bytes in one allocation, behind one thin pointer.
+//!
+//! Redis keeps one pointer per module value. A boxed struct that owns a `Vec` costs a second allocation and a
+//! second cache miss for every key; this costs neither.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error, realloc};
+use std::marker::PhantomData;
+use std::ptr::NonNull;
+
+/// One allocation that holds a header `H` and, behind it, a growable run of bytes.
+///
+/// `H` is `Copy`, so dropping it never has to run code.
+pub struct Flat<H: Copy> {
+    block: NonNull<Block<H>>,
+    owns: PhantomData<Block<H>>,
+}
+
+#[repr(C)]
+struct Block<H> {
+    capacity: usize,
+    header: H,
+    // `capacity` bytes follow.
+}
+
+impl<H: Copy> Flat<H> {
+    /// What the allocation holds besides the caller's bytes.
+    pub const OVERHEAD: usize = size_of::<Block<H>>();
+
+    /// Allocates a block with `header` and `capacity` zeroed bytes.
+    pub fn new(header: H, capacity: usize) -> Self {
+        let layout = Self::layout(capacity);
+        // SAFETY: the layout has the size of a `Block` at least, so it is not zero.
+        let raw = unsafe { alloc_zeroed(layout) }.cast::<Block<H>>();
+        let Some(block) = NonNull::new(raw) else { handle_alloc_error(layout) };
+        // SAFETY: the block was just allocated with the layout of a `Block`, and nothing else refers to it.
+        unsafe { block.write(Block { capacity, header }) };
+        Self { block, owns: PhantomData }
+    }
+
+    fn layout(capacity: usize) -> Layout {
+        let size = Self::OVERHEAD.saturating_add(capacity);
+        match Layout::from_size_align(size, align_of::<Block<H>>()) {
+            Ok(layout) => layout,
+            // Only a capacity near isize::MAX gets here: the allocator's own answer to that is to abort.
+            Err(_) => handle_alloc_error(Layout::new::<Block<H>>()),
+        }
+    }
+
+    /// How many bytes stand behind the header.
+    #[inline]
+    pub fn capacity(&self) -> usize {
+        // SAFETY: `block` is live and initialised for as long as `self`.
+        unsafe { self.block.as_ref() }.capacity
+    }
+
+    /// The header.
+    #[inline]
+    pub fn header(&self) -> &H {
+        // SAFETY: `block` is live and initialised, and borrowed for as long as `self` is.
+        let block = unsafe { self.block.as_ref() };
+        &block.header
+    }
+
+    /// The header, to change it.
+    #[inline]
+    pub fn header_mut(&mut self) -> &mut H {
+        // SAFETY: `block` is live and initialised, and `self` is borrowed exclusively.
+        let block = unsafe { self.block.as_mut() };
+        &mut block.header
+    }
+
+    #[inline]
+    fn data(&self) -> *mut u8 {
+        // SAFETY: the allocation is `OVERHEAD + capacity` bytes long, so this is inside it or one past its end.
+        unsafe { self.block.as_ptr().cast::<u8>().add(Self::OVERHEAD) }
+    }
+
+    /// The bytes behind the header.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        // SAFETY: `capacity` initialised bytes stand at `data`, borrowed for as long as `self` is.
+        unsafe { std::slice::from_raw_parts(self.data(), self.capacity()) }
+    }
+
+    /// The bytes behind the header, to change them.
+    #[inline]
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: `capacity` initialised bytes stand at `data`, and `self` is borrowed exclusively.
+        unsafe { std::slice::from_raw_parts_mut(self.data(), self.capacity()) }
+    }
+
+    /// Makes room for `capacity` bytes, more or fewer than now; those that stay keep their values, new ones are 0.
+    pub fn resize(&mut self, capacity: usize) {
+        let old = self.capacity();
+        let layout = Self::layout(capacity);
+        // SAFETY: `block` came from this allocator with the layout of `old`, and the new size is not zero.
+        let raw = unsafe { realloc(self.block.as_ptr().cast(), Self::layout(old), layout.size()) };
+        let Some(block) = NonNull::new(raw.cast::<Block<H>>()) else { handle_alloc_error(layout) };
+        self.block = block;
+        // SAFETY: `realloc` moved the block, `capacity` and header included.
+        unsafe { self.block.as_mut() }.capacity = capacity;
+        if capacity > old {
+            // SAFETY: `old` is within the new capacity.
+            let fresh = unsafe { self.data().add(old) };
+            // SAFETY: the bytes from `old` to `capacity` are inside the allocation.
+            unsafe { fresh.write_bytes(0, capacity - old) };
+        }
+    }
+
+    /// The size of the whole allocation.
+    pub fn allocated(&self) -> usize {
+        Self::OVERHEAD + self.capacity()
+    }
+
+    /// Hands the allocation over as the pointer to be given to [`Flat::from_raw`] later.
+    pub fn into_raw(self) -> NonNull<u8> {
+        let block = self.block;
+        std::mem::forget(self);
+        block.cast()
+    }
+
+    /// Takes an allocation back.
+    ///
+    /// # Safety
+    /// `raw` came from [`Flat::into_raw`] of the same `H`, and no other `Flat` owns it.
+    pub unsafe fn from_raw(raw: NonNull<u8>) -> Self {
+        Self { block: raw.cast(), owns: PhantomData }
+    }
+}
+
+impl<H: Copy> Clone for Flat<H> {
+    fn clone(&self) -> Self {
+        let mut copy = Self::new(*self.header(), self.capacity());
+        copy.bytes_mut().copy_from_slice(self.bytes());
+        copy
+    }
+}
+
+impl<H: Copy> Drop for Flat<H> {
+    fn drop(&mut self) {
+        let layout = Self::layout(self.capacity());
+        // SAFETY: `block` came from this allocator with this layout, and nobody uses it after the drop.
+        unsafe { dealloc(self.block.as_ptr().cast(), layout) };
+    }
+}
+
+// SAFETY: a `Flat` owns its allocation alone, like a `Box<H>`.
+unsafe impl<H: Copy + Send> Send for Flat<H> {}
+// SAFETY: a shared `Flat` only hands out shared references.
+unsafe impl<H: Copy + Sync> Sync for Flat<H> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resizing_keeps_header_and_bytes_and_zeroes_what_is_new() {
+        let mut flat = Flat::new([1_u64, 2], 3);
+        flat.bytes_mut().copy_from_slice(b"abc");
+        flat.resize(6);
+        assert_eq!((flat.header(), flat.bytes()), (&[1, 2], &b"abc\0\0\0"[..]));
+        flat.resize(2);
+        assert_eq!((flat.header(), flat.bytes()), (&[1, 2], &b"ab"[..]));
+    }
+
+    #[test]
+    fn a_copy_and_a_raw_round_trip_hold_the_same() {
+        let mut flat = Flat::new(7_u64, 4);
+        flat.bytes_mut().copy_from_slice(b"wxyz");
+        let copy = flat.clone();
+        let raw = flat.into_raw();
+        // SAFETY: `raw` was handed over by `into_raw` on the line above.
+        let back: Flat<u64> = unsafe { Flat::from_raw(raw) };
+        assert_eq!((back.header(), back.bytes()), (copy.header(), copy.bytes()));
+    }
+}

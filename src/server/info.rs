@@ -1,0 +1,88 @@
+//! INFO sections and counters.
+
+use std::ffi::{CStr, c_int};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use redis_module::raw;
+
+use super::api::api;
+use super::guard;
+
+/// A number that only grows, since the module was loaded. Counted on the main thread, read from anywhere.
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// A counter at zero.
+    pub const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// Adds one. Only the main thread counts, so this is a plain load and store and not a locked instruction.
+    #[inline]
+    pub fn count(&self) {
+        self.add(1);
+    }
+
+    /// Adds `n`; see [`Counter::count`].
+    #[inline]
+    pub fn add(&self, n: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+    }
+
+    /// The number so far.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Default for Counter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A section of `INFO lockwatch`: its name and its fields in order.
+pub struct Section {
+    /// Its name, behind `lockwatch_`.
+    pub name: &'static CStr,
+    /// The fields' names and where their values come from.
+    pub fields: &'static [(&'static CStr, &'static Counter)],
+}
+
+/// Writes the module's own section and those of the wings.
+///
+/// It also runs while a crash report is written: it takes no lock and allocates nothing then.
+///
+/// # Safety
+/// `ctx` is the context of a running INFO callback.
+pub(super) unsafe fn write(ctx: *mut raw::RedisModuleInfoCtx, version: &CStr, sections: &[Section]) {
+    let add_number = api!(RedisModule_InfoAddFieldULongLong);
+    let add_text = api!(RedisModule_InfoAddFieldCString);
+    // SAFETY: the caller's promise; the server copies every string.
+    if unsafe { begin(ctx, c"module") } {
+        // SAFETY: as above.
+        unsafe { add_text(ctx, c"version".as_ptr(), version.as_ptr()) };
+        // SAFETY: as above.
+        unsafe { add_number(ctx, c"panics_total".as_ptr(), guard::panics()) };
+    }
+    for section in sections {
+        // SAFETY: as above.
+        if !unsafe { begin(ctx, section.name) } {
+            continue;
+        }
+        for (name, counter) in section.fields {
+            // SAFETY: as above.
+            unsafe { add_number(ctx, name.as_ptr(), counter.get()) };
+        }
+    }
+}
+
+/// Starts a section; false if the caller of INFO did not ask for it.
+///
+/// # Safety
+/// `ctx` is the context of a running INFO callback.
+unsafe fn begin(ctx: *mut raw::RedisModuleInfoCtx, name: &CStr) -> bool {
+    let add_section = api!(RedisModule_InfoAddSection);
+    // SAFETY: the caller's promise; the server copies the name.
+    unsafe { add_section(ctx, name.as_ptr()) == raw::REDISMODULE_OK as c_int }
+}

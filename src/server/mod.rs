@@ -1,0 +1,25 @@
+//! The ground floor: the server's module API as safe Rust, and the only `unsafe` code of the crate.
+//!
+//! It knows no wing. What it needs from them (commands, directives, types, INFO) they hand it as one
+//! [`module::Module`].
+
+#![expect(unsafe_code, reason = "this is the one place that speaks to the server's C API")]
+
+mod alloc;
+mod api;
+pub mod args;
+pub mod call;
+pub mod command;
+pub mod directive;
+pub mod docs;
+pub mod duration;
+pub mod error;
+pub mod flat;
+mod guard;
+pub mod info;
+pub mod key;
+pub mod log;
+pub mod module;
+pub mod native;
+pub mod number;
+pub mod time;

@@ -1,0 +1,164 @@
+//! The module as a whole: what it consists of, and how the server loads it.
+
+use std::ffi::{CStr, c_int};
+
+use redis_module::raw;
+
+use super::api::{self, api, api_if_any};
+use super::args::Args;
+use super::command::CommandEntry;
+use super::directive::{self, Directive};
+use super::guard::{guarded, log_panics};
+use super::info::{self, Section};
+use super::log;
+use super::native::TypeEntry;
+
+/// What the module consists of: the tables that the wings fill.
+pub struct Module {
+    /// The module's name, which is also the prefix of its directives and INFO sections.
+    pub name: &'static CStr,
+    /// `major.minor.patch`.
+    pub version: &'static CStr,
+    /// Every command.
+    pub commands: &'static [CommandEntry],
+    /// Every directive.
+    pub directives: &'static [&'static Directive],
+    /// Every data type.
+    pub types: &'static [TypeEntry],
+    /// Every INFO section.
+    pub info: &'static [Section],
+}
+
+/// Exports the symbol through which a server loads the module.
+macro_rules! export {
+    ($module:path) => {
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn RedisModule_OnLoad(
+            ctx: *mut redis_module::raw::RedisModuleCtx,
+            argv: *mut *mut redis_module::raw::RedisModuleString,
+            argc: std::ffi::c_int,
+        ) -> std::ffi::c_int {
+            unsafe extern "C" fn info(
+                ctx: *mut redis_module::raw::RedisModuleInfoCtx,
+                _for_crash_report: std::ffi::c_int,
+            ) {
+                // SAFETY: the server calls this with the context of a running INFO.
+                unsafe { $crate::server::module::info(&$module, ctx) }
+            }
+            // SAFETY: the server calls this with the arguments of OnLoad.
+            unsafe { $crate::server::module::on_load(&$module, info, ctx, argv, argc) }
+        }
+    };
+}
+pub(crate) use export;
+
+type InfoCallback = unsafe extern "C" fn(*mut raw::RedisModuleInfoCtx, c_int);
+
+/// Loads `module`. The server learns of an error by the return value, the operator by the log.
+///
+/// # Safety
+/// The arguments are those the server passes to OnLoad.
+pub unsafe fn on_load(
+    module: &'static Module,
+    info: InfoCallback,
+    ctx: *mut raw::RedisModuleCtx,
+    argv: *mut *mut raw::RedisModuleString,
+    argc: c_int,
+) -> c_int {
+    let version = version_number(module.version);
+    // SAFETY: `ctx` is OnLoad's. This resolves the API, so nothing of ours may allocate before it.
+    let init = unsafe {
+        raw::Export_RedisModule_Init(ctx, module.name.as_ptr(), version, raw::REDISMODULE_APIVER_1 as c_int)
+    };
+    if init != raw::REDISMODULE_OK as c_int {
+        return raw::REDISMODULE_ERR as c_int;
+    }
+    // SAFETY: the caller's promise.
+    match guarded(|| unsafe { set_up(module, info, ctx, argv, argc) }) {
+        Some(Ok(())) => raw::REDISMODULE_OK as c_int,
+        Some(Err(why)) => {
+            log::warning(&format!("lockwatch can't be loaded: {why}"));
+            raw::REDISMODULE_ERR as c_int
+        }
+        None => raw::REDISMODULE_ERR as c_int,
+    }
+}
+
+/// In this order because a load that fails after a type was registered would leave the type dangling on 7.0:
+/// what an operator can get wrong comes first, types come last.
+///
+/// # Safety
+/// The arguments are those the server passes to OnLoad, and the API is resolved.
+unsafe fn set_up(
+    module: &'static Module,
+    info: InfoCallback,
+    ctx: *mut raw::RedisModuleCtx,
+    argv: *mut *mut raw::RedisModuleString,
+    argc: c_int,
+) -> Result<(), String> {
+    api::require().map_err(|name| format!("this server lacks {name}; Redis 7.0 or later is needed"))?;
+    log_panics();
+    // SAFETY: the caller's promise. OnLoad's arguments have no command name in front.
+    let args = unsafe { Args::of_load(argv, argc) };
+    directive::take_defaults(module.directives, args.map(|arg| arg.bytes()))?;
+    // SAFETY: the caller's promise.
+    unsafe { directive::register(ctx, module.directives) }?;
+    let refused = |what: &CStr| format!("the server refused {}", what.to_string_lossy());
+    if let Some(add_category) = api_if_any!(RedisModule_AddACLCategory) {
+        // SAFETY: `ctx` is OnLoad's, the name is NUL-terminated. It fails only if the category exists already.
+        unsafe { add_category(ctx, module.name.as_ptr()) };
+    }
+    for command in module.commands {
+        // SAFETY: the caller's promise.
+        if !unsafe { command.register(ctx) } {
+            return Err(refused(command.spec.name));
+        }
+    }
+    let register_info = api!(RedisModule_RegisterInfoFunc);
+    // SAFETY: `ctx` is OnLoad's.
+    if unsafe { register_info(ctx, Some(info)) } != raw::REDISMODULE_OK as c_int {
+        return Err("the server refused the INFO callback".into());
+    }
+    let set_options = api!(RedisModule_SetModuleOptions);
+    // SAFETY: `ctx` is OnLoad's.
+    unsafe { set_options(ctx, OPTIONS) };
+    for native in module.types {
+        // SAFETY: the caller's promise.
+        if !unsafe { native.register(ctx) } {
+            return Err(refused(native.name));
+        }
+    }
+    Ok(())
+}
+
+/// Load errors come back to `rdb_load` instead of ending the process, and a key counts as modified only when we
+/// say so. Bit 5 tells Valkey 9 that our types bear its atomic slot migration; other servers ignore it.
+const OPTIONS: c_int = (raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS
+    | raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED) as c_int
+    | 1 << 5;
+
+/// # Safety
+/// `ctx` is the context of a running INFO callback.
+pub unsafe fn info(module: &Module, ctx: *mut raw::RedisModuleInfoCtx) {
+    // SAFETY: the caller's promise.
+    guarded(|| unsafe { info::write(ctx, module.version, module.info) });
+}
+
+/// `major.minor.patch` as the number that MODULE LIST shows: two digits a part.
+fn version_number(version: &CStr) -> c_int {
+    let parts = version.to_bytes().split(|&byte| byte == b'.');
+    parts.fold(0, |sum, part| {
+        let digits = part.iter().take_while(|byte| byte.is_ascii_digit());
+        sum * 100 + digits.fold(0, |number, digit| number * 10 + c_int::from(digit - b'0'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_version_becomes_two_digits_a_part() {
+        assert_eq!(super::version_number(c"0.1.0"), 100);
+        assert_eq!(super::version_number(c"12.3.45-rc1"), 120_345);
+    }
+}

@@ -1,0 +1,308 @@
+//! Native data types: a pure Rust value behind the server's callbacks.
+//!
+//! A wing implements [`NativeType`] in safe code; the callbacks here hold only cast, guard and delegate.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::mem::ManuallyDrop;
+use std::ptr::{self, NonNull};
+use std::slice;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use redis_module::raw;
+
+use super::api::api;
+use super::flat::Flat;
+use super::guard::guarded;
+
+/// Something the server can hold as one pointer.
+pub trait Thin: Sized {
+    /// Gives the value up as a pointer.
+    fn into_raw(self) -> NonNull<u8>;
+    /// Takes it back.
+    ///
+    /// # Safety
+    /// `raw` came from [`Thin::into_raw`] of the same type; the caller sees to it that one owner drops it.
+    unsafe fn from_raw(raw: NonNull<u8>) -> Self;
+}
+
+impl<H: Copy> Thin for Flat<H> {
+    #[inline]
+    fn into_raw(self) -> NonNull<u8> {
+        Flat::into_raw(self)
+    }
+    #[inline]
+    unsafe fn from_raw(raw: NonNull<u8>) -> Self {
+        // SAFETY: the caller's promise is the same.
+        unsafe { Flat::from_raw(raw) }
+    }
+}
+
+/// A data type of ours.
+pub trait NativeType: Sized + From<Self::Repr> + Into<Self::Repr> {
+    /// How the server holds it.
+    type Repr: Thin;
+    /// The type's name in RDB files: nine characters.
+    const NAME: &'static CStr;
+    /// The newest encoding this version reads, and the one it writes.
+    const ENCODING: i32;
+    /// The internal command that restores a value from [`NativeType::rewrite`] when the AOF is loaded.
+    const EFFECT: &'static CStr;
+
+    /// Where the server's handle of the type is kept.
+    fn handle() -> &'static TypeHandle;
+    /// The value as bytes, equal for equal values.
+    fn save(&self) -> Vec<u8>;
+    /// The value from bytes that may be damaged or hostile.
+    fn load(bytes: &[u8]) -> Result<Self, &'static str>;
+    /// The payload of the effect that makes this value out of nothing.
+    fn rewrite(&self) -> Vec<u8>;
+    /// The value for another key.
+    fn copy(&self) -> Self;
+    /// How many allocations freeing it takes.
+    fn free_effort(&self) -> usize {
+        1
+    }
+}
+
+/// The server's handle of a data type, null until it is registered.
+pub struct TypeHandle(AtomicPtr<raw::RedisModuleType>);
+
+impl TypeHandle {
+    /// A handle of a type that is not registered yet.
+    pub const fn new() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+}
+
+impl Default for TypeHandle {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The server's handle of `T`.
+#[inline]
+pub(super) fn server_type<T: NativeType>() -> *mut raw::RedisModuleType {
+    T::handle().0.load(Ordering::Relaxed)
+}
+
+/// A type's registration, as the module's table lists it.
+#[derive(Clone, Copy)]
+pub struct TypeEntry {
+    register: unsafe fn(*mut raw::RedisModuleCtx) -> bool,
+    pub(super) name: &'static CStr,
+}
+
+impl TypeEntry {
+    /// The entry of `T`.
+    pub const fn of<T: NativeType>() -> Self {
+        Self { register: register::<T>, name: T::NAME }
+    }
+
+    /// # Safety
+    /// `ctx` is the context of a running OnLoad.
+    pub(super) unsafe fn register(&self, ctx: *mut raw::RedisModuleCtx) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { (self.register)(ctx) }
+    }
+}
+
+/// The oldest version of the callback table that has every callback used here (Redis 6.2).
+const METHODS_VERSION: u64 = 3;
+
+/// # Safety
+/// `ctx` is the context of a running OnLoad.
+unsafe fn register<T: NativeType>(ctx: *mut raw::RedisModuleCtx) -> bool {
+    let mut methods = raw::RedisModuleTypeMethods {
+        version: METHODS_VERSION,
+        rdb_load: Some(rdb_load::<T>),
+        rdb_save: Some(rdb_save::<T>),
+        aof_rewrite: Some(aof_rewrite::<T>),
+        mem_usage: Some(mem_usage),
+        digest: Some(digest::<T>),
+        free: Some(free::<T>),
+        aux_load: None,
+        aux_save: None,
+        aux_save_triggers: 0,
+        free_effort: Some(free_effort::<T>),
+        unlink: Some(unlink),
+        copy: Some(copy::<T>),
+        defrag: Some(defrag),
+        mem_usage2: None,
+        free_effort2: None,
+        unlink2: None,
+        copy2: None,
+        aux_save2: None,
+    };
+    let create = api!(RedisModule_CreateDataType);
+    // SAFETY: the caller's promise; the server copies the table.
+    let handle = unsafe { create(ctx, T::NAME.as_ptr(), T::ENCODING, &mut methods) };
+    T::handle().0.store(handle, Ordering::Relaxed);
+    !handle.is_null()
+}
+
+/// The value at `raw`, borrowed for one callback.
+///
+/// # Safety
+/// `raw` is a live value of type `T` that the server holds.
+unsafe fn borrow<T: NativeType>(raw: *const c_void) -> Option<ManuallyDrop<T>> {
+    let raw = NonNull::new(raw.cast_mut().cast::<u8>())?;
+    // SAFETY: the caller's promise; `ManuallyDrop` leaves the value to the server.
+    Some(ManuallyDrop::new(unsafe { T::Repr::from_raw(raw) }.into()))
+}
+
+unsafe extern "C" fn rdb_load<T: NativeType>(io: *mut raw::RedisModuleIO, encoding: c_int) -> *mut c_void {
+    let loaded = guarded(|| {
+        if encoding > T::ENCODING {
+            return Err("it was written by a newer version of lockwatch");
+        }
+        // SAFETY: `io` is the stream the server passed to this callback.
+        let bytes = unsafe { read_buffer(io) }.ok_or("the stream is cut short")?;
+        T::load(bytes.as_slice())
+    });
+    match loaded {
+        Some(Ok(value)) => value.into().into_raw().as_ptr().cast(),
+        Some(Err(why)) => {
+            guarded(|| super::log::warning(&format!("can't load a {:?} value: {why}", T::NAME)));
+            ptr::null_mut()
+        }
+        None => ptr::null_mut(),
+    }
+}
+
+/// A buffer that the server allocated for us.
+struct ServerBuffer {
+    data: NonNull<c_char>,
+    len: usize,
+}
+
+impl ServerBuffer {
+    fn as_slice(&self) -> &[u8] {
+        // SAFETY: the server wrote `len` bytes at `data`.
+        unsafe { slice::from_raw_parts(self.data.as_ptr().cast(), self.len) }
+    }
+}
+
+impl Drop for ServerBuffer {
+    fn drop(&mut self) {
+        let free = api!(RedisModule_Free);
+        // SAFETY: the server allocated `data` with its own allocator and left it to us.
+        unsafe { free(self.data.as_ptr().cast()) };
+    }
+}
+
+/// # Safety
+/// `io` is the stream of a running rdb_load.
+unsafe fn read_buffer(io: *mut raw::RedisModuleIO) -> Option<ServerBuffer> {
+    let load = api!(RedisModule_LoadStringBuffer);
+    let failed = api!(RedisModule_IsIOError);
+    let mut len = 0_usize;
+    // SAFETY: the caller's promise; `len` is where the length goes.
+    let data = unsafe { load(io, &mut len) };
+    let buffer = NonNull::new(data).map(|data| ServerBuffer { data, len });
+    // SAFETY: the caller's promise.
+    let error = unsafe { failed(io) };
+    buffer.filter(|_| error == 0)
+}
+
+unsafe extern "C" fn rdb_save<T: NativeType>(io: *mut raw::RedisModuleIO, value: *mut c_void) {
+    guarded(|| {
+        // SAFETY: the server passes a live value of this type.
+        let Some(value) = (unsafe { borrow::<T>(value) }) else { return };
+        let bytes = value.save();
+        let save = api!(RedisModule_SaveStringBuffer);
+        // SAFETY: `io` is the stream the server passed to this callback; it copies the bytes.
+        unsafe { save(io, bytes.as_ptr().cast(), bytes.len()) };
+    });
+}
+
+unsafe extern "C" fn aof_rewrite<T: NativeType>(
+    io: *mut raw::RedisModuleIO,
+    key: *mut raw::RedisModuleString,
+    value: *mut c_void,
+) {
+    guarded(|| {
+        // SAFETY: the server passes a live value of this type.
+        let Some(value) = (unsafe { borrow::<T>(value) }) else { return };
+        let payload = value.rewrite();
+        let emit = api!(RedisModule_EmitAOF);
+        // SAFETY: the format names a server string and a buffer with its length, which is what follows.
+        unsafe {
+            emit(
+                io,
+                T::EFFECT.as_ptr(),
+                c"sb".as_ptr(),
+                key,
+                payload.as_ptr().cast::<c_char>(),
+                payload.len(),
+            )
+        };
+    });
+}
+
+unsafe extern "C" fn mem_usage(value: *const c_void) -> usize {
+    let malloc_size = api!(RedisModule_MallocSize);
+    // SAFETY: the value is one live allocation of the server's allocator.
+    unsafe { malloc_size(value.cast_mut()) }
+}
+
+unsafe extern "C" fn digest<T: NativeType>(md: *mut raw::RedisModuleDigest, value: *mut c_void) {
+    guarded(|| {
+        // SAFETY: the server passes a live value of this type.
+        let Some(value) = (unsafe { borrow::<T>(value) }) else { return };
+        let bytes = value.save();
+        let add = api!(RedisModule_DigestAddStringBuffer);
+        let end = api!(RedisModule_DigestEndSequence);
+        // SAFETY: `md` is the digest the server passed to this callback; it reads the bytes only.
+        unsafe { add(md, bytes.as_ptr().cast(), bytes.len()) };
+        // SAFETY: as above.
+        unsafe { end(md) };
+    });
+}
+
+unsafe extern "C" fn free<T: NativeType>(value: *mut c_void) {
+    guarded(|| {
+        // SAFETY: the server passes a value of this type and forgets it.
+        if let Some(value) = unsafe { borrow::<T>(value) } {
+            drop(ManuallyDrop::into_inner(value));
+        }
+    });
+}
+
+unsafe extern "C" fn free_effort<T: NativeType>(
+    _key: *mut raw::RedisModuleString,
+    value: *const c_void,
+) -> usize {
+    // SAFETY: the server passes a live value of this type.
+    guarded(|| unsafe { borrow::<T>(value) }.map_or(1, |value| value.free_effort())).unwrap_or(1)
+}
+
+/// Nothing refers to a value besides its key, so unlinking it before it is freed elsewhere needs no work.
+unsafe extern "C" fn unlink(_key: *mut raw::RedisModuleString, _value: *const c_void) {}
+
+unsafe extern "C" fn copy<T: NativeType>(
+    _from: *mut raw::RedisModuleString,
+    _to: *mut raw::RedisModuleString,
+    value: *const c_void,
+) -> *mut c_void {
+    // SAFETY: the server passes a live value of this type.
+    let copied = guarded(|| unsafe { borrow::<T>(value) }.map(|value| value.copy()));
+    copied.flatten().map_or(ptr::null_mut(), |value| value.into().into_raw().as_ptr().cast())
+}
+
+unsafe extern "C" fn defrag(
+    ctx: *mut raw::RedisModuleDefragCtx,
+    _key: *mut raw::RedisModuleString,
+    value: *mut *mut c_void,
+) -> c_int {
+    let defrag_alloc = api!(RedisModule_DefragAlloc);
+    // SAFETY: the server passes where it keeps the pointer to the value.
+    let current = unsafe { *value };
+    // SAFETY: the value is one allocation of the server's; a non-null answer is its new place, the old is freed.
+    let moved = unsafe { defrag_alloc(ctx, current) };
+    if !moved.is_null() {
+        // SAFETY: as for the read of `value`.
+        unsafe { *value = moved };
+    }
+    0
+}

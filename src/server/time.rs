@@ -1,0 +1,38 @@
+//! Points in time and lengths of time, both in whole milliseconds, as two types that can't be mixed up.
+
+use std::ops::{Add, Sub};
+
+/// A point in time: Unix milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(pub u64);
+
+/// A length of time: milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span(pub u64);
+
+impl Timestamp {
+    /// Beyond any moment that a clock shows. Arithmetic on points up to here, plus [`Span::MAX`], can't overflow.
+    pub const NEVER: Self = Self(1 << 60);
+}
+
+impl Span {
+    /// The shortest duration a command accepts: one millisecond.
+    pub const MIN: Self = Self(1);
+    /// The longest duration a command accepts: ten years of 365 days.
+    pub const MAX: Self = Self(10 * 365 * 86_400_000);
+}
+
+impl Add<Span> for Timestamp {
+    type Output = Timestamp;
+    fn add(self, span: Span) -> Timestamp {
+        Timestamp(self.0.saturating_add(span.0))
+    }
+}
+
+impl Sub for Timestamp {
+    type Output = Span;
+    /// The time from `earlier` to `self`; nothing if `earlier` is the later one.
+    fn sub(self, earlier: Timestamp) -> Span {
+        Span(self.0.saturating_sub(earlier.0))
+    }
+}

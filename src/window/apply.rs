@@ -1,0 +1,77 @@
+//! `LW._WINDOW key effect`: applies a change of a log that was made on the primary, or that the AOF holds.
+//!
+//! Internal: refused unless it comes from the primary's link or from loading. It never refuses an effect it can
+//! read, consults no clock and no configuration, and changes nothing when it is applied again.
+
+use crate::server::call::Call;
+use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::docs::{DocArg, DocKind};
+use crate::server::error::Refusal;
+use crate::server::key::WriteKey;
+
+use super::effect::{Effect, Step};
+use super::log::Log;
+
+/// The command.
+pub struct ApplyWindow;
+
+impl Command for ApplyWindow {
+    const SPEC: &'static Spec = &Spec {
+        name: c"LW._WINDOW",
+        flags: "write fast admin deny-script",
+        categories: "write fast admin dangerous",
+        arity: 3,
+        key: KeyAccess::Update,
+        summary: c"Internal: applies a change of a sliding window that comes from the primary or the AOF.",
+        complexity: c"O(1) amortised for a change, O(N) for a whole window of N entries.",
+        since: c"0.1.0",
+        args: &[DocArg::new(c"key", DocKind::Key), DocArg::new(c"effect", DocKind::String)],
+        internal: true,
+    };
+
+    fn run(call: &Call<'_>) -> Result<(), Refusal> {
+        call.require_effect_source()?;
+        let mut args = call.args();
+        let (Some(name), Some(payload)) = (args.next(), args.next()) else {
+            return Err(Refusal::BadEffect("it is missing"));
+        };
+        let effect = Effect::decode(payload.bytes()).map_err(Refusal::BadEffect)?;
+        let mut key = call.write(name);
+        match effect {
+            Effect::Snapshot(log) => key.set(log),
+            Effect::Step(step) => take(&mut key, &step),
+        }
+        drop(key);
+        call.pass_effect_on(name);
+        call.reply_ok();
+        Ok(())
+    }
+}
+
+fn take(key: &mut WriteKey<'_>, step: &Step) {
+    let mut fresh = None;
+    match key.value::<Log>() {
+        Ok(Some(mut log)) => apply(&mut log, step),
+        // Nothing to move in time where there is nothing.
+        Ok(None) | Err(_) if step.units == 0 => {}
+        // The primary's word is the truth: what else stands here gives way.
+        Ok(None) | Err(_) => {
+            let mut log = Log::new();
+            apply(&mut log, step);
+            fresh = Some(log);
+        }
+    }
+    if let Some(log) = fresh {
+        key.set(log);
+    }
+    if let Some(at) = step.expires {
+        key.expire_at(at);
+    }
+}
+
+fn apply(log: &mut Log, step: &Step) {
+    log.apply(step);
+    if let Some(at) = step.expires {
+        log.kept_until(at);
+    }
+}

@@ -1,0 +1,163 @@
+//! Admissions as bytes: each entry says how long after the previous one it began, how long it lasted, how much it
+//! holds.
+//!
+//! An entry is one to three LEB128 integers. The first is `gap << 2 | lasted << 1 | many`: the milliseconds from the
+//! previous entry's end to this one's start, and whether the other two follow: the milliseconds from its start to
+//! its end (entries that were merged), and its units (else one). A hit per second is two bytes.
+
+use crate::server::time::Timestamp;
+
+/// Units admitted from `start` to `end`, taken as admitted at `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When the first of its units was admitted.
+    pub start: Timestamp,
+    /// When the last of them was. All count as admitted then: never too early for a window to let go of them.
+    pub end: Timestamp,
+    /// How many; at least one.
+    pub units: u64,
+}
+
+/// The most bytes one entry takes.
+pub const MAX_BYTES: usize = 30;
+
+const LASTED: u64 = 2;
+const MANY: u64 = 1;
+
+/// Writes `entry`, which follows one that ended at `previous`, to the start of `out`. Returns its length.
+///
+/// `out` has room for [`MAX_BYTES`].
+#[inline]
+pub fn write(out: &mut [u8], previous: Timestamp, entry: Entry) -> usize {
+    let gap = entry.start - previous;
+    let span = entry.end - entry.start;
+    let lasted = if span.0 > 0 { LASTED } else { 0 };
+    let many = if entry.units > 1 { MANY } else { 0 };
+    let mut len = put(out, gap.0 << 2 | lasted | many);
+    if lasted != 0 {
+        len += put(&mut out[len..], span.0);
+    }
+    if many != 0 {
+        len += put(&mut out[len..], entry.units);
+    }
+    len
+}
+
+/// Reads the entry at the start of `bytes`, which follows one that ended at `previous`, and its length.
+///
+/// `None` if the bytes are not an entry, or one that can't be: before `previous` has no form, but a time or a
+/// number beyond all bounds has.
+#[inline]
+pub fn read(bytes: &[u8], previous: Timestamp) -> Option<(Entry, usize)> {
+    let (head, mut len) = get(bytes)?;
+    let mut span = 0;
+    let mut units = 1;
+    if head & LASTED != 0 {
+        let (value, more) = get(bytes.get(len..)?)?;
+        span = value;
+        len += more;
+    }
+    if head & MANY != 0 {
+        let (value, more) = get(bytes.get(len..)?)?;
+        units = value;
+        len += more;
+    }
+    let start = Timestamp(previous.0.checked_add(head >> 2)?);
+    let end = Timestamp(start.0.checked_add(span)?);
+    (end < Timestamp::NEVER && units > 0).then_some((Entry { start, end, units }, len))
+}
+
+/// Writes a LEB128 integer to the start of `out` and returns its length, at most ten.
+#[inline]
+pub fn put(out: &mut [u8], mut value: u64) -> usize {
+    let mut len = 0;
+    while value >= 0x80 {
+        out[len] = value as u8 | 0x80;
+        value >>= 7;
+        len += 1;
+    }
+    out[len] = value as u8;
+    len + 1
+}
+
+/// Reads a LEB128 integer from the start of `bytes`, and its length.
+///
+/// `None` if it is cut short, above `u64::MAX`, or longer than it has to be: equal logs have equal bytes.
+#[inline]
+pub fn get(bytes: &[u8]) -> Option<(u64, usize)> {
+    let mut value = 0_u64;
+    for (i, &byte) in bytes.iter().take(10).enumerate() {
+        let part = u64::from(byte & 0x7f);
+        if i == 9 && byte > 1 {
+            return None;
+        }
+        value |= part << (7 * i);
+        if byte < 0x80 {
+            return (byte != 0 || i == 0).then_some((value, i + 1));
+        }
+    }
+    None
+}
+
+/// A cursor that reads integers off a byte string, for payloads of several.
+pub struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    /// A reader at the start of `bytes`.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    /// The next integer.
+    pub fn integer(&mut self) -> Option<u64> {
+        let (value, len) = get(self.rest)?;
+        self.rest = &self.rest[len..];
+        Some(value)
+    }
+
+    /// All that has not been read.
+    pub fn rest(self) -> &'a [u8] {
+        self.rest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn integers_read_back(value: u64) {
+            let mut out = [0; 10];
+            let len = put(&mut out, value);
+            prop_assert_eq!(get(&out[..len]), Some((value, len)));
+            prop_assert_eq!(get(&out[..len - 1]), None);
+        }
+
+        #[test]
+        fn entries_read_back(previous in 0..1_u64 << 50, gap in 0..1_u64 << 50, span in 0..1_u64 << 50, units in 1..=u64::MAX) {
+            let start = Timestamp(previous + gap);
+            let entry = Entry { start, end: Timestamp(start.0 + span), units };
+            let mut out = [0; MAX_BYTES];
+            let len = write(&mut out, Timestamp(previous), entry);
+            prop_assert_eq!(read(&out[..len], Timestamp(previous)), Some((entry, len)));
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>, previous: u64) {
+            if let Some((entry, len)) = read(&bytes, Timestamp(previous)) {
+                prop_assert!(len <= bytes.len() && entry.start <= entry.end && entry.units > 0);
+            }
+        }
+    }
+
+    #[test]
+    fn an_integer_has_one_form() {
+        assert_eq!(get(&[0x80, 0]), None);
+        assert_eq!(get(&[0xff; 10]), None);
+        assert_eq!(get(&[]), None);
+    }
+}

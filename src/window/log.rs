@@ -1,0 +1,571 @@
+//! The admissions of one key: what was admitted when, for as long as any of its windows can see it.
+//!
+//! The log is exact: it holds when each unit was admitted, to the millisecond. Admissions of the same millisecond
+//! share an entry. The newest entry stands in the header, the closed ones behind it as bytes, oldest first; for each
+//! window the key is called with there is a cursor at the oldest entry which that window still sees. A call moves
+//! the cursors forward over what has expired since the last one, so it costs amortised O(1), whatever the limit.
+//!
+//! What a log answers depends on its entries and the time alone, never on where the cursors happen to stand: a
+//! replica, a reloaded copy and the original agree.
+
+use crate::server::flat::Flat;
+use crate::server::time::{Span, Timestamp};
+
+use super::entries::{self, Entry, MAX_BYTES};
+
+/// The most (limit, window) pairs of one call.
+pub const MAX_PAIRS: usize = 8;
+
+/// The most windows a log keeps in mind: those of a call, and the longest it has ever been called with.
+pub const MAX_WINDOWS: usize = MAX_PAIRS + 1;
+
+/// Units beyond this are not counted: no limit is that high (they end at 2^53).
+pub const MAX_UNITS: u64 = 1 << 62;
+
+/// One allocation: the header, the cursors, the closed entries.
+#[derive(Clone)]
+pub struct Log {
+    flat: Flat<Header>,
+}
+
+/// Laid out for size: a key with a single hit is 112 bytes in all, a size class of the server's allocator.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Header {
+    /// The number of the last change; the next one is `seq + 1`. An effect with an older number was applied already.
+    pub(super) seq: u64,
+    /// Units in all entries, the newest included.
+    pub(super) total: u64,
+    /// The end of the entry in front of the oldest, from where that one's gap counts.
+    pub(super) base: Timestamp,
+    /// The end of the last closed entry.
+    pub(super) last_end: Timestamp,
+    /// When the newest entry's units were admitted.
+    pub(super) newest: Timestamp,
+    /// How many those are; 0 only in a log that never admitted any.
+    pub(super) newest_units: u64,
+    /// The latest time the cursors were moved to. Not saved: it says nothing about the entries.
+    advanced_to: Timestamp,
+    /// The bytes of the oldest closed entry, counted from the end of the cursors.
+    head: u32,
+    /// The end of the bytes of the last closed entry, counted likewise.
+    tail: u32,
+    /// The Unix second up to which the server is known to keep the key. A cache: never saved or copied.
+    kept_until: u32,
+    /// Closed entries.
+    pub(super) entries: u16,
+    /// Windows.
+    pub(super) windows: u8,
+}
+
+/// A window and its cursor, 32 bytes at the front of the log's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cursor {
+    /// The window.
+    pub(super) window: Span,
+    /// The end of the closed entry the cursor is at; `NEVER` behind the last.
+    end: Timestamp,
+    /// Units in the closed entries before it.
+    gone: u64,
+    /// Where that entry's bytes begin.
+    at: u32,
+}
+
+const CURSOR_BYTES: usize = 32;
+
+impl Default for Log {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Log {
+    /// A log without admissions. It allocates room for one window and no closed entry.
+    pub fn new() -> Self {
+        let header = Header {
+            seq: 0,
+            total: 0,
+            base: Timestamp(0),
+            last_end: Timestamp(0),
+            newest: Timestamp(0),
+            newest_units: 0,
+            advanced_to: Timestamp(0),
+            head: 0,
+            tail: 0,
+            kept_until: 0,
+            entries: 0,
+            windows: 0,
+        };
+        Self { flat: Flat::new(header, CURSOR_BYTES) }
+    }
+
+    pub(super) fn from_flat(flat: Flat<Header>) -> Self {
+        Self { flat }
+    }
+
+    pub(super) fn into_flat(self) -> Flat<Header> {
+        self.flat
+    }
+
+    #[inline]
+    pub(super) fn header(&self) -> &Header {
+        self.flat.header()
+    }
+
+    #[inline]
+    pub(super) fn header_mut(&mut self) -> &mut Header {
+        self.flat.header_mut()
+    }
+
+    /// The size of the log's allocation.
+    pub fn allocated(&self) -> usize {
+        self.flat.allocated()
+    }
+
+    /// The number of the last change.
+    pub fn seq(&self) -> u64 {
+        self.header().seq
+    }
+
+    /// When the newest units were admitted.
+    #[inline]
+    pub fn newest(&self) -> Timestamp {
+        self.header().newest
+    }
+
+    /// How many entries the log holds, the newest included.
+    pub fn entries(&self) -> usize {
+        usize::from(self.header().entries) + usize::from(self.header().newest_units > 0)
+    }
+
+    /// The longest window the log was ever called with: how far back it remembers.
+    #[inline]
+    pub fn horizon(&self) -> Span {
+        match self.header().windows {
+            0 => Span(0),
+            n => self.cursor(usize::from(n) - 1).window,
+        }
+    }
+
+    /// When the last admission will have left the longest window, and nothing of the log can matter any more.
+    #[inline]
+    pub fn expires(&self) -> Timestamp {
+        self.newest() + self.horizon()
+    }
+
+    /// Whether the server has to be told to keep the key for longer, and until when.
+    ///
+    /// The first time it is told the exact end. A key that goes on being used gets some time on top, so that it is
+    /// not told again at every call.
+    #[inline]
+    pub fn expiry_to_set(&mut self) -> Option<Timestamp> {
+        let needed = self.expires();
+        let known = self.header().kept_until;
+        if u64::from(known) * 1000 >= needed.0 {
+            return None;
+        }
+        let slack = if known == 0 { Span(0) } else { Span((self.horizon().0 / 8).max(1000)) };
+        let until = needed + slack;
+        self.kept_until(until);
+        Some(until)
+    }
+
+    /// Nothing is known of how long the server keeps the key: the log stands under a new one.
+    pub(super) fn expiry_unknown(&mut self) {
+        self.header_mut().kept_until = 0;
+    }
+
+    /// The server keeps the key until then.
+    pub fn kept_until(&mut self, until: Timestamp) {
+        // Rounded down: the cache may claim less than is true, never more.
+        self.header_mut().kept_until = u32::try_from(until.0 / 1000).unwrap_or(0);
+    }
+
+    // --- cursors ---
+
+    #[inline]
+    pub(super) fn cursor(&self, i: usize) -> Cursor {
+        let bytes = &self.flat.bytes()[i * CURSOR_BYTES..][..CURSOR_BYTES];
+        let word = |at: usize| u64::from_le_bytes(*bytes[at..].first_chunk().unwrap_or(&[0; 8]));
+        Cursor { window: Span(word(0)), end: Timestamp(word(8)), gone: word(16), at: word(24) as u32 }
+    }
+
+    #[inline]
+    fn set_cursor(&mut self, i: usize, cursor: Cursor) {
+        let bytes = &mut self.flat.bytes_mut()[i * CURSOR_BYTES..][..CURSOR_BYTES];
+        bytes[..8].copy_from_slice(&cursor.window.0.to_le_bytes());
+        bytes[8..16].copy_from_slice(&cursor.end.0.to_le_bytes());
+        bytes[16..24].copy_from_slice(&cursor.gone.to_le_bytes());
+        bytes[24..].copy_from_slice(&u64::from(cursor.at).to_le_bytes());
+    }
+
+    fn count_of_windows(&self) -> usize {
+        usize::from(self.header().windows)
+    }
+
+    /// The windows, shortest first.
+    pub(super) fn windows(&self) -> impl Iterator<Item = Span> + '_ {
+        (0..self.count_of_windows()).map(|i| self.cursor(i).window)
+    }
+
+    /// The cursor of `window`, moved to `now`; a fresh one if the log does not know the window.
+    #[inline]
+    pub(super) fn cursor_at(&self, window: Span, now: Timestamp) -> Cursor {
+        let known = (0..self.count_of_windows()).map(|i| self.cursor(i)).find(|c| c.window == window);
+        let stands = known.filter(|_| now >= self.header().advanced_to);
+        self.moved(stands.unwrap_or_else(|| self.first(window)), now)
+    }
+
+    /// A cursor at the oldest closed entry.
+    fn first(&self, window: Span) -> Cursor {
+        let at = self.header().head;
+        Cursor { window, end: self.end_at(at, self.header().base), gone: 0, at }
+    }
+
+    /// The end of the closed entry at `at`, which follows one that ended at `previous`.
+    #[inline]
+    fn end_at(&self, at: u32, previous: Timestamp) -> Timestamp {
+        if at == self.header().tail { Timestamp::NEVER } else { self.entry_at(at, previous).0.end }
+    }
+
+    #[inline]
+    fn entry_at(&self, at: u32, previous: Timestamp) -> (Entry, u32) {
+        let start = self.count_of_windows() * CURSOR_BYTES;
+        let bytes = &self.flat.bytes()[start + at as usize..start + self.header().tail as usize];
+        match entries::read(bytes, previous) {
+            Some((entry, len)) => (entry, len as u32),
+            // Entries are validated when they are loaded and written only by `entries::write`.
+            None => unreachable_entry(),
+        }
+    }
+
+    /// `cursor`, moved over what its window no longer sees at `now`.
+    #[inline]
+    fn moved(&self, mut cursor: Cursor, now: Timestamp) -> Cursor {
+        while cursor.end + cursor.window <= now {
+            let (entry, len) = self.entry_at(cursor.at, Timestamp(0));
+            cursor.gone += entry.units;
+            cursor.at += len;
+            cursor.end = self.end_at(cursor.at, cursor.end);
+        }
+        cursor
+    }
+
+    /// Moves the cursors of `windows` to `now`, so that what expired is not walked over again at the next call.
+    #[inline]
+    pub fn advance(&mut self, windows: impl Iterator<Item = Span>, now: Timestamp) {
+        if now < self.header().advanced_to {
+            // The clock has stepped back: what had expired may not have.
+            self.rewind();
+        }
+        for window in windows {
+            for i in 0..self.count_of_windows() {
+                let cursor = self.cursor(i);
+                if cursor.window == window {
+                    if cursor.end + window <= now {
+                        self.set_cursor(i, self.moved(cursor, now));
+                    }
+                    break;
+                }
+            }
+        }
+        self.header_mut().advanced_to = now;
+    }
+
+    /// Puts every cursor back to the oldest entry.
+    fn rewind(&mut self) {
+        for i in 0..self.count_of_windows() {
+            self.set_cursor(i, self.first(self.cursor(i).window));
+        }
+        self.header_mut().advanced_to = Timestamp(0);
+    }
+
+    // --- what a window sees ---
+
+    /// The units admitted in the `window` that ends at `now`.
+    #[inline]
+    pub fn count(&self, window: Span, now: Timestamp) -> u64 {
+        if self.newest() + window <= now {
+            return 0;
+        }
+        self.header().total - self.cursor_at(window, now).gone
+    }
+
+    /// The entries that the `window` sees at `now`, oldest first, each with when it ends and its units.
+    pub(super) fn seen(&self, window: Span, now: Timestamp) -> impl Iterator<Item = (Timestamp, u64)> + '_ {
+        let mut cursor = self.cursor_at(window, now);
+        let tail = self.header().tail;
+        let closed = std::iter::from_fn(move || {
+            (cursor.at != tail).then(|| {
+                let (entry, len) = self.entry_at(cursor.at, Timestamp(0));
+                let seen = (cursor.end, entry.units);
+                cursor.at += len;
+                cursor.end = self.end_at(cursor.at, cursor.end);
+                seen
+            })
+        });
+        let newest = (self.newest() + window > now).then_some((self.newest(), self.header().newest_units));
+        closed.chain(newest)
+    }
+
+    // --- changes ---
+
+    /// Makes sure that the log knows `windows`. It forgets the others only for want of room, and never the longest.
+    #[inline]
+    pub(super) fn adopt(&mut self, windows: &[Span]) {
+        let known = |log: &Self, window: &Span| log.windows().any(|w| w == *window);
+        if !windows.iter().all(|window| known(self, window)) {
+            self.adopt_new(windows);
+        }
+    }
+
+    #[cold]
+    fn adopt_new(&mut self, windows: &[Span]) {
+        let longest = self.windows().last();
+        let mut kept: Vec<Span> = longest.into_iter().chain(windows.iter().copied()).collect();
+        kept.sort_unstable();
+        kept.dedup();
+        let old: Vec<Span> = self.windows().collect();
+        for window in old {
+            if kept.len() < MAX_WINDOWS && !kept.contains(&window) {
+                kept.push(window);
+            }
+        }
+        kept.sort_unstable();
+        self.set_windows(&kept);
+    }
+
+    /// Replaces the windows by `kept`: at most [`MAX_WINDOWS`], ascending.
+    pub(super) fn set_windows(&mut self, kept: &[Span]) {
+        let entries = self.closed_bytes().to_vec();
+        let start = kept.len() * CURSOR_BYTES;
+        self.flat.resize(size_class::<Header>(start + entries.len()));
+        self.flat.bytes_mut()[start..start + entries.len()].copy_from_slice(&entries);
+        let header = self.header_mut();
+        header.windows = kept.len() as u8;
+        header.head = 0;
+        header.tail = entries.len() as u32;
+        for (i, &window) in kept.iter().enumerate() {
+            self.set_cursor(i, Cursor { window, end: Timestamp::NEVER, gone: 0, at: 0 });
+        }
+        self.rewind();
+    }
+
+    /// The bytes of the closed entries.
+    pub(super) fn closed_bytes(&self) -> &[u8] {
+        let start = self.count_of_windows() * CURSOR_BYTES;
+        let header = self.header();
+        &self.flat.bytes()[start + header.head as usize..start + header.tail as usize]
+    }
+
+    /// The closed entries, oldest first.
+    pub(super) fn closed(&self) -> impl Iterator<Item = Entry> + '_ {
+        let mut previous = self.header().base;
+        let mut at = self.header().head;
+        std::iter::from_fn(move || {
+            (at != self.header().tail).then(|| {
+                let (entry, len) = self.entry_at(at, previous);
+                previous = entry.end;
+                at += len;
+                entry
+            })
+        })
+    }
+
+    /// Replaces the closed entries.
+    pub(super) fn set_closed(&mut self, closed: &[Entry]) {
+        let base = closed.first().map_or(Timestamp(0), |entry| entry.start);
+        let mut bytes = vec![0; closed.len() * MAX_BYTES];
+        let mut len = 0;
+        let mut previous = base;
+        for entry in closed {
+            len += entries::write(&mut bytes[len..], previous, *entry);
+            previous = entry.end;
+        }
+        self.set_closed_bytes(closed, &bytes[..len], base);
+    }
+
+    /// Replaces the closed entries by `closed`, which in bytes are `bytes` and follow one that ended at `base`.
+    pub(super) fn set_closed_bytes(&mut self, closed: &[Entry], bytes: &[u8], base: Timestamp) {
+        let start = self.count_of_windows() * CURSOR_BYTES;
+        let end = start + bytes.len();
+        self.flat.resize(size_class::<Header>(end));
+        self.flat.bytes_mut()[start..end].copy_from_slice(bytes);
+        let units: u64 = closed.iter().map(|entry| entry.units).sum();
+        let header = self.header_mut();
+        header.total = units + header.newest_units;
+        header.base = base;
+        header.last_end = closed.last().map_or(Timestamp(0), |entry| entry.end);
+        header.head = 0;
+        header.tail = bytes.len() as u32;
+        header.entries = closed.len() as u16;
+        self.rewind();
+    }
+
+    /// Moves what is later than `now` to `now`: the clock has stepped back.
+    #[inline]
+    pub(super) fn step_back(&mut self, now: Timestamp) {
+        if self.newest() > now {
+            self.step_back_to(now);
+        }
+    }
+
+    #[cold]
+    fn step_back_to(&mut self, now: Timestamp) {
+        let (kept, moved): (Vec<Entry>, Vec<Entry>) = self.closed().partition(|entry| entry.end < now);
+        let units = moved.iter().map(|entry| entry.units).sum::<u64>();
+        let header = self.header_mut();
+        header.newest = now;
+        header.newest_units += units;
+        self.set_closed(&kept);
+    }
+
+    /// Forgets what the longest window no longer sees at `now`.
+    #[inline]
+    pub(super) fn forget(&mut self, now: Timestamp) {
+        let Some(last) = self.count_of_windows().checked_sub(1) else { return };
+        let oldest = self.cursor(last);
+        // The common case needs none of the entries' bytes: the cursor is at the oldest and that is still seen.
+        if oldest.at != self.header().head || oldest.end + oldest.window <= now {
+            self.forget_expired(oldest.window, now);
+        }
+        if self.newest() + oldest.window <= now {
+            let header = self.header_mut();
+            header.total -= header.newest_units;
+            header.newest_units = 0;
+        }
+    }
+
+    fn forget_expired(&mut self, horizon: Span, now: Timestamp) {
+        let mut previous = self.header().base;
+        let (mut at, mut units, mut count) = (self.header().head, 0, 0);
+        while at != self.header().tail {
+            let (entry, len) = self.entry_at(at, previous);
+            if entry.end + horizon > now {
+                break;
+            }
+            previous = entry.end;
+            at += len;
+            units += entry.units;
+            count += 1;
+        }
+        let header = self.header_mut();
+        header.base = previous;
+        header.total -= units;
+        header.entries -= count;
+        header.head = at;
+        if header.head == header.tail {
+            (header.head, header.tail, header.base) = (0, 0, Timestamp(0));
+        }
+        let emptied = header.entries == 0;
+        for i in 0..self.count_of_windows() {
+            let cursor = self.cursor(i);
+            let ahead = !emptied && cursor.at >= at;
+            let cursor = if ahead {
+                Cursor { gone: cursor.gone - units, ..cursor }
+            } else {
+                self.first(cursor.window)
+            };
+            self.set_cursor(i, cursor);
+        }
+    }
+
+    /// Adds `units` admitted at `now`, which is no earlier than the newest entry.
+    #[inline]
+    pub(super) fn push(&mut self, now: Timestamp, units: u64) {
+        if self.header().total + units > MAX_UNITS {
+            self.overflow(now);
+            return;
+        }
+        if self.newest() != now && self.header().newest_units > 0 {
+            self.close_newest();
+        }
+        let header = self.header_mut();
+        header.newest = now;
+        header.newest_units += units;
+        header.total += units;
+    }
+
+    /// More units than can be counted, and than any limit allows: they all count as admitted now.
+    #[cold]
+    fn overflow(&mut self, now: Timestamp) {
+        let header = self.header_mut();
+        header.newest = now;
+        header.newest_units = MAX_UNITS;
+        self.set_closed(&[]);
+    }
+
+    /// Moves the newest entry behind the closed ones.
+    #[inline]
+    fn close_newest(&mut self) {
+        self.make_room();
+        let start = self.count_of_windows() * CURSOR_BYTES;
+        let header = *self.header();
+        let at = header.newest;
+        let empty = header.head == header.tail;
+        let previous = if empty { at } else { header.last_end };
+        let entry = Entry { start: at, end: at, units: header.newest_units };
+        let len = entries::write(&mut self.flat.bytes_mut()[start + header.tail as usize..], previous, entry);
+        let header = self.header_mut();
+        if empty {
+            header.base = at;
+        }
+        header.last_end = at;
+        header.newest_units = 0;
+        header.entries += 1;
+        let old_tail = header.tail;
+        header.tail += len as u32;
+        for i in 0..self.count_of_windows() {
+            let cursor = self.cursor(i);
+            if cursor.at == old_tail {
+                self.set_cursor(i, Cursor { end: at, ..cursor });
+            }
+        }
+    }
+
+    /// Sees to it that one more entry fits behind the closed ones.
+    #[inline]
+    fn make_room(&mut self) {
+        // A single hit at a single time, the most common entry by far, is at most seven bytes.
+        let entry = if self.header().newest_units == 1 { 10 } else { MAX_BYTES };
+        let start = self.count_of_windows() * CURSOR_BYTES;
+        if start + self.header().tail as usize + entry > self.flat.capacity() {
+            self.reclaim_or_grow(entry);
+        }
+    }
+
+    fn reclaim_or_grow(&mut self, entry: usize) {
+        let start = self.count_of_windows() * CURSOR_BYTES;
+        let (head, tail) = (self.header().head as usize, self.header().tail as usize);
+        // What was forgotten leaves a hole in front; closing it costs less than growing while it is an eighth.
+        if head > 0 {
+            self.flat.bytes_mut().copy_within(start + head..start + tail, start);
+            let header = self.header_mut();
+            (header.head, header.tail) = (0, (tail - head) as u32);
+            for i in 0..self.count_of_windows() {
+                let cursor = self.cursor(i);
+                self.set_cursor(i, Cursor { at: cursor.at - head as u32, ..cursor });
+            }
+        }
+        let live = start + tail - head;
+        let wanted = live + entry;
+        if head < live / 8 || wanted > self.flat.capacity() {
+            self.flat.resize(size_class::<Header>(wanted + live / 8));
+        } else if self.flat.capacity() > 512 && wanted < self.flat.capacity() / 4 {
+            self.flat.resize(size_class::<Header>(wanted * 2));
+        }
+    }
+}
+
+/// The capacity that fills the allocator's size class for a block of `bytes`: four classes to a doubling.
+fn size_class<H: Copy>(bytes: usize) -> usize {
+    let size = Flat::<H>::OVERHEAD + bytes;
+    let step = (size.next_power_of_two() / 8).max(16);
+    size.next_multiple_of(step) - Flat::<H>::OVERHEAD
+}
+
+#[cold]
+fn unreachable_entry() -> (Entry, u32) {
+    // Unwinds into the panic guard: an error reply, and the log as it was.
+    panic!("a closed entry can't be read")
+}

@@ -1,0 +1,95 @@
+//! A whole log as bytes, for the RDB, DUMP and a rewritten AOF; and back, from bytes that may be damaged or hostile.
+//!
+//! Version 1: the byte 1, then the LEB128 integers sequence number, number of windows, each window (ascending), time
+//! and units of the newest entry, number of closed entries, end of the entry before the first; then the closed
+//! entries as they stand in memory.
+
+use crate::server::time::{Span, Timestamp};
+
+use super::effect::MAX_ENTRIES;
+use super::entries::{self, Entry, Reader, put};
+use super::log::{Log, MAX_UNITS, MAX_WINDOWS};
+
+const VERSION: u8 = 1;
+
+/// The most closed entries a log can hold: the highest bound, its working room and one for each window.
+const MOST_CLOSED: usize = MAX_ENTRIES as usize + MAX_ENTRIES as usize / 8 + MAX_WINDOWS + 1;
+
+/// Appends `log` to `out`. Equal logs give equal bytes.
+pub(super) fn write(log: &Log, out: &mut Vec<u8>) {
+    out.push(VERSION);
+    let mut number = |value| {
+        let mut bytes = [0; 10];
+        let len = put(&mut bytes, value);
+        out.extend_from_slice(&bytes[..len]);
+    };
+    let header = log.header();
+    number(header.seq);
+    number(u64::from(header.windows));
+    log.windows().for_each(|window| number(window.0));
+    number(header.newest.0);
+    number(header.newest_units);
+    number(u64::from(header.entries));
+    number(header.base.0);
+    out.extend_from_slice(log.closed_bytes());
+}
+
+/// Reads a log, or says why the bytes are none.
+pub(super) fn read(bytes: &[u8]) -> Result<Log, &'static str> {
+    match bytes.split_first() {
+        Some((&VERSION, rest)) => parse(rest).ok_or("it is damaged"),
+        Some(_) => Err("it was written by a newer version of lockwatch"),
+        None => Err("it is empty"),
+    }
+}
+
+fn parse(bytes: &[u8]) -> Option<Log> {
+    let mut reader = Reader::new(bytes);
+    let seq = reader.integer()?;
+    let windows = read_windows(&mut reader)?;
+    let newest = Timestamp(reader.integer()?);
+    let newest_units = reader.integer()?;
+    let count = usize::try_from(reader.integer()?).ok().filter(|count| *count <= MOST_CLOSED)?;
+    let base = Timestamp(reader.integer()?);
+    let closed_bytes = reader.rest();
+    let (closed, units) = read_closed(closed_bytes, count, base)?;
+    let last_end = closed.last().map_or(Timestamp(0), |entry| entry.end);
+    let total = units.checked_add(newest_units)?;
+    let sound = newest < Timestamp::NEVER
+        && newest >= last_end
+        && newest_units > 0
+        && total <= MAX_UNITS
+        && (count > 0 || base == Timestamp(0));
+    if !sound {
+        return None;
+    }
+    let mut log = Log::new();
+    let header = log.header_mut();
+    (header.seq, header.newest, header.newest_units) = (seq, newest, newest_units);
+    log.set_windows(&windows);
+    log.set_closed_bytes(&closed, closed_bytes, base);
+    Some(log)
+}
+
+fn read_windows(reader: &mut Reader<'_>) -> Option<Vec<Span>> {
+    let count = usize::try_from(reader.integer()?).ok().filter(|n| (1..=MAX_WINDOWS).contains(n))?;
+    let windows = (0..count).map(|_| reader.integer().map(Span)).collect::<Option<Vec<_>>>()?;
+    let ascending = windows.windows(2).all(|pair| pair[0] < pair[1]);
+    let in_range = windows.iter().all(|window| (Span::MIN..=Span::MAX).contains(window));
+    (ascending && in_range).then_some(windows)
+}
+
+fn read_closed(mut bytes: &[u8], count: usize, base: Timestamp) -> Option<(Vec<Entry>, u64)> {
+    // Not `with_capacity(count)`: the number is the sender's word until the entries have been seen.
+    let mut closed = Vec::new();
+    let mut units = 0_u64;
+    let mut previous = base;
+    for _ in 0..count {
+        let (entry, len) = entries::read(bytes, previous)?;
+        units = units.checked_add(entry.units)?;
+        previous = entry.end;
+        bytes = &bytes[len..];
+        closed.push(entry);
+    }
+    bytes.is_empty().then_some((closed, units))
+}
