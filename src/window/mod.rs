@@ -18,3 +18,8 @@ pub mod native;
 mod snapshot;
 mod thin;
 pub mod verdict;
+
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod properties;

@@ -1,0 +1,101 @@
+//! The sliding window by brute force: every admission ever, counted anew at every call.
+
+use crate::server::time::{Span, Timestamp};
+
+use super::log::Log;
+use super::verdict::{Quota, Verdict, Wait, judge};
+
+/// The oracle. It is slow, holds everything, and is small enough to be seen to be right.
+#[derive(Clone, Debug, Default)]
+pub struct Oracle {
+    /// Admissions: when, how many units.
+    admitted: Vec<(u64, u64)>,
+    /// The longest window so far.
+    horizon: u64,
+}
+
+impl Oracle {
+    /// Units admitted in `(now - window, now]`. What is later than `now` is taken as admitted now.
+    pub fn count(&self, window: u64, now: u64) -> u64 {
+        self.admitted.iter().filter(|(at, _)| at + window > now).map(|(_, units)| units).sum()
+    }
+
+    fn admits(&self, quotas: &[Quota], cost: u64, now: u64) -> bool {
+        quotas.iter().all(|q| self.count(q.window.0, now) + cost <= q.limit)
+    }
+
+    /// The contract's reply, each field found by its definition.
+    pub fn judge(&self, quotas: &[Quota], cost: u64, now: u64) -> Verdict {
+        let admitted = self.admits(quotas, cost, now);
+        let mut seen_now = self.clone();
+        seen_now.step_back(now);
+        let candidates = quotas.iter().map(|q| {
+            let only = std::slice::from_ref(q);
+            let retry_after = if self.admits(only, cost, now) {
+                Wait::For(Span(0))
+            } else {
+                // Only when something leaves the window can the answer change.
+                let ends = seen_now.admitted.iter().map(|(at, _)| at + q.window.0).filter(|end| *end > now);
+                let first = ends.filter(|end| seen_now.admits(only, cost, *end)).min();
+                first.map_or(Wait::Never, |end| Wait::For(Span(end - now)))
+            };
+            let mut after = seen_now.clone();
+            if admitted && cost > 0 {
+                after.admitted.push((now, cost));
+            }
+            let last = after.admitted.iter().map(|(at, _)| at + q.window.0).max().unwrap_or(0);
+            let verdict = Verdict {
+                admitted,
+                limit: q.limit,
+                remaining: q.limit.saturating_sub(after.count(q.window.0, now)),
+                retry_after,
+                reset_after: Span(last.saturating_sub(now)),
+            };
+            (verdict, q.window)
+        });
+        let mut best = None::<(Verdict, Span)>;
+        for (verdict, window) in candidates {
+            let better = best.as_ref().is_none_or(|(so_far, so_far_window)| {
+                if admitted {
+                    (so_far.remaining, window) > (verdict.remaining, *so_far_window)
+                } else {
+                    (verdict.retry_after, window) > (so_far.retry_after, *so_far_window)
+                }
+            });
+            if better {
+                best = Some((verdict, window));
+            }
+        }
+        best.expect("at least one quota").0
+    }
+
+    /// The clock shows `now`: what is later moves there.
+    pub fn step_back(&mut self, now: u64) {
+        for (at, _) in &mut self.admitted {
+            *at = now.min(*at);
+        }
+    }
+
+    /// Records an admission, and forgets what the contract lets it forget.
+    pub fn record(&mut self, quotas: &[Quota], cost: u64, now: u64) {
+        self.horizon = quotas.iter().map(|q| q.window.0).max().unwrap_or(0).max(self.horizon);
+        let horizon = self.horizon;
+        self.admitted.retain(|(at, _)| at + horizon > now);
+        self.admitted.push((now, cost));
+    }
+}
+
+/// Asserts that a denied call is denied until the millisecond before `retry_after`, and admitted at it.
+pub fn retry_after_is_exact(log: &Log, quotas: &[Quota], cost: u64, now: u64, verdict: &Verdict) {
+    let Wait::For(Span(wait)) = verdict.retry_after else {
+        assert!(quotas.iter().any(|q| cost > q.limit), "never, although no limit forbids it");
+        return;
+    };
+    assert!(wait > 0, "denied without a wait");
+    // With the clock stepped back, entries later than now move to now first.
+    let mut log = log.clone();
+    log.step_back(Timestamp(now));
+    let at = |time| judge(Some(&log), quotas, cost, Timestamp(time)).admitted;
+    assert!(!at(now + wait - 1), "admitted a millisecond early");
+    assert!(at(now + wait), "still denied at the promised time");
+}

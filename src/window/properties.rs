@@ -1,0 +1,306 @@
+//! Property tests of the window against the brute-force oracle.
+
+use proptest::prelude::*;
+
+use crate::server::time::{Span, Timestamp};
+
+use super::effect::{Effect, Step, Windows};
+use super::log::{Log, MAX_UNITS};
+use super::oracle::{Oracle, retry_after_is_exact};
+use super::snapshot;
+use super::verdict::{Quota, judge};
+
+/// Some time in 2026.
+const START: u64 = 1_790_000_000_000;
+
+/// A call after `delay` milliseconds, which are negative when the clock steps back.
+#[derive(Clone, Debug)]
+struct Call {
+    delay: i64,
+    quotas: Vec<Quota>,
+    cost: u64,
+}
+
+fn delay() -> impl Strategy<Value = i64> {
+    prop_oneof![
+        6 => Just(0_i64),
+        8 => 1_i64..4,
+        4 => 4_i64..300,
+        1 => 300_i64..30_000,
+        1 => -400_i64..0,
+    ]
+}
+
+fn forward() -> impl Strategy<Value = i64> {
+    prop_oneof![3 => Just(0_i64), 8 => 1_i64..4, 2 => 4_i64..60, 1 => 60_i64..2000]
+}
+
+fn cost() -> impl Strategy<Value = u64> {
+    prop_oneof![8 => Just(1_u64), 3 => 2_u64..6, 1 => 0_u64..300]
+}
+
+/// Limits and windows that change from call to call.
+fn changing_quotas() -> impl Strategy<Value = Vec<Quota>> {
+    let limit = prop_oneof![1 => Just(0_u64), 6 => 1_u64..20, 3 => 20_u64..400];
+    let window = prop::sample::select(vec![1_u64, 7, 50, 51, 400, 1000, 10_000]);
+    let quota = (limit, window).prop_map(|(limit, window)| Quota { limit, window: Span(window) });
+    prop::collection::vec(quota, 1..=8)
+}
+
+fn calls(quotas: impl Strategy<Value = Vec<Quota>>, n: usize) -> impl Strategy<Value = Vec<Call>> {
+    let call = (delay(), quotas, cost()).prop_map(|(delay, quotas, cost)| Call { delay, quotas, cost });
+    prop::collection::vec(call, 1..n)
+}
+
+/// What LW.RATELIMIT does with a log, without Redis: the step it makes, if any.
+fn step_for(log: &mut Log, call: &Call, now: u64, max_entries: u16) -> (bool, Option<Step>) {
+    let now = Timestamp(now);
+    log.advance(call.quotas.iter().map(|q| q.window), now);
+    let verdict = judge(Some(log), &call.quotas, call.cost, now);
+    let records = verdict.admitted && call.cost > 0;
+    let step = (records || log.newest() > now).then(|| Step {
+        seq: log.seq() + 1,
+        at: now,
+        units: if records { call.cost } else { 0 },
+        expires: None,
+        max_entries,
+        windows: Windows::new(call.quotas.iter().map(|q| q.window)),
+    });
+    (verdict.admitted, step)
+}
+
+fn decoded(step: &Step) -> Step {
+    match Effect::decode(step.encode().as_slice()) {
+        Ok(Effect::Step(step)) => step,
+        _ => panic!("a step that can't be read back"),
+    }
+}
+
+fn saved(log: &Log) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    snapshot::write(log, &mut bytes);
+    bytes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn every_reply_equals_the_oracles(calls in calls(changing_quotas(), 250)) {
+        let (mut log, mut oracle, mut now) = (Log::new(), Oracle::default(), START);
+        for call in &calls {
+            now = now.saturating_add_signed(call.delay);
+            let expected = oracle.judge(&call.quotas, call.cost, now);
+            let peeked = judge(Some(&log), &call.quotas, call.cost, Timestamp(now));
+            prop_assert_eq!(peeked, expected);
+            if !peeked.admitted {
+                retry_after_is_exact(&log, &call.quotas, call.cost, now, &peeked);
+            }
+            let before = saved(&log);
+            let (admitted, step) = step_for(&mut log, call, now, 16_384);
+            prop_assert_eq!(admitted, expected.admitted);
+            prop_assert_eq!(judge(Some(&log), &call.quotas, call.cost, Timestamp(now)), expected);
+            match step {
+                None => prop_assert_eq!(saved(&log), before, "a call that records nothing changed the value"),
+                Some(step) => {
+                    oracle.step_back(now);
+                    if step.units > 0 {
+                        oracle.record(&call.quotas, call.cost, now);
+                    }
+                    prop_assert!(log.apply(&step));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_full_log_admits_never_early_and_only_so_much_late(
+        windows in prop::collection::btree_set(prop::sample::select(vec![40_u64, 300, 1000, 5000]), 1..=3),
+        limits in prop::collection::vec(1_u64..600, 3),
+        max_entries in 8_u16..40,
+        steps in prop::collection::vec((forward(), cost()), 300..1500),
+    ) {
+        let quotas: Vec<Quota> =
+            windows.iter().zip(&limits).map(|(w, limit)| Quota { limit: *limit, window: Span(*w) }).collect();
+        let pairs = quotas.len() as u64;
+        let (mut log, mut oracle, mut now) = (Log::new(), Oracle::default(), START);
+        for (delay, cost) in steps {
+            now = now.saturating_add_signed(delay);
+            let call = Call { delay, quotas: quotas.clone(), cost: cost.max(1) };
+            for quota in &quotas {
+                let window = quota.window.0;
+                let counted = log.count(quota.window, Timestamp(now));
+                let late = pairs * window / u64::from(max_entries);
+                prop_assert!(counted >= oracle.count(window, now), "let go of units too early");
+                prop_assert!(counted <= oracle.count(window + late, now), "held units for more than {late} ms too long");
+            }
+            let verdict = judge(Some(&log), &quotas, call.cost, Timestamp(now));
+            if !verdict.admitted {
+                retry_after_is_exact(&log, &quotas, call.cost, now, &verdict);
+            }
+            let (admitted, step) = step_for(&mut log, &call, now, max_entries);
+            if admitted {
+                // The oracle must hold what it needs to tell how late an admission is.
+                oracle.record(&[Quota { limit: 0, window: Span(100_000) }], call.cost, now);
+                for quota in &quotas {
+                    prop_assert!(oracle.count(quota.window.0, now) <= quota.limit, "over-admitted");
+                }
+            }
+            if let Some(step) = step {
+                log.apply(&step);
+            }
+            let working_room = usize::from(max_entries / 8).max(8) + quotas.len() + 1;
+            prop_assert!(log.entries() <= usize::from(max_entries) + working_room);
+        }
+    }
+
+    #[test]
+    fn copies_that_take_the_effects_are_equal_to_the_bit(
+        calls in calls(changing_quotas(), 200),
+        max_entries in prop::sample::select(vec![8_u16, 16, 512]),
+        reload_every in 1_usize..40,
+    ) {
+        let (mut primary, mut replica, mut now) = (Log::new(), Log::new(), START);
+        for (i, call) in calls.iter().enumerate() {
+            now = now.saturating_add_signed(call.delay);
+            let (_, step) = step_for(&mut primary, call, now, max_entries);
+            if let Some(step) = step {
+                let step = decoded(&step);
+                primary.apply(&step);
+                prop_assert!(replica.apply(&step));
+                let once = saved(&replica);
+                prop_assert!(!replica.apply(&step), "took an effect twice");
+                prop_assert_eq!(saved(&replica), once);
+            }
+            if replica.entries() > 0 && i % reload_every == 0 {
+                replica = snapshot::read(&saved(&replica)).expect("its own snapshot");
+            }
+            prop_assert_eq!(
+                judge(Some(&replica), &call.quotas, call.cost, Timestamp(now)),
+                judge(Some(&primary), &call.quotas, call.cost, Timestamp(now))
+            );
+            prop_assert_eq!(saved(&primary), saved(&replica));
+        }
+    }
+
+    #[test]
+    fn a_damaged_snapshot_is_refused_or_is_a_sound_log(
+        calls in calls(changing_quotas(), 60),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let (mut log, mut now) = (Log::new(), START);
+        for call in &calls {
+            now = now.saturating_add_signed(call.delay);
+            if let (_, Some(step)) = step_for(&mut log, call, now, 16) {
+                log.apply(&step);
+            }
+        }
+        let mut bytes = saved(&log);
+        for (at, value) in damage {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        if cut.index(4) == 0 {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        if let Ok(mut log) = snapshot::read(&bytes) {
+            prop_assert_eq!(&saved(&log), &bytes);
+            for call in &calls {
+                now = now.saturating_add_signed(call.delay);
+                if let (_, Some(step)) = step_for(&mut log, call, now, 16) {
+                    log.apply(&step);
+                    snapshot::read(&saved(&log)).expect("sound after a step");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_an_effect_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+        for first in 0..4 {
+            let mut payload = vec![first];
+            payload.extend(&bytes);
+            if let Ok(Effect::Step(step)) = Effect::decode(&payload) {
+                Log::new().apply(&step);
+            }
+        }
+    }
+}
+
+fn admit(log: &mut Log, limit: u64, window: u64, cost: u64, now: u64) -> bool {
+    let call = Call { delay: 0, quotas: vec![Quota { limit, window: Span(window) }], cost };
+    let (admitted, step) = step_for(log, &call, now, 512);
+    if let Some(step) = step {
+        log.apply(&step);
+    }
+    admitted
+}
+
+#[test]
+fn a_hundred_hits_a_minute_fit_into_448_bytes() {
+    let mut log = Log::new();
+    for i in 0..100_000 {
+        assert!(admit(&mut log, 100, 60_000, 1, START + i * 600));
+    }
+    assert_eq!(log.entries(), 100);
+    assert!(log.allocated() <= 448, "{} bytes", log.allocated());
+}
+
+#[test]
+fn memory_is_bounded_whatever_the_limit() {
+    let mut log = Log::new();
+    for i in 0..1_000_000 {
+        assert!(admit(&mut log, 1 << 50, 3_600_000, u64::from(u32::MAX), START + i * 17));
+    }
+    assert!(log.allocated() <= 8 * 1024, "{} bytes", log.allocated());
+}
+
+#[test]
+fn a_log_shrinks_again_after_a_rush() {
+    let mut log = Log::new();
+    for i in 0..500 {
+        admit(&mut log, 1000, 1000, 1, START + 2 * i);
+    }
+    let rush = log.allocated();
+    for i in 0..500 {
+        admit(&mut log, 1000, 1000, 1, START + 10_000 + 300 * i);
+    }
+    assert!(log.allocated() * 2 < rush, "{} of {rush} bytes", log.allocated());
+}
+
+#[test]
+fn units_beyond_all_counting_deny_and_do_not_wrap() {
+    let mut log = Log::new();
+    assert!(admit(&mut log, 10, 60_000, 1, START));
+    log.push(Timestamp(START + 1), MAX_UNITS - 1);
+    log.push(Timestamp(START + 2), u64::from(u32::MAX));
+    assert_eq!(log.count(Span(60_000), Timestamp(START + 2)), MAX_UNITS);
+    log.push(Timestamp(START + 3), u64::from(u32::MAX));
+    assert!(!admit(&mut log, (1 << 53) - 1, 60_000, 1, START + 60_002), "let go too early");
+    assert!(admit(&mut log, 10, 60_000, 1, START + 60_003));
+    assert!(snapshot::read(&saved(&log)).is_ok());
+}
+
+#[test]
+fn an_effect_of_a_newer_version_is_refused() {
+    assert!(Effect::decode(&[3, 0, 0]).is_err());
+    assert!(Effect::decode(&[]).is_err());
+    assert!(snapshot::read(&[2]).is_err());
+}
+
+#[test]
+fn the_expiry_is_exact_at_first_and_then_rarely_moved() {
+    let mut log = Log::new();
+    assert!(admit(&mut log, 1000, 60_000, 1, START));
+    assert_eq!(log.expiry_to_set(), Some(Timestamp(START + 60_000)));
+    let mut told = 0;
+    for i in 1..1000 {
+        admit(&mut log, 1000, 60_000, 1, START + i * 10);
+        if let Some(at) = log.expiry_to_set() {
+            told += 1;
+            assert!(at >= log.expires());
+        }
+    }
+    assert!(told < 5, "told {told} times in ten seconds");
+}
