@@ -30,9 +30,10 @@ impl Command for Peek {
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let request = Request::parse("LW.PEEK", call.args(), 0)?;
+        let (name, args) = call.key_and_args();
+        let request = Request::parse("LW.PEEK", args, 0)?;
         let now = call.now();
-        let key = call.read(request.key);
+        let key = call.read(name);
         let log = key.value::<Log>()?;
         let verdict = judge(log.as_deref(), request.quotas(), request.cost, now);
         counters::PEEKS.count();

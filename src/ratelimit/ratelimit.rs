@@ -40,9 +40,13 @@ impl Command for RateLimit {
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let request = Request::parse("LW.RATELIMIT", call.args(), 1)?;
+        let (name, args) = call.key_and_args();
+        let key = call.write(name);
+        // Its value is on its way to the cache while the arguments are read.
+        key.prefetch();
+        let request = Request::parse("LW.RATELIMIT", args, 1)?;
         let now = call.now();
-        let verdict = native::update(call, request.key, |log| decide(log, &request, now))?;
+        let verdict = native::update(call, name, key, |log| decide(log, &request, now))?;
         counters::CALLS.count();
         if !verdict.admitted {
             counters::DENIED.count();
@@ -55,7 +59,7 @@ impl Command for RateLimit {
 /// The verdict, and the change that follows from it: the units if the call is admitted; if not, nothing, unless the
 /// clock has stepped back behind what was recorded.
 #[inline]
-fn decide(log: &mut Log, request: &Request<'_>, now: Timestamp) -> (Verdict, Option<Step>) {
+fn decide(log: &mut Log, request: &Request, now: Timestamp) -> (Verdict, Option<Step>) {
     log.advance(request.windows(), now);
     let verdict = judge(Some(log), request.quotas(), request.cost, now);
     let stepped_back = log.newest() > now;

@@ -30,25 +30,25 @@ pub const DOC: &[DocArg] = &[
 ];
 
 /// A call's arguments, checked.
-pub struct Request<'a> {
-    /// The key.
-    pub key: Arg<'a>,
+pub struct Request {
     /// The units it asks for.
     pub cost: u64,
     quotas: [Quota; MAX_PAIRS],
     len: usize,
 }
 
-impl<'a> Request<'a> {
-    /// Reads the arguments; `min_cost` is 1 where the call records something, else 0.
-    pub fn parse(command: &'static str, mut args: Args<'a>, min_cost: u64) -> Result<Self, Refusal> {
+impl Request {
+    /// Reads the arguments behind the key; `min_cost` is 1 where the call records something, else 0.
+    #[inline]
+    pub fn parse(command: &'static str, mut args: Args<'_>, min_cost: u64) -> Result<Self, Refusal> {
         let refuse = |why| Refusal::malformed(Misuse { why, command });
-        let key = args.next().ok_or_else(|| refuse(Why::NoKey))?;
-        let mut request = Self { key, cost: 1, quotas: [Quota::default(); MAX_PAIRS], len: 0 };
+        let mut request = Self { cost: 1, quotas: [Quota::default(); MAX_PAIRS], len: 0 };
         let mut cost = None;
         while let Some(arg) = args.next() {
             let word = arg.bytes();
-            if word.eq_ignore_ascii_case(b"COST") {
+            if word.first().is_some_and(u8::is_ascii_digit) && cost.is_none() {
+                request.push(word, args.next().map(Arg::bytes)).map_err(refuse)?;
+            } else if word.eq_ignore_ascii_case(b"COST") {
                 if cost.is_some() {
                     return Err(refuse(Why::CostTwice));
                 }
@@ -70,7 +70,7 @@ impl<'a> Request<'a> {
         Ok(request)
     }
 
-    fn push(&mut self, limit: &'a [u8], window: Option<&'a [u8]>) -> Result<(), Why<'a>> {
+    fn push<'a>(&mut self, limit: &'a [u8], window: Option<&'a [u8]>) -> Result<(), Why<'a>> {
         let slot = self.quotas.get_mut(self.len).ok_or(Why::TooManyQuotas)?;
         let limit_value =
             number::unsigned(limit).filter(|limit| *limit <= MAX_LIMIT).ok_or(Why::Limit(limit))?;
@@ -111,8 +111,6 @@ struct Misuse<'a> {
 
 /// What is wrong with a call.
 enum Why<'a> {
-    /// There is no argument at all.
-    NoKey,
     /// There is no (limit, window) pair.
     NoQuota,
     /// There are more than eight.
@@ -145,7 +143,6 @@ enum Why<'a> {
 impl Display for Misuse<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.why {
-            Why::NoKey => f.write_str("key is missing")?,
             Why::NoQuota => f.write_str("limit and window are missing")?,
             Why::TooManyQuotas => write!(f, "more than {MAX_PAIRS} limit window pairs")?,
             Why::Limit(text) if number::unsigned(text).is_some() => {

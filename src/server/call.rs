@@ -28,6 +28,18 @@ impl<'a> Call<'a> {
         self.args.clone()
     }
 
+    /// The key, which is the first argument, and a cursor behind it.
+    ///
+    /// Only for commands whose spec has a key: the server checks the arity before it runs one.
+    #[inline]
+    pub fn key_and_args(&self) -> (Arg<'a>, Args<'a>) {
+        let mut args = self.args.clone();
+        match args.next() {
+            Some(key) => (key, args),
+            None => no_key(),
+        }
+    }
+
     /// The server's wall clock. A command reads it once.
     pub fn now(&self) -> Timestamp {
         let milliseconds = api!(RedisModule_Milliseconds);
@@ -117,6 +129,11 @@ impl<'a> Call<'a> {
         // SAFETY: `ctx` is this call's, and the string is NUL-terminated.
         unsafe { reply(self.ctx, text.as_ptr()) };
     }
+}
+
+#[cold]
+fn no_key() -> ! {
+    panic!("a command with a key has an arity below 2")
 }
 
 /// What the server runs for a command whose body is `handler`: cast, guard, delegate.

@@ -1,5 +1,6 @@
 //! Durations as commands take them: `0.25`, `60`, `500ms`, `90s`, `5m`, `1h`, `1d`.
 
+use super::number;
 use super::time::Span;
 
 /// Why a text is not a duration.
@@ -15,7 +16,16 @@ pub enum NotADuration {
 ///
 /// From one millisecond to ten years. A part of a millisecond counts as a whole one, so that a window is never
 /// shorter than it was asked for.
+#[inline]
 pub fn parse(text: &[u8]) -> Result<Span, NotADuration> {
+    // Whole seconds are what nearly every call has.
+    match number::unsigned(text) {
+        Some(seconds) if (1..=Span::MAX.0 / 1000).contains(&seconds) => Ok(Span(seconds * 1000)),
+        _ => parse_any(text),
+    }
+}
+
+fn parse_any(text: &[u8]) -> Result<Span, NotADuration> {
     let digits_end = text.iter().position(|b| !matches!(b, b'0'..=b'9' | b'.')).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits_end);
     let unit = unit_in_ms(unit).ok_or(NotADuration::Malformed)?;

@@ -114,6 +114,18 @@ impl<'a> WriteKey<'a> {
         }
     }
 
+    /// Has the processor fetch the value while the caller does something else first.
+    ///
+    /// With many keys the first touch of a value is a cache miss, and the dearest part of a call that is ours.
+    #[inline]
+    pub fn prefetch(&self) {
+        let get_value = api!(RedisModule_ModuleTypeGetValue);
+        // SAFETY: `key` is open; the answer is null unless it holds a module's value.
+        let value = unsafe { get_value(self.0.key) };
+        prefetch(value.cast());
+        prefetch(value.cast::<u8>().wrapping_add(CACHE_LINE));
+    }
+
     /// Puts a value in the key's place, whatever it held.
     pub fn set<T: NativeType>(&mut self, value: T) {
         let set = api!(RedisModule_ModuleTypeSetValue);
@@ -129,6 +141,21 @@ impl<'a> WriteKey<'a> {
         unsafe { expire(self.0.key, i64::try_from(at.0).unwrap_or(i64::MAX)) };
     }
 }
+
+const CACHE_LINE: usize = 64;
+
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn prefetch(at: *const u8) {
+    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    // SAFETY: every x86-64 processor has the instruction, and it ignores an address that is not mapped.
+    unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
+}
+
+/// Elsewhere the stable standard library has no such instruction.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline]
+fn prefetch(_at: *const u8) {}
 
 /// A borrowed value of a key.
 pub struct ValueRef<'k, T> {

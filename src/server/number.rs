@@ -8,13 +8,24 @@ pub fn unsigned(text: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 20 || (text[0] == b'0' && text.len() > 1) {
         return None;
     }
+    // Nineteen digits can't overflow; only a twentieth needs the check.
+    let (head, last) = text.split_at(text.len().min(19));
+    let mut value = digits(head)?;
+    if let [digit] = last {
+        value = value.checked_mul(10)?.checked_add(digits(&[*digit])?)?;
+    }
+    Some(value)
+}
+
+#[inline]
+fn digits(text: &[u8]) -> Option<u64> {
     let mut value = 0_u64;
     for &byte in text {
         let digit = byte.wrapping_sub(b'0');
         if digit > 9 {
             return None;
         }
-        value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
+        value = value * 10 + u64::from(digit);
     }
     Some(value)
 }

@@ -6,6 +6,7 @@ use crate::server::args::Arg;
 use crate::server::call::Call;
 use crate::server::error::Refusal;
 use crate::server::flat::Flat;
+use crate::server::key::WriteKey;
 use crate::server::native::{NativeType, TypeHandle};
 
 use super::effect::{Effect, Step};
@@ -59,17 +60,17 @@ impl NativeType for Log {
     }
 }
 
-/// Runs `decide` on the log of key `name` (an empty one if there is none) and makes the step it returns, if any:
-/// applied, expiry kept, replicated. Without a step nothing changes.
+/// Runs `decide` on the log that `key`, which is called `name`, holds (an empty one if there is none) and makes the
+/// step it returns, if any: applied, expiry kept, replicated. Without a step nothing changes.
 ///
 /// `decide` sees the log before the step and may only move its cursors.
 #[inline]
 pub fn update<R>(
     call: &Call<'_>,
     name: Arg<'_>,
+    mut key: WriteKey<'_>,
     decide: impl FnOnce(&mut Log) -> (R, Option<Step>),
 ) -> Result<R, Refusal> {
-    let mut key = call.write(name);
     let answer;
     let mut step;
     let mut fresh = None;
