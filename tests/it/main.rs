@@ -1,0 +1,15 @@
+//! Integration tests: what callers see, against real servers. Each test starts its own and stops it.
+//!
+//! The server is `redis-server`, or what `LOCKWATCH_SERVER` names (any Redis from 7.0 on, or Valkey); the module is
+//! the one that was built with the tests, or what `LOCKWATCH_MODULE` names.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that can't go on says where and stops, in its helpers too"
+)]
+
+#[expect(dead_code, unused_imports, reason = "until every module of tests is here")]
+mod support;
+
+mod smoke;

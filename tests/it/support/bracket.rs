@@ -1,0 +1,62 @@
+//! When a call was decided, by the server's own clock.
+
+use super::{Client, Value};
+
+/// The first and the last millisecond in which a call can have read the clock: those of TIME right before and right
+/// after it in the same transaction. They are almost always the same one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bracket {
+    /// Not before.
+    pub from: i64,
+    /// Not after.
+    pub to: i64,
+}
+
+impl Bracket {
+    /// The time shifted by `ms`.
+    pub fn plus(self, ms: i64) -> Self {
+        Self { from: self.from + ms, to: self.to + ms }
+    }
+
+    /// Whether `ms` can be the time.
+    pub fn contains(self, ms: i64) -> bool {
+        (self.from..=self.to).contains(&ms)
+    }
+
+    /// What is left if `other` tells the time of the same moment; panics if they contradict each other.
+    #[track_caller]
+    pub fn and(self, other: Self) -> Self {
+        let both = Self { from: self.from.max(other.from), to: self.to.min(other.to) };
+        assert!(both.from <= both.to, "{self:?} and {other:?} can't be the same moment");
+        both
+    }
+
+    /// The time, if it is known to the millisecond.
+    pub fn exact(self) -> Option<i64> {
+        (self.from == self.to).then_some(self.from)
+    }
+}
+
+impl Client {
+    /// Runs `line` in a transaction and says when it read the clock.
+    #[track_caller]
+    pub fn timed(&mut self, line: &str) -> (Value, Bracket) {
+        let answers = self.multi(&["TIME", line, "TIME"]).expect("nothing is watched");
+        let [before, answer, after] = &answers[..] else { panic!("not three answers: {answers:?}") };
+        (answer.clone(), Bracket { from: micros(before) / 1000, to: micros(after) / 1000 })
+    }
+
+    /// The server's clock in Unix milliseconds.
+    #[track_caller]
+    pub fn time_ms(&mut self) -> i64 {
+        micros(&self.run("TIME")) / 1000
+    }
+}
+
+/// A reply of TIME in microseconds.
+#[track_caller]
+fn micros(time: &Value) -> i64 {
+    let parts: Vec<i64> =
+        time.texts().iter().map(|part| part.parse().expect("TIME replies numbers")).collect();
+    parts[0] * 1_000_000 + parts[1]
+}

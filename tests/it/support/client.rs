@@ -1,0 +1,100 @@
+//! A client that sends what it is told, byte for byte, and hands back what came.
+
+use std::io::{self, BufReader, ErrorKind, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use super::{SOON, Value};
+
+/// A connection. Every read has a deadline, so that a hung server fails the test and does not hang it.
+pub struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+impl Client {
+    /// Connects.
+    pub fn connect(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, SOON)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(SOON))?;
+        stream.set_write_timeout(Some(SOON))?;
+        Ok(Self { stream: BufReader::new(stream) })
+    }
+
+    /// Sends the words of `line`, split at spaces, as one call and returns the answer.
+    #[track_caller]
+    pub fn run(&mut self, line: &str) -> Value {
+        self.call(&line.split(' ').collect::<Vec<_>>())
+    }
+
+    /// Sends one call and returns the answer.
+    #[track_caller]
+    pub fn call<A: AsRef<[u8]>>(&mut self, args: &[A]) -> Value {
+        self.send(args);
+        self.read()
+    }
+
+    /// As [`Client::call`], for a server that may be gone.
+    pub fn try_call<A: AsRef<[u8]>>(&mut self, args: &[A]) -> io::Result<Value> {
+        self.stream.get_mut().write_all(&encode(args))?;
+        Value::read(&mut self.stream)
+    }
+
+    /// Sends one call and does not wait for the answer.
+    #[track_caller]
+    pub fn send<A: AsRef<[u8]>>(&mut self, args: &[A]) {
+        self.send_bytes(&encode(args));
+    }
+
+    /// Sends bytes as they are, RESP or not.
+    #[track_caller]
+    pub fn send_bytes(&mut self, bytes: &[u8]) {
+        self.stream
+            .get_mut()
+            .write_all(bytes)
+            .unwrap_or_else(|why| panic!("can't write to the server: {why}"));
+    }
+
+    /// The next value that the server sends.
+    #[track_caller]
+    pub fn read(&mut self) -> Value {
+        Value::read(&mut self.stream).unwrap_or_else(|why| panic!("no answer from the server: {why}"))
+    }
+
+    /// Sends `calls` at once and returns their answers.
+    #[track_caller]
+    pub fn pipeline<C: AsRef<[A]>, A: AsRef<[u8]>>(&mut self, calls: &[C]) -> Vec<Value> {
+        let bytes: Vec<u8> = calls.iter().flat_map(|call| encode(call.as_ref())).collect();
+        self.send_bytes(&bytes);
+        calls.iter().map(|_| self.read()).collect()
+    }
+
+    /// Runs the lines in one MULTI and returns their answers; `None` if EXEC was aborted by WATCH.
+    #[track_caller]
+    pub fn multi(&mut self, lines: &[&str]) -> Option<Vec<Value>> {
+        let calls = [&["MULTI"], lines, &["EXEC"]].concat();
+        let calls: Vec<Vec<&str>> = calls.iter().map(|line| line.split(' ').collect()).collect();
+        match self.pipeline(&calls).pop() {
+            Some(Value::Nil) => None,
+            Some(Value::Array(answers)) => Some(answers),
+            other => panic!("EXEC answered {other:?}"),
+        }
+    }
+
+    /// Whether the server has closed the connection.
+    pub fn is_closed(&mut self) -> bool {
+        match self.try_call(&["PING"]) {
+            Ok(_) => false,
+            Err(why) => !matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        }
+    }
+}
+
+fn encode<A: AsRef<[u8]>>(args: &[A]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", args.len()).into_bytes();
+    for arg in args {
+        bytes.extend_from_slice(format!("${}\r\n", arg.as_ref().len()).as_bytes());
+        bytes.extend_from_slice(arg.as_ref());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes
+}

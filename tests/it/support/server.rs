@@ -1,0 +1,300 @@
+//! A running server, and its end.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+use std::{io, thread, time::Duration};
+
+use tempfile::TempDir;
+
+use super::builder::{Builder, binary, free_port};
+use super::{Client, SOON, wait_until};
+
+/// The name of its configuration file.
+pub(super) const CONFIG: &str = "redis.conf";
+
+/// A server that the test started. It is stopped on drop, and must not have caught a panic until then.
+pub struct Server {
+    /// None once it has been stopped.
+    process: Option<Process>,
+    address: SocketAddr,
+    bus_port: Option<u16>,
+    may_panic: bool,
+    dir: Option<TempDir>,
+}
+
+struct Process {
+    child: Child,
+    /// The server's own, which is not the child's if `LOCKWATCH_SERVER` is a script that does not `exec`.
+    pid: u32,
+}
+
+impl Server {
+    /// Starts one with the module and nothing else.
+    #[track_caller]
+    pub fn start() -> Self {
+        Self::builder().start()
+    }
+
+    /// One to be configured.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(super) fn launch(how: Builder, dir: TempDir) -> Result<Self, String> {
+        let mut server = Self {
+            process: None,
+            address: ([127, 0, 0, 1], 0).into(),
+            bus_port: None,
+            may_panic: how.may_panic,
+            dir: Some(dir),
+        };
+        for _ in 0..10 {
+            server.address.set_port(free_port());
+            server.bus_port = how.cluster.then(free_port);
+            match server.spawn() {
+                Err(log) if log.contains("Address already in use") => {}
+                outcome => return outcome.map(|()| server),
+            }
+        }
+        Err("every port was taken by the time the server tried it".into())
+    }
+
+    /// Starts the process on its port and waits until it answers; what it logged if it ends instead.
+    fn spawn(&mut self) -> Result<(), String> {
+        // Ended: a failed attempt's log must not be taken for this one's.
+        let _ = fs::remove_file(self.dir().join("server.log"));
+        let output = File::create(self.dir().join("output.log")).expect("a file in the server's directory");
+        let mut command = Command::new(binary());
+        command.arg(self.dir().join(CONFIG)).args(["--port", &self.address.port().to_string()]);
+        if let Some(port) = self.bus_port {
+            command.args(["--cluster-port", &port.to_string()]);
+        }
+        command.stdin(Stdio::null()).stdout(output.try_clone().expect("a second handle")).stderr(output);
+        let child =
+            command.current_dir(self.dir()).spawn().unwrap_or_else(|why| panic!("{:?}: {why}", binary()));
+        let pid = child.id();
+        self.process = Some(Process { child, pid });
+        let deadline = Instant::now() + SOON;
+        loop {
+            if let Some(pid) = self.answers_as() {
+                self.process.as_mut().expect("just started").pid = pid;
+                return Ok(());
+            }
+            let process = self.process.as_mut().expect("just started");
+            if process.child.try_wait().expect("the child can be waited for").is_some() {
+                self.process = None;
+                return Err(self.log());
+            }
+            if Instant::now() > deadline {
+                self.kill();
+                return Err(format!("no answer within {SOON:?}\n{}", self.log()));
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// The server's process id, if it answers, is not loading, and is this one and not another on the same port.
+    fn answers_as(&self) -> Option<u32> {
+        let mut client = Client::connect(self.address).ok()?;
+        if client.try_call(&["PING"]).ok()?.is_error() {
+            return None;
+        }
+        let dir = client.try_call(&["CONFIG", "GET", "dir"]).ok()?;
+        let same =
+            fs::canonicalize(dir.field_if_any("dir")?.text()).ok()? == fs::canonicalize(self.dir()).ok()?;
+        let info = client.info("everything");
+        let loaded =
+            info.text("loading") == "0" && info.fields.get("async_loading").is_none_or(|on| on == "0");
+        (same && loaded).then(|| info.number("process_id")).and_then(|pid| u32::try_from(pid).ok())
+    }
+
+    /// A new connection.
+    #[track_caller]
+    pub fn client(&self) -> Client {
+        Client::connect(self.address).unwrap_or_else(|why| panic!("can't connect: {why}\n{}", self.log()))
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where another cluster node reaches its bus.
+    pub fn bus_port(&self) -> Option<u16> {
+        self.bus_port
+    }
+
+    /// For clients of the `redis` crate.
+    pub fn url(&self) -> String {
+        format!("redis://{}/", self.address)
+    }
+
+    /// Its data directory.
+    pub fn dir(&self) -> &Path {
+        self.dir.as_ref().expect("kept until drop").path()
+    }
+
+    /// All that it has logged since it was last started.
+    pub fn log(&self) -> String {
+        let read = |name| fs::read(self.dir().join(name)).unwrap_or_default();
+        let text = [read("output.log"), read("server.log")].concat();
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// `INFO section`.
+    #[track_caller]
+    pub fn info(&self, section: &str) -> Info {
+        self.client().info(section)
+    }
+
+    /// Whether it is at least that version of Redis, or that of Valkey.
+    pub fn is_at_least(&self, redis: (u32, u32), valkey: (u32, u32)) -> bool {
+        let info = self.info("server");
+        let (version, wanted) = match info.fields.get("valkey_version") {
+            Some(version) => (version.clone(), valkey),
+            None => (info.text("redis_version"), redis),
+        };
+        let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= wanted
+    }
+
+    /// Waits until `replica` has all that this server has sent so far.
+    #[track_caller]
+    pub fn wait_for_replica(&self, replica: &Server) {
+        let mut there = replica.client();
+        wait_until("the replica is connected", || {
+            there.info("replication").text("master_link_status") == "up"
+        });
+        let offset = self.info("replication").number("master_repl_offset");
+        wait_until("the replica has caught up", || {
+            there.info("replication").number("slave_repl_offset") >= offset
+        });
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        let Some(mut process) = self.process.take() else { return };
+        if process.pid != process.child.id() {
+            signal("KILL", process.pid);
+        }
+        process.child.kill().expect("the child can be killed");
+        process.child.wait().expect("the child can be waited for");
+    }
+
+    /// Stops it as an init system does, with SIGTERM, and waits for its end. It must not have caught a panic.
+    #[track_caller]
+    pub fn stop(&mut self) {
+        self.assert_no_panic();
+        let Some(mut process) = self.process.take() else { return };
+        signal("TERM", process.pid);
+        wait_until("the server ends", || {
+            process.child.try_wait().expect("the child can be waited for").is_some()
+        });
+    }
+
+    /// Starts it again where it was, after [`Server::stop`] or [`Server::kill`].
+    #[track_caller]
+    pub fn start_again(&mut self) {
+        assert!(self.process.is_none(), "it is still running");
+        self.spawn().unwrap_or_else(|log| panic!("the server did not start again:\n{log}"));
+    }
+
+    /// Stops it and leaves its data, for [`Builder::data_dir`].
+    #[track_caller]
+    pub fn into_data(mut self) -> TempDir {
+        self.stop();
+        self.dir.take().expect("kept until drop")
+    }
+
+    #[track_caller]
+    fn assert_no_panic(&self) {
+        if self.process.is_none() || self.may_panic {
+            return;
+        }
+        let panics =
+            self.try_info("lockwatch").map(|info| info.fields.get("lockwatch_panics_total").cloned());
+        match panics {
+            Ok(None) => {}
+            Ok(Some(panics)) => assert_eq!(panics, "0", "the module has panicked:\n{}", self.log()),
+            Err(why) => panic!("the server is gone ({why}):\n{}", self.log()),
+        }
+    }
+
+    fn try_info(&self, section: &str) -> io::Result<Info> {
+        let answer = Client::connect(self.address)?.try_call(&["INFO", section])?;
+        Ok(Info::parse(&answer.text()))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            if self.dir.is_some() {
+                let log = self.log();
+                let lines: Vec<_> = log.lines().collect();
+                eprintln!(
+                    "the end of the server's log:\n{}",
+                    lines[lines.len().saturating_sub(40)..].join("\n")
+                );
+            }
+            self.kill();
+            return;
+        }
+        // Killed even if the assertion fails: the process is taken out first and ends with its own drop.
+        struct Always<'a>(&'a mut Server);
+        impl Drop for Always<'_> {
+            fn drop(&mut self) {
+                self.0.kill();
+            }
+        }
+        Always(self).0.assert_no_panic();
+    }
+}
+
+fn signal(name: &str, pid: u32) {
+    let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
+    assert!(status.expect("kill runs").success(), "can't send {name} to {pid}");
+}
+
+/// The fields of INFO.
+pub struct Info {
+    /// Every `name:value` of every section.
+    pub fields: BTreeMap<String, String>,
+    /// The names of the sections.
+    pub sections: Vec<String>,
+}
+
+impl Info {
+    fn parse(text: &str) -> Self {
+        let field =
+            |line: &str| line.split_once(':').map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self {
+            fields: text.lines().filter_map(field).collect(),
+            sections: text.lines().filter_map(|line| line.strip_prefix("# ").map(str::to_owned)).collect(),
+        }
+    }
+
+    /// The value of `name`.
+    #[track_caller]
+    pub fn text(&self, name: &str) -> String {
+        self.fields.get(name).unwrap_or_else(|| panic!("INFO has no {name}")).clone()
+    }
+
+    /// The value of `name`, a number.
+    #[track_caller]
+    pub fn number(&self, name: &str) -> i64 {
+        self.text(name).parse().unwrap_or_else(|_| panic!("{name} is not a number"))
+    }
+}
+
+impl Client {
+    /// `INFO section`.
+    #[track_caller]
+    pub fn info(&mut self, section: &str) -> Info {
+        Info::parse(&self.call(&["INFO", section]).text())
+    }
+}
