@@ -100,19 +100,20 @@ impl CommandEntry {
         // SAFETY: `command` was created above, by this module.
         let described = !command.is_null() && unsafe { docs::describe(command, spec) };
         // SAFETY: as above.
-        described && unsafe { categorise(command, spec.categories) }
+        described && unsafe { categorise(command, spec) }
     }
 }
 
-/// The category that all commands of the module share, on servers that let it add one (Redis 7.4, Valkey 8).
+/// The category that all commands for callers share, on servers that let a module add one.
 const OWN_CATEGORY: &str = " lockwatch";
 
 /// # Safety
 /// `command` is a command of this module, and OnLoad is running.
-unsafe fn categorise(command: *mut raw::RedisModuleCommand, categories: &str) -> bool {
+unsafe fn categorise(command: *mut raw::RedisModuleCommand, spec: &Spec) -> bool {
     let Some(set) = api_if_any!(RedisModule_SetCommandACLCategories) else { return true };
-    let own = if api_if_any!(RedisModule_AddACLCategory).is_some() { OWN_CATEGORY } else { "" };
-    let Ok(categories) = CString::new(format!("{categories}{own}")) else { return false };
+    let own = api_if_any!(RedisModule_AddACLCategory).is_some() && !spec.internal;
+    let categories = format!("{}{}", spec.categories, if own { OWN_CATEGORY } else { "" });
+    let Ok(categories) = CString::new(categories) else { return false };
     // SAFETY: the caller's promise; the string is NUL-terminated.
     unsafe { set(command, categories.as_ptr()) == raw::REDISMODULE_OK as c_int }
 }
