@@ -118,15 +118,17 @@ proptest! {
         windows in prop::collection::btree_set(prop::sample::select(vec![40_u64, 300, 1000, 5000]), 1..=3),
         limits in prop::collection::vec(1_u64..600, 3),
         max_entries in 8_u16..40,
-        steps in prop::collection::vec((forward(), cost()), 300..1500),
+        steps in prop::collection::vec((forward(), cost(), 0_usize..6), 300..1500),
     ) {
         let quotas: Vec<Quota> =
             windows.iter().zip(&limits).map(|(w, limit)| Quota { limit: *limit, window: Span(*w) }).collect();
         let pairs = quotas.len() as u64;
         let (mut log, mut oracle, mut now) = (Log::new(), Oracle::default(), START);
-        for (delay, cost) in steps {
+        for (i, (delay, cost, only)) in steps.into_iter().enumerate() {
             now = now.saturating_add_signed(delay);
-            let call = Call { delay, quotas: quotas.clone(), cost: cost.max(1) };
+            // Most calls name all windows, the first among them; some name one, and the others stay as sharp.
+            let named = if i == 0 { &quotas[..] } else { quotas.get(only..=only).unwrap_or(&quotas) };
+            let call = Call { delay, quotas: named.to_vec(), cost: cost.max(1) };
             for quota in &quotas {
                 let window = quota.window.0;
                 let counted = log.count(quota.window, Timestamp(now));
@@ -134,15 +136,15 @@ proptest! {
                 prop_assert!(counted >= oracle.count(window, now), "let go of units too early");
                 prop_assert!(counted <= oracle.count(window + late, now), "held units for more than {late} ms too long");
             }
-            let verdict = judge(Some(&log), &quotas, call.cost, Timestamp(now));
+            let verdict = judge(Some(&log), named, call.cost, Timestamp(now));
             if !verdict.admitted {
-                retry_after_is_exact(&log, &quotas, call.cost, now, &verdict);
+                retry_after_is_exact(&log, named, call.cost, now, &verdict);
             }
             let (admitted, step) = step_for(&mut log, &call, now, max_entries);
             if admitted {
                 // The oracle must hold what it needs to tell how late an admission is.
                 oracle.record(&[Quota { limit: 0, window: Span(100_000) }], call.cost, now);
-                for quota in &quotas {
+                for quota in named {
                     prop_assert!(oracle.count(quota.window.0, now) <= quota.limit, "over-admitted");
                 }
             }
