@@ -126,8 +126,9 @@ proptest! {
         let (mut log, mut oracle, mut now) = (Log::new(), Oracle::default(), START);
         for (i, (delay, cost, only)) in steps.into_iter().enumerate() {
             now = now.saturating_add_signed(delay);
-            // Most calls name all windows, the first among them; some name one, and the others stay as sharp.
-            let named = if i == 0 { &quotas[..] } else { quotas.get(only..=only).unwrap_or(&quotas) };
+            // The first calls name a window each, later ones mostly all of them: each window stays as sharp.
+            let one = if i < quotas.len() { i } else { only };
+            let named = quotas.get(one..=one).unwrap_or(&quotas);
             let call = Call { delay, quotas: named.to_vec(), cost: cost.max(1) };
             for quota in &quotas {
                 let window = quota.window.0;
