@@ -126,8 +126,8 @@ proptest! {
         let (mut log, mut oracle, mut now) = (Log::new(), Oracle::default(), START);
         for (i, (delay, cost, only)) in steps.into_iter().enumerate() {
             now = now.saturating_add_signed(delay);
-            // The first calls name a window each, later ones mostly all of them: each window stays as sharp.
-            let one = if i < quotas.len() { i } else { only };
+            // The first calls name a window each, the longest first, and later ones mostly all: each stays as sharp.
+            let one = if i < quotas.len() { quotas.len() - 1 - i } else { only };
             let named = quotas.get(one..=one).unwrap_or(&quotas);
             let call = Call { delay, quotas: named.to_vec(), cost: cost.max(1) };
             for quota in &quotas {
