@@ -126,9 +126,12 @@ proptest! {
         let (mut log, mut oracle, mut now) = (Log::new(), Oracle::default(), START);
         for (i, (delay, cost, only)) in steps.into_iter().enumerate() {
             now = now.saturating_add_signed(delay);
-            // The first calls name a window each, the longest first, and later ones mostly all: each stays as sharp.
-            let one = if i < quotas.len() { quotas.len() - 1 - i } else { only };
-            let named = quotas.get(one..=one).unwrap_or(&quotas);
+            // The first calls are admitted and name a window each, the longest first; later ones mostly name all.
+            let introduced = quotas.iter().rev().nth(i).map(|q| [Quota { limit: 10_000, ..*q }]);
+            let named = match &introduced {
+                Some(one) => one,
+                None => quotas.get(only..=only).unwrap_or(&quotas),
+            };
             let call = Call { delay, quotas: named.to_vec(), cost: cost.max(1) };
             for quota in &quotas {
                 let window = quota.window.0;
