@@ -12,4 +12,5 @@
 #[expect(dead_code, unused_imports, reason = "until every module of tests is here")]
 mod support;
 
+mod ratelimit;
 mod smoke;

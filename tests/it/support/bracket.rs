@@ -41,22 +41,31 @@ impl Client {
     /// Runs `line` in a transaction and says when it read the clock.
     #[track_caller]
     pub fn timed(&mut self, line: &str) -> (Value, Bracket) {
+        let (answer, before, after) = self.timed_micros(line);
+        (answer, Bracket { from: before / 1000, to: after / 1000 })
+    }
+
+    /// Runs `line` in a transaction; the server's clock in microseconds right before and right after it.
+    #[track_caller]
+    pub fn timed_micros(&mut self, line: &str) -> (Value, i64, i64) {
         let answers = self.multi(&["TIME", line, "TIME"]).expect("nothing is watched");
         let [before, answer, after] = &answers[..] else { panic!("not three answers: {answers:?}") };
-        (answer.clone(), Bracket { from: micros(before) / 1000, to: micros(after) / 1000 })
+        (answer.clone(), before.micros(), after.micros())
     }
 
     /// The server's clock in Unix milliseconds.
     #[track_caller]
     pub fn time_ms(&mut self) -> i64 {
-        micros(&self.run("TIME")) / 1000
+        self.run("TIME").micros() / 1000
     }
 }
 
-/// A reply of TIME in microseconds.
-#[track_caller]
-fn micros(time: &Value) -> i64 {
-    let parts: Vec<i64> =
-        time.texts().iter().map(|part| part.parse().expect("TIME replies numbers")).collect();
-    parts[0] * 1_000_000 + parts[1]
+impl Value {
+    /// A reply of TIME in microseconds.
+    #[track_caller]
+    pub fn micros(&self) -> i64 {
+        let parts: Vec<i64> =
+            self.texts().iter().map(|part| part.parse().expect("TIME replies numbers")).collect();
+        parts[0] * 1_000_000 + parts[1]
+    }
 }

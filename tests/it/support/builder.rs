@@ -16,7 +16,7 @@ use super::Server;
 pub struct Builder {
     lines: Vec<String>,
     module_args: String,
-    without_module: bool,
+    pub(super) without_module: bool,
     pub(super) cluster: bool,
     pub(super) may_panic: bool,
     dir: Option<TempDir>,

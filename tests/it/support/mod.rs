@@ -1,9 +1,10 @@
 //! What the tests stand on: [`Server`] starts a real server with the module, [`Client`] speaks to it in raw bytes,
-//! [`Bracket`] says at what time of the server's clock something was decided.
+//! [`Bracket`] says at what time of the server's clock something was decided, [`Footprint`] whether it left a trace.
 
 mod bracket;
 mod builder;
 mod client;
+mod footprint;
 mod reply;
 mod server;
 mod value;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 pub use bracket::Bracket;
 pub use builder::Builder;
 pub use client::Client;
+pub use footprint::Footprint;
 pub use reply::Reply;
 pub use server::{Info, Server};
 pub use value::Value;

@@ -1,0 +1,150 @@
+//! The key: what expires, deletes, moves and copies it.
+
+use super::admitted;
+use crate::support::{Server, wait_until};
+
+#[test]
+fn deleting_the_key_resets_it() {
+    let server = Server::start();
+    let mut client = server.client();
+    for delete in ["DEL k", "UNLINK k", "FLUSHDB", "FLUSHALL ASYNC"] {
+        assert_eq!(client.ratelimit("k 1 60"), admitted(1, 0, 60_000));
+        assert!(client.ratelimit("k 1 60").limited);
+        assert!(!client.run(delete).is_error(), "{delete}");
+        assert_eq!(client.ratelimit("k 1 60"), admitted(1, 0, 60_000), "{delete}");
+        client.run("DEL k");
+    }
+}
+
+#[test]
+fn a_value_of_another_type_may_take_the_keys_place() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.ratelimit("k 1 60");
+    assert_eq!(client.run("SET k other").text(), "OK");
+    assert_eq!(client.run("PTTL k").int(), -1, "the limiter's expiry went with its value");
+    client.run("DEL k");
+    assert_eq!(client.ratelimit("k 1 60"), admitted(1, 0, 60_000));
+}
+
+#[test]
+fn the_key_expires_when_its_only_unit_leaves_the_longest_window() {
+    let server = Server::start();
+    let mut client = server.client();
+    let (_, made) = client.timed("LW.RATELIMIT k 5 50ms 9 200ms 7 100ms");
+    let expires = client.run("PEXPIRETIME k").int();
+    assert!(made.plus(200).contains(expires), "made at {made:?}, expires at {expires}");
+    assert!((1..=200).contains(&client.run("PTTL k").int()));
+    wait_until("the key is gone", || client.run("EXISTS k").int() == 0);
+    assert!(client.time_ms() >= expires);
+    wait_until("the server has freed it", || client.run("DBSIZE").int() == 0);
+}
+
+#[test]
+fn the_key_lives_as_long_as_its_newest_unit_can_matter_and_not_much_longer() {
+    let server = Server::start();
+    let mut client = server.client();
+    for call in 0..50 {
+        let (_, made) = client.timed("LW.RATELIMIT k 100 400ms");
+        let expires = client.run("PEXPIRETIME k").int();
+        assert!(expires >= made.from + 400, "call {call}: made at {made:?}, expires at {expires}");
+        assert!(expires <= made.to + 400 + 1_000, "call {call}: made at {made:?}, expires at {expires}");
+    }
+    wait_until("the key is gone", || client.run("EXISTS k").int() == 0);
+}
+
+#[test]
+fn a_longer_window_makes_the_key_live_longer_at_the_call_that_uses_it() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.ratelimit("k 100 1s");
+    client.ratelimit("k 100 1h");
+    assert!((3_500_000..=3_600_000 * 9 / 8).contains(&client.run("PTTL k").int()));
+    client.ratelimit("k 100 1s");
+    assert!(client.run("PTTL k").int() > 3_500_000, "a shorter one does not shorten it");
+}
+
+#[test]
+fn the_same_name_in_another_database_is_another_key() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.ratelimit("k 1 60");
+    client.run("SELECT 1");
+    assert_eq!(client.ratelimit("k 1 60"), admitted(1, 0, 60_000));
+    assert!(client.ratelimit("k 1 60").limited);
+    client.run("DEL k");
+    client.run("SELECT 0");
+    assert!(client.ratelimit("k 1 60").limited);
+}
+
+#[test]
+fn a_renamed_or_moved_key_keeps_its_units() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.ratelimit("a 3 60 COST 2");
+    client.run("RENAME a b");
+    assert_eq!(client.ratelimit("b 3 60"), admitted(3, 0, 60_000));
+    assert!(client.ratelimit("b 3 60").limited);
+    assert_eq!(client.ratelimit("a 3 60"), admitted(3, 2, 60_000));
+    assert_eq!(client.run("MOVE b 1").int(), 1);
+    assert!(!client.ratelimit("b 3 60").limited);
+    client.run("SELECT 1");
+    assert!(client.ratelimit("b 3 60").limited);
+    assert!((1..=67_500).contains(&client.run("PTTL b").int()));
+}
+
+#[test]
+fn a_copy_starts_with_the_same_units_and_then_counts_its_own() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.ratelimit("a 5 60 COST 2");
+    client.ratelimit("a 5 60");
+    assert_eq!(client.run("COPY a b").int(), 1);
+    assert_eq!(client.run("DUMP a"), client.run("DUMP b"));
+    assert_eq!(client.run("PEXPIRETIME a"), client.run("PEXPIRETIME b"));
+    assert_eq!(client.ratelimit("b 5 60"), admitted(5, 1, 60_000));
+    assert_eq!(client.ratelimit("b 5 60"), admitted(5, 0, 60_000));
+    assert_eq!(client.ratelimit("a 5 60"), admitted(5, 1, 60_000));
+}
+
+#[test]
+fn a_copy_expires_by_itself_too() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.ratelimit("a 5 200ms");
+    client.run("COPY a b");
+    client.ratelimit("b 5 200ms");
+    wait_until("both are gone", || client.run("DBSIZE").int() == 0);
+}
+
+#[test]
+fn a_longer_expiry_by_the_user_changes_no_answer() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.ratelimit("k 2 50ms");
+    assert_eq!(client.run("EXPIRE k 1000").int(), 1);
+    wait_until("the window is over", || client.peek("k 2 50ms COST 0").remaining == 2);
+    assert_eq!(client.run("EXISTS k").int(), 1);
+    assert_eq!(client.ratelimit("k 2 50ms"), admitted(2, 1, 50));
+}
+
+#[test]
+fn a_persisted_key_changes_no_answer() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.ratelimit("k 2 100ms COST 2");
+    assert_eq!(client.run("PERSIST k").int(), 1);
+    wait_until("the window is over", || !client.peek("k 2 100ms COST 2").limited);
+    assert_eq!(client.ratelimit("k 2 100ms"), admitted(2, 1, 100));
+    wait_until("it expires by itself again", || client.run("EXISTS k").int() == 0);
+}
+
+#[test]
+fn a_shorter_expiry_by_the_user_resets_the_key_then() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.ratelimit("k 1 1h");
+    assert_eq!(client.run("PEXPIRE k 50").int(), 1);
+    wait_until("the key is gone", || client.run("EXISTS k").int() == 0);
+    assert_eq!(client.ratelimit("k 1 1h"), admitted(1, 0, 3_600_000));
+}

@@ -1,0 +1,57 @@
+//! The same key with other limits and other windows.
+
+use super::admitted;
+use crate::support::{Server, wait_until};
+
+#[test]
+fn another_limit_counts_what_was_admitted_under_the_old_one() {
+    let server = Server::start();
+    let mut client = server.client();
+    for _ in 0..5 {
+        client.ratelimit("k 10 60");
+    }
+    let lowered = client.ratelimit("k 5 60");
+    assert_eq!((lowered.limited, lowered.limit, lowered.remaining), (true, 5, 0));
+    assert_eq!(client.ratelimit("k 6 60"), admitted(6, 0, 60_000));
+    assert_eq!(client.ratelimit("k 1000 60"), admitted(1000, 993, 60_000));
+}
+
+#[test]
+fn another_window_counts_what_was_admitted_under_the_old_one() {
+    let server = Server::start();
+    let mut client = server.client();
+    for _ in 0..5 {
+        client.ratelimit("k 10 60");
+    }
+    assert_eq!(client.ratelimit("k 10 2h"), admitted(10, 4, 7_200_000));
+    assert_eq!(client.ratelimit("k 10 30s"), admitted(10, 3, 30_000));
+    assert_eq!(client.ratelimit("k 10 60"), admitted(10, 2, 60_000));
+    assert_eq!(client.peek("k 10 1h 8 5s COST 0").limit, 8);
+}
+
+#[test]
+fn a_shorter_window_does_not_make_the_key_forget_what_a_longer_one_sees() {
+    let server = Server::start();
+    let mut client = server.client();
+    for _ in 0..3 {
+        client.ratelimit("k 10 1h");
+    }
+    wait_until("the short window is free", || client.peek("k 10 20ms COST 0").remaining == 10);
+    client.ratelimit("k 10 20ms");
+    wait_until("it is free again", || client.peek("k 10 20ms COST 0").remaining == 10);
+    client.ratelimit("k 10 20ms");
+    assert_eq!(client.peek("k 10 1h COST 0").remaining, 5);
+    assert!(client.ratelimit("k 5 1h").limited);
+}
+
+#[test]
+fn more_different_windows_than_a_call_may_have_do_not_lose_the_longest() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.ratelimit("k 100 1d");
+    for minutes in 1..=30 {
+        assert!(!client.ratelimit(&format!("k 100 {minutes}m")).limited);
+    }
+    assert_eq!(client.peek("k 100 1d COST 0").remaining, 69);
+    assert_eq!(client.peek("k 100 1m COST 0").remaining, 69);
+}
