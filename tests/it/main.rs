@@ -12,5 +12,6 @@
 #[expect(dead_code, unused_imports, reason = "until every module of tests is here")]
 mod support;
 
+mod exact;
 mod ratelimit;
 mod smoke;

@@ -1,0 +1,107 @@
+//! Never more than the limit in any trailing window, and never less than it when there is demand: every decision of
+//! many clients at one key against an oracle that knows nothing but the definition.
+
+mod oracle;
+
+use std::sync::{Barrier, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::{Reply, Server};
+use oracle::{Decision, Oracle};
+
+/// Has `clients` connections call as fast as they can for `time`, each with the cost that `cost` gives it. All
+/// decisions in the order in which the server made them.
+fn hammer(
+    server: &Server,
+    clients: usize,
+    time: Duration,
+    quotas: &str,
+    cost: fn(usize) -> i64,
+) -> Vec<Decision> {
+    let (decisions, together) = (Mutex::new(Vec::new()), Barrier::new(clients));
+    thread::scope(|scope| {
+        for number in 0..clients {
+            let (decisions, together) = (&decisions, &together);
+            scope.spawn(move || {
+                let cost = cost(number);
+                let line = format!("LW.RATELIMIT k {quotas} COST {cost}");
+                let mut client = server.client();
+                let mut own = Vec::new();
+                together.wait();
+                let end = Instant::now() + time;
+                while Instant::now() < end {
+                    let (answer, from, to) = client.timed_micros(&line);
+                    own.push(Decision { from, to, cost, reply: Reply::of(&answer) });
+                }
+                decisions.lock().unwrap().extend(own);
+            });
+        }
+    });
+    let mut decisions = decisions.into_inner().unwrap();
+    decisions.sort_by_key(|decision| (decision.from, decision.to));
+    decisions
+}
+
+#[test]
+fn fifty_connections_get_exactly_the_limit_in_every_trailing_window() {
+    const LIMIT: i64 = 200;
+    const WINDOW: i64 = 500;
+    let server = Server::start();
+    let decisions = hammer(&server, 50, Duration::from_millis(3_100), "200 0.5", |_| 1);
+    let mut oracle = Oracle::new(&[(LIMIT, WINDOW)]);
+    decisions.iter().for_each(|decision| oracle.check(decision));
+    oracle.assert_sharp();
+
+    // In the large, too: a whole window's quota at once, then each unit again as soon as it is back.
+    let admitted = decisions.iter().filter(|decision| !decision.reply.limited).count();
+    let (first, last) = (decisions.first().unwrap(), decisions.last().unwrap());
+    let windows = (last.to - first.from) as f64 / 1000.0 / WINDOW as f64;
+    let most = LIMIT as f64 * windows.ceil();
+    let least = LIMIT as f64 * (windows - 1.0).floor();
+    assert!((least..=most).contains(&(admitted as f64)), "{admitted} in {windows} windows");
+    let denied = decisions.len() - admitted;
+    assert!(denied > admitted, "only {denied} denials: the key was not saturated");
+}
+
+#[test]
+fn several_windows_and_costs_under_load_obey_each_window() {
+    let server = Server::start();
+    let quotas = [(20, 40), (100, 400), (150, 1_000)];
+    let decisions =
+        hammer(&server, 20, Duration::from_millis(2_500), "20 40ms 100 0.4 150 1s", |n| 1 + n as i64 % 4);
+    let mut oracle = Oracle::new(&quotas);
+    decisions.iter().for_each(|decision| oracle.check(decision));
+    oracle.assert_sharp();
+}
+
+#[test]
+fn a_window_of_one_millisecond_is_exact() {
+    let server = Server::start();
+    let decisions = hammer(&server, 8, Duration::from_millis(500), "1 1ms", |_| 1);
+    let mut oracle = Oracle::new(&[(1, 1)]);
+    decisions.iter().for_each(|decision| oracle.check(decision));
+    oracle.assert_sharp();
+}
+
+#[test]
+fn of_a_burst_from_many_clients_exactly_the_limit_get_in() {
+    const CLIENTS: usize = 200;
+    let server = Server::start();
+    let (remaining, together) = (Mutex::new(Vec::new()), Barrier::new(CLIENTS));
+    thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            scope.spawn(|| {
+                let mut client = server.client();
+                together.wait();
+                let reply = client.ratelimit("k 73 1h");
+                if !reply.limited {
+                    remaining.lock().unwrap().push(reply.remaining);
+                }
+            });
+        }
+    });
+    let mut remaining = remaining.into_inner().unwrap();
+    remaining.sort_unstable();
+    assert_eq!(remaining, (0..73).collect::<Vec<_>>(), "each place is given once");
+}

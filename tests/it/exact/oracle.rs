@@ -1,0 +1,109 @@
+//! The definition, by brute force: a call is admitted if in each trailing window the units so far and its own are at
+//! most the limit.
+
+use crate::support::{Bracket, Reply};
+
+/// A decision of the server: by its clock it fell between two readings of TIME, in microseconds.
+#[derive(Debug)]
+pub struct Decision {
+    pub from: i64,
+    pub to: i64,
+    pub cost: i64,
+    pub reply: Reply,
+}
+
+impl Decision {
+    /// The millisecond in which it fell: nearly always one, else two or more that are possible.
+    fn at(&self) -> Bracket {
+        Bracket { from: self.from / 1000, to: self.to / 1000 }
+    }
+}
+
+/// What was admitted so far.
+///
+/// Where a time is known to be one of two, a decision counts as wrong only if it is wrong for both: that takes nothing
+/// from the proof as long as such times are few ([`Oracle::assert_sharp`]).
+pub struct Oracle {
+    quotas: Vec<(i64, i64)>,
+    admitted: Vec<(Bracket, i64)>,
+    decisions: usize,
+    unsharp: usize,
+}
+
+impl Oracle {
+    /// An oracle of a new key with these limits and windows (in milliseconds).
+    pub fn new(quotas: &[(i64, i64)]) -> Self {
+        Self { quotas: quotas.to_vec(), admitted: Vec::new(), decisions: 0, unsharp: 0 }
+    }
+
+    /// Checks the next decision in the server's order.
+    pub fn check(&mut self, decision: &Decision) {
+        let (now, cost, reply) = (decision.at(), decision.cost, decision.reply);
+        self.decisions += 1;
+        self.unsharp += usize::from(now.exact().is_none());
+        let fits = |units: &dyn Fn(i64) -> i64| {
+            self.quotas.iter().all(|&(limit, window)| units(window) + cost <= limit)
+        };
+        if reply.limited {
+            assert!(!fits(&|window| self.most(now, window)), "under-admitted: {decision:?}");
+            self.check_wait(decision);
+        } else {
+            assert!(fits(&|window| self.least(now, window)), "over-admitted: {decision:?}");
+            self.admitted.push((now, cost));
+        }
+    }
+
+    /// The units that are in the window for certain.
+    fn least(&self, now: Bracket, window: i64) -> i64 {
+        self.units(|at| at.from + window > now.to, |at| at.to + window <= now.from)
+    }
+
+    /// The units that can be in the window.
+    fn most(&self, now: Bracket, window: i64) -> i64 {
+        self.units(|at| at.to + window > now.from, |at| at.to + window <= now.from)
+    }
+
+    /// The units of those that are `seen`, newest first until one is `gone` and with it all before.
+    fn units(&self, seen: impl Fn(Bracket) -> bool, gone: impl Fn(Bracket) -> bool) -> i64 {
+        let recent = self.admitted.iter().rev().take_while(|(at, _)| !gone(*at));
+        recent.filter(|(at, _)| seen(*at)).map(|(_, cost)| cost).sum()
+    }
+
+    /// The wait ends at the moment at which enough units have left every window, if all times are known.
+    fn check_wait(&self, decision: &Decision) {
+        let Some(now) = decision.at().exact() else { return };
+        let Some(waits) = self.quotas.iter().map(|&quota| self.wait(quota, now, decision.cost)).collect()
+        else {
+            return;
+        };
+        let waits: Vec<i64> = waits;
+        assert_eq!(Some(decision.reply.retry_after), waits.into_iter().max(), "wrong wait: {decision:?}");
+    }
+
+    /// How long until one window has room; `None` if that depends on a time that is not known.
+    fn wait(&self, (limit, window): (i64, i64), now: i64, cost: i64) -> Option<i64> {
+        let mut units = cost;
+        for (at, cost) in self.admitted.iter().rev() {
+            let at = at.exact()?;
+            if at + window <= now {
+                break;
+            }
+            units += cost;
+            if units > limit {
+                return Some(at + window - now);
+            }
+        }
+        Some(0)
+    }
+
+    /// Most decisions were checked to the millisecond.
+    pub fn assert_sharp(&self) {
+        assert!(self.decisions > 1_000, "only {} decisions", self.decisions);
+        assert!(
+            self.unsharp * 5 < self.decisions,
+            "{} of {} times are unknown",
+            self.unsharp,
+            self.decisions
+        );
+    }
+}
