@@ -13,5 +13,6 @@
 mod support;
 
 mod exact;
+mod hostile;
 mod ratelimit;
 mod smoke;

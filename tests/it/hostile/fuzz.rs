@@ -1,0 +1,152 @@
+//! Random calls from a pool of nasty arguments.
+
+use super::COMMANDS;
+use crate::support::{Reply, Server, Value};
+
+/// A small generator (splitmix64): the same calls at every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % n as u64) as usize
+    }
+
+    fn pick<'a>(&mut self, from: &[&'a [u8]]) -> &'a [u8] {
+        from[self.below(from.len())]
+    }
+}
+
+const KEYS: &[&[u8]] = &[
+    b"",
+    b"k",
+    b"k2",
+    b"\0",
+    b"\xff",
+    b"a\r\nb",
+    b"{k}",
+    b"text",
+    b"list",
+    b"hash",
+    b"stream",
+    b"\xf0\x9f\x94\x91",
+];
+
+const LIMITS: &[&[u8]] =
+    &[b"0", b"1", b"2", b"7", b"100", b"1000000", b"4294967296", b"4503599627370496", b"9007199254740991"];
+
+const WINDOWS: &[&[u8]] =
+    &[b"1ms", b"2ms", b"0.05", b"60", b"1h", b"1D", b"3650d", b"0.0015", b"12.5s", b"0.5m", b"315360000"];
+
+const COSTS: &[&[u8]] = &[b"1", b"1", b"2", b"7", b"100", b"65536", b"4294967295", b"0"];
+
+const NASTY: &[&[u8]] = &[
+    b"",
+    b" ",
+    b"\0",
+    b"-1",
+    b"+1",
+    b"01",
+    b"-0",
+    b"1.0",
+    b"1e9",
+    b"1e400",
+    b"nan",
+    b"inf",
+    b"-inf",
+    b"9007199254740992",
+    b"4294967296",
+    b"9223372036854775807",
+    b"9223372036854775808",
+    b"18446744073709551615",
+    b"18446744073709551616",
+    b"-9223372036854775808",
+    b"99999999999999999999999999999999999999999999",
+    b"0.0000000000000000000000001",
+    b"3651d",
+    b"1w",
+    b"ms",
+    b".",
+    b"..",
+    b"1.",
+    b".1",
+    b"COST",
+    b"cost",
+    b"CoSt",
+    b"COSTS",
+    b"\xff\xfe\xfd",
+    b"a\nb",
+    b"%s%n%s",
+    b"$-1\r\n",
+    b"*1\r\n",
+    b"'",
+    b"\\",
+    b"key",
+    b"LIMIT",
+    b"\xc0\x80",
+];
+
+/// A call: mostly of the right shape with a nasty argument here and there, sometimes of none.
+fn call(dice: &mut Dice) -> Vec<Vec<u8>> {
+    let command = match dice.below(20) {
+        0 => "LW._WINDOW",
+        roll => COMMANDS[roll % COMMANDS.len()].0,
+    };
+    let mut args = vec![command.as_bytes(), dice.pick(KEYS)];
+    if dice.below(10) == 0 {
+        (0..dice.below(24)).for_each(|_| args.push(dice.pick(NASTY)));
+    } else {
+        for _ in 0..1 + dice.below(9) {
+            for sound in [LIMITS, WINDOWS] {
+                args.push(if dice.below(40) == 0 { dice.pick(NASTY) } else { dice.pick(sound) });
+            }
+        }
+        if dice.below(3) == 0 {
+            args.push(b"COST");
+            args.push(if dice.below(8) == 0 { dice.pick(NASTY) } else { dice.pick(COSTS) });
+        }
+    }
+    args.into_iter().map(<[u8]>::to_vec).collect()
+}
+
+#[test]
+fn random_calls_are_answered_or_refused_and_the_server_lives_on() {
+    let server = Server::start();
+    let mut monitor = server.client();
+    assert_eq!(monitor.run("MONITOR").text(), "OK");
+    let mut client = server.client();
+    for make in ["SET text x", "RPUSH list x", "HSET hash a b", "XADD stream * a b"] {
+        client.run(make);
+    }
+    let mut dice = Dice(0x10c4_a7c4);
+    let (mut answered, mut refused) = (0, 0);
+    for _ in 0..150 {
+        let calls: Vec<_> = (0..200).map(|_| call(&mut dice)).collect();
+        for (call, answer) in calls.iter().zip(client.pipeline(&calls)) {
+            let shown = || call.iter().map(|arg| arg.escape_ascii().to_string()).collect::<Vec<_>>();
+            match &answer {
+                Value::Array(_) => {
+                    Reply::of(&answer);
+                    answered += 1;
+                }
+                Value::Error(message) => {
+                    let coded = message.starts_with("ERR ") || message.starts_with("WRONGTYPE ");
+                    assert!(coded && !message.contains(['\r', '\n', '\0']), "{message:?} to {:?}", shown());
+                    assert!(!message.contains("internal error"), "{message:?} to {:?}", shown());
+                    refused += 1;
+                }
+                other => panic!("{other:?} to {:?}", shown()),
+            }
+        }
+    }
+    assert!(answered > 5_000 && refused > 5_000, "{answered} answered, {refused} refused: a poor mix");
+    assert_eq!(client.run("GET text").text(), "x");
+    assert_eq!(client.run("LLEN list").int(), 1);
+    assert_eq!(client.run("DEBUG RELOAD").text(), "OK", "what was made by it can be saved and loaded");
+    for _ in 0..1_000 {
+        assert!(matches!(monitor.read(), Value::Simple(_)), "MONITOR shows every call, one line each");
+    }
+}

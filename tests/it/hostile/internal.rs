@@ -1,0 +1,61 @@
+//! The internal command, and a handler that panics.
+
+use super::{refused, server_with_a_key};
+use crate::support::Server;
+
+/// What LW._WINDOW would take: a step of version 1 (number 2, time 1, 5 units, no expiry, 512 entries, one window).
+const STEP: &[u8] = b"\x01\x02\x01\x05\x00\x80\x04\x01\x64";
+
+#[test]
+fn the_internal_command_is_refused_from_a_client() {
+    let server = server_with_a_key();
+    let mut client = server.client();
+    let long = vec![0xff; 1 << 20];
+    for payload in [STEP, b"", b"\0", b"\x01", b"\x02", b"\x02\x01\xff\xff\xff\xff", b"\xff\xff", &long] {
+        let message = refused(&mut client, &[&b"LW._WINDOW"[..], b"held", payload]);
+        let hidden = message.contains("unknown command");
+        assert!(message.starts_with("ERR ") && (hidden || message.contains("internal")), "{message:?}");
+        refused(&mut client, &[&b"LW._WINDOW"[..], b"fresh", payload]);
+    }
+    for args in [&["LW._WINDOW"][..], &["LW._WINDOW", "held"], &["LW._WINDOW", "held", "a", "b"]] {
+        assert!(refused(&mut client, args).starts_with("ERR "));
+    }
+}
+
+#[test]
+fn the_internal_command_is_refused_inside_a_transaction_and_a_script() {
+    let server = server_with_a_key();
+    let mut client = server.client();
+    let before = client.footprint();
+    let exec =
+        client.pipeline(&[&[&b"MULTI"[..]][..], &[b"LW._WINDOW", b"held", STEP], &[b"EXEC"]]).pop().unwrap();
+    // Unknown already when it is queued (Redis 8), or refused when it runs.
+    let refusal = if exec.is_error() { exec } else { exec.items()[0].clone() };
+    assert!(refusal.is_error());
+    assert_eq!(client.footprint(), before);
+    let script = "return redis.call('LW._WINDOW', KEYS[1], ARGV[1])";
+    refused(&mut client, &[b"EVAL", script.as_bytes(), b"1", b"held", STEP]);
+}
+
+#[test]
+#[cfg_attr(not(feature = "debug-commands"), ignore = "needs the feature debug-commands")]
+fn a_panic_in_a_handler_is_an_error_and_the_server_lives_on() {
+    let server = Server::builder().may_panic().start();
+    let mut client = server.client();
+    client.ratelimit("held 10 1h COST 3");
+    for panics in 1..=20 {
+        let message = refused(&mut client, &["LW.DEBUG", "PANIC"]);
+        assert!(message.starts_with("ERR internal error"), "{message:?}");
+        assert_eq!(client.info("lockwatch").number("lockwatch_panics_total"), panics);
+    }
+    let answers =
+        client.multi(&["LW.RATELIMIT held 10 1h", "LW.DEBUG panic", "LW.RATELIMIT held 10 1h"]).unwrap();
+    assert!(answers[1].error().starts_with("ERR internal error"));
+    assert_eq!(answers[2].ints()[2], 5);
+    let caught = "local e = redis.pcall('LW.DEBUG', 'PANIC') return e.err";
+    assert!(client.call(&["EVAL", caught, "0"]).text().starts_with("ERR internal error"));
+    assert_eq!(client.info("lockwatch").number("lockwatch_panics_total"), 22);
+    let log = server.log();
+    assert_eq!(log.matches("panic caught at ").count(), 22, "each is logged with its place:\n{log}");
+    assert!(!log.contains("asked for"), "the message may quote what a client sent:\n{log}");
+}
