@@ -1,0 +1,205 @@
+#!/usr/bin/env bash
+# Shows lockwatch at work: builds it, starts a Redis with it on a free port, and plays a few scenes. Each outcome is
+# checked; the exit code is not 0 if one is wrong.
+#
+#   scripts/demo.sh           stops the server at the end
+#   scripts/demo.sh --keep    leaves it running and says how to connect and how to stop it
+#
+# Installs what is missing to build it (scripts/setup.sh). Touches no server that is already running.
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+keep=
+case ${1:-} in
+    '') ;;
+    --keep) keep=1 ;;
+    -h | --help) usage && exit ;;
+    *) die "unknown argument '$1'; see --help" ;;
+esac
+
+wrong=0
+
+main() {
+    build
+    start_server "${LOCKWATCH_SERVER:-redis-server}" --loadmodule "$release_module"
+    introduce
+    show_one_client
+    show_burst
+    show_several_windows
+    show_memory
+    conclude
+}
+
+build() {
+    # shellcheck source=scripts/setup.sh
+    . scripts/setup.sh
+    if [[ ! -e $release_module ]]; then note "building it: a few minutes the first time"; fi
+    if [[ -t 2 ]]; then cargo build --release --locked; else cargo build --release --locked --quiet; fi
+}
+
+if [[ -t 1 ]]; then
+    bold=$'\e[1m' faint=$'\e[2m' red=$'\e[31m' plain=$'\e[0m'
+else
+    bold='' faint='' red='' plain=''
+fi
+
+say() { printf '%s\n' "${@:-}"; }
+title() { printf '\n%s%s%s\n\n' "$bold" "$*" "$plain"; }
+
+# check CONDITION: an arithmetic condition that holds if lockwatch is right.
+check() {
+    if (($1)); then return; fi
+    wrong=$((wrong + 1))
+    say "  ${red}WRONG: expected $1${plain}"
+}
+
+# ratelimit WORD ...: calls LW.RATELIMIT. Sets the five numbers of its answer.
+ratelimit() {
+    local answer
+    mapfile -t answer < <(cli LW.RATELIMIT "$@")
+    [[ ${#answer[@]} == 5 ]] || die "LW.RATELIMIT $* answered: ${answer[*]}"
+    limited=${answer[0]} limit=${answer[1]} remaining=${answer[2]} retry_after=${answer[3]} reset_after=${answer[4]}
+}
+
+# The head of a table of calls, and a call in it.
+head_row() {
+    printf '  %s%-20s %7s %6s %9s %11s %11s%s\n' \
+        "$faint" "" limited limit remaining retry_after reset_after "$plain"
+}
+row() {
+    printf '  %-20s %s%7d %6d %9d %8d ms %8d ms%s   %s\n' \
+        "$1" "$faint" "$limited" "$limit" "$remaining" "$retry_after" "$reset_after" "$plain" "$2"
+}
+
+pause_ms() { sleep "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))"; }
+
+introduce() {
+    say "$(server_name) with lockwatch $(crate_version) runs on port $server_port, apart from any other server."
+}
+
+crate_version() { sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1; }
+
+show_one_client() {
+    title "One client: at most 5 calls in any 3 seconds"
+    say "  The command is  LW.RATELIMIT user:42 5 3  and answers five numbers:" ""
+    head_row
+    local call wait
+    for call in 1 2 3 4 5; do
+        ratelimit user:42 5 3
+        row "call $call" "admitted"
+        check "$limited == 0 && $remaining == 5 - $call"
+        pause_ms 150
+    done
+    ratelimit user:42 5 3
+    wait=$retry_after
+    row "call 6" "denied, and told when to come back"
+    check "$limited == 1 && 0 < $wait && $wait <= 3000"
+    pause_ms $((wait / 2))
+    ratelimit user:42 5 3
+    row "after half the wait" "denied"
+    check "$limited == 1 && 0 < $retry_after && $retry_after <= $wait - $wait / 2"
+    wait=$retry_after
+    pause_ms "$wait"
+    ratelimit user:42 5 3
+    row "after exactly all" "admitted: call 1 is now 3 seconds ago"
+    check "$limited == 0"
+}
+
+# Every client waits at a gate before it calls, so that all of them call at once.
+show_burst() {
+    local clients=40 calls=50 limit=100 client answers=() pids=() admitted denied winners started_at took
+    title "A burst: $clients clients at once, $((clients * calls)) calls, a limit of $limit a minute"
+    mkdir "$temp_dir/burst"
+    for ((client = 1; client <= clients; client++)); do
+        {
+            echo "BLPOP gate 20"
+            yes "LW.RATELIMIT login:alice $limit 60" | head -n $calls
+        } | cli >"$temp_dir/burst/$client" &
+        pids+=($!)
+    done
+    for ((client = 0; client < 200; client++)); do
+        if [[ $(info blocked_clients) == "$clients" ]]; then break; fi
+        sleep 0.05
+    done
+    started_at=${EPOCHREALTIME/[^0-9]/}
+    seq $clients | xargs redis-cli -p "$server_port" RPUSH gate >/dev/null
+    wait "${pids[@]}" || true
+    took=$(((${EPOCHREALTIME/[^0-9]/} - started_at) / 1000))
+    # A file holds the two lines the gate answered, then five lines a call, the first of which says whether it is limited.
+    mapfile -t answers < <(awk 'FNR > 2 && (FNR - 2) % 5 == 1' "$temp_dir"/burst/*)
+    admitted=$(printf '%s\n' "${answers[@]}" | grep -cx 0 || true)
+    denied=$(printf '%s\n' "${answers[@]}" | grep -cx 1 || true)
+    winners=$(awk 'FNR > 2 && (FNR - 2) % 5 == 1 && $1 == "0" { print FILENAME }' "$temp_dir"/burst/* | sort -u | wc -l)
+    printf '  %-10s %5d calls in %d ms\n' answered "${#answers[@]}" "$took"
+    printf '  %-10s %5d   calls of %d different clients\n' admitted "$admitted" "$winners"
+    printf '  %-10s %5d\n' denied "$denied"
+    check "$admitted == $limit && $denied == $clients * $calls - $limit"
+    if ((admitted == limit)); then
+        say "" "  Exactly $limit got in: not one more, not one less."
+    fi
+}
+
+show_several_windows() {
+    title "Several windows in one call: 3 a second and 5 in ten seconds"
+    say "  The command is  LW.RATELIMIT api:7 3 1s 5 10s  and answers about the window that binds:" ""
+    head_row
+    local call
+    for call in 1 2 3; do
+        ratelimit api:7 3 1s 5 10s
+        row "call $call" "admitted"
+        check "$limited == 0 && $limit == 3"
+    done
+    ratelimit api:7 3 1s 5 10s
+    row "call 4" "denied by the 3 a second"
+    check "$limited == 1 && $limit == 3 && $retry_after <= 1000"
+    pause_ms "$reset_after"
+    for call in 5 6; do
+        ratelimit api:7 3 1s 5 10s
+        row "call $call, a second on" "admitted"
+        check "$limited == 0"
+    done
+    ratelimit api:7 3 1s 5 10s
+    row "call 7" "denied by the 5 in ten seconds"
+    check "$limited == 1 && $limit == 5 && 1000 < $retry_after && $retry_after <= 10000"
+}
+
+show_memory() {
+    title "Memory: a key that holds 100 calls, one about every 10 ms"
+    local call ours theirs
+    for ((call = 0; call < 100; call++)); do
+        echo "LW.RATELIMIT memory:lockwatch 100 60"
+        printf 'ZADD memory:zset %d %d\n' "${EPOCHREALTIME/[^0-9]/}" "${EPOCHREALTIME/[^0-9]/}"
+        sleep 0.01
+    done | cli >/dev/null
+    ours=$(cli MEMORY USAGE memory:lockwatch)
+    theirs=$(cli MEMORY USAGE memory:zset)
+    printf '  %-40s %5d bytes\n' "lockwatch" "$ours"
+    printf '  %-40s %5d bytes\n' "a sorted set with a timestamp a call" "$theirs"
+    check "$ours < $theirs"
+}
+
+conclude() {
+    title "Done"
+    if [[ $keep ]]; then
+        # From here on they belong to whoever asked for them.
+        started=()
+        temp_dir=
+        say "  The server keeps running. Connect:   redis-cli -p $server_port" \
+            "  Try:                                 LW.RATELIMIT user:1 10 60" \
+            "                                       LW.PEEK user:1 10 60" \
+            "                                       COMMAND DOCS LW.RATELIMIT" \
+            "                                       INFO lockwatch" \
+            "  Stop it and remove its files:        redis-cli -p $server_port shutdown nosave; rm -r ${server_dir%/*}"
+    else
+        stop_server
+        say "  The server is stopped. To try it yourself:     scripts/demo.sh --keep" \
+            "  To load it into a Redis of yours (7.0 on):     redis-server --loadmodule $release_module"
+    fi
+    if ((wrong > 0)); then
+        say "" "${red}$wrong of the outcomes above are wrong.${plain}"
+        exit 1
+    fi
+}
+
+main
