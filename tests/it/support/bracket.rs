@@ -3,7 +3,9 @@
 use super::{Client, Value};
 
 /// The first and the last millisecond in which a call can have read the clock: those of TIME right before and right
-/// after it in the same transaction. They are almost always the same one.
+/// after it. They are almost always the same one.
+///
+/// Not in a transaction: Redis 7.2 and later answer TIME there with the moment at which EXEC began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bracket {
     /// Not before.
@@ -38,17 +40,17 @@ impl Bracket {
 }
 
 impl Client {
-    /// Runs `line` in a transaction and says when it read the clock.
+    /// Runs `line` and says when it read the clock.
     #[track_caller]
     pub fn timed(&mut self, line: &str) -> (Value, Bracket) {
         let (answer, before, after) = self.timed_micros(line);
         (answer, Bracket { from: before / 1000, to: after / 1000 })
     }
 
-    /// Runs `line` in a transaction; the server's clock in microseconds right before and right after it.
+    /// Runs `line`; the server's clock in microseconds right before and right after it.
     #[track_caller]
     pub fn timed_micros(&mut self, line: &str) -> (Value, i64, i64) {
-        let answers = self.multi(&["TIME", line, "TIME"]).expect("nothing is watched");
+        let answers = self.run_all(&["TIME", line, "TIME"]);
         let [before, answer, after] = &answers[..] else { panic!("not three answers: {answers:?}") };
         (answer.clone(), before.micros(), after.micros())
     }

@@ -104,11 +104,12 @@ impl Builder {
 const MODULE: &str = "liblockwatch.so";
 
 /// Puts the module under test into `dir`. All servers of a run load the same bytes, whatever is built meanwhile.
-fn put_module_into(dir: &Path) {
+pub(super) fn put_module_into(dir: &Path) -> PathBuf {
     static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| fs::read(module()).expect("the module can be read"));
     let path = dir.join(MODULE);
     fs::write(&path, &*BYTES).expect("the module's copy is written");
     fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("the module's copy is made executable");
+    path
 }
 
 /// The module under test: the newer of the two places in which cargo leaves it (`cargo test` builds it beside the
@@ -123,9 +124,13 @@ fn module() -> PathBuf {
     built.expect("liblockwatch.so stands beside the tests").1
 }
 
-/// The server under test.
+/// The server under test. A path is made absolute: servers start in directories of their own.
 pub(super) fn binary() -> OsString {
-    env::var_os("LOCKWATCH_SERVER").unwrap_or_else(|| "redis-server".into())
+    let named = env::var_os("LOCKWATCH_SERVER").unwrap_or_else(|| "redis-server".into());
+    if Path::new(&named).components().count() == 1 {
+        return named;
+    }
+    fs::canonicalize(named).expect("LOCKWATCH_SERVER names a file").into()
 }
 
 /// A port that nobody listens on. Another process may still be faster: the server then fails to start on it.

@@ -68,12 +68,16 @@ impl Client {
         calls.iter().map(|_| self.read()).collect()
     }
 
+    /// Sends the lines at once and returns their answers. The server runs them in one go.
+    #[track_caller]
+    pub fn run_all(&mut self, lines: &[&str]) -> Vec<Value> {
+        self.pipeline(&lines.iter().map(|line| line.split(' ').collect()).collect::<Vec<Vec<&str>>>())
+    }
+
     /// Runs the lines in one MULTI and returns their answers; `None` if EXEC was aborted by WATCH.
     #[track_caller]
     pub fn multi(&mut self, lines: &[&str]) -> Option<Vec<Value>> {
-        let calls = [&["MULTI"], lines, &["EXEC"]].concat();
-        let calls: Vec<Vec<&str>> = calls.iter().map(|line| line.split(' ').collect()).collect();
-        match self.pipeline(&calls).pop() {
+        match self.run_all(&[&["MULTI"], lines, &["EXEC"]].concat()).pop() {
             Some(Value::Nil) => None,
             Some(Value::Array(answers)) => Some(answers),
             other => panic!("EXEC answered {other:?}"),

@@ -1,5 +1,6 @@
 //! What the tests stand on: [`Server`] starts a real server with the module, [`Client`] speaks to it in raw bytes,
-//! [`Bracket`] says at what time of the server's clock something was decided, [`Footprint`] whether it left a trace.
+//! [`Bracket`] says at what time of the server's clock something was decided, [`Client::footprint`] whether it left a
+//! trace.
 
 mod bracket;
 mod builder;
@@ -12,9 +13,7 @@ mod value;
 use std::time::{Duration, Instant};
 
 pub use bracket::Bracket;
-pub use builder::Builder;
 pub use client::Client;
-pub use footprint::Footprint;
 pub use reply::Reply;
 pub use server::{Info, Server};
 pub use value::Value;

@@ -10,7 +10,7 @@ use std::{io, thread, time::Duration};
 
 use tempfile::TempDir;
 
-use super::builder::{Builder, binary, free_port};
+use super::builder::{Builder, binary, free_port, put_module_into};
 use super::{Client, SOON, wait_until};
 
 /// The name of its configuration file.
@@ -138,6 +138,11 @@ impl Server {
     /// Its data directory.
     pub fn dir(&self) -> &Path {
         self.dir.as_ref().expect("kept until drop").path()
+    }
+
+    /// Puts a copy of the module into its directory, for MODULE LOAD. Returns the path.
+    pub fn put_module(&self) -> String {
+        put_module_into(self.dir()).to_str().expect("a path in UTF-8").to_owned()
     }
 
     /// All that it has logged since it was last started.
