@@ -13,5 +13,6 @@ mod support;
 
 mod exact;
 mod hostile;
+mod introspection;
 mod ratelimit;
 mod smoke;

@@ -1,0 +1,60 @@
+//! ACL categories, where the server lets a module have them.
+
+use crate::support::{Client, Server};
+
+/// A connection of a user who may do what `rules` say on any key.
+fn user(server: &Server, rules: &str) -> Client {
+    assert_eq!(server.client().run(&format!("ACL SETUSER guest reset on nopass ~* {rules}")).text(), "OK");
+    let mut client = server.client();
+    assert_eq!(client.run("AUTH guest any").text(), "OK");
+    client
+}
+
+/// Which of LW.RATELIMIT and LW.PEEK that user may run.
+fn allowed(server: &Server, rules: &str) -> [bool; 2] {
+    let mut client = user(server, rules);
+    ["LW.RATELIMIT k 1 60", "LW.PEEK k 1 60"].map(|call| !client.run(call).is_error())
+}
+
+#[test]
+fn each_command_can_be_granted_by_name() {
+    let server = Server::start();
+    assert_eq!(allowed(&server, "+lw.ratelimit"), [true, false]);
+    assert_eq!(allowed(&server, "+lw.peek"), [false, true]);
+    assert_eq!(allowed(&server, "+@all -lw.ratelimit"), [false, true]);
+}
+
+#[test]
+fn the_servers_categories_hold_the_commands() {
+    let server = Server::start();
+    if !server.is_at_least((7, 2), (7, 2)) {
+        // There is no way to give a module's command a category.
+        assert_eq!(allowed(&server, "+@write +@read +@fast"), [false, false]);
+        return;
+    }
+    assert_eq!(allowed(&server, "+@write"), [true, false]);
+    assert_eq!(allowed(&server, "+@read"), [false, true]);
+    assert_eq!(allowed(&server, "+@fast"), [true, true]);
+    assert_eq!(allowed(&server, "+@all -@dangerous -@admin"), [true, true]);
+    let info = server.client().run("COMMAND INFO LW.RATELIMIT LW.PEEK");
+    let categories = |command: usize| info.items()[command].items()[6].texts();
+    for category in ["@write", "@fast"] {
+        assert!(categories(0).contains(&category.to_owned()), "{:?}", categories(0));
+    }
+    for category in ["@read", "@fast"] {
+        assert!(categories(1).contains(&category.to_owned()), "{:?}", categories(1));
+    }
+}
+
+#[test]
+fn the_module_has_a_category_of_its_own() {
+    let server = Server::start();
+    if !server.is_at_least((7, 4), (8, 0)) {
+        assert!(server.client().run("ACL CAT lockwatch").is_error());
+        return;
+    }
+    assert_eq!(allowed(&server, "+@lockwatch"), [true, true]);
+    assert_eq!(allowed(&server, "+@all -@lockwatch"), [false, false]);
+    let commands = server.client().run("ACL CAT lockwatch").texts();
+    assert!(commands.iter().any(|name| name.eq_ignore_ascii_case("lw.ratelimit")), "{commands:?}");
+}

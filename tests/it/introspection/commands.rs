@@ -1,0 +1,110 @@
+//! COMMAND DOCS, INFO, GETKEYS and LIST.
+
+use crate::support::{Client, Server, Value};
+
+/// COMMAND DOCS of one command.
+fn docs(client: &mut Client, command: &str) -> Value {
+    client.run(&format!("COMMAND DOCS {command}")).field(command).clone()
+}
+
+/// COMMAND INFO of one command: name, arity, flags, first key, last key, step, categories, tips, key specs, subcommands.
+fn info(client: &mut Client, command: &str) -> Vec<Value> {
+    client.run(&format!("COMMAND INFO {command}")).items()[0].items().to_vec()
+}
+
+fn sorted(value: &Value) -> Vec<String> {
+    let mut texts = value.texts();
+    texts.sort_unstable();
+    texts
+}
+
+#[test]
+fn docs_tell_what_a_command_does_and_takes() {
+    let server = Server::start();
+    let mut client = server.client();
+    for command in ["LW.RATELIMIT", "LW.PEEK"] {
+        let docs = docs(&mut client, command);
+        assert!(docs.field("summary").text().ends_with('.'), "{docs:?}");
+        assert!(docs.field("complexity").text().starts_with("O("), "{docs:?}");
+        assert_eq!(docs.field("since").text(), "0.1.0");
+        assert_eq!(docs.field("group").text(), "module");
+        assert_eq!(docs.field("module").text(), "lockwatch");
+        let [key, quota, cost] = docs.field("arguments").items() else { panic!("{docs:?}") };
+
+        assert_eq!((key.field("name").text(), key.field("type").text()), ("key".into(), "key".into()));
+        assert_eq!(key.field("key_spec_index").int(), 0);
+
+        assert_eq!(
+            (quota.field("name").text(), quota.field("type").text()),
+            ("quota".into(), "block".into())
+        );
+        assert_eq!(quota.field("flags").texts(), ["multiple"]);
+        let parts: Vec<_> =
+            quota.field("arguments").items().iter().map(|part| part.field("name").text()).collect();
+        assert_eq!(parts, ["limit", "window"]);
+
+        assert_eq!((cost.field("name").text(), cost.field("type").text()), ("cost".into(), "integer".into()));
+        assert_eq!(cost.field("token").text(), "COST");
+        assert_eq!(cost.field("flags").texts(), ["optional"]);
+    }
+}
+
+#[test]
+fn info_tells_arity_flags_and_where_the_key_is() {
+    let server = Server::start();
+    let mut client = server.client();
+    for (command, flags, key_flags) in [
+        ("LW.RATELIMIT", &["denyoom", "fast", "module", "write"][..], &["RW", "access", "update"][..]),
+        ("LW.PEEK", &["fast", "module", "readonly"], &["RO", "access"]),
+    ] {
+        let info = info(&mut client, command);
+        assert_eq!(info[1].int(), -4, "{command}");
+        assert_eq!(sorted(&info[2]), flags, "{command}");
+        assert_eq!(info[3..6].iter().map(Value::int).collect::<Vec<_>>(), [1, 1, 1], "{command}");
+        let [spec] = info[8].items() else { panic!("{command} has not one key spec: {info:?}") };
+        assert_eq!(sorted(spec.field("flags")), key_flags, "{command}");
+        assert_eq!(spec.field("begin_search").field("spec").field("index").int(), 1);
+        assert_eq!(spec.field("find_keys").field("spec").field("lastkey").int(), 0);
+    }
+}
+
+#[test]
+fn the_key_is_found_in_a_call() {
+    let server = Server::start();
+    let mut client = server.client();
+    for (command, flags) in
+        [("LW.RATELIMIT", &["RW", "access", "update"][..]), ("LW.PEEK", &["RO", "access"])]
+    {
+        for args in ["10 60", "10 1s 100 1m 1000 1h COST 2"] {
+            assert_eq!(client.run(&format!("COMMAND GETKEYS {command} user:42 {args}")).texts(), ["user:42"]);
+        }
+        let keys = client.run(&format!("COMMAND GETKEYSANDFLAGS {command} user:42 10 60"));
+        let [key] = keys.items() else { panic!("{keys:?}") };
+        assert_eq!(key.items()[0].text(), "user:42");
+        assert_eq!(sorted(&key.items()[1]), flags);
+        assert!(client.run(&format!("COMMAND GETKEYS {command} user:42")).is_error());
+    }
+    let name = b"a\0\xff\n";
+    let keys = client.call(&[&b"COMMAND"[..], b"GETKEYS", b"LW.PEEK", name, b"1", b"1"]);
+    assert_eq!(keys, Value::Array(vec![Value::Bulk(name.to_vec())]));
+}
+
+#[test]
+fn the_internal_command_is_hidden_where_the_server_can_hide_it() {
+    let server = Server::start();
+    let mut client = server.client();
+    let hides = server.is_at_least((8, 0), (u32::MAX, 0));
+    let listed = client.run("COMMAND LIST FILTERBY MODULE lockwatch").texts();
+    assert_eq!(listed.iter().any(|name| name.eq_ignore_ascii_case("LW._WINDOW")), !hides, "{listed:?}");
+    let info = client.run("COMMAND INFO LW._WINDOW").items()[0].clone();
+    if hides {
+        assert_eq!(info, Value::Nil);
+    } else {
+        let flags = sorted(&info.items()[2]);
+        assert!(
+            ["admin", "noscript", "write"].iter().all(|flag| flags.contains(&flag.to_string())),
+            "{flags:?}"
+        );
+        assert!(!flags.contains(&"denyoom".to_owned()), "an effect is never refused for memory: {flags:?}");
+    }
+}

@@ -1,0 +1,124 @@
+//! Directives: CONFIG GET, SET and REWRITE, redis.conf, and the arguments of loadmodule.
+
+use crate::support::{Client, Server};
+
+const DIRECTIVE: &str = "lockwatch.window-max-entries";
+
+fn value(client: &mut Client) -> String {
+    client.run(&format!("CONFIG GET {DIRECTIVE}")).field(DIRECTIVE).text()
+}
+
+fn value_of(server: &Server) -> String {
+    value(&mut server.client())
+}
+
+#[test]
+fn every_directive_has_its_default() {
+    let server = Server::start();
+    assert_eq!(server.client().run("CONFIG GET lockwatch.*").texts(), [DIRECTIVE, "512"]);
+}
+
+#[test]
+fn a_directive_can_be_set_within_its_bounds() {
+    let server = Server::start();
+    let mut client = server.client();
+    for sound in ["8", "64", "16384"] {
+        assert_eq!(client.run(&format!("CONFIG SET {DIRECTIVE} {sound}")).text(), "OK");
+        assert_eq!(value(&mut client), sound);
+    }
+    for bad in [
+        "7",
+        "0",
+        "-1",
+        "16385",
+        "9223372036854775807",
+        "18446744073709551616",
+        "many",
+        "",
+        "1e3",
+        "64kb",
+        "\0",
+    ] {
+        let answer = client.call(&["CONFIG", "SET", DIRECTIVE, bad]);
+        assert!(answer.error().starts_with("ERR "), "{bad:?}: {answer:?}");
+        assert_eq!(value(&mut client), "16384", "{bad:?} has changed it");
+    }
+    assert!(client.run("CONFIG SET lockwatch.nonsense 1").is_error());
+}
+
+#[test]
+fn rewriting_the_configuration_keeps_what_was_set() {
+    let mut server = Server::builder().module_args("window-max-entries 100").start();
+    server.client().run(&format!("CONFIG SET {DIRECTIVE} 64"));
+    assert_eq!(server.client().run("CONFIG REWRITE").text(), "OK");
+    server.stop();
+    server.start_again();
+    assert_eq!(value_of(&server), "64");
+    // Also of a file that was rewritten before.
+    server.client().run(&format!("CONFIG SET {DIRECTIVE} 65"));
+    assert_eq!(server.client().run("CONFIG REWRITE").text(), "OK");
+    server.stop();
+    server.start_again();
+    assert_eq!(value_of(&server), "65");
+}
+
+#[test]
+fn without_a_rewrite_a_restart_forgets_what_was_set() {
+    let mut server = Server::start();
+    server.client().run(&format!("CONFIG SET {DIRECTIVE} 64"));
+    server.stop();
+    server.start_again();
+    assert_eq!(value_of(&server), "512");
+}
+
+#[test]
+fn redis_conf_sets_a_directive() {
+    assert_eq!(value_of(&Server::builder().config(format!("{DIRECTIVE} 33")).start()), "33");
+}
+
+#[test]
+fn an_argument_of_loadmodule_is_a_default_that_redis_conf_outweighs() {
+    assert_eq!(value_of(&Server::builder().module_args("window-max-entries 64").start()), "64");
+    assert_eq!(value_of(&Server::builder().module_args("WINDOW-MAX-ENTRIES 65").start()), "65");
+    let both = Server::builder().module_args("window-max-entries 64").config(format!("{DIRECTIVE} 128"));
+    assert_eq!(value_of(&both.start()), "128");
+}
+
+#[test]
+fn a_default_from_loadmodule_survives_a_rewrite() {
+    let mut server = Server::builder().module_args("window-max-entries 64").start();
+    assert_eq!(server.client().run("CONFIG REWRITE").text(), "OK");
+    server.stop();
+    server.start_again();
+    assert_eq!(value_of(&server), "64");
+}
+
+#[test]
+fn a_bad_argument_of_loadmodule_ends_the_start_with_the_reason_in_the_log() {
+    for (args, reason) in [
+        ("window-max-entries 7", "window-max-entries must be an integer from 8 to 16384"),
+        ("window-max-entries 16385", "window-max-entries must be an integer from 8 to 16384"),
+        ("window-max-entries many", "window-max-entries must be an integer from 8 to 16384"),
+        ("window-max-entries", "window-max-entries has no value"),
+        (
+            "window-max-entires 64",
+            "no directive is called \"window-max-entires\"; there is window-max-entries",
+        ),
+        ("64", "no directive is called \"64\"; there is window-max-entries"),
+    ] {
+        let Err(log) = Server::builder().module_args(args).try_start() else {
+            panic!("it starts with {args:?}")
+        };
+        assert!(log.contains(reason), "the log does not say {reason:?}:\n{log}");
+    }
+}
+
+#[test]
+fn a_bad_value_in_redis_conf_ends_the_start_with_the_directive_in_the_log() {
+    for bad in ["7", "16385", "many"] {
+        let started = Server::builder().config(format!("{DIRECTIVE} {bad}")).try_start();
+        let Err(log) = started else { panic!("it starts with {bad:?}") };
+        assert!(log.contains("window-max-entries"), "{log}");
+    }
+    assert!(Server::builder().config("lockwatch.nonsense 1").try_start().is_err());
+}

@@ -1,0 +1,74 @@
+//! INFO.
+
+use crate::support::{Info, Server};
+
+/// The module's fields in `info`.
+fn own(info: &Info) -> Vec<(&str, &str)> {
+    let fields = info.fields.iter().filter(|(name, _)| name.starts_with("lockwatch_"));
+    fields.map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
+#[test]
+fn the_fields_have_stable_names_and_start_at_zero() {
+    let server = Server::start();
+    assert_eq!(
+        own(&server.info("lockwatch")),
+        [
+            ("lockwatch_panics_total", "0"),
+            ("lockwatch_ratelimit_calls_total", "0"),
+            ("lockwatch_ratelimit_clock_steps_total", "0"),
+            ("lockwatch_ratelimit_denied_total", "0"),
+            ("lockwatch_ratelimit_peeks_total", "0"),
+            ("lockwatch_version", env!("CARGO_PKG_VERSION")),
+        ]
+    );
+    assert_eq!(server.info("lockwatch").sections, ["lockwatch_module", "lockwatch_ratelimit"]);
+}
+
+#[test]
+fn calls_denials_and_peeks_are_counted() {
+    let server = Server::start();
+    let mut client = server.client();
+    for _ in 0..5 {
+        client.ratelimit("k 2 60");
+    }
+    for _ in 0..4 {
+        client.peek("k 2 60");
+    }
+    client.multi(&["LW.RATELIMIT k 2 60", "LW.PEEK k 2 60"]);
+    client.run("LW.RATELIMIT k nonsense 60");
+    client.run("LW.PEEK k 2");
+    let info = client.info("lockwatch");
+    assert_eq!(info.number("lockwatch_ratelimit_calls_total"), 6);
+    assert_eq!(info.number("lockwatch_ratelimit_denied_total"), 4);
+    assert_eq!(info.number("lockwatch_ratelimit_peeks_total"), 5);
+}
+
+#[test]
+fn every_way_to_ask_for_modules_shows_them() {
+    let server = Server::start();
+    server.client().ratelimit("k 1 60");
+    let alone = server.info("lockwatch");
+    assert_eq!(alone.number("lockwatch_ratelimit_calls_total"), 1);
+    for section in ["everything", "modules"] {
+        assert_eq!(own(&server.info(section)), own(&alone), "INFO {section}");
+    }
+    let part = server.info("lockwatch_ratelimit");
+    assert_eq!(part.sections, ["lockwatch_ratelimit"]);
+}
+
+#[test]
+fn the_server_counts_calls_and_failures_of_each_command() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.ratelimit("k 1 60");
+    client.ratelimit("k 1 60");
+    client.run("LW.RATELIMIT k nonsense 60");
+    let fields = client.info("commandstats").fields;
+    let (_, stats) =
+        fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("cmdstat_lw.ratelimit")).unwrap();
+    assert!(
+        stats.contains("calls=3,") && stats.contains("failed_calls=1"),
+        "a denial is no failure: {stats}"
+    );
+}

@@ -1,0 +1,81 @@
+//! MEMORY USAGE: few bytes a hit, and a hard bound.
+
+use crate::support::{Client, Server, wait_until};
+
+fn usage(client: &mut Client, key: &str) -> i64 {
+    client.run(&format!("MEMORY USAGE {key}")).int()
+}
+
+/// Makes `calls` admitted calls, each at least `gap` milliseconds behind the one before. The highest usage on the way.
+fn spaced(client: &mut Client, calls: usize, gap: i64, args: &str) -> i64 {
+    let mut highest = 0;
+    for call in 0..calls {
+        let made = client.time_ms();
+        assert!(!client.ratelimit(args).limited, "call {call}");
+        if call % 25 == 24 {
+            highest = highest.max(usage(client, "user:42"));
+        }
+        wait_until("the clock moves on", || client.time_ms() >= made + gap);
+    }
+    highest
+}
+
+#[test]
+fn a_hundred_hits_in_a_minute_are_at_most_600_bytes() {
+    let server = Server::start();
+    let mut client = server.client();
+    // At 33 ms apart and more, as at the 600 ms of a hundred in a minute, the distance takes two bytes.
+    spaced(&mut client, 100, 33, "user:42 100 60");
+    assert!(client.ratelimit("user:42 100 60").limited);
+    let bytes = usage(&mut client, "user:42");
+    assert!(bytes <= 600, "{bytes} bytes");
+}
+
+#[test]
+fn a_thousand_hits_are_at_most_5_kb() {
+    let server = Server::start();
+    let mut client = server.client();
+    // Two bytes of distance and cost a hit, as a single unit would take at 60 ms apart.
+    let highest = spaced(&mut client, 1000, 1, "user:42 2000 60 COST 2");
+    assert!(client.ratelimit("user:42 2000 60 COST 2").limited);
+    assert!(highest <= 5_000, "{highest} bytes");
+}
+
+#[test]
+fn no_limit_makes_a_key_larger_than_its_bound() {
+    let server = Server::builder().module_args("window-max-entries 64").start();
+    let mut client = server.client();
+    let windows = "10s 9007199254740991 1m 9007199254740991 1h 9007199254740991 1d 9007199254740991 2d";
+    let highest = spaced(
+        &mut client,
+        1500,
+        1,
+        &format!("user:42 9007199254740991 1s 9007199254740991 {windows} COST 1000"),
+    );
+    assert!(highest <= 2_000, "{highest} bytes with at most 64 entries");
+}
+
+#[test]
+fn hits_of_the_same_millisecond_share_their_bytes() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.ratelimit("user:42 1000000 60");
+    let one = usage(&mut client, "user:42");
+    let from = client.time_ms();
+    let calls = vec![["LW.RATELIMIT", "user:42", "1000000", "60"]; 5000];
+    assert!(client.pipeline(&calls).iter().all(|answer| answer.ints()[0] == 0));
+    let milliseconds = client.time_ms() - from + 1;
+    let many = usage(&mut client, "user:42");
+    // An entry is at most five bytes here, and a block is at most a quarter larger than what it holds.
+    assert!(many <= one + 64 + 7 * milliseconds.min(512), "{one} bytes, then {many} after {milliseconds} ms");
+    assert_eq!(client.peek("user:42 1000000 60 COST 0").remaining, 1_000_000 - 5_001);
+}
+
+#[test]
+fn a_single_hit_is_small() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.ratelimit("user:42 100 60");
+    let bytes = usage(&mut client, "user:42");
+    assert!(bytes <= 256, "{bytes} bytes");
+}

@@ -1,0 +1,100 @@
+//! MODULE LIST, LOAD and UNLOAD, and what the server says of a key.
+
+use crate::support::{Client, Server, Value};
+
+/// The module's entry in MODULE LIST.
+fn entry(client: &mut Client) -> Option<Value> {
+    let list = client.run("MODULE LIST");
+    list.items().iter().find(|module| module.field("name").text() == "lockwatch").cloned()
+}
+
+/// A server that does not have the module yet, and the path to it.
+fn server_to_load_it() -> (Server, String) {
+    let server = Server::builder().without_module().start();
+    let path = server.put_module();
+    (server, path)
+}
+
+#[test]
+fn the_version_is_that_of_the_crate() {
+    let server = Server::start();
+    let parts: Vec<i64> = env!("CARGO_PKG_VERSION").split('.').map(|part| part.parse().unwrap()).collect();
+    let entry = entry(&mut server.client()).unwrap();
+    assert_eq!(entry.field("ver").int(), parts[0] * 10_000 + parts[1] * 100 + parts[2]);
+}
+
+#[test]
+fn the_module_can_be_loaded_while_the_server_runs() {
+    let (server, path) = server_to_load_it();
+    let mut client = server.client();
+    assert_eq!(client.run(&format!("MODULE LOAD {path} window-max-entries 64")).text(), "OK");
+    assert_eq!(client.run("CONFIG GET lockwatch.*").texts()[1], "64");
+    assert!(!client.ratelimit("k 1 60").limited);
+    assert!(client.ratelimit("k 1 60").limited);
+    assert_eq!(client.info("lockwatch").number("lockwatch_ratelimit_denied_total"), 1);
+}
+
+#[test]
+fn a_load_that_fails_leaves_the_server_as_it_was() {
+    let (server, path) = server_to_load_it();
+    let mut client = server.client();
+    for load in [
+        format!("MODULE LOAD {path} window-max-entries 64 nonsense 1"),
+        format!("MODULE LOAD {path} window-max-entries 0"),
+        format!("MODULE LOADEX {path} CONFIG lockwatch.window-max-entries 0"),
+    ] {
+        assert!(client.run(&load).is_error(), "{load}");
+        assert_eq!(entry(&mut client), None, "{load}");
+        assert!(client.run("LW.RATELIMIT k 1 60").error().contains("unknown command"));
+        assert_eq!(client.run("CONFIG GET lockwatch.*"), Value::Array(vec![]));
+        assert_eq!(client.info("everything").fields.get("lockwatch_version"), None);
+    }
+    assert_eq!(
+        client.run(&format!("MODULE LOADEX {path} CONFIG lockwatch.window-max-entries 65")).text(),
+        "OK"
+    );
+    assert_eq!(client.run("CONFIG GET lockwatch.*").texts()[1], "65");
+    assert!(!client.ratelimit("k 1 60").limited);
+}
+
+#[test]
+fn arguments_of_a_load_that_failed_are_forgotten() {
+    let (server, path) = server_to_load_it();
+    let mut client = server.client();
+    assert!(client.run(&format!("MODULE LOAD {path} window-max-entries 64 nonsense 1")).is_error());
+    assert_eq!(client.run(&format!("MODULE LOAD {path}")).text(), "OK");
+    assert_eq!(client.run("CONFIG GET lockwatch.*").texts()[1], "512");
+}
+
+#[test]
+fn the_module_cannot_be_unloaded() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.ratelimit("k 2 60");
+    let refusal = client.run("MODULE UNLOAD lockwatch");
+    assert!(refusal.error().contains("data types"), "{refusal:?}");
+    assert_eq!(client.ratelimit("k 2 60").remaining, 0);
+}
+
+#[test]
+fn the_module_cannot_be_loaded_twice() {
+    let server = Server::start();
+    let mut client = server.client();
+    let path = entry(&mut client).and_then(|entry| entry.field_if_any("path").map(Value::text)).unwrap();
+    client.ratelimit("k 2 60");
+    assert!(client.run(&format!("MODULE LOAD {path}")).is_error());
+    assert_eq!(client.ratelimit("k 2 60").remaining, 0);
+}
+
+#[test]
+fn a_key_has_a_type_of_its_own() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.ratelimit("k 2 60");
+    client.run("SET text x");
+    assert_eq!(client.run("TYPE k").text(), "lw-window");
+    assert_eq!(client.run("OBJECT ENCODING k").text(), "raw");
+    assert_eq!(client.run("OBJECT REFCOUNT k").int(), 1);
+    assert!(client.run("OBJECT IDLETIME k").int() < 60);
+    assert_eq!(client.run("SCAN 0 COUNT 100 TYPE lw-window").items()[1].texts(), ["k"]);
+}
