@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # The module that a release build leaves behind.
 # shellcheck disable=SC2034 # used by those who source this
-release_module=$PWD/target/release/liblockwatch.so
+release_module=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")/release/liblockwatch.so
 
 note() { printf '%s\n' "$*" >&2; }
 

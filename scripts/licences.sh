@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Checks that every crate in the dependency tree, those for building and testing included, has a licence that deny.toml
+# allows, and that none is one that it bans. Needs no network beyond what a build has fetched.
+#
+#   scripts/licences.sh
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+case ${1:-} in
+    '') ;;
+    -h | --help) usage && exit ;;
+    *) die "takes no arguments; see --help" ;;
+esac
+
+declare -A allowed=() banned=()
+
+main() {
+    local name version licence crates wrong=0
+    read_lists
+    crates=$(cargo tree --locked --offline --all-features --prefix none --format '{p}|{l}' | sed 's/ (\*)$//' | sort -u)
+    while IFS='|' read -r name licence; do
+        read -r name version _ <<<"$name"
+        if [[ ${banned[$name]:-} ]]; then
+            note "$name $version is banned: ${banned[$name]}"
+            wrong=1
+        fi
+        if ! is_allowed "$licence"; then
+            note "$name $version has a licence that deny.toml does not allow: ${licence:-none}"
+            wrong=1
+        fi
+    done <<<"$crates"
+    ((wrong == 0)) || exit 1
+    echo "$(wc -l <<<"$crates") crates, each with an allowed licence, none banned"
+}
+
+read_lists() {
+    local word crate reason
+    while read -r word; do
+        allowed[$(one_word "$word")]=1
+    done < <(sed -n '/^allow = \[/,/^]/s/^ *"\(.*\)",$/\1/p' deny.toml)
+    while IFS='|' read -r crate reason; do
+        banned[$crate]=$reason
+    done < <(sed -n 's/^ *{ crate = "\(.*\)", reason = "\(.*\)" },$/\1|\2/p' deny.toml)
+    ((${#allowed[@]} > 0 && ${#banned[@]} > 0)) || die "can't read deny.toml"
+}
+
+# A licence with an exception counts as one name.
+one_word() { echo "${1// WITH /+}"; }
+
+# is_allowed 'MIT OR (Apache-2.0 AND Zlib)': turns the names into 1 and 0, and the rest into arithmetic.
+is_allowed() {
+    local word sum=
+    # A slash is the old way to write OR.
+    for word in $(one_word "$1" | sed 's#/# OR #g; s#[()]# & #g'); do
+        case $word in
+            AND) sum+=' && ' ;;
+            OR) sum+=' || ' ;;
+            '(' | ')') sum+=$word ;;
+            *) sum+=${allowed[$word]:-0} ;;
+        esac
+    done
+    [[ $sum ]] && ((sum))
+}
+
+main

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Checks that the module of a release build loads into a server, answers, shows its version, and has none of the debug
+# commands that the tests build in.
+#
+#   scripts/smoke.sh [SERVER]      SERVER is redis-server unless given; build first: cargo build --release
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+case ${1:-} in
+    -h | --help) usage && exit ;;
+    -*) die "unknown option '$1'; see --help" ;;
+esac
+
+# expect WHAT EXPECTED ACTUAL
+expect() { [[ $2 == "$3" ]] || die "$1: expected '$2', got '$3'"; }
+
+main() {
+    local version answer
+    [[ -e $release_module ]] || die "there is no $release_module: cargo build --release"
+    if grep --quiet --text 'LW\.DEBUG' "$release_module"; then die "$release_module contains LW.DEBUG"; fi
+    start_server "$1" --loadmodule "$release_module"
+    answer=$(cli LW.RATELIMIT key 5 60 | paste -sd ' ')
+    expect "LW.RATELIMIT key 5 60" "0 5 4 0 60000" "$answer"
+    answer=$(cli LW.PEEK key 5 60 COST 0 | cut -d ' ' -f 1 | head -n 3 | paste -sd ' ')
+    expect "LW.PEEK key 5 60 COST 0" "0 5 4" "$answer"
+    version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+    expect "the version in INFO lockwatch" "$version" "$(info lockwatch_version)"
+    answer=$(cli LW.DEBUG PANIC)
+    [[ $answer == *"unknown command"* ]] || die "LW.DEBUG answered: $answer"
+    expect "panics" 0 "$(info lockwatch_panics_total)"
+    echo "${release_module##*/} $version loads into $(server_name) and answers"
+}
+
+main "${1:-redis-server}"
