@@ -1,0 +1,355 @@
+#!/usr/bin/env bash
+# Measures what a call costs, and what a key takes, beside what people use today. One run, two tables of speed, one of
+# memory, and whether each target is met. It measures and does not judge: the exit code is 0 even where one is missed.
+#
+#   scripts/bench.sh                  about six minutes; on a machine that does nothing else
+#   scripts/bench.sh --quick          one short round, to see that all works; the numbers are rough
+#   scripts/bench.sh --rounds N       N rounds instead of 5; each row's median counts
+#   scripts/bench.sh --server PATH    another server: a Redis from 7.0 on, or Valkey
+#   scripts/bench.sh --json FILE      writes the numbers to FILE as well
+#
+# The server has one core, redis-benchmark another; nothing is persisted. Within a round every row runs once, so that a
+# machine whose speed drifts slows all rows alike. After each row it is checked that no call failed, and that the calls
+# of a row that is meant to be denied were denied, and no others. Beside requests a second stands what a call took of the
+# server's CPU time, which says the same where the machine is busy with other things.
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/load.sh
+. scripts/load.sh
+
+server="redis-server"
+rounds=5
+json=
+quick=
+
+# A sliding window as it is usually written in Lua: a sorted set with a member a call.
+lua_window='
+local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
+local time = redis.call("TIME")
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call("ZREMRANGEBYSCORE", KEYS[1], "-inf", now - window)
+local used = redis.call("ZCARD", KEYS[1])
+if used >= limit then
+    local oldest = redis.call("ZRANGE", KEYS[1], 0, 0, "WITHSCORES")
+    return {1, 0, oldest[2] + window - now}
+end
+redis.call("ZADD", KEYS[1], now, time[1] .. "." .. time[2])
+redis.call("PEXPIRE", KEYS[1], window)
+return {0, limit - used - 1, 0}'
+
+# Row by row: what it is called in the table, how its keys are made, the command, and whether it is denied. In a command,
+# __rand_int__ is one of the keys at random.
+row_ids=(incr setex lua admitted denied hot hot_full_100 hot_full_1m three peek)
+declare -A label=(
+    [incr]="INCR, on keys with a TTL"
+    [setex]="SET with EX"
+    [lua]="sorted set in Lua, admitted"
+    [admitted]="LW.RATELIMIT, admitted"
+    [denied]="LW.RATELIMIT, denied"
+    [hot]="LW.RATELIMIT, one hot key, admitted"
+    [hot_full_100]="LW.RATELIMIT, one hot key, full at 100"
+    [hot_full_1m]="LW.RATELIMIT, one hot key, full at 1000000"
+    [three]="LW.RATELIMIT, three windows, admitted"
+    [peek]="LW.PEEK"
+)
+declare -A prepare=(
+    [incr]="fill 1 SET k:%012d 1 EX 3600"
+    [setex]="fill 1 SET k:%012d some-value EX 3600"
+    [lua]="fill 1 EVALSHA LUA_SHA 1 k:%012d 1000000000 60000"
+    [admitted]="fill 1 LW.RATELIMIT k:%012d 1000000000 60"
+    [denied]="fill 10 LW.RATELIMIT k:%012d 10 3600"
+    [hot]="hammer 1000 LW.RATELIMIT hot 1000000000 60"
+    [hot_full_100]="hammer 1000 LW.RATELIMIT hot 100 3600"
+    [hot_full_1m]="hammer 1000200 LW.RATELIMIT hot 1000000 3600"
+    [three]="fill 1 LW.RATELIMIT k:%012d 1000000 1s 1000000 1m 1000000 1h"
+    [peek]="fill 10 LW.RATELIMIT k:%012d 1000000000 60"
+)
+declare -A command=(
+    [incr]="INCR k:__rand_int__"
+    [setex]="SET k:__rand_int__ some-value EX 60"
+    [lua]="EVALSHA LUA_SHA 1 k:__rand_int__ 1000000000 60000"
+    [admitted]="LW.RATELIMIT k:__rand_int__ 1000000000 60"
+    [denied]="LW.RATELIMIT k:__rand_int__ 10 3600"
+    [hot]="LW.RATELIMIT hot 1000000000 60"
+    [hot_full_100]="LW.RATELIMIT hot 100 3600"
+    [hot_full_1m]="LW.RATELIMIT hot 1000000 3600"
+    [three]="LW.RATELIMIT k:__rand_int__ 1000000 1s 1000000 1m 1000000 1h"
+    [peek]="LW.PEEK k:__rand_int__ 1000000000 60"
+)
+is_denied() { [[ $1 == denied || $1 == hot_full_* ]]; }
+
+# rate[ROW.PIPELINE.ROUND]: requests a second. cost[…]: nanoseconds of the server's CPU a call. And their medians over
+# the rounds, median_rate[ROW.PIPELINE] and median_cost[…].
+# shellcheck disable=SC2034 # rate and cost are read by name
+declare -A rate=() cost=() median_rate=() median_cost=()
+# bytes[KIND.HITS]: of a key.
+declare -A bytes=()
+kinds=(lockwatch timestamps uuids)
+hit_counts=(1 10 100 1000)
+keys_of_a_kind=10
+# Less than the window: the first call must still count when the last one is made.
+memory_seconds=55
+
+main() {
+    read_options "$@"
+    # shellcheck source=scripts/setup.sh
+    . scripts/setup.sh
+    cargo build --release --locked --quiet
+    choose_cores
+    start_server taskset -c "$server_core" "$server" --loadmodule "$release_module"
+    lua_sha=$(cli SCRIPT LOAD "$lua_window")
+    introduce
+    local round row
+    for ((round = 1; round <= rounds; round++)); do
+        for row in "${row_ids[@]}"; do
+            note "round $round of $rounds: ${label[$row]}"
+            measure "$row" "$round"
+        done
+    done
+    take_medians
+    speed_table 16
+    speed_table 1
+    measure_memory
+    memory_table
+    targets
+    if [[ $json ]]; then write_json >"$json"; fi
+}
+
+read_options() {
+    while (($# > 0)); do
+        case $1 in
+            --quick) quick=1 rounds=1 memory_seconds=6 ;;
+            --rounds)
+                [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || die "--rounds needs a number"
+                rounds=$2
+                shift
+                ;;
+            --server)
+                server=$(command -v "${2:-}") || die "--server needs the path of a server"
+                server=$(realpath --no-symlinks "$server")
+                shift
+                ;;
+            --json)
+                json=${2:-}
+                [[ $json ]] || die "--json needs a file"
+                shift
+                ;;
+            -h | --help) usage && exit ;;
+            *) die "unknown option '$1'; see --help" ;;
+        esac
+        shift
+    done
+}
+
+introduce() {
+    local cpu version
+    cpu=$(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -n 1)
+    version=$(info lockwatch_version)
+    echo "$(server_name) with lockwatch $version on ${cpu:-$(uname -m)}"
+    echo "Server on core $server_core, load on core $load_core; $clients connections, $keys keys, no persistence."
+    echo "The median of $rounds round(s); the spread is between the slowest and the fastest."
+}
+
+# measure ROW ROUND: makes the row's keys, then runs it with and without pipelining.
+measure() {
+    local row=$1 round=$2 pipeline
+    cli FLUSHALL >/dev/null
+    # shellcheck disable=SC2086 # words on purpose
+    ${prepare[$row]//LUA_SHA/$lua_sha}
+    for pipeline in 16 1; do
+        read -r rate["$row.$pipeline.$round"] cost["$row.$pipeline.$round"] <<<"$(verified_run "$row" "$pipeline")"
+    done
+}
+
+# hammer TIMES COMMAND: calls it that often.
+hammer() { load "$1" 16 "${@:2}" >/dev/null; }
+
+# verified_run ROW PIPELINE: requests a second and nanoseconds of CPU a call, or the end of the run if the server did not answer as it should.
+verified_run() {
+    local row=$1 pipeline=$2 requests=1000000 words denied errors stats calls result cpu
+    read -ra words <<<"${command[$row]//LUA_SHA/$lua_sha}"
+    if ((pipeline == 1)); then requests=200000; fi
+    if [[ $quick ]]; then requests=$((requests / 5)); fi
+    cli CONFIG RESETSTAT >/dev/null
+    denied=$(info lockwatch_ratelimit_denied_total)
+    cpu=$(cpu_time)
+    result=$(load "$requests" "$pipeline" "${words[@]}")
+    cpu=$(($(cpu_time) - cpu))
+    denied=$(($(info lockwatch_ratelimit_denied_total) - denied))
+    errors=$(cli INFO errorstats | grep -c '^errorstat' || true)
+    # calls=1000,usec=…,usec_per_call=…,rejected_calls=0,failed_calls=0; the name is spelt as it was registered.
+    stats=$(cli INFO commandstats | tr -d '\r' | sed -n "s/^cmdstat_${words[0]}://Ip")
+    calls=${stats#calls=} calls=${calls%%,*}
+    [[ $errors == 0 && $stats == *,rejected_calls=0,failed_calls=0 ]] || die "${label[$row]}: calls failed: $stats $(cli INFO errorstats)"
+    ((calls >= requests)) || die "${label[$row]}: $calls calls of $requests arrived"
+    if is_denied "$row"; then
+        ((denied == calls)) || die "${label[$row]}: $denied of $calls calls were denied, not all"
+    else
+        ((denied == 0)) || die "${label[$row]}: $denied of $calls calls were denied, not none"
+    fi
+    echo "$result $((cpu / calls))"
+}
+
+# Nanoseconds of CPU that the server has used.
+cpu_time() {
+    cli INFO cpu | tr -d '\r' | awk -F: '/^used_cpu_(user|sys):/ { sum += $2 } END { printf "%d", sum * 1000000000 }'
+}
+
+take_medians() {
+    local row pipeline
+    for row in "${row_ids[@]}"; do
+        for pipeline in 16 1; do
+            median_rate[$row.$pipeline]=$(of_rounds rate "$row.$pipeline" | median)
+            median_cost[$row.$pipeline]=$(of_rounds cost "$row.$pipeline" | median)
+        done
+    done
+}
+
+# of_rounds rate|cost ROW.PIPELINE: the values, one a line.
+of_rounds() {
+    local -n values=$1
+    local round
+    for ((round = 1; round <= rounds; round++)); do echo "${values[$2.$round]}"; done
+}
+
+median() {
+    sort -n | awk '{ value[NR] = $1 } END { printf "%d", (value[int((NR + 1) / 2)] + value[int(NR / 2) + 1]) / 2 }'
+}
+
+# ratio A B: A / B with two decimals.
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
+
+speed_table() {
+    local pipeline=$1 row spread
+    printf '\n%-42s %10s %7s %9s %9s %7s %6s\n' \
+        "pipeline $pipeline" requests/s spread "CPU ns" "x SET EX" "x INCR" "x Lua"
+    for row in "${row_ids[@]}"; do
+        spread=$(of_rounds rate "$row.$pipeline" | sort -n | awk -v median="${median_rate[$row.$pipeline]}" '
+            NR == 1 { least = $1 } { most = $1 } END { printf "%.0f%%", 100 * (most - least) / median }')
+        printf '%-42s %10d %7s %9d %9s %7s %6s\n' "${label[$row]}" "${median_rate[$row.$pipeline]}" "$spread" \
+            "${median_cost[$row.$pipeline]}" \
+            "$(ratio "${median_rate[$row.$pipeline]}" "${median_rate[setex.$pipeline]}")" \
+            "$(ratio "${median_rate[$row.$pipeline]}" "${median_rate[incr.$pipeline]}")" \
+            "$(ratio "${median_rate[$row.$pipeline]}" "${median_rate[lua.$pipeline]}")"
+    done
+}
+
+# Real calls in real time, so that the gaps between a key's hits are what they are in use.
+measure_memory() {
+    local hits=1000 pace hit count
+    note "memory: $memory_seconds seconds of calls"
+    cli FLUSHALL >/dev/null
+    pace=$((memory_seconds * 1000000 / hits))
+    exec {never}<> <(:)
+    local start=${EPOCHREALTIME/[^0-9]/}
+    for ((hit = 0; hit < hits; hit++)); do
+        wait_until $((start + hit * pace))
+        for count in "${hit_counts[@]}"; do
+            if ((hit % (hits / count) == 0)); then hit_keys "$count"; fi
+        done
+    done | cli >/dev/null
+    exec {never}<&-
+    for count in "${hit_counts[@]}"; do take_bytes "$count"; done
+}
+
+# wait_until MICROSECONDS
+wait_until() {
+    local left=$(($1 - ${EPOCHREALTIME/[^0-9]/}))
+    if ((left > 0)); then read -rt "$(printf '%d.%06d' $((left / 1000000)) $((left % 1000000)))" -u "$never" || true; fi
+}
+
+# hit_keys COUNT: prints a call for each of the keys that are to have COUNT hits.
+hit_keys() {
+    local key now uuid
+    for ((key = 0; key < keys_of_a_kind; key++)); do
+        now=${EPOCHREALTIME/[^0-9]/}
+        read -r uuid </proc/sys/kernel/random/uuid
+        echo "LW.RATELIMIT lockwatch:$1:$key $1 60"
+        echo "ZADD timestamps:$1:$key $((now / 1000)) $now"
+        echo "ZADD uuids:$1:$key $((now / 1000)) $uuid"
+    done
+}
+
+take_bytes() {
+    local count=$1 kind key sum remaining
+    remaining=$(cli LW.PEEK "lockwatch:$count:0" 1000000 60 COST 0 | sed -n 3p)
+    ((remaining == 1000000 - count)) || die "memory: the key holds $((1000000 - remaining)) hits, not $count"
+    for kind in "${kinds[@]}"; do
+        sum=0
+        for ((key = 0; key < keys_of_a_kind; key++)); do
+            sum=$((sum + $(cli MEMORY USAGE "$kind:$count:$key" SAMPLES 0)))
+        done
+        bytes[$kind.$count]=$((sum / keys_of_a_kind))
+    done
+}
+
+memory_table() {
+    local kind count
+    printf '\n%-44s' "bytes a key, by hits"
+    for count in "${hit_counts[@]}"; do printf ' %7d' "$count"; done
+    echo
+    for kind in "${kinds[@]}"; do
+        case $kind in
+            lockwatch) printf '%-44s' "lockwatch" ;;
+            timestamps) printf '%-44s' "sorted set, a timestamp a call" ;;
+            uuids) printf '%-44s' "sorted set, a UUID a call" ;;
+        esac
+        for count in "${hit_counts[@]}"; do printf ' %7d' "${bytes[$kind.$count]}"; done
+        echo
+    done
+    echo "MEMORY USAGE, the average of $keys_of_a_kind keys, after real calls spread evenly over $memory_seconds seconds of a window of 60."
+}
+
+targets() {
+    local of_set=0.80 of_incr=0.50 major
+    major=$(server_name | sed 's/[^0-9]*\([0-9]*\).*/\1/')
+    if ((major >= 8)); then of_set=0.60 of_incr=0.45; fi
+    printf '\n%-42s %10s %17s %8s\n' "targets (pipeline 16 unless said)" measured target "by CPU"
+    at_least $of_set "admitted, of SET with EX" admitted.16 setex.16
+    at_least $of_incr "admitted, of INCR" admitted.16 incr.16
+    at_least 5.00 "admitted, of the sorted set in Lua" admitted.16 lua.16
+    at_least 1.15 "denied, of admitted" denied.16 admitted.16
+    at_least 1.30 "denied, of admitted, one hot key" hot_full_100.16 hot.16
+    at_least 0.95 "limit 1000000, of limit 100, one hot key" hot_full_1m.16 hot_full_100.16
+    at_least 0.95 "admitted, of INCR, pipeline 1" admitted.1 incr.1
+    at_most 600 "bytes a key at 100 hits" "${bytes[lockwatch.100]}"
+    at_most 5120 "bytes a key at 1000 hits" "${bytes[lockwatch.1000]}"
+}
+
+at_least() {
+    local measured by_cpu
+    measured=$(ratio "${median_rate[$3]}" "${median_rate[$4]}")
+    by_cpu=$(ratio "${median_cost[$4]}" "${median_cost[$3]}")
+    printf '%-42s %10s   at least %5s %8s   %s\n' "$2" "$measured" "$1" "$by_cpu" \
+        "$(awk -v a="$measured" -v b="$1" 'BEGIN { print a >= b ? "pass" : "miss" }')"
+}
+
+at_most() {
+    printf '%-42s %10d   at most  %5d %8s   %s\n' "$2" "$3" "$1" "" "$( (($3 <= $1)) && echo pass || echo miss)"
+}
+
+write_json() {
+    local row pipeline kind count comma=
+    printf '{"server": "%s", "lockwatch": "%s", "rounds": %d,\n "requests_per_second": [' \
+        "$(server_name)" "$(info lockwatch_version)" "$rounds"
+    for row in "${row_ids[@]}"; do
+        for pipeline in 16 1; do
+            printf '%s\n  {"row": "%s", "pipeline": %d, "median": %d, "rounds": [%s], "cpu_ns": %d}' \
+                "$comma" "$row" "$pipeline" "${median_rate[$row.$pipeline]}" "$(of_rounds rate "$row.$pipeline" | paste -sd ,)" \
+                "${median_cost[$row.$pipeline]}"
+            comma=,
+        done
+    done
+    comma=
+    printf '],\n "bytes_per_key": ['
+    for kind in "${kinds[@]}"; do
+        for count in "${hit_counts[@]}"; do
+            printf '%s\n  {"kind": "%s", "hits": %d, "bytes": %d}' "$comma" "$kind" "$count" "${bytes[$kind.$count]}"
+            comma=,
+        done
+    done
+    printf ']}\n'
+}
+
+main "$@"
