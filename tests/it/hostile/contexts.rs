@@ -4,6 +4,16 @@ use super::{COMMANDS, malformed, refused, server_with_a_key};
 use crate::support::{Reply, Server, Value};
 
 #[test]
+fn a_call_may_come_as_a_line_of_text() {
+    let server = server_with_a_key();
+    let mut client = server.client();
+    client.send_bytes(b"lw.ratelimit held 10 1h\r\n");
+    assert_eq!(client.read().ints()[..3], [0, 10, 6]);
+    client.send_bytes(b"LW.PEEK \"held\" 10 '\\x00'\r\n");
+    assert!(client.read().error().starts_with("ERR window "));
+}
+
+#[test]
 fn in_a_transaction_a_malformed_call_fails_alone() {
     let server = server_with_a_key();
     let mut client = server.client();

@@ -7,7 +7,8 @@ fn docs(client: &mut Client, command: &str) -> Value {
     client.run(&format!("COMMAND DOCS {command}")).field(command).clone()
 }
 
-/// COMMAND INFO of one command: name, arity, flags, first key, last key, step, categories, tips, key specs, subcommands.
+/// COMMAND INFO of one command: name, arity, flags, first key, last key, step, categories, tips, key specs and
+/// subcommands.
 fn info(client: &mut Client, command: &str) -> Vec<Value> {
     client.run(&format!("COMMAND INFO {command}")).items()[0].items().to_vec()
 }

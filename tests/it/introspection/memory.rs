@@ -79,3 +79,17 @@ fn a_single_hit_is_small() {
     let bytes = usage(&mut client, "user:42");
     assert!(bytes <= 256, "{bytes} bytes");
 }
+
+#[test]
+fn a_lower_bound_takes_effect_at_a_keys_next_call_and_changes_no_count() {
+    let server = Server::start();
+    let mut client = server.client();
+    spaced(&mut client, 200, 1, "user:42 1000 60");
+    let before = usage(&mut client, "user:42");
+    client.run("CONFIG SET lockwatch.window-max-entries 8");
+    assert_eq!(client.peek("user:42 1000 60 COST 0").remaining, 800);
+    assert_eq!(client.ratelimit("user:42 1000 60").remaining, 799);
+    let after = usage(&mut client, "user:42");
+    assert!(after < before, "{before} bytes before, {after} after");
+    assert_eq!(client.peek("user:42 1000 60 COST 0").remaining, 799);
+}

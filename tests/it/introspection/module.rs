@@ -96,5 +96,6 @@ fn a_key_has_a_type_of_its_own() {
     assert_eq!(client.run("OBJECT ENCODING k").text(), "raw");
     assert_eq!(client.run("OBJECT REFCOUNT k").int(), 1);
     assert!(client.run("OBJECT IDLETIME k").int() < 60);
+    assert!(client.run("DEBUG OBJECT k").text().contains("serializedlength:"));
     assert_eq!(client.run("SCAN 0 COUNT 100 TYPE lw-window").items()[1].texts(), ["k"]);
 }
