@@ -14,5 +14,6 @@ mod support;
 mod exact;
 mod hostile;
 mod introspection;
+mod persistence;
 mod ratelimit;
 mod smoke;

@@ -1,19 +1,25 @@
 //! What the tests stand on: [`Server`] starts a real server with the module, [`Client`] speaks to it in raw bytes,
 //! [`Bracket`] says at what time of the server's clock something was decided, [`Client::footprint`] whether it left a
-//! trace.
+//! trace, [`state::State`] all that can be seen of its keys.
 
 mod bracket;
 mod builder;
+mod checkers;
 mod client;
 mod footprint;
+mod random;
 mod reply;
 mod server;
+pub mod state;
 mod value;
+pub mod workload;
 
 use std::time::{Duration, Instant};
 
 pub use bracket::Bracket;
+pub use builder::Builder;
 pub use client::Client;
+pub use random::Random;
 pub use reply::Reply;
 pub use server::{Info, Server};
 pub use value::Value;

@@ -1,0 +1,161 @@
+//! Calls of every kind on a handful of keys: what the persistence and replication tests fill a server with.
+
+use super::{Client, Random, Reply, Value};
+
+/// `window-max-entries` of the servers that are filled: small, so that entries merge.
+pub const MAX_ENTRIES: u16 = 16;
+
+/// Pairs of limit and window. Each has one window that outlasts the test, so the keys stay.
+const QUOTAS: &[&str] = &[
+    "100 1h",
+    "7 10m",
+    "3 1h",
+    "50 2s 500 1h",
+    "1 1ms 20 250ms 40 1s 1000 30m 9007199254740991 10d",
+    "10 0.05 1000 20m",
+    "200 1h 100 10m",
+    "30 600",
+    "1 1s 2 2s 3 3s 4 4s 5 5s 6 6s 7 7s 1000 1h",
+    "0 1h",
+    "1000000 1h",
+    "9007199254740991 10d",
+];
+
+const COSTS: &[&str] = &["", "", "", " COST 1", " COST 3", " cost 17", " COST 150", " COST 4294967295"];
+
+/// Names, of which one is no text at all.
+const NAMES: &[&[u8]] =
+    &[b"user:1", b"user:2", b"user:3", b"{tag}:a", b"{tag}:b", b"nul\0 crlf\r\n \xff\xfe", b"x", b"hot"];
+
+/// Makes calls and counts how many were admitted.
+pub struct Workload {
+    random: Random,
+    /// Calls of LW.RATELIMIT that were admitted.
+    pub admitted: i64,
+    /// Calls of LW.RATELIMIT that were denied.
+    pub denied: i64,
+    /// Also keys that expire at once, and DEL.
+    pub fleeting: bool,
+}
+
+impl Workload {
+    /// One that has made no call yet. Every key it makes outlasts the test.
+    pub fn new(random: Random) -> Self {
+        Self { random, admitted: 0, denied: 0, fleeting: false }
+    }
+
+    /// Puts one key of each kind into an empty server: see the lines.
+    #[track_caller]
+    pub fn fill(&mut self, client: &mut Client) {
+        self.calls(client, 300);
+        for line in ["at-limit 3 1h", "windows 5 100ms 6 1s 7 5s 8 1m 9 10m 10 20m 11 1h 12 2h"] {
+            (0..9).for_each(|_| self.line(client, line));
+        }
+        (1..40).for_each(|cost| self.line(client, &format!("costs 1000 1h COST {cost}")));
+        self.pipeline(client, b"burst", 200);
+        self.spread(client, b"merged", "100000 1h", 4 * usize::from(MAX_ENTRIES));
+        self.spread(client, b"merged-two", "100000 100ms 100000 1h", 4 * usize::from(MAX_ENTRIES));
+        self.spread(client, b"renamed-from", "100000 30m", 5);
+        assert_eq!(client.run("RENAME renamed-from renamed").text(), "OK");
+        assert_eq!(client.run("COPY costs copied").int(), 1);
+        assert_eq!(client.run("COPY merged copied DB 1").int(), 1);
+        for key in [b"renamed".as_slice(), b"copied"] {
+            self.spread(client, key, "100000 30m", 3);
+        }
+        assert!(self.admitted > 100 && self.denied > 20, "{} and {}", self.admitted, self.denied);
+        assert_eq!(client.peek("merged 100000 1h COST 0").remaining, 100_000 - 4 * i64::from(MAX_ENTRIES));
+    }
+
+    /// Makes `n` random calls, in pipelines, transactions and scripts.
+    #[track_caller]
+    pub fn calls(&mut self, client: &mut Client, n: usize) {
+        let mut made = 0;
+        while made < n {
+            let calls: Vec<_> = (0..self.random.within(1..=20)).map(|_| self.call()).collect();
+            made += calls.len();
+            let answers = match self.random.below(4) {
+                0 => client.pipeline(&calls.iter().map(|call| in_lua(call)).collect::<Vec<_>>()),
+                1 => {
+                    let all = [vec![words("MULTI")], calls.clone(), vec![words("EXEC")]].concat();
+                    client.pipeline(&all).pop().expect("as many answers as calls").items().to_vec()
+                }
+                _ => client.pipeline(&calls),
+            };
+            for (call, answer) in calls.iter().zip(&answers) {
+                match call[0].as_slice() {
+                    b"LW.RATELIMIT" => self.count(answer),
+                    b"LW.PEEK" => drop(Reply::of(answer)),
+                    _ => drop(answer.int()),
+                }
+            }
+        }
+    }
+
+    /// One random call.
+    fn call(&mut self) -> Vec<Vec<u8>> {
+        if self.fleeting && self.random.one_in(4) {
+            let name = self.random.pick(NAMES).to_vec();
+            if self.random.one_in(3) {
+                return vec![self.random.pick(&[b"DEL".to_vec(), b"UNLINK".to_vec()]).clone(), name];
+            }
+            let window = *self.random.pick(&["5ms", "0.02", "60ms", "20ms 100 40ms COST 2"]);
+            let name = [b"brief:", &name[..]].concat();
+            return [vec![b"LW.RATELIMIT".to_vec(), name], words(&format!("100 {window}"))].concat();
+        }
+        let command = if self.random.one_in(5) { "LW.PEEK" } else { "LW.RATELIMIT" };
+        let name = self.random.pick(NAMES).to_vec();
+        let arguments = format!("{}{}", self.random.pick(QUOTAS), self.random.pick(COSTS));
+        [vec![command.into(), name], words(&arguments)].concat()
+    }
+
+    /// One call of LW.RATELIMIT.
+    #[track_caller]
+    pub fn line(&mut self, client: &mut Client, line: &str) {
+        let answer = client.run(&format!("LW.RATELIMIT {line}"));
+        self.count(&answer);
+    }
+
+    /// `n` calls at once: many in the same millisecond.
+    #[track_caller]
+    fn pipeline(&mut self, client: &mut Client, name: &[u8], n: usize) {
+        let call = [vec![b"LW.RATELIMIT".to_vec(), name.to_vec()], words("150 1h")].concat();
+        client.pipeline(&vec![call; n]).iter().for_each(|answer| self.count(answer));
+    }
+
+    /// `n` calls, each in another millisecond.
+    #[track_caller]
+    pub fn spread(&mut self, client: &mut Client, name: &[u8], quotas: &str, n: usize) {
+        let call = [vec![b"LW.RATELIMIT".to_vec(), name.to_vec()], words(quotas)].concat();
+        let mut last = client.time_ms();
+        for _ in 0..n {
+            let answer = client.call(&call);
+            self.count(&answer);
+            // Not `wait_until`, which sleeps for longer than that.
+            let until = last + 1;
+            while last < until {
+                last = client.time_ms();
+            }
+        }
+    }
+
+    #[track_caller]
+    fn count(&mut self, answer: &Value) {
+        if Reply::of(answer).limited {
+            self.denied += 1;
+        } else {
+            self.admitted += 1;
+        }
+    }
+}
+
+/// The words of `line`.
+fn words(line: &str) -> Vec<Vec<u8>> {
+    line.split_whitespace().map(|word| word.as_bytes().to_vec()).collect()
+}
+
+/// `call`, whose first argument is a key, made by a script.
+fn in_lua(call: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let script = b"return redis.call(ARGV[1], KEYS[1], unpack(ARGV, 2))".to_vec();
+    let head = [b"EVAL".to_vec(), script, b"1".to_vec(), call[1].clone(), call[0].clone()];
+    head.iter().chain(&call[2..]).cloned().collect()
+}
