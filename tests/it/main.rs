@@ -16,4 +16,5 @@ mod hostile;
 mod introspection;
 mod persistence;
 mod ratelimit;
+mod restore_fuzz;
 mod smoke;

@@ -7,6 +7,7 @@ mod builder;
 mod checkers;
 mod client;
 mod footprint;
+pub mod payload;
 mod random;
 mod reply;
 mod server;

@@ -1,0 +1,97 @@
+//! Values as a forger who knows the format would make them: sound in form, or nearly, and absurd in what they say.
+
+use super::super::support::Random;
+use super::mutate::leb128;
+
+/// Windows in milliseconds: most of those that the test's calls have, and both ends of what is allowed.
+const WINDOWS: &[u64] = &[
+    1,
+    2,
+    1000,
+    10_000,
+    60_000,
+    120_000,
+    180_000,
+    300_000,
+    480_000,
+    3_600_000,
+    864_000_000,
+    315_360_000_000,
+];
+
+/// What a value with `now` as the time around which it is set saved.
+pub fn forge(now: u64, random: &mut Random) -> Vec<u8> {
+    let entries = Entries::new(now, random);
+    let newest = entries.last_end + *random.pick(&[0, 1, 5, 100_000]);
+    let newest_units = units(random);
+    let windows = windows(random);
+    let seq = *random.pick(&[0, 1, 77, 1 << 32, 1 << 62, (1 << 63) - 1, 1 << 63, u64::MAX - 1, u64::MAX]);
+    let mut numbers = vec![seq, windows.len() as u64];
+    numbers.extend(windows);
+    numbers.extend([newest, newest_units, entries.count, entries.base]);
+    if random.one_in(8) {
+        let nth = random.below(numbers.len());
+        numbers[nth] = numbers[nth].wrapping_add(random.within(0..=2)).wrapping_sub(1);
+    }
+    let head: Vec<u8> = numbers.into_iter().flat_map(leb128).collect();
+    [&[1], &head[..], &entries.bytes].concat()
+}
+
+struct Entries {
+    count: u64,
+    base: u64,
+    last_end: u64,
+    bytes: Vec<u8>,
+}
+
+impl Entries {
+    fn new(now: u64, random: &mut Random) -> Self {
+        let most = *random.pick(&[1, 1, 4, 4, 30, 30, 100, 600]);
+        let most = if random.one_in(500) { 18_443 } else { most };
+        let count = if most == 18_443 { most - random.within(0..=2) } else { random.within(0..=most) };
+        let times =
+            [now - 864_000_000, now - 3_600_000, now - 60_000, now - 500, now, now + 70_000, 1, 1 << 59];
+        let base = if count == 0 { 0 } else { *random.pick(&times) };
+        let gaps = *random.pick(&[1, 2, 50, 1000, 100_000]);
+        let (lasting, heavy) = (random.one_in(2), random.one_in(2));
+        let mut entries = Self { count, base, last_end: base, bytes: Vec::new() };
+        for _ in 0..count {
+            let gap = random.within(0..=gaps);
+            let span = random.within(0..=gaps);
+            let (lasts, many) = (lasting && random.one_in(2), heavy && random.one_in(2));
+            entries.bytes.extend(leb128(gap << 2 | u64::from(lasts) << 1 | u64::from(many)));
+            entries.last_end += gap;
+            if lasts {
+                entries.bytes.extend(leb128(span));
+                entries.last_end += span;
+            }
+            if many {
+                entries.bytes.extend(leb128(units(random)));
+            }
+        }
+        entries
+    }
+}
+
+fn units(random: &mut Random) -> u64 {
+    if random.one_in(40) {
+        return *random.pick(&[
+            (1 << 53) - 1,
+            1 << 60,
+            (1 << 62) - 1,
+            1 << 62,
+            (1 << 62) + 1,
+            1 << 63,
+            u64::MAX,
+        ]);
+    }
+    let most = *random.pick(&[1, 1, 3, 1000, u64::from(u32::MAX)]);
+    random.within(1..=most)
+}
+
+fn windows(random: &mut Random) -> Vec<u64> {
+    let mut windows: Vec<u64> = (0..random.within(1..=9)).map(|_| *random.pick(WINDOWS)).collect();
+    windows.sort_unstable();
+    windows.dedup();
+    windows
+}

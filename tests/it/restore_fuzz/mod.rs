@@ -1,0 +1,191 @@
+//! RESTORE takes bytes from clients: whatever they are, the server neither crashes nor hangs nor grows, and a value it
+//! accepts is one it can work with, save and load.
+
+mod forge;
+mod mutate;
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use super::support::payload::Payload;
+use super::support::workload::Workload;
+use super::support::{Client, Random, Reply, Server, Value};
+use forge::forge;
+use mutate::mutate;
+
+/// Payloads that each test has the server restore.
+fn payloads() -> usize {
+    if std::env::var_os("LOCKWATCH_SOAK").is_some() { 2_000_000 } else { 100_000 }
+}
+
+const BATCH: usize = 500;
+/// For a batch, which takes milliseconds.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+#[test]
+fn damaged_values_neither_crash_nor_hang_the_server() {
+    let server = Server::builder().config("rdbcompression no").start();
+    fuzz(&server, payloads(), |seed, other, random| {
+        let mut saved = seed.saved().to_vec();
+        mutate(&mut saved, other.saved(), random);
+        seed.with_saved(&saved)
+    });
+    assert_memory_stayed_small(&server);
+}
+
+#[test]
+fn forged_values_neither_crash_nor_hang_the_server() {
+    let server = Server::builder().config("rdbcompression no").start();
+    let now = server.client().time_ms() as u64;
+    fuzz(&server, payloads() / 4, |seed, _, random| seed.with_saved(&forge(now, random)));
+    assert_memory_stayed_small(&server);
+}
+
+/// Nothing but the module has read what was damaged: what it asked memory for is what it uses.
+fn assert_memory_stayed_small(server: &Server) {
+    let peak = server.info("memory").number("used_memory_peak");
+    assert!(peak < 64 << 20, "{peak} bytes of memory at the peak");
+}
+
+#[test]
+fn damaged_payloads_neither_crash_nor_hang_the_server() {
+    let server = Server::builder().start();
+    fuzz(&server, payloads(), |seed, other, random| {
+        let mut body = seed.body().to_vec();
+        mutate(&mut body, other.body(), random);
+        seed.with_body(&body)
+    });
+    let pid = server.info("server").number("process_id");
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the server's process");
+    let resident =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the peak of its memory");
+    let resident: usize = resident.trim().trim_end_matches(" kB").parse().expect("a number");
+    assert!(resident < 128 << 10, "{resident} kB resident at the peak");
+}
+
+/// Has `server` restore `n` payloads made by `damage` out of real ones.
+fn fuzz(server: &Server, n: usize, damage: impl Fn(&Payload, &Payload, &mut Random) -> Vec<u8>) {
+    let mut random = Random::new();
+    let mut client = server.client();
+    let seeds = seeds(&mut client);
+    let before = client.info("memory").number("used_memory");
+    let (mut accepted, mut refused) = (0, 0);
+    while accepted + refused < n {
+        let started = Instant::now();
+        let payloads: Vec<Vec<u8>> =
+            (0..BATCH).map(|_| damage(random.pick(&seeds), random.pick(&seeds), &mut random)).collect();
+        let good = restore(&mut client, &payloads);
+        let entries = random.pick(&[8, 64, 512, 16_384]);
+        client.run(&format!("CONFIG SET lockwatch.window-max-entries {entries}"));
+        use_and_drop(&mut client, &good, &mut random);
+        accepted += good.len();
+        refused += BATCH - good.len();
+        assert!(started.elapsed() < DEADLINE, "a batch took {:?}", started.elapsed());
+    }
+    eprintln!("{accepted} payloads accepted, {refused} refused");
+    assert!(accepted > n / 100 && refused > n / 100, "{accepted} accepted, {refused} refused");
+    client.run("UNLINK copy");
+    assert_eq!(client.run("DBSIZE").int(), 0);
+    let grown = client.info("memory").number("used_memory") - before;
+    assert!(grown < 4 << 20, "{grown} bytes of memory more than before");
+}
+
+/// Dumps of values of every kind.
+fn seeds(client: &mut Client) -> Vec<Payload> {
+    let mut workload = Workload::new(Random::new());
+    workload.line(client, "fresh 100 60");
+    (0..5).for_each(|_| workload.line(client, "burst 100 60 COST 4"));
+    workload.spread(client, b"some", "100 60", 12);
+    workload.spread(client, b"costs", "1000000000000 1h COST 4294967295", 5);
+    workload.spread(client, b"windows", "10 5ms 100 1s 100 10s 100 1m 100 10m 100 1h 100 10h 100 1d", 10);
+    workload.line(client, "windows 1000 10d");
+    workload.spread(client, b"many", "1000 60", 300);
+    client.run("CONFIG SET lockwatch.window-max-entries 8");
+    workload.spread(client, b"merged", "1000 100ms 1000 1h", 60);
+    let names = ["fresh", "burst", "some", "costs", "windows", "many", "merged"];
+    let seeds = names.map(|name| Payload::new(client.run(&format!("DUMP {name}")).bytes())).to_vec();
+    client.run("FLUSHALL");
+    seeds
+}
+
+/// Restores each payload under its number; returns those that were accepted.
+fn restore(client: &mut Client, payloads: &[Vec<u8>]) -> Vec<(String, Vec<u8>)> {
+    let calls: Vec<_> = payloads
+        .iter()
+        .enumerate()
+        .map(|(i, payload)| {
+            [&b"RESTORE"[..], i.to_string().as_bytes(), b"0", payload, b"REPLACE"].map(<[u8]>::to_vec)
+        })
+        .collect();
+    let answers = client.pipeline(&calls);
+    let outcomes = payloads.iter().enumerate().zip(answers);
+    outcomes
+        .filter_map(|((i, payload), answer)| match answer {
+            Value::Simple(ok) if ok == "OK" => Some((i.to_string(), payload.clone())),
+            Value::Error(message) if message.starts_with("ERR Bad data format") => None,
+            other => panic!("RESTORE of {} answered {other:?}", payload.escape_ascii()),
+        })
+        .collect()
+}
+
+/// Works with every value that was accepted, sees that it can be saved and loaded, and removes it.
+fn use_and_drop(client: &mut Client, good: &[(String, Vec<u8>)], random: &mut Random) {
+    const AMPLE: &str = "9007199254740991 1h COST";
+    let mut saved = Vec::new();
+    for (name, payload) in good {
+        let cost = random.within(1..=1000);
+        let quotas =
+            random.pick(&["100 60", "5 10s 1 1ms", "1 1m 2 2m 3 3m 4 4m 5 5m 6 6m 7 7m 8 8m", "0 10d"]);
+        let answers = lines(
+            client,
+            &[
+                format!("DUMP {name}"),
+                format!("DEBUG DIGEST-VALUE {name}"),
+                format!("MEMORY USAGE {name}"),
+                format!("COPY {name} copy REPLACE"),
+                "DEBUG DIGEST-VALUE copy".into(),
+                format!("LW.RATELIMIT {name} {quotas} COST {cost}"),
+                format!("LW.PEEK {name} {AMPLE} 0"),
+                format!("LW.RATELIMIT {name} {AMPLE} {cost}"),
+                format!("LW.PEEK {name} {AMPLE} 0"),
+                format!("PTTL {name}"),
+                format!("PERSIST {name}"),
+                format!("DUMP {name}"),
+            ],
+        );
+        let context =
+            || format!("restored {}, then {quotas} COST {cost}: {answers:?}", payload.escape_ascii());
+        assert!(answers.iter().all(|answer| !answer.is_error()), "{}", context());
+        assert_eq!(answers[1], answers[4], "{}", context());
+        assert!(answers[2].int() < 1 << 20, "{}", context());
+        let _ = Reply::of(&answers[5]);
+        let [before, call, after] = [6, 7, 8].map(|i| Reply::of(&answers[i]));
+        if !call.limited {
+            let recorded = before.remaining - after.remaining >= cost as i64
+                // Older entries may leave the hour in between.
+                || after.reset_after > 3_600_000 - DEADLINE.as_millis() as i64;
+            assert!(recorded && answers[9].int() > 3_600_000 - 60_000, "{}", context());
+        }
+        match &answers[11] {
+            Value::Bulk(dump) => saved.push((name, dump.clone())),
+            // A forged window may be so short that the key expires while it is looked at, unless a call has come.
+            gone => assert!(*gone == Value::Nil && call.limited, "{}", context()),
+        }
+    }
+    // Whatever state a call leaves behind can be loaded again, and is the same then.
+    for (name, dump) in saved {
+        let answers = client.pipeline(&[
+            [&b"RESTORE"[..], b"again", b"0", &dump, b"REPLACE"].to_vec(),
+            vec![b"DEBUG", b"DIGEST-VALUE", b"again", name.as_bytes()],
+            vec![b"UNLINK", b"again", b"copy", name.as_bytes()],
+        ]);
+        assert_eq!(answers[0], Value::Simple("OK".into()), "{}", dump.escape_ascii());
+        let digests = answers[1].texts();
+        assert_eq!(digests[0], digests[1], "{}", dump.escape_ascii());
+    }
+}
+
+/// Sends the lines at once.
+fn lines(client: &mut Client, lines: &[String]) -> Vec<Value> {
+    client.pipeline(&lines.iter().map(|line| line.split(' ').collect()).collect::<Vec<Vec<&str>>>())
+}
