@@ -16,5 +16,6 @@ mod hostile;
 mod introspection;
 mod persistence;
 mod ratelimit;
+mod replica;
 mod restore_fuzz;
 mod smoke;
