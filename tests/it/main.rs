@@ -11,6 +11,7 @@
 
 mod support;
 
+mod cluster;
 mod exact;
 mod hostile;
 mod introspection;

@@ -6,6 +6,7 @@ mod bracket;
 mod builder;
 mod checkers;
 mod client;
+pub mod cluster;
 mod footprint;
 pub mod payload;
 mod random;

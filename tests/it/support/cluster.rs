@@ -1,0 +1,126 @@
+//! A Redis Cluster of three primaries, and the moving of its slots.
+
+use redis::cluster::{ClusterClient, ClusterConnection};
+
+use super::{Client, SOON, Server, Value, wait_until};
+
+const SLOTS: usize = 16_384;
+
+/// Three nodes that share the slots evenly.
+pub struct Cluster {
+    /// The nodes.
+    pub nodes: Vec<Server>,
+    ids: Vec<String>,
+}
+
+impl Cluster {
+    /// Starts the nodes, joins them and waits until each knows of all slots.
+    #[track_caller]
+    pub fn start() -> Self {
+        let nodes: Vec<Server> = (0..3).map(|_| Server::builder().cluster().start()).collect();
+        let mut ids = Vec::new();
+        for (i, node) in nodes.iter().enumerate() {
+            let mut client = node.client();
+            let (from, to) = (i * SLOTS / nodes.len(), (i + 1) * SLOTS / nodes.len() - 1);
+            ok(&mut client, &format!("CLUSTER ADDSLOTSRANGE {from} {to}"));
+            // Else two of them would first have to settle which one's word counts.
+            ok(&mut client, &format!("CLUSTER SET-CONFIG-EPOCH {}", i + 1));
+            ids.push(client.run("CLUSTER MYID").text());
+            let bus = nodes[0].bus_port().expect("a cluster node has a bus");
+            let first = nodes[0].address();
+            ok(&mut client, &format!("CLUSTER MEET {} {} {bus}", first.ip(), first.port()));
+        }
+        let cluster = Self { nodes, ids };
+        cluster.wait_until_every_node("has joined", |info| {
+            ["cluster_state:ok", "cluster_slots_ok:16384", "cluster_known_nodes:3"]
+                .iter()
+                .all(|line| info.contains(line))
+        });
+        cluster
+    }
+
+    #[track_caller]
+    fn wait_until_every_node(&self, what: &str, holds: impl Fn(&str) -> bool) {
+        for node in &self.nodes {
+            let mut client = node.client();
+            wait_until(&format!("the node {what}"), || holds(&client.run("CLUSTER INFO").text()));
+        }
+    }
+
+    /// A connection of a client that knows clusters: it routes calls and follows MOVED and ASK.
+    #[track_caller]
+    pub fn connect(&self) -> ClusterConnection {
+        let client = ClusterClient::builder(self.nodes.iter().map(Server::url))
+            .connection_timeout(SOON)
+            .response_timeout(SOON)
+            .build()
+            .expect("the addresses are sound");
+        client.get_connection().expect("the cluster can be reached")
+    }
+
+    /// The slot of `key`.
+    #[track_caller]
+    pub fn slot(&self, key: &str) -> usize {
+        self.nodes[0].client().call(&["CLUSTER", "KEYSLOT", key]).int() as usize
+    }
+
+    /// The number of the node that serves `slot`, as all of them say.
+    #[track_caller]
+    pub fn owner(&self, slot: usize) -> usize {
+        let owners: Vec<usize> = self.nodes.iter().map(|node| self.owner_by(node, slot)).collect();
+        assert!(owners.iter().all(|owner| *owner == owners[0]), "slot {slot} is served by {owners:?}");
+        owners[0]
+    }
+
+    fn owner_by(&self, node: &Server, slot: usize) -> usize {
+        let slots = node.client().run("CLUSTER SLOTS");
+        let range = slots.items().iter().find(|range| {
+            let [from, to] = [0, 1].map(|i| range.items()[i].int() as usize);
+            (from..=to).contains(&slot)
+        });
+        let port = range.expect("every slot is served").items()[2].items()[1].int();
+        self.nodes
+            .iter()
+            .position(|node| i64::from(node.address().port()) == port)
+            .expect("it is one of them")
+    }
+
+    /// Moves `slot` with its keys to node `to`, as redis-cli does, a few keys at a time. Calls `midway` whenever
+    /// some of the keys have moved and others not.
+    #[track_caller]
+    pub fn move_slot(&self, slot: usize, to: usize, mut midway: impl FnMut()) {
+        let from = self.owner(slot);
+        let (mut source, mut target) = (self.nodes[from].client(), self.nodes[to].client());
+        ok(&mut target, &format!("CLUSTER SETSLOT {slot} IMPORTING {}", self.ids[from]));
+        ok(&mut source, &format!("CLUSTER SETSLOT {slot} MIGRATING {}", self.ids[to]));
+        loop {
+            let keys = source.run(&format!("CLUSTER GETKEYSINSLOT {slot} 3"));
+            if keys.items().is_empty() {
+                break;
+            }
+            self.move_keys(&mut source, to, keys.items());
+            midway();
+        }
+        for node in [to, from, 3 - to - from] {
+            ok(&mut self.nodes[node].client(), &format!("CLUSTER SETSLOT {slot} NODE {}", self.ids[to]));
+        }
+        assert_eq!(self.owner(slot), to);
+    }
+
+    #[track_caller]
+    fn move_keys(&self, source: &mut Client, to: usize, keys: &[Value]) {
+        let address = self.nodes[to].address();
+        let (host, port) = (address.ip().to_string(), address.port().to_string());
+        let head = ["MIGRATE", &host, &port, "", "0", "5000", "KEYS"].map(str::as_bytes);
+        let call: Vec<&[u8]> = head.into_iter().chain(keys.iter().map(Value::bytes)).collect();
+        let answer = source.call(&call);
+        // A key that expired in between is no failure.
+        assert!(matches!(answer.text().as_str(), "OK" | "NOKEY"), "{answer:?}");
+    }
+}
+
+#[track_caller]
+fn ok(client: &mut Client, line: &str) {
+    let answer = client.run(line);
+    assert!(!answer.is_error() && answer.text() == "OK", "{line}: {answer:?}");
+}
