@@ -196,11 +196,13 @@ impl Server {
     #[track_caller]
     pub fn stop(&mut self) {
         self.assert_no_panic();
-        let Some(mut process) = self.process.take() else { return };
+        let Some(process) = &mut self.process else { return };
         signal("TERM", process.pid);
+        // Taken out only once it has ended: if it does not, the drop kills it.
         wait_until("the server ends", || {
             process.child.try_wait().expect("the child can be waited for").is_some()
         });
+        self.process = None;
     }
 
     /// Starts it again where it was, after [`Server::stop`] or [`Server::kill`].
