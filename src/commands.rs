@@ -3,8 +3,8 @@
 
 #![forbid(unsafe_code)]
 
+use crate::ratelimit::limit::RateLimit;
 use crate::ratelimit::peek::Peek;
-use crate::ratelimit::ratelimit::RateLimit;
 use crate::server::command::CommandEntry;
 use crate::window::apply::ApplyWindow;
 

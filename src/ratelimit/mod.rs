@@ -1,9 +1,9 @@
-//! The rate limiter: [`ratelimit`] admits or denies a call, [`peek`] tells what it would do.
+//! The rate limiter: [`limit`] admits or denies a call, [`peek`] tells what it would do.
 
 #![forbid(unsafe_code)]
 
 pub mod counters;
+pub mod limit;
 pub mod peek;
-pub mod ratelimit;
 mod reply;
 mod request;
