@@ -39,7 +39,17 @@ pub struct Verdict {
 }
 
 /// Judges a call of `cost` units at `now`. It changes nothing; `None` is a key that does not exist.
+#[inline]
 pub fn judge(log: Option<&Log>, quotas: &[Quota], cost: u64, now: Timestamp) -> Verdict {
+    // Most calls have one pair, and need not look for the one that binds.
+    if let [quota] = quotas {
+        let used = log.map_or(0, |log| log.count(quota.window, now));
+        return judge_one(log, quota, used, cost, used.saturating_add(cost) <= quota.limit, now);
+    }
+    judge_many(log, quotas, cost, now)
+}
+
+fn judge_many(log: Option<&Log>, quotas: &[Quota], cost: u64, now: Timestamp) -> Verdict {
     let mut used = [0; MAX_PAIRS];
     let mut admitted = true;
     for (quota, used) in quotas.iter().zip(&mut used) {
@@ -48,22 +58,7 @@ pub fn judge(log: Option<&Log>, quotas: &[Quota], cost: u64, now: Timestamp) -> 
     }
     let mut binding: Option<(Verdict, Span)> = None;
     for (quota, &used) in quotas.iter().zip(&used) {
-        let over = used.saturating_add(cost).saturating_sub(quota.limit);
-        let verdict = Verdict {
-            admitted,
-            limit: quota.limit,
-            remaining: quota.limit.saturating_sub(used).saturating_sub(if admitted { cost } else { 0 }),
-            retry_after: match log {
-                _ if over == 0 => Wait::For(Span(0)),
-                Some(log) if cost <= quota.limit => wait(log, quota.window, over, now),
-                _ => Wait::Never,
-            },
-            reset_after: if admitted && cost > 0 {
-                quota.window
-            } else {
-                log.map_or(Span(0), |log| reset(log, quota.window, now))
-            },
-        };
+        let verdict = judge_one(log, quota, used, cost, admitted, now);
         let binds = binding.is_none_or(|(so_far, window)| {
             let less_left = so_far.remaining.cmp(&verdict.remaining);
             let stricter = if admitted { less_left } else { verdict.retry_after.cmp(&so_far.retry_after) };
@@ -78,8 +73,37 @@ pub fn judge(log: Option<&Log>, quotas: &[Quota], cost: u64, now: Timestamp) -> 
     binding.map_or(nothing_asked, |(verdict, _)| verdict)
 }
 
+/// The verdict as `quota` sees it, with `used` units in its window, on a call that is `admitted` by all or not.
+#[inline]
+fn judge_one(
+    log: Option<&Log>,
+    quota: &Quota,
+    used: u64,
+    cost: u64,
+    admitted: bool,
+    now: Timestamp,
+) -> Verdict {
+    let over = used.saturating_add(cost).saturating_sub(quota.limit);
+    Verdict {
+        admitted,
+        limit: quota.limit,
+        remaining: quota.limit.saturating_sub(used).saturating_sub(if admitted { cost } else { 0 }),
+        retry_after: match log {
+            _ if over == 0 => Wait::For(Span(0)),
+            Some(log) if cost <= quota.limit => wait(log, quota.window, over, now),
+            _ => Wait::Never,
+        },
+        reset_after: if admitted && cost > 0 {
+            quota.window
+        } else {
+            log.map_or(Span(0), |log| reset(log, quota.window, now))
+        },
+    }
+}
+
 /// The time until `over` units have left the `window`. An entry later than `now` (the clock has stepped back) counts
 /// as admitted now.
+#[inline]
 fn wait(log: &Log, window: Span, over: u64, now: Timestamp) -> Wait {
     let mut left = 0;
     for (end, units) in log.seen(window, now) {
