@@ -22,7 +22,7 @@ const WINDOWS: &[u64] = &[
 /// What a value with `now` as the time around which it is set saved.
 pub fn forge(now: u64, random: &mut Random) -> Vec<u8> {
     let entries = Entries::new(now, random);
-    let newest = entries.last_end + *random.pick(&[0, 1, 5, 100_000]);
+    let newest = entries.last_end.wrapping_add(*random.pick(&[0, 1, 5, 100_000]));
     let newest_units = units(random);
     let windows = windows(random);
     let seq = *random.pick(&[0, 1, 77, 1 << 32, 1 << 62, (1 << 63) - 1, 1 << 63, u64::MAX - 1, u64::MAX]);
@@ -47,23 +47,33 @@ struct Entries {
 impl Entries {
     fn new(now: u64, random: &mut Random) -> Self {
         let most = *random.pick(&[1, 1, 4, 4, 30, 30, 100, 600]);
-        let most = if random.one_in(500) { 18_443 } else { most };
-        let count = if most == 18_443 { most - random.within(0..=2) } else { random.within(0..=most) };
-        let times =
-            [now - 864_000_000, now - 3_600_000, now - 60_000, now - 500, now, now + 70_000, 1, 1 << 59];
+        let huge = [18_441, 18_442, 18_443, 65_536, 70_000];
+        let count = if random.one_in(500) { *random.pick(&huge) } else { random.within(0..=most) };
+        let times = [
+            now - 864_000_000,
+            now - 3_600_000,
+            now - 60_000,
+            now - 500,
+            now,
+            now + 70_000,
+            1,
+            1 << 59,
+            u64::MAX,
+        ];
         let base = if count == 0 { 0 } else { *random.pick(&times) };
         let gaps = *random.pick(&[1, 2, 50, 1000, 100_000]);
+        let leap = random.one_in(20).then(|| random.within(0..=count));
         let (lasting, heavy) = (random.one_in(2), random.one_in(2));
         let mut entries = Self { count, base, last_end: base, bytes: Vec::new() };
-        for _ in 0..count {
-            let gap = random.within(0..=gaps);
+        for i in 0..count {
+            let gap = if Some(i) == leap { (1 << 62) - 1 } else { random.within(0..=gaps) };
             let span = random.within(0..=gaps);
             let (lasts, many) = (lasting && random.one_in(2), heavy && random.one_in(2));
             entries.bytes.extend(leb128(gap << 2 | u64::from(lasts) << 1 | u64::from(many)));
-            entries.last_end += gap;
+            entries.last_end = entries.last_end.wrapping_add(gap);
             if lasts {
                 entries.bytes.extend(leb128(span));
-                entries.last_end += span;
+                entries.last_end = entries.last_end.wrapping_add(span);
             }
             if many {
                 entries.bytes.extend(leb128(units(random)));
@@ -91,6 +101,9 @@ fn units(random: &mut Random) -> u64 {
 
 fn windows(random: &mut Random) -> Vec<u64> {
     let mut windows: Vec<u64> = (0..random.within(1..=9)).map(|_| *random.pick(WINDOWS)).collect();
+    if random.one_in(20) {
+        windows.push(*random.pick(&[0, 315_360_000_001, 1 << 62, u64::MAX]));
+    }
     windows.sort_unstable();
     windows.dedup();
     windows
