@@ -29,27 +29,12 @@ pub struct Oracle {
     decisions: usize,
     unsharp: usize,
     last: i64,
-    tolerance: i64,
-    late: usize,
 }
 
 impl Oracle {
     /// An oracle of a new key with these limits and windows (in milliseconds).
     pub fn new(quotas: &[(i64, i64)]) -> Self {
-        Self {
-            quotas: quotas.to_vec(),
-            admitted: Vec::new(),
-            decisions: 0,
-            unsharp: 0,
-            last: 0,
-            tolerance: 0,
-            late: 0,
-        }
-    }
-
-    /// The same of a key that is out of entries: each unit may leave its window up to `tolerance` milliseconds late.
-    pub fn late_by_at_most(self, tolerance: i64) -> Self {
-        Self { tolerance, ..self }
+        Self { quotas: quotas.to_vec(), admitted: Vec::new(), decisions: 0, unsharp: 0, last: 0 }
     }
 
     /// Checks the next decision in the server's order.
@@ -63,13 +48,8 @@ impl Oracle {
             self.quotas.iter().all(|&(limit, window)| units(window) + cost <= limit)
         };
         if reply.limited {
-            let tolerance = self.tolerance;
-            assert!(!fits(&|window| self.most(now, window + tolerance)), "under-admitted: {decision:?}");
-            if fits(&|window| self.most(now, window)) {
-                self.late += 1;
-            } else if tolerance == 0 {
-                self.check_wait(decision);
-            }
+            assert!(!fits(&|window| self.most(now, window)), "under-admitted: {decision:?}");
+            self.check_wait(decision);
         } else {
             assert!(fits(&|window| self.least(now, window)), "over-admitted: {decision:?}");
             self.admitted.push((now, cost));
@@ -77,12 +57,12 @@ impl Oracle {
     }
 
     /// The units that are in the window for certain.
-    fn least(&self, now: Bracket, window: i64) -> i64 {
+    pub fn least(&self, now: Bracket, window: i64) -> i64 {
         self.units(|at| at.from + window > now.to, |at| at.to + window <= now.from)
     }
 
     /// The units that can be in the window.
-    fn most(&self, now: Bracket, window: i64) -> i64 {
+    pub fn most(&self, now: Bracket, window: i64) -> i64 {
         self.units(|at| at.to + window > now.from, |at| at.to + window <= now.from)
     }
 
@@ -117,11 +97,6 @@ impl Oracle {
             }
         }
         Some(0)
-    }
-
-    /// How many calls were denied that a key with room for every entry would have admitted.
-    pub fn late(&self) -> usize {
-        self.late
     }
 
     /// Most decisions were checked to the millisecond.
