@@ -28,6 +28,8 @@ install_missing_packages() {
     has redis-server redis-cli redis-benchmark || { redis=1 && missing+=(redis-server redis-tools); }
     has_c_compiler || missing+=(gcc libc6-dev)
     has_libclang || missing+=(libclang-dev)
+    # The tests stop servers by it; the shell's own does not count.
+    has kill || missing+=(procps)
     [[ -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
     if ((${#missing[@]} == 0)); then return; fi
     install_packages "${missing[@]}" || die "could not install ${missing[*]}"
@@ -36,7 +38,7 @@ install_missing_packages() {
 
 has() {
     local name
-    for name; do command -v "$name" >/dev/null || return 1; done
+    for name; do type -P "$name" >/dev/null || return 1; done
 }
 
 has_c_compiler() { has cc && cc -E -x c - <<<'#include <stdio.h>' >/dev/null 2>&1; }
