@@ -31,10 +31,9 @@ fn a_value_of_another_type_may_take_the_keys_place() {
 fn the_key_expires_when_its_only_unit_leaves_the_longest_window() {
     let server = Server::start();
     let mut client = server.client();
-    let (_, made) = client.timed("LW.RATELIMIT k 5 50ms 9 200ms 7 100ms");
-    let expires = client.run("PEXPIRETIME k").int();
+    let (_, made, expires) = client.timed_then("LW.RATELIMIT k 5 50ms 9 200ms 7 100ms", "PEXPIRETIME k");
+    let expires = expires.int();
     assert!(made.plus(200).contains(expires), "made at {made:?}, expires at {expires}");
-    assert!((1..=200).contains(&client.run("PTTL k").int()));
     wait_until("the key is gone", || client.run("EXISTS k").int() == 0);
     assert!(client.time_ms() >= expires);
     wait_until("the server has freed it", || client.run("DBSIZE").int() == 0);
@@ -45,8 +44,8 @@ fn the_key_lives_as_long_as_its_newest_unit_can_matter_and_not_much_longer() {
     let server = Server::start();
     let mut client = server.client();
     for call in 0..50 {
-        let (_, made) = client.timed("LW.RATELIMIT k 100 400ms");
-        let expires = client.run("PEXPIRETIME k").int();
+        let (_, made, expires) = client.timed_then("LW.RATELIMIT k 100 400ms", "PEXPIRETIME k");
+        let expires = expires.int();
         assert!(expires >= made.from + 400, "call {call}: made at {made:?}, expires at {expires}");
         assert!(expires <= made.to + 400 + 1_000, "call {call}: made at {made:?}, expires at {expires}");
     }
@@ -111,9 +110,8 @@ fn a_copy_starts_with_the_same_units_and_then_counts_its_own() {
 fn a_copy_expires_by_itself_too() {
     let server = Server::start();
     let mut client = server.client();
-    client.ratelimit("a 5 200ms");
-    client.run("COPY a b");
-    client.ratelimit("b 5 200ms");
+    let lines = ["LW.RATELIMIT a 5 200ms", "COPY a b", "LW.RATELIMIT b 5 200ms"];
+    assert_eq!(client.run_all(&lines)[1].int(), 1);
     wait_until("both are gone", || client.run("DBSIZE").int() == 0);
 }
 
@@ -121,8 +119,7 @@ fn a_copy_expires_by_itself_too() {
 fn a_longer_expiry_by_the_user_changes_no_answer() {
     let server = Server::start();
     let mut client = server.client();
-    client.ratelimit("k 2 50ms");
-    assert_eq!(client.run("EXPIRE k 1000").int(), 1);
+    assert_eq!(client.run_all(&["LW.RATELIMIT k 2 50ms", "EXPIRE k 1000"])[1].int(), 1);
     wait_until("the window is over", || client.peek("k 2 50ms COST 0").remaining == 2);
     assert_eq!(client.run("EXISTS k").int(), 1);
     assert_eq!(client.ratelimit("k 2 50ms"), admitted(2, 1, 50));
@@ -132,8 +129,7 @@ fn a_longer_expiry_by_the_user_changes_no_answer() {
 fn a_persisted_key_changes_no_answer() {
     let server = Server::start();
     let mut client = server.client();
-    client.ratelimit("k 2 100ms COST 2");
-    assert_eq!(client.run("PERSIST k").int(), 1);
+    assert_eq!(client.run_all(&["LW.RATELIMIT k 2 100ms COST 2", "PERSIST k"])[1].int(), 1);
     wait_until("the window is over", || !client.peek("k 2 100ms COST 2").limited);
     assert_eq!(client.ratelimit("k 2 100ms"), admitted(2, 1, 100));
     wait_until("it expires by itself again", || client.run("EXISTS k").int() == 0);

@@ -47,6 +47,14 @@ impl Client {
         (answer, Bracket { from: before / 1000, to: after / 1000 })
     }
 
+    /// Runs `line` and says when it read the clock, then `more` at once, before anything it set can expire.
+    #[track_caller]
+    pub fn timed_then(&mut self, line: &str, more: &str) -> (Value, Bracket, Value) {
+        let answers = self.run_all(&["TIME", line, "TIME", more]);
+        let [before, answer, after, then] = &answers[..] else { panic!("not four answers: {answers:?}") };
+        (answer.clone(), Bracket { from: before.micros() / 1000, to: after.micros() / 1000 }, then.clone())
+    }
+
     /// Runs `line`; the server's clock in microseconds right before and right after it.
     #[track_caller]
     pub fn timed_micros(&mut self, line: &str) -> (Value, i64, i64) {
