@@ -50,28 +50,31 @@ impl Command for ApplyWindow {
 
 fn take(key: &mut WriteKey<'_>, step: &Step) {
     let mut fresh = None;
-    match key.value::<Log>() {
+    let taken = match key.value::<Log>() {
         Ok(Some(mut log)) => apply(&mut log, step),
         // Nothing to move in time where there is nothing.
-        Ok(None) | Err(_) if step.units == 0 => {}
+        Ok(None) | Err(_) if step.units == 0 => false,
         // The primary's word is the truth: what else stands here gives way.
         Ok(None) | Err(_) => {
             let mut log = Log::new();
             apply(&mut log, step);
             fresh = Some(log);
+            true
         }
-    }
+    };
     if let Some(log) = fresh {
         key.set(log);
     }
-    if let Some(at) = step.expires {
+    // An effect that comes again must not bring an old expiry back.
+    if let Some(at) = step.expires.filter(|_| taken) {
         key.expire_at(at);
     }
 }
 
-fn apply(log: &mut Log, step: &Step) {
-    log.apply(step);
-    if let Some(at) = step.expires {
+fn apply(log: &mut Log, step: &Step) -> bool {
+    let taken = log.apply(step);
+    if let Some(at) = step.expires.filter(|_| taken) {
         log.kept_until(at);
     }
+    taken
 }

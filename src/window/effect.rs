@@ -118,7 +118,8 @@ impl Step {
             *span = Span(reader.integer()?);
         }
         let windows = Windows::new(spans.into_iter().take(count));
-        let sound = windows.as_slice().iter().all(|span| (Span::MIN..=Span::MAX).contains(span))
+        let sound = (1..=MAX_SEQ).contains(&seq)
+            && windows.as_slice().iter().all(|span| (Span::MIN..=Span::MAX).contains(span))
             && at < Timestamp::NEVER
             && units <= u64::from(u32::MAX)
             && (units == 0 || count > 0)
@@ -126,6 +127,10 @@ impl Step {
         sound.then_some(Self { seq, at, units, expires, max_entries, windows })
     }
 }
+
+/// The highest number of a change. No server lives to count so far; a value that claims more is damaged, and counting on
+/// from it would overflow.
+pub const MAX_SEQ: u64 = 1 << 62;
 
 /// The highest bound on entries that a log can be given.
 pub const MAX_ENTRIES: u16 = 16_384;

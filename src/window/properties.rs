@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::server::time::{Span, Timestamp};
 
-use super::effect::{Effect, Step, Windows};
+use super::effect::{Effect, MAX_SEQ, Step, Windows};
 use super::log::{Log, MAX_UNITS};
 use super::oracle::{Oracle, retry_after_is_exact};
 use super::snapshot;
@@ -286,6 +286,16 @@ fn units_beyond_all_counting_deny_and_do_not_wrap() {
     assert!(!admit(&mut log, (1 << 53) - 1, 60_000, 1, START + 60_002), "let go too early");
     assert!(admit(&mut log, 10, 60_000, 1, START + 60_003));
     assert!(snapshot::read(&saved(&log)).is_ok());
+}
+
+#[test]
+fn a_log_that_can_count_no_further_is_refused() {
+    let mut log = Log::new();
+    admit(&mut log, 10, 60_000, 1, START);
+    for (seq, sound) in [(MAX_SEQ, true), (MAX_SEQ + 1, false), (u64::MAX, false)] {
+        log.header_mut().seq = seq;
+        assert_eq!(snapshot::read(&saved(&log)).is_ok(), sound, "{seq}");
+    }
 }
 
 #[test]
