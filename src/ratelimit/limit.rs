@@ -67,7 +67,7 @@ fn decide(log: &mut Log, request: &Request, now: Timestamp) -> (Verdict, Option<
         counters::CLOCK_STEPS.count();
     }
     let step = (verdict.admitted || stepped_back).then(|| Step {
-        seq: log.seq() + 1,
+        seq: log.next_seq(),
         at: now,
         units: if verdict.admitted { request.cost } else { 0 },
         expires: None,

@@ -118,8 +118,7 @@ impl Step {
             *span = Span(reader.integer()?);
         }
         let windows = Windows::new(spans.into_iter().take(count));
-        let sound = (1..=MAX_SEQ).contains(&seq)
-            && windows.as_slice().iter().all(|span| (Span::MIN..=Span::MAX).contains(span))
+        let sound = windows.as_slice().iter().all(|span| (Span::MIN..=Span::MAX).contains(span))
             && at < Timestamp::NEVER
             && units <= u64::from(u32::MAX)
             && (units == 0 || count > 0)
@@ -127,10 +126,6 @@ impl Step {
         sound.then_some(Self { seq, at, units, expires, max_entries, windows })
     }
 }
-
-/// The highest number of a change. No server lives to count so far; a value that claims more is damaged, and counting on
-/// from it would overflow.
-pub const MAX_SEQ: u64 = 1 << 62;
 
 /// The highest bound on entries that a log can be given.
 pub const MAX_ENTRIES: u16 = 16_384;
@@ -154,11 +149,18 @@ impl Effect {
     }
 }
 
+/// Whether the change `a` was made after `b`, in serial number arithmetic (RFC 1982): no number is too high to count
+/// on from, whatever a RESTOREd value claims.
+#[inline]
+fn is_after(a: u64, b: u64) -> bool {
+    a.wrapping_sub(b).wrapping_sub(1) < u64::MAX / 2
+}
+
 impl Log {
     /// Takes `step`; false if it was taken before.
     #[inline]
     pub fn apply(&mut self, step: &Step) -> bool {
-        if step.seq <= self.seq() {
+        if !self.is_new() && !is_after(step.seq, self.seq()) {
             return false;
         }
         self.header_mut().seq = step.seq;

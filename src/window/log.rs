@@ -32,7 +32,7 @@ pub struct Log {
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Header {
-    /// The number of the last change; the next one is `seq + 1`. An effect with an older number was applied already.
+    /// The number of the last change; the next one is one more. An effect that is not newer was applied already.
     pub(super) seq: u64,
     /// Units in all entries, the newest included.
     pub(super) total: u64,
@@ -125,6 +125,18 @@ impl Log {
     /// The number of the last change.
     pub fn seq(&self) -> u64 {
         self.header().seq
+    }
+
+    /// The number of the next change.
+    #[inline]
+    pub fn next_seq(&self) -> u64 {
+        self.header().seq.wrapping_add(1)
+    }
+
+    /// Whether the log never admitted anything.
+    #[inline]
+    pub(super) fn is_new(&self) -> bool {
+        self.header().windows == 0
     }
 
     /// When the newest units were admitted.

@@ -6,7 +6,7 @@
 
 use crate::server::time::{Span, Timestamp};
 
-use super::effect::{MAX_ENTRIES, MAX_SEQ};
+use super::effect::MAX_ENTRIES;
 use super::entries::{self, Entry, Reader, put};
 use super::log::{Log, MAX_UNITS, MAX_WINDOWS};
 
@@ -55,8 +55,7 @@ fn parse(bytes: &[u8]) -> Option<Log> {
     let (closed, units) = read_closed(closed_bytes, count, base)?;
     let last_end = closed.last().map_or(Timestamp(0), |entry| entry.end);
     let total = units.checked_add(newest_units)?;
-    let sound = seq <= MAX_SEQ
-        && newest < Timestamp::NEVER
+    let sound = newest < Timestamp::NEVER
         && newest >= last_end
         && newest_units > 0
         && total <= MAX_UNITS
