@@ -30,7 +30,8 @@ fn hammer(
                 let mut own = Vec::new();
                 together.wait();
                 let end = Instant::now() + time;
-                while Instant::now() < end {
+                // A busy machine gets less done in the time: some from each client in any case.
+                while Instant::now() < end || own.len() < 50 {
                     let (answer, from, to) = client.timed_micros(&line);
                     own.push(Decision { from, to, cost, reply: Reply::of(&answer) });
                 }
