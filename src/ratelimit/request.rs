@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use crate::server::args::{Arg, Args};
+use crate::server::args::{Arg, Args, nearest};
 use crate::server::docs::{DocArg, DocKind};
 use crate::server::duration::{self, NotADuration};
 use crate::server::error::{Quoted, Refusal};
@@ -57,7 +57,7 @@ impl Request {
                 cost = Some(units.ok_or_else(|| refuse(Why::Cost { value, min_cost }))?);
             } else if cost.is_some() {
                 return Err(refuse(Why::AfterOption(word)));
-            } else if word.first().is_some_and(u8::is_ascii_alphabetic) {
+            } else if request.len > 0 && word.first().is_some_and(u8::is_ascii_alphabetic) {
                 return Err(refuse(Why::UnknownOption(word)));
             } else {
                 request.push(word, args.next().map(Arg::bytes)).map_err(refuse)?;
@@ -164,7 +164,12 @@ impl Display for Misuse<'_> {
                 write!(f, "cost {} is not an integer from {min_cost} to {MAX_COST}", Quoted(value))?;
             }
             Why::AfterOption(text) => write!(f, "{} stands behind the options", Quoted(text))?,
-            Why::UnknownOption(text) => write!(f, "unknown option {}, did you mean COST?", Quoted(text))?,
+            Why::UnknownOption(text) => {
+                write!(f, "unknown option {}", Quoted(text))?;
+                if let Some(option) = nearest(text, &["COST"]) {
+                    write!(f, ", did you mean {option}?")?;
+                }
+            }
         }
         write!(f, ": {} key limit window [limit window ...] [COST n]", self.command)
     }
