@@ -14,20 +14,17 @@ const MOST_UNITS: u128 = 1 << 62;
 /// Ten years.
 const LONGEST_WINDOW: u64 = 315_360_000_000;
 
-/// Whether `saved` must be accepted. `None` leaves it open: a sequence number that no key reaches in its life.
-pub fn is_sound(saved: &[u8]) -> Option<bool> {
+/// Whether `saved` must be accepted.
+pub fn is_sound(saved: &[u8]) -> bool {
     let mut rest = saved;
-    match check(&mut rest) {
-        Some(seq) if seq >= 1 << 62 => None,
-        verdict => Some(verdict.is_some() && rest.is_empty()),
-    }
+    check(&mut rest) == Some(true) && rest.is_empty()
 }
 
-/// Reads a sound value off `rest` and returns its sequence number.
-fn check(rest: &mut &[u8]) -> Option<u64> {
+/// Reads a value off `rest`: `None` if it ends early or has no form, false if it can't be.
+fn check(rest: &mut &[u8]) -> Option<bool> {
     let (1, after) = rest.split_first()? else { return None };
     *rest = after;
-    let seq = integer(rest)?;
+    let _sequence_number = integer(rest)?;
     let count = integer(rest).filter(|count| (1..=9).contains(count))?;
     let windows = (0..count).map(|_| integer(rest)).collect::<Option<Vec<_>>>()?;
     let in_range = windows.iter().all(|window| (1..=LONGEST_WINDOW).contains(window));
@@ -43,12 +40,8 @@ fn check(rest: &mut &[u8]) -> Option<u64> {
         end += u128::from(head >> 2) + u128::from(lasted);
         (end < END_OF_TIME).then_some(())?;
     }
-    (windows.is_sorted_by(|a, b| a < b)
-        && in_range
-        && end <= newest
-        && newest < END_OF_TIME
-        && units <= MOST_UNITS)
-        .then_some(seq)
+    let ascending = windows.is_sorted_by(|a, b| a < b);
+    Some(ascending && in_range && end <= newest && newest < END_OF_TIME && units <= MOST_UNITS)
 }
 
 fn integer(rest: &mut &[u8]) -> Option<u64> {
