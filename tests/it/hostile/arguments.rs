@@ -62,11 +62,8 @@ fn a_limit_that_is_no_integer_is_refused() {
 fn a_limit_in_words_is_refused() {
     let server = server_with_a_key();
     let mut client = server.client();
-    for limit in ["NaN", "nan", "inf", "Infinity", "ten", "null", "true"] {
-        malformed(&mut client, &[limit.as_bytes(), b"60"], &format!("'{limit}'"));
-    }
-    for limit in ["-inf", "-nan"] {
-        malformed(&mut client, &[limit.as_bytes(), b"60"], "is not an integer");
+    for limit in ["NaN", "nan", "inf", "-inf", "Infinity", "ten", "null", "true"] {
+        malformed(&mut client, &[limit.as_bytes(), b"60"], &format!("limit '{limit}' is not an integer"));
     }
 }
 
@@ -229,6 +226,9 @@ fn for_a_misspelt_option_the_nearest_is_suggested() {
             &[b"10", b"60", option.as_bytes(), b"1"],
             &format!("'{option}', did you mean COST?"),
         );
+    }
+    for word in ["C", "PX", "LIMIT", "something else"] {
+        malformed(&mut client, &[b"10", b"60", word.as_bytes(), b"1"], &format!("unknown option '{word}'"));
     }
     malformed(&mut client, &[b"10", b"60", b"COST\0", b"1"], r"'COST\x00', did you mean COST?");
     malformed(&mut client, &[b"10", b"60", b"CO\xffST", b"1"], r"'CO\xffST', did you mean COST?");
