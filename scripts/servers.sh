@@ -6,7 +6,7 @@
 #   scripts/servers.sh valkey     only Valkey 8
 #   scripts/servers.sh --refresh  fetches them anew
 #
-# Beside each server lie its -cli and -benchmark. They stay in ${XDG_CACHE_HOME:-~/.cache}/lockwatch/servers, or in
+# Beside each server lie its -cli, -benchmark, -check-rdb and -check-aof. They stay in ${XDG_CACHE_HOME:-~/.cache}/lockwatch/servers, or in
 # $LOCKWATCH_CACHE; once there, nothing is fetched again and no network is needed. Root is not needed either.
 #
 # The packages come from the mirror this machine's own apt uses, out of the suite below. They are unpacked together with
@@ -122,6 +122,8 @@ write_wrappers() {
         write_wrapper "$name-server" "$name-check-rdb"
         write_wrapper "$name-cli" "$name-cli"
         write_wrapper "$name-benchmark" "$name-benchmark"
+        write_wrapper "$name-check-rdb" "$name-check-rdb"
+        write_wrapper "$name-check-aof" "$name-check-rdb"
     done
 }
 

@@ -6,7 +6,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 use std::slice;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use redis_module::raw;
 
@@ -163,12 +163,19 @@ unsafe extern "C" fn rdb_load<T: NativeType>(io: *mut raw::RedisModuleIO, encodi
     match loaded {
         Some(Ok(value)) => value.into().into_raw().as_ptr().cast(),
         Some(Err(why)) => {
-            guarded(|| super::log::warning(&format!("can't load a {:?} value: {why}", T::NAME)));
+            // RESTORE brings a client here: it must not be able to fill the log.
+            if REFUSED.fetch_add(1, Ordering::Relaxed) < LOGGED_REFUSALS {
+                guarded(|| super::log::warning(&format!("can't load a {:?} value: {why}", T::NAME)));
+            }
             ptr::null_mut()
         }
         None => ptr::null_mut(),
     }
 }
+
+/// Values that were refused since the module was loaded, and how many of them the log tells of.
+static REFUSED: AtomicU64 = AtomicU64::new(0);
+const LOGGED_REFUSALS: u64 = 100;
 
 /// A buffer that the server allocated for us.
 struct ServerBuffer {

@@ -38,13 +38,21 @@ impl Command for ApplyWindow {
         let effect = Effect::decode(payload.bytes()).map_err(Refusal::BadEffect)?;
         let mut key = call.write(name);
         match effect {
-            Effect::Snapshot(log) => key.set(log),
+            Effect::Snapshot(log) => replace(&mut key, log),
             Effect::Step(step) => take(&mut key, &step),
         }
         drop(key);
         call.pass_effect_on(name);
         call.reply_ok();
         Ok(())
+    }
+}
+
+/// Puts a whole log in the key's place, unless what stands there is as new.
+fn replace(key: &mut WriteKey<'_>, log: Log) {
+    let stands = matches!(key.value::<Log>(), Ok(Some(there)) if !log.is_newer_than(&there));
+    if !stands {
+        key.set(log);
     }
 }
 

@@ -157,6 +157,11 @@ fn is_after(a: u64, b: u64) -> bool {
 }
 
 impl Log {
+    /// Whether this is a later state of the same log than `other`.
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        is_after(self.seq(), other.seq())
+    }
+
     /// Takes `step`; false if it was taken before.
     #[inline]
     pub fn apply(&mut self, step: &Step) -> bool {
