@@ -294,30 +294,15 @@ impl Log {
 
     // --- what a window sees ---
 
-    /// The units admitted in the `window` that ends at `now`.
+    /// What the `window` that ends at `now` sees.
     #[inline]
-    pub fn count(&self, window: Span, now: Timestamp) -> u64 {
-        if self.newest() + window <= now {
-            return 0;
-        }
-        self.header().total - self.cursor_at(window, now).gone
+    pub fn view(&self, window: Span, now: Timestamp) -> View<'_> {
+        View { log: self, cursor: self.cursor_at(window, now), newest_seen: self.newest() + window > now }
     }
 
-    /// The entries that the `window` sees at `now`, oldest first, each with when it ends and its units.
-    pub(super) fn seen(&self, window: Span, now: Timestamp) -> impl Iterator<Item = (Timestamp, u64)> + '_ {
-        let mut cursor = self.cursor_at(window, now);
-        let tail = self.header().tail;
-        let closed = std::iter::from_fn(move || {
-            (cursor.at != tail).then(|| {
-                let (entry, len) = self.entry_at(cursor.at, Timestamp(0));
-                let seen = (cursor.end, entry.units);
-                cursor.at += len;
-                cursor.end = self.end_at(cursor.at, cursor.end);
-                seen
-            })
-        });
-        let newest = (self.newest() + window > now).then_some((self.newest(), self.header().newest_units));
-        closed.chain(newest)
+    /// The units admitted in the `window` that ends at `now`.
+    pub fn count(&self, window: Span, now: Timestamp) -> u64 {
+        self.view(window, now).count()
     }
 
     // --- changes ---
@@ -566,6 +551,39 @@ impl Log {
         } else if self.flat.capacity() > 512 && wanted < self.flat.capacity() / 4 {
             self.flat.resize(size_class::<Header>(wanted * 2));
         }
+    }
+}
+
+/// What one window sees of a log at one moment.
+pub struct View<'a> {
+    log: &'a Log,
+    cursor: Cursor,
+    newest_seen: bool,
+}
+
+impl View<'_> {
+    /// The units it sees.
+    #[inline]
+    pub fn count(&self) -> u64 {
+        if self.newest_seen { self.log.header().total - self.cursor.gone } else { 0 }
+    }
+
+    /// When so many units will have left it: the end of the entry with the last of them. `None` if it sees fewer.
+    #[inline]
+    pub fn last_of(&self, units: u64) -> Option<Timestamp> {
+        let (log, mut cursor) = (self.log, self.cursor);
+        let mut left = 0;
+        while cursor.at != log.header().tail {
+            let (entry, len) = log.entry_at(cursor.at, Timestamp(0));
+            left += entry.units;
+            if left >= units {
+                return Some(cursor.end);
+            }
+            cursor.at += len;
+            cursor.end = log.end_at(cursor.at, cursor.end);
+        }
+        let all = left + log.header().newest_units;
+        (self.newest_seen && all >= units).then_some(log.newest())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::server::time::{Span, Timestamp};
 
-use super::log::{Log, MAX_PAIRS};
+use super::log::{Log, MAX_PAIRS, View};
 
 /// At most `limit` units in any `window`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,8 +43,10 @@ pub struct Verdict {
 pub fn judge(log: Option<&Log>, quotas: &[Quota], cost: u64, now: Timestamp) -> Verdict {
     // Most calls have one pair, and need not look for the one that binds.
     if let [quota] = quotas {
-        let used = log.map_or(0, |log| log.count(quota.window, now));
-        return judge_one(log, quota, used, cost, used.saturating_add(cost) <= quota.limit, now);
+        let view = log.map(|log| log.view(quota.window, now));
+        let used = view.as_ref().map_or(0, View::count);
+        let admitted = used.saturating_add(cost) <= quota.limit;
+        return judge_one(log, view.as_ref(), quota, used, cost, admitted, now);
     }
     judge_many(log, quotas, cost, now)
 }
@@ -58,7 +60,8 @@ fn judge_many(log: Option<&Log>, quotas: &[Quota], cost: u64, now: Timestamp) ->
     }
     let mut binding: Option<(Verdict, Span)> = None;
     for (quota, &used) in quotas.iter().zip(&used) {
-        let verdict = judge_one(log, quota, used, cost, admitted, now);
+        let view = log.map(|log| log.view(quota.window, now));
+        let verdict = judge_one(log, view.as_ref(), quota, used, cost, admitted, now);
         let binds = binding.is_none_or(|(so_far, window)| {
             let less_left = so_far.remaining.cmp(&verdict.remaining);
             let stricter = if admitted { less_left } else { verdict.retry_after.cmp(&so_far.retry_after) };
@@ -77,6 +80,7 @@ fn judge_many(log: Option<&Log>, quotas: &[Quota], cost: u64, now: Timestamp) ->
 #[inline]
 fn judge_one(
     log: Option<&Log>,
+    view: Option<&View<'_>>,
     quota: &Quota,
     used: u64,
     cost: u64,
@@ -84,37 +88,23 @@ fn judge_one(
     now: Timestamp,
 ) -> Verdict {
     let over = used.saturating_add(cost).saturating_sub(quota.limit);
+    // An entry later than now (the clock has stepped back) counts as admitted now.
+    let free_at = |end: Timestamp| end.min(now) + quota.window - now;
     Verdict {
         admitted,
         limit: quota.limit,
         remaining: quota.limit.saturating_sub(used).saturating_sub(if admitted { cost } else { 0 }),
-        retry_after: match log {
+        retry_after: match view {
             _ if over == 0 => Wait::For(Span(0)),
-            Some(log) if cost <= quota.limit => wait(log, quota.window, over, now),
+            Some(view) if cost <= quota.limit => {
+                view.last_of(over).map_or(Wait::Never, |end| Wait::For(free_at(end)))
+            }
             _ => Wait::Never,
         },
         reset_after: if admitted && cost > 0 {
             quota.window
         } else {
-            log.map_or(Span(0), |log| reset(log, quota.window, now))
+            log.map_or(Span(0), |log| free_at(log.newest()))
         },
     }
-}
-
-/// The time until `over` units have left the `window`. An entry later than `now` (the clock has stepped back) counts
-/// as admitted now.
-#[inline]
-fn wait(log: &Log, window: Span, over: u64, now: Timestamp) -> Wait {
-    let mut left = 0;
-    for (end, units) in log.seen(window, now) {
-        left += units;
-        if left >= over {
-            return Wait::For(end.min(now) + window - now);
-        }
-    }
-    Wait::Never
-}
-
-fn reset(log: &Log, window: Span, now: Timestamp) -> Span {
-    log.newest().min(now) + window - now
 }
