@@ -193,7 +193,7 @@ verified_run() {
 
 # Nanoseconds of CPU that the server has used.
 cpu_time() {
-    cli INFO cpu | tr -d '\r' | awk -F: '/^used_cpu_(user|sys):/ { sum += $2 } END { printf "%d", sum * 1000000000 }'
+    cli INFO cpu | tr -d '\r' | awk -F: '/^used_cpu_(user|sys):/ { sum += $2 } END { printf "%.0f", sum * 1000000000 }'
 }
 
 take_medians() {
@@ -322,7 +322,7 @@ at_least() {
     measured=$(ratio "${median_rate[$3]}" "${median_rate[$4]}")
     by_cpu=$(ratio "${median_cost[$4]}" "${median_cost[$3]}")
     printf '%-42s %10s   at least %5s %8s   %s\n' "$2" "$measured" "$1" "$by_cpu" \
-        "$(awk -v a="$measured" -v b="$1" 'BEGIN { print a >= b ? "pass" : "miss" }')"
+        "$(awk -v a="$measured" -v b="$1" 'BEGIN { print (a >= b) ? "pass" : "miss" }')"
 }
 
 at_most() {
