@@ -22,6 +22,7 @@ pub mod config;
 #[cfg(feature = "debug-commands")]
 pub mod debug;
 pub mod info;
+pub mod journal;
 pub mod ratelimit;
 pub mod server;
 pub mod window;

@@ -1,0 +1,131 @@
+//! What an event is called: `ms-epoch-seq`, unique across restarts and failovers.
+//!
+//! The sequence number alone does not do: when a server loses the tail of its AOF, or a replica that lagged behind is
+//! promoted, the same numbers are given again to other events. The epoch tells them apart: 64 random bits, made anew
+//! whenever a server begins to give numbers.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use serde::{Deserialize, Serialize};
+
+use crate::server::time::Timestamp;
+
+/// The name of an event, shown as `1764000000000-00f3a5c1d2e4b697-42`: it holds no dot, so it can be signed as a
+/// `webhook-id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
+pub struct Id {
+    /// When the event was appended.
+    pub at: Timestamp,
+    /// The epoch in which it was: 16 hexadecimal digits.
+    pub epoch: u64,
+    /// Its place in the queue, from 1 to [`Id::MAX_SEQ`]: what the queue is ordered by.
+    pub seq: u64,
+}
+
+impl Id {
+    /// The highest sequence number: beyond what counting reaches, and far enough from overflow.
+    pub const MAX_SEQ: u64 = 1 << 63;
+
+    /// Reads an id in the one form in which it is shown, and nothing else.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?;
+        let mut parts = text.split('-');
+        let at = Timestamp(parts.next()?.parse().ok()?);
+        let epoch = u64::from_str_radix(parts.next()?, 16).ok()?;
+        let seq = parts.next()?.parse().ok()?;
+        let id = Self { at, epoch, seq };
+        (id.is_sound() && id.to_string() == text).then_some(id)
+    }
+
+    fn is_sound(&self) -> bool {
+        self.at < Timestamp::NEVER && (1..=Self::MAX_SEQ).contains(&self.seq)
+    }
+}
+
+// What tells events apart; the time does not.
+impl Hash for Id {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.epoch, self.seq).hash(state);
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:016x}-{}", self.at.0, self.epoch, self.seq)
+    }
+}
+
+/// An [`Id`] as it was saved or sent, which may be damaged.
+#[derive(Deserialize)]
+#[serde(rename = "Id")]
+struct Unchecked {
+    at: Timestamp,
+    epoch: u64,
+    seq: u64,
+}
+
+impl TryFrom<Unchecked> for Id {
+    type Error = &'static str;
+
+    fn try_from(Unchecked { at, epoch, seq }: Unchecked) -> Result<Self, Self::Error> {
+        let id = Self { at, epoch, seq };
+        if id.is_sound() { Ok(id) } else { Err("an id that no event can have") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHOWN: &str = "1764000000000-00f3a5c1d2e4b697-42";
+
+    #[test]
+    fn is_read_as_it_is_shown() {
+        let id = Id { at: Timestamp(1_764_000_000_000), epoch: 0x00f3_a5c1_d2e4_b697, seq: 42 };
+        assert_eq!(id.to_string(), SHOWN);
+        assert_eq!(Id::parse(SHOWN.as_bytes()), Some(id));
+    }
+
+    #[test]
+    fn no_other_spelling_is_an_id() {
+        let spellings = [
+            "",
+            "--",
+            "1-0000000000000001",
+            "1-0000000000000001-",
+            "1-0000000000000001-1-1",
+            "-1-0000000000000001-1",
+            "1-1-1",
+            "1-00000000000000001-1",
+            "1-000000000000000A-1",
+            "1-+00000000000000a-1",
+            "01-0000000000000001-1",
+            "+1-0000000000000001-1",
+            "1-0000000000000001-01",
+            "1-0000000000000001-+1",
+            " 1-0000000000000001-1",
+            "1-0000000000000001-1\n",
+            "1-0000000000000001-1\0",
+            "1-0000000000000001-0",
+            "1-0000000000000001-9223372036854775809",
+            "1-0000000000000001-18446744073709551616",
+            "1152921504606846976-0000000000000001-1",
+        ];
+        for spelling in spellings {
+            assert_eq!(Id::parse(spelling.as_bytes()), None, "{spelling:?}");
+        }
+        assert_eq!(Id::parse(b"1-0000000000000001-\xff"), None);
+    }
+
+    #[test]
+    fn an_id_that_no_event_can_have_is_not_loaded() {
+        let loads = |at: u64, seq: u64| {
+            let bytes = postcard::to_stdvec(&(at, 7_u64, seq)).unwrap();
+            postcard::from_bytes::<Id>(&bytes).is_ok()
+        };
+        assert!(loads(0, 1) && loads(Timestamp::NEVER.0 - 1, Id::MAX_SEQ));
+        assert!(!loads(0, 0) && !loads(Timestamp::NEVER.0, 1) && !loads(0, Id::MAX_SEQ + 1));
+    }
+}

@@ -1,0 +1,108 @@
+//! The model that the queue is held against: a sorted map that is asked one event at a time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::server::time::Timestamp;
+
+use super::id::Id;
+use super::queue::{Bounds, Event, Queue};
+
+/// Some time in 2026.
+pub(super) const NOW: Timestamp = Timestamp(1_790_000_000_000);
+
+/// An event of the tests.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(super) struct Note(pub String);
+
+impl Event for Note {
+    fn size(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// What a queue should hold.
+#[derive(Clone, Default)]
+pub(super) struct Model {
+    events: BTreeMap<u64, (Id, Note)>,
+    last_seq: u64,
+}
+
+impl Model {
+    pub fn append(&mut self, id: Id, note: Note) -> bool {
+        let is_new = id.seq > self.last_seq;
+        if is_new {
+            self.last_seq = id.seq;
+            self.events.insert(id.seq, (id, note));
+        }
+        is_new
+    }
+
+    pub fn insert(&mut self, id: Id, note: Note) -> bool {
+        self.last_seq = self.last_seq.max(id.seq);
+        self.events.insert(id.seq, (id, note)).is_none()
+    }
+
+    pub fn remove(&mut self, seq: u64) -> Option<(Id, Note)> {
+        self.events.remove(&seq)
+    }
+
+    pub fn pop_front(&mut self) -> Option<(Id, Note)> {
+        self.events.pop_first().map(|(_, event)| event)
+    }
+
+    pub fn remove_through(&mut self, seq: u64) -> usize {
+        let before = self.events.len();
+        self.events.retain(|number, _| *number > seq);
+        before - self.events.len()
+    }
+
+    pub fn seqs(&self) -> Vec<u64> {
+        self.events.keys().copied().collect()
+    }
+
+    /// That `queue`, asked in every way there is, answers as this does.
+    pub fn is_equal_to(&self, queue: &Queue<Note>) {
+        let own = |(id, note): (Id, &Arc<Note>)| (id, (**note).clone());
+        let expected: Vec<_> = self.events.values().cloned().collect();
+        assert_eq!(queue.iter().map(own).collect::<Vec<_>>(), expected);
+        assert!(queue.iter().rev().map(own).eq(expected.iter().rev().cloned()));
+        assert_eq!((queue.len(), queue.is_empty()), (expected.len(), expected.is_empty()));
+        assert_eq!(queue.last_seq(), self.last_seq);
+        let bytes: usize = expected.iter().map(|(_, note)| note.0.len() + Queue::<Note>::OVERHEAD).sum();
+        assert_eq!(queue.bytes(), bytes);
+        assert_eq!(queue.front().map(own), expected.first().cloned());
+        assert_eq!(queue.back().map(own), expected.last().cloned());
+        let room = |events, bytes| queue.has_room(3, Bounds { events, bytes });
+        let needed = bytes + Queue::<Note>::OVERHEAD + 3;
+        assert!(room(expected.len() + 1, needed) && !room(expected.len(), needed));
+        assert!(!room(usize::MAX, needed - 1));
+    }
+
+    /// That `queue` finds the events from `seq` on as this does.
+    pub fn finds_equally(&self, queue: &Queue<Note>, seq: u64) {
+        let found = queue.get(seq).map(|(id, note)| (id, (**note).clone()));
+        assert_eq!(found, self.events.get(&seq).cloned());
+        let after: Vec<u64> = queue.after(seq).map(|(id, _)| id.seq).collect();
+        let expected: Vec<u64> = self.events.keys().copied().filter(|number| *number > seq).collect();
+        assert_eq!(after, expected, "after {seq}");
+    }
+}
+
+/// That the memory of `queue` is in proportion to what it holds, whatever has left it.
+pub(super) fn is_compact(queue: &Queue<Note>) {
+    let shape = queue.shape();
+    assert!(shape.iter().all(|(len, _)| (1..=256).contains(len)), "{shape:?}");
+    assert!(shape.iter().all(|(_, capacity)| *capacity <= 256), "{shape:?}");
+    assert!(shape.windows(2).all(|pair| pair[0].0 + pair[1].0 > 128), "{shape:?}");
+    // The last segment's free slots are for the events to come.
+    let inner = shape.iter().rev().skip(1);
+    assert!(inner.clone().all(|(len, capacity)| capacity - len <= (len / 4).max(4)), "{shape:?}");
+}
+
+/// As the RDB would keep `queue`, and as it comes back: without an epoch.
+pub(super) fn reloaded(queue: &Queue<Note>) -> Queue<Note> {
+    postcard::from_bytes(&postcard::to_stdvec(queue).unwrap()).unwrap()
+}
