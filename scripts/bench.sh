@@ -40,7 +40,7 @@ return {0, limit - used - 1, 0}'
 
 # Row by row: what it is called in the table, how its keys are made, the command, and whether it is denied. In a command,
 # __rand_int__ is one of the keys at random.
-row_ids=(incr setex lua admitted denied hot hot_full_100 hot_full_1m three peek)
+row_ids=(incr setex lua admitted denied hot hot_full_100 hot_full_1m three peek burst)
 declare -A label=(
     [incr]="INCR, on keys with a TTL"
     [setex]="SET with EX"
@@ -52,6 +52,7 @@ declare -A label=(
     [hot_full_1m]="LW.RATELIMIT, one hot key, full at 1000000"
     [three]="LW.RATELIMIT, three windows, admitted"
     [peek]="LW.PEEK"
+    [burst]="LW.BURST, no burst"
 )
 declare -A prepare=(
     [incr]="fill 1 SET k:%012d 1 EX 3600"
@@ -64,6 +65,7 @@ declare -A prepare=(
     [hot_full_1m]="hammer 1000200 LW.RATELIMIT hot 1000000 3600"
     [three]="fill 1 LW.RATELIMIT k:%012d 1000000 1s 1000000 1m 1000000 1h"
     [peek]="fill 10 LW.RATELIMIT k:%012d 1000000000 60"
+    [burst]="fill 1 LW.BURST k:%012d 1000000000 60"
 )
 declare -A command=(
     [incr]="INCR k:__rand_int__"
@@ -76,6 +78,7 @@ declare -A command=(
     [hot_full_1m]="LW.RATELIMIT hot 1000000 3600"
     [three]="LW.RATELIMIT k:__rand_int__ 1000000 1s 1000000 1m 1000000 1h"
     [peek]="LW.PEEK k:__rand_int__ 1000000000 60"
+    [burst]="LW.BURST k:__rand_int__ 1000000000 60"
 )
 is_denied() { [[ $1 == denied || $1 == hot_full_* ]]; }
 
@@ -313,6 +316,7 @@ targets() {
     at_least 1.30 "denied, of admitted, one hot key" hot_full_100.16 hot.16
     at_least 0.95 "limit 1000000, of limit 100, one hot key" hot_full_1m.16 hot_full_100.16
     at_least 0.95 "admitted, of INCR, pipeline 1" admitted.1 incr.1
+    at_least 0.90 "LW.BURST, of LW.RATELIMIT admitted" burst.16 admitted.16
     at_most 600 "bytes a key at 100 hits" "${bytes[lockwatch.100]}"
     at_most 5120 "bytes a key at 1000 hits" "${bytes[lockwatch.1000]}"
 }

@@ -28,6 +28,7 @@ main() {
     show_burst
     show_several_windows
     show_memory
+    show_alert
     conclude
 }
 
@@ -177,6 +178,46 @@ show_memory() {
     printf '  %-40s %5d bytes\n' "lockwatch" "$ours"
     printf '  %-40s %5d bytes\n' "a sorted set with a timestamp a call" "$theirs"
     check "$ours < $theirs"
+}
+
+# A receiver of webhooks, another process on this machine, prints what it gets.
+show_alert() {
+    local secret port pid call burst count alerted line lines=()
+    title "A burst is seen, and told: the 5th failed login within 10 seconds"
+    secret=whsec_$(head -c 32 /dev/urandom | base64 | tr -d '\n')
+    printf '%s\n' "$secret" >"$temp_dir/webhook.secret"
+    perl scripts/receiver.pl "$secret" >"$temp_dir/received" 2>&1 </dev/null &
+    pid=$!
+    started+=("$pid")
+    await_lines 1 "$temp_dir/received" || die "the receiver did not start"
+    port=$(head -n 1 "$temp_dir/received")
+    cli CONFIG SET lockwatch.webhook-allow-private yes lockwatch.webhook-secret-file "$temp_dir/webhook.secret" \
+        lockwatch.webhook-urls "http://127.0.0.1:$port/alerts" >/dev/null
+    say "  A receiver of webhooks listens on port $port; lockwatch.webhook-urls names it. The command is" \
+        "  LW.BURST login:203.0.113.9 5 10s IP 203.0.113.9 ENDPOINT /login  and answers burst, count, alerted:" ""
+    for call in 1 2 3 4 5 6; do
+        mapfile -t lines < <(cli LW.BURST login:203.0.113.9 5 10s IP 203.0.113.9 ENDPOINT /login)
+        burst=${lines[0]} count=${lines[1]} alerted=${lines[2]}
+        printf '  call %d   burst %d   count %d   alerted %d\n' "$call" "$burst" "$count" "$alerted"
+        check "$burst == ($call >= 5) && $count == $call && $alerted == ($call == 5)"
+    done
+    await_lines 8 "$temp_dir/received" || true
+    say "" "  The receiver got, once, signed as Standard Webhooks describes:" ""
+    tail -n +2 "$temp_dir/received" | fold -w 100 | sed "s/^/    /"
+    mapfile -t lines <"$temp_dir/received"
+    line=${lines[6]:-nothing}
+    check "$(grep -c '^POST /alerts' "$temp_dir/received") == 1 && $([[ $line == *WRONG* || $line == nothing ]] && echo 0 || echo 1)"
+    cli CONFIG SET lockwatch.webhook-urls "" >/dev/null
+    kill "$pid"
+}
+
+# await_lines N FILE: waits until it has so many lines.
+await_lines() {
+    local deadline=$((SECONDS + 10))
+    until (($(wc -l <"$2") >= $1)); do
+        if ((SECONDS >= deadline)); then return 1; fi
+        sleep 0.05
+    done
 }
 
 conclude() {

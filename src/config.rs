@@ -2,11 +2,46 @@
 
 #![forbid(unsafe_code)]
 
-use crate::server::directive::Directive;
+use crate::alert::settings;
+use crate::server::directive::{Directive, Integer, Switch, Text};
 use crate::window::effect::MAX_ENTRIES;
 
 /// The most entries a rate limiter's key holds before old ones merge.
-pub static WINDOW_MAX_ENTRIES: Directive = Directive::new(c"window-max-entries", 512, 8, MAX_ENTRIES as i64);
+pub static WINDOW_MAX_ENTRIES: Integer = Integer::new(c"window-max-entries", 512, 8, MAX_ENTRIES as i64);
+
+/// Where alerts are sent: URLs, separated by spaces.
+pub static WEBHOOK_URLS: Text = Text::new(c"webhook-urls", settings::take_urls);
+
+/// The same in a file, for URLs that are secrets: a line each, the URL and then its own secrets.
+pub static WEBHOOK_URLS_FILE: Text = Text::new(c"webhook-urls-file", settings::take_urls_file);
+
+/// The file with the secrets that sign alerts.
+pub static WEBHOOK_SECRET_FILE: Text = Text::new(c"webhook-secret-file", settings::take_secret_file);
+
+/// How many seconds one try of a delivery may take.
+pub static WEBHOOK_TIMEOUT: Integer = Integer::new(c"webhook-timeout", 10, 1, 60);
+
+/// Whether alerts may be sent to private and loopback addresses.
+pub static WEBHOOK_ALLOW_PRIVATE: Switch = Switch::new(c"webhook-allow-private", false);
+
+/// How many alerts may wait.
+pub static ALERT_MAX_EVENTS: Integer = Integer::new(c"alert-max-events", 10_000, 1, 1_000_000);
+
+/// How many bytes of alerts may wait.
+pub static ALERT_MAX_BYTES: Integer = Integer::bytes(c"alert-max-bytes", 16 << 20, 1 << 20, 1 << 30);
+
+/// Whether anything is delivered at all.
+pub static SHIP: Switch = Switch::new(c"ship", true);
 
 /// The table.
-pub static DIRECTIVES: &[&Directive] = &[&WINDOW_MAX_ENTRIES];
+pub static DIRECTIVES: &[Directive] = &[
+    Directive::Integer(&WINDOW_MAX_ENTRIES),
+    Directive::Text(&WEBHOOK_URLS),
+    Directive::Text(&WEBHOOK_URLS_FILE),
+    Directive::Text(&WEBHOOK_SECRET_FILE),
+    Directive::Integer(&WEBHOOK_TIMEOUT),
+    Directive::Switch(&WEBHOOK_ALLOW_PRIVATE),
+    Directive::Integer(&ALERT_MAX_EVENTS),
+    Directive::Integer(&ALERT_MAX_BYTES),
+    Directive::Switch(&SHIP),
+];

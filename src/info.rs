@@ -2,8 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-use crate::ratelimit::counters;
 use crate::server::info::Section;
+use crate::{alert, burst, ratelimit};
 
 /// The table.
-pub static SECTIONS: &[Section] = &[counters::SECTION];
+pub static SECTIONS: &[Section] =
+    &[ratelimit::counters::SECTION, burst::counters::SECTION, alert::counters::SECTION];

@@ -1,4 +1,4 @@
-//! lockwatch: a Redis module with an exact sliding-window rate limiter.
+//! lockwatch: a Redis module with an exact sliding-window rate limiter, burst detection and webhook alerts.
 //!
 //! The house has wings on one ground floor, and an arrow only ever points down.
 //!
@@ -7,6 +7,13 @@
 //! - [`window`] is the exact sliding window: a pure value that takes the time as an argument, the same as a Redis
 //!   data type, and the internal command that applies its changes on replicas.
 //! - [`ratelimit`] is the first wing: `LW.RATELIMIT` and `LW.PEEK`, a file each: parse, decide, reply.
+//! - [`burst`] is `LW.BURST`, which counts calls in the same window and raises an alert once per cooldown.
+//! - [`journal`] is the durable queue that alerts wait in: bounded, ordered, with ids that stay unique, in segments that
+//!   another thread can read. A pure value.
+//! - [`alert`] raises alerts, keeps them, and delivers them to webhooks by threads of their own: `LW.ALERT` and
+//!   `LW.ALERTS`.
+//! - [`lifecycle`] is what the module does when the server tells it of something: that it is about to sleep, loads,
+//!   changes its role, ends.
 //! - [`commands`], [`config`] and [`info`] are the tables through which the wings reach the server: to add a command,
 //!   a directive or a counter is to add a row.
 //!
@@ -17,18 +24,24 @@
 
 #![deny(unsafe_code)]
 
+pub mod alert;
+pub mod burst;
 pub mod commands;
 pub mod config;
 #[cfg(feature = "debug-commands")]
 pub mod debug;
 pub mod info;
 pub mod journal;
+pub mod lifecycle;
 pub mod ratelimit;
 pub mod server;
 pub mod window;
 
+use alert::persist::Saved;
+use burst::Cooldown;
 use server::module::Module;
 use server::native::TypeEntry;
+use server::node::NodeEntry;
 use window::log::Log;
 
 /// The module, as the server loads it.
@@ -37,8 +50,10 @@ pub static MODULE: Module = Module {
     version: VERSION,
     commands: commands::COMMANDS,
     directives: config::DIRECTIVES,
-    types: &[TypeEntry::of::<Log>()],
+    types: &[TypeEntry::of::<Log>(), TypeEntry::of::<Log<Cooldown>>()],
+    states: &[NodeEntry::of::<Saved>()],
     info: info::SECTIONS,
+    hooks: &lifecycle::HOOKS,
 };
 
 /// The crate's version, from Cargo.toml.

@@ -14,10 +14,11 @@ pub static CLOCK_STEPS: Counter = Counter::new();
 /// The section of `INFO lockwatch`.
 pub const SECTION: Section = Section {
     name: c"ratelimit",
-    fields: &[
+    counters: &[
         (c"ratelimit_calls_total", &CALLS),
         (c"ratelimit_denied_total", &DENIED),
         (c"ratelimit_peeks_total", &PEEKS),
         (c"ratelimit_clock_steps_total", &CLOCK_STEPS),
     ],
+    made: None,
 };

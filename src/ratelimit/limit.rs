@@ -73,6 +73,7 @@ fn decide(log: &mut Log, request: &Request, now: Timestamp) -> (Verdict, Option<
         expires: None,
         max_entries: u16::try_from(WINDOW_MAX_ENTRIES.get()).unwrap_or(u16::MAX),
         windows: request.owned_windows(),
+        extra: (),
     });
     (verdict, step)
 }

@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Display};
 
-use crate::server::args::{Arg, Args, nearest};
+use crate::server::args::{Arg, Args, UnknownOption};
 use crate::server::docs::{DocArg, DocKind};
-use crate::server::duration::{self, NotADuration};
+use crate::server::duration;
 use crate::server::error::{Quoted, Refusal};
 use crate::server::number;
 use crate::server::time::Span;
@@ -53,12 +53,12 @@ impl Request {
                     return Err(refuse(Why::CostTwice));
                 }
                 let value = args.next().ok_or_else(|| refuse(Why::CostMissing))?.bytes();
-                let units = number::unsigned(value).filter(|units| (min_cost..=MAX_COST).contains(units));
-                cost = Some(units.ok_or_else(|| refuse(Why::Cost { value, min_cost }))?);
+                let units = number::argument("cost", value, min_cost..=MAX_COST);
+                cost = Some(units.map_err(|cost| refuse(Why::Cost(cost)))?);
             } else if cost.is_some() {
                 return Err(refuse(Why::AfterOption(word)));
             } else if request.len > 0 && word.first().is_some_and(u8::is_ascii_alphabetic) {
-                return Err(refuse(Why::UnknownOption(word)));
+                return Err(refuse(Why::UnknownOption(UnknownOption { word, options: &["COST"] })));
             } else {
                 request.push(word, args.next().map(Arg::bytes)).map_err(refuse)?;
             }
@@ -75,11 +75,8 @@ impl Request {
         let limit_value =
             number::unsigned(limit).filter(|limit| *limit <= MAX_LIMIT).ok_or(Why::Limit(limit))?;
         let window = window.ok_or(Why::NoWindow(limit))?;
-        let window_value = duration::parse(window).map_err(|why| match why {
-            NotADuration::Malformed => Why::Window(window),
-            NotADuration::OutOfRange => Why::WindowRange(window),
-        })?;
-        *slot = Quota { limit: limit_value, window: window_value };
+        let window = duration::argument("window", window).map_err(Why::Window)?;
+        *slot = Quota { limit: limit_value, window };
         self.len += 1;
         Ok(())
     }
@@ -119,30 +116,23 @@ enum Why<'a> {
     Limit(&'a [u8]),
     /// The last limit has no window.
     NoWindow(&'a [u8]),
-    /// A window is not a duration.
-    Window(&'a [u8]),
-    /// A window is below one millisecond or above ten years.
-    WindowRange(&'a [u8]),
+    /// A window is not a duration, or out of range.
+    Window(duration::Misread<'a>),
     /// COST has no value.
     CostMissing,
     /// COST stands twice.
     CostTwice,
     /// The cost is not an integer in its range.
-    Cost {
-        /// What it is.
-        value: &'a [u8],
-        /// The least it may be.
-        min_cost: u64,
-    },
+    Cost(number::Misread<'a>),
     /// Something stands behind the options.
     AfterOption(&'a [u8]),
     /// A word that is no option.
-    UnknownOption(&'a [u8]),
+    UnknownOption(UnknownOption<'a>),
 }
 
 impl Display for Misuse<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.why {
+        match &self.why {
             Why::NoQuota => f.write_str("limit and window are missing")?,
             Why::TooManyQuotas => write!(f, "more than {MAX_PAIRS} limit window pairs")?,
             Why::Limit(text) if number::unsigned(text).is_some() => {
@@ -150,26 +140,12 @@ impl Display for Misuse<'_> {
             }
             Why::Limit(text) => write!(f, "limit {} is not an integer from 0 to {MAX_LIMIT}", Quoted(text))?,
             Why::NoWindow(limit) => write!(f, "limit {} has no window", Quoted(limit))?,
-            Why::Window(text) => write!(
-                f,
-                "window {} is not a duration in seconds or with a unit (0.25 60 500ms 90s 5m 1h 1d)",
-                Quoted(text)
-            )?,
-            Why::WindowRange(text) => {
-                write!(f, "window {} is out of range: one millisecond to ten years (3650d)", Quoted(text))?;
-            }
+            Why::Window(window) => window.fmt(f)?,
             Why::CostMissing => f.write_str("COST has no value")?,
             Why::CostTwice => f.write_str("COST is given twice")?,
-            Why::Cost { value, min_cost } => {
-                write!(f, "cost {} is not an integer from {min_cost} to {MAX_COST}", Quoted(value))?;
-            }
+            Why::Cost(cost) => cost.fmt(f)?,
             Why::AfterOption(text) => write!(f, "{} stands behind the options", Quoted(text))?,
-            Why::UnknownOption(text) => {
-                write!(f, "unknown option {}", Quoted(text))?;
-                if let Some(option) = nearest(text, &["COST"]) {
-                    write!(f, ", did you mean {option}?")?;
-                }
-            }
+            Why::UnknownOption(option) => option.fmt(f)?,
         }
         write!(f, ": {} key limit window [limit window ...] [COST n]", self.command)
     }

@@ -70,3 +70,18 @@ unsafe impl GlobalAlloc for ServerAlloc {
         }
     }
 }
+
+/// What the cryptography library frees its memory with, if the process has a function of this name.
+///
+/// It takes memory by `malloc` and gives it back by jemalloc's `sdallocx` where it finds that (a weak symbol), for
+/// speed. Valkey and newer Redis load modules so that a module's own libraries come first (`RTLD_DEEPBIND`): then
+/// `malloc` is the C library's and `sdallocx` still the server's jemalloc's, which do not fit together. With this one the
+/// two always come from one allocator.
+///
+/// # Safety
+/// `ptr` is null or came from `malloc`, and nobody uses it afterwards.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn sdallocx(ptr: *mut c_void, _size: usize, _flags: std::ffi::c_int) {
+    // SAFETY: the caller's promise is the same.
+    unsafe { libc::free(ptr) };
+}

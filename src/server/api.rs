@@ -54,7 +54,15 @@ required! {
     RedisModule_CreateDataType RedisModule_SaveStringBuffer RedisModule_LoadStringBuffer RedisModule_IsIOError
     RedisModule_EmitAOF RedisModule_DigestAddStringBuffer RedisModule_DigestEndSequence
     RedisModule_DefragAlloc RedisModule_MallocSize
-    RedisModule_RegisterNumericConfig RedisModule_LoadConfigs
+    RedisModule_RegisterNumericConfig RedisModule_RegisterBoolConfig RedisModule_RegisterStringConfig
+    RedisModule_LoadConfigs
+    RedisModule_CreateString RedisModule_FreeString
+    RedisModule_CreateSubcommand RedisModule_ReplyWithMap RedisModule_ReplyWithStringBuffer
+    RedisModule_ReplyWithNull
+    RedisModule_SubscribeToServerEvent RedisModule_AvoidReplicaTraffic RedisModule_EventLoopAddOneShot
+    RedisModule_GetRandomBytes
+    RedisModule_GetServerInfo RedisModule_ServerInfoGetFieldUnsigned RedisModule_FreeServerInfo
+    RedisModule_BlockClient RedisModule_UnblockClient RedisModule_GetBlockedClientPrivateData
     RedisModule_RegisterInfoFunc RedisModule_InfoAddSection RedisModule_InfoAddFieldULongLong
     RedisModule_InfoAddFieldCString
 }

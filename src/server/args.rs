@@ -1,10 +1,12 @@
 //! The arguments of a call: borrowed bytes and a cursor over them, without an allocation.
 
+use std::fmt::{self, Display};
 use std::marker::PhantomData;
 
 use redis_module::raw;
 
 use super::api::api;
+use super::error::Quoted;
 
 /// One argument: its bytes, and the server's string they stand in.
 #[derive(Clone, Copy)]
@@ -37,13 +39,16 @@ pub struct Args<'a> {
 }
 
 impl<'a> Args<'a> {
+    /// Those behind a command's name of so many `words`.
+    ///
     /// # Safety
     /// `argv` holds `argc` valid strings, and they outlive `'a`.
-    pub(super) unsafe fn new(argv: *mut *mut raw::RedisModuleString, argc: i32) -> Self {
+    #[inline]
+    pub(super) unsafe fn new(argv: *mut *mut raw::RedisModuleString, argc: i32, words: usize) -> Self {
         let count = usize::try_from(argc).unwrap_or(0);
         // SAFETY: the caller's promise.
         let all = unsafe { std::slice::from_raw_parts(argv, count) };
-        Self { rest: all.get(1..).unwrap_or_default() }
+        Self { rest: all.get(words..).unwrap_or_default() }
     }
 
     /// The arguments of OnLoad, which have no command name in front.
@@ -77,10 +82,28 @@ impl<'a> Iterator for Args<'a> {
 }
 
 /// The option that `word` was probably meant to be: at most two letters away.
-pub fn nearest(word: &[u8], options: &[&'static str]) -> Option<&'static str> {
+fn nearest(word: &[u8], options: &[&'static str]) -> Option<&'static str> {
     const FAR: usize = 3;
     let closest = options.iter().map(|option| (distance(word, option.as_bytes()), *option)).min()?;
     (closest.0 < FAR).then_some(closest.1)
+}
+
+/// A word that is none of a command's options, as an error message tells it: with the one that was probably meant.
+pub struct UnknownOption<'a> {
+    /// The word.
+    pub word: &'a [u8],
+    /// The options there are.
+    pub options: &'static [&'static str],
+}
+
+impl Display for UnknownOption<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unknown option {}", Quoted(self.word))?;
+        match nearest(self.word, self.options) {
+            Some(option) => write!(f, ", did you mean {option}?"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// How many letters must be changed, added or left out to make `b` of `a`, whatever their case.

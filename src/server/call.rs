@@ -3,18 +3,22 @@
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::fmt::Display;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use redis_module::raw;
 
 use super::api::api;
 use super::args::{Arg, Args};
+use super::blocked::Waiting;
 use super::error::Refusal;
+use super::events;
 use super::guard::guarded;
 use super::key::{ReadKey, WriteKey};
 use super::time::Timestamp;
 
-/// A command's body. It either replies and returns `Ok`, or changes nothing, replies nothing and returns `Err`.
-pub type Handler = fn(&Call<'_>) -> Result<(), Refusal>;
+/// What a body of a command comes to: it either replies and returns `Ok`, or changes nothing, replies nothing and
+/// returns `Err`.
+pub type Outcome = Result<(), Refusal>;
 
 /// A running call.
 pub struct Call<'a> {
@@ -41,11 +45,9 @@ impl<'a> Call<'a> {
     }
 
     /// The server's wall clock. A command reads it once.
+    #[inline]
     pub fn now(&self) -> Timestamp {
-        let milliseconds = api!(RedisModule_Milliseconds);
-        // SAFETY: RedisModule_Milliseconds has no preconditions.
-        let ms = unsafe { milliseconds() };
-        Timestamp(u64::try_from(ms).unwrap_or(0))
+        events::now()
     }
 
     /// Opens a key to read it. An expired one reads as empty, on a replica too.
@@ -77,12 +79,32 @@ impl<'a> Call<'a> {
         self.signal_modified(key);
     }
 
-    /// Passes an effect that was just applied on, to this replica's own AOF and sub-replicas.
+    /// Sends `command payload` to the replicas and the AOF, a change of what belongs to the node and not to a key.
+    pub fn replicate_node_effect(&self, command: &CStr, payload: &[u8]) {
+        let replicate = api!(RedisModule_Replicate);
+        // SAFETY: `ctx` is this call's. The format names a buffer with its length, which is what follows.
+        unsafe {
+            replicate(
+                self.ctx,
+                command.as_ptr(),
+                c"b".as_ptr(),
+                payload.as_ptr().cast::<c_char>(),
+                payload.len(),
+            )
+        };
+    }
+
+    /// Passes an effect on `key` that was just applied on, to this replica's own AOF and sub-replicas.
     pub fn pass_effect_on(&self, key: Arg<'a>) {
+        self.pass_node_effect_on();
+        self.signal_modified(key);
+    }
+
+    /// Passes an effect on the node that was just applied on, to this replica's own AOF and sub-replicas.
+    pub fn pass_node_effect_on(&self) {
         let verbatim = api!(RedisModule_ReplicateVerbatim);
         // SAFETY: `ctx` is this call's.
         unsafe { verbatim(self.ctx) };
-        self.signal_modified(key);
     }
 
     fn signal_modified(&self, key: Arg<'a>) {
@@ -93,11 +115,64 @@ impl<'a> Call<'a> {
 
     /// Refuses the call unless it comes from the primary's link or from loading the AOF.
     pub fn require_effect_source(&self) -> Result<(), Refusal> {
+        let allowed = raw::REDISMODULE_CTX_FLAGS_REPLICATED | raw::REDISMODULE_CTX_FLAGS_LOADING;
+        if self.flags() & allowed == 0 { Err(Refusal::EffectOnly) } else { Ok(()) }
+    }
+
+    /// Refuses the call on a replica, a writable one too: what belongs to the node is its primary's to change.
+    pub fn require_primary(&self) -> Result<(), Refusal> {
+        if self.flags() & raw::REDISMODULE_CTX_FLAGS_SLAVE == 0 { Ok(()) } else { Err(Refusal::ReadOnly) }
+    }
+
+    /// Lets the client wait for its answer, for at most `patience`. Refused in MULTI and scripts, before anything is
+    /// changed.
+    pub fn wait(&self, patience: Duration) -> Result<Waiting, Refusal> {
+        if self.flags() & raw::REDISMODULE_CTX_FLAGS_DENY_BLOCKING != 0 {
+            return Err(Refusal::malformed("this command waits, which MULTI and scripts do not allow"));
+        }
+        // SAFETY: `ctx` is this call's, which may block.
+        Ok(unsafe { Waiting::begin(self.ctx, patience) })
+    }
+
+    fn flags(&self) -> u32 {
         let get_flags = api!(RedisModule_GetContextFlags);
         // SAFETY: `ctx` is this call's.
-        let flags = unsafe { get_flags(self.ctx) };
-        let allowed = raw::REDISMODULE_CTX_FLAGS_REPLICATED | raw::REDISMODULE_CTX_FLAGS_LOADING;
-        if flags as u32 & allowed == 0 { Err(Refusal::EffectOnly) } else { Ok(()) }
+        unsafe { get_flags(self.ctx) as u32 }
+    }
+
+    /// Starts a reply that is an array: `len` replies follow.
+    pub fn reply_array(&self, len: usize) {
+        let array = api!(RedisModule_ReplyWithArray);
+        // SAFETY: `ctx` is this call's.
+        unsafe { array(self.ctx, len as _) };
+    }
+
+    /// Starts a record of `len` fields, a name and a value each: a map over RESP3, a flat array over RESP2.
+    pub fn reply_map(&self, len: usize) {
+        let map = api!(RedisModule_ReplyWithMap);
+        // SAFETY: `ctx` is this call's.
+        unsafe { map(self.ctx, len as _) };
+    }
+
+    /// Replies with an integer.
+    pub fn reply_integer(&self, value: u64) {
+        let integer = api!(RedisModule_ReplyWithLongLong);
+        // SAFETY: `ctx` is this call's.
+        unsafe { integer(self.ctx, i64::try_from(value).unwrap_or(i64::MAX)) };
+    }
+
+    /// Replies with a string.
+    pub fn reply_text(&self, text: &str) {
+        let string = api!(RedisModule_ReplyWithStringBuffer);
+        // SAFETY: `ctx` is this call's; the server copies the bytes.
+        unsafe { string(self.ctx, text.as_ptr().cast::<c_char>(), text.len()) };
+    }
+
+    /// Replies that there is nothing.
+    pub fn reply_null(&self) {
+        let null = api!(RedisModule_ReplyWithNull);
+        // SAFETY: `ctx` is this call's.
+        unsafe { null(self.ctx) };
     }
 
     /// Replies with an array of integers.
@@ -136,13 +211,14 @@ fn no_key() -> ! {
     panic!("a command with a key has an arity below 2")
 }
 
-/// What the server runs for a command whose body is `handler`: cast, guard, delegate.
+/// What the server runs for a command whose body is `handler` and whose name is `words` long: cast, guard, delegate.
 ///
 /// # Safety
 /// The arguments are those the server passes to a command function.
 #[inline]
 pub(super) unsafe fn run(
-    handler: Handler,
+    handler: impl Fn(&Call<'_>) -> Outcome,
+    words: usize,
     ctx: *mut raw::RedisModuleCtx,
     argv: *mut *mut raw::RedisModuleString,
     argc: c_int,
@@ -150,7 +226,7 @@ pub(super) unsafe fn run(
     let call = Call {
         ctx,
         // SAFETY: the caller's promise; the strings outlive the call.
-        args: unsafe { Args::new(argv, argc) },
+        args: unsafe { Args::new(argv, argc, words) },
     };
     match guarded(|| handler(&call)) {
         Some(Ok(())) => {}

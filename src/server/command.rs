@@ -22,13 +22,13 @@ pub enum KeyAccess {
 
 /// All that the server and `COMMAND DOCS` are told of a command.
 pub struct Spec {
-    /// Its name, in capitals.
+    /// Its name, in capitals; of a subcommand, the container's and its own with a bar between: `LW.ALERTS|LIST`.
     pub name: &'static CStr,
     /// The server's command flags: `write`, `readonly`, `fast`, `deny-oom` …
     pub flags: &'static str,
     /// ACL categories, on servers that let a module choose them (7.2 and later).
     pub categories: &'static str,
-    /// How many arguments, the name included; negative for at least so many.
+    /// How many arguments, all words of the name included; negative for at least so many.
     pub arity: i32,
     /// The key.
     pub key: KeyAccess,
@@ -54,17 +54,23 @@ pub trait Command {
 
 type Entry = unsafe extern "C" fn(*mut raw::RedisModuleCtx, *mut *mut raw::RedisModuleString, c_int) -> c_int;
 
-/// A row of the command table.
+/// A row of the command table: a command, a subcommand, or (without an entry) a container of subcommands, which stands
+/// in front of them.
 #[derive(Clone, Copy)]
 pub struct CommandEntry {
     pub(super) spec: &'static Spec,
-    entry: Entry,
+    entry: Option<Entry>,
 }
 
 impl CommandEntry {
     /// The row of `C`.
     pub const fn of<C: Command>() -> Self {
-        Self { spec: C::SPEC, entry: entry::<C> }
+        Self { spec: C::SPEC, entry: Some(entry::<C>) }
+    }
+
+    /// The row of a container.
+    pub const fn container(spec: &'static Spec) -> Self {
+        Self { spec, entry: None }
     }
 
     /// Registers the command with all that its spec says. Returns whether the server accepted it.
@@ -87,20 +93,60 @@ impl CommandEntry {
         let spec = self.spec;
         let Ok(flags) = CString::new(flags) else { return false };
         let (first, last, step) = if spec.key == KeyAccess::None { (0, 0, 0) } else { (1, 1, 1) };
-        let create = api!(RedisModule_CreateCommand);
-        // SAFETY: the caller's promise; the strings are NUL-terminated and copied by the server.
-        let created =
-            unsafe { create(ctx, spec.name.as_ptr(), Some(self.entry), flags.as_ptr(), first, last, step) };
-        if created != raw::REDISMODULE_OK as c_int {
+        let answer = match spec.container_and_word() {
+            Some((container, word)) => {
+                // SAFETY: the caller's promise.
+                let container = unsafe { find(ctx, &container) };
+                let create = api!(RedisModule_CreateSubcommand);
+                // SAFETY: `container` is a command of this module, created before its subcommands; the server copies
+                // the strings.
+                unsafe { create(container, word.as_ptr(), self.entry, flags.as_ptr(), first, last, step) }
+            }
+            None => {
+                let create = api!(RedisModule_CreateCommand);
+                // SAFETY: the caller's promise; the strings are NUL-terminated and copied by the server.
+                unsafe { create(ctx, spec.name.as_ptr(), self.entry, flags.as_ptr(), first, last, step) }
+            }
+        };
+        if answer != raw::REDISMODULE_OK as c_int {
             return false;
         }
-        let get = api!(RedisModule_GetCommand);
         // SAFETY: the caller's promise.
-        let command = unsafe { get(ctx, spec.name.as_ptr()) };
+        let command = unsafe { find(ctx, spec.name) };
         // SAFETY: `command` was created above, by this module.
         let described = !command.is_null() && unsafe { docs::describe(command, spec) };
         // SAFETY: as above.
         described && unsafe { categorise(command, spec) }
+    }
+}
+
+/// # Safety
+/// `ctx` is the context of a running OnLoad.
+unsafe fn find(ctx: *mut raw::RedisModuleCtx, name: &CStr) -> *mut raw::RedisModuleCommand {
+    let get = api!(RedisModule_GetCommand);
+    // SAFETY: the caller's promise; the name is NUL-terminated.
+    unsafe { get(ctx, name.as_ptr()) }
+}
+
+impl Spec {
+    /// The two words of a subcommand's name.
+    fn container_and_word(&self) -> Option<(CString, CString)> {
+        let name = self.name.to_bytes();
+        let bar = name.iter().position(|&byte| byte == b'|')?;
+        Some((CString::new(&name[..bar]).ok()?, CString::new(&name[bar + 1..]).ok()?))
+    }
+
+    /// How many words the name has.
+    const fn words(&self) -> usize {
+        let name = self.name.to_bytes();
+        let mut i = 0;
+        while i < name.len() {
+            if name[i] == b'|' {
+                return 2;
+            }
+            i += 1;
+        }
+        1
     }
 }
 
@@ -124,5 +170,5 @@ unsafe extern "C" fn entry<C: Command>(
     argc: c_int,
 ) -> c_int {
     // SAFETY: the server calls this with a command function's arguments.
-    unsafe { call::run(C::run, ctx, argv, argc) }
+    unsafe { call::run(C::run, const { C::SPEC.words() }, ctx, argv, argc) }
 }

@@ -19,6 +19,10 @@ pub enum DocKind {
     String,
     /// Several arguments that belong together.
     Block,
+    /// One of several arguments.
+    OneOf,
+    /// An option word without a value.
+    Word,
 }
 
 /// An argument, as the documentation shows it.
@@ -92,6 +96,8 @@ fn c_args(args: &[DocArg], parts: &mut [Vec<raw::RedisModuleCommandArg>]) -> Vec
                 DocKind::Integer => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_INTEGER,
                 DocKind::String => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_STRING,
                 DocKind::Block => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_BLOCK,
+                DocKind::OneOf => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_ONEOF,
+                DocKind::Word => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_PURE_TOKEN,
             },
             key_spec_index: if arg.kind == DocKind::Key { 0 } else { -1 },
             token: arg.token.map_or(ptr::null(), CStr::as_ptr),
@@ -101,7 +107,7 @@ fn c_args(args: &[DocArg], parts: &mut [Vec<raw::RedisModuleCommandArg>]) -> Vec
                 (optional | repeated) as c_int
             },
             subargs: match parts.get_mut(i) {
-                Some(parts) if arg.kind == DocKind::Block => parts.as_mut_ptr(),
+                Some(parts) if matches!(arg.kind, DocKind::Block | DocKind::OneOf) => parts.as_mut_ptr(),
                 _ => ptr::null_mut(),
             },
             ..no_arg()

@@ -1,15 +1,46 @@
 //! Durations as commands take them: `0.25`, `60`, `500ms`, `90s`, `5m`, `1h`, `1d`.
 
+use std::fmt::{self, Display};
+
+use super::error::Quoted;
 use super::number;
 use super::time::Span;
 
 /// Why a text is not a duration.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotADuration {
     /// It is not a decimal number with an optional unit.
     Malformed,
     /// It is below one millisecond or above ten years.
     OutOfRange,
+}
+
+/// An argument that is no duration, as an error message tells it.
+pub struct Misread<'a> {
+    /// What the argument is called.
+    pub name: &'static str,
+    /// What the caller gave.
+    pub text: &'a [u8],
+    /// Why it is none.
+    pub why: NotADuration,
+}
+
+impl Display for Misread<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} is ", self.name, Quoted(self.text))?;
+        f.write_str(match self.why {
+            NotADuration::Malformed => {
+                "not a duration in seconds or with a unit (0.25 60 500ms 90s 5m 1h 1d)"
+            }
+            NotADuration::OutOfRange => "out of range: one millisecond to ten years (3650d)",
+        })
+    }
+}
+
+/// Reads a duration that is the argument `name`; what it is not, in the words of an error message.
+#[inline]
+pub fn argument<'a>(name: &'static str, text: &'a [u8]) -> Result<Span, Misread<'a>> {
+    parse(text).map_err(|why| Misread { name, text, why })
 }
 
 /// Reads a duration: decimal digits with an optional fraction, then `ms`, `s`, `m`, `h`, `d` or nothing (seconds).

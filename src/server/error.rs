@@ -15,6 +15,14 @@ pub enum Refusal {
     EffectOnly,
     /// An effect that can't be read: damaged, or written by a newer version.
     BadEffect(&'static str),
+    /// A bounded store has no room: `LWFULL`.
+    Full(String),
+    /// The same is under way already: `LWBUSY`.
+    Busy(&'static str),
+    /// It can't be done here or now: `LWUNAVAILABLE`.
+    Unavailable(String),
+    /// A change of what belongs to a node, on a replica: the server's own `READONLY`.
+    ReadOnly,
 }
 
 impl Refusal {
@@ -35,6 +43,12 @@ impl Display for Refusal {
                 f.write_str("ERR this command is internal: it is accepted from the primary and the AOF only")
             }
             Self::BadEffect(why) => write!(f, "ERR unusable effect: {why}"),
+            Self::Full(why) => write!(f, "LWFULL {why}"),
+            Self::Busy(why) => write!(f, "LWBUSY {why}"),
+            Self::Unavailable(why) => write!(f, "LWUNAVAILABLE {why}"),
+            Self::ReadOnly => {
+                f.write_str("READONLY You can't write against a replica: its alerts are those of its primary")
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! INFO sections and counters.
 
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, CString, c_int};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use redis_module::raw;
@@ -45,8 +45,22 @@ impl Default for Counter {
 pub struct Section {
     /// Its name, behind `lockwatch_`.
     pub name: &'static CStr,
-    /// The fields' names and where their values come from.
-    pub fields: &'static [(&'static CStr, &'static Counter)],
+    /// The counters' names and where their values come from.
+    pub counters: &'static [(&'static CStr, &'static Counter)],
+    /// Fields that are made when they are asked for. Left out of a crash report, which is written wherever the server
+    /// happened to be.
+    pub made: Option<Make>,
+}
+
+/// Makes fields, and gives each to its argument.
+pub type Make = fn(&mut dyn FnMut(&CStr, Value<'_>));
+
+/// What a field of INFO shows.
+pub enum Value<'a> {
+    /// A number.
+    Number(u64),
+    /// A text; a NUL or a line break in it is not shown.
+    Text(&'a str),
 }
 
 /// Writes the module's own section and those of the wings.
@@ -55,7 +69,12 @@ pub struct Section {
 ///
 /// # Safety
 /// `ctx` is the context of a running INFO callback.
-pub(super) unsafe fn write(ctx: *mut raw::RedisModuleInfoCtx, version: &CStr, sections: &[Section]) {
+pub(super) unsafe fn write(
+    ctx: *mut raw::RedisModuleInfoCtx,
+    version: &CStr,
+    sections: &[Section],
+    for_crash_report: bool,
+) {
     let add_number = api!(RedisModule_InfoAddFieldULongLong);
     let add_text = api!(RedisModule_InfoAddFieldCString);
     // SAFETY: the caller's promise; the server copies every string.
@@ -70,10 +89,23 @@ pub(super) unsafe fn write(ctx: *mut raw::RedisModuleInfoCtx, version: &CStr, se
         if !unsafe { begin(ctx, section.name) } {
             continue;
         }
-        for (name, counter) in section.fields {
+        for (name, counter) in section.counters {
             // SAFETY: as above.
             unsafe { add_number(ctx, name.as_ptr(), counter.get()) };
         }
+        let Some(made) = section.made.filter(|_| !for_crash_report) else { continue };
+        made(&mut |name, value| match value {
+            // SAFETY: as above.
+            Value::Number(number) => unsafe {
+                add_number(ctx, name.as_ptr(), number);
+            },
+            Value::Text(text) => {
+                let line: Vec<u8> = text.bytes().map(|byte| if byte < b' ' { b' ' } else { byte }).collect();
+                let line = CString::new(line).unwrap_or_default();
+                // SAFETY: as above.
+                unsafe { add_text(ctx, name.as_ptr(), line.as_ptr()) };
+            }
+        });
     }
 }
 

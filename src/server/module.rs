@@ -8,10 +8,12 @@ use super::api::{self, api, api_if_any};
 use super::args::Args;
 use super::command::CommandEntry;
 use super::directive::{self, Directive};
+use super::events::{self, Hooks};
 use super::guard::{guarded, log_panics};
 use super::info::{self, Section};
 use super::log;
 use super::native::TypeEntry;
+use super::node::NodeEntry;
 
 /// What the module consists of: the tables that the wings fill.
 pub struct Module {
@@ -22,11 +24,15 @@ pub struct Module {
     /// Every command.
     pub commands: &'static [CommandEntry],
     /// Every directive.
-    pub directives: &'static [&'static Directive],
+    pub directives: &'static [Directive],
     /// Every data type.
     pub types: &'static [TypeEntry],
+    /// Every state that belongs to the node and not to a key.
+    pub states: &'static [NodeEntry],
     /// Every INFO section.
     pub info: &'static [Section],
+    /// What it does when the server tells it of something.
+    pub hooks: &'static Hooks,
 }
 
 /// Exports the symbol through which a server loads the module.
@@ -41,10 +47,10 @@ macro_rules! export {
         ) -> std::ffi::c_int {
             unsafe extern "C" fn info(
                 ctx: *mut redis_module::raw::RedisModuleInfoCtx,
-                _for_crash_report: std::ffi::c_int,
+                for_crash_report: std::ffi::c_int,
             ) {
                 // SAFETY: the server calls this with the context of a running INFO.
-                unsafe { $crate::server::module::info(&$module, ctx) }
+                unsafe { $crate::server::module::info(&$module, ctx, for_crash_report != 0) }
             }
             // SAFETY: the server calls this with the arguments of OnLoad.
             unsafe { $crate::server::module::on_load(&$module, info, ctx, argv, argc) }
@@ -129,6 +135,16 @@ unsafe fn set_up(
             return Err(refused(native.name));
         }
     }
+    for state in module.states {
+        // SAFETY: the caller's promise.
+        if !unsafe { state.register(ctx) } {
+            return Err(refused(state.name));
+        }
+    }
+    // SAFETY: the caller's promise.
+    if !unsafe { events::subscribe(ctx, module.hooks) } {
+        return Err("the server refused to tell of its events".into());
+    }
     Ok(())
 }
 
@@ -140,9 +156,9 @@ const OPTIONS: c_int = (raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS
 
 /// # Safety
 /// `ctx` is the context of a running INFO callback.
-pub unsafe fn info(module: &Module, ctx: *mut raw::RedisModuleInfoCtx) {
+pub unsafe fn info(module: &Module, ctx: *mut raw::RedisModuleInfoCtx, for_crash_report: bool) {
     // SAFETY: the caller's promise.
-    guarded(|| unsafe { info::write(ctx, module.version, module.info) });
+    guarded(|| unsafe { info::write(ctx, module.version, module.info, for_crash_report) });
 }
 
 /// `major.minor.patch` as the number that MODULE LIST shows: two digits a part.

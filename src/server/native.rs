@@ -178,13 +178,13 @@ static REFUSED: AtomicU64 = AtomicU64::new(0);
 const LOGGED_REFUSALS: u64 = 100;
 
 /// A buffer that the server allocated for us.
-struct ServerBuffer {
+pub(super) struct ServerBuffer {
     data: NonNull<c_char>,
     len: usize,
 }
 
 impl ServerBuffer {
-    fn as_slice(&self) -> &[u8] {
+    pub(super) fn as_slice(&self) -> &[u8] {
         // SAFETY: the server wrote `len` bytes at `data`.
         unsafe { slice::from_raw_parts(self.data.as_ptr().cast(), self.len) }
     }
@@ -199,8 +199,8 @@ impl Drop for ServerBuffer {
 }
 
 /// # Safety
-/// `io` is the stream of a running rdb_load.
-unsafe fn read_buffer(io: *mut raw::RedisModuleIO) -> Option<ServerBuffer> {
+/// `io` is the stream of a running rdb_load or aux_load.
+pub(super) unsafe fn read_buffer(io: *mut raw::RedisModuleIO) -> Option<ServerBuffer> {
     let load = api!(RedisModule_LoadStringBuffer);
     let failed = api!(RedisModule_IsIOError);
     let mut len = 0_usize;

@@ -1,5 +1,40 @@
 //! Integers as commands take them: decimal digits and nothing else.
 
+use std::fmt::{self, Display};
+use std::ops::RangeInclusive;
+
+use super::error::Quoted;
+
+/// An argument that is no integer in its range, as an error message tells it.
+pub struct Misread<'a> {
+    /// What the argument is called.
+    pub name: &'static str,
+    /// What the caller gave.
+    pub text: &'a [u8],
+    /// What it may be.
+    pub range: RangeInclusive<u64>,
+}
+
+impl Display for Misread<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (low, high) = (self.range.start(), self.range.end());
+        write!(f, "{} {} is not an integer from {low} to {high}", self.name, Quoted(self.text))
+    }
+}
+
+/// Reads an integer in `range` that is the argument `name`; what it is not, in the words of an error message.
+#[inline]
+pub fn argument<'a>(
+    name: &'static str,
+    text: &'a [u8],
+    range: RangeInclusive<u64>,
+) -> Result<u64, Misread<'a>> {
+    match unsigned(text) {
+        Some(value) if range.contains(&value) => Ok(value),
+        _ => Err(Misread { name, text, range }),
+    }
+}
+
 /// Reads an unsigned decimal integer: `0`, or digits without a leading zero, sign or space.
 ///
 /// `None` if it is anything else, or above `u64::MAX`.

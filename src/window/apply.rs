@@ -1,7 +1,10 @@
-//! `LW._WINDOW key effect`: applies a change of a log that was made on the primary, or that the AOF holds.
+//! `LW._WINDOW key effect`, and the like for every other kind of log: applies a change that was made on the primary,
+//! or that the AOF holds.
 //!
 //! Internal: refused unless it comes from the primary's link or from loading. It never refuses an effect it can
 //! read, consults no clock and no configuration, and changes nothing when it is applied again.
+
+use std::marker::PhantomData;
 
 use crate::server::call::Call;
 use crate::server::command::{Command, KeyAccess, Spec};
@@ -10,19 +13,21 @@ use crate::server::error::Refusal;
 use crate::server::key::WriteKey;
 
 use super::effect::{Effect, Step};
+use super::extra::Extra;
 use super::log::Log;
+use super::native::Kind;
 
-/// The command.
-pub struct ApplyWindow;
+/// The command of the logs with extra `X`.
+pub struct Apply<X>(PhantomData<X>);
 
-impl Command for ApplyWindow {
+impl<X: Kind> Command for Apply<X> {
     const SPEC: &'static Spec = &Spec {
-        name: c"LW._WINDOW",
+        name: X::EFFECT,
         flags: "write fast admin deny-script",
         categories: "write fast admin dangerous",
         arity: 3,
         key: KeyAccess::Update,
-        summary: c"Internal: applies a change of a sliding window that comes from the primary or the AOF.",
+        summary: X::EFFECT_SUMMARY,
         complexity: c"O(1) amortised for a change, O(N) for a whole window of N entries.",
         since: c"0.1.0",
         args: &[DocArg::new(c"key", DocKind::Key), DocArg::new(c"effect", DocKind::String)],
@@ -35,7 +40,7 @@ impl Command for ApplyWindow {
         let (Some(name), Some(payload)) = (args.next(), args.next()) else {
             return Err(Refusal::BadEffect("it is missing"));
         };
-        let effect = Effect::decode(payload.bytes()).map_err(Refusal::BadEffect)?;
+        let effect = Effect::<X>::decode(payload.bytes()).map_err(Refusal::BadEffect)?;
         let mut key = call.write(name);
         match effect {
             Effect::Snapshot(log) => replace(&mut key, log),
@@ -49,16 +54,16 @@ impl Command for ApplyWindow {
 }
 
 /// Puts a whole log in the key's place, unless what stands there is as new.
-fn replace(key: &mut WriteKey<'_>, log: Log) {
-    let stands = matches!(key.value::<Log>(), Ok(Some(there)) if !log.is_newer_than(&there));
+fn replace<X: Kind>(key: &mut WriteKey<'_>, log: Log<X>) {
+    let stands = matches!(key.value::<Log<X>>(), Ok(Some(there)) if !log.is_newer_than(&there));
     if !stands {
         key.set(log);
     }
 }
 
-fn take(key: &mut WriteKey<'_>, step: &Step) {
+fn take<X: Kind>(key: &mut WriteKey<'_>, step: &Step<X>) {
     let mut fresh = None;
-    let taken = match key.value::<Log>() {
+    let taken = match key.value::<Log<X>>() {
         Ok(Some(mut log)) => apply(&mut log, step),
         // Nothing to move in time where there is nothing.
         Ok(None) | Err(_) if step.units == 0 => false,
@@ -79,7 +84,7 @@ fn take(key: &mut WriteKey<'_>, step: &Step) {
     }
 }
 
-fn apply(log: &mut Log, step: &Step) -> bool {
+fn apply<X: Extra>(log: &mut Log<X>, step: &Step<X>) -> bool {
     let taken = log.apply(step);
     if let Some(at) = step.expires.filter(|_| taken) {
         log.kept_until(at);

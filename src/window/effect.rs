@@ -5,18 +5,19 @@
 //! configuration. It is numbered: applied twice, it changes nothing.
 //!
 //! Format, version 1: the byte 1, then the LEB128 integers sequence number, time, units, expiry (0: unchanged), most
-//! entries, number of windows, each window. The byte 2 and a snapshot replaces the whole log.
+//! entries, number of windows, each window, those of the extra. The byte 2 and a snapshot replaces the whole log.
 
 use crate::server::time::{Span, Timestamp};
 
 use super::entries::{Reader, put};
+use super::extra::{Extra, MAX_NUMBERS};
 use super::log::{Log, MAX_PAIRS};
 use super::snapshot;
 use super::thin::thin_if_full;
 
 /// Units admitted at a time, or, without units, a clock that has stepped back to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct Step<X: Extra = ()> {
     /// Its number: one more than the log's last.
     pub seq: u64,
     /// When.
@@ -29,6 +30,8 @@ pub struct Step {
     pub max_entries: u16,
     /// The windows of the call.
     pub windows: Windows,
+    /// The log's extra from now on.
+    pub extra: X,
 }
 
 /// The windows of a call: up to [`MAX_PAIRS`].
@@ -57,18 +60,22 @@ impl Windows {
 }
 
 /// What the payload of an effect says.
-pub enum Effect {
+pub enum Effect<X: Extra = ()> {
     /// A change.
-    Step(Step),
+    Step(Step<X>),
     /// A whole log.
-    Snapshot(Log),
+    Snapshot(Log<X>),
 }
 
 const STEP: u8 = 1;
 const SNAPSHOT: u8 = 2;
 
-/// The longest payload of a [`Step`].
-const STEP_BYTES: usize = 1 + 10 * (6 + MAX_PAIRS);
+/// The longest payload of a [`Step`]: six numbers of its own, the windows, the extra.
+const STEP_BYTES: usize = 1 + 10 * 6 + WINDOW_BYTES * MAX_PAIRS + 10 * MAX_NUMBERS;
+
+/// The longest window, as LEB128.
+const WINDOW_BYTES: usize = 6;
+const _: () = assert!(Span::MAX.0 < 1 << (7 * WINDOW_BYTES));
 
 /// An encoded [`Step`], on the stack.
 pub struct Payload {
@@ -83,25 +90,23 @@ impl Payload {
     }
 }
 
-impl Step {
+impl<X: Extra> Step<X> {
     /// The payload of the effect.
     #[inline]
     pub fn encode(&self) -> Payload {
         let mut bytes = [0; STEP_BYTES];
         bytes[0] = STEP;
         let mut len = 1;
+        let mut number = |value| len += put(&mut bytes[len..], value);
         let windows = self.windows.as_slice();
-        let numbers = [
-            self.seq,
-            self.at.0,
-            self.units,
-            self.expires.map_or(0, |at| at.0),
-            u64::from(self.max_entries),
-            windows.len() as u64,
-        ];
-        for number in numbers.into_iter().chain(windows.iter().map(|window| window.0)) {
-            len += put(&mut bytes[len..], number);
-        }
+        number(self.seq);
+        number(self.at.0);
+        number(self.units);
+        number(self.expires.map_or(0, |at| at.0));
+        number(u64::from(self.max_entries));
+        number(windows.len() as u64);
+        windows.iter().for_each(|window| number(window.0));
+        self.extra.numbers().as_ref().iter().copied().for_each(number);
         Payload { bytes, len }
     }
 
@@ -118,19 +123,20 @@ impl Step {
             *span = Span(reader.integer()?);
         }
         let windows = Windows::new(spans.into_iter().take(count));
+        let extra = X::read(&mut reader)?;
         let sound = windows.as_slice().iter().all(|span| (Span::MIN..=Span::MAX).contains(span))
             && at < Timestamp::NEVER
             && units <= u64::from(u32::MAX)
             && (units == 0 || count > 0)
             && reader.rest().is_empty();
-        sound.then_some(Self { seq, at, units, expires, max_entries, windows })
+        sound.then_some(Self { seq, at, units, expires, max_entries, windows, extra })
     }
 }
 
 /// The highest bound on entries that a log can be given.
 pub const MAX_ENTRIES: u16 = 16_384;
 
-impl Effect {
+impl<X: Extra> Effect<X> {
     /// Reads a payload.
     pub fn decode(payload: &[u8]) -> Result<Self, &'static str> {
         match payload.split_first() {
@@ -142,7 +148,7 @@ impl Effect {
     }
 
     /// The payload that makes `log` out of nothing.
-    pub fn snapshot_of(log: &Log) -> Vec<u8> {
+    pub fn snapshot_of(log: &Log<X>) -> Vec<u8> {
         let mut payload = vec![SNAPSHOT];
         snapshot::write(log, &mut payload);
         payload
@@ -156,7 +162,7 @@ fn is_after(a: u64, b: u64) -> bool {
     a.wrapping_sub(b).wrapping_sub(1) < u64::MAX / 2
 }
 
-impl Log {
+impl<X: Extra> Log<X> {
     /// Whether this is a later state of the same log than `other`.
     pub fn is_newer_than(&self, other: &Self) -> bool {
         is_after(self.seq(), other.seq())
@@ -164,11 +170,12 @@ impl Log {
 
     /// Takes `step`; false if it was taken before.
     #[inline]
-    pub fn apply(&mut self, step: &Step) -> bool {
+    pub fn apply(&mut self, step: &Step<X>) -> bool {
         if !self.is_new() && !is_after(step.seq, self.seq()) {
             return false;
         }
-        self.header_mut().seq = step.seq;
+        let header = self.header_mut();
+        (header.seq, header.extra) = (step.seq, step.extra);
         self.step_back(step.at);
         if step.units > 0 {
             self.adopt(step.windows.as_slice());

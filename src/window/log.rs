@@ -12,6 +12,7 @@ use crate::server::flat::Flat;
 use crate::server::time::{Span, Timestamp};
 
 use super::entries::{self, Entry, MAX_BYTES};
+use super::extra::Extra;
 
 /// The most (limit, window) pairs of one call.
 pub const MAX_PAIRS: usize = 8;
@@ -22,16 +23,17 @@ pub const MAX_WINDOWS: usize = MAX_PAIRS + 1;
 /// Units beyond this are not counted: no limit is that high (they end at 2^53).
 pub const MAX_UNITS: u64 = 1 << 62;
 
-/// One allocation: the header, the cursors, the closed entries.
+/// One allocation: the header, with what this kind of log carries besides its admissions, the cursors, the closed
+/// entries.
 #[derive(Clone)]
-pub struct Log {
-    flat: Flat<Header>,
+pub struct Log<X: Extra = ()> {
+    flat: Flat<Header<X>>,
 }
 
 /// Laid out for size: a key with a single hit is 112 bytes in all, a size class of the server's allocator.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
-pub struct Header {
+pub struct Header<X: Extra = ()> {
     /// The number of the last change; the next one is one more. An effect that is not newer was applied already.
     pub(super) seq: u64,
     /// Units in all entries, the newest included.
@@ -56,6 +58,8 @@ pub struct Header {
     pub(super) entries: u16,
     /// Windows.
     pub(super) windows: u8,
+    /// What this kind of log carries besides its admissions: nothing, and no byte, in the limiter's.
+    pub(super) extra: X,
 }
 
 /// A window and its cursor, 32 bytes at the front of the log's.
@@ -73,13 +77,13 @@ pub(super) struct Cursor {
 
 const CURSOR_BYTES: usize = 32;
 
-impl Default for Log {
+impl<X: Extra> Default for Log<X> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Log {
+impl<X: Extra> Log<X> {
     /// A log without admissions. It allocates room for one window and no closed entry.
     pub fn new() -> Self {
         let header = Header {
@@ -95,25 +99,26 @@ impl Log {
             kept_until: 0,
             entries: 0,
             windows: 0,
+            extra: X::default(),
         };
         Self { flat: Flat::new(header, CURSOR_BYTES) }
     }
 
-    pub(super) fn from_flat(flat: Flat<Header>) -> Self {
+    pub(super) fn from_flat(flat: Flat<Header<X>>) -> Self {
         Self { flat }
     }
 
-    pub(super) fn into_flat(self) -> Flat<Header> {
+    pub(super) fn into_flat(self) -> Flat<Header<X>> {
         self.flat
     }
 
     #[inline]
-    pub(super) fn header(&self) -> &Header {
+    pub(super) fn header(&self) -> &Header<X> {
         self.flat.header()
     }
 
     #[inline]
-    pub(super) fn header_mut(&mut self) -> &mut Header {
+    pub(super) fn header_mut(&mut self) -> &mut Header<X> {
         self.flat.header_mut()
     }
 
@@ -159,10 +164,16 @@ impl Log {
         }
     }
 
+    /// What this kind of log carries besides its admissions.
+    #[inline]
+    pub fn extra(&self) -> X {
+        self.header().extra
+    }
+
     /// When the last admission will have left the longest window, and nothing of the log can matter any more.
     #[inline]
     pub fn expires(&self) -> Timestamp {
-        self.newest() + self.horizon()
+        (self.newest() + self.horizon()).max(self.header().extra.matters_until())
     }
 
     /// Whether the server has to be told to keep the key for longer, and until when.
@@ -296,7 +307,7 @@ impl Log {
 
     /// What the `window` that ends at `now` sees.
     #[inline]
-    pub fn view(&self, window: Span, now: Timestamp) -> View<'_> {
+    pub fn view(&self, window: Span, now: Timestamp) -> View<'_, X> {
         View { log: self, cursor: self.cursor_at(window, now), newest_seen: self.newest() + window > now }
     }
 
@@ -336,7 +347,7 @@ impl Log {
     pub(super) fn set_windows(&mut self, kept: &[Span]) {
         let entries = self.closed_bytes().to_vec();
         let start = kept.len() * CURSOR_BYTES;
-        self.flat.resize(size_class::<Header>(start + entries.len()));
+        self.flat.resize(size_class::<Header<X>>(start + entries.len()));
         self.flat.bytes_mut()[start..start + entries.len()].copy_from_slice(&entries);
         let header = self.header_mut();
         header.windows = kept.len() as u8;
@@ -386,7 +397,7 @@ impl Log {
     pub(super) fn set_closed_bytes(&mut self, closed: &[Entry], bytes: &[u8], base: Timestamp) {
         let start = self.count_of_windows() * CURSOR_BYTES;
         let end = start + bytes.len();
-        self.flat.resize(size_class::<Header>(end));
+        self.flat.resize(size_class::<Header<X>>(end));
         self.flat.bytes_mut()[start..end].copy_from_slice(bytes);
         let units: u64 = closed.iter().map(|entry| entry.units).sum();
         let header = self.header_mut();
@@ -547,21 +558,21 @@ impl Log {
         let live = start + tail - head;
         let wanted = live + entry;
         if head < live / 8 || wanted > self.flat.capacity() {
-            self.flat.resize(size_class::<Header>(wanted + live / 8));
+            self.flat.resize(size_class::<Header<X>>(wanted + live / 8));
         } else if self.flat.capacity() > 512 && wanted < self.flat.capacity() / 4 {
-            self.flat.resize(size_class::<Header>(wanted * 2));
+            self.flat.resize(size_class::<Header<X>>(wanted * 2));
         }
     }
 }
 
 /// What one window sees of a log at one moment.
-pub struct View<'a> {
-    log: &'a Log,
+pub struct View<'a, X: Extra = ()> {
+    log: &'a Log<X>,
     cursor: Cursor,
     newest_seen: bool,
 }
 
-impl View<'_> {
+impl<X: Extra> View<'_, X> {
     /// The units it sees.
     #[inline]
     pub fn count(&self) -> u64 {

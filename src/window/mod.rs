@@ -2,6 +2,7 @@
 //!
 //! - [`log`]: the admissions of one key, as a pure value. Time comes in as an argument.
 //! - [`entries`]: how admissions are packed into two or three bytes each.
+//! - [`extra`]: what one kind of log carries besides, for whoever builds on it.
 //! - [`thin`]: how a full log is made smaller without ever admitting too early.
 //! - [`verdict`]: what a log says to a call with its limits.
 //! - [`effect`]: a change of a log as it travels to replicas and the AOF.
@@ -13,6 +14,7 @@
 pub mod apply;
 pub mod effect;
 pub mod entries;
+pub mod extra;
 pub mod log;
 pub mod native;
 mod snapshot;

@@ -1,4 +1,4 @@
-//! The log as a Redis data type: what is saved, loaded, copied and rewritten.
+//! The log as a Redis data type, one for each kind: what is saved, loaded, copied and rewritten.
 
 use std::ffi::CStr;
 
@@ -10,33 +10,58 @@ use crate::server::key::WriteKey;
 use crate::server::native::{NativeType, TypeHandle};
 
 use super::effect::{Effect, Step};
+use super::extra::Extra;
 use super::log::{Header, Log};
 use super::snapshot;
 
-static HANDLE: TypeHandle = TypeHandle::new();
+/// A kind of log, told apart by its extra: a data type of its own, with an effect command of its own.
+pub trait Kind: Extra {
+    /// The data type's name.
+    const TYPE: &'static CStr;
+    /// The internal command that applies an effect.
+    const EFFECT: &'static CStr;
+    /// What that command does, in one sentence.
+    const EFFECT_SUMMARY: &'static CStr;
 
-impl From<Log> for Flat<Header> {
+    /// Where the server's handle of the type is kept.
+    fn handle() -> &'static TypeHandle;
+}
+
+/// The rate limiter's kind.
+impl Kind for () {
+    const TYPE: &'static CStr = c"lw-window";
+    const EFFECT: &'static CStr = c"LW._WINDOW";
+    const EFFECT_SUMMARY: &'static CStr =
+        c"Internal: applies a change of a sliding window that comes from the primary or the AOF.";
+
+    fn handle() -> &'static TypeHandle {
+        static HANDLE: TypeHandle = TypeHandle::new();
+        &HANDLE
+    }
+}
+
+impl<X: Extra> From<Log<X>> for Flat<Header<X>> {
     #[inline]
-    fn from(log: Log) -> Self {
+    fn from(log: Log<X>) -> Self {
         log.into_flat()
     }
 }
 
-impl From<Flat<Header>> for Log {
+impl<X: Extra> From<Flat<Header<X>>> for Log<X> {
     #[inline]
-    fn from(flat: Flat<Header>) -> Self {
+    fn from(flat: Flat<Header<X>>) -> Self {
         Self::from_flat(flat)
     }
 }
 
-impl NativeType for Log {
-    type Repr = Flat<Header>;
-    const NAME: &'static CStr = c"lw-window";
+impl<X: Kind> NativeType for Log<X> {
+    type Repr = Flat<Header<X>>;
+    const NAME: &'static CStr = X::TYPE;
     const ENCODING: i32 = 1;
-    const EFFECT: &'static CStr = c"LW._WINDOW";
+    const EFFECT: &'static CStr = X::EFFECT;
 
     fn handle() -> &'static TypeHandle {
-        &HANDLE
+        X::handle()
     }
 
     fn save(&self) -> Vec<u8> {
@@ -65,16 +90,16 @@ impl NativeType for Log {
 ///
 /// `decide` sees the log before the step and may only move its cursors.
 #[inline]
-pub fn update<R>(
+pub fn update<X: Kind, R>(
     call: &Call<'_>,
     name: Arg<'_>,
     mut key: WriteKey<'_>,
-    decide: impl FnOnce(&mut Log) -> (R, Option<Step>),
+    decide: impl FnOnce(&mut Log<X>) -> (R, Option<Step<X>>),
 ) -> Result<R, Refusal> {
     let answer;
     let mut step;
     let mut fresh = None;
-    match key.value::<Log>()? {
+    match key.value::<Log<X>>()? {
         Some(mut log) => {
             (answer, step) = decide(&mut log);
             take(&mut log, step.as_mut());
@@ -95,13 +120,13 @@ pub fn update<R>(
             key.expire_at(at);
         }
         drop(key);
-        call.replicate_effect(Log::EFFECT, name, step.encode().as_slice());
+        call.replicate_effect(X::EFFECT, name, step.encode().as_slice());
     }
     Ok(answer)
 }
 
 #[inline]
-fn take(log: &mut Log, step: Option<&mut Step>) -> bool {
+fn take<X: Extra>(log: &mut Log<X>, step: Option<&mut Step<X>>) -> bool {
     step.is_some_and(|step| {
         let taken = log.apply(step);
         step.expires = log.expiry_to_set();

@@ -65,6 +65,7 @@ fn step_for(log: &mut Log, call: &Call, now: u64, max_entries: u16) -> (bool, Op
         expires: None,
         max_entries,
         windows: Windows::new(call.quotas.iter().map(|q| q.window)),
+        extra: (),
     });
     (verdict.admitted, step)
 }
@@ -216,7 +217,7 @@ proptest! {
                 now = now.saturating_add_signed(call.delay);
                 if let (_, Some(step)) = step_for(&mut log, call, now, 16) {
                     log.apply(&step);
-                    snapshot::read(&saved(&log)).expect("sound after a step");
+                    snapshot::read::<()>(&saved(&log)).expect("sound after a step");
                 }
             }
         }
@@ -227,7 +228,7 @@ proptest! {
         for first in 0..4 {
             let mut payload = vec![first];
             payload.extend(&bytes);
-            if let Ok(Effect::Step(step)) = Effect::decode(&payload) {
+            if let Ok(Effect::Step(step)) = <Effect>::decode(&payload) {
                 Log::new().apply(&step);
             }
         }
@@ -285,7 +286,7 @@ fn units_beyond_all_counting_deny_and_do_not_wrap() {
     log.push(Timestamp(START + 3), u64::from(u32::MAX));
     assert!(!admit(&mut log, (1 << 53) - 1, 60_000, 1, START + 60_002), "let go too early");
     assert!(admit(&mut log, 10, 60_000, 1, START + 60_003));
-    assert!(snapshot::read(&saved(&log)).is_ok());
+    assert!(snapshot::read::<()>(&saved(&log)).is_ok());
 }
 
 #[test]
@@ -306,9 +307,9 @@ fn a_sequence_number_wraps_and_goes_on() {
 
 #[test]
 fn an_effect_of_a_newer_version_is_refused() {
-    assert!(Effect::decode(&[3, 0, 0]).is_err());
-    assert!(Effect::decode(&[]).is_err());
-    assert!(snapshot::read(&[2]).is_err());
+    assert!(<Effect>::decode(&[3, 0, 0]).is_err());
+    assert!(<Effect>::decode(&[]).is_err());
+    assert!(snapshot::read::<()>(&[2]).is_err());
 }
 
 #[test]

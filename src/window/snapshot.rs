@@ -1,13 +1,14 @@
 //! A whole log as bytes, for the RDB, DUMP and a rewritten AOF; and back, from bytes that may be damaged or hostile.
 //!
 //! Version 1: the byte 1, then the LEB128 integers sequence number, number of windows, each window (ascending), time
-//! and units of the newest entry, number of closed entries, end of the entry before the first; then the closed
-//! entries as they stand in memory.
+//! and units of the newest entry, number of closed entries, end of the entry before the first, those of the extra;
+//! then the closed entries as they stand in memory.
 
 use crate::server::time::{Span, Timestamp};
 
 use super::effect::MAX_ENTRIES;
 use super::entries::{self, Entry, Reader, put};
+use super::extra::Extra;
 use super::log::{Log, MAX_UNITS, MAX_WINDOWS};
 
 const VERSION: u8 = 1;
@@ -16,7 +17,7 @@ const VERSION: u8 = 1;
 const MOST_CLOSED: usize = MAX_ENTRIES as usize + MAX_ENTRIES as usize / 8 + MAX_WINDOWS + 1;
 
 /// Appends `log` to `out`. Equal logs give equal bytes.
-pub(super) fn write(log: &Log, out: &mut Vec<u8>) {
+pub(super) fn write<X: Extra>(log: &Log<X>, out: &mut Vec<u8>) {
     out.push(VERSION);
     let mut number = |value| {
         let mut bytes = [0; 10];
@@ -31,11 +32,12 @@ pub(super) fn write(log: &Log, out: &mut Vec<u8>) {
     number(header.newest_units);
     number(u64::from(header.entries));
     number(header.base.0);
+    header.extra.numbers().as_ref().iter().copied().for_each(number);
     out.extend_from_slice(log.closed_bytes());
 }
 
 /// Reads a log, or says why the bytes are none.
-pub(super) fn read(bytes: &[u8]) -> Result<Log, &'static str> {
+pub(super) fn read<X: Extra>(bytes: &[u8]) -> Result<Log<X>, &'static str> {
     match bytes.split_first() {
         Some((&VERSION, rest)) => parse(rest).ok_or("it is damaged"),
         Some(_) => Err("it was written by a newer version of lockwatch"),
@@ -43,7 +45,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Log, &'static str> {
     }
 }
 
-fn parse(bytes: &[u8]) -> Option<Log> {
+fn parse<X: Extra>(bytes: &[u8]) -> Option<Log<X>> {
     let mut reader = Reader::new(bytes);
     let seq = reader.integer()?;
     let windows = read_windows(&mut reader)?;
@@ -51,6 +53,7 @@ fn parse(bytes: &[u8]) -> Option<Log> {
     let newest_units = reader.integer()?;
     let count = usize::try_from(reader.integer()?).ok().filter(|count| *count <= MOST_CLOSED)?;
     let base = Timestamp(reader.integer()?);
+    let extra = X::read(&mut reader)?;
     let closed_bytes = reader.rest();
     let (closed, units) = read_closed(closed_bytes, count, base)?;
     let last_end = closed.last().map_or(Timestamp(0), |entry| entry.end);
@@ -65,7 +68,7 @@ fn parse(bytes: &[u8]) -> Option<Log> {
     }
     let mut log = Log::new();
     let header = log.header_mut();
-    (header.seq, header.newest, header.newest_units) = (seq, newest, newest_units);
+    (header.seq, header.newest, header.newest_units, header.extra) = (seq, newest, newest_units, extra);
     log.set_windows(&windows);
     log.set_closed_bytes(&closed, closed_bytes, base);
     Some(log)

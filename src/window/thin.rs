@@ -12,11 +12,12 @@
 use crate::server::time::{Span, Timestamp};
 
 use super::entries::Entry;
+use super::extra::Extra;
 use super::log::Log;
 
 /// Thins `log` if it holds more than `max_entries` and the working room.
 #[inline]
-pub(super) fn thin_if_full(log: &mut Log, now: Timestamp, max_entries: u16) {
+pub(super) fn thin_if_full<X: Extra>(log: &mut Log<X>, now: Timestamp, max_entries: u16) {
     let closed = usize::from(log.header().entries);
     let target = usize::from(max_entries) + usize::from(log.header().windows);
     if closed > target + (usize::from(max_entries) / 8).max(8) {
@@ -25,7 +26,7 @@ pub(super) fn thin_if_full(log: &mut Log, now: Timestamp, max_entries: u16) {
 }
 
 #[cold]
-fn thin(log: &mut Log, now: Timestamp, target: usize, max_entries: u64) {
+fn thin<X: Extra>(log: &mut Log<X>, now: Timestamp, target: usize, max_entries: u64) {
     let windows: Vec<Span> = log.windows().collect();
     let mut entries: Vec<Entry> = log.closed().collect();
     // The first round suffices as long as the windows stay the same. After they have changed, entries merged for the

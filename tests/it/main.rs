@@ -11,6 +11,10 @@
 
 mod support;
 
+mod burst;
+// They shorten the waits between tries, which only a module with this feature lets them.
+#[cfg(feature = "debug-commands")]
+mod alerts;
 mod cluster;
 mod exact;
 mod hostile;

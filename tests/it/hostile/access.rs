@@ -1,6 +1,6 @@
 //! Users who lack the command, the key, or the right to change it.
 
-use super::{COMMANDS, refused, server_with_a_key};
+use super::{ALL, refused, server_with_a_key};
 use crate::support::{Client, Server};
 
 /// A connection of a user with `rules` and nothing more.
@@ -19,7 +19,7 @@ fn user(server: &Server, rules: &str) -> Client {
 fn a_user_without_the_command_is_refused() {
     let server = server_with_a_key();
     let mut client = user(&server, "~*");
-    for (command, _) in COMMANDS {
+    for command in ALL {
         let message = refused(&mut client, &[command, "held", "10", "1h"]);
         assert!(message.starts_with("NOPERM "), "{message:?}");
     }
@@ -28,28 +28,30 @@ fn a_user_without_the_command_is_refused() {
 #[test]
 fn a_user_without_the_key_is_refused() {
     let server = server_with_a_key();
-    let mut client = user(&server, "+lw.ratelimit +lw.peek ~mine:*");
-    for (command, _) in COMMANDS {
+    let mut client = user(&server, "+lw.ratelimit +lw.peek +lw.burst ~mine:*");
+    for command in ALL {
         let message = refused(&mut client, &[command, "held", "10", "1h"]);
         assert!(message.starts_with("NOPERM "), "{message:?}");
-        assert!(!client.run(&format!("{command} mine:1 10 60")).is_error());
+        assert!(!client.run(&format!("{command} mine:{command} 10 60")).is_error());
     }
 }
 
 #[test]
 fn a_user_who_may_only_read_the_key_may_peek() {
     let server = server_with_a_key();
-    let mut client = user(&server, "+lw.ratelimit +lw.peek %R~*");
+    let mut client = user(&server, "+lw.ratelimit +lw.peek +lw.burst %R~*");
     assert_eq!(client.peek("held 10 1h COST 0").remaining, 7);
-    let message = refused(&mut client, &["LW.RATELIMIT", "held", "10", "1h"]);
-    assert!(message.starts_with("NOPERM "), "{message:?}");
+    for command in ["LW.RATELIMIT", "LW.BURST"] {
+        let message = refused(&mut client, &[command, "held", "10", "1h"]);
+        assert!(message.starts_with("NOPERM "), "{message:?}");
+    }
 }
 
 #[test]
 fn a_user_who_may_only_write_the_key_learns_nothing_of_it() {
     let server = server_with_a_key();
-    let mut client = user(&server, "+lw.ratelimit +lw.peek %W~*");
-    for (command, _) in COMMANDS {
+    let mut client = user(&server, "+lw.ratelimit +lw.peek +lw.burst %W~*");
+    for command in ALL {
         let message = refused(&mut client, &[command, "held", "10", "1h"]);
         assert!(message.starts_with("NOPERM "), "{message:?}");
     }

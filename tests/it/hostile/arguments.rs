@@ -1,6 +1,6 @@
 //! Arguments that are missing, too many, misspelt, out of range, or no numbers at all.
 
-use super::{COMMANDS, malformed, refused, server_with_a_key};
+use super::{ALL, COMMANDS, malformed, refused, server_with_a_key};
 
 const BIG: &[u8] = &[b'9'; 1 << 20];
 
@@ -8,7 +8,7 @@ const BIG: &[u8] = &[b'9'; 1 << 20];
 fn too_few_arguments_are_refused() {
     let server = server_with_a_key();
     let mut client = server.client();
-    for (command, _) in COMMANDS {
+    for command in ALL {
         for args in [&[command][..], &[command, "held"], &[command, "held", "10"]] {
             let message = refused(&mut client, args);
             assert!(message.contains("wrong number of arguments"), "{message:?}");

@@ -1,40 +1,48 @@
 //! The internal command, and a handler that panics.
 
-use super::{refused, server_with_a_key};
+use super::{EFFECTS, refused, server_with_a_key};
 use crate::support::Server;
 
-/// What LW._WINDOW would take: a step of version 1 (number 2, time 1, 5 units, no expiry, 512 entries, one window).
-const STEP: &[u8] = b"\x01\x02\x01\x05\x00\x80\x04\x01\x64";
-
 #[test]
-fn the_internal_command_is_refused_from_a_client() {
+fn an_internal_command_is_refused_from_a_client() {
     let server = server_with_a_key();
     let mut client = server.client();
+    client.burst("counted 10 1h");
     let long = vec![0xff; 1 << 20];
-    for payload in [STEP, b"", b"\0", b"\x01", b"\x02", b"\x02\x01\xff\xff\xff\xff", b"\xff\xff", &long] {
-        let message = refused(&mut client, &[&b"LW._WINDOW"[..], b"held", payload]);
-        let hidden = message.contains("unknown command");
-        assert!(message.starts_with("ERR ") && (hidden || message.contains("internal")), "{message:?}");
-        refused(&mut client, &[&b"LW._WINDOW"[..], b"fresh", payload]);
-    }
-    for args in [&["LW._WINDOW"][..], &["LW._WINDOW", "held"], &["LW._WINDOW", "held", "a", "b"]] {
-        assert!(refused(&mut client, args).starts_with("ERR "));
+    for (command, step) in EFFECTS {
+        for payload in [step, b"", b"\0", b"\x01", b"\x02", b"\x02\x01\xff\xff\xff\xff", b"\xff\xff", &long] {
+            for key in [&b"held"[..], b"counted", b"fresh"] {
+                let message = refused(&mut client, &[command.as_bytes(), key, payload]);
+                let hidden = message.contains("unknown command");
+                assert!(
+                    message.starts_with("ERR ") && (hidden || message.contains("internal")),
+                    "{message:?}"
+                );
+            }
+        }
+        for args in [&[command][..], &[command, "held"], &[command, "held", "a", "b"]] {
+            assert!(refused(&mut client, args).starts_with("ERR "));
+        }
     }
 }
 
 #[test]
-fn the_internal_command_is_refused_inside_a_transaction_and_a_script() {
+fn an_internal_command_is_refused_inside_a_transaction_and_a_script() {
     let server = server_with_a_key();
     let mut client = server.client();
-    let before = client.footprint();
-    let exec =
-        client.pipeline(&[&[&b"MULTI"[..]][..], &[b"LW._WINDOW", b"held", STEP], &[b"EXEC"]]).pop().unwrap();
-    // Unknown already when it is queued (Redis 8), or refused when it runs.
-    let refusal = if exec.is_error() { exec } else { exec.items()[0].clone() };
-    assert!(refusal.is_error());
-    assert_eq!(client.footprint(), before);
-    let script = "return redis.call('LW._WINDOW', KEYS[1], ARGV[1])";
-    refused(&mut client, &[b"EVAL", script.as_bytes(), b"1", b"held", STEP]);
+    for (command, step) in EFFECTS {
+        let before = client.footprint();
+        let exec = client
+            .pipeline(&[&[&b"MULTI"[..]][..], &[command.as_bytes(), b"held", step], &[b"EXEC"]])
+            .pop()
+            .unwrap();
+        // Unknown already when it is queued (Redis 8), or refused when it runs.
+        let refusal = if exec.is_error() { exec } else { exec.items()[0].clone() };
+        assert!(refusal.is_error());
+        assert_eq!(client.footprint(), before);
+        let script = format!("return redis.call('{command}', KEYS[1], ARGV[1])");
+        refused(&mut client, &[b"EVAL", script.as_bytes(), b"1", b"held", step]);
+    }
 }
 
 #[test]

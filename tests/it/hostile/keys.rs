@@ -1,7 +1,7 @@
 //! Keys of another type, and keys with any bytes in their name.
 
-use super::{COMMANDS, refused, server_with_a_key};
-use crate::support::{Reply, Server};
+use super::{ALL, COMMANDS, refused, server_with_a_key};
+use crate::support::{Burst, Reply, Server};
 
 const OTHER_TYPES: [&str; 8] = [
     "SET other text",
@@ -21,8 +21,12 @@ fn a_key_of_another_type_is_refused_and_left_as_it_is() {
     for make in OTHER_TYPES {
         client.run("DEL other");
         assert!(!client.run(make).is_error(), "{make}");
+        for command in ALL {
+            let message = refused(&mut client, &[command, "other", "10", "60"]);
+            assert!(message.starts_with("WRONGTYPE "), "{message:?}");
+        }
         for (command, _) in COMMANDS {
-            for args in ["10 60", "0 60", "10 60 20 1h COST 2"] {
+            for args in ["0 60", "10 60 20 1h COST 2"] {
                 let call = format!("{command} other {args}");
                 let message = refused(&mut client, &call.split(' ').collect::<Vec<_>>());
                 assert!(message.starts_with("WRONGTYPE "), "{message:?}");
@@ -41,10 +45,11 @@ fn a_malformed_call_is_told_so_whatever_its_key_holds() {
 }
 
 #[test]
-fn commands_of_other_types_refuse_the_limiters_key() {
+fn commands_of_other_types_refuse_our_keys() {
     let server = server_with_a_key();
     let mut client = server.client();
-    for call in [
+    client.burst("counted 10 1h");
+    let calls = [
         "GET held",
         "APPEND held x",
         "INCR held",
@@ -65,10 +70,16 @@ fn commands_of_other_types_refuse_the_limiters_key() {
         "GEOADD held 1 1 x",
         "BITCOUNT held",
         "SORT held",
-    ] {
+        "LW.BURST held 10 1h",
+    ];
+    let of_bursts =
+        calls.iter().map(|call| call.replace("LW.BURST", "LW.RATELIMIT").replace("held", "counted"));
+    for call in calls.map(str::to_owned).into_iter().chain(of_bursts).chain(["LW.PEEK counted 10 1h".into()])
+    {
         let message = refused(&mut client, &call.split(' ').collect::<Vec<_>>());
         assert!(message.starts_with("WRONGTYPE "), "{call}: {message:?}");
     }
+    assert_eq!(client.burst("counted 10 1h").count, 2);
     assert_eq!(client.peek("held 10 1h COST 0").remaining, 7);
 }
 
@@ -94,8 +105,12 @@ fn a_key_may_have_any_name() {
             assert_eq!((reply.limited, reply.remaining), (false, remaining), "{}", name.escape_ascii());
         }
         assert!(Reply::of(&client.call(&[b"LW.PEEK", name, b"2", b"60"])).limited);
+        let calls = [b"calls:", name].concat();
+        for count in [1, 2] {
+            assert_eq!(Burst::of(&client.call(&[b"LW.BURST", &calls[..], b"2", b"60"])).count, count);
+        }
     }
-    assert_eq!(client.run("DBSIZE").int(), names.len() as i64);
+    assert_eq!(client.run("DBSIZE").int(), 2 * names.len() as i64);
     assert_eq!(client.run("DEBUG RELOAD").text(), "OK");
     for name in names {
         assert!(

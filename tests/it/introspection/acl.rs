@@ -10,18 +10,19 @@ fn user(server: &Server, rules: &str) -> Client {
     client
 }
 
-/// Which of LW.RATELIMIT and LW.PEEK that user may run.
-fn allowed(server: &Server, rules: &str) -> [bool; 2] {
+/// Which of LW.RATELIMIT, LW.PEEK and LW.BURST that user may run.
+fn allowed(server: &Server, rules: &str) -> [bool; 3] {
     let mut client = user(server, rules);
-    ["LW.RATELIMIT k 1 60", "LW.PEEK k 1 60"].map(|call| !client.run(call).is_error())
+    ["LW.RATELIMIT k 1 60", "LW.PEEK k 1 60", "LW.BURST calls 1 60"].map(|call| !client.run(call).is_error())
 }
 
 #[test]
 fn each_command_can_be_granted_by_name() {
     let server = Server::start();
-    assert_eq!(allowed(&server, "+lw.ratelimit"), [true, false]);
-    assert_eq!(allowed(&server, "+lw.peek"), [false, true]);
-    assert_eq!(allowed(&server, "+@all -lw.ratelimit"), [false, true]);
+    assert_eq!(allowed(&server, "+lw.ratelimit"), [true, false, false]);
+    assert_eq!(allowed(&server, "+lw.peek"), [false, true, false]);
+    assert_eq!(allowed(&server, "+lw.burst"), [false, false, true]);
+    assert_eq!(allowed(&server, "+@all -lw.ratelimit"), [false, true, true]);
 }
 
 #[test]
@@ -29,13 +30,13 @@ fn the_servers_categories_hold_the_commands() {
     let server = Server::start();
     if !server.is_at_least((7, 2), (7, 2)) {
         // There is no way to give a module's command a category.
-        assert_eq!(allowed(&server, "+@write +@read +@fast"), [false, false]);
+        assert_eq!(allowed(&server, "+@write +@read +@fast"), [false; 3]);
         return;
     }
-    assert_eq!(allowed(&server, "+@write"), [true, false]);
-    assert_eq!(allowed(&server, "+@read"), [false, true]);
-    assert_eq!(allowed(&server, "+@fast"), [true, true]);
-    assert_eq!(allowed(&server, "+@all -@dangerous -@admin"), [true, true]);
+    assert_eq!(allowed(&server, "+@write"), [true, false, true]);
+    assert_eq!(allowed(&server, "+@read"), [false, true, false]);
+    assert_eq!(allowed(&server, "+@fast"), [true; 3]);
+    assert_eq!(allowed(&server, "+@all -@dangerous -@admin"), [true; 3]);
     let info = server.client().run("COMMAND INFO LW.RATELIMIT LW.PEEK");
     let categories = |command: usize| info.items()[command].items()[6].texts();
     for category in ["@write", "@fast"] {
@@ -53,8 +54,8 @@ fn the_module_has_a_category_of_its_own() {
         assert!(server.client().run("ACL CAT lockwatch").is_error());
         return;
     }
-    assert_eq!(allowed(&server, "+@lockwatch"), [true, true]);
-    assert_eq!(allowed(&server, "+@all -@lockwatch"), [false, false]);
+    assert_eq!(allowed(&server, "+@lockwatch"), [true; 3]);
+    assert_eq!(allowed(&server, "+@all -@lockwatch"), [false; 3]);
     let commands = server.client().run("ACL CAT lockwatch").texts();
     assert!(commands.iter().any(|name| name.eq_ignore_ascii_case("lw.ratelimit")), "{commands:?}");
 }

@@ -51,12 +51,31 @@ fn docs_tell_what_a_command_does_and_takes() {
 }
 
 #[test]
+fn docs_tell_the_options_of_lw_burst() {
+    let server = Server::start();
+    let docs = docs(&mut server.client(), "LW.BURST");
+    assert!(docs.field("summary").text().ends_with('.'), "{docs:?}");
+    assert!(docs.field("complexity").text().starts_with("O("), "{docs:?}");
+    let arguments = docs.field("arguments").items();
+    let field = |name: &str| arguments.iter().map(|arg| arg.field(name).text()).collect::<Vec<_>>();
+    let names = ["key", "threshold", "window", "cooldown", "ip", "endpoint", "method", "agent"];
+    assert_eq!(field("name"), names);
+    assert_eq!(field("type"), [&["key", "integer"][..], &["string"; 6]].concat());
+    assert_eq!(arguments[0].field("key_spec_index").int(), 0);
+    for (argument, token) in arguments[3..].iter().zip(["COOLDOWN", "IP", "ENDPOINT", "METHOD", "AGENT"]) {
+        assert_eq!(argument.field("token").text(), token);
+        assert_eq!(argument.field("flags").texts(), ["optional"]);
+    }
+}
+
+#[test]
 fn info_tells_arity_flags_and_where_the_key_is() {
     let server = Server::start();
     let mut client = server.client();
     for (command, flags, key_flags) in [
         ("LW.RATELIMIT", &["denyoom", "fast", "module", "write"][..], &["RW", "access", "update"][..]),
         ("LW.PEEK", &["fast", "module", "readonly"], &["RO", "access"]),
+        ("LW.BURST", &["denyoom", "fast", "module", "write"], &["RW", "access", "update"]),
     ] {
         let info = info(&mut client, command);
         assert_eq!(info[1].int(), -4, "{command}");
@@ -85,22 +104,26 @@ fn the_key_is_found_in_a_call() {
         assert_eq!(sorted(&key.items()[1]), flags);
         assert!(client.run(&format!("COMMAND GETKEYS {command} user:42")).is_error());
     }
+    let call = "LW.BURST user:42 10 60 METHOD GET IP ::1";
+    assert_eq!(client.run(&format!("COMMAND GETKEYS {call}")).texts(), ["user:42"]);
     let name = b"a\0\xff\n";
     let keys = client.call(&[&b"COMMAND"[..], b"GETKEYS", b"LW.PEEK", name, b"1", b"1"]);
     assert_eq!(keys, Value::Array(vec![Value::Bulk(name.to_vec())]));
 }
 
 #[test]
-fn the_internal_command_is_hidden_where_the_server_can_hide_it() {
+fn the_internal_commands_are_hidden_where_the_server_can_hide_them() {
     let server = Server::start();
     let mut client = server.client();
     let hides = server.is_at_least((8, 0), (u32::MAX, 0));
     let listed = client.run("COMMAND LIST FILTERBY MODULE lockwatch").texts();
-    assert_eq!(listed.iter().any(|name| name.eq_ignore_ascii_case("LW._WINDOW")), !hides, "{listed:?}");
-    let info = client.run("COMMAND INFO LW._WINDOW").items()[0].clone();
-    if hides {
-        assert_eq!(info, Value::Nil);
-    } else {
+    for command in ["LW._WINDOW", "LW._BURST"] {
+        assert_eq!(listed.iter().any(|name| name.eq_ignore_ascii_case(command)), !hides, "{listed:?}");
+        let info = client.run(&format!("COMMAND INFO {command}")).items()[0].clone();
+        if hides {
+            assert_eq!(info, Value::Nil);
+            continue;
+        }
         let flags = sorted(&info.items()[2]);
         assert!(
             ["admin", "noscript", "write"].iter().all(|flag| flags.contains(&flag.to_string())),

@@ -15,7 +15,23 @@ fn value_of(server: &Server) -> String {
 #[test]
 fn every_directive_has_its_default() {
     let server = Server::start();
-    assert_eq!(server.client().run("CONFIG GET lockwatch.*").texts(), [DIRECTIVE, "512"]);
+    let texts = server.client().run("CONFIG GET lockwatch.*").texts();
+    let mut directives: Vec<_> = texts.chunks(2).map(|pair| (&pair[0][..], &pair[1][..])).collect();
+    directives.sort_unstable();
+    assert_eq!(
+        directives,
+        [
+            ("lockwatch.alert-max-bytes", "16777216"),
+            ("lockwatch.alert-max-events", "10000"),
+            ("lockwatch.ship", "yes"),
+            ("lockwatch.webhook-allow-private", "no"),
+            ("lockwatch.webhook-secret-file", ""),
+            ("lockwatch.webhook-timeout", "10"),
+            ("lockwatch.webhook-urls", ""),
+            ("lockwatch.webhook-urls-file", ""),
+            ("lockwatch.window-max-entries", "512"),
+        ]
+    );
 }
 
 #[test]

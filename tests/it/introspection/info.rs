@@ -14,6 +14,23 @@ fn the_fields_have_stable_names_and_start_at_zero() {
     assert_eq!(
         own(&server.info("lockwatch")),
         [
+            ("lockwatch_alert_dead", "0"),
+            ("lockwatch_alert_dead_total", "0"),
+            ("lockwatch_alert_deduplicated_total", "0"),
+            ("lockwatch_alert_delivered_total", "0"),
+            ("lockwatch_alert_dropped_total", "0"),
+            ("lockwatch_alert_endpoints", "0"),
+            ("lockwatch_alert_oldest_ms", "0"),
+            ("lockwatch_alert_queued", "0"),
+            ("lockwatch_alert_queued_bytes", "0"),
+            ("lockwatch_alert_raised_total", "0"),
+            ("lockwatch_alert_refused_total", "0"),
+            ("lockwatch_alert_retried_total", "0"),
+            ("lockwatch_alert_rolled_up_total", "0"),
+            ("lockwatch_burst_alerts_total", "0"),
+            ("lockwatch_burst_bursts_total", "0"),
+            ("lockwatch_burst_calls_total", "0"),
+            ("lockwatch_burst_clock_steps_total", "0"),
             ("lockwatch_panics_total", "0"),
             ("lockwatch_ratelimit_calls_total", "0"),
             ("lockwatch_ratelimit_clock_steps_total", "0"),
@@ -22,7 +39,10 @@ fn the_fields_have_stable_names_and_start_at_zero() {
             ("lockwatch_version", env!("CARGO_PKG_VERSION")),
         ]
     );
-    assert_eq!(server.info("lockwatch").sections, ["lockwatch_module", "lockwatch_ratelimit"]);
+    assert_eq!(
+        server.info("lockwatch").sections,
+        ["lockwatch_module", "lockwatch_ratelimit", "lockwatch_burst", "lockwatch_alert"]
+    );
 }
 
 #[test]

@@ -48,8 +48,8 @@ fn the_aof_holds_effects_and_no_calls() {
     fill(&mut server.client());
     let aof = fs::read(server.aof_file(".incr.aof")).expect("it can be read");
     let text = String::from_utf8_lossy(&aof).to_uppercase();
-    assert!(text.contains("LW._WINDOW"));
-    for word in ["LW.RATELIMIT", "LW.PEEK", "EVAL"] {
+    assert!(text.contains("LW._WINDOW") && text.contains("LW._BURST"));
+    for word in ["LW.RATELIMIT", "LW.PEEK", "LW.BURST", "EVAL"] {
         assert!(!text.contains(word), "{word}");
     }
 }

@@ -59,6 +59,7 @@ fn load_of_a_changed_aof_keeps_every_decision(change: fn(&[Vec<u8>], &mut Random
     let mut workload = Workload::new(Random::new());
     workload.calls(&mut client, 500);
     workload.spread(&mut client, b"merged", "100000 1h", 4 * usize::from(MAX_ENTRIES));
+    workload.spread_bursts(&mut client, b"calls:merged", "7 1h COOLDOWN 20ms", 4 * usize::from(MAX_ENTRIES));
     workload.calls(&mut client, 100);
     let before = State::of(&mut client);
     server.stop();
@@ -70,7 +71,8 @@ fn load_of_a_changed_aof_keeps_every_decision(change: fn(&[Vec<u8>], &mut Random
 }
 
 fn is_effect(record: &[u8]) -> bool {
-    record.windows(10).any(|word| word.eq_ignore_ascii_case(b"LW._WINDOW"))
+    let names = [b"LW._WINDOW".as_slice(), b"LW._BURST"];
+    names.iter().any(|name| record.windows(name.len()).any(|word| word.eq_ignore_ascii_case(name)))
 }
 
 /// Rewrites the AOF of a stopped server by hand.

@@ -44,17 +44,20 @@ fn the_replica_is_sent_one_effect_for_each_admitted_call() {
     workload.calls(&mut client, 10);
     settle(&primary, &copies);
     copies.iter().for_each(|copy| assert_eq!(copy.client().run("CONFIG RESETSTAT").text(), "OK"));
-    workload.admitted = 0;
+    (workload.admitted, workload.counted) = (0, 0);
     workload.calls(&mut client, 3000);
     settle(&primary, &copies);
-    assert!(workload.admitted > 100 && workload.denied > 100);
+    assert!(workload.admitted > 100 && workload.denied > 100 && workload.counted > 100);
     for copy in copies {
         let calls = calls(copy);
         let named = |name: &str| calls.iter().find(|(is, _)| is == name).map_or(0, |(_, n)| *n);
         assert_eq!(named("lw._window"), workload.admitted, "{calls:?}");
+        assert_eq!(named("lw._burst"), workload.counted, "{calls:?}");
         // From the primary's link, besides: what joins the effects of one transaction. Else from this test.
         let known = [
             "lw._window",
+            "lw._burst",
+            "lw._alerts",
             "multi",
             "exec",
             "select",

@@ -1,6 +1,7 @@
 //! Values as a forger who knows the format would make them: sound in form, or nearly, and absurd in what they say.
 
 use super::super::support::Random;
+use super::Kind;
 use super::mutate::leb128;
 
 /// Windows in milliseconds: most of those that the test's calls have, and both ends of what is allowed.
@@ -19,8 +20,8 @@ const WINDOWS: &[u64] = &[
     315_360_000_000,
 ];
 
-/// What a value with `now` as the time around which it is set saved.
-pub fn forge(now: u64, random: &mut Random) -> Vec<u8> {
+/// What a value of that type with `now` as the time around which it is set saved.
+pub fn forge(kind: Kind, now: u64, random: &mut Random) -> Vec<u8> {
     let entries = Entries::new(now, random);
     let newest = entries.last_end.wrapping_add(*random.pick(&[0, 1, 5, 100_000]));
     let newest_units = units(random);
@@ -29,12 +30,26 @@ pub fn forge(now: u64, random: &mut Random) -> Vec<u8> {
     let mut numbers = vec![seq, windows.len() as u64];
     numbers.extend(windows);
     numbers.extend([newest, newest_units, entries.count, entries.base]);
+    if kind == Kind::Bursts {
+        numbers.extend(cooldown(now, random));
+    }
     if random.one_in(8) {
         let nth = random.below(numbers.len());
         numbers[nth] = numbers[nth].wrapping_add(random.within(0..=2)).wrapping_sub(1);
     }
     let head: Vec<u8> = numbers.into_iter().flat_map(leb128).collect();
     [&[1], &head[..], &entries.bytes].concat()
+}
+
+/// End, calls suppressed, flags.
+fn cooldown(now: u64, random: &mut Random) -> [u64; 3] {
+    let ends = [0, 1, now - 1000, now, now + 70_000, now + (1 << 40), 1 << 59, 1 << 60];
+    let end = match random.below(20) {
+        0 => random.pick(&[(1 << 60) + 315_360_000_000, u64::MAX]).wrapping_add(random.within(0..=1)),
+        _ => *random.pick(&ends),
+    };
+    let suppressed = *random.pick(&[0, 1, 500, (1 << 32) - 2, (1 << 32) - 1]);
+    [end, suppressed + random.within(0..=1), if random.one_in(20) { 2 } else { random.within(0..=1) }]
 }
 
 struct Entries {

@@ -4,16 +4,33 @@
 mod forge;
 mod mutate;
 mod sound;
+mod used;
 
 use std::fs;
 use std::time::{Duration, Instant};
 
 use super::support::payload::Payload;
 use super::support::workload::Workload;
-use super::support::{Client, Random, Reply, Server, Value};
+use super::support::{Client, Random, Server, Value};
 use forge::forge;
 use mutate::mutate;
 use sound::is_sound;
+use used::use_and_drop;
+
+/// The module's data types.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// `lw-window`
+    Window,
+    /// `lw-bursts`
+    Bursts,
+}
+
+/// A real value's dump.
+struct Seed {
+    kind: Kind,
+    payload: Payload,
+}
 
 /// Payloads that each test has the server restore.
 fn payloads() -> usize {
@@ -28,9 +45,9 @@ const DEADLINE: Duration = Duration::from_secs(10);
 fn damaged_values_neither_crash_nor_hang_the_server() {
     let server = Server::builder().config("rdbcompression no").start();
     fuzz(&server, payloads(), |seed, other, random| {
-        let mut saved = seed.saved().to_vec();
-        mutate(&mut saved, other.saved(), random);
-        (seed.with_saved(&saved), Some(is_sound(&saved)))
+        let mut saved = seed.payload.saved().to_vec();
+        mutate(&mut saved, other.payload.saved(), random);
+        (seed.payload.with_saved(&saved), Some(is_sound(seed.kind, &saved)))
     });
     assert_memory_stayed_small(&server);
 }
@@ -40,8 +57,8 @@ fn forged_values_neither_crash_nor_hang_the_server() {
     let server = Server::builder().config("rdbcompression no").start();
     let now = server.client().time_ms() as u64;
     fuzz(&server, payloads() / 4, |seed, _, random| {
-        let saved = forge(now, random);
-        (seed.with_saved(&saved), Some(is_sound(&saved)))
+        let saved = forge(seed.kind, now, random);
+        (seed.payload.with_saved(&saved), Some(is_sound(seed.kind, &saved)))
     });
     assert_memory_stayed_small(&server);
 }
@@ -56,9 +73,9 @@ fn assert_memory_stayed_small(server: &Server) {
 fn damaged_payloads_neither_crash_nor_hang_the_server() {
     let server = Server::builder().start();
     fuzz(&server, payloads(), |seed, other, random| {
-        let mut body = seed.body().to_vec();
-        mutate(&mut body, other.body(), random);
-        (seed.with_body(&body), None)
+        let mut body = seed.payload.body().to_vec();
+        mutate(&mut body, other.payload.body(), random);
+        (seed.payload.with_body(&body), None)
     });
     let pid = server.info("server").number("process_id");
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the server's process");
@@ -72,7 +89,7 @@ fn damaged_payloads_neither_crash_nor_hang_the_server() {
 type Try = (Vec<u8>, Option<bool>);
 
 /// Has `server` restore `n` payloads made by `damage` out of real ones.
-fn fuzz(server: &Server, n: usize, damage: impl Fn(&Payload, &Payload, &mut Random) -> Try) {
+fn fuzz(server: &Server, n: usize, damage: impl Fn(&Seed, &Seed, &mut Random) -> Try) {
     let mut random = Random::new();
     let mut client = server.client();
     let seeds = seeds(&mut client);
@@ -99,7 +116,7 @@ fn fuzz(server: &Server, n: usize, damage: impl Fn(&Payload, &Payload, &mut Rand
 }
 
 /// Dumps of values of every kind.
-fn seeds(client: &mut Client) -> Vec<Payload> {
+fn seeds(client: &mut Client) -> Vec<Seed> {
     let mut workload = Workload::new(Random::new());
     workload.line(client, "fresh 100 60");
     (0..5).for_each(|_| workload.line(client, "burst 100 60 COST 4"));
@@ -108,12 +125,32 @@ fn seeds(client: &mut Client) -> Vec<Payload> {
     workload.spread(client, b"windows", "10 5ms 100 1s 100 10s 100 1m 100 10m 100 1h 100 10h 100 1d", 10);
     workload.line(client, "windows 1000 10d");
     workload.spread(client, b"many", "1000 60", 300);
+    workload.spread_bursts(client, b"calls", "100 60", 12);
+    workload.spread_bursts(client, b"alerted", "7 60 COOLDOWN 1h", 20);
+    workload.spread_bursts(client, b"over", "3 50ms COOLDOWN 1ms", 20);
+    workload.spread_bursts(client, b"over", "100 1h", 20);
     client.run("CONFIG SET lockwatch.window-max-entries 8");
     workload.spread(client, b"merged", "1000 100ms 1000 1h", 60);
-    let names = ["fresh", "burst", "some", "costs", "windows", "many", "merged"];
-    let seeds = names.map(|name| Payload::new(client.run(&format!("DUMP {name}")).bytes())).to_vec();
+    workload.spread_bursts(client, b"calls-merged", "9 1h", 60);
+    let names = client.run("KEYS *").texts();
+    let seeds = names.iter().map(|name| Seed {
+        kind: kind_of(&client.run(&format!("TYPE {name}"))),
+        payload: Payload::new(client.run(&format!("DUMP {name}")).bytes()),
+    });
+    let seeds: Vec<Seed> = seeds.collect();
     client.run("FLUSHALL");
+    assert_eq!(seeds.len(), 11);
     seeds
+}
+
+/// What TYPE replied.
+#[track_caller]
+fn kind_of(answer: &Value) -> Kind {
+    match answer.text().as_str() {
+        "lw-window" => Kind::Window,
+        "lw-bursts" => Kind::Bursts,
+        other => panic!("a value of type {other}"),
+    }
 }
 
 /// Restores each payload under its number; returns those that were accepted.
@@ -136,73 +173,4 @@ fn restore(client: &mut Client, tries: &[Try]) -> Vec<(String, Vec<u8>)> {
         }
     }
     good
-}
-
-/// Works with every value that was accepted, sees that it can be saved and loaded, and removes it.
-fn use_and_drop(client: &mut Client, good: &[(String, Vec<u8>)], random: &mut Random) {
-    const AMPLE: &str = "9007199254740991 1h COST";
-    let mut saved = Vec::new();
-    for (name, payload) in good {
-        let cost = random.within(1..=1000);
-        let quotas = random.pick(&[
-            "100 60",
-            "5 10s 1 1ms",
-            "1 1m 2 2m 3 3m 4 4m 5 5m 6 6m 7 7m 8 8m",
-            "0 10d",
-            "99999 10s",
-            "99999 2ms 99999 1s",
-        ]);
-        let answers = lines(
-            client,
-            &[
-                format!("DUMP {name}"),
-                format!("DEBUG DIGEST-VALUE {name}"),
-                format!("MEMORY USAGE {name}"),
-                format!("COPY {name} copy REPLACE"),
-                "DEBUG DIGEST-VALUE copy".into(),
-                format!("LW.RATELIMIT {name} {quotas} COST {cost}"),
-                format!("LW.PEEK {name} {AMPLE} 0"),
-                format!("LW.RATELIMIT {name} {AMPLE} {cost}"),
-                format!("LW.PEEK {name} {AMPLE} 0"),
-                format!("PTTL {name}"),
-                format!("PERSIST {name}"),
-                format!("DUMP {name}"),
-            ],
-        );
-        let context = || {
-            format!("restored {}, then {quotas} COST {cost}: {:?}", payload.escape_ascii(), &answers[1..11])
-        };
-        assert!(answers.iter().all(|answer| !answer.is_error()), "{}", context());
-        assert_eq!(answers[1], answers[4], "{}", context());
-        assert!(answers[2].int() < 1 << 20, "{}", context());
-        let _ = Reply::of(&answers[5]);
-        let [before, call, after] = [6, 7, 8].map(|i| Reply::of(&answers[i]));
-        if !call.limited {
-            let recorded = before.remaining - after.remaining >= cost as i64
-                // Older entries may leave the hour in between.
-                || after.reset_after > 3_600_000 - DEADLINE.as_millis() as i64;
-            assert!(recorded && answers[9].int() > 3_600_000 - 60_000, "{}", context());
-        }
-        match &answers[11] {
-            Value::Bulk(dump) => saved.push((name, dump.clone())),
-            // A forged window may be so short that the key expires while it is looked at, unless a call has come.
-            gone => assert!(*gone == Value::Nil && call.limited, "{}", context()),
-        }
-    }
-    // Whatever state a call leaves behind can be loaded again, and is the same then.
-    for (name, dump) in saved {
-        let answers = client.pipeline(&[
-            [&b"RESTORE"[..], b"again", b"0", &dump, b"REPLACE"].to_vec(),
-            vec![b"DEBUG", b"DIGEST-VALUE", b"again", name.as_bytes()],
-            vec![b"UNLINK", b"again", b"copy", name.as_bytes()],
-        ]);
-        assert_eq!(answers[0], Value::Simple("OK".into()), "{}", dump.escape_ascii());
-        let digests = answers[1].texts();
-        assert_eq!(digests[0], digests[1], "{}", dump.escape_ascii());
-    }
-}
-
-/// Sends the lines at once.
-fn lines(client: &mut Client, lines: &[String]) -> Vec<Value> {
-    client.pipeline(&lines.iter().map(|line| line.split(' ').collect()).collect::<Vec<Vec<&str>>>())
 }

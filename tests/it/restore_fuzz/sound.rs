@@ -2,8 +2,10 @@
 //!
 //! The byte 1, then LEB128 integers, each in its shortest form: sequence number; number of windows; the windows,
 //! ascending; time and units of the newest entry; number of closed entries; the time from which the first one's gap
-//! counts. Then the closed entries, oldest first: `gap << 2 | lasted << 1 | many`, how long it lasted if it did, its
+//! counts; of a burst detector's value, end of the cooldown, calls suppressed, flags. Then the closed entries, oldest first: `gap << 2 | lasted << 1 | many`, how long it lasted if it did, its
 //! units if it has more than one.
+
+use super::Kind;
 
 /// The most closed entries that a value comes to have: the highest bound, an eighth more, and one for each window.
 const MOST_CLOSED: u64 = 16_384 + 2048 + 9 + 1;
@@ -14,14 +16,17 @@ const MOST_UNITS: u128 = 1 << 62;
 /// Ten years.
 const LONGEST_WINDOW: u64 = 315_360_000_000;
 
-/// Whether `saved` must be accepted.
-pub fn is_sound(saved: &[u8]) -> bool {
+/// The latest end of a cooldown: the end of time and the longest duration behind it.
+const END_OF_COOLDOWNS: u64 = (1 << 60) + LONGEST_WINDOW;
+
+/// Whether `saved` must be accepted as a value of that type.
+pub fn is_sound(kind: Kind, saved: &[u8]) -> bool {
     let mut rest = saved;
-    check(&mut rest) == Some(true) && rest.is_empty()
+    check(kind, &mut rest) == Some(true) && rest.is_empty()
 }
 
 /// Reads a value off `rest`: `None` if it ends early or has no form, false if it can't be.
-fn check(rest: &mut &[u8]) -> Option<bool> {
+fn check(kind: Kind, rest: &mut &[u8]) -> Option<bool> {
     let (1, after) = rest.split_first()? else { return None };
     *rest = after;
     let _sequence_number = integer(rest)?;
@@ -32,6 +37,10 @@ fn check(rest: &mut &[u8]) -> Option<bool> {
     let mut units = u128::from(integer(rest).filter(|units| *units > 0)?);
     let closed = integer(rest).filter(|closed| *closed <= MOST_CLOSED)?;
     let base = integer(rest).filter(|base| closed > 0 || *base == 0)?;
+    if kind == Kind::Bursts {
+        let (quiet_until, suppressed, flags) = (integer(rest)?, integer(rest)?, integer(rest)?);
+        (quiet_until <= END_OF_COOLDOWNS && suppressed < 1 << 32 && flags <= 1).then_some(())?;
+    }
     let mut end = u128::from(base);
     for _ in 0..closed {
         let head = integer(rest)?;

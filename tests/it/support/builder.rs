@@ -16,6 +16,7 @@ use super::Server;
 pub struct Builder {
     lines: Vec<String>,
     module_args: String,
+    pub(super) environment: Vec<(String, String)>,
     pub(super) without_module: bool,
     pub(super) cluster: bool,
     pub(super) may_panic: bool,
@@ -32,6 +33,12 @@ impl Builder {
     /// Arguments of its `loadmodule` line.
     pub fn module_args(mut self, args: &str) -> Self {
         self.module_args = format!(" {args}");
+        self
+    }
+
+    /// Sets a variable of its environment.
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.environment.push((name.into(), value.into()));
         self
     }
 

@@ -1,7 +1,10 @@
 //! What the tests stand on: [`Server`] starts a real server with the module, [`Client`] speaks to it in raw bytes,
 //! [`Bracket`] says at what time of the server's clock something was decided, [`Client::footprint`] whether it left a
-//! trace, [`state::State`] all that can be seen of its keys.
+//! trace, [`state::State`] all that can be seen of its keys. [`receiver::Receiver`] is where its alerts go,
+//! [`alerts`] what it says about them.
 
+#[cfg(feature = "debug-commands")]
+pub mod alerts;
 mod bracket;
 mod builder;
 mod checkers;
@@ -10,6 +13,8 @@ pub mod cluster;
 mod footprint;
 pub mod payload;
 mod random;
+#[cfg(feature = "debug-commands")]
+pub mod receiver;
 mod reply;
 mod server;
 pub mod state;
@@ -22,7 +27,7 @@ pub use bracket::Bracket;
 pub use builder::Builder;
 pub use client::Client;
 pub use random::Random;
-pub use reply::Reply;
+pub use reply::{Burst, Reply};
 pub use server::{Info, Server};
 pub use value::Value;
 

@@ -1,4 +1,4 @@
-//! The five integers of LW.RATELIMIT and LW.PEEK by name.
+//! The integers of LW.RATELIMIT and LW.PEEK, and those of LW.BURST, by name.
 
 use super::{Client, Value};
 
@@ -37,7 +37,36 @@ impl Reply {
     }
 }
 
+/// A reply of LW.BURST.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Burst {
+    /// Whether there are as many calls in the window as the threshold says.
+    pub burst: bool,
+    /// The calls in the window.
+    pub count: i64,
+    /// Whether the call raised an alert.
+    pub alerted: bool,
+}
+
+impl Burst {
+    /// The reply, checked for what holds of every one.
+    #[track_caller]
+    pub fn of(value: &Value) -> Self {
+        let ints = value.ints();
+        let [burst, count, alerted] = ints[..] else { panic!("not three integers: {value:?}") };
+        assert!(matches!((burst, alerted), (0, 0) | (1, 0 | 1)), "{ints:?}");
+        assert!((1..=1 << 62).contains(&count), "{ints:?}");
+        Self { burst: burst == 1, count, alerted: alerted == 1 }
+    }
+}
+
 impl Client {
+    /// `LW.BURST` with the words of `args`.
+    #[track_caller]
+    pub fn burst(&mut self, args: &str) -> Burst {
+        Burst::of(&self.run(&format!("LW.BURST {args}")))
+    }
+
     /// `LW.RATELIMIT` with the words of `args`.
     #[track_caller]
     pub fn ratelimit(&mut self, args: &str) -> Reply {

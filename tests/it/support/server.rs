@@ -22,6 +22,7 @@ pub struct Server {
     process: Option<Process>,
     address: SocketAddr,
     bus_port: Option<u16>,
+    environment: Vec<(String, String)>,
     has_module: bool,
     may_panic: bool,
     dir: Option<TempDir>,
@@ -50,6 +51,7 @@ impl Server {
             process: None,
             address: ([127, 0, 0, 1], 0).into(),
             bus_port: None,
+            environment: how.environment,
             has_module: !how.without_module,
             may_panic: how.may_panic,
             dir: Some(dir),
@@ -76,6 +78,7 @@ impl Server {
             command.args(["--cluster-port", &port.to_string()]);
         }
         command.stdin(Stdio::null()).stdout(output.try_clone().expect("a second handle")).stderr(output);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let child =
             command.current_dir(self.dir()).spawn().unwrap_or_else(|why| panic!("{:?}: {why}", binary()));
         let pid = child.id();

@@ -1,6 +1,6 @@
 //! Calls of every kind on a handful of keys: what the persistence and replication tests fill a server with.
 
-use super::{Client, Random, Reply, Value};
+use super::{Burst, Client, Random, Reply, Value};
 
 /// `window-max-entries` of the servers that are filled: small, so that entries merge.
 pub const MAX_ENTRIES: u16 = 16;
@@ -21,9 +21,19 @@ const QUOTAS: &[&str] = &[
     "9007199254740991 10d",
 ];
 
+/// What LW.BURST is asked. The window outlasts the test, or the cooldown, which then begins with the first call.
+const WATCHES: &[&str] = &[
+    "1 1h",
+    "3 1h COOLDOWN 20ms",
+    "1 1ms COOLDOWN 1h IP 192.0.2.1",
+    "1 50ms cooldown 30m METHOD GET ENDPOINT /login",
+    "20 10m AGENT \\",
+    "9007199254740991 10d",
+];
+
 const COSTS: &[&str] = &["", "", "", " COST 1", " COST 3", " cost 17", " COST 150", " COST 4294967295"];
 
-/// Names, of which one is no text at all.
+/// Names, of which one is no text at all. A burst detector's begin with `calls:`.
 const NAMES: &[&[u8]] =
     &[b"user:1", b"user:2", b"user:3", b"{tag}:a", b"{tag}:b", b"nul\0 crlf\r\n \xff\xfe", b"x", b"hot"];
 
@@ -34,6 +44,8 @@ pub struct Workload {
     pub admitted: i64,
     /// Calls of LW.RATELIMIT that were denied.
     pub denied: i64,
+    /// Calls of LW.BURST.
+    pub counted: i64,
     /// Also keys that expire at once, and DEL.
     pub fleeting: bool,
 }
@@ -41,7 +53,7 @@ pub struct Workload {
 impl Workload {
     /// One that has made no call yet. Every key it makes outlasts the test.
     pub fn new(random: Random) -> Self {
-        Self { random, admitted: 0, denied: 0, fleeting: false }
+        Self { random, admitted: 0, denied: 0, counted: 0, fleeting: false }
     }
 
     /// Puts one key of each kind into an empty server: see the lines.
@@ -56,6 +68,11 @@ impl Workload {
         self.spread(client, b"merged", "100000 1h", 4 * usize::from(MAX_ENTRIES));
         self.spread(client, b"merged-two", "100000 100ms 100000 1h", 4 * usize::from(MAX_ENTRIES));
         self.spread(client, b"renamed-from", "100000 30m", 5);
+        self.spread_bursts(client, b"calls:merged", "7 1h COOLDOWN 2h", 4 * usize::from(MAX_ENTRIES));
+        self.spread_bursts(client, b"calls:two", "1 1ms COOLDOWN 1h", 5);
+        self.spread_bursts(client, b"calls:two", "3 1h COOLDOWN 10ms", 20);
+        assert_eq!(client.run("COPY calls:merged calls:copied").int(), 1);
+        self.spread_bursts(client, b"calls:copied", "60 1h", 2);
         assert_eq!(client.run("RENAME renamed-from renamed").text(), "OK");
         assert_eq!(client.run("COPY costs copied").int(), 1);
         assert_eq!(client.run("COPY merged copied DB 1").int(), 1);
@@ -85,6 +102,7 @@ impl Workload {
                 match call[0].as_slice() {
                     b"LW.RATELIMIT" => self.count(answer),
                     b"LW.PEEK" => drop(Reply::of(answer)),
+                    b"LW.BURST" => self.count_burst(answer),
                     _ => drop(answer.int()),
                 }
             }
@@ -98,9 +116,18 @@ impl Workload {
             if self.random.one_in(3) {
                 return vec![self.random.pick(&[b"DEL".to_vec(), b"UNLINK".to_vec()]).clone(), name];
             }
+            if self.random.one_in(4) {
+                let watch = *self.random.pick(&["1 5ms COOLDOWN 20ms", "2 60ms COOLDOWN 1ms"]);
+                return [vec![b"LW.BURST".to_vec(), [b"brief:calls:", &name[..]].concat()], words(watch)]
+                    .concat();
+            }
             let window = *self.random.pick(&["5ms", "0.02", "60ms", "20ms 100 40ms COST 2"]);
             let name = [b"brief:", &name[..]].concat();
             return [vec![b"LW.RATELIMIT".to_vec(), name], words(&format!("100 {window}"))].concat();
+        }
+        if self.random.one_in(6) {
+            let name = [b"calls:", &self.random.pick(NAMES)[..]].concat();
+            return [vec![b"LW.BURST".to_vec(), name], words(self.random.pick::<&str>(WATCHES))].concat();
         }
         let command = if self.random.one_in(5) { "LW.PEEK" } else { "LW.RATELIMIT" };
         let name = self.random.pick(NAMES).to_vec();
@@ -115,6 +142,13 @@ impl Workload {
         self.count(&answer);
     }
 
+    /// `n` calls of LW.BURST, each in another millisecond.
+    #[track_caller]
+    pub fn spread_bursts(&mut self, client: &mut Client, name: &[u8], watch: &str, n: usize) {
+        let call = [vec![b"LW.BURST".to_vec(), name.to_vec()], words(watch)].concat();
+        each_in_its_millisecond(client, &call, n).iter().for_each(|answer| self.count_burst(answer));
+    }
+
     /// `n` calls at once: many in the same millisecond.
     #[track_caller]
     fn pipeline(&mut self, client: &mut Client, name: &[u8], n: usize) {
@@ -126,16 +160,13 @@ impl Workload {
     #[track_caller]
     pub fn spread(&mut self, client: &mut Client, name: &[u8], quotas: &str, n: usize) {
         let call = [vec![b"LW.RATELIMIT".to_vec(), name.to_vec()], words(quotas)].concat();
-        let mut last = client.time_ms();
-        for _ in 0..n {
-            let answer = client.call(&call);
-            self.count(&answer);
-            // Not `wait_until`, which sleeps for longer than that.
-            let until = last + 1;
-            while last < until {
-                last = client.time_ms();
-            }
-        }
+        each_in_its_millisecond(client, &call, n).iter().for_each(|answer| self.count(answer));
+    }
+
+    #[track_caller]
+    fn count_burst(&mut self, answer: &Value) {
+        Burst::of(answer);
+        self.counted += 1;
     }
 
     #[track_caller]
@@ -146,6 +177,22 @@ impl Workload {
             self.admitted += 1;
         }
     }
+}
+
+/// Makes a call `n` times, and sees to it that the clock moves on in between.
+#[track_caller]
+fn each_in_its_millisecond(client: &mut Client, call: &[Vec<u8>], n: usize) -> Vec<Value> {
+    let mut last = client.time_ms();
+    let mut answers = Vec::new();
+    for _ in 0..n {
+        answers.push(client.call(call));
+        // Not `wait_until`, which sleeps for longer than that.
+        let until = last + 1;
+        while last < until {
+            last = client.time_ms();
+        }
+    }
+    answers
 }
 
 /// The words of `line`.

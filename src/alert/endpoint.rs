@@ -1,0 +1,340 @@
+//! Where alerts go: the endpoints, as directives and files name them.
+//!
+//! A URL may be a secret in itself (Slack's are), so only its scheme, host and port are ever shown.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
+use ureq::http::Uri;
+
+use super::address;
+use super::secret::{MAX_SECRETS, Secret, lines};
+
+/// How many endpoints there may be.
+pub const MAX_ENDPOINTS: usize = 16;
+
+/// The longest URL, in bytes.
+pub const MAX_URL: usize = 2048;
+
+/// The longest host name (RFC 1035).
+const MAX_HOST: usize = 253;
+
+/// What an endpoint is called: the first eight bytes of the SHA-256 of its URL as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct EndpointId(pub u64);
+
+impl EndpointId {
+    fn of(url: &str) -> Self {
+        let hash = digest(&SHA256, url.as_bytes());
+        Self(hash.as_ref().iter().take(8).fold(0, |id, &byte| id << 8 | u64::from(byte)))
+    }
+}
+
+/// What is posted to an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// The alert as it is, as Standard Webhooks have it.
+    Standard,
+    /// A line of text, as Slack's incoming webhooks take it.
+    Slack,
+}
+
+/// A receiver of alerts.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// What it is called.
+    pub id: EndpointId,
+    /// What is shown of its URL: `https://host`, with the port if it names one.
+    pub label: String,
+    /// What is posted to it.
+    pub format: Format,
+    /// What signs it, each on its own; without any, the requests carry no signature.
+    pub secrets: Vec<Secret>,
+    url: Uri,
+}
+
+impl Endpoint {
+    /// Reads one URL; or why it can't be an endpoint, without any part of it but scheme, host and port.
+    fn parse(text: &str) -> Result<Self, String> {
+        let (scheme, format, rest) = split(text)?;
+        let (authority, tail) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        if authority.contains('@') {
+            return Err(
+                "it carries a user name or a password, which belong into neither a URL nor a log".into()
+            );
+        }
+        if authority.is_empty() || authority.starts_with(':') {
+            return Err("it has no host".into());
+        }
+        let slash = if tail.starts_with('/') { "" } else { "/" };
+        let url: Uri = format!("{scheme}://{authority}{slash}{tail}")
+            .parse()
+            .map_err(|_| "it is not a valid URL".to_owned())?;
+        let label = format!("{scheme}://{}", place(&url)?);
+        Ok(Self { id: EndpointId::of(text), label, format, secrets: Vec::new(), url })
+    }
+
+    /// Where requests go. Not to be shown.
+    pub(super) fn url(&self) -> &Uri {
+        &self.url
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({})", self.label)
+    }
+}
+
+/// The scheme by which `text` is dialled, the format that it asks for, and what follows `://`.
+fn split(text: &str) -> Result<(&'static str, Format, &str), String> {
+    if text.len() > MAX_URL {
+        return Err(format!("it is longer than {MAX_URL} bytes"));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("it has a character that is not printable ASCII".into());
+    }
+    if text.contains('#') {
+        return Err("it has a fragment (#...), which is never sent".into());
+    }
+    let expected = || "it does not begin with https://, http:// or slack+https://".to_owned();
+    let (scheme, rest) = text.split_once("://").ok_or_else(expected)?;
+    let (scheme, format) = match scheme.to_ascii_lowercase().as_str() {
+        "https" => ("https", Format::Standard),
+        "http" => ("http", Format::Standard),
+        "slack+https" => ("https", Format::Slack),
+        "slack+http" => ("http", Format::Slack),
+        _ => return Err(expected()),
+    };
+    Ok((scheme, format, rest))
+}
+
+/// The host, with the port if `url` names one.
+fn place(url: &Uri) -> Result<String, String> {
+    let host = url.host().unwrap_or_default().to_ascii_lowercase();
+    check_host(&host)?;
+    let authority = url.authority().map_or("", |authority| authority.as_str());
+    let Some(port) = authority[host.len()..].strip_prefix(':') else {
+        return Ok(host);
+    };
+    match port.parse::<u16>() {
+        Ok(number) if number > 0 && port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Ok(format!("{host}:{number}"))
+        }
+        _ => Err(format!("{host}: the port is not a number from 1 to 65535")),
+    }
+}
+
+fn check_host(host: &str) -> Result<(), String> {
+    let literal = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(inside) => {
+            Some(inside.parse::<Ipv6Addr>().map_err(|_| "the address in brackets is not IPv6")?.into())
+        }
+        None => host.parse::<Ipv4Addr>().ok().map(IpAddr::from),
+    };
+    match literal {
+        // Private ones are judged when they are dialled: the directive that allows them may change.
+        Some(ip) => address::check(ip, true).map_err(|why| why.to_string()),
+        None if is_name(host) => Ok(()),
+        None => Err("the host is not a name or an address".into()),
+    }
+}
+
+fn is_name(host: &str) -> bool {
+    let in_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    (1..=MAX_HOST).contains(&host.len())
+        && host.bytes().all(in_name)
+        && !host.starts_with('.')
+        && !host.contains("..")
+}
+
+/// Reads a list of URLs, separated by blanks. An error names the place in the list.
+pub fn parse_urls(text: &str) -> Result<Vec<Endpoint>, String> {
+    let mut list = List::default();
+    for (at, url) in text.split_ascii_whitespace().enumerate() {
+        let place = format!("URL {}", at + 1);
+        list.add(url, Vec::new()).map_err(|why| format!("{place}: {why}"))?;
+    }
+    Ok(list.endpoints)
+}
+
+/// Reads a file of endpoints, a line each: the URL, then its own secrets, separated by blanks. Blank lines and those
+/// that begin with `#` are skipped. An error names the line.
+pub fn parse_file(bytes: &[u8]) -> Result<Vec<Endpoint>, String> {
+    let mut list = List::default();
+    for (number, line) in lines(bytes)? {
+        list.add_line(line).map_err(|why| format!("line {number}: {why}"))?;
+    }
+    Ok(list.endpoints)
+}
+
+/// Endpoints of which no two are the same, and not too many.
+#[derive(Default)]
+struct List {
+    endpoints: Vec<Endpoint>,
+    seen: HashSet<EndpointId>,
+}
+
+impl List {
+    fn add(&mut self, url: &str, secrets: Vec<Secret>) -> Result<(), String> {
+        let endpoint = Endpoint { secrets, ..Endpoint::parse(url)? };
+        if !self.seen.insert(endpoint.id) {
+            return Err("it is there already".into());
+        }
+        if self.endpoints.len() == MAX_ENDPOINTS {
+            return Err(format!("there are more than {MAX_ENDPOINTS}"));
+        }
+        self.endpoints.push(endpoint);
+        Ok(())
+    }
+
+    fn add_line(&mut self, line: &str) -> Result<(), String> {
+        let mut words = line.split_ascii_whitespace();
+        let url = words.next().unwrap_or_default();
+        let secrets = words.map(Secret::parse).collect::<Result<Vec<_>, _>>()?;
+        if secrets.len() > MAX_SECRETS {
+            return Err(format!("there are more than {MAX_SECRETS} secrets"));
+        }
+        self.add(url, secrets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn one(url: &str) -> Endpoint {
+        parse_urls(url).unwrap_or_else(|why| panic!("{url}: {why}")).remove(0)
+    }
+
+    fn refusal(url: &str) -> String {
+        parse_urls(url).expect_err(url)
+    }
+
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+    #[test]
+    fn the_label_is_scheme_and_host_only() {
+        for (url, label) in [
+            ("https://Example.com/T0/secret?token=1", "https://example.com"),
+            ("HTTP://example.com:8080", "http://example.com:8080"),
+            ("slack+https://hooks.slack.com/services/T/B/x", "https://hooks.slack.com"),
+            ("http://[2606:4700::1111]:80/x", "http://[2606:4700::1111]:80"),
+            ("http://127.0.0.1:9", "http://127.0.0.1:9"),
+            ("http://alert_sink:9/", "http://alert_sink:9"),
+            ("https://example.com?key=1", "https://example.com"),
+        ] {
+            let endpoint = one(url);
+            assert_eq!(endpoint.label, label);
+            assert_eq!(format!("{endpoint:?}"), format!("Endpoint({label})"));
+        }
+    }
+
+    #[test]
+    fn the_scheme_decides_the_format() {
+        assert_eq!(one("https://a/").format, Format::Standard);
+        let slack = one("Slack+HTTPS://a/b");
+        assert_eq!((slack.format, slack.url().to_string()), (Format::Slack, "https://a/b".into()));
+        assert_eq!(one("slack+http://a/b").url().scheme_str(), Some("http"));
+    }
+
+    #[test]
+    fn a_url_keeps_its_name_and_another_has_another() {
+        // printf %s https://example.com/ | sha256sum
+        assert_eq!(one("https://example.com/").id, EndpointId(0x0f11_5db0_62b7_c0dd));
+        assert_ne!(one("https://example.com/a").id, one("https://example.com/b").id);
+        assert_ne!(one("https://example.com/a").id, one("slack+https://example.com/a").id);
+    }
+
+    #[test]
+    fn what_is_not_a_receiver_is_refused_with_the_reason() {
+        for (url, reason) in [
+            ("ftp://a/", "does not begin with"),
+            ("example.com/x", "does not begin with"),
+            ("https://", "no host"),
+            ("https:///x", "no host"),
+            ("https://:80/x", "no host"),
+            ("https://a:/x", "port"),
+            ("https://a:0/", "port"),
+            ("https://a:65536/", "port"),
+            ("https://a:+80/", "port"),
+            ("https://a:80:80/", "not a valid URL"),
+            ("https://user:pw@a/", "user name"),
+            ("https://a/#x", "fragment"),
+            ("https://a/\u{e9}", "printable"),
+            ("https://a/\0", "printable"),
+            ("https://a%41/", "not a valid URL"),
+            ("https://a!b/", "not a name"),
+            ("https://a..b/", "not a name"),
+            ("https://[::1%25eth0]/", "IPv6"),
+            ("https://[x]/", "IPv6"),
+            ("https://169.254.169.254/latest", "never dialled"),
+            ("https://[::ffff:169.254.169.254]/", "never dialled"),
+            ("https://0.0.0.0/", "never dialled"),
+        ] {
+            let why = refusal(&format!("https://first/ {url}"));
+            assert!(why.starts_with("URL 2: ") && why.contains(reason), "{url:?}: {why}");
+        }
+        assert!(refusal("https://a/1 https://b https://a/1").starts_with("URL 3: it is there already"));
+        assert!(parse_urls(&format!("https://a/{}", "x".repeat(MAX_URL - 10))).is_ok());
+        assert!(refusal(&format!("https://a/{}", "x".repeat(MAX_URL - 9))).contains("longer"));
+    }
+
+    #[test]
+    fn there_may_be_sixteen() {
+        let list = |count: usize| (0..count).map(|n| format!("https://a/{n} ")).collect::<String>();
+        assert_eq!(parse_urls("").map(|list| list.len()), Ok(0));
+        assert_eq!(parse_urls(&list(16)).map(|list| list.len()), Ok(16));
+        assert_eq!(refusal(&list(17)), "URL 17: there are more than 16");
+    }
+
+    #[test]
+    fn a_line_of_a_file_has_a_url_and_its_secrets() {
+        let file =
+            format!("# ours\r\n\r\nhttps://a/x\r\n\thttps://b/y {SECRET}\t{SECRET}\nslack+https://c/z\n");
+        let endpoints = parse_file(file.as_bytes()).unwrap();
+        let secrets: Vec<_> = endpoints.iter().map(|endpoint| endpoint.secrets.len()).collect();
+        assert_eq!(secrets, [0, 2, 0]);
+    }
+
+    #[test]
+    fn a_bad_line_is_named_by_its_number() {
+        for line in [
+            "https://token@a/",
+            "hunter2",
+            "https://a/hunter2 short",
+            "https://a/hunter2 hunter2!",
+            &format!("https://a/hunter2 {SECRET} {SECRET} {SECRET}"),
+        ] {
+            let why = parse_file(format!("\n# x\n{line}\n").as_bytes()).expect_err(line);
+            assert!(why.starts_with("line 3: "), "{why}");
+            assert!(!why.contains("hunter2") && !why.contains("token") && !why.contains("MfKQ"), "{why}");
+        }
+        assert!(parse_file(b"https://a/\n\xff\n").is_err_and(|why| why.starts_with("line 2: ")));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text: String, bytes: Vec<u8>) {
+            let _ = parse_urls(&text);
+            let _ = parse_file(&bytes);
+        }
+
+        #[test]
+        fn nothing_behind_the_host_is_ever_shown(
+            start in "(slack\\+)?https?://[a-z.@:0-9\\[\\]]{0,12}",
+            secret in "[A-Z]{8}[!-~]{0,9}",
+        ) {
+            let url = format!("{start}/{secret}");
+            let shown = match parse_urls(&url) {
+                Ok(endpoints) => format!("{endpoints:?}"),
+                Err(why) => why,
+            };
+            prop_assert!(!shown.contains(&secret), "{shown}");
+        }
+    }
+}

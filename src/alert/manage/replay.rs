@@ -1,0 +1,42 @@
+//! `LW.ALERTS REPLAY id|ALL`
+//!
+//! Puts dead letters back to be delivered, with all their tries anew: those of one alert, or all. Replies with how many.
+
+use crate::server::call::Call;
+use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::error::Refusal;
+
+use super::super::raise::at_desk;
+use super::{WHICH_DOC, which};
+
+/// The command.
+pub struct Replay;
+
+impl Command for Replay {
+    const SPEC: &'static Spec = &Spec {
+        name: c"LW.ALERTS|REPLAY",
+        flags: "write admin",
+        categories: "write admin",
+        arity: 3,
+        key: KeyAccess::None,
+        summary: c"Puts dead letters back to be delivered, with all their tries anew.",
+        complexity: c"O(N) with N the number of alerts that wait or are dead.",
+        since: c"0.1.0",
+        args: WHICH_DOC,
+        internal: false,
+    };
+
+    fn run(call: &Call<'_>) -> Result<(), Refusal> {
+        let which = which(call.args(), "LW.ALERTS REPLAY")?;
+        call.require_primary()?;
+        let replayed = at_desk(call, |desk| match which {
+            None => desk.replay(None),
+            Some(id) if desk.outbox().dead_of(id.seq).is_some_and(|dead| dead.id == id) => {
+                desk.replay(Some(id.seq))
+            }
+            Some(_) => 0,
+        });
+        call.reply_integer(replayed as u64);
+        Ok(())
+    }
+}

@@ -1,0 +1,138 @@
+//! When a try that failed is made again. Pure: the time and the dice are passed in.
+
+use std::time::UNIX_EPOCH;
+
+use crate::server::time::{Span, Timestamp};
+
+const SECOND: u64 = 1000;
+const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+
+/// How long to wait after the first failed try, the second, and so on: ten tries in all.
+const WAITS: [Span; 9] = [
+    Span(5 * SECOND),
+    Span(30 * SECOND),
+    Span(2 * MINUTE),
+    Span(10 * MINUTE),
+    Span(30 * MINUTE),
+    Span(HOUR),
+    Span(2 * HOUR),
+    Span(6 * HOUR),
+    Span(12 * HOUR),
+];
+
+/// The longest `Retry-After` that is honoured.
+const RETRY_AFTER_MAX: Span = Span(2 * HOUR);
+
+/// How long an endpoint's circuit stays open before one try probes it.
+pub const PROBE: Span = Span(MINUTE);
+
+/// How many failures in a row open an endpoint's circuit.
+pub const FAILURES_TO_OPEN: u32 = 10;
+
+/// How long to wait once `failures` tries of an alert have failed (at least one), give or take 20 %, by which `random`
+/// keeps endpoints from being tried in step. `retry_after` is what the receiver asked for: the later of both counts.
+/// `None` if that was the last try: the alert goes to the dead letters.
+pub fn retry_after_failure(failures: u8, random: u64, retry_after: Option<Span>) -> Option<Span> {
+    let Span(wait) = *WAITS.get(usize::from(failures.saturating_sub(1)))?;
+    let fifth = wait / 5;
+    let jittered = Span(wait - fifth + random % (2 * fifth + 1));
+    Some(jittered.max(retry_after.unwrap_or_default().min(RETRY_AFTER_MAX)))
+}
+
+/// Reads the value of `Retry-After` (RFC 9110, 10.2.3), seconds or a date: how long that is from `now`, at most two
+/// hours; nothing for what is past, `None` for what is neither.
+pub fn parse_retry_after(value: &str, now: Timestamp) -> Option<Span> {
+    let value = value.trim();
+    let asked = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than fit are more seconds than count.
+        Span(value.parse().unwrap_or(u64::MAX).saturating_mul(SECOND))
+    } else {
+        let date = httpdate::parse_http_date(value).ok()?;
+        let since_epoch = date.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)) - now
+    };
+    Some(asked.min(RETRY_AFTER_MAX))
+}
+
+/// `span`, or a part of it where tests are in a hurry: `LOCKWATCH_HURRY=N` in the environment divides every wait by N.
+/// A module that was built without the feature `debug-commands` is never in one.
+#[cfg(feature = "debug-commands")]
+pub fn hurried(span: Span) -> Span {
+    use std::sync::OnceLock;
+    static HURRY: OnceLock<u64> = OnceLock::new();
+    let read = || std::env::var("LOCKWATCH_HURRY").ok()?.parse().ok();
+    let factor = *HURRY.get_or_init(|| read().unwrap_or(1).max(1));
+    Span((span.0 / factor).max(span.0.min(1)))
+}
+
+/// `span`, as it is: only a module built for tests can be in a hurry.
+#[cfg(not(feature = "debug-commands"))]
+pub const fn hurried(span: Span) -> Span {
+    span
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NOW: Timestamp = Timestamp(784_111_777_000);
+
+    #[test]
+    fn ten_tries_in_all() {
+        let nominal = [5, 30, 120, 600, 1800, 3600, 7200, 21_600, 43_200];
+        for (failures, seconds) in (1..).zip(nominal) {
+            let fifth = seconds * SECOND / 5;
+            assert_eq!(
+                retry_after_failure(failures, fifth, None),
+                Some(Span(seconds * SECOND)),
+                "{failures}"
+            );
+        }
+        assert_eq!(retry_after_failure(10, 0, None), None);
+        assert_eq!(retry_after_failure(u8::MAX, 0, Some(Span(1))), None);
+    }
+
+    #[test]
+    fn retry_after_is_honoured_up_to_two_hours() {
+        assert_eq!(retry_after_failure(1, 0, Some(Span(60_000))), Some(Span(60_000)));
+        assert_eq!(retry_after_failure(1, 0, Some(Span(1))), Some(Span(4000)));
+        assert_eq!(retry_after_failure(1, 0, Some(Span::MAX)), Some(Span(2 * HOUR)));
+        assert!(retry_after_failure(9, 0, Some(Span::MAX)) > Some(Span(9 * HOUR)));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let parsed = |value: &str| parse_retry_after(value, NOW);
+        assert_eq!(parsed("120"), Some(Span(120_000)));
+        assert_eq!(parsed(" 0 "), Some(Span(0)));
+        assert_eq!(parsed("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Span(0)));
+        assert_eq!(parsed("Sun, 06 Nov 1994 08:50:07 GMT"), Some(Span(30_000)));
+        assert_eq!(parsed("Sunday, 06-Nov-94 08:50:07 GMT"), Some(Span(30_000)));
+        assert_eq!(parsed("Thu, 01 Jan 1970 00:00:00 GMT"), Some(Span(0)));
+        assert_eq!(parsed("Fri, 31 Dec 9999 23:59:59 GMT"), Some(Span(2 * HOUR)));
+        assert_eq!(parsed("99999999999999999999999999"), Some(Span(2 * HOUR)));
+    }
+
+    #[test]
+    fn a_retry_after_that_says_nothing_is_ignored() {
+        for value in ["", " ", "-1", "+1", "1.5", "soon", "12s", "Sun, 06 Nov 1994", "\u{663}"] {
+            assert_eq!(parse_retry_after(value, NOW), None, "{value:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn waits_stay_within_20_percent(failures in 1..=9_u8, random: u64) {
+            let Span(nominal) = WAITS[usize::from(failures) - 1];
+            let wait = retry_after_failure(failures, random, None).unwrap();
+            prop_assert!((nominal * 4 / 5..=nominal * 6 / 5).contains(&wait.0));
+        }
+
+        #[test]
+        fn any_value_is_read_or_ignored(value: String, now: u64) {
+            prop_assert!(parse_retry_after(&value, Timestamp(now)).is_none_or(|span| span <= RETRY_AFTER_MAX));
+        }
+    }
+}

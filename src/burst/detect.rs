@@ -1,0 +1,77 @@
+//! `LW.BURST key threshold window [COOLDOWN d] [IP ip] [ENDPOINT path] [METHOD m] [AGENT ua]`
+//!
+//! Counts the call, whatever the count, and tells whether there were `threshold` calls or more in the trailing
+//! `window`. It never denies. Replies with three integers:
+//!
+//! 0. `burst`: 1 if there were, else 0
+//! 1. `count`: the calls in the window, this one included
+//! 2. `alerted`: 1 if this call raised an alert, else 0
+//!
+//! In a burst an alert is raised, but then none on the same key for the cooldown `d` (60 s unless given). It repeats
+//! what the caller tells of the request: address, path, method, user agent.
+
+use crate::alert::raise;
+use crate::config::WINDOW_MAX_ENTRIES;
+use crate::server::call::Call;
+use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::error::Refusal;
+use crate::server::time::Timestamp;
+use crate::window::effect::Step;
+use crate::window::log::Log;
+use crate::window::native;
+
+use super::cooldown::Cooldown;
+use super::decision::{Verdict, Watch, decide};
+use super::request::{DOC, Request};
+use super::{counters, data};
+
+/// The command.
+pub struct Burst;
+
+impl Command for Burst {
+    const SPEC: &'static Spec = &Spec {
+        name: c"LW.BURST",
+        flags: "write fast deny-oom",
+        categories: "write fast",
+        arity: -4,
+        key: KeyAccess::Update,
+        summary: c"Counts a call, tells whether the calls in the trailing window are a burst, and raises an alert once per cooldown.",
+        complexity: c"O(1) amortised, whatever the threshold.",
+        since: c"0.1.0",
+        args: DOC,
+        internal: false,
+    };
+
+    fn run(call: &Call<'_>) -> Result<(), Refusal> {
+        let (name, args) = call.key_and_args();
+        let key = call.write(name);
+        // Its value is on its way to the cache while the arguments are read.
+        key.prefetch();
+        let Request { watch, context } = Request::parse(args)?;
+        let now = call.now();
+        let verdict = native::update(call, name, key, |log| count(log, &watch, now))?;
+        if let Some(alert) = verdict.alert {
+            counters::ALERTS.count();
+            let data = data::json(name.bytes(), &watch, &context, &verdict, alert);
+            raise::own(call, now, "burst", &data);
+        }
+        counters::CALLS.count();
+        if verdict.burst {
+            counters::BURSTS.count();
+        }
+        let counted = i64::try_from(verdict.count).unwrap_or(i64::MAX);
+        call.reply_integers([i64::from(verdict.burst), counted, i64::from(verdict.alert.is_some())]);
+        Ok(())
+    }
+}
+
+/// The verdict, and the change that every call makes.
+#[inline]
+fn count(log: &mut Log<Cooldown>, watch: &Watch, now: Timestamp) -> (Verdict, Option<Step<Cooldown>>) {
+    if log.newest() > now {
+        counters::CLOCK_STEPS.count();
+    }
+    let max_entries = u16::try_from(WINDOW_MAX_ENTRIES.get()).unwrap_or(u16::MAX);
+    let (verdict, step) = decide(log, watch, now, max_entries);
+    (verdict, Some(step))
+}

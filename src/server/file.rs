@@ -1,0 +1,52 @@
+//! Small files that directives name: read on the main thread, so only regular ones, and without ever blocking.
+
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::{ffi::OsStr, io};
+
+/// The largest file that is read.
+pub const MAX_BYTES: u64 = 64 * 1024;
+
+/// The contents of the regular file at `path`, at most [`MAX_BYTES`]; or why it can't be used, without its name.
+pub fn read_small(path: &[u8]) -> Result<Vec<u8>, String> {
+    let path = Path::new(OsStr::from_bytes(path));
+    let failed = |why: io::Error| format!("the file can't be read: {}", why.kind());
+    // Opening a FIFO would wait for a writer, a terminal could become ours.
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(failed)?;
+    let meta = file.metadata().map_err(failed)?;
+    if !meta.is_file() {
+        return Err("it is not a regular file".into());
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(format!("the file is larger than {MAX_BYTES} bytes"));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_small_regular_files_are_read() {
+        let dir = tempfile::tempdir().unwrap_or_else(|why| panic!("{why}"));
+        let path = |name: &str| dir.path().join(name);
+        let write = |name: &str, size: usize| {
+            std::fs::write(path(name), vec![b'x'; size]).unwrap_or_else(|why| panic!("{why}"));
+        };
+        write("full", MAX_BYTES as usize);
+        write("over", MAX_BYTES as usize + 1);
+        let read = |name: &str| read_small(path(name).as_os_str().as_bytes());
+        assert_eq!(read("full").map(|bytes| bytes.len()), Ok(MAX_BYTES as usize));
+        assert!(read("over").is_err_and(|why| why.contains("larger")));
+        assert!(read("none").is_err_and(|why| why.contains("can't be read")));
+        assert!(read_small(dir.path().as_os_str().as_bytes()).is_err_and(|why| why.contains("regular")));
+        assert!(read_small(b"/dev/null").is_err_and(|why| why.contains("regular")));
+    }
+}

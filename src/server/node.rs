@@ -1,0 +1,143 @@
+//! State that belongs to the node and not to a key, saved in the RDB beside the keys.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr;
+
+use redis_module::raw;
+
+use super::api::{api, api_if_any};
+use super::guard::guarded;
+use super::log;
+use super::native::read_buffer;
+
+/// A state of the node.
+pub trait NodeState {
+    /// The name of its type in RDB files: nine characters.
+    const NAME: &'static CStr;
+    /// The newest encoding this version reads, and the one it writes.
+    const ENCODING: i32;
+    /// The state as bytes; `None` if there is nothing to save. The child that saves an RDB calls it, too: it may take
+    /// no lock that another thread than the main one ever holds.
+    fn save() -> Option<Vec<u8>>;
+    /// Replaces the state by what the bytes say; they may be damaged or hostile.
+    fn load(bytes: &[u8]) -> Result<(), &'static str>;
+}
+
+/// A state's registration, as the module's table lists it.
+#[derive(Clone, Copy)]
+pub struct NodeEntry {
+    register: unsafe fn(*mut raw::RedisModuleCtx) -> bool,
+    pub(super) name: &'static CStr,
+}
+
+impl NodeEntry {
+    /// The entry of `S`.
+    pub const fn of<S: NodeState>() -> Self {
+        Self { register: register::<S>, name: S::NAME }
+    }
+
+    /// # Safety
+    /// `ctx` is the context of a running OnLoad.
+    pub(super) unsafe fn register(&self, ctx: *mut raw::RedisModuleCtx) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { (self.register)(ctx) }
+    }
+}
+
+/// Servers from this version of the callback table on leave no trace of a state that is empty (Redis 7.2).
+const WITH_AUX_SAVE2: u64 = 5;
+/// The table's version on Redis 7.0.
+const WITH_AUX_SAVE: u64 = 3;
+
+/// # Safety
+/// `ctx` is the context of a running OnLoad.
+unsafe fn register<S: NodeState>(ctx: *mut raw::RedisModuleCtx) -> bool {
+    // SAFETY: RedisModule_GetTypeMethodVersion has no preconditions.
+    let known = api_if_any!(RedisModule_GetTypeMethodVersion).map_or(0, |version| unsafe { version() });
+    let leaves_no_trace = u64::try_from(known).unwrap_or(0) >= WITH_AUX_SAVE2;
+    let save: raw::RedisModuleTypeAuxSaveFunc = Some(aux_save::<S>);
+    let mut methods = raw::RedisModuleTypeMethods {
+        version: if leaves_no_trace { WITH_AUX_SAVE2 } else { WITH_AUX_SAVE },
+        // No key ever has this type, but RESTORE may claim one.
+        rdb_load: Some(no_value),
+        rdb_save: Some(save_no_value),
+        aof_rewrite: Some(rewrite_no_value),
+        mem_usage: None,
+        digest: None,
+        free: Some(free_no_value),
+        aux_load: Some(aux_load::<S>),
+        aux_save: if leaves_no_trace { None } else { save },
+        aux_save_triggers: raw::REDISMODULE_AUX_BEFORE_RDB as c_int,
+        free_effort: None,
+        unlink: None,
+        copy: None,
+        defrag: None,
+        mem_usage2: None,
+        free_effort2: None,
+        unlink2: None,
+        copy2: None,
+        aux_save2: if leaves_no_trace { save } else { None },
+    };
+    let create = api!(RedisModule_CreateDataType);
+    // SAFETY: the caller's promise; the server copies the table.
+    let handle = unsafe { create(ctx, S::NAME.as_ptr(), S::ENCODING, &mut methods) };
+    !handle.is_null()
+}
+
+unsafe extern "C" fn aux_save<S: NodeState>(io: *mut raw::RedisModuleIO, _when: c_int) {
+    guarded(|| {
+        // A server that writes a record all the same gets an empty one.
+        let bytes = match S::save() {
+            Some(bytes) => bytes,
+            None if knows_aux_save2() => return,
+            None => Vec::new(),
+        };
+        let save = api!(RedisModule_SaveStringBuffer);
+        // SAFETY: `io` is the stream the server passed to this callback; it copies the bytes.
+        unsafe { save(io, bytes.as_ptr().cast::<c_char>(), bytes.len()) };
+    });
+}
+
+fn knows_aux_save2() -> bool {
+    // SAFETY: RedisModule_GetTypeMethodVersion has no preconditions.
+    let known = api_if_any!(RedisModule_GetTypeMethodVersion).map_or(0, |version| unsafe { version() });
+    u64::try_from(known).unwrap_or(0) >= WITH_AUX_SAVE2
+}
+
+unsafe extern "C" fn aux_load<S: NodeState>(
+    io: *mut raw::RedisModuleIO,
+    encoding: c_int,
+    _when: c_int,
+) -> c_int {
+    let loaded = guarded(|| {
+        if encoding > S::ENCODING {
+            return Err("it was written by a newer version of lockwatch");
+        }
+        // SAFETY: `io` is the stream the server passed to this callback.
+        let bytes = unsafe { read_buffer(io) }.ok_or("the stream is cut short")?;
+        if bytes.as_slice().is_empty() { Ok(()) } else { S::load(bytes.as_slice()) }
+    });
+    match loaded {
+        Some(Ok(())) => raw::REDISMODULE_OK as c_int,
+        Some(Err(why)) => {
+            guarded(|| log::warning(&format!("can't load the {:?} part of an RDB: {why}", S::NAME)));
+            raw::REDISMODULE_ERR as c_int
+        }
+        None => raw::REDISMODULE_ERR as c_int,
+    }
+}
+
+unsafe extern "C" fn no_value(_io: *mut raw::RedisModuleIO, _encoding: c_int) -> *mut c_void {
+    ptr::null_mut()
+}
+
+unsafe extern "C" fn save_no_value(_io: *mut raw::RedisModuleIO, _value: *mut c_void) {}
+
+unsafe extern "C" fn rewrite_no_value(
+    _io: *mut raw::RedisModuleIO,
+    _key: *mut raw::RedisModuleString,
+    _value: *mut c_void,
+) {
+}
+
+unsafe extern "C" fn free_no_value(_value: *mut c_void) {}

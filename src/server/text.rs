@@ -1,0 +1,138 @@
+//! Bytes that a caller sent, as text that JSON and databases take: nothing in them loses the record they stand in.
+
+use std::fmt::Write;
+
+/// What stands at the end of a text that was cut.
+pub const CUT: char = '…';
+
+/// `bytes` as text. NUL and every other control character, whatever is not UTF-8, and the backslash become `\xHH`, one
+/// for each byte; all else stays as it is. Of more than `most` bytes those behind are left out, at the start of a
+/// character, and [`CUT`] takes their place.
+///
+/// So a text that was not cut tells every byte that was sent, and is at most four times as long.
+pub fn escaped(bytes: &[u8], most: usize) -> String {
+    let kept = head(bytes, most);
+    let mut text = String::with_capacity(kept.len() + CUT.len_utf8());
+    for chunk in kept.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if character == '\\' || character.is_control() {
+                escape(character.encode_utf8(&mut [0; 4]).as_bytes(), &mut text);
+            } else {
+                text.push(character);
+            }
+        }
+        escape(chunk.invalid(), &mut text);
+    }
+    if kept.len() < bytes.len() {
+        text.push(CUT);
+    }
+    text
+}
+
+fn escape(bytes: &[u8], text: &mut String) {
+    for byte in bytes {
+        // A String takes whatever is written.
+        let _ = write!(text, "\\x{byte:02x}");
+    }
+}
+
+/// The first `most` bytes, or up to three fewer where the last of them would be but a part of a character.
+fn head(bytes: &[u8], most: usize) -> &[u8] {
+    if bytes.len() <= most {
+        return bytes;
+    }
+    let straddles = |start: &usize| character_at(bytes, *start).is_some_and(|len| start + len > most);
+    let end = (most.saturating_sub(3)..most).find(straddles).unwrap_or(most);
+    &bytes[..end]
+}
+
+/// The length of the character that begins at `start`, if one does.
+fn character_at(bytes: &[u8], start: usize) -> Option<usize> {
+    let longest = &bytes[start..bytes.len().min(start + 4)];
+    longest.utf8_chunks().next()?.valid().chars().next().map(char::len_utf8)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{CUT, escaped};
+
+    /// What [`escaped`] was given, from a text that was not cut.
+    fn unescaped(text: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut rest = text.as_bytes();
+        while let Some((&byte, behind)) = rest.split_first() {
+            if byte == b'\\' {
+                assert_eq!(behind[0], b'x');
+                let hex = std::str::from_utf8(&behind[1..3]).unwrap();
+                bytes.push(u8::from_str_radix(hex, 16).unwrap());
+                rest = &behind[3..];
+            } else {
+                bytes.push(byte);
+                rest = behind;
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn plain_text_stays_as_it_is() {
+        for text in ["", "user:42", "\"quoted\" & 'so on' <b>", "schlüssel 🔑 ключ"] {
+            assert_eq!(escaped(text.as_bytes(), 100), text);
+        }
+    }
+
+    #[test]
+    fn controls_backslashes_and_what_is_not_utf8_are_escaped() {
+        assert_eq!(escaped(b"a\0b\r\n\x1b[31m\x7f", 100), r"a\x00b\x0d\x0a\x1b[31m\x7f");
+        assert_eq!(escaped(br"C:\temp\x00", 100), r"C:\x5ctemp\x5cx00");
+        assert_eq!(escaped(b"\xff\xfe ok \xc3\x28", 100), r"\xff\xfe ok \xc3(");
+        assert_eq!(escaped("\u{85}\u{9f}".as_bytes(), 100), r"\xc2\x85\xc2\x9f");
+        assert_eq!(escaped(b"\xed\xa0\x80", 100), r"\xed\xa0\x80", "half of a surrogate pair");
+        assert_eq!(escaped(b"\xe2\x82", 100), r"\xe2\x82", "a character that ends early");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters_and_marked() {
+        assert_eq!(escaped(b"abcd", 4), "abcd");
+        assert_eq!(escaped(b"abcde", 4), "abcd…");
+        assert_eq!(escaped("aé".as_bytes(), 2), "a…");
+        assert_eq!(escaped("a€b".as_bytes(), 3), "a…");
+        assert_eq!(escaped("a€b".as_bytes(), 4), "a€…");
+        assert_eq!(escaped("🔑🔑".as_bytes(), 7), "🔑…");
+        assert_eq!(escaped("🔑".as_bytes(), 1), "…");
+        assert_eq!(escaped(b"a\x80\x80\x80\x80", 3), r"a\x80\x80…", "no character ends there");
+        assert_eq!(escaped(b"a", 0), "…");
+    }
+
+    /// Bytes of which many are text.
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        let part = prop_oneof![
+            any::<String>().prop_map(String::into_bytes),
+            prop::collection::vec(any::<u8>(), 0..12),
+            "[a-z\\\\€🔑]{0,12}".prop_map(String::into_bytes),
+        ];
+        prop::collection::vec(part, 0..6).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_told_in_full(bytes in bytes()) {
+            let text = escaped(&bytes, bytes.len());
+            prop_assert!(!text.chars().any(char::is_control));
+            prop_assert_eq!(unescaped(&text), bytes);
+        }
+
+        #[test]
+        fn a_cut_text_is_bounded_and_tells_where_it_begins(bytes in bytes(), most in 0_usize..40) {
+            prop_assume!(bytes.len() > most);
+            let text = escaped(&bytes, most);
+            prop_assert!(text.len() <= 4 * most + CUT.len_utf8());
+            let told = unescaped(text.strip_suffix(CUT).unwrap());
+            prop_assert!(bytes.starts_with(&told) && told.len() <= most && told.len() + 3 >= most);
+            let whole = escaped(&bytes, bytes.len());
+            prop_assert!(whole.starts_with(text.strip_suffix(CUT).unwrap()), "{:?} of {:?}", text, whole);
+        }
+    }
+}

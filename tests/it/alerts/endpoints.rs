@@ -1,0 +1,206 @@
+//! The list of endpoints, live: what it takes, what it refuses, and what a change does.
+
+use std::time::Duration;
+
+use super::{HURRY, raise, server_for};
+use crate::support::alerts::urls;
+use crate::support::receiver::{Answer, Receiver};
+use crate::support::{Server, wait_until};
+
+#[test]
+fn the_directives_have_their_defaults() {
+    let server = Server::start();
+    let mut client = server.client();
+    for (directive, value) in [
+        ("webhook-urls", ""),
+        ("webhook-urls-file", ""),
+        ("webhook-secret-file", ""),
+        ("webhook-timeout", "10"),
+        ("webhook-allow-private", "no"),
+        ("alert-max-events", "10000"),
+        ("alert-max-bytes", "16777216"),
+        ("ship", "yes"),
+    ] {
+        assert_eq!(client.get(directive), value, "{directive}");
+    }
+}
+
+#[test]
+fn values_out_of_bounds_are_refused() {
+    let server = Server::start();
+    let mut client = server.client();
+    for (directive, bad) in [
+        ("webhook-timeout", "0"),
+        ("webhook-timeout", "61"),
+        ("webhook-timeout", "-1"),
+        ("webhook-timeout", "soon"),
+        ("webhook-allow-private", "maybe"),
+        ("ship", "later"),
+        ("alert-max-events", "0"),
+        ("alert-max-events", "-1"),
+        ("alert-max-bytes", "0"),
+    ] {
+        client.set_refused(directive, bad);
+    }
+}
+
+#[test]
+fn a_new_list_holds_for_the_next_alert() {
+    let (one, two) = (Receiver::start(), Receiver::start());
+    let server = server_for(&one);
+    let mut client = server.client();
+    let first = client.alert("first", "1");
+    one.wait_for_alert(&first);
+    client.wait_until_delivered();
+    client.set("webhook-urls", &two.url());
+    assert_eq!(client.endpoint_info(0)["url"], two.label());
+    let second = client.alert("second", "1");
+    two.wait_for_alert(&second);
+    client.wait_until_delivered();
+    client.set("webhook-urls", &urls(&[&one, &two]));
+    let third = client.alert("third", "1");
+    one.wait_for_alert(&third);
+    two.wait_for_alert(&third);
+    client.wait_until_delivered();
+    client.set("webhook-urls", "");
+    assert!(!client.info("lockwatch").fields.contains_key("lockwatch_alert_endpoint_0"));
+    assert_eq!((one.count(), two.count()), (2, 2));
+}
+
+#[test]
+fn what_waits_for_an_endpoint_goes_on_waiting_when_others_join_it() {
+    let (mut down, other) = (Receiver::start(), Receiver::start());
+    down.stop();
+    let server = server_for(&down);
+    let mut client = server.client();
+    let ids = raise(&mut client, "waiting", 5);
+    client.set("webhook-urls", &urls(&[&other, &down]));
+    let both = client.alert("both", "1");
+    other.wait_for_alert(&both);
+    down.start_again();
+    ids.iter().for_each(|id| drop(down.wait_for_alert(id)));
+    down.wait_for_alert(&both);
+    client.wait_until_delivered();
+}
+
+#[test]
+fn an_endpoint_that_is_taken_out_holds_nothing_up() {
+    let (stuck, other) = (Receiver::start(), Receiver::start());
+    stuck.answer(Answer::Hang);
+    let server = Server::builder().alerting(&[&stuck, &other]).hurrying(HURRY).start();
+    let mut client = server.client();
+    client.set("webhook-timeout", "60");
+    let ids = raise(&mut client, "half", 30);
+    other.wait_for_alert(&ids[29]);
+    stuck.wait_for(1);
+    assert_eq!(client.alert_info("queued"), 30);
+    client.set("webhook-urls", &other.url());
+    client.wait_until_delivered();
+    assert_eq!(other.count(), 30, "nobody gets an alert twice because of it");
+}
+
+#[test]
+fn a_new_timeout_holds_for_the_next_try() {
+    let receiver = Receiver::start();
+    receiver.answer(Answer::Hang);
+    let server = server_for(&receiver);
+    let mut client = server.client();
+    client.set("webhook-timeout", "1");
+    let id = client.alert("slow", "1");
+    let tries = receiver.wait_for_tries(&id, 2);
+    assert!(tries[1].arrived.duration_since(tries[0].arrived) < Duration::from_secs(5));
+    assert!(client.waiting()[0].pending[0].last_error.contains("timed out"), "{:?}", client.waiting());
+}
+
+#[test]
+fn a_malformed_url_is_refused_with_a_reason_and_the_old_list_stays() {
+    let receiver = Receiver::start();
+    let server = server_for(&receiver);
+    let mut client = server.client();
+    let long = format!("http://example.com/{}", "x".repeat(4000));
+    let many = (0..100).map(|i| format!("http://h{i}.example.com/")).collect::<Vec<_>>().join(" ");
+    let bad = [
+        "nonsense",
+        "ftp://example.com/",
+        "http://",
+        "http:///path",
+        "http://example.com:0/",
+        "http://example.com:65536/",
+        "http://example.com:port/",
+        "http://user:hunter2@example.com/hook",
+        "http://user@example.com/hook",
+        "http://example.com/hook#hunter2",
+        "http://exa mple.com/",
+        "http://[::1/",
+        "http://[]/",
+        "http://example.com/a\nb",
+        "http://example.com/\0",
+        "http://example.com/ä",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "https://example.com/ http://",
+        "http://example.com/same http://example.com/same",
+        "http://exam\\ple.com/",
+        &long,
+        &many,
+    ];
+    for list in bad {
+        let why = client.set_refused("webhook-urls", list);
+        assert!(why.len() < 500, "{why:?}");
+        assert!(why.contains("webhook-urls"), "{why:?}");
+        for secret in ["hunter2", "/hook", "/same", "xxxxx"] {
+            assert!(!why.contains(secret), "{why:?} shows more than scheme and host");
+        }
+    }
+    let id = client.alert("still", "1");
+    receiver.wait_for_alert(&id);
+}
+
+#[test]
+fn sound_urls_are_taken() {
+    let server = Server::start();
+    let mut client = server.client();
+    for sound in [
+        "https://example.com",
+        "https://example.com:8443/a/b?c=d&e=%20",
+        "HTTPS://EXAMPLE.COM/",
+        "slack+https://hooks.slack.com/services/T/B/x",
+        "http://[2001:4860:4860::8888]:8080/hook",
+        "http://10.0.0.1/ https://192.168.1.1/x",
+        "  https://example.com/a   https://example.com/b  ",
+    ] {
+        client.set("webhook-urls", sound);
+    }
+}
+
+#[test]
+fn a_bad_list_in_redis_conf_ends_the_start_with_the_directive_in_the_log() {
+    let started = Server::builder().config("lockwatch.webhook-urls ftp://example.com/s3cret").try_start();
+    let Err(log) = started else { panic!("it starts") };
+    assert!(log.contains("webhook-urls"), "{log}");
+}
+
+#[test]
+fn threads_are_there_only_while_there_is_something_to_deliver_to() {
+    let receiver = Receiver::start();
+    let server = Server::builder().config("lockwatch.webhook-allow-private yes").start();
+    let mut client = server.client();
+    let ours = || server.threads().into_iter().filter(|name| name.starts_with("lw-")).collect::<Vec<_>>();
+    client.ratelimit("k 1 60");
+    client.run("LW.BURST b 1 60");
+    client.alert("kept", "1");
+    assert_eq!(ours(), Vec::<String>::new(), "there is nobody to alert");
+    client.run("LW.ALERTS DISCARD ALL");
+    let waiting: Vec<String> = client.waiting().into_iter().map(|waiting| waiting.id).collect();
+    waiting.iter().for_each(|id| drop(client.run(&format!("LW.ALERTS DISCARD {id}"))));
+    client.set("webhook-urls", &receiver.url());
+    client.ratelimit("k 1 60");
+    assert_eq!(ours(), Vec::<String>::new(), "there is nothing to alert of");
+    let id = client.alert("now", "1");
+    receiver.wait_for_alert(&id);
+    let named = ours();
+    assert!(named.len() == 1 && named[0].starts_with("lw-alert-"), "{named:?}");
+    client.wait_until_delivered();
+    client.set("webhook-urls", "");
+    wait_until("the thread ends with its endpoint", || ours().is_empty());
+}

@@ -1,0 +1,114 @@
+//! The bounds of the journal: what does not fit is refused, and nothing that waits is lost for it.
+
+use super::raise;
+use crate::support::receiver::Receiver;
+use crate::support::{Client, Server, Value};
+
+const BOUND: usize = 100;
+
+fn server(receiver: &Receiver) -> Server {
+    Server::builder()
+        .alerting(&[receiver])
+        .config(format!("lockwatch.alert-max-events {BOUND}"))
+        .config("lockwatch.ship no")
+        .start()
+}
+
+/// Raises alerts until one is refused; those that were not.
+#[track_caller]
+fn fill(client: &mut Client, json: &str) -> Vec<String> {
+    let mut ids = Vec::new();
+    loop {
+        let answer = client.call(&["LW.ALERT", &format!("filling.{}", ids.len()), json]);
+        match answer {
+            Value::Bulk(_) => ids.push(answer.text()),
+            refusal => {
+                assert!(refusal.error().starts_with("LWFULL "), "{refusal:?}");
+                return ids;
+            }
+        }
+        assert!(ids.len() < 100_000, "it is never full");
+    }
+}
+
+#[test]
+fn beyond_its_events_the_newest_are_refused_and_nothing_is_lost() {
+    let receiver = Receiver::start();
+    let server = server(&receiver);
+    let mut client = server.client();
+    let ids = fill(&mut client, "1");
+    assert!((BOUND / 2..=BOUND).contains(&ids.len()), "{}", ids.len());
+    let before = client.footprint();
+    assert!(client.run("LW.ALERT more 1").error().starts_with("LWFULL "));
+    assert_eq!(client.footprint(), before);
+    assert!(client.alert_info("refused_total") >= 2, "refusals are counted");
+    let mut waiting: Vec<String> = client.waiting().into_iter().map(|waiting| waiting.id).collect();
+    waiting.reverse();
+    assert_eq!(waiting, ids);
+    client.set("ship", "yes");
+    ids.iter().for_each(|id| drop(receiver.wait_for_alert(id)));
+    client.wait_until_delivered();
+    raise(&mut client, "again", 10);
+}
+
+#[test]
+fn beyond_its_bytes_too() {
+    let receiver = Receiver::start();
+    let server = server(&receiver);
+    let mut client = server.client();
+    client.set("alert-max-events", "100000");
+    client.set("alert-max-bytes", "1mb");
+    let json = format!("\"{}\"", "x".repeat(20_000));
+    let ids = fill(&mut client, &json);
+    assert!((25..=52).contains(&ids.len()), "{} of 20 kB in 1 MB", ids.len());
+    // What waits is not lost when the bound sinks below it.
+    client.set("alert-max-events", &BOUND.to_string());
+    client.set("alert-max-events", "1000");
+    assert_eq!(client.waiting().len(), ids.len());
+    client.set("alert-max-bytes", "2mb");
+    assert!(fill(&mut client, &json).len() >= 20);
+}
+
+#[test]
+fn a_full_journal_never_fails_a_burst() {
+    let receiver = Receiver::start();
+    let server = server(&receiver);
+    let mut client = server.client();
+    let ids = fill(&mut client, "1");
+    for i in 0..500 {
+        assert_eq!(client.run(&format!("LW.BURST key:{i} 1 60")).ints()[..2], [1, 1]);
+    }
+    client.set("ship", "yes");
+    ids.iter().for_each(|id| drop(receiver.wait_for_alert(id)));
+    let kinds: Vec<String> = receiver.requests().iter().map(|request| request.kind()).collect();
+    assert!(kinds.iter().any(|kind| kind == "burst"), "room is reserved for the module's own: {kinds:?}");
+}
+
+#[test]
+fn without_endpoints_the_newest_are_kept() {
+    let server = Server::builder().config(format!("lockwatch.alert-max-events {BOUND}")).start();
+    let mut client = server.client();
+    let ids = raise(&mut client, "unheard", 3 * BOUND);
+    let mut waiting: Vec<String> = client.waiting().into_iter().map(|waiting| waiting.id).collect();
+    waiting.reverse();
+    assert!((BOUND / 2..=BOUND).contains(&waiting.len()), "{}", waiting.len());
+    assert_eq!(waiting, ids[ids.len() - waiting.len()..]);
+    assert_eq!(client.alert_info("dropped_total"), (ids.len() - waiting.len()) as i64);
+    // The first endpoint gets them.
+    let receiver = Receiver::start();
+    client.set("webhook-allow-private", "yes");
+    client.set("webhook-urls", &receiver.url());
+    waiting.iter().for_each(|id| drop(receiver.wait_for_alert(id)));
+    client.wait_until_delivered();
+}
+
+#[test]
+fn out_of_memory_is_no_reason_not_to_alert() {
+    let receiver = Receiver::start();
+    let server = Server::builder().alerting(&[&receiver]).start();
+    let mut client = server.client();
+    assert_eq!(client.run("CONFIG SET maxmemory 1").text(), "OK");
+    assert!(client.run("SET a b").error().starts_with("OOM"));
+    let id = client.alert("memory.full", "1");
+    receiver.wait_for_alert(&id);
+}

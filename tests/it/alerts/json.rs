@@ -1,0 +1,132 @@
+//! The JSON of an alert: anything that is JSON, up to 64 KiB, and nothing that is not.
+
+use crate::hostile::refused;
+use crate::support::Server;
+use crate::support::receiver::Receiver;
+
+#[test]
+fn any_json_arrives_as_it_was_given() {
+    let receiver = Receiver::start();
+    let server = Server::builder().alerting(&[&receiver]).start();
+    let mut client = server.client();
+    let escaped = r#""\u0000\n\t\\\"\/\ud83d\ude00 \u2028""#;
+    for (i, json) in [
+        "null",
+        "true",
+        "0",
+        "-0.0",
+        "12345678901234567890123456789",
+        "1e400",
+        "0.1",
+        "\"\"",
+        escaped,
+        "\"ä€😀\"",
+        "[]",
+        "{}",
+        r#"{"a":1,"a":2}"#,
+        " \t\r\n[1, 2 ,3]\n ",
+        r#"{"":{"":[[[]]]}}"#,
+    ]
+    .iter()
+    .enumerate()
+    {
+        let id = client.alert(&format!("json.{i}"), json);
+        let body = String::from_utf8(receiver.wait_for_alert(&id).body.clone()).unwrap();
+        assert!(body.contains(&format!("\"data\":{}", json.trim())), "{body} does not hold {json}");
+    }
+}
+
+#[test]
+fn a_lone_surrogate_is_refused_or_arrives() {
+    let receiver = Receiver::start();
+    let server = Server::builder().alerting(&[&receiver]).start();
+    let mut client = server.client();
+    for json in [r#""\ud800""#, r#"{"\udc00":1}"#] {
+        let answer = client.call(&["LW.ALERT", "half", json]);
+        if !answer.is_error() {
+            let request = receiver.wait_for_alert(&answer.text());
+            assert!(String::from_utf8(request.body.clone()).unwrap().contains(json));
+        }
+    }
+}
+
+#[test]
+fn what_is_not_json_is_refused() {
+    let server = Server::start();
+    let mut client = server.client();
+    for bad in [
+        &b""[..],
+        b" ",
+        b"nonsense",
+        b"'a'",
+        b"{",
+        b"[1,]",
+        b"{a:1}",
+        b"{\"a\"}",
+        b"1 2",
+        b"{}{}",
+        b"[] x",
+        b"01",
+        b"+1",
+        b"NaN",
+        b"Infinity",
+        b"\"a",
+        b"\"\n\"",
+        b"\"\0\"",
+        b"\0",
+        b"1\0",
+        b"\"\\x\"",
+        b"\"\xff\"",
+        b"\xff",
+        b"\"\xed\xa0\x80\"",
+        b"\"\xc0\xaf\"",
+        b"\xef\xbb\xbf{}",
+        b"// comment\n1",
+        b"tru",
+    ] {
+        let message = refused(&mut client, &[&b"LW.ALERT"[..], b"t", bad]);
+        assert!(message.starts_with("ERR json ") || message.starts_with("ERR "), "{message}");
+        assert!(message.contains("json"), "{message}");
+    }
+}
+
+#[test]
+fn sixty_four_kibibytes_are_taken_and_a_byte_more_is_refused() {
+    let receiver = Receiver::start();
+    let server = Server::builder().alerting(&[&receiver]).start();
+    let mut client = server.client();
+    let json = format!("\"{}\"", "x".repeat(65_534));
+    let id = client.alert("large", &json);
+    assert_eq!(receiver.wait_for_alert(&id).member("data").as_str().unwrap().len(), 65_534);
+    let padded = format!("{}1", " ".repeat(65_535));
+    client.alert("padded", &padded);
+    for over in
+        [format!("\"{}\"", "x".repeat(65_535)), format!("1{}", " ".repeat(65_536)), "1".repeat(1 << 24)]
+    {
+        let message = refused(&mut client, &["LW.ALERT", "larger", &over]);
+        assert!(message.contains("65536"), "{message}");
+    }
+}
+
+#[test]
+fn deep_json_is_refused_or_arrives_and_never_overflows_a_stack() {
+    let receiver = Receiver::start();
+    let server = Server::builder().alerting(&[&receiver]).start();
+    let mut client = server.client();
+    for depth in [10, 100, 127, 128, 129, 1000, 10_000, 32_768] {
+        let arrays = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let objects = format!("{}1{}", "{\"\":".repeat(depth.min(10_900)), "}".repeat(depth.min(10_900)));
+        for json in [arrays, objects] {
+            let answer = client.call(&["LW.ALERT", &format!("deep.{depth}"), &json]);
+            if answer.is_error() {
+                assert!(depth > 100, "{answer:?}");
+                refused(&mut client, &["LW.ALERT", "deep", &json]);
+            } else {
+                let request = receiver.wait_for_alert(&answer.text());
+                assert!(String::from_utf8(request.body.clone()).unwrap().contains(&json));
+            }
+        }
+        // Never closed.
+        refused(&mut client, &["LW.ALERT", "deep", &"[".repeat(depth)]);
+    }
+}

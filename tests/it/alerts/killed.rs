@@ -1,0 +1,144 @@
+//! `kill -9` in the middle of alerts, with a receiver that comes and goes: each acknowledged alert arrives.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use super::assert_same_alert;
+use crate::support::receiver::{Answer, Receiver, Request};
+use crate::support::{Client, Random, Server, Value, wait_until};
+
+const CLIENTS: usize = 4;
+
+/// How many times the server is killed.
+fn kills() -> usize {
+    if std::env::var_os("LOCKWATCH_SOAK").is_some() { 100 } else { 20 }
+}
+
+#[test]
+fn every_acknowledged_alert_arrives_although_the_server_is_killed() {
+    let mut random = Random::new();
+    let mut receiver = Receiver::start();
+    let preamble = if random.one_in(2) { "yes" } else { "no" };
+    let mut server = Server::builder()
+        .alerting(&[&receiver])
+        .config("appendonly yes")
+        .config("appendfsync always")
+        .config(format!("aof-use-rdb-preamble {preamble}"))
+        .config("lockwatch.alert-max-events 100000")
+        .hurrying(1000)
+        .start();
+    let acknowledged = Acknowledged::default();
+    for kill in 1..=kills() {
+        flap(&mut receiver, &mut random);
+        let enough = acknowledged.count() + random.within(20..=200) as usize;
+        thread::scope(|scope| {
+            for i in 0..CLIENTS {
+                let (address, acknowledged) = (server.address(), &acknowledged);
+                scope.spawn(move || hammer(address, &format!("{kill}.{i}"), acknowledged));
+            }
+            if kill % 4 == 0 {
+                server.client().run("BGREWRITEAOF");
+            }
+            wait_until("some alerts were acknowledged", || acknowledged.count() >= enough);
+            server.kill();
+        });
+        server.start_again();
+    }
+    settle(&mut server.client(), &mut receiver);
+    acknowledged.assert_arrived(&receiver);
+    eprintln!("{} kills, {} acknowledged, {} requests", kills(), acknowledged.count(), receiver.count());
+}
+
+/// The receiver is up, down, failing, hanging up, or taking every third.
+fn flap(receiver: &mut Receiver, random: &mut Random) {
+    receiver.stop();
+    match random.below(5) {
+        0 => receiver.answer(Answer::status(200)),
+        1 => return,
+        2 => receiver.answer(Answer::status(503)),
+        3 => receiver.answer(Answer::Close),
+        _ => {
+            let mut n = 0;
+            receiver.answer_by(move |_| {
+                n += 1;
+                if n % 3 == 0 { Answer::status(200) } else { Answer::CloseInHead }
+            });
+        }
+    }
+    receiver.start_again();
+}
+
+/// Everything that waits or is dead goes out.
+#[track_caller]
+fn settle(client: &mut Client, receiver: &mut Receiver) {
+    receiver.stop();
+    receiver.answer(Answer::status(200));
+    receiver.start_again();
+    wait_until("everything has arrived", || {
+        client.run("LW.ALERTS REPLAY ALL");
+        client.alert_info("queued") == 0 && client.alert_info("dead") == 0
+    });
+}
+
+/// What clients were told.
+#[derive(Default)]
+struct Acknowledged {
+    /// How often each id was given: a summary stands for many calls.
+    ids: Mutex<BTreeMap<String, u64>>,
+    calls: AtomicUsize,
+}
+
+impl Acknowledged {
+    fn count(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, id: String) {
+        *self.ids.lock().unwrap().entry(id).or_default() += 1;
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Each arrived, with the same id and body on every try, and a summary counts at least what it was told of.
+    #[track_caller]
+    fn assert_arrived(&self, receiver: &Receiver) {
+        let mut arrived: BTreeMap<String, Vec<_>> = BTreeMap::new();
+        for request in receiver.requests() {
+            arrived.entry(request.id().to_owned()).or_default().push(request);
+        }
+        arrived.values().for_each(|tries| assert_same_alert(tries));
+        let mut lost = BTreeSet::new();
+        for (id, times) in self.ids.lock().unwrap().iter() {
+            let Some(tries) = arrived.get(id) else {
+                lost.insert(id.clone());
+                continue;
+            };
+            let count = count_of(&tries[0]);
+            assert!(count >= *times, "{id} counts {count} of {times}");
+        }
+        assert!(lost.is_empty(), "{} of {} are lost: {lost:?}", lost.len(), self.count());
+    }
+}
+
+fn count_of(request: &Request) -> u64 {
+    if !request.kind().ends_with(".summary") {
+        return 1;
+    }
+    request.member("data")["count"].as_u64().unwrap()
+}
+
+/// Raises alerts until the server is gone: of types of their own, and of one that is rolled up.
+fn hammer(address: SocketAddr, who: &str, acknowledged: &Acknowledged) {
+    let Ok(mut client) = Client::connect(address) else { return };
+    for n in 0.. {
+        let kind = if n % 3 == 0 { "storm".into() } else { format!("single.{who}.{n}") };
+        let json = format!("{{\"who\":\"{who}\",\"n\":{n}}}");
+        match client.try_call(&["LW.ALERT", &kind, &json]) {
+            Ok(Value::Bulk(id)) => acknowledged.note(String::from_utf8(id).unwrap()),
+            Ok(other) => panic!("LW.ALERT answered {other:?}"),
+            Err(_) => return,
+        }
+    }
+}

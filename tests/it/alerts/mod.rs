@@ -1,0 +1,66 @@
+//! Alerts: raised, kept, signed and delivered to real receivers, whatever those and the server go through.
+
+mod addresses;
+mod answers;
+mod botnet;
+mod circuit;
+mod dead;
+mod dedup;
+mod delivery;
+mod discretion;
+mod endpoints;
+mod failover;
+mod files;
+mod full;
+mod hostile;
+mod json;
+mod kept;
+mod killed;
+mod list;
+mod raising;
+mod rollup;
+mod schedule;
+mod ship;
+mod signed;
+mod test_alert;
+mod tls;
+
+use std::time::Duration;
+
+use crate::support::receiver::{Receiver, Request};
+use crate::support::{Client, Server};
+
+/// So many times shorter waits: the first retry comes after 50 ms, the third after 1.2 s.
+const HURRY: u32 = 100;
+
+/// So many times shorter that all tries are used up within a second or two.
+const RUSH: u32 = 50_000;
+
+/// A server that alerts `receiver` in a hurry.
+fn server_for(receiver: &Receiver) -> Server {
+    Server::builder().alerting(&[receiver]).hurrying(HURRY).start()
+}
+
+/// Raises `n` alerts of types of their own, so that none is rolled up, and returns their ids.
+#[track_caller]
+fn raise(client: &mut Client, what: &str, n: usize) -> Vec<String> {
+    (0..n).map(|i| client.alert(&format!("{what}.{i}"), &format!("{{\"n\":{i}}}"))).collect()
+}
+
+/// Asserts that tries of one alert differ in nothing that tells receivers what it is.
+#[track_caller]
+fn assert_same_alert<R: AsRef<Request>>(tries: &[R]) {
+    let first = tries[0].as_ref();
+    for other in &tries[1..] {
+        assert_eq!(other.as_ref().id(), first.id());
+        assert_eq!(other.as_ref().body.escape_ascii().to_string(), first.body.escape_ascii().to_string());
+    }
+    assert_eq!(first.member("id"), first.id());
+}
+
+/// The median and the greatest.
+fn median_and_max(times: &[Duration]) -> (Duration, Duration) {
+    let mut sorted = times.to_vec();
+    sorted.sort();
+    (sorted[sorted.len() / 2], sorted[sorted.len() - 1])
+}

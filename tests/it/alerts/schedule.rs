@@ -1,0 +1,101 @@
+//! When a failed delivery is tried again.
+
+use std::time::{Duration, SystemTime};
+
+use super::assert_same_alert;
+use crate::support::receiver::{Answer, Receiver};
+use crate::support::{Server, wait_until};
+
+/// The waits of the contract, in seconds.
+const WAITS: [u64; 9] = [5, 30, 120, 600, 1800, 3600, 7200, 21_600, 43_200];
+
+/// How late a try may come on a busy machine.
+const SLACK: Duration = Duration::from_millis(1500);
+
+#[test]
+fn tries_come_at_the_times_of_the_contract_with_a_fifth_of_jitter() {
+    const HURRY: u64 = 2000;
+    let receiver = Receiver::start();
+    receiver.answer(Answer::status(500));
+    let server = Server::builder().alerting(&[&receiver]).hurrying(HURRY as u32).start();
+    let id = server.client().alert("again", "1");
+    let tries = receiver.wait_for_tries(&id, 7);
+    assert_same_alert(&tries);
+    let mut factors = Vec::new();
+    for (pair, wait) in tries.windows(2).zip(WAITS) {
+        let gap = pair[1].arrived.duration_since(pair[0].arrived);
+        let wait = Duration::from_millis(wait * 1000 / HURRY);
+        // Timestamps are whole milliseconds.
+        let least = wait.mul_f64(0.8).saturating_sub(Duration::from_millis(2));
+        assert!((least..=wait.mul_f64(1.2) + SLACK).contains(&gap), "{gap:?} instead of {wait:?}");
+        factors.push(gap.as_secs_f64() / wait.as_secs_f64());
+    }
+    eprintln!("gaps as factors of the contract's: {factors:.2?}");
+}
+
+#[test]
+fn the_first_retry_is_due_in_five_seconds_or_so() {
+    let receiver = Receiver::start();
+    receiver.answer(Answer::status(500));
+    let server = Server::builder().alerting(&[&receiver]).start();
+    let mut client = server.client();
+    let mut waits = Vec::new();
+    for i in 0..8 {
+        let id = client.alert(&format!("again.{i}"), "1");
+        let before = client.time_ms();
+        wait_until("it has failed", || client.waiting_for(&id).unwrap().pending[0].tries == 1);
+        let after = client.time_ms();
+        let due = client.waiting_for(&id).unwrap().pending[0].next_try_ms;
+        assert!((before + 4000..=after + 6000).contains(&due), "{} ms", due - before);
+        waits.push(due - before);
+    }
+    let spread = waits.iter().max().unwrap() - waits.iter().min().unwrap();
+    assert!(spread > 100, "they would all come at once: {waits:?}");
+}
+
+/// The gap between the first try, which is answered so, and the second.
+fn gap_after(answer: Answer, hurry: u32) -> Duration {
+    let receiver = Receiver::start();
+    receiver.answer_first([answer], Answer::status(200));
+    let server = Server::builder().alerting(&[&receiver]).hurrying(hurry).start();
+    let id = server.client().alert("again", "1");
+    let tries = receiver.wait_for_tries(&id, 2);
+    tries[1].arrived.duration_since(tries[0].arrived)
+}
+
+#[track_caller]
+fn assert_about(gap: Duration, ms: u64) {
+    let wait = Duration::from_millis(ms);
+    assert!((wait.mul_f64(0.99)..=wait.mul_f64(1.2) + SLACK).contains(&gap), "{gap:?} instead of {wait:?}");
+}
+
+#[test]
+fn retry_after_in_seconds_is_honoured() {
+    let answer = |status| Answer::status(status).header("retry-after", "100");
+    assert_about(gap_after(answer(429), 100), 1000);
+    assert_about(gap_after(answer(503), 100), 1000);
+}
+
+#[test]
+fn retry_after_as_a_date_is_honoured() {
+    let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(400));
+    let gap = gap_after(Answer::status(429).header("Retry-After", date), 200);
+    // A date is whole seconds, and some pass until it is read.
+    assert!((Duration::from_millis(1900)..Duration::from_millis(2000) + SLACK).contains(&gap), "{gap:?}");
+}
+
+#[test]
+fn retry_after_is_honoured_for_two_hours_at_most() {
+    for long in ["864000", "99999999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+        assert_about(gap_after(Answer::status(429).header("retry-after", long), 10_000), 720);
+    }
+}
+
+#[test]
+fn retry_after_that_is_short_or_nonsense_leaves_the_schedule() {
+    let past = "Sun, 06 Nov 1994 08:49:37 GMT";
+    for value in ["0", "-5", "", "soon", "1e9", "\u{661}", past, "Sun, 99 Nov 2994 08:49:37 GMT"] {
+        let gap = gap_after(Answer::status(429).header("retry-after", value), 10);
+        assert!((Duration::from_millis(398)..Duration::from_millis(600) + SLACK).contains(&gap), "{gap:?}");
+    }
+}

@@ -1,0 +1,73 @@
+//! At most one alert per key and cooldown.
+
+use super::{alerted, calm, quiet};
+use crate::support::{Bracket, Burst, Server, wait_until};
+
+#[test]
+fn a_burst_that_goes_on_alerts_once_per_cooldown_and_at_its_end() {
+    let server = Server::start();
+    let mut client = server.client();
+    let mut alerts: Vec<Bracket> = Vec::new();
+    let mut last = None;
+    let mut calls = 0;
+    while alerts.len() < 6 {
+        let (answer, at) = client.timed("LW.BURST k 5 60 COOLDOWN 150ms");
+        calls += 1;
+        let answer = Burst::of(&answer);
+        assert_eq!((answer.count, answer.burst), (calls, calls >= 5));
+        if answer.alerted {
+            if let (Some(before), Some(previous)) = (alerts.last(), last) {
+                let previous: Bracket = previous;
+                assert!(at.to >= before.from + 150, "{at:?}, {before:?} before");
+                assert!(previous.from < before.to + 150, "the call before should have alerted");
+            }
+            alerts.push(at);
+        }
+        last = Some(at);
+    }
+}
+
+#[test]
+fn the_cooldown_is_a_minute_unless_the_call_says_otherwise() {
+    let server = Server::start();
+    let mut client = server.client();
+    let (answer, at, expires) = client.timed_then("LW.BURST k 1 1ms", "PEXPIRETIME k");
+    assert_eq!(Burst::of(&answer), alerted(1));
+    assert!(at.plus(60_000).contains(expires.int()), "{at:?}, {expires:?}");
+}
+
+#[test]
+fn every_key_has_a_cooldown_of_its_own() {
+    let server = Server::start();
+    let mut client = server.client();
+    for key in ["a", "b", "c"] {
+        assert_eq!(client.burst(&format!("{key} 1 60")), alerted(1));
+    }
+    client.run("SELECT 1");
+    assert_eq!(client.burst("a 1 60"), alerted(1));
+}
+
+#[test]
+fn a_new_burst_within_the_cooldown_is_quiet() {
+    let server = Server::start();
+    let mut client = server.client();
+    assert_eq!(client.burst("k 1 30ms"), alerted(1));
+    let last = client.time_ms();
+    wait_until("the window is over", || client.time_ms() >= last + 30);
+    assert_eq!(client.burst("k 2 30ms"), calm(1));
+    let again = client.burst("k 1 30ms");
+    assert_eq!(again, quiet(again.count));
+}
+
+#[test]
+fn a_changed_cooldown_counts_from_the_call_that_brings_it() {
+    let server = Server::start();
+    let mut client = server.client();
+    assert_eq!(client.burst("k 1 60 COOLDOWN 1d"), alerted(1));
+    assert_eq!(client.burst("k 1 60 COOLDOWN 1d"), quiet(2));
+    let (answer, at) = client.timed("LW.BURST k 1 60 COOLDOWN 100ms");
+    assert_eq!(Burst::of(&answer), quiet(3));
+    wait_until("the shorter cooldown is over", || client.time_ms() >= at.to + 100);
+    assert_eq!(client.burst("k 1 60 COOLDOWN 1d"), alerted(4));
+    assert_eq!(client.burst("k 1 60 COOLDOWN 1d"), quiet(5));
+}

@@ -1,0 +1,237 @@
+//! The commands of the alerts, and what LW.ALERTS and INFO say, by name.
+
+use std::collections::BTreeMap;
+
+use super::receiver::Receiver;
+use super::{Builder, Client, Server, Value, wait_until};
+
+/// An alert that waits, as LW.ALERTS LIST shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Waiting {
+    /// Its id.
+    pub id: String,
+    /// Its type.
+    pub kind: String,
+    /// When it was raised.
+    pub timestamp_ms: i64,
+    /// How many bytes it takes.
+    pub size: i64,
+    /// The endpoints that have not got it yet.
+    pub pending: Vec<Pending>,
+}
+
+/// One delivery that is still to be made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pending {
+    /// Scheme and host.
+    pub endpoint: String,
+    /// How many tries have failed.
+    pub tries: i64,
+    /// When the next one is due.
+    pub next_try_ms: i64,
+    /// Why the last one failed.
+    pub last_error: String,
+}
+
+/// A dead letter, as LW.ALERTS DEAD shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dead {
+    /// Its id.
+    pub id: String,
+    /// Its type.
+    pub kind: String,
+    /// When it was raised.
+    pub timestamp_ms: i64,
+    /// Scheme and host.
+    pub endpoint: String,
+    /// How many tries have failed.
+    pub tries: i64,
+    /// When the last one did.
+    pub died_ms: i64,
+    /// Why.
+    pub reason: String,
+    /// What would have been sent.
+    pub body: String,
+}
+
+/// What an endpoint answered to LW.ALERTS TEST.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tested {
+    /// Scheme and host.
+    pub endpoint: String,
+    /// Whether it answered 2xx.
+    pub ok: bool,
+    /// Its status; not above 0 if there was none.
+    pub status: i64,
+    /// What went wrong.
+    pub reason: String,
+    /// How long it took.
+    pub took_ms: i64,
+}
+
+impl Builder {
+    /// Alerts go to these receivers.
+    pub fn alerting(self, receivers: &[&Receiver]) -> Self {
+        self.config("lockwatch.webhook-allow-private yes")
+            .config(format!("lockwatch.webhook-urls \"{}\"", urls(receivers)))
+    }
+
+    /// The waits between tries, of the circuit and of the roll-up are that many times shorter.
+    pub fn hurrying(self, times: u32) -> Self {
+        self.env("LOCKWATCH_HURRY", times.to_string())
+    }
+}
+
+/// The value of `lockwatch.webhook-urls` for these receivers.
+pub fn urls(receivers: &[&Receiver]) -> String {
+    receivers.iter().map(|receiver| receiver.url()).collect::<Vec<_>>().join(" ")
+}
+
+impl Client {
+    /// Raises an alert and returns its id.
+    #[track_caller]
+    pub fn alert(&mut self, kind: &str, json: &str) -> String {
+        let answer = self.call(&["LW.ALERT", kind, json]);
+        match answer {
+            Value::Bulk(_) => answer.text(),
+            other => panic!("LW.ALERT {kind} answered {other:?}"),
+        }
+    }
+
+    /// Every alert that waits, newest first.
+    #[track_caller]
+    pub fn waiting(&mut self) -> Vec<Waiting> {
+        self.run("LW.ALERTS LIST COUNT 100000").items().iter().map(Waiting::of).collect()
+    }
+
+    /// The alert `id`, if it still waits.
+    #[track_caller]
+    pub fn waiting_for(&mut self, id: &str) -> Option<Waiting> {
+        self.waiting().into_iter().find(|waiting| waiting.id == id)
+    }
+
+    /// Every dead letter.
+    #[track_caller]
+    pub fn dead(&mut self) -> Vec<Dead> {
+        self.run("LW.ALERTS DEAD COUNT 100000").items().iter().map(Dead::of).collect()
+    }
+
+    /// LW.ALERTS TEST.
+    #[track_caller]
+    pub fn test_endpoints(&mut self) -> Vec<Tested> {
+        self.run("LW.ALERTS TEST").items().iter().map(Tested::of).collect()
+    }
+
+    /// The number `lockwatch_alert_…` of INFO.
+    #[track_caller]
+    pub fn alert_info(&mut self, name: &str) -> i64 {
+        self.info("lockwatch").number(&format!("lockwatch_alert_{name}"))
+    }
+
+    /// What INFO says about the endpoint at that place of the list.
+    #[track_caller]
+    pub fn endpoint_info(&mut self, place: usize) -> BTreeMap<String, String> {
+        let line = self.info("lockwatch").text(&format!("lockwatch_alert_endpoint_{place}"));
+        let fields = line.split(',').filter_map(|field| field.split_once('='));
+        fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    /// Sets a directive of the module.
+    #[track_caller]
+    pub fn set(&mut self, directive: &str, value: &str) {
+        let answer = self.call(&["CONFIG", "SET", &format!("lockwatch.{directive}"), value]);
+        assert_eq!(answer, Value::Simple("OK".into()), "CONFIG SET lockwatch.{directive}");
+    }
+
+    /// Tries to set a directive of the module to what it has to refuse; the reason.
+    #[track_caller]
+    pub fn set_refused(&mut self, directive: &str, value: &str) -> String {
+        let before = self.get(directive);
+        let answer = self.call(&["CONFIG", "SET", &format!("lockwatch.{directive}"), value]);
+        assert_eq!(self.get(directive), before, "{directive} {value:?} was refused, and has changed it");
+        answer.error().to_owned()
+    }
+
+    /// The value of a directive of the module.
+    #[track_caller]
+    pub fn get(&mut self, directive: &str) -> String {
+        let name = format!("lockwatch.{directive}");
+        self.run(&format!("CONFIG GET {name}")).field(&name).text()
+    }
+
+    /// Waits until no alert waits any more.
+    #[track_caller]
+    pub fn wait_until_delivered(&mut self) {
+        wait_until("everything is delivered", || self.alert_info("queued") == 0);
+    }
+}
+
+impl Server {
+    /// The names of its threads.
+    pub fn threads(&self) -> Vec<String> {
+        let pid = self.info("server").number("process_id");
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("the server runs");
+        // A thread may end while the list is read.
+        let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).ok();
+        tasks.filter_map(|task| name(task.ok()?)).map(|name| name.trim().to_owned()).collect()
+    }
+}
+
+impl Waiting {
+    #[track_caller]
+    fn of(value: &Value) -> Self {
+        Self {
+            id: value.field("id").text(),
+            kind: value.field("type").text(),
+            timestamp_ms: value.field("timestamp_ms").int(),
+            size: value.field("size").int(),
+            pending: value.field("pending").items().iter().map(Pending::of).collect(),
+        }
+    }
+}
+
+impl Pending {
+    #[track_caller]
+    fn of(value: &Value) -> Self {
+        Self {
+            endpoint: value.field("endpoint").text(),
+            tries: value.field("tries").int(),
+            next_try_ms: value.field("next_try_ms").int(),
+            last_error: text_or_nothing(value.field("last_error")),
+        }
+    }
+}
+
+impl Dead {
+    #[track_caller]
+    fn of(value: &Value) -> Self {
+        Self {
+            id: value.field("id").text(),
+            kind: value.field("type").text(),
+            timestamp_ms: value.field("timestamp_ms").int(),
+            endpoint: value.field("endpoint").text(),
+            tries: value.field("tries").int(),
+            died_ms: value.field("died_ms").int(),
+            reason: value.field("reason").text(),
+            body: value.field("body").text(),
+        }
+    }
+}
+
+impl Tested {
+    #[track_caller]
+    fn of(value: &Value) -> Self {
+        Self {
+            endpoint: value.field("endpoint").text(),
+            ok: value.field("ok").int() == 1,
+            status: if *value.field("status") == Value::Nil { 0 } else { value.field("status").int() },
+            reason: text_or_nothing(value.field("reason")),
+            took_ms: value.field("took_ms").int(),
+        }
+    }
+}
+
+#[track_caller]
+fn text_or_nothing(value: &Value) -> String {
+    if *value == Value::Nil { String::new() } else { value.text() }
+}

@@ -1,0 +1,296 @@
+//! A real receiver of webhooks, over HTTP or HTTPS, that answers as the test wants and remembers what it got.
+
+mod answer;
+mod request;
+mod tls;
+mod verify;
+
+use std::collections::BTreeMap;
+use std::io::{BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::{fmt, process};
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+pub use answer::Answer;
+pub use request::Request;
+pub use tls::Authority;
+pub use verify::{verify, verify_at};
+
+use super::wait_until;
+
+/// A receiver on a port of 127.0.0.1 that is its own until the tests end, also while it is stopped.
+pub struct Receiver {
+    address: SocketAddr,
+    tls: Option<Arc<ServerConfig>>,
+    memory: Arc<Memory>,
+    /// None while it is stopped.
+    running: Option<(Arc<Run>, JoinHandle<()>)>,
+}
+
+/// What outlives a stop.
+struct Memory {
+    requests: Mutex<Vec<Arc<Request>>>,
+    script: Mutex<Script>,
+    connections: AtomicUsize,
+}
+
+type Script = Box<dyn FnMut(&Request) -> Answer + Send>;
+
+/// The time from a start to the next stop.
+#[derive(Default)]
+struct Run {
+    over: AtomicBool,
+    /// By the number of the connection.
+    open: Mutex<BTreeMap<usize, TcpStream>>,
+}
+
+impl Receiver {
+    /// Starts one that answers 200.
+    #[track_caller]
+    pub fn start() -> Self {
+        Self::new(None)
+    }
+
+    /// One that speaks TLS.
+    #[track_caller]
+    pub fn start_tls(config: Arc<ServerConfig>) -> Self {
+        Self::new(Some(config))
+    }
+
+    #[track_caller]
+    fn new(tls: Option<Arc<ServerConfig>>) -> Self {
+        let listener = own_port();
+        let script: Script = Box::new(|_| Answer::status(200));
+        let memory = Memory {
+            requests: Mutex::default(),
+            script: Mutex::new(script),
+            connections: AtomicUsize::new(0),
+        };
+        let address = listener.local_addr().expect("a bound listener has an address");
+        let mut receiver = Self { address, tls, memory: Arc::new(memory), running: None };
+        receiver.listen(listener);
+        receiver
+    }
+
+    fn listen(&mut self, listener: TcpListener) {
+        let run = Arc::<Run>::default();
+        let (memory, tls, shared) = (self.memory.clone(), self.tls.clone(), run.clone());
+        let thread = thread::spawn(move || accept(&listener, &memory, tls.as_ref(), &shared));
+        self.running = Some((run, thread));
+    }
+
+    /// Refuses connections and cuts those there are, until [`Receiver::start_again`].
+    pub fn stop(&mut self) {
+        let Some((run, thread)) = self.running.take() else { return };
+        run.over.store(true, Ordering::Release);
+        // Else it would wait for the next connection.
+        drop(TcpStream::connect(self.address));
+        thread.join().expect("the receiver did not panic");
+        for stream in run.open.lock().expect("nobody panics with it").values() {
+            // Already closed by the other side, or not.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Listens again, on the same port.
+    #[track_caller]
+    pub fn start_again(&mut self) {
+        assert!(self.running.is_none(), "it was not stopped");
+        let mut listener = None;
+        wait_until("the receiver's port is free again", || {
+            listener = TcpListener::bind(self.address).ok();
+            listener.is_some()
+        });
+        self.listen(listener.expect("waited for"));
+    }
+
+    /// The endpoint to tell the server.
+    pub fn url(&self) -> String {
+        self.url_at("127.0.0.1", "/hook")
+    }
+
+    /// The endpoint under another name or path.
+    pub fn url_at(&self, host: &str, path: &str) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{host}:{}{path}", self.address.port())
+    }
+
+    /// The endpoint as INFO and logs may show it.
+    pub fn label(&self) -> String {
+        self.url_at("127.0.0.1", "")
+    }
+
+    /// What it answers from now on.
+    pub fn answer(&self, answer: Answer) {
+        self.answer_by(move |_| answer.clone());
+    }
+
+    /// What it answers to the next requests, and then to all others.
+    pub fn answer_first(&self, first: impl IntoIterator<Item = Answer>, then: Answer) {
+        let mut first = first.into_iter().collect::<Vec<_>>().into_iter();
+        self.answer_by(move |_| first.next().unwrap_or_else(|| then.clone()));
+    }
+
+    /// Decides about each request from now on.
+    pub fn answer_by(&self, script: impl FnMut(&Request) -> Answer + Send + 'static) {
+        *self.memory.script.lock().expect("no script panics") = Box::new(script);
+    }
+
+    /// Every request so far, in the order of arrival.
+    pub fn requests(&self) -> Vec<Arc<Request>> {
+        self.memory.requests.lock().expect("nobody panics with it").clone()
+    }
+
+    /// How many requests there were so far.
+    pub fn count(&self) -> usize {
+        self.memory.requests.lock().expect("nobody panics with it").len()
+    }
+
+    /// The requests that carry the alert `id`.
+    pub fn tries_of(&self, id: &str) -> Vec<Arc<Request>> {
+        self.requests().into_iter().filter(|request| request.id() == id).collect()
+    }
+
+    /// Waits until there were `n` requests and returns all there were.
+    #[track_caller]
+    pub fn wait_for(&self, n: usize) -> Vec<Arc<Request>> {
+        wait_until(&format!("request {n} arrives"), || self.count() >= n);
+        self.requests()
+    }
+
+    /// Waits until the alert `id` was tried `n` times and returns its tries.
+    #[track_caller]
+    pub fn wait_for_tries(&self, id: &str, n: usize) -> Vec<Arc<Request>> {
+        wait_until(&format!("try {n} of {id} arrives"), || self.tries_of(id).len() >= n);
+        self.tries_of(id)
+    }
+
+    /// Waits for the alert `id` and returns its first try.
+    #[track_caller]
+    pub fn wait_for_alert(&self, id: &str) -> Arc<Request> {
+        self.wait_for_tries(id, 1).remove(0)
+    }
+
+    /// How many connections were made to it.
+    pub fn connections(&self) -> usize {
+        self.memory.connections.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the receiver on {}", self.address)
+    }
+}
+
+/// Binds a port that no other receiver of this process ever has, and below those the kernel gives to outgoing
+/// connections: one that is stopped must find its port free.
+fn own_port() -> TcpListener {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = process::id() as u16 % 97;
+    let bound = (0..12_000).find_map(|_| {
+        let port = 20_000 + (first * 113 + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
+        TcpListener::bind(("127.0.0.1", port)).ok()
+    });
+    bound.expect("a free port")
+}
+
+trait Stream: Read + Write {}
+impl<T: Read + Write> Stream for T {}
+
+fn accept(listener: &TcpListener, memory: &Arc<Memory>, tls: Option<&Arc<ServerConfig>>, run: &Arc<Run>) {
+    for stream in listener.incoming() {
+        let Ok(stream) = stream else { continue };
+        if run.over.load(Ordering::Acquire) {
+            return;
+        }
+        let number = memory.connections.fetch_add(1, Ordering::AcqRel);
+        stream.set_nodelay(true).expect("a socket takes the option");
+        let mine = stream.try_clone().expect("a second handle");
+        run.open.lock().expect("nobody panics with it").insert(number, mine);
+        let stream: Box<dyn Stream + Send> = match tls {
+            None => Box::new(stream),
+            Some(config) => {
+                let session = ServerConnection::new(config.clone()).expect("the configuration is sound");
+                Box::new(StreamOwned::new(session, stream))
+            }
+        };
+        let (memory, run) = (memory.clone(), run.clone());
+        thread::spawn(move || {
+            serve(stream, &memory, &run);
+            run.open.lock().expect("nobody panics with it").remove(&number);
+        });
+    }
+}
+
+/// One connection, until either side closes it.
+fn serve(stream: Box<dyn Stream + Send>, memory: &Memory, run: &Run) {
+    let mut stream = BufReader::new(stream);
+    while let Ok(Some(request)) = Request::read(&mut stream) {
+        let request = Arc::new(request);
+        let answer = (memory.script.lock().expect("no script panics"))(&request);
+        memory.requests.lock().expect("nobody panics with it").push(request);
+        if !matches!(answer.give(stream.get_mut(), &run.over), Ok(true)) {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POST: &[u8] = b"POST /hook HTTP/1.1\r\nWebhook-Id: one\r\nContent-Length: 2\r\n\r\n{}";
+
+    fn connect(receiver: &Receiver) -> std::io::Result<TcpStream> {
+        let stream = TcpStream::connect(receiver.address)?;
+        stream.set_read_timeout(Some(crate::support::SOON))?;
+        Ok(stream)
+    }
+
+    fn post(stream: &mut TcpStream) -> String {
+        stream.write_all(POST).unwrap();
+        let mut answer = [0; 4096];
+        let len = stream.read(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer[..len]).into_owned()
+    }
+
+    #[test]
+    fn a_receiver_answers_as_it_is_told_and_remembers_what_it_got() {
+        let receiver = Receiver::start();
+        receiver.answer_first([Answer::status(500).header("retry-after", "7")], Answer::Close);
+        let mut stream = connect(&receiver).unwrap();
+        let answer = post(&mut stream);
+        assert!(answer.starts_with("HTTP/1.1 500 ") && answer.contains("retry-after: 7\r\n"), "{answer}");
+        assert_eq!(post(&mut stream), "");
+        let request = receiver.wait_for_tries("one", 2).remove(0);
+        assert_eq!((&request.path[..], &request.body[..]), ("/hook", &b"{}"[..]));
+        assert_eq!(receiver.connections(), 1);
+    }
+
+    #[test]
+    fn a_receiver_that_is_stopped_refuses_and_is_back_on_the_same_port() {
+        let mut receiver = Receiver::start();
+        receiver.answer(Answer::Hang);
+        let mut stream = connect(&receiver).unwrap();
+        stream.write_all(POST).unwrap();
+        receiver.wait_for(1);
+        receiver.stop();
+        assert_eq!(stream.read(&mut [0; 10]).unwrap_or(0), 0, "what hung is cut");
+        assert!(connect(&receiver).is_err());
+        receiver.answer(Answer::status(204).body(""));
+        receiver.start_again();
+        assert!(post(&mut connect(&receiver).unwrap()).starts_with("HTTP/1.1 204 "));
+        assert_eq!((receiver.count(), receiver.connections()), (2, 2));
+    }
+}
