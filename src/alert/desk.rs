@@ -1,5 +1,8 @@
 //! Where it all comes together on the main thread: what waits, who is to get it, and when.
 
+#[cfg(test)]
+mod properties;
+
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use crate::config;

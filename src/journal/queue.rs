@@ -126,7 +126,8 @@ impl<E: Event> Queue<E> {
 
     /// Whether an event of `size` bytes more is within `bounds`.
     pub fn has_room(&self, size: usize, bounds: Bounds) -> bool {
-        self.len < bounds.events && self.bytes.saturating_add(Self::weight(size)) <= bounds.bytes
+        let numbered = self.last_seq < Id::MAX_SEQ;
+        numbered && self.len < bounds.events && self.bytes.saturating_add(Self::weight(size)) <= bounds.bytes
     }
 
     /// Ids made from now on carry `epoch`: to be called with a random number after every load and promotion.
