@@ -186,11 +186,9 @@ impl Desk {
     pub fn roll_up(&mut self, now: Timestamp) {
         let period = hurried(rollup::PERIOD);
         let over = self.outbox.rollup().over(now, period);
-        let over: Vec<_> =
-            over.map(|(kind, rest)| (kind.to_owned(), rest.map(|rest| (rest.id, rest.data(kind))))).collect();
-        for (kind, summary) in over {
+        let over: Vec<_> = over.map(|(kind, rest)| (kind.to_owned(), rest.id, rest.data(kind))).collect();
+        for (kind, id, data) in over {
             self.make(Change::EndPeriod(kind.clone()));
-            let Some((id, data)) = summary else { continue };
             let alert = Alert::new(id, &rollup::summary_kind(&kind), &data);
             if self.append(id, alert, Source::Module).is_err() {
                 counters::DROPPED.count();

@@ -58,7 +58,7 @@ impl Rollup {
     /// How an alert that is raised at `now` goes out.
     pub fn way(&self, kind: &str, now: Timestamp, period: Span) -> Way {
         match self.periods.get(kind) {
-            None if self.periods.len() >= TYPES => Way::Uncounted,
+            None if self.is_full(now) => Way::Uncounted,
             None => Way::Single(now),
             // The summary goes out first, which the next tick sees to; until then its period goes on.
             Some(Period { rest: Some(rest), .. }) => Way::Rolled(Some(rest.id)),
@@ -75,9 +75,17 @@ impl Rollup {
                 period.singles = period.singles.saturating_add(1);
             }
             _ => {
+                if self.periods.len() >= TYPES {
+                    self.periods.retain(|_, period| period.is_needed(began));
+                }
                 self.periods.insert(kind.to_owned(), Period { began, singles: 1, rest: None });
             }
         }
+    }
+
+    /// Whether there is no room for another type's period. One without a rest is forgotten when its room is needed.
+    fn is_full(&self, now: Timestamp) -> bool {
+        self.periods.len() >= TYPES && self.periods.values().all(|period| period.is_needed(now))
     }
 
     /// Counts an alert that did not.
@@ -102,10 +110,10 @@ impl Rollup {
         self.periods.remove(kind);
     }
 
-    /// The types whose period is over at `now`, with what a summary has to say, if there is one.
-    pub fn over(&self, now: Timestamp, period: Span) -> impl Iterator<Item = (&str, Option<&Rest>)> {
+    /// The types with a summary to be sent: their period is over at `now`.
+    pub fn over(&self, now: Timestamp, period: Span) -> impl Iterator<Item = (&str, &Rest)> {
         let over = self.periods.iter().filter(move |(_, current)| current.is_over(now, period));
-        over.map(|(kind, current)| (kind.as_str(), current.rest.as_ref()))
+        over.filter_map(|(kind, current)| Some((kind.as_str(), current.rest.as_ref()?)))
     }
 
     /// How many summaries are to come.
@@ -113,13 +121,19 @@ impl Rollup {
         self.periods.values().filter(|period| period.rest.is_some()).count()
     }
 
-    /// When the first period is over.
+    /// When the first summary is to be sent.
     pub fn next_end(&self, period: Span) -> Option<Timestamp> {
-        self.periods.values().map(|current| current.began + period).min()
+        let rolled = self.periods.values().filter(|current| current.rest.is_some());
+        rolled.map(|current| current.began + period).min()
     }
 }
 
 impl Period {
+    /// Whether it must be kept at `now`.
+    fn is_needed(&self, now: Timestamp) -> bool {
+        self.rest.is_some() || !self.is_over(now, PERIOD)
+    }
+
     /// A clock that has stepped back ends it, too.
     fn is_over(&self, now: Timestamp, period: Span) -> bool {
         now < self.began || now >= self.began + period
@@ -171,7 +185,7 @@ mod tests {
         assert_eq!(singly, 10);
         assert_eq!(rollup.over(Timestamp(14_999), PERIOD).count(), 0);
         let over: Vec<_> = rollup.over(Timestamp(15_000), PERIOD).collect();
-        let [(kind, Some(rest))] = over[..] else { panic!("{over:?}") };
+        let [(kind, rest)] = over[..] else { panic!("{over:?}") };
         assert_eq!((kind, rest.count, rest.from, rest.to), ("burst", 990, Timestamp(5010), Timestamp(5999)));
         assert_eq!(
             rest.data("burst"),
@@ -185,6 +199,18 @@ mod tests {
     fn a_period_without_a_rest_ends_by_itself() {
         let mut rollup = Rollup::default();
         assert!((0..100).all(|i| raise(&mut rollup, i * 1000)));
+    }
+
+    #[test]
+    fn types_are_bounded_and_make_room_for_others() {
+        let mut rollup = Rollup::default();
+        for i in 0..TYPES {
+            rollup.single(&format!("type.{i}"), Timestamp(5000));
+        }
+        assert_eq!(rollup.way("one.more", Timestamp(5001), PERIOD), Way::Uncounted);
+        assert_eq!(rollup.way("one.more", Timestamp(15_000), PERIOD), Way::Single(Timestamp(15_000)));
+        rollup.single("one.more", Timestamp(15_000));
+        assert_eq!(rollup.periods.len(), 1);
     }
 
     #[test]
