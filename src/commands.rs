@@ -8,6 +8,7 @@ use crate::alert::command::RaiseAlert;
 use crate::alert::manage;
 use crate::alert::manage::dead::Dead;
 use crate::alert::manage::discard::Discard;
+use crate::alert::manage::help::Help;
 use crate::alert::manage::list::List;
 use crate::alert::manage::replay::Replay;
 use crate::alert::manage::test::Test;
@@ -30,6 +31,7 @@ pub static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<Replay>(),
     CommandEntry::of::<Discard>(),
     CommandEntry::of::<Test>(),
+    CommandEntry::of::<Help>(),
     CommandEntry::of::<Apply<()>>(),
     CommandEntry::of::<Apply<Cooldown>>(),
     CommandEntry::of::<ApplyAlerts>(),

@@ -150,14 +150,14 @@ impl Spec {
     }
 }
 
-/// The category that all commands for callers share, on servers that let a module add one.
+/// The category that all commands for callers share, and none for administrators, on servers that let a module add one.
 const OWN_CATEGORY: &str = " lockwatch";
 
 /// # Safety
 /// `command` is a command of this module, and OnLoad is running.
 unsafe fn categorise(command: *mut raw::RedisModuleCommand, spec: &Spec) -> bool {
     let Some(set) = api_if_any!(RedisModule_SetCommandACLCategories) else { return true };
-    let own = api_if_any!(RedisModule_AddACLCategory).is_some() && !spec.internal;
+    let own = api_if_any!(RedisModule_AddACLCategory).is_some() && !spec.categories.contains("admin");
     let categories = format!("{}{}", spec.categories, if own { OWN_CATEGORY } else { "" });
     let Ok(categories) = CString::new(categories) else { return false };
     // SAFETY: the caller's promise; the string is NUL-terminated.

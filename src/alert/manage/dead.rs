@@ -18,7 +18,7 @@ impl Command for Dead {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.ALERTS|DEAD",
         flags: "readonly admin",
-        categories: "read admin",
+        categories: "read admin dangerous",
         arity: -2,
         key: KeyAccess::None,
         summary: c"Lists the alerts that an endpoint did not take in all its tries, newest first.",

@@ -17,7 +17,7 @@ impl Command for Discard {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.ALERTS|DISCARD",
         flags: "write admin",
-        categories: "write admin",
+        categories: "write admin dangerous",
         arity: 3,
         key: KeyAccess::None,
         summary: c"Throws dead letters away, or an alert that still waits.",

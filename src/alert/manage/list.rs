@@ -18,7 +18,7 @@ impl Command for List {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.ALERTS|LIST",
         flags: "readonly admin",
-        categories: "read admin",
+        categories: "read admin dangerous",
         arity: -2,
         key: KeyAccess::None,
         summary: c"Lists the alerts that wait to be delivered, newest first.",

@@ -2,6 +2,7 @@
 
 pub mod dead;
 pub mod discard;
+pub mod help;
 pub mod list;
 pub mod replay;
 pub mod test;
@@ -19,7 +20,7 @@ use crate::server::number;
 pub const CONTAINER: &Spec = &Spec {
     name: c"LW.ALERTS",
     flags: "admin",
-    categories: "admin",
+    categories: "admin dangerous",
     arity: -2,
     key: KeyAccess::None,
     summary: c"A container for commands about alerts.",

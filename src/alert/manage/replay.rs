@@ -16,7 +16,7 @@ impl Command for Replay {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.ALERTS|REPLAY",
         flags: "write admin",
-        categories: "write admin",
+        categories: "write admin dangerous",
         arity: 3,
         key: KeyAccess::None,
         summary: c"Puts dead letters back to be delivered, with all their tries anew.",

@@ -27,7 +27,7 @@ impl Command for Test {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.ALERTS|TEST",
         flags: "write admin deny-script",
-        categories: "write admin",
+        categories: "write admin dangerous",
         arity: 2,
         key: KeyAccess::None,
         summary: c"Sends a test alert to every endpoint now and reports what each answers.",

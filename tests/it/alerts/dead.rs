@@ -121,9 +121,11 @@ fn a_discarded_letter_is_gone() {
 fn a_discarded_alert_that_waited_is_not_delivered() {
     let mut receiver = Receiver::start();
     receiver.stop();
-    let server = Server::builder().alerting(&[&receiver]).hurrying(super::HURRY).start();
+    let server = Server::builder().alerting(&[&receiver]).start();
     let mut client = server.client();
     let id = client.alert("unwanted", "1");
+    // The next try is seconds away: none is under way.
+    wait_until("it has failed once", || client.waiting()[0].pending[0].tries == 1);
     assert_eq!(client.run("LW.ALERTS DISCARD ALL").int(), 0, "ALL is all dead letters");
     assert_eq!(client.run(&format!("LW.ALERTS DISCARD {id}")).int(), 1);
     assert!(client.waiting().is_empty());

@@ -56,6 +56,10 @@ fn the_module_has_a_category_of_its_own() {
     }
     assert_eq!(allowed(&server, "+@lockwatch"), [true; 3]);
     assert_eq!(allowed(&server, "+@all -@lockwatch"), [false; 3]);
+    // What administers alerts is not for an application.
+    assert!(user(&server, "+@lockwatch").run("LW.ALERTS LIST").error().starts_with("NOPERM"));
+    assert!(user(&server, "+@all -@dangerous").run("LW.ALERTS REPLAY ALL").error().starts_with("NOPERM"));
+    assert!(!user(&server, "+@lockwatch").run("LW.ALERT a 1").is_error());
     let commands = server.client().run("ACL CAT lockwatch").texts();
     assert!(commands.iter().any(|name| name.eq_ignore_ascii_case("lw.ratelimit")), "{commands:?}");
 }

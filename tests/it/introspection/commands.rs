@@ -69,6 +69,30 @@ fn docs_tell_the_options_of_lw_burst() {
 }
 
 #[test]
+fn docs_tell_of_alerts_and_their_subcommands() {
+    let server = Server::start();
+    let mut client = server.client();
+    let alert = docs(&mut client, "LW.ALERT");
+    let arguments = alert.field("arguments").items();
+    let names: Vec<_> = arguments.iter().map(|arg| arg.field("name").text()).collect();
+    assert_eq!(names, ["type", "json", "dedup"]);
+    let parts = arguments[2].field("arguments").items();
+    assert_eq!(
+        parts.iter().map(|part| part.field("token").text()).collect::<Vec<_>>(),
+        ["DEDUP", "COOLDOWN"]
+    );
+    let container = docs(&mut client, "LW.ALERTS");
+    for name in ["LIST", "DEAD", "REPLAY", "DISCARD", "TEST", "HELP"] {
+        let docs = container.field("subcommands").field(&format!("LW.ALERTS|{name}"));
+        assert!(docs.field("summary").text().ends_with('.'), "{docs:?}");
+        let help = client.run("LW.ALERTS HELP").texts();
+        assert!(help.iter().any(|line| line.starts_with(name)), "{help:?}");
+    }
+    let info = info(&mut client, "LW.ALERTS|REPLAY");
+    assert_eq!(sorted(&info[2]), ["admin", "module", "write"]);
+}
+
+#[test]
 fn info_tells_arity_flags_and_where_the_key_is() {
     let server = Server::start();
     let mut client = server.client();
