@@ -188,10 +188,10 @@ impl Desk {
         let over = self.outbox.rollup().over(now, period);
         let over: Vec<_> = over.map(|(kind, rest)| (kind.to_owned(), rest.id, rest.data(kind))).collect();
         for (kind, id, data) in over {
-            self.make(Change::EndPeriod(kind.clone()));
             let alert = Alert::new(id, &rollup::summary_kind(&kind), &data);
-            if self.append(id, alert, Source::Module).is_err() {
-                counters::DROPPED.count();
+            // Without room for it the period goes on, and what comes joins it, until there is.
+            if self.append(id, alert, Source::Module).is_ok() {
+                self.make(Change::EndPeriod(kind));
             }
         }
     }

@@ -236,9 +236,11 @@ fn finish_tests(desk: &mut Desk, workers: &mut Workers) {
 /// The server ends: no try begins any more, and those under way have a moment to end. What was not delivered is in the
 /// journal.
 pub fn shutdown() {
-    if let Some(mut pool) = workers().pool.take() {
+    // It is kept: the server may find that it can't save, and go on.
+    if let Some(pool) = &mut workers().pool {
         pool.shutdown(PATIENCE);
     }
+    attend();
 }
 
 /// How long the longest test can take.

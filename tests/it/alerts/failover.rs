@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use super::{HURRY, raise};
 use crate::support::receiver::{Answer, Receiver};
@@ -172,6 +173,32 @@ fn a_try_that_ends_after_a_demotion_harms_nothing() {
     let id = client.alert("again", "1");
     receiver.wait_for_alert(&id);
     client.wait_until_delivered();
+}
+
+#[test]
+fn an_answer_that_comes_late_settles_no_other_alert() {
+    let receiver = Receiver::start();
+    let late = Answer::Late(Duration::from_millis(1500), Box::new(Answer::status(200)));
+    receiver.answer_first([late], Answer::status(200));
+    let (server, other) = (builder(&receiver).start(), Server::start());
+    let mut client = server.client();
+    let first = client.alert("first", "1");
+    receiver.wait_for(1);
+    // The first alert is forgotten in favour of the other server's, which is that one's first, too.
+    let second = other.client().alert("second", "1");
+    let address = other.address();
+    client.run(&format!("REPLICAOF {} {}", address.ip(), address.port()));
+    other.wait_for_replica(&server);
+    client.set("ship", "no");
+    client.run("REPLICAOF NO ONE");
+    assert_eq!(client.waiting()[0].id, second);
+    wait_until("the first one's try has ended", || {
+        server.threads().iter().all(|name| !name.starts_with("lw-alert"))
+    });
+    client.set("ship", "yes");
+    client.wait_until_delivered();
+    let sent: Vec<String> = receiver.requests().iter().map(|request| request.id().to_owned()).collect();
+    assert_eq!(sent, [first, second]);
 }
 
 #[test]

@@ -80,6 +80,7 @@ fn a_full_journal_never_fails_a_burst() {
     }
     client.set("ship", "yes");
     ids.iter().for_each(|id| drop(receiver.wait_for_alert(id)));
+    client.wait_until_delivered();
     let kinds: Vec<String> = receiver.requests().iter().map(|request| request.kind()).collect();
     assert!(kinds.iter().any(|kind| kind == "burst"), "room is reserved for the module's own: {kinds:?}");
 }
