@@ -30,6 +30,8 @@ install_missing_packages() {
     has_libclang || missing+=(libclang-dev)
     # The tests stop servers by it; the shell's own does not count.
     has kill || missing+=(procps)
+    # The demo's receiver of webhooks is written in it; Debian's smallest has all it needs.
+    has perl || missing+=(perl-base)
     [[ -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
     if ((${#missing[@]} == 0)); then return; fi
     install_packages "${missing[@]}" || die "could not install ${missing[*]}"

@@ -52,9 +52,7 @@ const WITH_AUX_SAVE: u64 = 3;
 /// # Safety
 /// `ctx` is the context of a running OnLoad.
 unsafe fn register<S: NodeState>(ctx: *mut raw::RedisModuleCtx) -> bool {
-    // SAFETY: RedisModule_GetTypeMethodVersion has no preconditions.
-    let known = api_if_any!(RedisModule_GetTypeMethodVersion).map_or(0, |version| unsafe { version() });
-    let leaves_no_trace = u64::try_from(known).unwrap_or(0) >= WITH_AUX_SAVE2;
+    let leaves_no_trace = knows_aux_save2();
     let save: raw::RedisModuleTypeAuxSaveFunc = Some(aux_save::<S>);
     let mut methods = raw::RedisModuleTypeMethods {
         version: if leaves_no_trace { WITH_AUX_SAVE2 } else { WITH_AUX_SAVE },
