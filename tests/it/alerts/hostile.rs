@@ -2,6 +2,7 @@
 
 use super::server_for;
 use crate::hostile::refused;
+use crate::support::payload::Payload;
 use crate::support::receiver::Receiver;
 use crate::support::{Client, Random, Server, Value};
 
@@ -185,4 +186,24 @@ fn random_calls_are_answered_and_the_server_lives() {
         }
     }
     assert_eq!(client.run("PING").text(), "PONG");
+}
+
+#[test]
+fn no_key_can_be_restored_as_the_outbox() {
+    let server = Server::builder().config("rdbcompression no").start();
+    let mut client = server.client();
+    client.run("LW.RATELIMIT k 1 60");
+    let Value::Bulk(dump) = client.run("DUMP k") else { panic!("no dump") };
+    let payload = Payload::new(&dump);
+    // A module's id: six bits for each of nine characters, ten for the encoding.
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let index = |byte: u8| alphabet.iter().position(|letter| *letter == byte).unwrap() as u64;
+    let id = |name: &[u8]| name.iter().fold(0, |id, byte| id << 6 | index(*byte)) << 10 | 1;
+    let rest = &payload.body()[9..];
+    for (name, sound) in [(b"lw-window", true), (b"lw-alerts", false)] {
+        let body = [&[0x81], &id(name).to_be_bytes()[..], rest].concat();
+        let answer = client.call(&[b"RESTORE", &b"copy"[..], b"0", &payload.with_body(&body)]);
+        assert_eq!(answer.is_error(), !sound, "{answer:?}");
+        client.run("DEL copy");
+    }
 }
