@@ -5,13 +5,11 @@
 
 use crate::alert::apply::ApplyAlerts;
 use crate::alert::command::RaiseAlert;
-use crate::alert::manage;
-use crate::alert::manage::dead::Dead;
-use crate::alert::manage::discard::Discard;
-use crate::alert::manage::help::Help;
-use crate::alert::manage::list::List;
-use crate::alert::manage::replay::Replay;
-use crate::alert::manage::test::Test;
+use crate::alert::manage as alerts;
+use crate::audit::apply::ApplyAudit;
+use crate::audit::command::Audit;
+use crate::audit::manage as auditlog;
+use crate::audit::query::command::Query;
 use crate::burst::Cooldown;
 use crate::burst::detect::Burst;
 use crate::ratelimit::limit::RateLimit;
@@ -25,16 +23,24 @@ pub static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<Peek>(),
     CommandEntry::of::<Burst>(),
     CommandEntry::of::<RaiseAlert>(),
-    CommandEntry::container(manage::CONTAINER),
-    CommandEntry::of::<List>(),
-    CommandEntry::of::<Dead>(),
-    CommandEntry::of::<Replay>(),
-    CommandEntry::of::<Discard>(),
-    CommandEntry::of::<Test>(),
-    CommandEntry::of::<Help>(),
+    CommandEntry::container(alerts::CONTAINER),
+    CommandEntry::of::<alerts::list::List>(),
+    CommandEntry::of::<alerts::dead::Dead>(),
+    CommandEntry::of::<alerts::replay::Replay>(),
+    CommandEntry::of::<alerts::discard::Discard>(),
+    CommandEntry::of::<alerts::test::Test>(),
+    CommandEntry::of::<alerts::help::Help>(),
+    CommandEntry::of::<Audit>(),
+    CommandEntry::container(auditlog::CONTAINER),
+    CommandEntry::of::<Query>(),
+    CommandEntry::of::<auditlog::dead::Dead>(),
+    CommandEntry::of::<auditlog::replay::Replay>(),
+    CommandEntry::of::<auditlog::discard::Discard>(),
+    CommandEntry::of::<auditlog::help::Help>(),
     CommandEntry::of::<Apply<()>>(),
     CommandEntry::of::<Apply<Cooldown>>(),
     CommandEntry::of::<ApplyAlerts>(),
+    CommandEntry::of::<ApplyAudit>(),
     #[cfg(feature = "debug-commands")]
     CommandEntry::of::<crate::debug::Debug>(),
 ];

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::alert::settings;
+use crate::audit;
 use crate::server::directive::{Directive, Integer, Switch, Text};
 use crate::window::effect::MAX_ENTRIES;
 
@@ -30,6 +31,24 @@ pub static ALERT_MAX_EVENTS: Integer = Integer::new(c"alert-max-events", 10_000,
 /// How many bytes of alerts may wait.
 pub static ALERT_MAX_BYTES: Integer = Integer::bytes(c"alert-max-bytes", 16 << 20, 1 << 20, 1 << 30);
 
+/// The file with the URL of the database that audit events are shipped to.
+pub static POSTGRES_URL_FILE: Text = Text::new(c"postgres-url-file", audit::settings::take_url_file);
+
+/// How many audit events may wait, or are kept where there is no database.
+pub static AUDIT_MAX_EVENTS: Integer = Integer::new(c"audit-max-events", 1_000_000, 16, 100_000_000);
+
+/// How many bytes they may take.
+pub static AUDIT_MAX_BYTES: Integer = Integer::bytes(c"audit-max-bytes", 256 << 20, 1 << 20, 64 << 30);
+
+/// How many audit events are shipped at a time.
+pub static AUDIT_BATCH: Integer = Integer::new(c"audit-batch", 1000, 1, 10_000);
+
+/// How many days of audit events the database keeps; 0 for all.
+pub static AUDIT_RETENTION_DAYS: Integer = Integer::new(c"audit-retention-days", 0, 0, 36_500);
+
+/// For how many seconds an audit event may wait for the database before an alert is raised; 0 for ever.
+pub static AUDIT_LAG_ALERT: Integer = Integer::new(c"audit-lag-alert", 300, 0, 315_360_000);
+
 /// Whether anything is delivered at all.
 pub static SHIP: Switch = Switch::new(c"ship", true);
 
@@ -43,5 +62,11 @@ pub static DIRECTIVES: &[Directive] = &[
     Directive::Switch(&WEBHOOK_ALLOW_PRIVATE),
     Directive::Integer(&ALERT_MAX_EVENTS),
     Directive::Integer(&ALERT_MAX_BYTES),
+    Directive::Text(&POSTGRES_URL_FILE),
+    Directive::Integer(&AUDIT_MAX_EVENTS),
+    Directive::Integer(&AUDIT_MAX_BYTES),
+    Directive::Integer(&AUDIT_BATCH),
+    Directive::Integer(&AUDIT_RETENTION_DAYS),
+    Directive::Integer(&AUDIT_LAG_ALERT),
     Directive::Switch(&SHIP),
 ];

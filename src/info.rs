@@ -3,8 +3,12 @@
 #![forbid(unsafe_code)]
 
 use crate::server::info::Section;
-use crate::{alert, burst, ratelimit};
+use crate::{alert, audit, burst, ratelimit};
 
 /// The table.
-pub static SECTIONS: &[Section] =
-    &[ratelimit::counters::SECTION, burst::counters::SECTION, alert::counters::SECTION];
+pub static SECTIONS: &[Section] = &[
+    ratelimit::counters::SECTION,
+    burst::counters::SECTION,
+    alert::counters::SECTION,
+    audit::counters::SECTION,
+];

@@ -1,4 +1,5 @@
-//! lockwatch: a Redis module with an exact sliding-window rate limiter, burst detection and webhook alerts.
+//! lockwatch: a Redis module with an exact sliding-window rate limiter, burst detection with webhook alerts, and an audit log
+//! shipped to Postgres.
 //!
 //! The house has wings on one ground floor, and an arrow only ever points down.
 //!
@@ -8,10 +9,12 @@
 //!   data type, and the internal command that applies its changes on replicas.
 //! - [`ratelimit`] is the first wing: `LW.RATELIMIT` and `LW.PEEK`, a file each: parse, decide, reply.
 //! - [`burst`] is `LW.BURST`, which counts calls in the same window and raises an alert once per cooldown.
-//! - [`journal`] is the durable queue that alerts wait in: bounded, ordered, with ids that stay unique, in segments that
+//! - [`journal`] is the durable queue that alerts and audit events wait in: bounded, ordered, with ids that stay unique, in segments that
 //!   another thread can read. A pure value.
 //! - [`alert`] raises alerts, keeps them, and delivers them to webhooks by threads of their own: `LW.ALERT` and
 //!   `LW.ALERTS`.
+//! - [`audit`] records who did what, keeps it in a journal, and ships it to Postgres exactly once: `LW.AUDIT` and
+//!   `LW.AUDITLOG`.
 //! - [`lifecycle`] is what the module does when the server tells it of something: that it is about to sleep, loads,
 //!   changes its role, ends.
 //! - [`commands`], [`config`] and [`info`] are the tables through which the wings reach the server: to add a command,
@@ -25,6 +28,7 @@
 #![deny(unsafe_code)]
 
 pub mod alert;
+pub mod audit;
 pub mod burst;
 pub mod commands;
 pub mod config;
@@ -37,7 +41,6 @@ pub mod ratelimit;
 pub mod server;
 pub mod window;
 
-use alert::persist::Saved;
 use burst::Cooldown;
 use server::module::Module;
 use server::native::TypeEntry;
@@ -51,7 +54,7 @@ pub static MODULE: Module = Module {
     commands: commands::COMMANDS,
     directives: config::DIRECTIVES,
     types: &[TypeEntry::of::<Log>(), TypeEntry::of::<Log<Cooldown>>()],
-    states: &[NodeEntry::of::<Saved>()],
+    states: &[NodeEntry::of::<alert::persist::Saved>(), NodeEntry::of::<audit::persist::Saved>()],
     info: info::SECTIONS,
     hooks: &lifecycle::HOOKS,
 };

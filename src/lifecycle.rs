@@ -3,16 +3,49 @@
 
 #![forbid(unsafe_code)]
 
-use crate::alert::{persist, pump};
-use crate::server::events::Hooks;
+use crate::server::events::{Hooks, Tick};
+use crate::{alert, audit};
 
 /// The table.
-pub static HOOKS: Hooks = Hooks {
-    before_sleep: pump::before_sleep,
-    loading_began: persist::loading_began,
-    loading_ended: persist::loading_ended,
-    promoted: persist::begin_epoch,
-    demoted: pump::attend,
-    forked: pump::forked,
-    shutdown: pump::shutdown,
-};
+pub static HOOKS: Hooks =
+    Hooks { configured, before_sleep, loading_began, loading_ended, promoted, demoted, forked, shutdown };
+
+fn configured() -> Result<(), String> {
+    audit::settings::take_environment()
+}
+
+fn before_sleep(tick: &Tick) {
+    // It may raise an alert, which then goes out in the same turn.
+    audit::pump::before_sleep(tick);
+    alert::pump::before_sleep(tick);
+}
+
+fn loading_began() {
+    alert::persist::loading_began();
+    audit::persist::loading_began();
+}
+
+fn loading_ended() {
+    alert::persist::loading_ended();
+    audit::persist::begin_epoch();
+}
+
+fn promoted() {
+    alert::persist::begin_epoch();
+    audit::persist::begin_epoch();
+}
+
+fn demoted() {
+    alert::pump::attend();
+    audit::pump::attend();
+}
+
+fn forked(rewrites_aof: bool) {
+    alert::pump::forked(rewrites_aof);
+    audit::pump::forked(rewrites_aof);
+}
+
+fn shutdown() {
+    alert::pump::shutdown();
+    audit::pump::shutdown();
+}

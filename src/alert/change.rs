@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::journal::id::Id;
+use crate::journal::wire;
 use crate::server::time::Timestamp;
 
 use super::Alert;
@@ -68,35 +69,24 @@ pub enum Effect {
 
 /// The payload that makes `changes`.
 pub fn encode(changes: &[Change]) -> Vec<u8> {
-    with_version(CHANGES, changes)
+    wire::write(CHANGES, changes)
 }
 
 /// The payload that makes `outbox` out of whatever is there.
 pub fn encode_snapshot(outbox: &Outbox) -> Vec<u8> {
-    with_version(SNAPSHOT, outbox)
-}
-
-fn with_version<T: Serialize + ?Sized>(version: u8, value: &T) -> Vec<u8> {
-    // Writing plain data into memory can't fail; if it could, replicas refuse what is cut short.
-    postcard::to_extend(value, vec![version]).unwrap_or_default()
+    wire::write(SNAPSHOT, outbox)
 }
 
 impl Effect {
     /// Reads a payload.
     pub fn decode(payload: &[u8]) -> Result<Self, &'static str> {
         match payload.split_first() {
-            Some((&CHANGES, rest)) => read(rest).map(Self::Changes).ok_or("a damaged list of changes"),
+            Some((&CHANGES, rest)) => wire::read(rest).map(Self::Changes).ok_or("a damaged list of changes"),
             Some((&SNAPSHOT, rest)) => {
-                read(rest).map(|outbox| Self::Snapshot(Box::new(outbox))).ok_or("a damaged outbox")
+                wire::read(rest).map(|outbox| Self::Snapshot(Box::new(outbox))).ok_or("a damaged outbox")
             }
             Some(_) => Err("a newer version of lockwatch wrote it"),
             None => Err("it is empty"),
         }
     }
-}
-
-/// Reads a value that takes up all of `bytes`.
-fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
-    let (value, rest) = postcard::take_from_bytes(bytes).ok()?;
-    rest.is_empty().then_some(value)
 }

@@ -5,18 +5,18 @@
 
 use std::fmt::{self, Display};
 
-use aws_lc_rs::digest;
-
 use crate::server::args::{Arg, Args, UnknownOption};
 use crate::server::call::Call;
 use crate::server::command::{Command, KeyAccess, Spec};
 use crate::server::docs::{DocArg, DocKind};
 use crate::server::duration;
 use crate::server::error::{Quoted, Refusal};
+use crate::server::json::{self, NotJson};
+use crate::server::text;
 use crate::server::time::Span;
 
 use super::counters;
-use super::dedup::Digest;
+use super::dedup::{self, Digest};
 use super::desk::{Full, Source};
 use super::raise::at_desk;
 
@@ -99,8 +99,8 @@ struct Request<'a> {
 impl<'a> Request<'a> {
     fn parse(mut args: Args<'a>) -> Result<Self, Why<'a>> {
         let (Some(kind), Some(json)) = (args.next(), args.next()) else { return Err(Why::Missing) };
-        let kind = check_type(kind.bytes()).ok_or(Why::Type(kind.bytes()))?;
-        let json = check_json(json.bytes())?;
+        let kind = text::label(kind.bytes(), MOST_TYPE_BYTES).ok_or(Why::Type(kind.bytes()))?;
+        let json = json::check(json.bytes(), MOST_JSON_BYTES, MOST_DEPTH).map_err(Why::Json)?;
         let (mut text, mut cooldown) = (None, None);
         while let Some(word) = args.next().map(Arg::bytes) {
             if word.eq_ignore_ascii_case(b"DEDUP") {
@@ -115,64 +115,12 @@ impl<'a> Request<'a> {
             }
         }
         let dedup = match (text, cooldown) {
-            (Some(text), Some(cooldown)) => Some((digest_of(kind, text), cooldown)),
+            (Some(text), Some(cooldown)) => Some((dedup::digest_of(kind, text), cooldown)),
             (None, None) => None,
             _ => return Err(Why::Half),
         };
         Ok(Self { kind, json, dedup })
     }
-}
-
-fn check_type(kind: &[u8]) -> Option<&str> {
-    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
-    let sound = (1..=MOST_TYPE_BYTES).contains(&kind.len()) && kind.iter().all(allowed);
-    std::str::from_utf8(kind).ok().filter(|_| sound)
-}
-
-fn check_json(json: &[u8]) -> Result<&str, Why<'static>> {
-    if json.len() > MOST_JSON_BYTES {
-        return Err(Why::JsonTooLong(json.len()));
-    }
-    let text = std::str::from_utf8(json).map_err(|_| Why::NotUtf8)?;
-    // It is kept as it is; serde only says whether it is JSON, without building or recursing into anything.
-    let error = serde_json::from_str::<serde::de::IgnoredAny>(text).err();
-    if let Some(error) = error {
-        return Err(Why::Json { line: error.line(), column: error.column() });
-    }
-    if depth(json) > MOST_DEPTH {
-        return Err(Why::JsonTooDeep);
-    }
-    Ok(text.trim_ascii())
-}
-
-/// How deep arrays and objects stand in each other, in text that is JSON.
-fn depth(json: &[u8]) -> usize {
-    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
-    for &byte in json {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            _ if in_string => {}
-            b'[' | b'{' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
-}
-
-/// The type is part of it: texts of different types do not meet.
-fn digest_of(kind: &str, text: &[u8]) -> Digest {
-    let mut context = digest::Context::new(&digest::SHA256);
-    context.update(kind.as_bytes());
-    context.update(b"\0");
-    context.update(text);
-    let hash = context.finish();
-    *hash.as_ref().first_chunk().unwrap_or(&[0; 16])
 }
 
 /// What is wrong with a call.
@@ -181,19 +129,8 @@ enum Why<'a> {
     Missing,
     /// The type is none.
     Type(&'a [u8]),
-    /// The JSON is too long.
-    JsonTooLong(usize),
-    /// The JSON is too deep.
-    JsonTooDeep,
-    /// The JSON is not UTF-8.
-    NotUtf8,
-    /// The JSON is none.
-    Json {
-        /// Where it stops being JSON.
-        line: usize,
-        /// Where in that line.
-        column: usize,
-    },
+    /// The JSON is none, or too much.
+    Json(NotJson),
     /// An option has no value.
     NoValue(&'static str),
     /// An option stands twice.
@@ -218,10 +155,7 @@ impl Display for Misuse<'_> {
                 "type {} is not 1 to {MOST_TYPE_BYTES} letters, digits, dots, hyphens and underscores",
                 Quoted(text)
             )?,
-            Why::JsonTooLong(len) => write!(f, "json has {len} bytes, more than {MOST_JSON_BYTES}")?,
-            Why::JsonTooDeep => write!(f, "json is nested deeper than {MOST_DEPTH} levels")?,
-            Why::NotUtf8 => f.write_str("json is not UTF-8")?,
-            Why::Json { line, column } => write!(f, "json is not JSON at line {line}, column {column}")?,
+            Why::Json(json) => write!(f, "json {json}")?,
             Why::NoValue(option) => write!(f, "{option} has no value")?,
             Why::Twice(option) => write!(f, "{option} is given twice")?,
             Why::Half => f.write_str("DEDUP and COOLDOWN go together")?,
@@ -235,33 +169,5 @@ impl Display for Misuse<'_> {
             Why::Option(word) => UnknownOption { word, options: &["DEDUP", "COOLDOWN"] }.fmt(f)?,
         }
         f.write_str(": LW.ALERT type json [DEDUP text COOLDOWN d]")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn data_is_any_json_up_to_its_bounds() {
-        for json in ["{}", "null", "1e400", r#""a\u0000b""#, "[1,[2,{\"a\":\"]]]\"}]]", " \n1 "] {
-            assert!(check_json(json.as_bytes()).is_ok(), "{json}");
-        }
-        for json in ["", "{", "{}x", "nan", "'a'", "{\"a\":}", "\"\n\"", "[1,]"] {
-            assert!(check_json(json.as_bytes()).is_err(), "{json}");
-        }
-        assert!(check_json(b"\"\xff\"").is_err());
-        let deep = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
-        assert!(check_json(deep(MOST_DEPTH).as_bytes()).is_ok());
-        assert!(check_json(deep(MOST_DEPTH + 1).as_bytes()).is_err());
-        assert!(check_json(deep(MOST_JSON_BYTES / 2).as_bytes()).is_err());
-        let long = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2));
-        assert!(check_json(long(MOST_JSON_BYTES).as_bytes()).is_ok());
-        assert!(check_json(long(MOST_JSON_BYTES + 1).as_bytes()).is_err());
-    }
-
-    #[test]
-    fn brackets_in_strings_are_not_depth() {
-        assert_eq!(depth(br#"{"a":"[[[\"{{","b":[1]}"#), 2);
     }
 }

@@ -2,12 +2,23 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 
 use crate::server::time::{Span, Timestamp};
 
 /// A hash of an alert's type and its DEDUP text.
 pub type Digest = [u8; 16];
+
+/// The digest of a text. The type is part of it: texts of different types do not meet.
+pub fn digest_of(kind: &str, text: &[u8]) -> Digest {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(kind.as_bytes());
+    context.update(b"\0");
+    context.update(text);
+    let hash = context.finish();
+    *hash.as_ref().first_chunk().unwrap_or(&[0; 16])
+}
 
 /// The most that are remembered; beyond it those that end first are forgotten.
 pub const MOST: usize = 65_536;

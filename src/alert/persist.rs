@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 use crate::server::events::random_u64;
-use crate::server::node::NodeState;
+use crate::server::node::{NodeState, Piece};
 
 use super::change::{Effect, encode_snapshot};
 use super::outbox::Outbox;
@@ -16,13 +16,15 @@ impl NodeState for Saved {
     const NAME: &'static CStr = c"lw-alerts";
     const ENCODING: i32 = 1;
 
-    fn save() -> Option<Vec<u8>> {
+    fn save(write: &mut dyn FnMut(&[u8])) {
         let desk = desk::open();
-        (!desk.outbox().is_empty()).then(|| encode_snapshot(desk.outbox()))
+        if !desk.outbox().is_empty() {
+            write(&encode_snapshot(desk.outbox()));
+        }
     }
 
-    fn load(bytes: &[u8]) -> Result<(), &'static str> {
-        match Effect::decode(bytes)? {
+    fn load(first: &[u8], _more: &mut dyn FnMut() -> Option<Piece>) -> Result<(), &'static str> {
+        match Effect::decode(first)? {
             Effect::Snapshot(outbox) => desk::open().replace(*outbox),
             Effect::Changes(_) => return Err("it is no outbox"),
         }

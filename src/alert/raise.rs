@@ -2,13 +2,13 @@
 
 use crate::journal::id::Id;
 use crate::server::call::Call;
-use crate::server::time::Timestamp;
+use crate::server::time::{Span, Timestamp};
 
 use super::apply::EFFECT;
 use super::change::encode;
 use super::counters;
 use super::desk::{self, Desk, Full, Source};
-use super::pump;
+use super::{dedup, pump};
 
 /// Raises an alert of the module's own, with `data` as JSON, in the step that `call` is. It can't fail: if even the room
 /// that is kept for such alerts is used up, the alert is dropped and counted.
@@ -21,6 +21,22 @@ pub fn own(call: &Call<'_>, now: Timestamp, kind: &'static str, data: &str) {
     if raised.is_err() {
         counters::DROPPED.count();
     }
+}
+
+/// Raises an alert of the module's own outside of any call, unless one of its kind was raised in the last `cooldown`. Before
+/// the event loop sleeps, on a primary; the alerts' own turn replicates it.
+pub fn own_once(now: Timestamp, kind: &'static str, data: &str, cooldown: Span) {
+    let mut desk = desk::open();
+    let digest = dedup::digest_of(kind, b"");
+    if !desk.is_news(digest, cooldown, now) {
+        return;
+    }
+    if desk.raise(kind, data, now, Source::Module).is_ok() {
+        desk.quiet(digest, cooldown, now);
+    } else {
+        counters::DROPPED.count();
+    }
+    pump::attend();
 }
 
 /// Does something at the desk, and replicates what was changed there.

@@ -8,6 +8,7 @@ use crate::server::args::{Args, UnknownOption};
 use crate::server::docs::{DocArg, DocKind};
 use crate::server::duration;
 use crate::server::error::{Quoted, Refusal};
+use crate::server::http::{self, METHOD};
 use crate::server::number;
 use crate::server::time::Span;
 
@@ -18,9 +19,6 @@ const MAX_THRESHOLD: u64 = (1 << 53) - 1;
 
 /// How long a key is quiet after an alert unless the call says otherwise.
 const DEFAULT_COOLDOWN: Span = Span(60_000);
-
-/// The longest method, in bytes. The longest registered one has seventeen.
-const METHOD: usize = 32;
 
 const OPTIONS: &[&str] = &["COOLDOWN", "IP", "ENDPOINT", "METHOD", "AGENT"];
 
@@ -90,24 +88,13 @@ fn read<'a>(mut args: Args<'a>) -> Result<Request<'a>, Why<'a>> {
         let value = args.next().ok_or(Why::NoValue(option))?.bytes();
         match option {
             "COOLDOWN" => watch.cooldown = duration::argument("cooldown", value).map_err(Why::Duration)?,
-            "IP" => context.ip = Some(address(value).ok_or(Why::Ip(value))?),
-            "METHOD" => context.method = Some(method(value).ok_or(Why::Method(value))?),
+            "IP" => context.ip = Some(http::address(value).ok_or(Why::Ip(value))?),
+            "METHOD" => context.method = Some(http::method(value).ok_or(Why::Method(value))?),
             "ENDPOINT" => context.endpoint = Some(value),
             _ => context.agent = Some(value),
         }
     }
     Ok(Request { watch, context })
-}
-
-fn address(text: &[u8]) -> Option<IpAddr> {
-    std::str::from_utf8(text).ok()?.parse().ok()
-}
-
-/// A token (RFC 9110, 5.6.2) of at most [`METHOD`] bytes.
-fn method(text: &[u8]) -> Option<&str> {
-    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    let fits = (1..=METHOD).contains(&text.len()) && text.iter().all(is_token);
-    std::str::from_utf8(text).ok().filter(|_| fits)
 }
 
 /// A malformed call: what is wrong, and the syntax.
@@ -150,32 +137,5 @@ impl Display for Misuse<'_> {
         f.write_str(
             ": LW.BURST key threshold window [COOLDOWN d] [IP ip] [ENDPOINT path] [METHOD m] [AGENT ua]",
         )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{address, method};
-
-    #[test]
-    fn a_method_is_a_token() {
-        for text in ["GET", "post", "M-SEARCH", "X!#$%&'*+-.^_`|~9", &"A".repeat(32)] {
-            assert_eq!(method(text.as_bytes()), Some(text));
-        }
-        for text in ["", "GET /", "a b", "GET\0", "(x)", "é", &"A".repeat(33)] {
-            assert_eq!(method(text.as_bytes()), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn an_address_is_of_either_version_and_nothing_more() {
-        for text in ["192.0.2.1", "::1", "2001:db8::8:800:200c:417a", "::ffff:192.0.2.1"] {
-            assert!(address(text.as_bytes()).is_some(), "{text}");
-        }
-        for text in
-            ["", "192.0.2", "192.0.2.256", "192.0.2.01", "[::1]", "::1%eth0", "10.0.0.0/8", "::1\0", "a"]
-        {
-            assert!(address(text.as_bytes()).is_none(), "{text}");
-        }
     }
 }

@@ -39,8 +39,36 @@ impl Id {
         (id.is_sound() && id.to_string() == text).then_some(id)
     }
 
+    /// As it is shown, written into `buffer`: the answer of a command that is called for every request.
+    pub fn to_text<'b>(&self, buffer: &'b mut [u8; 64]) -> &'b str {
+        let mut at = buffer.len();
+        let mut put = |byte: u8| {
+            at -= 1;
+            buffer[at] = byte;
+        };
+        put_decimal(self.seq, &mut put);
+        put(b'-');
+        for nibble in 0..16 {
+            put(b"0123456789abcdef"[(self.epoch >> (4 * nibble)) as usize & 15]);
+        }
+        put(b'-');
+        put_decimal(self.at.0, &mut put);
+        std::str::from_utf8(&buffer[at..]).unwrap_or_default()
+    }
+
     fn is_sound(&self) -> bool {
         self.at < Timestamp::NEVER && (1..=Self::MAX_SEQ).contains(&self.seq)
+    }
+}
+
+/// The digits of `number`, the last one first.
+fn put_decimal(mut number: u64, put: &mut impl FnMut(u8)) {
+    loop {
+        put(b'0' + (number % 10) as u8);
+        number /= 10;
+        if number == 0 {
+            return;
+        }
     }
 }
 
@@ -53,7 +81,7 @@ impl Hash for Id {
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{:016x}-{}", self.at.0, self.epoch, self.seq)
+        f.write_str(self.to_text(&mut [0; 64]))
     }
 }
 
@@ -86,6 +114,12 @@ mod tests {
         let id = Id { at: Timestamp(1_764_000_000_000), epoch: 0x00f3_a5c1_d2e4_b697, seq: 42 };
         assert_eq!(id.to_string(), SHOWN);
         assert_eq!(Id::parse(SHOWN.as_bytes()), Some(id));
+    }
+
+    #[test]
+    fn the_longest_has_room() {
+        let id = Id { at: Timestamp(u64::MAX), epoch: u64::MAX, seq: u64::MAX };
+        assert_eq!(id.to_string(), format!("{0}-{1:016x}-{0}", u64::MAX, u64::MAX));
     }
 
     #[test]

@@ -90,6 +90,11 @@ impl<E> Queue<E> {
         in_first.chain(others.flat_map(|segment| segment.iter()))
     }
 
+    /// All events, oldest first, in stretches that know between which times they lie.
+    pub fn stretches(&self) -> impl DoubleEndedIterator<Item = Stretch<'_, E>> + ExactSizeIterator {
+        self.segments.iter().map(|segment| Stretch(segment))
+    }
+
     /// The queue as it is now, to read elsewhere: a pointer for each segment.
     pub fn snapshot(&self) -> Snapshot<E> {
         Snapshot::of(Self { segments: self.segments.clone(), ..*self })
@@ -104,6 +109,26 @@ impl<E> Queue<E> {
     /// The index of the first segment with a number from `seq` on.
     fn segment_from(&self, seq: u64) -> usize {
         self.segments.partition_point(|segment| segment.last_seq() < seq)
+    }
+}
+
+/// Some neighbouring events.
+pub struct Stretch<'a, E>(&'a Segment<E>);
+
+impl<'a, E> Stretch<'a, E> {
+    /// None of them is before this time.
+    pub fn earliest(&self) -> Timestamp {
+        self.0.times().0
+    }
+
+    /// None of them is after this time.
+    pub fn latest(&self) -> Timestamp {
+        self.0.times().1
+    }
+
+    /// They, oldest first.
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = (Id, &'a Arc<E>)> + use<'a, E> {
+        self.0.iter()
     }
 }
 
@@ -212,6 +237,17 @@ impl<E: Event> Queue<E> {
         }
         self.remove_from_front_segment(seq);
         before - self.len
+    }
+
+    /// Takes out all events from the one numbered `from` to the one numbered `through`, and says how many there were.
+    pub fn remove_range(&mut self, from: u64, through: u64) -> usize {
+        if self.front().is_none_or(|(id, _)| id.seq >= from) {
+            return self.remove_through(through);
+        }
+        // Seldom: some older ones were put back.
+        let range = self.after(from.saturating_sub(1)).map(|(id, _)| id.seq);
+        let range: Vec<u64> = range.take_while(|seq| *seq <= through).collect();
+        range.into_iter().filter(|seq| self.remove(*seq).is_some()).count()
     }
 
     /// Takes out the first segment's events up to and including the one numbered `seq`; it holds higher ones too.

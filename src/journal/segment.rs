@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::server::time::Timestamp;
+
 use super::id::Id;
 
 /// An event and what it is called.
@@ -12,6 +14,9 @@ pub(super) type Slot<E> = (Id, Arc<E>);
 pub(super) struct Segment<E> {
     // Not a Vec: most events leave at the front.
     slots: VecDeque<Slot<E>>,
+    /// Between these times all its events lie. Those that have left may have been the reason.
+    earliest: Timestamp,
+    latest: Timestamp,
 }
 
 impl<E> Segment<E> {
@@ -26,9 +31,23 @@ impl<E> Segment<E> {
 
     /// A segment of one event.
     pub fn of(slot: Slot<E>) -> Self {
-        let mut segment = Self { slots: VecDeque::new() };
+        let mut segment = Self::empty();
         segment.push(slot);
         segment
+    }
+
+    fn empty() -> Self {
+        Self { slots: VecDeque::new(), earliest: Timestamp(u64::MAX), latest: Timestamp(0) }
+    }
+
+    /// A time before which none of its events lies, and one after which none does.
+    pub fn times(&self) -> (Timestamp, Timestamp) {
+        (self.earliest, self.latest)
+    }
+
+    fn widen(&mut self, at: Timestamp) {
+        self.earliest = self.earliest.min(at);
+        self.latest = self.latest.max(at);
     }
 
     /// How many events it holds.
@@ -84,6 +103,7 @@ impl<E> Segment<E> {
             // Left to itself, a copy of 200 would grow to room for 400.
             self.slots.reserve_exact(len.max(Self::FEWEST).min(Self::MOST - len));
         }
+        self.widen(slot.0.at);
         self.slots.push_back(slot);
     }
 
@@ -91,8 +111,11 @@ impl<E> Segment<E> {
     /// segment, since this one would have become too long.
     pub fn insert(&mut self, slot: Slot<E>) -> Option<Self> {
         self.slots.reserve_exact(1);
+        self.widen(slot.0.at);
         self.slots.insert(self.count_before(slot.0.seq), slot);
-        let follows = (self.len() > Self::MOST).then(|| Self { slots: self.slots.split_off(self.len() / 2) });
+        // The halves keep the times of the whole.
+        let follows =
+            (self.len() > Self::MOST).then(|| Self { slots: self.slots.split_off(self.len() / 2), ..*self });
         if follows.is_some() {
             self.slots.shrink_to_fit();
         }
@@ -112,6 +135,8 @@ impl<E> Segment<E> {
     /// Adds the events of the segment behind this one.
     pub fn absorb(&mut self, mut next: Self) {
         self.slots.reserve_exact(next.len());
+        self.widen(next.earliest);
+        self.widen(next.latest);
         self.slots.append(&mut next.slots);
     }
 
@@ -128,14 +153,13 @@ impl<E> Segment<E> {
 // Not derived: the pointers are cloned, whatever the events can.
 impl<E> Clone for Segment<E> {
     fn clone(&self) -> Self {
-        Self { slots: self.slots.clone() }
+        Self { slots: self.slots.clone(), ..*self }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::time::Timestamp;
 
     #[test]
     fn grows_to_the_most_events_and_no_further_from_any_length() {

@@ -127,11 +127,16 @@ impl<'a> Call<'a> {
     /// Lets the client wait for its answer, for at most `patience`. Refused in MULTI and scripts, before anything is
     /// changed.
     pub fn wait(&self, patience: Duration) -> Result<Waiting, Refusal> {
-        if self.flags() & raw::REDISMODULE_CTX_FLAGS_DENY_BLOCKING != 0 {
+        if !self.may_wait() {
             return Err(Refusal::malformed("this command waits, which MULTI and scripts do not allow"));
         }
         // SAFETY: `ctx` is this call's, which may block.
         Ok(unsafe { Waiting::begin(self.ctx, patience) })
+    }
+
+    /// Whether the client can be made to wait: not in MULTI or a script.
+    pub fn may_wait(&self) -> bool {
+        self.flags() & raw::REDISMODULE_CTX_FLAGS_DENY_BLOCKING == 0
     }
 
     fn flags(&self) -> u32 {
@@ -166,6 +171,12 @@ impl<'a> Call<'a> {
         let string = api!(RedisModule_ReplyWithStringBuffer);
         // SAFETY: `ctx` is this call's; the server copies the bytes.
         unsafe { string(self.ctx, text.as_ptr().cast::<c_char>(), text.len()) };
+    }
+
+    /// Replies with an array of lines, as HELP does.
+    pub fn reply_lines(&self, lines: &[&str]) {
+        self.reply_array(lines.len());
+        lines.iter().for_each(|line| self.reply_text(line));
     }
 
     /// Replies that there is nothing.

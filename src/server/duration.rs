@@ -13,6 +13,8 @@ pub enum NotADuration {
     Malformed,
     /// It is below one millisecond or above ten years.
     OutOfRange,
+    /// It is above ten years.
+    TooLong,
 }
 
 /// An argument that is no duration, as an error message tells it.
@@ -33,6 +35,7 @@ impl Display for Misread<'_> {
                 "not a duration in seconds or with a unit (0.25 60 500ms 90s 5m 1h 1d)"
             }
             NotADuration::OutOfRange => "out of range: one millisecond to ten years (3650d)",
+            NotADuration::TooLong => "out of range: 0 to ten years (3650d)",
         })
     }
 }
@@ -41,6 +44,18 @@ impl Display for Misread<'_> {
 #[inline]
 pub fn argument<'a>(name: &'static str, text: &'a [u8]) -> Result<Span, Misread<'a>> {
     parse(text).map_err(|why| Misread { name, text, why })
+}
+
+/// Reads a latency that is the argument `name`: a duration in whole microseconds, which may be nothing at all. A part of a
+/// microsecond counts as a whole one.
+pub fn micros<'a>(name: &'static str, text: &'a [u8]) -> Result<u64, Misread<'a>> {
+    let misread = |why| Misread { name, text, why };
+    let exact = scaled_ms(text).map_err(misread)?;
+    if exact > u128::from(Span::MAX.0) * SCALE {
+        return Err(misread(NotADuration::TooLong));
+    }
+    // In range, so it fits.
+    Ok(u64::try_from((exact * 1000).div_ceil(SCALE)).unwrap_or(u64::MAX))
 }
 
 /// Reads a duration: decimal digits with an optional fraction, then `ms`, `s`, `m`, `h`, `d` or nothing (seconds).
@@ -57,6 +72,16 @@ pub fn parse(text: &[u8]) -> Result<Span, NotADuration> {
 }
 
 fn parse_any(text: &[u8]) -> Result<Span, NotADuration> {
+    let exact = scaled_ms(text)?;
+    if exact < SCALE || exact > u128::from(Span::MAX.0) * SCALE {
+        return Err(NotADuration::OutOfRange);
+    }
+    // In range, so it fits.
+    Ok(Span(u64::try_from(exact.div_ceil(SCALE)).unwrap_or(Span::MAX.0)))
+}
+
+/// Milliseconds, as a multiple of [`SCALE`]. Above the range if it is far too long.
+fn scaled_ms(text: &[u8]) -> Result<u128, NotADuration> {
     let digits_end = text.iter().position(|b| !matches!(b, b'0'..=b'9' | b'.')).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits_end);
     let unit = unit_in_ms(unit).ok_or(NotADuration::Malformed)?;
@@ -68,14 +93,9 @@ fn parse_any(text: &[u8]) -> Result<Span, NotADuration> {
     if whole.is_empty() || (dotted && fraction.is_empty()) || fraction.contains(&b'.') {
         return Err(NotADuration::Malformed);
     }
-    let whole = decimal(whole).ok_or(NotADuration::OutOfRange)?;
-    let ms = whole.checked_mul(unit).ok_or(NotADuration::OutOfRange)?;
-    let exact = u128::from(ms) * SCALE + u128::from(unit) * fraction_scaled(fraction);
-    if exact < SCALE || exact > u128::from(Span::MAX.0) * SCALE {
-        return Err(NotADuration::OutOfRange);
-    }
-    // In range, so it fits.
-    Ok(Span(u64::try_from(exact.div_ceil(SCALE)).unwrap_or(Span::MAX.0)))
+    let too_long = u128::from(Span::MAX.0 + 1) * SCALE;
+    let Some(ms) = decimal(whole).and_then(|whole| whole.checked_mul(unit)) else { return Ok(too_long) };
+    Ok((u128::from(ms) * SCALE + u128::from(unit) * fraction_scaled(fraction)).min(too_long))
 }
 
 /// A fraction is read to eighteen digits; anything behind them counts as one more unit of the last.
@@ -135,6 +155,25 @@ mod tests {
         assert_eq!(parse(b"0.30000000000000004"), Ok(Span(301)));
         assert_eq!(parse(b"0.3000000000000000000000001"), Ok(Span(301)));
         assert_eq!(parse(b"1.5ms"), Ok(Span(2)));
+    }
+
+    #[test]
+    fn a_latency_is_read_to_the_microsecond() {
+        let read = |text: &str| micros("latency", text.as_bytes()).ok();
+        for (text, us) in [
+            ("0", 0),
+            ("0ms", 0),
+            ("0.0004", 400),
+            ("1.5ms", 1500),
+            ("0.0000001", 1),
+            ("12", 12_000_000),
+            ("3650d", 315_360_000_000_000),
+        ] {
+            assert_eq!(read(text), Some(us), "{text}");
+        }
+        for text in ["", "-1", "3650.0000001d", "99999999999999999999d", "1us", "1e3"] {
+            assert_eq!(read(text), None, "{text}");
+        }
     }
 
     #[test]

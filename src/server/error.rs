@@ -46,9 +46,9 @@ impl Display for Refusal {
             Self::Full(why) => write!(f, "LWFULL {why}"),
             Self::Busy(why) => write!(f, "LWBUSY {why}"),
             Self::Unavailable(why) => write!(f, "LWUNAVAILABLE {why}"),
-            Self::ReadOnly => {
-                f.write_str("READONLY You can't write against a replica: its alerts are those of its primary")
-            }
+            Self::ReadOnly => f.write_str(
+                "READONLY You can't write against a replica: its alerts and events are its primary's",
+            ),
         }
     }
 }

@@ -16,6 +16,8 @@ use super::time::Timestamp;
 /// [`Tick::may_propagate`]: the server aborts or
 /// propagates the wrong thing if it is done in the others, which therefore only set flags and clear state.
 pub struct Hooks {
+    /// The module loads, and the directives of the configuration file are in force. An error keeps it from loading.
+    pub configured: fn() -> Result<(), String>,
     /// The event loop is about to sleep: at least ten times a second, and after every batch of commands.
     pub before_sleep: fn(&Tick),
     /// An RDB, an AOF or a full sync is about to be loaded: state that it brings must be cleared.

@@ -110,6 +110,7 @@ unsafe fn set_up(
     directive::take_defaults(module.directives, args.map(|arg| arg.bytes()))?;
     // SAFETY: the caller's promise.
     unsafe { directive::register(ctx, module.directives) }?;
+    (module.hooks.configured)()?;
     let refused = |what: &CStr| format!("the server refused {}", what.to_string_lossy());
     if let Some(add_category) = api_if_any!(RedisModule_AddACLCategory) {
         // SAFETY: `ctx` is OnLoad's, the name is NUL-terminated. It fails only if the category exists already.

@@ -1,6 +1,7 @@
 //! State that belongs to the node and not to a key, saved in the RDB beside the keys.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ops::Deref;
 use std::ptr;
 
 use redis_module::raw;
@@ -8,7 +9,7 @@ use redis_module::raw;
 use super::api::{api, api_if_any};
 use super::guard::guarded;
 use super::log;
-use super::native::read_buffer;
+use super::native::{ServerBuffer, read_buffer};
 
 /// A state of the node.
 pub trait NodeState {
@@ -16,11 +17,22 @@ pub trait NodeState {
     const NAME: &'static CStr;
     /// The newest encoding this version reads, and the one it writes.
     const ENCODING: i32;
-    /// The state as bytes; `None` if there is nothing to save. The child that saves an RDB calls it, too: it may take
-    /// no lock that another thread than the main one ever holds.
-    fn save() -> Option<Vec<u8>>;
-    /// Replaces the state by what the bytes say; they may be damaged or hostile.
-    fn load(bytes: &[u8]) -> Result<(), &'static str>;
+    /// Writes the state, in as many pieces as it likes; none if there is nothing to save. The child that saves an RDB calls
+    /// it, too: it may take no lock that another thread than the main one ever holds.
+    fn save(write: &mut dyn FnMut(&[u8]));
+    /// Replaces the state by what the pieces say, of which there is at least a first; they may be damaged or hostile. It
+    /// knows from them how many there are: `more` is the next one, or `None` if the stream is cut short.
+    fn load(first: &[u8], more: &mut dyn FnMut() -> Option<Piece>) -> Result<(), &'static str>;
+}
+
+/// A piece of a saved state.
+pub struct Piece(ServerBuffer);
+
+impl Deref for Piece {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        self.0.as_slice()
+    }
 }
 
 /// A state's registration, as the module's table lists it.
@@ -84,15 +96,20 @@ unsafe fn register<S: NodeState>(ctx: *mut raw::RedisModuleCtx) -> bool {
 
 unsafe extern "C" fn aux_save<S: NodeState>(io: *mut raw::RedisModuleIO, _when: c_int) {
     guarded(|| {
-        // A server that writes a record all the same gets an empty one.
-        let bytes = match S::save() {
-            Some(bytes) => bytes,
-            None if knows_aux_save2() => return,
-            None => Vec::new(),
-        };
         let save = api!(RedisModule_SaveStringBuffer);
-        // SAFETY: `io` is the stream the server passed to this callback; it copies the bytes.
-        unsafe { save(io, bytes.as_ptr().cast::<c_char>(), bytes.len()) };
+        let write = |piece: &[u8]| {
+            // SAFETY: `io` is the stream the server passed to this callback; it copies the bytes.
+            unsafe { save(io, piece.as_ptr().cast::<c_char>(), piece.len()) };
+        };
+        let mut wrote = false;
+        S::save(&mut |piece| {
+            wrote = true;
+            write(piece);
+        });
+        // A server that writes a record all the same gets an empty piece.
+        if !wrote && !knows_aux_save2() {
+            write(&[]);
+        }
     });
 }
 
@@ -112,8 +129,9 @@ unsafe extern "C" fn aux_load<S: NodeState>(
             return Err("it was written by a newer version of lockwatch");
         }
         // SAFETY: `io` is the stream the server passed to this callback.
-        let bytes = unsafe { read_buffer(io) }.ok_or("the stream is cut short")?;
-        if bytes.as_slice().is_empty() { Ok(()) } else { S::load(bytes.as_slice()) }
+        let mut more = || unsafe { read_buffer(io) }.map(Piece);
+        let first = more().ok_or("the stream is cut short")?;
+        if first.is_empty() { Ok(()) } else { S::load(&first, &mut more) }
     });
     match loaded {
         Some(Ok(())) => raw::REDISMODULE_OK as c_int,

@@ -1,9 +1,17 @@
 //! Bytes that a caller sent, as text that JSON and databases take: nothing in them loses the record they stand in.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// What stands at the end of a text that was cut.
 pub const CUT: char = '…';
+
+/// `bytes` as a name that needs no escaping anywhere: 1 to `most` letters, digits, dots, hyphens and underscores.
+pub fn label(bytes: &[u8], most: usize) -> Option<&str> {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+    let sound = (1..=most).contains(&bytes.len()) && bytes.iter().all(allowed);
+    std::str::from_utf8(bytes).ok().filter(|_| sound)
+}
 
 /// `bytes` as text. NUL and every other control character, whatever is not UTF-8, and the backslash become `\xHH`, one
 /// for each byte; all else stays as it is. Of more than `most` bytes those behind are left out, at the start of a
@@ -28,6 +36,49 @@ pub fn escaped(bytes: &[u8], most: usize) -> String {
     }
     text
 }
+
+/// `bytes` as text, like [`escaped`], but bounded by what comes of them: of more than `most` bytes of text those behind are
+/// left out, at the start of a character or an escape, and [`CUT`] takes their place. What needs no escape is borrowed.
+///
+/// However long `bytes` is, no more than `most` of it is looked at.
+pub fn escaped_within(bytes: &[u8], most: usize) -> Cow<'_, str> {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
+    if bytes.len() <= most && bytes.iter().all(is_plain) {
+        return Cow::Borrowed(std::str::from_utf8(bytes).unwrap_or_default());
+    }
+    let kept = head(bytes, most);
+    let mut text = String::with_capacity(kept.len() + CUT.len_utf8());
+    let mut cut = kept.len() < bytes.len();
+    'all: for chunk in kept.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            let before = text.len();
+            if character == '\\' || character.is_control() {
+                escape(character.encode_utf8(&mut [0; 4]).as_bytes(), &mut text);
+            } else {
+                text.push(character);
+            }
+            if text.len() > most {
+                text.truncate(before);
+                cut = true;
+                break 'all;
+            }
+        }
+        for byte in chunk.invalid() {
+            if text.len() + ESCAPE > most {
+                cut = true;
+                break 'all;
+            }
+            escape(&[*byte], &mut text);
+        }
+    }
+    if cut {
+        text.push(CUT);
+    }
+    Cow::Owned(text)
+}
+
+/// The length of `\x00`.
+const ESCAPE: usize = 4;
 
 fn escape(bytes: &[u8], text: &mut String) {
     for byte in bytes {
@@ -56,7 +107,7 @@ fn character_at(bytes: &[u8], start: usize) -> Option<usize> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{CUT, escaped};
+    use super::{CUT, ESCAPE, escaped, escaped_within};
 
     /// What [`escaped`] was given, from a text that was not cut.
     fn unescaped(text: &str) -> Vec<u8> {
@@ -106,6 +157,26 @@ mod tests {
         assert_eq!(escaped(b"a", 0), "…");
     }
 
+    #[test]
+    fn what_comes_of_it_is_bounded() {
+        for (bytes, most, text) in [
+            (&b"abcd"[..], 4, "abcd"),
+            (b"abcde", 4, "abcd…"),
+            (b"a\0b", 6, r"a\x00b"),
+            (b"a\0b", 5, r"a\x00…"),
+            (b"a\0b", 4, "a…"),
+            ("aé".as_bytes(), 3, "aé"),
+            ("aé".as_bytes(), 2, "a…"),
+            ("\u{85}x".as_bytes(), 8, r"\xc2\x85…"),
+            ("\u{85}x".as_bytes(), 7, "…"),
+            (b"\xff\xff", 7, r"\xff…"),
+            (b"a", 0, "…"),
+            (b"", 0, ""),
+        ] {
+            assert_eq!(escaped_within(bytes, most), text, "{} {most}", bytes.escape_ascii());
+        }
+    }
+
     /// Bytes of which many are text.
     fn bytes() -> impl Strategy<Value = Vec<u8>> {
         let part = prop_oneof![
@@ -122,6 +193,20 @@ mod tests {
             let text = escaped(&bytes, bytes.len());
             prop_assert!(!text.chars().any(char::is_control));
             prop_assert_eq!(unescaped(&text), bytes);
+        }
+
+        #[test]
+        fn what_comes_of_any_bytes_is_bounded_and_tells_where_they_begin(bytes in bytes(), most in 0_usize..40) {
+            let whole = escaped(&bytes, bytes.len());
+            let text = escaped_within(&bytes, most);
+            if whole.len() <= most {
+                prop_assert_eq!(text, whole);
+            } else {
+                let told = text.strip_suffix(CUT).unwrap();
+                prop_assert!(told.len() <= most && whole.starts_with(told), "{:?} of {:?}", text, whole);
+                // What is left out is at most the longest escape of a character.
+                prop_assert!(told.len() + 4 * ESCAPE > most || bytes.len() < most, "{:?} of {:?}", text, whole);
+            }
         }
 
         #[test]

@@ -3,13 +3,13 @@
 //! The dead letters, newest first: alerts that an endpoint did not take in all its tries. Of each `id`, `type`,
 //! `timestamp_ms`, `endpoint`, `tries`, `died_ms`, `reason` and `body`.
 
+use crate::journal::arguments::{COUNT_DOC, count};
 use crate::server::call::Call;
 use crate::server::command::{Command, KeyAccess, Spec};
 use crate::server::error::Refusal;
 
 use super::super::desk;
 use super::super::outbox::{Dead as DeadAlert, Letter};
-use super::{COUNT_DOC, count};
 
 /// The command.
 pub struct Dead;

@@ -3,12 +3,12 @@
 //! Throws dead letters away: those of one alert, or all. An alert that still waits is thrown away by its id, too: then no
 //! endpoint that does not have it yet will get it. Replies with how many there were.
 
+use crate::journal::arguments::{WHICH_DOC, which};
 use crate::server::call::Call;
 use crate::server::command::{Command, KeyAccess, Spec};
 use crate::server::error::Refusal;
 
 use super::super::raise::at_desk;
-use super::{WHICH_DOC, which};
 
 /// The command.
 pub struct Discard;

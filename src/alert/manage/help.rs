@@ -40,8 +40,7 @@ impl Command for Help {
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        call.reply_array(LINES.len());
-        LINES.iter().for_each(|line| call.reply_text(line));
+        call.reply_lines(LINES);
         Ok(())
     }
 }

@@ -3,13 +3,13 @@
 //! The alerts that wait to be delivered, newest first: `id`, `type`, `timestamp_ms`, `size` in bytes, and `pending`, the
 //! endpoints that are still to get it, each with `endpoint`, `tries` that have failed, `next_try_ms` and `last_error`.
 
+use crate::journal::arguments::{COUNT_DOC, count};
 use crate::server::call::Call;
 use crate::server::command::{Command, KeyAccess, Spec};
 use crate::server::error::Refusal;
 use crate::server::time::Timestamp;
 
 use super::super::desk::{self, Desk};
-use super::{COUNT_DOC, count};
 
 /// The command.
 pub struct List;

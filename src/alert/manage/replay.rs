@@ -2,12 +2,12 @@
 //!
 //! Puts dead letters back to be delivered, with all their tries anew: those of one alert, or all. Replies with how many.
 
+use crate::journal::arguments::{WHICH_DOC, which};
 use crate::server::call::Call;
 use crate::server::command::{Command, KeyAccess, Spec};
 use crate::server::error::Refusal;
 
 use super::super::raise::at_desk;
-use super::{WHICH_DOC, which};
 
 /// The command.
 pub struct Replay;

@@ -1,0 +1,46 @@
+//! `LW._AUDIT effect`: applies a change of the audit log that was made on the primary, or that the AOF holds.
+//!
+//! Internal: refused unless it comes from the primary's link or from loading. It never refuses an effect it can read,
+//! consults no clock and no configuration.
+
+use std::ffi::CStr;
+
+use crate::server::call::Call;
+use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::docs::{DocArg, DocKind};
+use crate::server::error::Refusal;
+
+use super::change::Effect;
+use super::{pump, recorder};
+
+/// The command's name.
+pub const EFFECT: &CStr = c"LW._AUDIT";
+
+/// The command.
+pub struct ApplyAudit;
+
+impl Command for ApplyAudit {
+    const SPEC: &'static Spec = &Spec {
+        name: EFFECT,
+        flags: "write fast admin deny-script",
+        categories: "write fast admin dangerous",
+        arity: 2,
+        key: KeyAccess::None,
+        summary: c"Internal: applies a change of the audit log that comes from the primary or the AOF.",
+        complexity: c"O(log N) for a change with N events held, O(N) for N events at once.",
+        since: c"0.1.0",
+        args: &[DocArg::new(c"effect", DocKind::String)],
+        internal: true,
+    };
+
+    fn run(call: &Call<'_>) -> Result<(), Refusal> {
+        call.require_effect_source()?;
+        let Some(payload) = call.args().next() else { return Err(Refusal::BadEffect("it is missing")) };
+        let effect = Effect::decode(payload.bytes()).map_err(Refusal::BadEffect)?;
+        recorder::open().take_effect(effect).map_err(Refusal::BadEffect)?;
+        pump::attend();
+        call.pass_node_effect_on();
+        call.reply_ok();
+        Ok(())
+    }
+}

@@ -1,0 +1,54 @@
+//! `LW.AUDITLOG QUERY [KIND k] [USER id] [IP ip|cidr] [ENDPOINT prefix] [FROM ms] [TO ms] [LIMITED] [ANOMALY] [COUNT n]
+//! [BEFORE id]`
+//!
+//! The events that match, newest first, each a record of `id` `timestamp_ms` `kind` `user_id` `ip` `endpoint` `method`
+//! `status_code` `rate_limit_hit` `anomaly_detected` `latency_ms` `data`. BEFORE the id of the last one continues.
+
+use crate::server::call::Call;
+use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::error::Refusal;
+
+use super::super::recorder;
+use super::page::{DOC, Page};
+use super::reader::{self, Asker, PATIENCE, Question};
+use super::record;
+use super::search::in_journal;
+
+/// The command.
+pub struct Query;
+
+impl Command for Query {
+    const SPEC: &'static Spec = &Spec {
+        name: c"LW.AUDITLOG|QUERY",
+        flags: "readonly",
+        categories: "read slow",
+        arity: -2,
+        key: KeyAccess::None,
+        summary: c"Lists the events of the audit log that match, newest first, from the journal and from Postgres.",
+        complexity: c"O(N+M) with N the number of events in the journal and M the number of events listed; on another thread.",
+        since: c"0.1.0",
+        args: DOC,
+        internal: false,
+    };
+
+    fn run(call: &Call<'_>) -> Result<(), Refusal> {
+        let page = Page::parse(call.args())?;
+        let recorder = recorder::open();
+        let target = recorder.target().cloned();
+        if !call.may_wait() {
+            // What the journal holds can be said at once, where it is all there is.
+            if target.is_some() {
+                return Err(Refusal::Unavailable(
+                    "the answer is in Postgres, and MULTI and scripts do not let a client wait for it".into(),
+                ));
+            }
+            record::reply(call, &in_journal(recorder.ledger().queue(), &page));
+            return Ok(());
+        }
+        reader::is_ready()?;
+        let journal = recorder.ledger().queue().snapshot();
+        let asker = Asker::new(call.wait(PATIENCE)?);
+        reader::ask(Question { page, journal, target, asker });
+        Ok(())
+    }
+}

@@ -1,0 +1,148 @@
+//! What Postgres is asked: a page of the log by its keyset, so that any page costs as much as the first.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
+
+use crate::journal::id::Id;
+use crate::server::time::Timestamp;
+
+use super::super::entry::{Entry, Fields};
+use super::super::insert::system_time;
+use super::super::link::{Failure, Parameter};
+use super::page::Page;
+use super::record::Found;
+
+/// A query and its parameters.
+pub struct Query {
+    /// The statement.
+    pub text: String,
+    parameters: Vec<(Box<dyn ToSql + Sync>, Type)>,
+}
+
+impl Query {
+    /// What answers `page`.
+    pub fn of(page: &Page) -> Self {
+        let mut query = Self {
+            text: String::from(
+                r#"SELECT "timestamp", epoch, seq, kind, user_id, ip, endpoint, method, status_code, rate_limit_hit, anomaly_detected, latency_ms, data::text FROM lockwatch_audit_log WHERE true"#,
+            ),
+            parameters: Vec::new(),
+        };
+        query.filter(page);
+        if let Some(before) = page.before {
+            // The first condition says nothing new, but it is the one that partitions are chosen by.
+            let (at, epoch) = (before.at, before.epoch as i64);
+            let n = query.parameters.len();
+            let _ = write!(
+                query.text,
+                r#" AND "timestamp" <= ${} AND ("timestamp", epoch, seq) < (${0}, ${}, ${})"#,
+                n + 1,
+                n + 2,
+                n + 3
+            );
+            query.parameters.push((Box::new(system_time(at)), Type::TIMESTAMPTZ));
+            query.parameters.push((Box::new(epoch), Type::INT8));
+            query.parameters.push((Box::new(before.seq as i64), Type::INT8));
+        }
+        let _ =
+            write!(query.text, r#" ORDER BY "timestamp" DESC, epoch DESC, seq DESC LIMIT {}"#, page.count);
+        query
+    }
+
+    fn filter(&mut self, page: &Page) {
+        let filter = &page.filter;
+        if let Some(kind) = &filter.kind {
+            self.condition("kind = ", "", kind.clone(), Type::TEXT);
+        }
+        if let Some(user) = &filter.user {
+            self.condition("user_id = ", "", user.clone(), Type::TEXT);
+        }
+        if let Some(network) = filter.network {
+            let operator = if network.is_single() { "ip = " } else { "ip <<= " };
+            let text = format!("{}/{}", network.address, network.prefix);
+            self.condition(operator, "::inet", text, Type::TEXT);
+        }
+        if let Some(prefix) = &filter.endpoint {
+            self.condition("endpoint LIKE ", "", pattern(prefix), Type::TEXT);
+        }
+        if let Some(from) = filter.from {
+            self.condition(r#""timestamp" >= "#, "", system_time(from), Type::TIMESTAMPTZ);
+        }
+        if let Some(to) = filter.to {
+            self.condition(r#""timestamp" <= "#, "", system_time(to), Type::TIMESTAMPTZ);
+        }
+        if filter.limited {
+            self.text.push_str(" AND rate_limit_hit");
+        }
+        if filter.anomaly {
+            self.text.push_str(" AND anomaly_detected");
+        }
+    }
+
+    fn condition(&mut self, before: &str, behind: &str, value: impl ToSql + Sync + 'static, kind: Type) {
+        self.parameters.push((Box::new(value), kind));
+        let _ = write!(self.text, " AND {before}${}{behind}", self.parameters.len());
+    }
+
+    /// The parameters.
+    pub fn parameters(&self) -> Vec<Parameter<'_>> {
+        self.parameters.iter().map(|(value, kind)| (&**value, kind.clone())).collect()
+    }
+}
+
+/// A pattern of LIKE that `prefix` and whatever follows matches.
+fn pattern(prefix: &str) -> String {
+    let mut pattern = String::with_capacity(prefix.len() + 1);
+    for character in prefix.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// The event that a row tells.
+pub fn found(row: &Row) -> Result<Found, Failure> {
+    let at: SystemTime = row.try_get(0)?;
+    let at = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let id = Id {
+        at: Timestamp(u64::try_from(at).unwrap_or(u64::MAX)),
+        epoch: row.try_get::<_, i64>(1)? as u64,
+        seq: row.try_get::<_, i64>(2)? as u64,
+    };
+    let ip: Option<IpAddr> = row.try_get(5)?;
+    let status: Option<i16> = row.try_get(8)?;
+    let latency: Option<f64> = row.try_get(11)?;
+    let fields = Fields {
+        limited: row.try_get(9)?,
+        anomaly: row.try_get(10)?,
+        kind: row.try_get(3)?,
+        user: row.try_get(4)?,
+        ip,
+        endpoint: row.try_get(6)?,
+        method: row.try_get(7)?,
+        status: status.and_then(|status| u16::try_from(status).ok()),
+        latency: latency.map(|ms| (ms * 1000.0).round() as u64),
+        data: row.try_get(12)?,
+        recorded: None,
+    };
+    Ok((id, Arc::new(Entry::new(&fields))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pattern;
+
+    #[test]
+    fn a_prefix_means_itself() {
+        assert_eq!(pattern(r"/a_b%c\x00"), r"/a\_b\%c\\x00%");
+        assert_eq!(pattern(""), "%");
+    }
+}

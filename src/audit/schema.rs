@@ -1,0 +1,202 @@
+//! The schema in the database: migrations, and the partitions of the log, a UTC day each.
+//!
+//! Whoever changes it holds an advisory lock until its transaction ends, so that servers that start together do each
+//! thing once.
+
+use std::collections::BTreeSet;
+
+use tokio_postgres::types::Type;
+
+use crate::server::time::Timestamp;
+
+use super::link::{Failure, Link, begin};
+
+/// The migrations, in order: the first makes version 1.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_audit_log.sql")];
+
+const VERSION: &str = "SELECT coalesce(max(version), 0)::bigint FROM lockwatch_schema";
+
+/// What the advisory lock is called: "lockwatch" as a number, as far as 64 bits reach.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(7813586407094480995)";
+
+/// How long a change of the schema waits for others to finish with the table. Whoever queues behind it waits as long.
+const FOR_A_LOCK: &str = "SET LOCAL lock_timeout = 5000";
+
+/// SQLSTATEs: a table that is not there, one that is there already, a partition that overlaps another.
+const UNDEFINED_TABLE: &str = "42P01";
+const DUPLICATE_TABLE: &str = "42P07";
+const OVERLAP: &str = "42P17";
+
+/// A UTC day, counted from 1970-01-01.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day(pub u64);
+
+impl Day {
+    /// The day of a moment.
+    pub fn of(at: Timestamp) -> Self {
+        Self(at.0 / 86_400_000)
+    }
+
+    /// `2026-11-27`.
+    fn date(self) -> String {
+        let moment = std::time::UNIX_EPOCH + std::time::Duration::from_secs(self.0 * 86_400);
+        let text = humantime::format_rfc3339_seconds(moment).to_string();
+        text.split('T').next().unwrap_or_default().to_owned()
+    }
+
+    /// What its partition is called.
+    fn table(self) -> String {
+        format!("lockwatch_audit_log_{}", self.date().replace('-', ""))
+    }
+
+    /// The day whose partition is called so.
+    fn of_table(name: &str) -> Option<Self> {
+        let digits = name.strip_prefix("lockwatch_audit_log_").filter(|digits| digits.len() == 8)?;
+        let date = format!("{}-{}-{}T00:00:00Z", digits.get(..4)?, digits.get(4..6)?, digits.get(6..)?);
+        let moment = humantime::parse_rfc3339(&date).ok()?;
+        Some(Self(moment.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs() / 86_400))
+    }
+}
+
+/// Makes the schema what this version needs.
+pub async fn migrate(link: &Link) -> Result<(), Failure> {
+    if version(link).await? == Some(MIGRATIONS.len()) {
+        return Ok(());
+    }
+    link.run(&format!(
+        "{}; {FOR_A_LOCK}; {LOCK}; CREATE TABLE IF NOT EXISTS lockwatch_schema (version integer PRIMARY KEY, \
+         applied_at timestamptz NOT NULL DEFAULT now())",
+        begin("")
+    ))
+    .await?;
+    // Another server may have been faster.
+    let from = known(link.number(VERSION).await?)?;
+    for (i, migration) in MIGRATIONS.iter().enumerate().skip(from) {
+        link.run(migration).await?;
+        link.run(&format!("INSERT INTO lockwatch_schema (version) VALUES ({})", i + 1)).await?;
+    }
+    link.run("COMMIT").await
+}
+
+/// The version of the schema; `None` if there is none yet.
+async fn version(link: &Link) -> Result<Option<usize>, Failure> {
+    match link.number(VERSION).await {
+        Ok(version) => known(version).map(Some),
+        Err(failure) if failure.is(UNDEFINED_TABLE) => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// A version up to which this one knows the schema.
+fn known(version: i64) -> Result<usize, Failure> {
+    let latest = MIGRATIONS.len();
+    let version = usize::try_from(version).unwrap_or(usize::MAX);
+    if version > latest {
+        return Err(Failure::other(format!(
+            "the schema in the database is of version {version}, and this lockwatch knows it up to {latest}: upgrade lockwatch"
+        )));
+    }
+    Ok(version)
+}
+
+/// The days whose partitions are known to be there.
+#[derive(Default)]
+pub struct Partitions {
+    known: BTreeSet<Day>,
+}
+
+impl Partitions {
+    /// Makes the partition of `day`, unless it is there.
+    pub async fn ensure(&mut self, link: &Link, day: Day) -> Result<(), Failure> {
+        if self.known.contains(&day) {
+            return Ok(());
+        }
+        match make(link, day).await {
+            // Somebody has cut the days in another way, or has just been faster.
+            Err(failure) if failure.is(OVERLAP) || failure.is(DUPLICATE_TABLE) => {
+                let _ = link.run("ROLLBACK").await;
+            }
+            made => made?,
+        }
+        self.known.insert(day);
+        Ok(())
+    }
+
+    /// They may be gone: a row had nowhere to go.
+    pub fn forget(&mut self) {
+        self.known.clear();
+    }
+
+    /// Drops the partitions of days before `first`.
+    pub async fn drop_before(&mut self, link: &Link, first: Day) -> Result<(), Failure> {
+        let tables = link
+            .query(
+                "SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
+                 WHERE i.inhparent = 'lockwatch_audit_log'::regclass",
+                &[],
+            )
+            .await?;
+        let days = tables.iter().filter_map(|row| Day::of_table(row.try_get(0).ok()?));
+        for day in days.filter(|day| *day < first) {
+            self.known.remove(&day);
+            let table = day.table();
+            // Another server may have dropped it since: then there is nothing to detach, and the next round finds less.
+            link.run(&format!(
+                "{}; {FOR_A_LOCK}; {LOCK}; ALTER TABLE lockwatch_audit_log DETACH PARTITION {table}; \
+                 DROP TABLE {table}; COMMIT",
+                begin("")
+            ))
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Made beside the log and then attached: so it waits for nobody who reads or writes the log, nor they for it.
+async fn make(link: &Link, day: Day) -> Result<(), Failure> {
+    let (table, from, to) = (day.table(), day.date(), Day(day.0 + 1).date());
+    let attached = link
+        .query(
+            "SELECT EXISTS (SELECT FROM pg_inherits WHERE inhparent = 'lockwatch_audit_log'::regclass \
+             AND inhrelid = to_regclass($1))",
+            &[(&table, Type::TEXT)],
+        )
+        .await?;
+    if attached.first().is_some_and(|row| row.get(0)) {
+        return Ok(());
+    }
+    link.run(&format!(
+        "{}; {FOR_A_LOCK}; {LOCK}; \
+         CREATE TABLE {table} (LIKE lockwatch_audit_log INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE); \
+         ALTER TABLE lockwatch_audit_log ATTACH PARTITION {table} FOR VALUES FROM ('{from} 00:00:00+00') TO ('{to} 00:00:00+00'); \
+         COMMIT",
+        begin("")
+    ))
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_utc_s_and_reads_back() {
+        let day = Day::of(Timestamp(1_764_201_599_999));
+        assert_eq!(
+            (day.date().as_str(), day.table().as_str()),
+            ("2025-11-26", "lockwatch_audit_log_20251126")
+        );
+        assert_eq!(Day(day.0 + 1), Day::of(Timestamp(1_764_201_600_000)));
+        for day in [Day(0), Day(10_957), Day(11_016), Day(20_000), Day(40_000)] {
+            assert_eq!(Day::of_table(&day.table()), Some(day), "{}", day.table());
+        }
+        for name in [
+            "lockwatch_audit_log_2025112",
+            "lockwatch_audit_log_20251399",
+            "other_20251126",
+            "lockwatch_audit_log_x",
+        ] {
+            assert_eq!(Day::of_table(name), None, "{name}");
+        }
+    }
+}
