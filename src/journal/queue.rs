@@ -295,9 +295,10 @@ impl<E: Event> Queue<E> {
             self.segments.remove(index);
             return;
         }
-        let joined = self.join(index) || (index > 0 && self.join(index - 1));
+        // Joined ones may have room for far more than both hold.
+        let index = if !self.join(index) && index > 0 && self.join(index - 1) { index - 1 } else { index };
         // The last one's free slots are for the events to come.
-        if joined || index + 1 == self.segments.len() {
+        if index + 1 == self.segments.len() {
             return;
         }
         if let Some(segment) = self.segments.get_mut(index) {
