@@ -11,6 +11,7 @@
 
 mod support;
 
+mod audit;
 mod burst;
 // They shorten the waits between tries, which only a module with this feature lets them.
 #[cfg(feature = "debug-commands")]

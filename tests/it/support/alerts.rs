@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::receiver::Receiver;
-use super::{Builder, Client, Server, Value, wait_until};
+use super::{Builder, Client, Value, wait_until};
 
 /// An alert that waits, as LW.ALERTS LIST shows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,44 +136,10 @@ impl Client {
         fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    /// Sets a directive of the module.
-    #[track_caller]
-    pub fn set(&mut self, directive: &str, value: &str) {
-        let answer = self.call(&["CONFIG", "SET", &format!("lockwatch.{directive}"), value]);
-        assert_eq!(answer, Value::Simple("OK".into()), "CONFIG SET lockwatch.{directive}");
-    }
-
-    /// Tries to set a directive of the module to what it has to refuse; the reason.
-    #[track_caller]
-    pub fn set_refused(&mut self, directive: &str, value: &str) -> String {
-        let before = self.get(directive);
-        let answer = self.call(&["CONFIG", "SET", &format!("lockwatch.{directive}"), value]);
-        assert_eq!(self.get(directive), before, "{directive} {value:?} was refused, and has changed it");
-        answer.error().to_owned()
-    }
-
-    /// The value of a directive of the module.
-    #[track_caller]
-    pub fn get(&mut self, directive: &str) -> String {
-        let name = format!("lockwatch.{directive}");
-        self.run(&format!("CONFIG GET {name}")).field(&name).text()
-    }
-
     /// Waits until no alert waits any more.
     #[track_caller]
     pub fn wait_until_delivered(&mut self) {
         wait_until("everything is delivered", || self.alert_info("queued") == 0);
-    }
-}
-
-impl Server {
-    /// The names of its threads.
-    pub fn threads(&self) -> Vec<String> {
-        let pid = self.info("server").number("process_id");
-        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("the server runs");
-        // A thread may end while the list is read.
-        let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).ok();
-        tasks.filter_map(|task| name(task.ok()?)).map(|name| name.trim().to_owned()).collect()
     }
 }
 

@@ -35,7 +35,17 @@ impl Client {
 
     /// As [`Client::call`], for a server that may be gone.
     pub fn try_call<A: AsRef<[u8]>>(&mut self, args: &[A]) -> io::Result<Value> {
-        self.stream.get_mut().write_all(&encode(args))?;
+        self.try_send(args)?;
+        self.try_read()
+    }
+
+    /// Sends one call, for a server that may be gone.
+    pub fn try_send<A: AsRef<[u8]>>(&mut self, args: &[A]) -> io::Result<()> {
+        self.stream.get_mut().write_all(&encode(args))
+    }
+
+    /// The next value that the server sends, if it is still there.
+    pub fn try_read(&mut self) -> io::Result<Value> {
         Value::read(&mut self.stream)
     }
 

@@ -1,23 +1,30 @@
 //! What the tests stand on: [`Server`] starts a real server with the module, [`Client`] speaks to it in raw bytes,
 //! [`Bracket`] says at what time of the server's clock something was decided, [`Client::footprint`] whether it left a
 //! trace, [`state::State`] all that can be seen of its keys. [`receiver::Receiver`] is where its alerts go,
-//! [`alerts`] what it says about them.
+//! [`alerts`] what it says about them. [`postgres::Postgres`] is where its audit events go, [`audits`] what it says about
+//! those, [`proxy::Proxy`] what can come between.
 
 #[cfg(feature = "debug-commands")]
 pub mod alerts;
+pub mod audits;
 mod bracket;
 mod builder;
 mod checkers;
 mod client;
 pub mod cluster;
+mod directives;
 mod footprint;
 pub mod payload;
+pub mod pgbouncer;
+pub mod postgres;
+pub mod proxy;
 mod random;
 #[cfg(feature = "debug-commands")]
 pub mod receiver;
 mod reply;
 mod server;
 pub mod state;
+mod unprivileged;
 mod value;
 pub mod workload;
 

@@ -271,7 +271,19 @@ impl Drop for Server {
     }
 }
 
-fn signal(name: &str, pid: u32) {
+impl Server {
+    /// The names of its threads.
+    pub fn threads(&self) -> Vec<String> {
+        let pid = self.info("server").number("process_id");
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("the server runs");
+        // A thread may end while the list is read.
+        let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).ok();
+        tasks.filter_map(|task| name(task.ok()?)).map(|name| name.trim().to_owned()).collect()
+    }
+}
+
+/// Sends a signal to a process that the test has started.
+pub(super) fn signal(name: &str, pid: u32) {
     let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
     assert!(status.expect("kill runs").success(), "can't send {name} to {pid}");
 }

@@ -1,0 +1,33 @@
+//! The audit log: recorded, kept, shipped to a real Postgres exactly once, and listed, whatever both servers go through.
+
+mod arguments;
+mod contexts;
+mod faults;
+mod full;
+mod kept;
+mod killed;
+mod load;
+mod million;
+mod poison;
+mod query;
+mod ring;
+mod schema;
+mod secrets;
+mod shipping;
+mod tls;
+
+use crate::support::Server;
+use crate::support::postgres::Postgres;
+
+/// A database, and a server that ships to it.
+fn pair() -> (Postgres, Server) {
+    let postgres = Postgres::start();
+    postgres.create_database("audit");
+    let server = Server::builder().shipping_to(&postgres, "audit").start();
+    (postgres, server)
+}
+
+/// A count that is reached in full length only in a soak.
+fn scaled(usual: usize, soak: usize) -> usize {
+    if std::env::var_os("LOCKWATCH_SOAK").is_some() { soak } else { usual }
+}

@@ -1,0 +1,152 @@
+//! The commands of the audit log, and what LW.AUDITLOG, INFO and the database say, by name.
+
+use std::time::Duration;
+
+use super::postgres::Postgres;
+use super::{Builder, Client, Value, wait_at_most};
+
+/// An event, as LW.AUDITLOG shows it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Event {
+    /// Its id.
+    pub id: String,
+    /// When it was.
+    pub timestamp_ms: i64,
+    /// Its kind.
+    pub kind: String,
+    /// Who.
+    pub user_id: Option<String>,
+    /// From where.
+    pub ip: Option<String>,
+    /// What.
+    pub endpoint: Option<String>,
+    /// How.
+    pub method: Option<String>,
+    /// With what result.
+    pub status_code: Option<i64>,
+    /// Whether a limit denied it.
+    pub rate_limit_hit: bool,
+    /// Whether it was strange.
+    pub anomaly_detected: bool,
+    /// How long it took.
+    pub latency_ms: Option<String>,
+    /// What else.
+    pub data: Option<String>,
+}
+
+/// A dead letter, as LW.AUDITLOG DEAD shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeadEvent {
+    /// The event.
+    pub event: Event,
+    /// When it was refused.
+    pub died_ms: i64,
+    /// Why.
+    pub reason: String,
+}
+
+impl Event {
+    #[track_caller]
+    fn of(value: &Value) -> Self {
+        let text = |name: &str| match value.field(name) {
+            Value::Nil => None,
+            other => Some(other.text()),
+        };
+        let int = |name: &str| match value.field(name) {
+            Value::Nil => None,
+            other => Some(other.int()),
+        };
+        Self {
+            id: value.field("id").text(),
+            timestamp_ms: value.field("timestamp_ms").int(),
+            kind: value.field("kind").text(),
+            user_id: text("user_id"),
+            ip: text("ip"),
+            endpoint: text("endpoint"),
+            method: text("method"),
+            status_code: int("status_code"),
+            rate_limit_hit: value.field("rate_limit_hit").int() == 1,
+            anomaly_detected: value.field("anomaly_detected").int() == 1,
+            latency_ms: text("latency_ms"),
+            data: text("data"),
+        }
+    }
+}
+
+impl Builder {
+    /// Audit events are shipped to a database of `postgres`.
+    pub fn shipping_to(self, postgres: &Postgres, database: &str) -> Self {
+        self.shipping_to_url(postgres, &postgres.url(database))
+    }
+
+    /// They are shipped to a URL that leads to `postgres`.
+    pub fn shipping_to_url(self, postgres: &Postgres, url: &str) -> Self {
+        self.config(format!("lockwatch.postgres-url-file {}", postgres.file_with(url)))
+    }
+}
+
+impl Client {
+    /// LW.AUDIT with the words of `line`; the id.
+    #[track_caller]
+    pub fn audit(&mut self, line: &str) -> String {
+        match self.run(&format!("LW.AUDIT {line}")) {
+            Value::Bulk(id) => String::from_utf8(id).expect("an id is text"),
+            other => panic!("LW.AUDIT {line} answered {other:?}"),
+        }
+    }
+
+    /// LW.AUDIT with these arguments; the id.
+    #[track_caller]
+    pub fn audit_bytes(&mut self, arguments: &[&[u8]]) -> String {
+        match self.call(&[&[&b"LW.AUDIT"[..]][..], arguments].concat()) {
+            Value::Bulk(id) => String::from_utf8(id).expect("an id is text"),
+            other => panic!("LW.AUDIT answered {other:?}"),
+        }
+    }
+
+    /// LW.AUDITLOG QUERY with the words of `line`.
+    #[track_caller]
+    pub fn audit_log(&mut self, line: &str) -> Vec<Event> {
+        let words =
+            ["LW.AUDITLOG", "QUERY"].into_iter().chain(line.split(' ').filter(|word| !word.is_empty()));
+        self.events(&words.collect::<Vec<_>>())
+    }
+
+    /// The events that a call answers.
+    #[track_caller]
+    pub fn events<A: AsRef<[u8]>>(&mut self, call: &[A]) -> Vec<Event> {
+        match self.call(call) {
+            Value::Array(events) => events.iter().map(Event::of).collect(),
+            other => panic!("LW.AUDITLOG answered {other:?}"),
+        }
+    }
+
+    /// LW.AUDITLOG DEAD.
+    #[track_caller]
+    pub fn dead_events(&mut self) -> Vec<DeadEvent> {
+        let of = |value: &Value| DeadEvent {
+            event: Event::of(value),
+            died_ms: value.field("died_ms").int(),
+            reason: value.field("reason").text(),
+        };
+        self.run("LW.AUDITLOG DEAD COUNT 10000").items().iter().map(of).collect()
+    }
+
+    /// The number `lockwatch_audit_…` of INFO.
+    #[track_caller]
+    pub fn audit_info(&mut self, name: &str) -> i64 {
+        self.info("lockwatch").number(&format!("lockwatch_audit_{name}"))
+    }
+
+    /// The text `lockwatch_audit_…` of INFO.
+    #[track_caller]
+    pub fn audit_text(&mut self, name: &str) -> String {
+        self.info("lockwatch").text(&format!("lockwatch_audit_{name}"))
+    }
+
+    /// Waits until no event waits for the database any more.
+    #[track_caller]
+    pub fn wait_until_shipped(&mut self) {
+        wait_at_most(Duration::from_secs(90), "everything is shipped", || self.audit_info("pending") == 0);
+    }
+}
