@@ -1,6 +1,6 @@
 //! Whatever happens to Postgres while events are recorded: afterwards the table has each acknowledged one exactly once.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::load::Acknowledged;
 use super::{pair, scaled};
@@ -33,7 +33,7 @@ fn survives(
         wait_at_most(Duration::from_secs(60), "the fault is noticed", || {
             client.audit_info("retries_total") > retries
         });
-        lasts(a_while(), &mut client);
+        lasts(a_while(), &acknowledged, &mut client);
         mend(postgres);
         acknowledged.wait_for_more(500);
     });
@@ -42,16 +42,14 @@ fn survives(
     acknowledged.assert_arrived(postgres, "audit");
 }
 
-/// For so long it goes on failing, which is looked at all the time.
+/// For so long it goes on, under load.
 #[track_caller]
-fn lasts(time: Duration, client: &mut Client) {
-    let until = std::time::Instant::now() + time;
-    let mut seen = 0;
-    wait_at_most(time + Duration::from_secs(20), "the time is over", || {
-        seen = seen.max(client.audit_info("pending"));
-        std::time::Instant::now() >= until
-    });
-    assert!(seen > 0, "nothing waited");
+fn lasts(time: Duration, acknowledged: &Acknowledged, client: &mut Client) {
+    let until = Instant::now() + time;
+    while Instant::now() < until {
+        acknowledged.wait_for_more(1);
+    }
+    assert!(client.audit_info("pending") > 0, "nothing waited");
 }
 
 #[test]
@@ -173,7 +171,7 @@ fn a_lock_is_held_on_the_table() {
         let mut session = postgres.session("audit");
         session.run("BEGIN; LOCK TABLE lockwatch_audit_log IN ACCESS EXCLUSIVE MODE");
         acknowledged.wait_for_more(500);
-        lasts(a_while(), &mut client);
+        lasts(a_while(), &acknowledged, &mut client);
         session.run("ROLLBACK");
     });
     client.wait_until_shipped();
@@ -190,13 +188,13 @@ fn postgres_says_that_the_disk_is_full() {
     let fill = |postgres: &mut Postgres| {
         postgres.sql(
             "audit",
-            "CREATE FUNCTION full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION \
+            "CREATE FUNCTION disk_is_full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION \
              'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$; \
-             CREATE TRIGGER full BEFORE INSERT ON lockwatch_audit_log FOR EACH ROW EXECUTE FUNCTION full()",
+             CREATE TRIGGER disk_is_full BEFORE INSERT ON lockwatch_audit_log FOR EACH ROW EXECUTE FUNCTION disk_is_full()",
         );
     };
     let mend = |postgres: &mut Postgres| {
-        postgres.sql("audit", "DROP TRIGGER full ON lockwatch_audit_log");
+        postgres.sql("audit", "DROP TRIGGER disk_is_full ON lockwatch_audit_log");
     };
     survives(&mut postgres, &server, fill, mend);
     assert!(server.client().audit_text("last_error").contains("53100"));
@@ -218,7 +216,9 @@ fn the_network_is_cut_and_nobody_is_told() {
         wait_at_most(Duration::from_secs(60), "the link is given up", || {
             client.audit_info("retries_total") > 0
         });
-        assert_eq!(client.audit_text("last_error"), "no answer in time");
+        // The first on the link that was open, the other on the next one.
+        let error = client.audit_text("last_error");
+        assert!(["no answer in time", "connecting took too long"].contains(&error.as_str()), "{error}");
         let accepted = proxy.accepted();
         wait_at_most(Duration::from_secs(60), "another one is tried", || proxy.accepted() > accepted);
         proxy.set(Way::Open);
@@ -238,11 +238,13 @@ fn connections_are_cut_off_all_the_time() {
     let acknowledged = Acknowledged::default();
     acknowledged.record_during(server.address(), CLIENTS, "load", || {
         for _ in 0..scaled(10, 100) {
-            acknowledged.wait_for_more(100);
             proxy.set(Way::Closed);
             proxy.set(Way::Open);
-            let accepted = proxy.accepted();
-            wait_until("it connects again", || proxy.accepted() > accepted);
+            let batches = client.audit_info("batches_total");
+            wait_until("it ships again", || {
+                acknowledged.wait_for_more(1);
+                client.audit_info("batches_total") > batches
+            });
         }
     });
     client.wait_until_shipped();

@@ -26,12 +26,17 @@ fn killed_between_commit_and_acknowledgement() {
         acknowledged.record_during(server.address(), 3, &kill.to_string(), || {
             let mut client = server.client();
             let shipped = client.audit_info("batches_total");
-            wait_until("it ships", || client.audit_info("batches_total") > shipped);
-            acknowledged.wait_for_more(100);
+            wait_until("it ships", || {
+                acknowledged.wait_for_more(1);
+                client.audit_info("batches_total") > shipped
+            });
             // What Postgres commits from now on, nobody hears of.
             proxy.set(Way::HoldAnswers);
             let (held, told) = (proxy.held_back(), client.audit_info("shipped_total"));
-            wait_until("an answer is held back", || proxy.held_back() > held);
+            wait_until("an answer is held back", || {
+                acknowledged.wait_for_more(1);
+                proxy.held_back() > held
+            });
             acknowledged.wait_for_more(100);
             between += usize::from(client.audit_info("shipped_total") <= told + 2000);
             server.kill();

@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use crate::support::postgres::Postgres;
-use crate::support::{Client, Value, wait_until};
+use crate::support::{Client, Value, wait_at_most};
 
 /// What clients were told.
 #[derive(Default)]
@@ -15,11 +16,16 @@ pub struct Acknowledged {
     /// Who recorded what, by the id that the answer said.
     events: Mutex<BTreeMap<String, (String, usize)>>,
     count: AtomicUsize,
+    /// So many are to be recorded before the clients wait to be asked for more: a load that goes on, but does not run away.
+    wanted: AtomicUsize,
     stop: AtomicBool,
 }
 
 /// How many calls a client sends at once.
 const PIPELINE: usize = 20;
+
+/// How many more than were asked for are recorded: so that there is a load when the next thing happens.
+const AHEAD: usize = 500;
 
 impl Acknowledged {
     /// How many events were acknowledged.
@@ -57,13 +63,21 @@ impl Acknowledged {
     #[track_caller]
     pub fn wait_for_more(&self, more: usize) {
         let enough = self.count() + more;
-        wait_until("events are recorded", || self.count() >= enough);
+        self.wanted.fetch_max(enough + AHEAD, Ordering::Relaxed);
+        wait_at_most(Duration::from_secs(300), "events are recorded", || self.count() >= enough);
     }
 
     fn hammer(&self, address: SocketAddr, who: &str) {
         let Ok(mut client) = Client::connect(address) else { return };
         let mut n = 0;
-        while !self.stop.load(Ordering::Relaxed) {
+        loop {
+            let stops = || self.stop.load(Ordering::Relaxed);
+            wait_at_most(Duration::from_secs(300), "more is asked for", || {
+                stops() || self.count() < self.wanted.load(Ordering::Relaxed)
+            });
+            if stops() {
+                return;
+            }
             let numbers: Vec<_> = (n..n + PIPELINE).collect();
             n += PIPELINE;
             let calls: Vec<_> = numbers.iter().map(|n| call(who, *n)).collect();

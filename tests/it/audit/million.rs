@@ -10,9 +10,7 @@ fn very_many_events_arrive_once_and_in_order() {
     let acknowledged = Acknowledged::default();
     let began = std::time::Instant::now();
     acknowledged.record_during(server.address(), 4, "load", || {
-        crate::support::wait_at_most(std::time::Duration::from_secs(300), "they are recorded", || {
-            acknowledged.count() >= count
-        });
+        acknowledged.wait_for_more(count);
     });
     let recorded = began.elapsed();
     server.client().wait_until_shipped();

@@ -113,11 +113,12 @@ fn it_works_through_pgbouncer() {
 
 #[test]
 fn of_several_hosts_the_one_that_takes_writes_is_found() {
-    let (standby, primary) =
-        (Postgres::builder().config("default_transaction_read_only = on").start(), Postgres::start());
-    primary.create_database("audit");
-    // A standby takes connections and refuses writes.
-    standby.sql("postgres", "SET default_transaction_read_only = off; CREATE DATABASE audit");
+    let (standby, primary) = (Postgres::start(), Postgres::start());
+    for postgres in [&standby, &primary] {
+        postgres.create_database("audit");
+    }
+    // Like a standby it takes connections and refuses writes.
+    standby.configure(&["default_transaction_read_only = on"]);
     let (one, two) = (standby.address(), primary.address());
     let url = primary.url("audit").replace(&two.to_string(), &format!("{one},{two}"));
     let server = Server::builder().shipping_to_url(&primary, &url).start();
