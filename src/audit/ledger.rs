@@ -120,7 +120,11 @@ impl Ledger {
     /// the oldest denial of those, so that a flood of denials can't wash the rest away.
     pub fn oldest_to_overwrite(&self, share: Share) -> Option<u64> {
         match share {
-            Share::Whole => self.queue.after(self.owed_through).next().map(|(id, _)| id.seq),
+            // The oldest of all, as long as there has been no database.
+            Share::Whole => match self.queue.front() {
+                Some((id, _)) if id.seq > self.owed_through => Some(id.seq),
+                _ => self.queue.after(self.owed_through).next().map(|(id, _)| id.seq),
+            },
             Share::Half => self.limited.range(self.owed_through + 1..).next().copied(),
         }
     }
@@ -162,7 +166,9 @@ impl Ledger {
     }
 
     fn remove(&mut self, seq: u64) {
-        if let Some((_, entry)) = self.queue.remove(seq) {
+        let is_oldest = self.queue.front().is_some_and(|(id, _)| id.seq == seq);
+        let removed = if is_oldest { self.queue.pop_front() } else { self.queue.remove(seq) };
+        if let Some((_, entry)) = removed {
             self.uncount(seq, &entry);
         }
     }
