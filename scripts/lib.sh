@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What the scripts share: strict mode, the way to the repository's root, messages, a temporary directory, starting a
-# server on a free port, and stopping at the end whatever was started. Sourced, never run.
+# server or a PostgreSQL on a free port, and stopping at the end whatever was started. Sourced, never run.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -21,14 +21,23 @@ usage() { sed -n '2,/^$/{ s/^# \{0,1\}//p }' "$0"; }
 
 started=()
 temp_dir=
+postgres_pid=
 
 # What was started is stopped and what was made is removed, however the script ends.
 clean_up() {
     local pid
-    for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
+    for pid in "${started[@]}"; do stop "$pid"; done
     for pid in "${started[@]}"; do wait "$pid" 2>/dev/null || true; done
     if [[ -n $temp_dir ]]; then rm -rf "$temp_dir"; fi
 }
+
+# SIGTERM would have PostgreSQL wait for its clients to leave.
+stop() {
+    local signal=TERM
+    if [[ $1 == "$postgres_pid" ]]; then signal=INT; fi
+    kill -s "$signal" "$1" 2>/dev/null || true
+}
+
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
@@ -82,4 +91,93 @@ server_name() {
     local valkey
     valkey=$(info valkey_version)
     if [[ -n $valkey ]]; then echo "Valkey $valkey"; else echo "Redis $(info redis_version)"; fi
+}
+
+# The directory of PostgreSQL's programs, of the newest version there is. Debian keeps them off the PATH.
+postgres_bin() {
+    local initdb
+    initdb=$(printf '%s\n' /usr/lib/postgresql/*/bin/initdb | sort --version-sort | tail -n 1)
+    if [[ ! -x $initdb ]]; then initdb=$(type -P initdb) || return; fi
+    dirname "$(realpath "$initdb")"
+}
+
+# start_postgres [NAME=VALUE ...]: makes a PostgreSQL cluster of its own, with a database named lockwatch, starts it with
+# these settings on a free port of the loopback interface and waits until it answers. Says so and returns an error if
+# that can't be done. Sets postgres_port, postgres_pid, postgres_dir, and postgres_url, the way into the database.
+start_postgres() {
+    local attempt password
+    make_temp_dir
+    postgres_dir=$(mktemp -d "$temp_dir/postgres.XXXXXX")
+    password=$(head -c 18 /dev/urandom | base64 | tr +/ -_)
+    make_cluster "$password" || return
+    for ((attempt = 0; attempt < 20; attempt++)); do
+        postgres_port=$((20000 + RANDOM % 12000))
+        if run_postgres "$@"; then
+            # shellcheck disable=SC2034 # used by those who source this
+            postgres_url=postgres://lockwatch:$password@127.0.0.1:$postgres_port/lockwatch
+            sql postgres 'CREATE DATABASE lockwatch'
+            return
+        fi
+        grep -q 'Address already in use' "$postgres_dir/log" || break
+    done
+    tail -n 20 "$postgres_dir/log" >&2
+    note "PostgreSQL did not start"
+    return 1
+}
+
+# What a command of PostgreSQL's begins with: it does not run as root.
+as_postgres=()
+
+# make_cluster PASSWORD: that of its superuser, lockwatch, who needs none on the Unix socket.
+make_cluster() {
+    local user=postgres bin
+    bin=$(postgres_bin) || { note "there is no PostgreSQL server on this machine" && return 1; }
+    printf '%s\n' "$1" >"$postgres_dir/password"
+    if ((EUID == 0)); then
+        id "$user" >/dev/null 2>&1 || user=nobody
+        as_postgres=(setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups --)
+        # It has to get to its own.
+        chmod go+x "$temp_dir"
+        chown -R "$user" "$postgres_dir"
+    fi
+    (cd "$postgres_dir" && "${as_postgres[@]}" "$bin/initdb" --pgdata data --username lockwatch --pwfile password \
+        --auth-local trust --auth-host scram-sha-256 --encoding UTF8 --locale C --no-sync) >"$postgres_dir/log" 2>&1 || {
+        tail -n 20 "$postgres_dir/log" >&2
+        note "initdb failed"
+        return 1
+    }
+    rm "$postgres_dir/password"
+}
+
+# run_postgres [NAME=VALUE ...]: starts the cluster on its port, also once it has been stopped.
+run_postgres() {
+    local bin setting settings=() deadline=$((SECONDS + 20))
+    bin=$(postgres_bin)
+    for setting; do settings+=(-c "$setting"); done
+    "${as_postgres[@]}" "$bin/postgres" -D "$postgres_dir/data" -h 127.0.0.1 -k "$postgres_dir" -p "$postgres_port" \
+        "${settings[@]}" </dev/null >"$postgres_dir/log" 2>&1 &
+    postgres_pid=$!
+    started+=("$postgres_pid")
+    while kill -0 "$postgres_pid" 2>/dev/null && ((SECONDS < deadline)); do
+        if postgres_is_ready; then return 0; fi
+        sleep 0.05
+    done
+    return 1
+}
+
+# Its lock file says so: the first line is its process id, the last one how it is.
+postgres_is_ready() {
+    local lines
+    mapfile -t lines 2>/dev/null <"$postgres_dir/data/postmaster.pid" || return
+    [[ ${lines[0]:-} == "$postgres_pid" && ${lines[7]:-} == ready* ]]
+}
+
+stop_postgres() {
+    stop "$postgres_pid"
+    wait "$postgres_pid" 2>/dev/null || true
+}
+
+# sql DATABASE STATEMENTS: runs them in the PostgreSQL that was started last. Prints rows with | between the fields.
+sql() {
+    "$(postgres_bin)/psql" -XAtq -v ON_ERROR_STOP=1 -h "$postgres_dir" -p "$postgres_port" -U lockwatch -d "$1" <<<"$2"
 }

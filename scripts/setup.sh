@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Installs what it takes to build lockwatch and to run its scripts, on Debian 12 or later: a Redis server, a C compiler
-# and libclang (the bindings to Redis's module API are generated at build time), and Rust.
+# Installs what it takes to build lockwatch and to run its scripts, on Debian 12 or later: a Redis server, a PostgreSQL
+# server and PgBouncer, a C compiler and libclang (the bindings to Redis's module API are generated at build time), and
+# Rust.
 #
 #   scripts/setup.sh
 #
 # Says nothing if all of it is there; run it as often as you like. The other scripts begin with it. It needs root, or
-# sudo, only if packages are missing. The Redis package is kept from starting or enabling a service. Rust comes from
-# Debian's packages where they are new enough, else from rustup.
+# sudo, only if packages are missing. The packages of servers are kept from starting or enabling a service, and
+# PostgreSQL's from making a database cluster. Rust comes from Debian's packages where they are new enough, else from
+# rustup.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -24,8 +26,13 @@ set_up() {
 }
 
 install_missing_packages() {
-    local missing=() redis=
-    has redis-server redis-cli redis-benchmark || { redis=1 && missing+=(redis-server redis-tools); }
+    local missing=() services=()
+    has redis-server redis-cli redis-benchmark || { services+=(redis-server) && missing+=(redis-server redis-tools); }
+    has_postgres || { services+=(postgresql) && missing+=(postgresql postgresql-client); }
+    # Not on everybody's PATH.
+    has pgbouncer || [[ -x /usr/sbin/pgbouncer ]] || { services+=(pgbouncer) && missing+=(pgbouncer); }
+    # PostgreSQL does not run as root: it gives the privileges up.
+    has setpriv || missing+=(util-linux)
     has_c_compiler || missing+=(gcc libc6-dev)
     has_libclang || missing+=(libclang-dev)
     # The tests stop servers by it; the shell's own does not count.
@@ -34,13 +41,18 @@ install_missing_packages() {
     has perl || missing+=(perl-base)
     [[ -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
     if ((${#missing[@]} == 0)); then return; fi
-    install_packages "${missing[@]}" || die "could not install ${missing[*]}"
-    if [[ $redis ]]; then disable_redis_service; fi
+    without_a_cluster install_packages "${missing[@]}" || die "could not install ${missing[*]}"
+    disable_services "${services[@]}"
 }
 
 has() {
     local name
     for name; do type -P "$name" >/dev/null || return 1; done
+}
+
+has_postgres() {
+    local bin
+    bin=$(postgres_bin) && [[ -x $bin/psql ]]
 }
 
 has_c_compiler() { has cc && cc -E -x c - <<<'#include <stdio.h>' >/dev/null 2>&1; }
@@ -139,13 +151,27 @@ without_starting_services() (
     "$@"
 )
 
-# Not started now, nor at the next boot.
-disable_redis_service() {
-    if has systemctl; then
-        as_root systemctl disable --quiet redis-server.service 2>/dev/null || true
-    elif has update-rc.d; then
-        as_root update-rc.d redis-server disable >/dev/null 2>&1 || true
-    fi
+# Debian's PostgreSQL makes a cluster, "main", when it is first installed, unless the administrator's settings for new
+# clusters say otherwise. For as long as the command runs, they do.
+without_a_cluster() (
+    settings=/etc/postgresql-common/createcluster.d/lockwatch-setup.conf
+    # What it leaves empty was not there before.
+    trap 'as_root rm -f "$settings" && as_root rmdir -p --ignore-fail-on-non-empty "${settings%/*}"' EXIT
+    as_root mkdir -p "${settings%/*}"
+    echo "create_main_cluster = false" | as_root tee "$settings" >/dev/null
+    "$@"
+)
+
+# disable_services NAME ...: not started now, nor at the next boot.
+disable_services() {
+    local name
+    for name; do
+        if has systemctl; then
+            as_root systemctl disable --quiet "$name.service" 2>/dev/null || true
+        elif has update-rc.d; then
+            as_root update-rc.d "$name" disable >/dev/null 2>&1 || true
+        fi
+    done
 }
 
 if [[ ${BASH_SOURCE[0]} == "$0" && ${1:-} == @(-h|--help) ]]; then
