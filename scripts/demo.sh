@@ -2,8 +2,9 @@
 # Shows lockwatch at work: builds it, starts a Redis with it on a free port, and plays a few scenes. Each outcome is
 # checked; the exit code is not 0 if one is wrong.
 #
-#   scripts/demo.sh           stops the server at the end
-#   scripts/demo.sh --keep    leaves it running and says how to connect and how to stop it
+#   scripts/demo.sh                  stops the server at the end
+#   scripts/demo.sh --keep           leaves it running and says how to connect and how to stop it
+#   scripts/demo.sh --no-postgres    shows the audit log without a database
 #
 # Installs what is missing to build it (scripts/setup.sh). Touches no server that is already running.
 
@@ -11,12 +12,15 @@
 . "$(dirname "$0")/lib.sh"
 
 keep=
-case ${1:-} in
-    '') ;;
-    --keep) keep=1 ;;
-    -h | --help) usage && exit ;;
-    *) die "unknown argument '$1'; see --help" ;;
-esac
+no_postgres=
+for word; do
+    case $word in
+        --keep) keep=1 ;;
+        --no-postgres) no_postgres=1 ;;
+        -h | --help) usage && exit ;;
+        *) die "unknown argument '$word'; see --help" ;;
+    esac
+done
 
 wrong=0
 
@@ -29,6 +33,11 @@ main() {
     show_several_windows
     show_memory
     show_alert
+    if [[ ! $no_postgres ]] && start_postgres; then
+        show_audit_with_postgres
+    else
+        show_audit
+    fi
     conclude
 }
 
@@ -211,6 +220,73 @@ show_alert() {
     kill "$pid"
 }
 
+# What happened at an API: what alice did, and a client that knocked too often and was turned away.
+record_events() {
+    local call
+    cli LW.AUDIT USER alice IP 198.51.100.7 METHOD GET ENDPOINT /v1/items STATUS 200 LATENCY 12.5ms >/dev/null
+    cli LW.AUDIT USER alice IP 198.51.100.7 METHOD POST ENDPOINT /v1/items STATUS 201 LATENCY 31ms \
+        DATA '{"item":42}' >/dev/null
+    for call in 1 2 3; do
+        cli LW.AUDIT IP 203.0.113.9 METHOD POST ENDPOINT /login STATUS 429 LIMITED LATENCY 0.2ms >/dev/null
+    done
+    cli LW.AUDIT KIND logout USER alice IP 198.51.100.7 >/dev/null
+}
+
+# ids WORD ...: how many events LW.AUDITLOG QUERY lists.
+ids() { cli LW.AUDITLOG QUERY "$@" | grep -cx id || true; }
+
+show_query() {
+    say "" "  Who came from 203.0.113.0/24?  LW.AUDITLOG QUERY IP 203.0.113.0/24 COUNT 1" ""
+    cli LW.AUDITLOG QUERY IP 203.0.113.0/24 COUNT 1 | paste - - |
+        awk -F '\t' -v faint="$faint" -v plain="$plain" '{ printf "    %s%-17s%s %s\n", faint, $1, plain, $2 }'
+    check "$(ids IP 203.0.113.0/24) == 3 && $(ids USER alice) == 3 && $(ids LIMITED ENDPOINT /log) == 3"
+}
+
+show_audit() {
+    title "An audit log: who did what, and when"
+    say "  Without a database the journal in Redis is the log, bounded, kept in RDB and AOF. Recorded is with" \
+        "  LW.AUDIT USER alice IP 198.51.100.7 METHOD GET ENDPOINT /v1/items STATUS 200 LATENCY 12.5ms"
+    record_events
+    check "$(ids) == 6"
+    show_query
+}
+
+show_audit_with_postgres() {
+    local count
+    title "An audit log: who did what, and when, shipped to Postgres exactly once"
+    printf '%s\n' "$postgres_url" >"$temp_dir/postgres.url"
+    cli CONFIG SET lockwatch.postgres-url-file "$temp_dir/postgres.url" >/dev/null
+    say "  A Postgres of its own runs on port $postgres_port; lockwatch.postgres-url-file names its URL. Recorded is with" \
+        "  LW.AUDIT USER alice IP 198.51.100.7 METHOD GET ENDPOINT /v1/items STATUS 200 LATENCY 12.5ms"
+    record_events
+    await_shipped
+    say "" "  and this is what psql shows:" ""
+    table lockwatch "SELECT to_char(\"timestamp\", 'HH24:MI:SS.MS') AS time, kind, user_id, ip, method, endpoint, status_code AS status, \
+        rate_limit_hit AS limited, latency_ms AS ms, data FROM lockwatch_audit_log ORDER BY seq" | sed 's/^/    /'
+    show_query
+    say "" "  Now Postgres is killed, 1000 events come meanwhile, and it is started again:" ""
+    stop_postgres
+    yes "LW.AUDIT USER bob STATUS 200" | head -n 1000 | cli >/dev/null
+    printf '    %-34s %5d events wait in Redis, %d were refused\n' "while Postgres was away" \
+        "$(info lockwatch_audit_pending)" "$(info lockwatch_audit_refused_total)"
+    check "$(info lockwatch_audit_pending) == 1000"
+    run_postgres || die "Postgres did not start again"
+    await_shipped
+    count=$(sql lockwatch "SELECT count(*), count(DISTINCT seq) FROM lockwatch_audit_log WHERE user_id = 'bob'")
+    printf '    %-34s %5d rows of them, %d different ones\n' "afterwards" "${count%|*}" "${count#*|}"
+    check "${count%|*} == 1000 && ${count#*|} == 1000"
+    if [[ ! $keep ]]; then cli CONFIG SET lockwatch.postgres-url-file "" >/dev/null; fi
+}
+
+# Until the table has all that was recorded.
+await_shipped() {
+    local deadline=$((SECONDS + 60))
+    until [[ $(info lockwatch_audit_pending) == 0 ]]; do
+        if ((SECONDS >= deadline)); then die "events still wait: $(info lockwatch_audit_last_error)"; fi
+        sleep 0.05
+    done
+}
+
 # await_lines N FILE: waits until it has so many lines.
 await_lines() {
     local deadline=$((SECONDS + 10))
@@ -230,8 +306,10 @@ conclude() {
             "  Try:                                 LW.RATELIMIT user:1 10 60" \
             "                                       LW.PEEK user:1 10 60" \
             "                                       COMMAND DOCS LW.RATELIMIT" \
+            "                                       LW.AUDITLOG QUERY COUNT 3" \
             "                                       INFO lockwatch" \
-            "  Stop it and remove its files:        redis-cli -p $server_port shutdown nosave; rm -r ${server_dir%/*}"
+            "  Stop it and remove its files:        redis-cli -p $server_port shutdown nosave;${postgres_pid:+ kill -INT $postgres_pid;} rm -r ${server_dir%/*}"
+        if [[ ${postgres_pid:-} ]]; then say "  The audit log in Postgres:           psql $postgres_url"; fi
     else
         stop_server
         say "  The server is stopped. To try it yourself:     scripts/demo.sh --keep" \

@@ -181,3 +181,8 @@ stop_postgres() {
 sql() {
     "$(postgres_bin)/psql" -XAtq -v ON_ERROR_STOP=1 -h "$postgres_dir" -p "$postgres_port" -U lockwatch -d "$1" <<<"$2"
 }
+
+# table DATABASE STATEMENT: the same, as a person reads it.
+table() {
+    "$(postgres_bin)/psql" -Xq -v ON_ERROR_STOP=1 -h "$postgres_dir" -p "$postgres_port" -U lockwatch -d "$1" <<<"$2"
+}

@@ -134,7 +134,7 @@ fn lead(
         hand_over(recorder, shipper, now);
     } else if shipper.is_some() {
         dismiss(shipper);
-        recorder.recall();
+        recorder.hand_back();
     }
     recorder.send_made(|made| tick.replicate(EFFECT, made));
     next_look(recorder, shipper.as_ref(), gap_is_open, now)
@@ -161,7 +161,7 @@ fn next_look(
 fn follow(recorder: &mut Recorder, shipper: &mut Option<Shipper>) {
     if shipper.is_some() {
         dismiss(shipper);
-        recorder.recall();
+        recorder.hand_back();
     }
     recorder.forget_made();
 }
@@ -177,6 +177,9 @@ fn dismiss(shipper: &mut Option<Shipper>) {
 fn take_shipped(recorder: &mut Recorder, shipper: &mut Option<Shipper>, now: Timestamp) {
     let Some(thread) = shipper else { return };
     while let Some(shipped) = thread.shipped() {
+        if shipped.round != recorder.round() {
+            continue;
+        }
         if let [(seq, reason), ..] = &shipped.stored.refused[..] {
             let (count, id) = (shipped.stored.refused.len(), recorder.id_of(*seq));
             let code = reason.split(' ').next().unwrap_or_default();
@@ -190,7 +193,7 @@ fn take_shipped(recorder: &mut Recorder, shipper: &mut Option<Shipper>, now: Tim
     if thread.is_gone() {
         // It has panicked, which is counted and logged: another one begins where it was.
         *shipper = None;
-        recorder.recall();
+        recorder.hand_back();
     }
 }
 
@@ -199,7 +202,7 @@ fn hand_over(recorder: &mut Recorder, shipper: &mut Option<Shipper>, now: Timest
     if shipper.is_none() {
         let Some(target) = recorder.target() else { return };
         *shipper = Shipper::start(target.clone(), days, wake);
-        recorder.recall();
+        recorder.hand_back();
     }
     // Without a thread to be had it is tried again.
     let Some(shipper) = shipper else { return };
@@ -209,7 +212,7 @@ fn hand_over(recorder: &mut Recorder, shipper: &mut Option<Shipper>, now: Timest
         if batch.is_empty() {
             return;
         }
-        shipper.offer(batch);
+        shipper.offer(batch, recorder.round());
     }
 }
 
@@ -246,6 +249,6 @@ pub fn shutdown() {
         std::thread::sleep(Duration::from_millis(1));
     }
     // The server may find that it can't save, and go on: then another one begins where this one was.
-    recorder::open().recall();
+    recorder::open().hand_back();
     attend();
 }

@@ -47,6 +47,8 @@ pub struct Recorder {
 /// What the shipper has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Handed {
+    /// Which round of handing over it is: what comes back from an earlier one says nothing of what is held now.
+    round: u64,
     /// The events up to this number.
     through: u64,
     /// How many events are behind it.
@@ -255,15 +257,17 @@ impl Recorder {
         }
     }
 
-    /// Nothing counts as handed over any more.
-    fn hand_back(&mut self) {
+    /// Nothing counts as handed over any more: another data set is held, or older events have come back among those that
+    /// are on their way. What was handed over is handed over again, which does no harm.
+    pub fn hand_back(&mut self) {
         let since = self.ledger.queue().front().map(|_| Timestamp(0));
-        self.handed = Handed { through: 0, left: self.ledger.queue().len(), since };
+        let round = self.handed.round + 1;
+        self.handed = Handed { round, through: 0, left: self.ledger.queue().len(), since };
     }
 
-    /// Nothing that was handed over is to be expected back.
-    pub fn recall(&mut self) {
-        self.hand_back();
+    /// Which round of handing over it is.
+    pub fn round(&self) -> u64 {
+        self.handed.round
     }
 
     /// When the next events are to be handed over: at once if there are enough for a batch.
@@ -289,7 +293,8 @@ impl Recorder {
         events
     }
 
-    /// Postgres has the events from the first number to the last, but for those that it refused as data.
+    /// Postgres has the events from the first number to the last that were handed over in this round, but for those that it
+    /// refused as data.
     pub fn shipped(&mut self, from: u64, through: u64, refused: Vec<(u64, String)>, now: Timestamp) {
         for (seq, reason) in refused {
             self.make(Change::Bury(seq, now, reason));

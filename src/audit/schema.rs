@@ -114,7 +114,7 @@ impl Partitions {
         match make(link, day).await {
             // Somebody has cut the days in another way, or has just been faster.
             Err(failure) if failure.is(OVERLAP) || failure.is(DUPLICATE_TABLE) => {
-                let _ = link.run("ROLLBACK").await;
+                link.run("ROLLBACK").await?;
             }
             made => made?,
         }
@@ -140,13 +140,18 @@ impl Partitions {
         for day in days.filter(|day| *day < first) {
             self.known.remove(&day);
             let table = day.table();
-            // Another server may have dropped it since: then there is nothing to detach, and the next round finds less.
-            link.run(&format!(
-                "{}; {FOR_A_LOCK}; {LOCK}; ALTER TABLE lockwatch_audit_log DETACH PARTITION {table}; \
-                 DROP TABLE {table}; COMMIT",
-                begin("")
-            ))
-            .await?;
+            let dropped = link
+                .run(&format!(
+                    "{}; {FOR_A_LOCK}; {LOCK}; ALTER TABLE lockwatch_audit_log DETACH PARTITION {table}; \
+                     DROP TABLE {table}; COMMIT",
+                    begin("")
+                ))
+                .await;
+            match dropped {
+                // Another server was faster.
+                Err(failure) if failure.is(UNDEFINED_TABLE) => link.run("ROLLBACK").await?,
+                dropped => dropped?,
+            }
         }
         Ok(())
     }

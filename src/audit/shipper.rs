@@ -36,9 +36,17 @@ const IDLE: Duration = Duration::from_secs(1);
 /// How often it looks after the partitions.
 const UPKEEP: Duration = Duration::from_secs(600);
 
+/// A batch that is to be shipped.
+struct Batch {
+    events: Vec<Event>,
+    round: u64,
+}
+
 /// A batch that Postgres has.
 #[derive(Debug)]
 pub struct Shipped {
+    /// The round in which it was handed over.
+    pub round: u64,
     /// The number of its first event.
     pub from: u64,
     /// The number of its last.
@@ -49,7 +57,7 @@ pub struct Shipped {
 
 /// The thread, as the main thread sees it.
 pub struct Shipper {
-    batches: Sender<Vec<Event>>,
+    batches: Sender<Batch>,
     shipped: Receiver<Shipped>,
     under_way: usize,
     shared: Arc<Shared>,
@@ -104,9 +112,9 @@ impl Shipper {
         self.under_way < BATCHES
     }
 
-    /// Hands a batch over, which is not empty.
-    pub fn offer(&mut self, batch: Vec<Event>) {
-        self.under_way += usize::from(self.batches.try_send(batch).is_ok());
+    /// Hands a batch over, which is not empty. What becomes of it tells in which round that was.
+    pub fn offer(&mut self, events: Vec<Event>, round: u64) {
+        self.under_way += usize::from(self.batches.try_send(Batch { events, round }).is_ok());
     }
 
     /// A batch that Postgres has; `None` if there is nothing new.
@@ -140,7 +148,7 @@ struct Thread {
     runtime: Runtime,
     target: Arc<Target>,
     shared: Arc<Shared>,
-    offered: Receiver<Vec<Event>>,
+    offered: Receiver<Batch>,
     done: Sender<Shipped>,
     link: Option<Link>,
     partitions: Partitions,
@@ -162,7 +170,7 @@ impl Thread {
                     Err(RecvTimeoutError::Disconnected) => return,
                 };
             }
-            match self.step(batch.as_deref()) {
+            match self.step(batch.as_ref()) {
                 Ok(Some(shipped)) => {
                     batch = None;
                     let _ = self.done.try_send(shipped);
@@ -181,18 +189,18 @@ impl Thread {
 
     /// Connects if it has to, looks after the partitions if it is time, and ships `batch` if there is one. `Err(None)` is
     /// the end.
-    fn step(&mut self, batch: Option<&[Event]>) -> Result<Option<Shipped>, Option<Failure>> {
+    fn step(&mut self, batch: Option<&Batch>) -> Result<Option<Shipped>, Option<Failure>> {
         self.connect()?;
         self.look_after_partitions()?;
-        let Some(batch) = batch else { return Ok(None) };
-        let (Some((first, _)), Some((last, _))) = (batch.first(), batch.last()) else { return Ok(None) };
+        let Some(Batch { events, round }) = batch else { return Ok(None) };
+        let (Some((first, _)), Some((last, _))) = (events.first(), events.last()) else { return Ok(None) };
         let Some(link) = &self.link else { return Ok(None) };
         let oldest = oldest_day(self.shared.retention.load(Ordering::Relaxed));
-        let work = store(link, &mut self.partitions, batch, oldest);
+        let work = store(link, &mut self.partitions, events, oldest);
         let stored = run(&self.runtime, &self.shared, work)?;
         self.is_well();
         status::took_batch();
-        Ok(Some(Shipped { from: first.seq, through: last.seq, stored }))
+        Ok(Some(Shipped { round: *round, from: first.seq, through: last.seq, stored }))
     }
 
     fn connect(&mut self) -> Result<(), Option<Failure>> {

@@ -1,14 +1,19 @@
 //! The thread that answers LW.AUDITLOG QUERY: it filters the journal's snapshot, asks Postgres, and joins the two.
 //!
 //! The snapshot is taken first, on the main thread. An event that is not in it was in Postgres before: so nothing is
-//! missed, and what is in both is listed once.
+//! missed, and what is in both is listed once. The snapshot is let go of before Postgres is asked, however long that takes.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use tokio::runtime;
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::{LocalSet, spawn_local};
 
 use crate::journal::snapshot::Snapshot;
 use crate::server::blocked::Waiting;
@@ -22,10 +27,13 @@ use super::record::{self, Found};
 use super::search::{in_journal, joined};
 use super::sql::{self, Query};
 
-/// How many questions may wait.
-const MOST_WAITING: usize = 32;
+/// How many questions may be under way.
+const MOST_ASKERS: usize = 32;
 
-/// How long a client waits for its answer: a link may have to be made first.
+/// How many of them Postgres is asked at a time.
+const MOST_LINKS: usize = 4;
+
+/// How long a client waits for its answer: others may be before it, and a link may have to be made first.
 pub const PATIENCE: Duration = Duration::from_secs(75);
 
 /// How long a link is kept that nobody uses.
@@ -49,9 +57,13 @@ pub struct Question {
 /// A client that waits. It is answered in any case: if not before, then when this is dropped.
 pub struct Asker(Option<Waiting>);
 
+/// How many there are.
+static ASKERS: AtomicUsize = AtomicUsize::new(0);
+
 impl Asker {
     /// The client of a call that waits.
     pub fn new(waiting: Waiting) -> Self {
+        ASKERS.fetch_add(1, Ordering::Relaxed);
         Self(Some(waiting))
     }
 
@@ -71,26 +83,27 @@ impl Asker {
 
 impl Drop for Asker {
     fn drop(&mut self) {
+        ASKERS.fetch_sub(1, Ordering::Relaxed);
         if let Some(waiting) = self.0.take() {
             waiting.answer(Box::new(|_| Err(Refusal::Unavailable("an internal error ended it".into()))));
         }
     }
 }
 
-static QUESTIONS: Mutex<Option<Sender<Question>>> = Mutex::new(None);
+static QUESTIONS: Mutex<Option<UnboundedSender<Question>>> = Mutex::new(None);
 
 /// Whether another question may be asked, and somebody is there to answer it. Only the main thread asks: so it stays true
 /// until it does.
 pub fn is_ready() -> Result<(), Refusal> {
-    let mut questions = QUESTIONS.lock().unwrap_or_else(PoisonError::into_inner);
-    if questions.as_ref().is_some_and(Sender::is_full) {
+    if ASKERS.load(Ordering::Relaxed) >= MOST_ASKERS {
         return Err(Refusal::Busy("too many LW.AUDITLOG QUERY are under way"));
     }
-    if questions.is_none() {
-        let (sender, asked) = bounded(MOST_WAITING);
+    let mut questions = QUESTIONS.lock().unwrap_or_else(PoisonError::into_inner);
+    if questions.as_ref().is_none_or(UnboundedSender::is_closed) {
+        let (sender, asked) = unbounded_channel();
         let thread = Builder::new().name("lw-audit-query".into()).stack_size(STACK_BYTES);
         thread
-            .spawn(move || serve(&asked))
+            .spawn(move || serve(asked))
             .map_err(|_| Refusal::Unavailable("the system has no thread to give".into()))?;
         *questions = Some(sender);
     }
@@ -99,69 +112,94 @@ pub fn is_ready() -> Result<(), Refusal> {
 
 /// Asks.
 pub fn ask(question: Question) {
-    let mut questions = QUESTIONS.lock().unwrap_or_else(PoisonError::into_inner);
+    let questions = QUESTIONS.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(sender) = &*questions {
-        // Without the thread, the question comes back and is dropped, which answers it; the next one starts another.
-        if sender.try_send(question).is_err() {
-            *questions = None;
-        }
+        // Without the thread the question comes back and is dropped, which answers it.
+        let _ = sender.send(question);
     }
 }
 
 /// Answers until nobody can ask any more.
-fn serve(asked: &Receiver<Question>) {
+fn serve(mut asked: UnboundedReceiver<Question>) {
     let Ok(runtime) = runtime::Builder::new_current_thread().enable_all().build() else { return };
-    let mut link: Option<(Arc<Target>, Link)> = None;
-    loop {
-        match asked.recv_timeout(IDLE) {
-            Ok(Question { page, journal, target, asker }) => {
-                let held = in_journal(&journal, &page);
-                // It keeps events in memory that have been shipped since.
-                drop(journal);
-                let found = match target {
-                    None => Ok(held),
-                    Some(target) => runtime.block_on(stored(&mut link, &target, &page)).map(|stored| {
-                        let (count, stored) = (page.count, stored);
-                        joined(held, stored, count)
-                    }),
-                };
-                asker.answer(found);
+    let pool = Rc::new(Pool { links: RefCell::default(), asking: Semaphore::new(MOST_LINKS) });
+    LocalSet::new().block_on(&runtime, async {
+        loop {
+            match tokio::time::timeout(IDLE, asked.recv()).await {
+                Ok(Some(question)) => take(question, &pool),
+                Ok(None) => break,
+                Err(_) => pool.tidy(),
             }
-            Err(RecvTimeoutError::Timeout) => link = None,
-            Err(RecvTimeoutError::Disconnected) => break,
         }
-    }
+    });
     runtime.shutdown_background();
 }
 
-/// What Postgres has of a page.
-async fn stored(
-    link: &mut Option<(Arc<Target>, Link)>,
-    target: &Arc<Target>,
-    page: &Page,
-) -> Result<Vec<Found>, Failure> {
-    let query = Query::of(page);
-    let is_good = match &*link {
-        Some((known, link)) => Arc::ptr_eq(known, target) && !link.is_closed().await,
-        None => false,
-    };
-    if is_good {
-        if let Some((_, open)) = &*link {
-            match open.query(&query.text, &query.parameters()).await {
-                Ok(rows) => return rows.iter().map(sql::found).collect(),
-                // Postgres has answered: it will say the same again.
-                Err(failure) if failure.code.is_some() => {
-                    *link = None;
-                    return Err(failure);
+fn take(question: Question, pool: &Rc<Pool>) {
+    let Question { page, journal, target, asker } = question;
+    let held = in_journal(&journal, &page);
+    // It keeps events in memory that have been shipped since.
+    drop(journal);
+    let Some(target) = target else { return asker.answer(Ok(held)) };
+    let pool = Rc::clone(pool);
+    spawn_local(async move {
+        let stored = pool.ask(&target, &page).await;
+        asker.answer(stored.map(|stored| joined(held, stored, page.count)));
+    });
+}
+
+/// Links that are kept for the next question.
+struct Pool {
+    links: RefCell<Vec<Kept>>,
+    asking: Semaphore,
+}
+
+struct Kept {
+    target: Arc<Target>,
+    link: Link,
+    since: Instant,
+}
+
+impl Pool {
+    /// What Postgres has of a page.
+    async fn ask(&self, target: &Arc<Target>, page: &Page) -> Result<Vec<Found>, Failure> {
+        let _turn = self.asking.acquire().await.map_err(|_| Failure::other("it ends"))?;
+        let query = Query::of(page);
+        if let Some(link) = self.kept(target).await {
+            match link.query(&query.text, &query.parameters()).await {
+                Ok(rows) => {
+                    self.keep(target, link);
+                    return rows.iter().map(sql::found).collect();
                 }
+                // Postgres has answered: it will say the same again.
+                Err(failure) if failure.code.is_some() => return Err(failure),
                 // The link was dead, most likely: a fresh one may not be.
                 Err(_) => {}
             }
         }
+        let link = Link::open(target).await?;
+        let rows = link.query(&query.text, &query.parameters()).await?;
+        self.keep(target, link);
+        rows.iter().map(sql::found).collect()
     }
-    *link = None;
-    let fresh = Link::open(target).await?;
-    let rows = fresh.query(&query.text, &query.parameters()).await?;
-    *link = Some((Arc::clone(target), fresh));
-    rows.iter().map(sql::found).collect()
+
+    /// A link to `target` that seems to be up.
+    async fn kept(&self, target: &Arc<Target>) -> Option<Link> {
+        loop {
+            let Kept { target: its, link, .. } = self.links.borrow_mut().pop()?;
+            if Arc::ptr_eq(&its, target) && !link.is_closed().await {
+                return Some(link);
+            }
+        }
+    }
+
+    fn keep(&self, target: &Arc<Target>, link: Link) {
+        let target = Arc::clone(target);
+        self.links.borrow_mut().push(Kept { target, link, since: Instant::now() });
+    }
+
+    /// Closes the links that nobody has used for a while.
+    fn tidy(&self) {
+        self.links.borrow_mut().retain(|kept| kept.since.elapsed() < IDLE);
+    }
 }

@@ -110,3 +110,55 @@ fn everything_is_refused_and_nothing_waits() {
     assert_eq!(client.audit_info("dead"), 1000, "the newest are kept");
     assert_eq!(client.audit_info("dropped_total"), 200);
 }
+
+#[test]
+fn what_is_put_back_while_its_neighbours_are_under_way_is_not_lost() {
+    let (postgres, server) = pair();
+    let mut client = server.client();
+    client.audit("USER first");
+    client.wait_until_shipped();
+    postgres.sql("audit", CHECK);
+    let ids = record(&server, 100, &[50]);
+    client.wait_until_shipped();
+    let dead = client.dead_events()[0].event.id.clone();
+    assert_eq!(dead, ids[50]);
+    postgres.sql("audit", UNCHECK);
+    // Batches that begin before and end behind it are on their way, and can't come to an end, when it is put back.
+    let mut session = postgres.session("audit");
+    session.run("BEGIN; LOCK TABLE lockwatch_audit_log IN ACCESS EXCLUSIVE MODE");
+    record(&server, 3000, &[]);
+    wait_until("they are on their way", || {
+        postgres.number("audit", "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") > 0
+    });
+    assert_eq!(client.run("LW.AUDITLOG REPLAY ALL").int(), 1);
+    session.run("ROLLBACK");
+    client.wait_until_shipped();
+    assert_eq!(postgres.number("audit", "SELECT count(*) FROM lockwatch_audit_log"), 3101);
+    assert_eq!(postgres.number("audit", "SELECT count(*) FROM lockwatch_audit_log WHERE user_id = 'eve'"), 1);
+}
+
+#[test]
+fn another_data_set_s_events_are_not_taken_for_those_under_way() {
+    let (postgres, server) = pair();
+    let other = Server::start();
+    let mut client = server.client();
+    client.audit("USER first");
+    client.wait_until_shipped();
+    let mut session = postgres.session("audit");
+    session.run("BEGIN; LOCK TABLE lockwatch_audit_log IN ACCESS EXCLUSIVE MODE");
+    record(&server, 500, &[]);
+    let theirs = record(&other, 500, &[]);
+    wait_until("they are on their way", || {
+        postgres.number("audit", "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") > 0
+    });
+    // The same numbers, but other events, are held from now on.
+    let address = other.address();
+    client.run(&format!("REPLICAOF {} {}", address.ip(), address.port()));
+    other.wait_for_replica(&server);
+    client.run("REPLICAOF NO ONE");
+    session.run("ROLLBACK");
+    client.wait_until_shipped();
+    let stored = postgres.sql("audit", "SELECT event_id(l) FROM lockwatch_audit_log l");
+    let stored: std::collections::BTreeSet<_> = stored.into_iter().map(|row| row[0].clone()).collect();
+    assert!(theirs.iter().all(|id| stored.contains(id)));
+}

@@ -141,7 +141,7 @@ fn the_internal_commands_are_hidden_where_the_server_can_hide_them() {
     let mut client = server.client();
     let hides = server.is_at_least((8, 0), (u32::MAX, 0));
     let listed = client.run("COMMAND LIST FILTERBY MODULE lockwatch").texts();
-    for command in ["LW._WINDOW", "LW._BURST"] {
+    for command in ["LW._WINDOW", "LW._BURST", "LW._ALERTS", "LW._AUDIT"] {
         assert_eq!(listed.iter().any(|name| name.eq_ignore_ascii_case(command)), !hides, "{listed:?}");
         let info = client.run(&format!("COMMAND INFO {command}")).items()[0].clone();
         if hides {

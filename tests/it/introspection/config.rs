@@ -23,6 +23,12 @@ fn every_directive_has_its_default() {
         [
             ("lockwatch.alert-max-bytes", "16777216"),
             ("lockwatch.alert-max-events", "10000"),
+            ("lockwatch.audit-batch", "1000"),
+            ("lockwatch.audit-lag-alert", "300"),
+            ("lockwatch.audit-max-bytes", "268435456"),
+            ("lockwatch.audit-max-events", "1000000"),
+            ("lockwatch.audit-retention-days", "0"),
+            ("lockwatch.postgres-url-file", ""),
             ("lockwatch.ship", "yes"),
             ("lockwatch.webhook-allow-private", "no"),
             ("lockwatch.webhook-secret-file", ""),

@@ -27,6 +27,26 @@ fn the_fields_have_stable_names_and_start_at_zero() {
             ("lockwatch_alert_refused_total", "0"),
             ("lockwatch_alert_retried_total", "0"),
             ("lockwatch_alert_rolled_up_total", "0"),
+            ("lockwatch_audit_appended_total", "0"),
+            ("lockwatch_audit_batches_total", "0"),
+            ("lockwatch_audit_bytes", "0"),
+            ("lockwatch_audit_dead", "0"),
+            ("lockwatch_audit_dead_total", "0"),
+            ("lockwatch_audit_dropped_total", "0"),
+            ("lockwatch_audit_events", "0"),
+            ("lockwatch_audit_expired_total", "0"),
+            ("lockwatch_audit_gap", "0"),
+            ("lockwatch_audit_gaps_total", "0"),
+            ("lockwatch_audit_lag_ms", "0"),
+            ("lockwatch_audit_last_error", ""),
+            ("lockwatch_audit_last_error_ms", "0"),
+            ("lockwatch_audit_overwritten_total", "0"),
+            ("lockwatch_audit_pending", "0"),
+            ("lockwatch_audit_postgres", ""),
+            ("lockwatch_audit_refused_total", "0"),
+            ("lockwatch_audit_retries_total", "0"),
+            ("lockwatch_audit_shipped_total", "0"),
+            ("lockwatch_audit_state", "off"),
             ("lockwatch_burst_alerts_total", "0"),
             ("lockwatch_burst_bursts_total", "0"),
             ("lockwatch_burst_calls_total", "0"),
@@ -41,7 +61,7 @@ fn the_fields_have_stable_names_and_start_at_zero() {
     );
     assert_eq!(
         server.info("lockwatch").sections,
-        ["lockwatch_module", "lockwatch_ratelimit", "lockwatch_burst", "lockwatch_alert"]
+        ["lockwatch_module", "lockwatch_ratelimit", "lockwatch_burst", "lockwatch_alert", "lockwatch_audit"]
     );
 }
 

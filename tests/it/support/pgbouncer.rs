@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 
 use tempfile::TempDir;
 
-use super::builder::free_port;
+use super::ports::own_port;
 use super::postgres::{ENCODED_PASSWORD, PASSWORD, Postgres, USER};
 use super::server::signal;
 use super::{unprivileged, wait_until};
@@ -24,7 +24,7 @@ impl PgBouncer {
         let dir = TempDir::with_prefix("lockwatch-pgbouncer-").expect("a temporary directory");
         unprivileged::hand_over(dir.path());
         for _ in 0..10 {
-            let port = free_port();
+            let port = own_port().local_addr().expect("a bound listener has an address").port();
             let path = |name: &str| dir.path().join(name);
             let ini = format!(
                 "[databases]\n* = host=127.0.0.1 port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\

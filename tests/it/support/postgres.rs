@@ -9,9 +9,9 @@ use std::sync::LazyLock;
 
 use tempfile::TempDir;
 
-use super::builder::free_port;
+use super::ports::own_port;
 use super::server::signal;
-use super::{unprivileged, wait_until};
+use super::{template, unprivileged, wait_until};
 
 /// The user's password. It has to be percent-encoded in a URL, and must be seen nowhere.
 pub const PASSWORD: &str = "p@ss/w:rd%";
@@ -75,16 +75,7 @@ impl Postgres {
 
     #[track_caller]
     fn init(&mut self, tls: Option<(String, String)>) {
-        let password = self.write("password", PASSWORD);
-        let output = unprivileged::command(program("initdb"))
-            .arg("-D")
-            .arg(self.data())
-            .args(["-U", USER, "--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync"])
-            .args(["-E", "UTF8", "--no-locale", "--no-instructions"])
-            .arg(format!("--pwfile={}", password.display()))
-            .output()
-            .expect("initdb runs");
-        assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
+        template::lay(&self.data());
         if let Some((certificate, key)) = tls {
             let certificate = self.write("server.crt", &certificate);
             let key = self.write("server.key", &key);
@@ -93,7 +84,13 @@ impl Postgres {
             self.config.push(format!("ssl_key_file = '{}'", key.display()));
         }
         // Whatever happens to the processes, the machine goes on: nothing has to be forced to the disk.
-        let all = ["fsync = off", "max_wal_size = 4GB", "shared_buffers = 64MB", "logging_collector = off"];
+        let all = [
+            "fsync = off",
+            "full_page_writes = off",
+            "max_wal_size = 1GB",
+            "shared_buffers = 64MB",
+            "logging_collector = off",
+        ];
         let mut lines: Vec<String> = all.iter().map(|line| (*line).into()).collect();
         lines.push("listen_addresses = '127.0.0.1'".into());
         lines.push(format!("unix_socket_directories = '{}'", self.dir.path().display()));
@@ -127,7 +124,8 @@ impl Postgres {
         let fresh = self.port == 0;
         for _ in 0..10 {
             if fresh {
-                self.port = free_port();
+                // It is to be free again after it was stopped.
+                self.port = own_port().local_addr().expect("a bound listener has an address").port();
             }
             let log = File::options().create(true).append(true).open(self.dir.path().join("log"));
             let log = log.expect("a log file");
@@ -317,7 +315,7 @@ impl Drop for Session {
 }
 
 /// A program of the newest Postgres. Debian keeps most of them off PATH.
-fn program(name: &str) -> PathBuf {
+pub(super) fn program(name: &str) -> PathBuf {
     static DIRECTORY: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
         let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
         let version = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();

@@ -6,12 +6,12 @@ mod tls;
 mod verify;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::{fmt, process};
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
@@ -20,6 +20,7 @@ pub use request::Request;
 pub use tls::Authority;
 pub use verify::{verify, verify_at};
 
+use super::ports::own_port;
 use super::wait_until;
 
 /// A receiver on a port of 127.0.0.1 that is its own until the tests end, also while it is stopped.
@@ -191,18 +192,6 @@ impl fmt::Debug for Receiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the receiver on {}", self.address)
     }
-}
-
-/// Binds a port that no other receiver of this process ever has, and below those the kernel gives to outgoing
-/// connections: one that is stopped must find its port free.
-fn own_port() -> TcpListener {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = process::id() as u16 % 97;
-    let bound = (0..12_000).find_map(|_| {
-        let port = 20_000 + (first * 113 + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
-        TcpListener::bind(("127.0.0.1", port)).ok()
-    });
-    bound.expect("a free port")
 }
 
 trait Stream: Read + Write {}
