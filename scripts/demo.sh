@@ -252,7 +252,7 @@ show_audit() {
 }
 
 show_audit_with_postgres() {
-    local count
+    local call count
     title "An audit log: who did what, and when, shipped to Postgres exactly once"
     printf '%s\n' "$postgres_url" >"$temp_dir/postgres.url"
     cli CONFIG SET lockwatch.postgres-url-file "$temp_dir/postgres.url" >/dev/null
@@ -264,9 +264,9 @@ show_audit_with_postgres() {
     table lockwatch "SELECT to_char(\"timestamp\", 'HH24:MI:SS.MS') AS time, kind, user_id, ip, method, endpoint, status_code AS status, \
         rate_limit_hit AS limited, latency_ms AS ms, data FROM lockwatch_audit_log ORDER BY seq" | sed 's/^/    /'
     show_query
-    say "" "  Now Postgres is killed, 1000 events come meanwhile, and it is started again:" ""
+    say "" "  Now Postgres is stopped, 1000 events come meanwhile, and it is started again:" ""
     stop_postgres
-    yes "LW.AUDIT USER bob STATUS 200" | head -n 1000 | cli >/dev/null
+    for ((call = 0; call < 1000; call++)); do echo "LW.AUDIT USER bob STATUS 200"; done | cli >/dev/null
     printf '    %-34s %5d events wait in Redis, %d were refused\n' "while Postgres was away" \
         "$(info lockwatch_audit_pending)" "$(info lockwatch_audit_refused_total)"
     check "$(info lockwatch_audit_pending) == 1000"
