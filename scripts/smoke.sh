@@ -24,6 +24,9 @@ main() {
     expect "LW.RATELIMIT key 5 60" "0 5 4 0 60000" "$answer"
     answer=$(cli LW.PEEK key 5 60 COST 0 | cut -d ' ' -f 1 | head -n 3 | paste -sd ' ')
     expect "LW.PEEK key 5 60 COST 0" "0 5 4" "$answer"
+    answer=$(cli LW.AUDIT USER alice STATUS 200)
+    [[ $answer =~ ^[0-9]{13}-[0-9a-f]{16}-1$ ]] || die "LW.AUDIT answered: $answer"
+    expect "LW.AUDITLOG QUERY" "$answer" "$(cli LW.AUDITLOG QUERY | sed -n 2p)"
     version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
     expect "the version in INFO lockwatch" "$version" "$(info lockwatch_version)"
     answer=$(cli LW.DEBUG PANIC)

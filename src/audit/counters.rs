@@ -48,7 +48,7 @@ fn gauges(field: &mut dyn FnMut(&CStr, Value<'_>)) {
     let ships = recorder.target().is_some();
     let oldest = recorder.lag(events::now()).0;
     field(c"audit_events", Value::Number(queue.len() as u64));
-    field(c"audit_bytes", Value::Number(queue.bytes() as u64));
+    field(c"audit_bytes", Value::Number(recorder.ledger().bytes() as u64));
     field(c"audit_pending", Value::Number(if ships { queue.len() as u64 } else { 0 }));
     field(c"audit_lag_ms", Value::Number(oldest));
     field(c"audit_gap", Value::Number(recorder.ledger().gap().map_or(0, |gap| gap.count)));

@@ -17,6 +17,9 @@ pub const MOST_DEAD: usize = 1000;
 /// The most bytes of events that are kept as dead letters.
 const MOST_DEAD_BYTES: usize = 8 << 20;
 
+/// What a number takes in a set that is filled in ascending order.
+const NUMBER: usize = 16;
+
 /// How many bytes of events go into one payload of a whole ledger, about.
 const PART: usize = 1 << 20;
 
@@ -107,7 +110,18 @@ impl Ledger {
 
     /// Whether an event of `size` bytes has room within `bounds`.
     pub fn has_room(&self, size: usize, bounds: Bounds, share: Share) -> bool {
-        self.queue.has_room(size, bounds) && (share == Share::Whole || self.half_has_room(size, bounds))
+        self.queue.has_room(size + self.beside(), bounds)
+            && (share == Share::Whole || self.half_has_room(size, bounds))
+    }
+
+    /// How many bytes of memory the events take.
+    pub fn bytes(&self) -> usize {
+        self.queue.bytes() + self.beside()
+    }
+
+    /// What is kept of events beside the queue.
+    fn beside(&self) -> usize {
+        self.limited.len() * NUMBER
     }
 
     /// Whether it has room within the half that is for what limits denied.

@@ -27,6 +27,8 @@ pub mod ledger;
 pub mod link;
 pub mod manage;
 pub mod persist;
+#[cfg(test)]
+mod properties;
 pub mod pump;
 pub mod query;
 pub mod recorder;

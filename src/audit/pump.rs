@@ -137,22 +137,17 @@ fn lead(
         recorder.hand_back();
     }
     recorder.send_made(|made| tick.replicate(EFFECT, made));
-    next_look(recorder, shipper.as_ref(), gap_is_open, now)
+    next_look(recorder, shipper.is_some(), gap_is_open, now)
 }
 
-fn next_look(
-    recorder: &Recorder,
-    shipper: Option<&Shipper>,
-    gap_is_open: bool,
-    now: Timestamp,
-) -> Option<Timestamp> {
+fn next_look(recorder: &Recorder, has_shipper: bool, gap_is_open: bool, now: Timestamp) -> Option<Timestamp> {
     let gap = gap_is_open.then_some(now + GAP_GROWS);
     if recorder.target().is_none() {
         return gap;
     }
-    let batch = recorder.next_batch_at().filter(|_| shipper.is_some_and(Shipper::has_room));
+    let batch = recorder.next_batch_at().filter(|_| config::SHIP.get());
     // Nothing tells of a directive that has changed, nor of time that goes by.
-    let idle = recorder.ledger().queue().is_empty() && shipper.is_some();
+    let idle = recorder.ledger().queue().is_empty() && has_shipper;
     let look = (!idle || gap_is_open).then_some(now + LOOK_AGAIN);
     [gap, batch, look, Some(now + GAP_GROWS)].into_iter().flatten().min()
 }
@@ -207,6 +202,7 @@ fn hand_over(recorder: &mut Recorder, shipper: &mut Option<Shipper>, now: Timest
     // Without a thread to be had it is tried again.
     let Some(shipper) = shipper else { return };
     shipper.keep_days(days);
+    recorder.set_busy(false);
     while shipper.has_room() {
         let batch = recorder.next_batch(now);
         if batch.is_empty() {
@@ -214,6 +210,7 @@ fn hand_over(recorder: &mut Recorder, shipper: &mut Option<Shipper>, now: Timest
         }
         shipper.offer(batch, recorder.round());
     }
+    recorder.set_busy(true);
 }
 
 fn alert_of_lag(recorder: &Recorder, now: Timestamp) {

@@ -55,6 +55,8 @@ struct Handed {
     left: usize,
     /// When the first of those came.
     since: Option<Timestamp>,
+    /// The shipper takes no more for now.
+    is_busy: bool,
 }
 
 /// Who records an event.
@@ -82,6 +84,9 @@ const MOST_OVERWRITTEN: usize = 64;
 
 /// How much room is kept for what is to be replicated.
 const USUAL: usize = 4096;
+
+/// How many bytes of events are handed over at a time, about.
+const BATCH_BYTES: usize = 4 << 20;
 
 /// How long an event waits for others to be shipped with.
 const LINGER: Span = Span(100);
@@ -262,7 +267,8 @@ impl Recorder {
     pub fn hand_back(&mut self) {
         let since = self.ledger.queue().front().map(|_| Timestamp(0));
         let round = self.handed.round + 1;
-        self.handed = Handed { round, through: 0, left: self.ledger.queue().len(), since };
+        let left = self.ledger.queue().len();
+        self.handed = Handed { round, through: 0, left, since, is_busy: false };
     }
 
     /// Which round of handing over it is.
@@ -270,9 +276,14 @@ impl Recorder {
         self.handed.round
     }
 
+    /// Whether the shipper takes no more for now: when it does again it will say so.
+    pub fn set_busy(&mut self, is_busy: bool) {
+        self.handed.is_busy = is_busy;
+    }
+
     /// When the next events are to be handed over: at once if there are enough for a batch.
     pub fn next_batch_at(&self) -> Option<Timestamp> {
-        let since = self.handed.since.filter(|_| self.handed.left > 0)?;
+        let since = self.handed.since.filter(|_| self.handed.left > 0 && !self.handed.is_busy)?;
         Some(if self.handed.left >= batch() { Timestamp(0) } else { since + LINGER })
     }
 
@@ -283,7 +294,13 @@ impl Recorder {
         if waits {
             return Vec::new();
         }
-        let next = self.ledger.queue().after(self.handed.through).take(batch());
+        let mut bytes = 0;
+        let fits = |(_, entry): &(Id, &Arc<Entry>)| {
+            let fits = bytes < BATCH_BYTES;
+            bytes += entry.size();
+            fits
+        };
+        let next = self.ledger.queue().after(self.handed.through).take(batch()).take_while(fits);
         let events: Vec<_> = next.map(|(id, entry)| (id, Arc::clone(entry))).collect();
         if let Some((last, _)) = events.last() {
             self.handed.through = last.seq;

@@ -94,6 +94,7 @@ impl Shipper {
                 offered,
                 done,
                 link: None,
+                shipped_last: None,
                 partitions: Partitions::default(),
                 kept: None,
                 upkeep_at: Instant::now(),
@@ -151,6 +152,8 @@ struct Thread {
     offered: Receiver<Batch>,
     done: Sender<Shipped>,
     link: Option<Link>,
+    /// The batch that was shipped last.
+    shipped_last: Option<Batch>,
     partitions: Partitions,
     /// How many days the partitions were last cut to.
     kept: Option<i64>,
@@ -172,11 +175,12 @@ impl Thread {
             }
             match self.step(batch.as_ref()) {
                 Ok(Some(shipped)) => {
-                    batch = None;
                     let _ = self.done.try_send(shipped);
                     (self.shared.wake)();
+                    // The main thread lets go of its events first: freeing them is left to this one.
+                    self.shipped_last = batch.take();
                 }
-                Ok(None) => {}
+                Ok(None) => self.shipped_last = None,
                 Err(Some(failure)) => self.stumble(&failure),
                 Err(None) => return,
             }

@@ -189,7 +189,7 @@ fn random_calls_are_answered_and_the_server_lives() {
 }
 
 #[test]
-fn no_key_can_be_restored_as_the_outbox() {
+fn no_key_can_be_restored_as_a_node_s_state() {
     let server = Server::builder().config("rdbcompression no").start();
     let mut client = server.client();
     client.run("LW.RATELIMIT k 1 60");
@@ -200,7 +200,7 @@ fn no_key_can_be_restored_as_the_outbox() {
     let index = |byte: u8| alphabet.iter().position(|letter| *letter == byte).unwrap() as u64;
     let id = |name: &[u8]| name.iter().fold(0, |id, byte| id << 6 | index(*byte)) << 10 | 1;
     let rest = &payload.body()[9..];
-    for (name, sound) in [(b"lw-window", true), (b"lw-alerts", false)] {
+    for (name, sound) in [(b"lw-window", true), (b"lw-alerts", false), (b"lw-audits", false)] {
         let body = [&[0x81], &id(name).to_be_bytes()[..], rest].concat();
         let answer = client.call(&[b"RESTORE", &b"copy"[..], b"0", &payload.with_body(&body)]);
         assert_eq!(answer.is_error(), !sound, "{answer:?}");

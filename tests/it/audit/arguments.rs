@@ -1,6 +1,6 @@
 //! What LW.AUDIT and LW.AUDITLOG take, and what they answer to what they don't.
 
-use crate::support::{Client, Server, Value};
+use crate::support::{Client, Random, Server, Value, wait_until};
 
 #[track_caller]
 fn refused(client: &mut Client, line: &str) -> String {
@@ -168,4 +168,60 @@ fn records_are_maps_over_resp3() {
     client.run("HELLO 3");
     let records = client.run("LW.AUDITLOG QUERY");
     assert!(matches!(&records.items()[0], Value::Map(fields) if fields.len() == 12), "{records:?}");
+}
+
+#[test]
+fn random_calls_are_answered_and_harm_nothing() {
+    let server = Server::start();
+    let mut client = server.client();
+    let mut random = Random::new();
+    let huge = vec![b'9'; 100_000];
+    let words: [&[u8]; 36] = [
+        b"QUERY",
+        b"DEAD",
+        b"REPLAY",
+        b"DISCARD",
+        b"HELP",
+        b"KIND",
+        b"USER",
+        b"IP",
+        b"METHOD",
+        b"ENDPOINT",
+        b"STATUS",
+        b"LIMITED",
+        b"ANOMALY",
+        b"LATENCY",
+        b"TIME",
+        b"DATA",
+        b"FROM",
+        b"TO",
+        b"COUNT",
+        b"BEFORE",
+        b"ALL",
+        b"",
+        b"\0",
+        b"\xff\xfe",
+        b"-1",
+        b"0",
+        b"1",
+        b"1e400",
+        b"18446744073709551616",
+        b"10.0.0.0/8",
+        b"::1",
+        b"1790000000000-0000000000000001-1",
+        b"{\"a\":[\"\\u0000\",1e99999]}",
+        b"%_\\",
+        b"1790000000000",
+        &huge,
+    ];
+    for _ in 0..20_000 {
+        let command = *random.pick(&[&b"LW.AUDIT"[..], b"LW.AUDITLOG", b"LW.AUDITLOG", b"LW._AUDIT"]);
+        let mut call = vec![command];
+        (0..random.below(7)).for_each(|_| call.push(*random.pick(&words)));
+        if let Value::Error(message) = &client.call(&call) {
+            assert!(!message.contains("internal error"), "{call:?}: {message}");
+        }
+    }
+    assert_eq!(client.run("PING").text(), "PONG");
+    wait_until("nobody waits", || client.info("clients").number("blocked_clients") == 0);
 }
