@@ -12,7 +12,7 @@ use crate::server::command::{KeyAccess, Spec};
 pub const CONTAINER: &Spec = &Spec {
     name: c"LW.AUDITLOG",
     flags: "",
-    categories: "",
+    categories: "slow",
     arity: -2,
     key: KeyAccess::None,
     summary: c"A container for commands about the audit log.",
