@@ -1,7 +1,6 @@
 //! What happens before the event loop sleeps: settings come into force, answers of the workers come in, summaries and
 //! tries that are due go out.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use crate::server::blocked::Waiting;
 use crate::server::events::{self, Tick};
 use crate::server::log;
 use crate::server::time::{Span, Timestamp};
+use crate::server::turn::Turn;
 
 use super::apply::EFFECT;
 use super::change::{encode, encode_snapshot};
@@ -21,12 +21,7 @@ use super::manage::test::Report;
 use super::settings;
 use super::worker::{Answer, Order, Outcome, Pool};
 
-/// When there is something to do next, in Unix milliseconds. Most of the time there is nothing, and this is all that is
-/// looked at.
-static NEXT: AtomicU64 = AtomicU64::new(0);
-
-/// The AOF must be given the whole outbox: a rewrite of it has begun.
-static AOF_WANTS_ALL: AtomicBool = AtomicBool::new(false);
+static TURN: Turn = Turn::new();
 
 /// How long tries that are under way may take to end when the server does.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -36,15 +31,12 @@ const LOOK_AGAIN: Span = Span(100);
 
 /// There is something to do. From any thread.
 pub fn attend() {
-    NEXT.store(0, Ordering::Release);
+    TURN.now();
 }
 
-/// A child was forked. If it rewrites the AOF, without an RDB preamble, the new AOF knows nothing of the outbox.
+/// A child was forked.
 pub fn forked(rewrites_aof: bool) {
-    if rewrites_aof {
-        AOF_WANTS_ALL.store(true, Ordering::Relaxed);
-        attend();
-    }
+    TURN.forked(rewrites_aof);
 }
 
 fn wake() {
@@ -86,41 +78,28 @@ impl Workers {
 
 /// Does what is due.
 pub fn before_sleep(tick: &Tick) {
-    if NEXT.load(Ordering::Acquire) == u64::MAX {
-        return;
-    }
-    let now = tick.now();
-    if now.0 < NEXT.load(Ordering::Acquire) {
-        return;
-    }
-    // Whatever comes in from here on asks for another round.
-    NEXT.store(u64::MAX, Ordering::Release);
-    let next = work(tick, now);
-    NEXT.fetch_min(next.0, Ordering::AcqRel);
+    TURN.take(tick, |now| work(tick, now));
 }
 
 /// Does it, and returns when there will be something to do again.
-fn work(tick: &Tick, now: Timestamp) -> Timestamp {
+fn work(tick: &Tick, now: Timestamp) -> Option<Timestamp> {
     let mut desk = desk::open();
     let mut workers = workers();
     if !tick.may_propagate() {
         // A pause, a failover, loading: what comes in waits in its channel.
-        return now;
+        return Some(now);
     }
     if tick.is_primary() {
         lead(&mut desk, &mut workers, tick, now);
     } else {
         follow(&mut desk, &mut workers);
     }
-    if AOF_WANTS_ALL.swap(false, Ordering::Relaxed) && tick.has_aof() && !desk.outbox().is_empty() {
+    if TURN.takes_aof(tick) && !desk.outbox().is_empty() {
         tick.append_to_aof(EFFECT, &encode_snapshot(desk.outbox()));
     }
-    match desk.next_due().filter(|_| tick.is_primary()) {
-        None => Timestamp(u64::MAX),
-        // Nothing tells of the directive when it changes: it is looked at again soon.
-        Some(due) if !config::SHIP.get() => due.max(now + LOOK_AGAIN),
-        Some(due) => due,
-    }
+    let due = desk.next_due().filter(|_| tick.is_primary())?;
+    // Nothing tells of the directive when it changes: it is looked at again soon.
+    Some(if config::SHIP.get() { due } else { due.max(now + LOOK_AGAIN) })
 }
 
 /// What a primary does.

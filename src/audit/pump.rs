@@ -1,7 +1,6 @@
 //! What happens before the event loop sleeps: settings come into force, batches that Postgres has are taken out, gaps are
 //! told of, and the next batches go out.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,7 @@ use crate::server::call::Call;
 use crate::server::events::{self, Tick};
 use crate::server::log;
 use crate::server::time::{Span, Timestamp};
+use crate::server::turn::Turn;
 
 use super::apply::EFFECT;
 use super::recorder::{self, Recorder};
@@ -18,12 +18,7 @@ use super::shipper::Shipper;
 use super::status::{self, State};
 use super::{counters, settings};
 
-/// When there is something to do next, in Unix milliseconds. Most of the time there is nothing, and this is all that is
-/// looked at.
-static NEXT: AtomicU64 = AtomicU64::new(0);
-
-/// The AOF must be given the whole ledger: a rewrite of it has begun.
-static AOF_WANTS_ALL: AtomicBool = AtomicBool::new(false);
+static TURN: Turn = Turn::new();
 
 /// How long the thread may take to end when the server does.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -37,27 +32,22 @@ const LAG_COOLDOWN: Span = Span(3_600_000);
 
 /// There is something to do. From any thread.
 pub fn attend() {
-    NEXT.store(0, Ordering::Release);
+    TURN.now();
 }
 
 /// There is something to do then, if ever.
 pub fn attend_at(at: Option<Timestamp>) {
-    if let Some(at) = at {
-        NEXT.fetch_min(at.0, Ordering::AcqRel);
-    }
+    TURN.at(at);
 }
 
 /// An event was refused.
 pub fn attend_to_gap(now: Timestamp) {
-    attend_at(Some(now + GAP_GROWS));
+    TURN.at(Some(now + GAP_GROWS));
 }
 
-/// A child was forked. If it rewrites the AOF, without an RDB preamble, the new AOF knows nothing of the ledger.
+/// A child was forked.
 pub fn forked(rewrites_aof: bool) {
-    if rewrites_aof {
-        AOF_WANTS_ALL.store(true, Ordering::Relaxed);
-        attend();
-    }
+    TURN.forked(rewrites_aof);
 }
 
 fn wake() {
@@ -65,79 +55,73 @@ fn wake() {
     events::wake();
 }
 
-/// The thread that ships, as long as there is one.
-static SHIPPER: Mutex<Option<Shipper>> = Mutex::new(None);
-
-fn shipper() -> MutexGuard<'static, Option<Shipper>> {
-    SHIPPER.lock().unwrap_or_else(PoisonError::into_inner)
+/// The thread that ships, as long as there is one, and when the next one may begin.
+struct Shipping {
+    thread: Option<Shipper>,
+    not_before: Timestamp,
 }
+
+static SHIPPING: Mutex<Shipping> = Mutex::new(Shipping { thread: None, not_before: Timestamp(0) });
+
+fn shipping() -> MutexGuard<'static, Shipping> {
+    SHIPPING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How long it is waited after a thread has ended by itself: what it ended at may be there still.
+const AFTER_A_PANIC: Span = Span(5000);
 
 /// Does what is due.
 pub fn before_sleep(tick: &Tick) {
-    if NEXT.load(Ordering::Acquire) == u64::MAX {
-        return;
-    }
-    let now = tick.now();
-    if now.0 < NEXT.load(Ordering::Acquire) {
-        return;
-    }
-    // Whatever comes in from here on asks for another round.
-    NEXT.store(u64::MAX, Ordering::Release);
-    attend_at(work(tick, now));
+    TURN.take(tick, |now| work(tick, now));
 }
 
 /// Does it, and returns when there will be something to do again.
 fn work(tick: &Tick, now: Timestamp) -> Option<Timestamp> {
     let mut recorder = recorder::open();
-    let mut shipper = shipper();
+    let mut shipping = shipping();
     if let Some(news) = status::take_news() {
         log::warning(&news);
     }
     if let Some(target) = settings::changed() {
         recorder.set_target(target);
-        dismiss(&mut shipper);
+        dismiss(&mut shipping);
     }
     if !tick.may_propagate() {
         // A pause, a failover, loading: what comes in waits in its channel.
         return Some(now + LOOK_AGAIN);
     }
     let next = if tick.is_primary() {
-        lead(&mut recorder, &mut shipper, tick, now)
+        lead(&mut recorder, &mut shipping, tick, now)
     } else {
-        follow(&mut recorder, &mut shipper);
+        follow(&mut recorder, &mut shipping);
         None
     };
-    if AOF_WANTS_ALL.swap(false, Ordering::Relaxed) && tick.has_aof() && !recorder.ledger().is_empty() {
+    if TURN.takes_aof(tick) && !recorder.ledger().is_empty() {
         recorder.ledger().payloads().for_each(|payload| tick.append_to_aof(EFFECT, &payload));
     }
     next
 }
 
 /// What a primary does.
-fn lead(
-    recorder: &mut Recorder,
-    shipper: &mut Option<Shipper>,
-    tick: &Tick,
-    now: Timestamp,
-) -> Option<Timestamp> {
+fn lead(recorder: &mut Recorder, shipping: &mut Shipping, tick: &Tick, now: Timestamp) -> Option<Timestamp> {
     let ships = recorder.target().is_some();
     if ships {
         recorder.owe();
     }
-    take_shipped(recorder, shipper, now);
+    take_shipped(recorder, shipping, now);
     let gap_is_open = recorder.close_gap(now);
     if gap_is_open {
         recorder.tell_gap();
     }
     if ships && config::SHIP.get() {
         alert_of_lag(recorder, now);
-        hand_over(recorder, shipper, now);
-    } else if shipper.is_some() {
-        dismiss(shipper);
+        hand_over(recorder, shipping, now);
+    } else if shipping.thread.is_some() {
+        dismiss(shipping);
         recorder.hand_back();
     }
     recorder.send_made(|made| tick.replicate(EFFECT, made));
-    next_look(recorder, shipper.is_some(), gap_is_open, now)
+    next_look(recorder, shipping.thread.is_some(), gap_is_open, now)
 }
 
 fn next_look(recorder: &Recorder, has_shipper: bool, gap_is_open: bool, now: Timestamp) -> Option<Timestamp> {
@@ -153,24 +137,24 @@ fn next_look(recorder: &Recorder, has_shipper: bool, gap_is_open: bool, now: Tim
 }
 
 /// What a replica does: it ships nothing.
-fn follow(recorder: &mut Recorder, shipper: &mut Option<Shipper>) {
-    if shipper.is_some() {
-        dismiss(shipper);
+fn follow(recorder: &mut Recorder, shipping: &mut Shipping) {
+    if shipping.thread.is_some() {
+        dismiss(shipping);
         recorder.hand_back();
     }
     recorder.forget_made();
 }
 
-fn dismiss(shipper: &mut Option<Shipper>) {
-    if let Some(shipper) = shipper.take() {
+fn dismiss(shipping: &mut Shipping) {
+    if let Some(shipper) = shipping.thread.take() {
         // It ends by itself.
         drop(shipper.dismiss());
         status::set(State::Idle);
     }
 }
 
-fn take_shipped(recorder: &mut Recorder, shipper: &mut Option<Shipper>, now: Timestamp) {
-    let Some(thread) = shipper else { return };
+fn take_shipped(recorder: &mut Recorder, shipping: &mut Shipping, now: Timestamp) {
+    let Some(thread) = &mut shipping.thread else { return };
     while let Some(shipped) = thread.shipped() {
         if shipped.round != recorder.round() {
             continue;
@@ -186,21 +170,23 @@ fn take_shipped(recorder: &mut Recorder, shipper: &mut Option<Shipper>, now: Tim
         recorder.shipped(shipped.from, shipped.through, shipped.stored.refused, now);
     }
     if thread.is_gone() {
-        // It has panicked, which is counted and logged: another one begins where it was.
-        *shipper = None;
+        // It has panicked, which is logged: another one begins where it was.
+        *shipping = Shipping { thread: None, not_before: now + AFTER_A_PANIC };
         recorder.hand_back();
     }
 }
 
-fn hand_over(recorder: &mut Recorder, shipper: &mut Option<Shipper>, now: Timestamp) {
+fn hand_over(recorder: &mut Recorder, shipping: &mut Shipping, now: Timestamp) {
     let days = config::AUDIT_RETENTION_DAYS.get();
-    if shipper.is_none() {
-        let Some(target) = recorder.target() else { return };
-        *shipper = Shipper::start(target.clone(), days, wake);
+    if shipping.thread.is_none() {
+        // If the clock has stepped back meanwhile, it is not waited for that.
+        let waits = now < shipping.not_before && shipping.not_before <= now + AFTER_A_PANIC;
+        let Some(target) = recorder.target().filter(|_| !waits) else { return };
+        shipping.thread = Shipper::start(target.clone(), days, wake);
         recorder.hand_back();
     }
     // Without a thread to be had it is tried again.
-    let Some(shipper) = shipper else { return };
+    let Some(shipper) = &mut shipping.thread else { return };
     shipper.keep_days(days);
     recorder.set_busy(false);
     while shipper.has_room() {
@@ -239,7 +225,7 @@ pub fn at_recorder<R>(call: &Call<'_>, act: impl FnOnce(&mut Recorder) -> R) -> 
 
 /// The server ends: what was not shipped is in the journal.
 pub fn shutdown() {
-    let Some(shipper) = shipper().take() else { return };
+    let Some(shipper) = shipping().thread.take() else { return };
     let thread = shipper.dismiss();
     let until = Instant::now() + PATIENCE;
     while !thread.is_finished() && Instant::now() < until {

@@ -30,3 +30,4 @@ pub mod node;
 pub mod number;
 pub mod text;
 pub mod time;
+pub mod turn;

@@ -10,6 +10,9 @@ use crate::support::{Client, Server, wait_at_most, wait_until};
 
 const CLIENTS: usize = 3;
 
+/// Whoever is connected has to connect again.
+const CUT_OFF: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'audit'";
+
 /// How long a fault lasts: long enough for several tries.
 fn a_while() -> Duration {
     Duration::from_secs(scaled(2, 60) as u64)
@@ -88,10 +91,7 @@ fn postgres_refuses_connections() {
     let (mut postgres, server) = pair();
     let refuse = |postgres: &mut Postgres| {
         postgres.sql("postgres", "ALTER DATABASE audit ALLOW_CONNECTIONS false");
-        postgres.sql(
-            "postgres",
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'audit'",
-        );
+        postgres.sql("postgres", CUT_OFF);
     };
     let admit = |postgres: &mut Postgres| {
         postgres.sql("postgres", "ALTER DATABASE audit ALLOW_CONNECTIONS true");
@@ -104,10 +104,7 @@ fn postgres_has_another_password() {
     let (mut postgres, server) = pair();
     let change = |postgres: &mut Postgres| {
         postgres.sql("postgres", "ALTER ROLE lw_writer PASSWORD 'other'");
-        postgres.sql(
-            "postgres",
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'audit'",
-        );
+        postgres.sql("postgres", CUT_OFF);
     };
     let change_back = |postgres: &mut Postgres| {
         postgres.sql("postgres", "ALTER ROLE lw_writer PASSWORD 'p@ss/w:rd%'");
