@@ -74,6 +74,8 @@ impl From<Error> for Failure {
         let reason = match code.get(..2) {
             // It names the user.
             Some("28") => format!("authentication failed ({code})"),
+            // It names the database.
+            Some("3D") => format!("the database does not exist ({code})"),
             // It may repeat the data.
             _ if is_data => format!("a row was refused ({code})"),
             _ => format!("{} ({code})", said.message()),

@@ -75,7 +75,12 @@ impl Asker {
                 Ok(())
             }
             Err(failure) => {
-                Err(Refusal::Unavailable(format!("Postgres can't be asked now: {}", failure.reason)))
+                // What Postgres itself says is for administrators, who find it in INFO and in its log.
+                let reason = match &failure.code {
+                    Some(code) => format!("it answered SQLSTATE {code}"),
+                    None => failure.reason.clone(),
+                };
+                Err(Refusal::Unavailable(format!("Postgres can't be asked now: {reason}")))
             }
         }));
     }
