@@ -57,6 +57,7 @@ fn credentials_appear_nowhere() {
     server.stop();
     seen.push(server.log());
     for text in &seen {
+        assert!(!text.contains("\"nowhere\""), "the database's name stands in: {text}");
         for secret in [PASSWORD, ENCODED_PASSWORD, USER] {
             assert!(!text.contains(secret), "{secret} stands in: {text}");
         }
