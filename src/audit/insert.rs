@@ -22,10 +22,7 @@ pub const INSERT: &str = r#"INSERT INTO lockwatch_audit_log ("timestamp", epoch,
 SELECT t, e, s, k, u, i, p, m, c, l, a, d, j::jsonb
 FROM unnest($1::timestamptz[], $2::int8[], $3::int8[], $4::text[], $5::text[], $6::inet[], $7::text[], $8::text[],
  $9::int2[], $10::bool[], $11::bool[], $12::float8[], $13::text[]) AS event (t, e, s, k, u, i, p, m, c, l, a, d, j)
-ON CONFLICT DO NOTHING"#;
-
-/// SQLSTATE of a row that violates a check, or that no partition is there for.
-const CHECK_VIOLATION: &str = "23514";
+ON CONFLICT ("timestamp", epoch, seq) DO NOTHING"#;
 
 /// What became of a batch.
 #[derive(Debug, Default)]
@@ -51,6 +48,7 @@ pub async fn store(
     ensure_days(link, partitions, &rows).await?;
     // Halves that wait to be stored, the next one last: so it needs no recursion.
     let mut waiting = vec![&rows[..]];
+    let mut made_anew = false;
     while let Some(rows) = waiting.pop() {
         if rows.is_empty() {
             continue;
@@ -58,9 +56,13 @@ pub async fn store(
         match insert(link, rows).await {
             Ok(_) => {}
             Err(failure) => {
-                if failure.is(CHECK_VIOLATION) && !failure.by_constraint {
+                // Somebody has dropped a partition, most likely. If it can't be had, as of a day that was archived, the row is
+                // refused like any other.
+                if failure.lacks_partition && !std::mem::replace(&mut made_anew, true) {
                     partitions.forget();
-                    return Err(Failure::other("a partition was missing, and is made anew"));
+                    ensure_days(link, partitions, rows).await?;
+                    waiting.push(rows);
+                    continue;
                 }
                 let Some(reason) = failure.data else { return Err(failure) };
                 match rows {

@@ -45,14 +45,14 @@ pub struct Failure {
     pub data: Option<String>,
     /// The SQLSTATE, if it was Postgres that said so.
     pub code: Option<String>,
-    /// Whether a constraint of somebody's refused it.
-    pub by_constraint: bool,
+    /// Whether a row belongs to no partition.
+    pub lacks_partition: bool,
 }
 
 impl Failure {
     /// Something else than an answer of Postgres.
     pub fn other(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), data: None, code: None, by_constraint: false }
+        Self { reason: reason.into(), data: None, code: None, lacks_partition: false }
     }
 
     /// Whether Postgres said so.
@@ -66,6 +66,12 @@ const OF_DATA: [&str; 2] = ["22", "23"];
 /// What a trigger raises that does not want a row.
 const RAISED: &str = "P0001";
 
+/// Classes whose messages are Postgres's own, about itself: connections, transactions, syntax and access, resources, objects
+/// in use, intervention, the system.
+const OF_THE_SERVER: [&str; 8] = ["08", "25", "40", "42", "53", "55", "57", "58"];
+/// The function of Postgres's that says that a row belongs to no partition: its SQLSTATE is that of any check.
+const FINDS_PARTITION: &str = "ExecFindPartition";
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let Some(said) = error.as_db_error() else { return Self::other(without_answer(&error)) };
@@ -78,13 +84,15 @@ impl From<Error> for Failure {
             Some("3D") => format!("the database does not exist ({code})"),
             // It may repeat the data.
             _ if is_data => format!("a row was refused ({code})"),
-            _ => format!("{} ({code})", said.message()),
+            Some(class) if OF_THE_SERVER.contains(&class) => format!("{} ({code})", said.message()),
+            // Whoever raised it may have put anything into it.
+            _ => format!("SQLSTATE {code}"),
         };
         Self {
             reason,
             data: is_data.then(|| format!("{code} {}", said.message())),
             code: Some(code.to_owned()),
-            by_constraint: said.constraint().is_some(),
+            lacks_partition: said.routine() == Some(FINDS_PARTITION),
         }
     }
 }

@@ -147,7 +147,8 @@ pub fn kind(kind: &[u8]) -> Option<&str> {
 fn data(json: &[u8]) -> Result<Cow<'_, str>, NotJson> {
     if json.len() <= MOST_CHECKED {
         let storable = json::storable(json::check(json, MOST_CHECKED, MOST_DEPTH)?);
-        if storable.len() <= DATA {
+        // As it would be read back, too.
+        if storable.len() + json::growth(&storable) <= DATA {
             return Ok(storable);
         }
     }

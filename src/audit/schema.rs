@@ -16,6 +16,9 @@ const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_audit_log.sql")];
 
 const VERSION: &str = "SELECT coalesce(max(version), 0)::bigint FROM lockwatch_schema";
 
+/// For what nobody waits for, and what holds up whoever comes meanwhile.
+const FOR_A_MOMENT: &str = "SET LOCAL lock_timeout = 500";
+
 /// What the advisory lock is called: "lockwatch" as a number, as far as 64 bits reach.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7813586407094480995)";
 
@@ -32,6 +35,9 @@ const OVERLAP: &str = "42P17";
 pub struct Day(pub u64);
 
 impl Day {
+    /// The last one of which both ends can be written: 9999-12-30.
+    const LAST: Self = Self(2_932_895);
+
     /// The day of a moment.
     pub fn of(at: Timestamp) -> Self {
         Self(at.0 / 86_400_000)
@@ -108,7 +114,8 @@ pub struct Partitions {
 impl Partitions {
     /// Makes the partition of `day`, unless it is there.
     pub async fn ensure(&mut self, link: &Link, day: Day) -> Result<(), Failure> {
-        if self.known.contains(&day) {
+        // Beyond the calendar no file but a damaged one has an event, which is refused for want of a partition.
+        if day > Day::LAST || self.known.contains(&day) {
             return Ok(());
         }
         match make(link, day).await {
@@ -127,22 +134,28 @@ impl Partitions {
         self.known.clear();
     }
 
-    /// Drops the partitions of days before `first`.
-    pub async fn drop_before(&mut self, link: &Link, first: Day) -> Result<(), Failure> {
+    /// Drops the partitions of days before `first`, and before that of Postgres's own clock: a clock here that is far ahead
+    /// must not cost the log.
+    pub async fn drop_before(&mut self, link: &Link, first: Day, today: Day) -> Result<(), Failure> {
+        let there = link.number("SELECT (extract(epoch FROM now()) * 1000)::bigint").await?;
+        let there = Day::of(Timestamp(u64::try_from(there).unwrap_or(0)));
+        let first = Day(first.0.saturating_sub(today.0.saturating_sub(there.0)));
         let tables = link
             .query(
-                "SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid \
-                 WHERE i.inhparent = 'lockwatch_audit_log'::regclass",
+                "SELECT c.relname::text, c.oid::regclass::text FROM pg_inherits i JOIN pg_class c \
+                 ON c.oid = i.inhrelid WHERE i.inhparent = 'lockwatch_audit_log'::regclass",
                 &[],
             )
             .await?;
-        let days = tables.iter().filter_map(|row| Day::of_table(row.try_get(0).ok()?));
-        for day in days.filter(|day| *day < first) {
+        for row in tables {
+            let (Ok(name), Ok(table)) = (row.try_get::<_, &str>(0), row.try_get::<_, &str>(1)) else {
+                continue;
+            };
+            let Some(day) = Day::of_table(name).filter(|day| *day < first) else { continue };
             self.known.remove(&day);
-            let table = day.table();
             let dropped = link
                 .run(&format!(
-                    "{}; {FOR_A_LOCK}; {LOCK}; ALTER TABLE lockwatch_audit_log DETACH PARTITION {table}; \
+                    "{}; {FOR_A_MOMENT}; {LOCK}; ALTER TABLE lockwatch_audit_log DETACH PARTITION {table}; \
                      DROP TABLE {table}; COMMIT",
                     begin("")
                 ))

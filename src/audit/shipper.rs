@@ -35,6 +35,8 @@ const LOOK: Duration = Duration::from_millis(20);
 const IDLE: Duration = Duration::from_secs(1);
 /// How often it looks after the partitions.
 const UPKEEP: Duration = Duration::from_secs(600);
+/// How soon it does again after that has failed.
+const UPKEEP_AGAIN: Duration = Duration::from_secs(60);
 
 /// A batch that is to be shipped.
 struct Batch {
@@ -196,7 +198,12 @@ impl Thread {
     fn step(&mut self, batch: Option<&Batch>) -> Result<Option<Shipped>, Option<Failure>> {
         self.connect()?;
         self.look_after_partitions()?;
-        let Some(Batch { events, round }) = batch else { return Ok(None) };
+        // It may have cost the link.
+        self.connect()?;
+        let Some(Batch { events, round }) = batch else {
+            self.is_well();
+            return Ok(None);
+        };
         let (Some((first, _)), Some((last, _))) = (events.first(), events.last()) else { return Ok(None) };
         let Some(link) = &self.link else { return Ok(None) };
         let oldest = oldest_day(self.shared.retention.load(Ordering::Relaxed));
@@ -226,10 +233,10 @@ impl Thread {
         };
         self.link = Some(run(&self.runtime, &self.shared, work)?);
         self.partitions.forget();
-        self.upkeep_at = Instant::now();
         Ok(())
     }
 
+    /// What fails here holds up no event: it is told of, and tried again later.
     fn look_after_partitions(&mut self) -> Result<(), Option<Failure>> {
         let days = self.shared.retention.load(Ordering::Relaxed);
         if Instant::now() < self.upkeep_at && self.kept == Some(days) {
@@ -239,18 +246,26 @@ impl Thread {
         let partitions = &mut self.partitions;
         let today = Day::of(status::now());
         let work = async {
-            partitions.ensure(link, today).await?;
-            partitions.ensure(link, Day(today.0 + 1)).await?;
-            match oldest_day(days) {
-                Some(oldest) => partitions.drop_before(link, oldest).await,
-                None => Ok(()),
+            // Where the disk is full, this makes room.
+            if let Some(oldest) = oldest_day(days) {
+                partitions.drop_before(link, oldest, today).await?;
             }
+            partitions.ensure(link, today).await?;
+            partitions.ensure(link, Day(today.0 + 1)).await
         };
-        run(&self.runtime, &self.shared, work)?;
+        let done = run(&self.runtime, &self.shared, work);
         self.kept = Some(days);
         self.upkeep_at = Instant::now() + UPKEEP;
-        self.is_well();
-        Ok(())
+        match done {
+            Err(Some(failure)) => {
+                self.link = None;
+                self.upkeep_at = Instant::now() + UPKEEP_AGAIN;
+                status::complain(&failure.reason);
+                (self.shared.wake)();
+                Ok(())
+            }
+            done => done,
+        }
     }
 
     fn is_well(&mut self) {
@@ -266,7 +281,8 @@ impl Thread {
         let until = Instant::now() + jittered(self.wait);
         self.wait = (self.wait * 2).min(LONGEST_WAIT);
         while Instant::now() < until && !self.ends() {
-            std::thread::sleep(LOOK);
+            // In the runtime, so that the link that is given up is closed meanwhile.
+            self.runtime.block_on(tokio::time::sleep(LOOK));
         }
     }
 }

@@ -97,6 +97,17 @@ pub fn failed(reason: &str) {
     status.last_error_at = now();
 }
 
+/// The partitions could not be looked after, which holds up no event. The log hears of it once, until it is something else.
+pub fn complain(reason: &str) {
+    let mut status = status();
+    let reason = format!("partitions can't be looked after: {reason}");
+    if status.last_error != reason {
+        status.news = Some(reason.clone());
+    }
+    status.last_error = reason;
+    status.last_error_at = now();
+}
+
 /// The wall clock, on any thread.
 pub fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

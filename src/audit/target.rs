@@ -53,11 +53,11 @@ impl Target {
             Some(mark) => (&url[..at + mark], &url[at + mark + 1..]),
             None => (url, ""),
         };
-        let (mut mode, mut roots, mut rest) = (None, Roots::System, Vec::new());
+        let (mut mode, mut roots, mut system, mut rest) = (None, Roots::System, false, Vec::new());
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
             match parameter.split_once('=') {
                 Some(("sslmode", value)) => mode = Some(Mode::parse(value)?),
-                Some(("sslrootcert", "system")) => roots = Roots::System,
+                Some(("sslrootcert", "system")) => system = true,
                 Some(("sslrootcert", path)) => roots = Roots::File(percent_decoded(path)?),
                 Some(("connect_timeout", "0")) => {}
                 _ => rest.push(parameter),
@@ -70,7 +70,15 @@ impl Target {
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err("the URL names no host".into());
         }
-        let mode = mode.unwrap_or(Mode::Prefer).for_hosts(config.get_hosts());
+        // As libpq has it: who names the system's roots wants all of it verified.
+        if system && mode.is_some_and(|mode| mode != Mode::VerifyFull) {
+            return Err("sslrootcert=system goes with sslmode=verify-full alone".into());
+        }
+        let usual = if system { Mode::VerifyFull } else { Mode::Prefer };
+        let mode = mode.unwrap_or(usual).for_hosts(config.get_hosts());
+        if mode == Mode::VerifyFull && config.get_hosts().is_empty() {
+            return Err("sslmode=verify-full needs a host's name, and hostaddr gives none".into());
+        }
         let tls = Tls { mode, roots: roots.clone(), verifies_name: mode == Mode::VerifyFull };
         let label = label(&config);
         set_up(&mut config, mode);
@@ -192,6 +200,10 @@ mod tests {
         assert_eq!(target.tls().roots, Roots::File("/a b".into()));
         assert!(target.tls().verifies());
         assert!(!Target::parse("postgres://h/d?sslmode=require").unwrap().tls().verifies());
+        assert_eq!(mode("?sslrootcert=system"), Ok(Mode::VerifyFull));
+        assert_eq!(mode("?sslmode=verify-full&sslrootcert=system"), Ok(Mode::VerifyFull));
+        assert!(mode("?sslmode=require&sslrootcert=system").is_err());
+        assert!(Target::parse("postgres:///d?hostaddr=10.0.0.1&sslmode=verify-full").is_err());
         assert!(mode("?sslmode=allow").is_err() && mode("?sslmode=full").is_err());
     }
 

@@ -25,7 +25,7 @@ use tokio_postgres::config::Host;
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_rustls::{TlsConnector, client};
 
-use crate::server::file::read_small;
+use crate::server::file::read_regular;
 
 /// `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +122,7 @@ impl Tls {
             }
             Roots::File(path) => path,
         };
-        let pem = read_small(path.as_bytes()).map_err(|why| format!("sslrootcert: {why}"))?;
+        let pem = read_regular(path.as_bytes(), MOST_ROOTS).map_err(|why| format!("sslrootcert: {why}"))?;
         for certificate in CertificateDer::pem_slice_iter(&pem) {
             let certificate = certificate.map_err(|_| "sslrootcert is not PEM")?;
             store.add(certificate).map_err(|_| "sslrootcert holds a certificate that can't be used")?;
@@ -130,6 +130,9 @@ impl Tls {
         Ok(store)
     }
 }
+
+/// The largest file of trusted roots: a system's bundle has a quarter of a megabyte.
+const MOST_ROOTS: u64 = 4 << 20;
 
 /// Trusts whoever answers, but only with the key that the certificate shows.
 #[derive(Debug)]

@@ -12,6 +12,11 @@ pub const MAX_BYTES: u64 = 64 * 1024;
 
 /// The contents of the regular file at `path`, at most [`MAX_BYTES`]; or why it can't be used, without its name.
 pub fn read_small(path: &[u8]) -> Result<Vec<u8>, String> {
+    read_regular(path, MAX_BYTES)
+}
+
+/// The same of at most `most` bytes: on a worker's thread, if that is much.
+pub fn read_regular(path: &[u8], most: u64) -> Result<Vec<u8>, String> {
     let path = Path::new(OsStr::from_bytes(path));
     let failed = |why: io::Error| format!("the file can't be read: {}", why.kind());
     // Opening a FIFO would wait for a writer, a terminal could become ours.
@@ -22,9 +27,9 @@ pub fn read_small(path: &[u8]) -> Result<Vec<u8>, String> {
         return Err("it is not a regular file".into());
     }
     let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(format!("the file is larger than {MAX_BYTES} bytes"));
+    file.take(most + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > most {
+        return Err(format!("the file is larger than {most} bytes"));
     }
     Ok(bytes)
 }

@@ -79,7 +79,16 @@ const NUMBER: usize = 1000;
 ///
 /// `json` is JSON, and so is the answer.
 pub fn storable(json: &str) -> Cow<'_, str> {
-    let mut writer = Writer { json, kept: 0, out: String::new() };
+    written(json).finish()
+}
+
+/// How many bytes `json` may grow by when the database writes its numbers out: `1e400` becomes 401 digits.
+pub fn growth(json: &str) -> usize {
+    written(json).growth
+}
+
+fn written(json: &str) -> Writer<'_> {
+    let mut writer = Writer { json, kept: 0, growth: 0, out: String::new() };
     let bytes = json.as_bytes();
     let mut i = 0;
     while let Some(&byte) = bytes.get(i) {
@@ -89,7 +98,7 @@ pub fn storable(json: &str) -> Cow<'_, str> {
             _ => i + 1,
         };
     }
-    writer.finish()
+    writer
 }
 
 /// Copies what stays in whole stretches.
@@ -97,6 +106,8 @@ struct Writer<'a> {
     json: &'a str,
     /// Up to here it is copied.
     kept: usize,
+    /// By how much what is kept grows when it is written out.
+    growth: usize,
     out: String,
 }
 
@@ -153,6 +164,8 @@ impl<'a> Writer<'a> {
         let number = &rest[..len];
         let exponent = number.find(['e', 'E']).map(|e| &number[e + 1..]);
         let exponent = exponent.map_or(Ok(0), str::parse::<i64>);
+        let digits = exponent.as_ref().map_or(0, |exponent| exponent.unsigned_abs().min(NUMBER as u64));
+        self.growth += usize::try_from(digits).unwrap_or(NUMBER);
         let is_measured = exponent.is_ok_and(|exponent| exponent.unsigned_abs() <= NUMBER as u64);
         if len > NUMBER || !is_measured {
             let cut = if len > NUMBER { String::from(CUT) } else { String::new() };
@@ -225,6 +238,11 @@ mod tests {
         }
         let long = "9".repeat(1001);
         assert_eq!(storable(&long), format!("\"{}…\"", &long[..1000]));
+    }
+
+    #[test]
+    fn numbers_with_exponents_grow() {
+        assert_eq!(growth(r#"[1e400,1E-3,1.5,"1e400",12]"#), 403);
     }
 
     fn json() -> impl Strategy<Value = String> {

@@ -162,3 +162,55 @@ fn another_data_set_s_events_are_not_taken_for_those_under_way() {
     let stored: std::collections::BTreeSet<_> = stored.into_iter().map(|row| row[0].clone()).collect();
     assert!(theirs.iter().all(|id| stored.contains(id)));
 }
+
+#[test]
+fn an_event_that_somebody_else_s_index_refuses_is_set_aside_and_not_lost() {
+    let (postgres, server) = pair();
+    let mut client = server.client();
+    client.audit("USER first");
+    client.wait_until_shipped();
+    postgres.sql("audit", "CREATE UNIQUE INDEX once_a_moment ON lockwatch_audit_log (endpoint, timestamp)");
+    client.audit("ENDPOINT /a TIME 1790000000000");
+    let second = client.audit("ENDPOINT /a TIME 1790000000000");
+    client.wait_until_shipped();
+    let dead = client.dead_events();
+    assert_eq!((dead.len(), &dead[0].event.id), (1, &second));
+    assert!(dead[0].reason.starts_with("23505 "), "{}", dead[0].reason);
+}
+
+#[test]
+fn a_trigger_may_raise_what_a_check_does() {
+    let (postgres, server) = pair();
+    let mut client = server.client();
+    client.audit("USER first");
+    client.wait_until_shipped();
+    postgres.sql(
+        "audit",
+        "CREATE FUNCTION check_user() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.user_id = 'eve' THEN \
+         RAISE EXCEPTION 'no eves' USING ERRCODE = 'check_violation'; END IF; RETURN NEW; END $$; \
+         CREATE TRIGGER check_user BEFORE INSERT ON lockwatch_audit_log FOR EACH ROW EXECUTE FUNCTION check_user()",
+    );
+    record(&server, 100, &[50]);
+    client.wait_until_shipped();
+    assert_eq!(client.dead_events()[0].reason, "23514 no eves");
+}
+
+#[test]
+fn what_is_raised_by_somebody_is_shown_by_its_code_alone() {
+    let (postgres, server) = pair();
+    let mut client = server.client();
+    client.audit("USER first");
+    client.wait_until_shipped();
+    postgres.sql(
+        "audit",
+        "CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+         RAISE EXCEPTION 'bad data %', NEW.data USING ERRCODE = 'LW001'; END $$; \
+         CREATE TRIGGER tell BEFORE INSERT ON lockwatch_audit_log FOR EACH ROW EXECUTE FUNCTION tell()",
+    );
+    client.audit("DATA {\"card\":\"4111\"}");
+    wait_until("it is refused", || client.audit_info("retries_total") > 0);
+    assert_eq!(client.audit_text("last_error"), "SQLSTATE LW001");
+    assert!(!server.log().contains("4111"), "{}", server.log());
+    postgres.sql("audit", "DROP TRIGGER tell ON lockwatch_audit_log");
+    client.wait_until_shipped();
+}

@@ -157,3 +157,39 @@ fn old_partitions_are_dropped_and_older_events_counted() {
         1
     );
 }
+
+#[test]
+fn a_day_that_was_archived_holds_up_no_other() {
+    let (postgres, server) = pair();
+    let mut client = server.client();
+    client.audit("USER old TIME 1700000000000");
+    client.wait_until_shipped();
+    postgres.sql("audit", "ALTER TABLE lockwatch_audit_log DETACH PARTITION lockwatch_audit_log_20231114");
+    let late = client.audit("USER late TIME 1700000000000");
+    client.audit("USER now");
+    client.wait_until_shipped();
+    assert_eq!(postgres.sql("audit", "SELECT user_id FROM lockwatch_audit_log"), [["now"]]);
+    let dead = client.dead_events();
+    assert_eq!((dead.len(), &dead[0].event.id), (1, &late));
+    assert!(dead[0].reason.starts_with("23514 no partition"), "{}", dead[0].reason);
+    assert_eq!(postgres.number("audit", "SELECT count(*) FROM lockwatch_audit_log_20231114"), 1);
+}
+
+#[test]
+fn a_partition_that_can_not_be_dropped_holds_up_no_event() {
+    let (postgres, server) = pair();
+    let mut client = server.client();
+    client.audit("USER old TIME 1700000000000");
+    client.wait_until_shipped();
+    postgres.sql("audit", "CREATE VIEW seen AS SELECT * FROM lockwatch_audit_log_20231114");
+    client.set("audit-retention-days", "1");
+    wait_until("it is told of", || {
+        client.audit_text("last_error").contains("partitions can't be looked after")
+    });
+    for n in 0..5 {
+        client.audit(&format!("USER {n}"));
+        client.wait_until_shipped();
+    }
+    assert_eq!(client.audit_text("state"), "connected");
+    assert_eq!(postgres.number("audit", "SELECT count(*) FROM lockwatch_audit_log"), 6);
+}
