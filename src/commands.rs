@@ -15,6 +15,15 @@ use crate::burst::detect::Burst;
 use crate::ratelimit::limit::RateLimit;
 use crate::ratelimit::peek::Peek;
 use crate::server::command::CommandEntry;
+use crate::token::commands::apply::ApplyTokens;
+use crate::token::commands::introspect::Introspect;
+use crate::token::commands::issue::Issue;
+use crate::token::commands::jwks::Jwks;
+use crate::token::commands::revoke::Revoke;
+use crate::token::commands::revokeall::RevokeAll;
+use crate::token::commands::rotate::Rotate;
+use crate::token::commands::sessions::Sessions;
+use crate::token::commands::verify::Verify;
 use crate::window::apply::Apply;
 
 /// The table.
@@ -37,10 +46,19 @@ pub static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<auditlog::replay::Replay>(),
     CommandEntry::of::<auditlog::discard::Discard>(),
     CommandEntry::of::<auditlog::help::Help>(),
+    CommandEntry::of::<Issue>(),
+    CommandEntry::of::<Rotate>(),
+    CommandEntry::of::<Verify>(),
+    CommandEntry::of::<Introspect>(),
+    CommandEntry::of::<Revoke>(),
+    CommandEntry::of::<RevokeAll>(),
+    CommandEntry::of::<Sessions>(),
+    CommandEntry::of::<Jwks>(),
     CommandEntry::of::<Apply<()>>(),
     CommandEntry::of::<Apply<Cooldown>>(),
     CommandEntry::of::<ApplyAlerts>(),
     CommandEntry::of::<ApplyAudit>(),
+    CommandEntry::of::<ApplyTokens>(),
     #[cfg(feature = "debug-commands")]
     CommandEntry::of::<crate::debug::Debug>(),
 ];

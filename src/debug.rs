@@ -1,12 +1,15 @@
-//! `LW.DEBUG PANIC`: panics inside a handler, for the test that the server survives it. Only with the cargo feature
-//! `debug-commands`, which no release has.
+//! `LW.DEBUG PANIC` panics inside a handler, for the test that the server survives it; `LW.DEBUG CLOCK ms` moves the
+//! clock that commands read. Only with the cargo feature `debug-commands`, which no release has.
 
 #![forbid(unsafe_code)]
+
+use std::sync::atomic::Ordering;
 
 use crate::server::call::Call;
 use crate::server::command::{Command, KeyAccess, Spec};
 use crate::server::docs::{DocArg, DocKind};
 use crate::server::error::Refusal;
+use crate::server::events::debug::CLOCK_STEP;
 
 /// The command.
 pub struct Debug;
@@ -16,12 +19,15 @@ impl Command for Debug {
         name: c"LW.DEBUG",
         flags: "admin",
         categories: "admin dangerous",
-        arity: 2,
+        arity: -2,
         key: KeyAccess::None,
-        summary: c"Panics inside the handler. For tests.",
+        summary: c"Panics inside the handler, or moves the clock. For tests.",
         complexity: c"O(1)",
         since: c"0.1.0",
-        args: &[DocArg::new(c"what", DocKind::String)],
+        args: &[
+            DocArg::new(c"what", DocKind::String),
+            DocArg { optional: true, ..DocArg::new(c"ms", DocKind::Integer) },
+        ],
         internal: false,
     };
 
@@ -30,7 +36,14 @@ impl Command for Debug {
             Some(what) if what.bytes().eq_ignore_ascii_case(b"PANIC") => {
                 panic!("asked for: {}", String::from_utf8_lossy(what.bytes()))
             }
-            _ => Err(Refusal::malformed("only PANIC is known: LW.DEBUG PANIC")),
+            Some(what) if what.bytes().eq_ignore_ascii_case(b"CLOCK") => {
+                let step =
+                    call.args().nth(1).and_then(|ms| std::str::from_utf8(ms.bytes()).ok()?.parse().ok());
+                CLOCK_STEP.store(step.unwrap_or(0), Ordering::Relaxed);
+                call.reply_ok();
+                Ok(())
+            }
+            _ => Err(Refusal::malformed("only PANIC and CLOCK are known: LW.DEBUG PANIC | CLOCK ms")),
         }
     }
 }

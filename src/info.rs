@@ -3,12 +3,13 @@
 #![forbid(unsafe_code)]
 
 use crate::server::info::Section;
-use crate::{alert, audit, burst, ratelimit};
+use crate::{alert, audit, burst, ratelimit, token};
 
 /// The table.
 pub static SECTIONS: &[Section] = &[
     ratelimit::counters::SECTION,
     burst::counters::SECTION,
+    token::counters::SECTION,
     alert::counters::SECTION,
     audit::counters::SECTION,
 ];

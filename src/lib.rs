@@ -1,5 +1,5 @@
-//! lockwatch: a Redis module with an exact sliding-window rate limiter, burst detection with webhook alerts, and an audit log
-//! shipped to Postgres.
+//! lockwatch: a Redis module with an exact sliding-window rate limiter, tokens with reuse detection, burst detection with
+//! webhook alerts, and an audit log shipped to Postgres.
 //!
 //! The house has wings on one ground floor, and an arrow only ever points down.
 //!
@@ -15,6 +15,8 @@
 //!   `LW.ALERTS`.
 //! - [`audit`] records who did what, keeps it in a journal, and ships it to Postgres exactly once: `LW.AUDIT` and
 //!   `LW.AUDITLOG`.
+//! - [`token`] issues, rotates, verifies and revokes tokens, and catches a stolen one when it is used: `LW.ISSUE`,
+//!   `LW.ROTATE`, `LW.VERIFY`, `LW.INTROSPECT`, `LW.REVOKE`, `LW.REVOKEALL`, `LW.SESSIONS`, `LW.JWKS`.
 //! - [`lifecycle`] is what the module does when the server tells it of something: that it is about to sleep, loads,
 //!   changes its role, ends.
 //! - [`commands`], [`config`] and [`info`] are the tables through which the wings reach the server: to add a command,
@@ -39,12 +41,14 @@ pub mod journal;
 pub mod lifecycle;
 pub mod ratelimit;
 pub mod server;
+pub mod token;
 pub mod window;
 
 use burst::Cooldown;
 use server::module::Module;
-use server::native::TypeEntry;
+use server::native::{Boxed, TypeEntry};
 use server::node::NodeEntry;
+use token::store::Store;
 use window::log::Log;
 
 /// The module, as the server loads it.
@@ -53,7 +57,7 @@ pub static MODULE: Module = Module {
     version: VERSION,
     commands: commands::COMMANDS,
     directives: config::DIRECTIVES,
-    types: &[TypeEntry::of::<Log>(), TypeEntry::of::<Log<Cooldown>>()],
+    types: &[TypeEntry::of::<Log>(), TypeEntry::of::<Log<Cooldown>>(), TypeEntry::of::<Boxed<Store>>()],
     states: &[NodeEntry::of::<alert::persist::Saved>(), NodeEntry::of::<audit::persist::Saved>()],
     info: info::SECTIONS,
     hooks: &lifecycle::HOOKS,

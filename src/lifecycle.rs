@@ -3,7 +3,9 @@
 
 #![forbid(unsafe_code)]
 
+use crate::server::events;
 use crate::server::events::{Hooks, Tick};
+use crate::token;
 use crate::{alert, audit};
 
 /// The table.
@@ -15,6 +17,7 @@ fn configured() -> Result<(), String> {
 }
 
 fn before_sleep(tick: &Tick) {
+    token::making::before_sleep(tick);
     // It may raise an alert, which then goes out in the same turn.
     audit::pump::before_sleep(tick);
     alert::pump::before_sleep(tick);
@@ -28,11 +31,13 @@ fn loading_began() {
 fn loading_ended() {
     alert::persist::loading_ended();
     audit::persist::begin_epoch();
+    token::life::begin(events::now());
 }
 
 fn promoted() {
     alert::persist::begin_epoch();
     audit::persist::begin_epoch();
+    token::life::begin(events::now());
 }
 
 fn demoted() {

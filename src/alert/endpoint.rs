@@ -10,8 +10,10 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use ureq::http::Uri;
 
+use crate::server::lines::lines;
+
 use super::address;
-use super::secret::{MAX_SECRETS, Secret, lines};
+use super::secret::{MAX_SECRETS, Secret};
 
 /// How many endpoints there may be.
 pub const MAX_ENDPOINTS: usize = 16;

@@ -3,7 +3,8 @@
 use std::ffi::CStr;
 
 use crate::server::events::random_u64;
-use crate::server::node::{NodeState, Piece};
+use crate::server::native::Piece;
+use crate::server::node::NodeState;
 
 use super::change::{Effect, encode_snapshot};
 use super::outbox::Outbox;

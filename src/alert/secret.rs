@@ -10,6 +10,8 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+use crate::server::lines::lines;
+
 /// How many secrets sign at once: two, while receivers change over from one to the other.
 pub const MAX_SECRETS: usize = 2;
 
@@ -67,19 +69,6 @@ pub fn parse_secrets(bytes: &[u8]) -> Result<Vec<Secret>, String> {
         return Err("there is no secret in it".to_owned());
     }
     Ok(secrets)
-}
-
-/// The lines of a file that mean something, without the blanks around them, and their numbers, from 1.
-pub(super) fn lines(bytes: &[u8]) -> Result<Vec<(usize, &str)>, String> {
-    let mut kept = Vec::new();
-    for (at, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
-        let number = at + 1;
-        let line = std::str::from_utf8(line).map_err(|_| format!("line {number}: it is not text"))?.trim();
-        if !line.is_empty() && !line.starts_with('#') {
-            kept.push((number, line));
-        }
-    }
-    Ok(kept)
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ pub mod insert;
 pub mod ledger;
 pub mod link;
 pub mod manage;
+pub mod own;
 pub mod persist;
 #[cfg(test)]
 mod properties;

@@ -2,7 +2,6 @@
 
 use proptest::prelude::*;
 
-use crate::server::native::NativeType;
 use crate::server::time::{Span, Timestamp};
 use crate::window::effect::{Effect, Step};
 use crate::window::log::Log;
@@ -190,11 +189,11 @@ proptest! {
             now = now.saturating_add_signed(call.delay);
             let (_, step) = count(&mut primary, &call.watch, now, max_entries);
             prop_assert!(replica.apply(&step));
-            prop_assert_eq!(primary.save(), replica.save());
+            prop_assert_eq!(primary.to_bytes(), replica.to_bytes());
             prop_assert!(!replica.apply(&step), "took an effect twice");
-            prop_assert_eq!(primary.save(), replica.save());
+            prop_assert_eq!(primary.to_bytes(), replica.to_bytes());
             if i % reload_every == 0 {
-                replica = Log::load(&replica.save()).expect("what it saved");
+                replica = Log::from_bytes(&replica.to_bytes()).expect("what it saved");
             }
             prop_assert_eq!(replica.extra(), primary.extra());
         }
@@ -210,18 +209,18 @@ proptest! {
             now = now.saturating_add_signed(call.delay);
             count(&mut log, &call.watch, now, 16);
         }
-        let mut bytes = log.save();
+        let mut bytes = log.to_bytes();
         for (at, value) in damage {
             let at = at.index(bytes.len());
             bytes[at] = value;
         }
-        if let Ok(mut log) = Log::<Cooldown>::load(&bytes) {
-            prop_assert_eq!(&log.save(), &bytes);
+        if let Ok(mut log) = Log::<Cooldown>::from_bytes(&bytes) {
+            prop_assert_eq!(&log.to_bytes(), &bytes);
             for call in &calls {
                 now = now.saturating_add_signed(call.delay);
                 count(&mut log, &call.watch, now, 16);
                 prop_assert!(log.extra().quiet_until <= Timestamp(now) + call.watch.cooldown);
-                Log::<Cooldown>::load(&log.save()).expect("sound after a call");
+                Log::<Cooldown>::from_bytes(&log.to_bytes()).expect("sound after a call");
             }
         }
     }

@@ -63,6 +63,7 @@ required! {
     RedisModule_GetRandomBytes
     RedisModule_GetServerInfo RedisModule_ServerInfoGetFieldUnsigned RedisModule_FreeServerInfo
     RedisModule_BlockClient RedisModule_UnblockClient RedisModule_GetBlockedClientPrivateData
+    RedisModule_SelectDb RedisModule_GetSelectedDb
     RedisModule_RegisterInfoFunc RedisModule_InfoAddSection RedisModule_InfoAddFieldULongLong
     RedisModule_InfoAddFieldCString
 }

@@ -3,6 +3,7 @@
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::fmt::Display;
 use std::marker::PhantomData;
+use std::ptr;
 use std::time::Duration;
 
 use redis_module::raw;
@@ -134,6 +135,18 @@ impl<'a> Call<'a> {
         Ok(unsafe { Waiting::begin(self.ctx, patience) })
     }
 
+    /// Whether the server is a node of a cluster.
+    pub fn is_in_cluster(&self) -> bool {
+        self.flags() & raw::REDISMODULE_CTX_FLAGS_CLUSTER != 0
+    }
+
+    /// The number of the database that the client has selected.
+    pub fn database(&self) -> i32 {
+        let selected = api!(RedisModule_GetSelectedDb);
+        // SAFETY: `ctx` is this call's.
+        unsafe { selected(self.ctx) }
+    }
+
     /// Whether the client can be made to wait: not in MULTI or a script.
     pub fn may_wait(&self) -> bool {
         self.flags() & raw::REDISMODULE_CTX_FLAGS_DENY_BLOCKING == 0
@@ -220,6 +233,38 @@ impl<'a> Call<'a> {
 #[cold]
 fn no_key() -> ! {
     panic!("a command with a key has an arity below 2")
+}
+
+/// Has `body` run as a call with `argv` as its arguments, the command's name among them, in a context that is no
+/// client's.
+///
+/// # Safety
+/// `ctx` is live and may open keys and replicate.
+pub(super) unsafe fn replay<R>(
+    ctx: *mut raw::RedisModuleCtx,
+    database: i32,
+    argv: &[Vec<u8>],
+    body: impl FnOnce(&Call<'_>) -> R,
+) -> R {
+    let select = api!(RedisModule_SelectDb);
+    let create = api!(RedisModule_CreateString);
+    let free = api!(RedisModule_FreeString);
+    // SAFETY: the caller's promise.
+    unsafe { select(ctx, database) };
+    let make = |arg: &Vec<u8>| {
+        // SAFETY: without a context the string is ours to free; the server copies the bytes.
+        unsafe { create(ptr::null_mut(), arg.as_ptr().cast::<c_char>(), arg.len()) }
+    };
+    let mut strings: Vec<_> = argv.iter().map(make).collect();
+    let count = c_int::try_from(strings.len()).unwrap_or(0);
+    // SAFETY: the strings outlive the call, and there are so many.
+    let args = unsafe { Args::new(strings.as_mut_ptr(), count, 1) };
+    let answer = body(&Call { ctx, args });
+    for string in strings {
+        // SAFETY: it was made above, and the call that it was an argument of is over.
+        unsafe { free(ptr::null_mut(), string) };
+    }
+    answer
 }
 
 /// What the server runs for a command whose body is `handler` and whose name is `words` long: cast, guard, delegate.

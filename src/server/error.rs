@@ -1,11 +1,12 @@
 //! The one place that turns an error into a Redis error reply.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display, Write};
 
 /// What a command answers instead of a result: `CODE message`.
 ///
 /// Wings have error enums of their own and convert them into this at the edge of a command.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Refusal {
     /// The call is malformed: `ERR`.
     Malformed(String),
@@ -23,6 +24,8 @@ pub enum Refusal {
     Unavailable(String),
     /// A change of what belongs to a node, on a replica: the server's own `READONLY`.
     ReadOnly,
+    /// What a wing refuses, under a code of its own.
+    Coded(&'static str, Cow<'static, str>),
 }
 
 impl Refusal {
@@ -47,8 +50,9 @@ impl Display for Refusal {
             Self::Busy(why) => write!(f, "LWBUSY {why}"),
             Self::Unavailable(why) => write!(f, "LWUNAVAILABLE {why}"),
             Self::ReadOnly => f.write_str(
-                "READONLY You can't write against a replica: its alerts and events are its primary's",
+                "READONLY You can't write against a replica: its alerts, events and tokens are its primary's",
             ),
+            Self::Coded(code, why) => write!(f, "{code} {why}"),
         }
     }
 }

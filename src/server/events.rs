@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use redis_module::raw;
 
 use super::api::api;
+use super::call::{self, Call};
 use super::guard::guarded;
 use super::time::Timestamp;
 
@@ -147,6 +148,13 @@ impl Tick {
         self.flags() & raw::REDISMODULE_CTX_FLAGS_AOF != 0
     }
 
+    /// Has `body` run as a call of a command with `argv`, its name among them, by nobody. Only a primary, and only if
+    /// [`Tick::may_propagate`].
+    pub fn call<R>(&self, database: i32, argv: &[Vec<u8>], body: impl FnOnce(&Call<'_>) -> R) -> R {
+        // SAFETY: `ctx` is that of the running event, in which keys may be opened and changes replicated.
+        unsafe { call::replay(self.ctx, database, argv, body) }
+    }
+
     fn flags(&self) -> u32 {
         let get_flags = api!(RedisModule_GetContextFlags);
         // SAFETY: `ctx` is that of the running event.
@@ -183,7 +191,18 @@ pub fn now() -> Timestamp {
     let milliseconds = api!(RedisModule_Milliseconds);
     // SAFETY: RedisModule_Milliseconds has no preconditions.
     let ms = unsafe { milliseconds() };
+    #[cfg(feature = "debug-commands")]
+    let ms = ms.saturating_add(debug::CLOCK_STEP.load(Ordering::Relaxed));
     Timestamp(u64::try_from(ms).unwrap_or(0))
+}
+
+/// What tests do to the clock.
+#[cfg(feature = "debug-commands")]
+pub mod debug {
+    use std::sync::atomic::AtomicI64;
+
+    /// By how many milliseconds it is moved.
+    pub static CLOCK_STEP: AtomicI64 = AtomicI64::new(0);
 }
 
 /// Wakes the event loop, from any thread: [`Hooks::before_sleep`] runs soon.

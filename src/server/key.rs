@@ -134,6 +134,13 @@ impl<'a> WriteKey<'a> {
         unsafe { set(self.0.key, server_type::<T>(), raw.as_ptr().cast()) };
     }
 
+    /// Takes the key away.
+    pub fn delete(&mut self) {
+        let delete = api!(RedisModule_DeleteKey);
+        // SAFETY: `key` is open for writing.
+        unsafe { delete(self.0.key) };
+    }
+
     /// Sets the moment at which the key expires.
     pub fn expire_at(&self, at: Timestamp) {
         let expire = api!(RedisModule_SetAbsExpire);

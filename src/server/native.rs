@@ -4,6 +4,7 @@
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
 use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
@@ -23,6 +24,48 @@ pub trait Thin: Sized {
     /// # Safety
     /// `raw` came from [`Thin::into_raw`] of the same type; the caller sees to it that one owner drops it.
     unsafe fn from_raw(raw: NonNull<u8>) -> Self;
+}
+
+/// A value in an allocation of its own.
+pub struct Boxed<T>(Box<T>);
+
+impl<T> Boxed<T> {
+    /// Puts `value` there.
+    pub fn new(value: T) -> Self {
+        Self(Box::new(value))
+    }
+
+    /// Takes it out.
+    pub fn into_inner(self) -> T {
+        *self.0
+    }
+}
+
+impl<T> Deref for Boxed<T> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for Boxed<T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+impl<T> Thin for Boxed<T> {
+    #[inline]
+    fn into_raw(self) -> NonNull<u8> {
+        NonNull::from(Box::leak(self.0)).cast()
+    }
+    #[inline]
+    unsafe fn from_raw(raw: NonNull<u8>) -> Self {
+        // SAFETY: the caller's promise: it is a box's own pointer, and has one owner.
+        Self(unsafe { Box::from_raw(raw.cast::<T>().as_ptr()) })
+    }
 }
 
 impl<H: Copy> Thin for Flat<H> {
@@ -50,14 +93,23 @@ pub trait NativeType: Sized + From<Self::Repr> + Into<Self::Repr> {
 
     /// Where the server's handle of the type is kept.
     fn handle() -> &'static TypeHandle;
-    /// The value as bytes, equal for equal values.
-    fn save(&self) -> Vec<u8>;
-    /// The value from bytes that may be damaged or hostile.
-    fn load(bytes: &[u8]) -> Result<Self, &'static str>;
-    /// The payload of the effect that makes this value out of nothing.
-    fn rewrite(&self) -> Vec<u8>;
+    /// Writes the value, in as many pieces as it likes but at least one, equal for equal values.
+    fn save(&self, write: &mut dyn FnMut(&[u8]));
+    /// The value from its pieces, which may be damaged or hostile. It knows from them how many there are: `more` is the
+    /// next one, or `None` if the stream is cut short.
+    fn load(first: &[u8], more: &mut dyn FnMut() -> Option<Piece>) -> Result<Self, &'static str>;
+    /// Gives the payloads of the effects that make this value out of nothing, in order.
+    fn rewrite(&self, emit: &mut dyn FnMut(&[u8]));
     /// The value for another key.
     fn copy(&self) -> Self;
+    /// How many bytes it takes, if it is more than one allocation.
+    fn size(&self) -> Option<usize> {
+        None
+    }
+    /// Ends the value; on the main thread, unless the server frees it elsewhere.
+    fn free(self) {
+        drop(self);
+    }
     /// How many allocations freeing it takes.
     fn free_effort(&self) -> usize {
         1
@@ -118,7 +170,7 @@ unsafe fn register<T: NativeType>(ctx: *mut raw::RedisModuleCtx) -> bool {
         rdb_load: Some(rdb_load::<T>),
         rdb_save: Some(rdb_save::<T>),
         aof_rewrite: Some(aof_rewrite::<T>),
-        mem_usage: Some(mem_usage),
+        mem_usage: Some(mem_usage::<T>),
         digest: Some(digest::<T>),
         free: Some(free::<T>),
         aux_load: None,
@@ -157,8 +209,9 @@ unsafe extern "C" fn rdb_load<T: NativeType>(io: *mut raw::RedisModuleIO, encodi
             return Err("it was written by a newer version of lockwatch");
         }
         // SAFETY: `io` is the stream the server passed to this callback.
-        let bytes = unsafe { read_buffer(io) }.ok_or("the stream is cut short")?;
-        T::load(bytes.as_slice())
+        let mut more = || unsafe { read_piece(io) };
+        let first = more().ok_or("the stream is cut short")?;
+        T::load(&first, &mut more)
     });
     match loaded {
         Some(Ok(value)) => value.into().into_raw().as_ptr().cast(),
@@ -177,14 +230,24 @@ unsafe extern "C" fn rdb_load<T: NativeType>(io: *mut raw::RedisModuleIO, encodi
 static REFUSED: AtomicU64 = AtomicU64::new(0);
 const LOGGED_REFUSALS: u64 = 100;
 
+/// A piece of a saved value or state.
+pub struct Piece(ServerBuffer);
+
+impl Deref for Piece {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        self.0.as_slice()
+    }
+}
+
 /// A buffer that the server allocated for us.
-pub(super) struct ServerBuffer {
+struct ServerBuffer {
     data: NonNull<c_char>,
     len: usize,
 }
 
 impl ServerBuffer {
-    pub(super) fn as_slice(&self) -> &[u8] {
+    fn as_slice(&self) -> &[u8] {
         // SAFETY: the server wrote `len` bytes at `data`.
         unsafe { slice::from_raw_parts(self.data.as_ptr().cast(), self.len) }
     }
@@ -200,7 +263,7 @@ impl Drop for ServerBuffer {
 
 /// # Safety
 /// `io` is the stream of a running rdb_load or aux_load.
-pub(super) unsafe fn read_buffer(io: *mut raw::RedisModuleIO) -> Option<ServerBuffer> {
+pub(super) unsafe fn read_piece(io: *mut raw::RedisModuleIO) -> Option<Piece> {
     let load = api!(RedisModule_LoadStringBuffer);
     let failed = api!(RedisModule_IsIOError);
     let mut len = 0_usize;
@@ -209,17 +272,18 @@ pub(super) unsafe fn read_buffer(io: *mut raw::RedisModuleIO) -> Option<ServerBu
     let buffer = NonNull::new(data).map(|data| ServerBuffer { data, len });
     // SAFETY: the caller's promise.
     let error = unsafe { failed(io) };
-    buffer.filter(|_| error == 0)
+    buffer.filter(|_| error == 0).map(Piece)
 }
 
 unsafe extern "C" fn rdb_save<T: NativeType>(io: *mut raw::RedisModuleIO, value: *mut c_void) {
     guarded(|| {
         // SAFETY: the server passes a live value of this type.
         let Some(value) = (unsafe { borrow::<T>(value) }) else { return };
-        let bytes = value.save();
         let save = api!(RedisModule_SaveStringBuffer);
-        // SAFETY: `io` is the stream the server passed to this callback; it copies the bytes.
-        unsafe { save(io, bytes.as_ptr().cast(), bytes.len()) };
+        value.save(&mut |piece| {
+            // SAFETY: `io` is the stream the server passed to this callback; it copies the bytes.
+            unsafe { save(io, piece.as_ptr().cast(), piece.len()) };
+        });
     });
 }
 
@@ -231,23 +295,29 @@ unsafe extern "C" fn aof_rewrite<T: NativeType>(
     guarded(|| {
         // SAFETY: the server passes a live value of this type.
         let Some(value) = (unsafe { borrow::<T>(value) }) else { return };
-        let payload = value.rewrite();
         let emit = api!(RedisModule_EmitAOF);
-        // SAFETY: the format names a server string and a buffer with its length, which is what follows.
-        unsafe {
-            emit(
-                io,
-                T::EFFECT.as_ptr(),
-                c"sb".as_ptr(),
-                key,
-                payload.as_ptr().cast::<c_char>(),
-                payload.len(),
-            )
-        };
+        value.rewrite(&mut |payload| {
+            // SAFETY: the format names a server string and a buffer with its length, which is what follows.
+            unsafe {
+                emit(
+                    io,
+                    T::EFFECT.as_ptr(),
+                    c"sb".as_ptr(),
+                    key,
+                    payload.as_ptr().cast::<c_char>(),
+                    payload.len(),
+                )
+            };
+        });
     });
 }
 
-unsafe extern "C" fn mem_usage(value: *const c_void) -> usize {
+unsafe extern "C" fn mem_usage<T: NativeType>(value: *const c_void) -> usize {
+    // SAFETY: the server passes a live value of this type.
+    let size = guarded(|| unsafe { borrow::<T>(value) }.and_then(|value| value.size()));
+    if let Some(size) = size.flatten() {
+        return size;
+    }
     let malloc_size = api!(RedisModule_MallocSize);
     // SAFETY: the value is one live allocation of the server's allocator.
     unsafe { malloc_size(value.cast_mut()) }
@@ -257,11 +327,12 @@ unsafe extern "C" fn digest<T: NativeType>(md: *mut raw::RedisModuleDigest, valu
     guarded(|| {
         // SAFETY: the server passes a live value of this type.
         let Some(value) = (unsafe { borrow::<T>(value) }) else { return };
-        let bytes = value.save();
         let add = api!(RedisModule_DigestAddStringBuffer);
         let end = api!(RedisModule_DigestEndSequence);
-        // SAFETY: `md` is the digest the server passed to this callback; it reads the bytes only.
-        unsafe { add(md, bytes.as_ptr().cast(), bytes.len()) };
+        value.save(&mut |piece| {
+            // SAFETY: `md` is the digest the server passed to this callback; it reads the bytes only.
+            unsafe { add(md, piece.as_ptr().cast(), piece.len()) };
+        });
         // SAFETY: as above.
         unsafe { end(md) };
     });
@@ -271,7 +342,7 @@ unsafe extern "C" fn free<T: NativeType>(value: *mut c_void) {
     guarded(|| {
         // SAFETY: the server passes a value of this type and forgets it.
         if let Some(value) = unsafe { borrow::<T>(value) } {
-            drop(ManuallyDrop::into_inner(value));
+            ManuallyDrop::into_inner(value).free();
         }
     });
 }

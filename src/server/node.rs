@@ -1,7 +1,6 @@
 //! State that belongs to the node and not to a key, saved in the RDB beside the keys.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::ops::Deref;
 use std::ptr;
 
 use redis_module::raw;
@@ -9,7 +8,7 @@ use redis_module::raw;
 use super::api::{api, api_if_any};
 use super::guard::guarded;
 use super::log;
-use super::native::{ServerBuffer, read_buffer};
+use super::native::{Piece, read_piece};
 
 /// A state of the node.
 pub trait NodeState {
@@ -23,16 +22,6 @@ pub trait NodeState {
     /// Replaces the state by what the pieces say, of which there is at least a first; they may be damaged or hostile. It
     /// knows from them how many there are: `more` is the next one, or `None` if the stream is cut short.
     fn load(first: &[u8], more: &mut dyn FnMut() -> Option<Piece>) -> Result<(), &'static str>;
-}
-
-/// A piece of a saved state.
-pub struct Piece(ServerBuffer);
-
-impl Deref for Piece {
-    type Target = [u8];
-    fn deref(&self) -> &[u8] {
-        self.0.as_slice()
-    }
 }
 
 /// A state's registration, as the module's table lists it.
@@ -129,7 +118,7 @@ unsafe extern "C" fn aux_load<S: NodeState>(
             return Err("it was written by a newer version of lockwatch");
         }
         // SAFETY: `io` is the stream the server passed to this callback.
-        let mut more = || unsafe { read_buffer(io) }.map(Piece);
+        let mut more = || unsafe { read_piece(io) };
         let first = more().ok_or("the stream is cut short")?;
         if first.is_empty() { Ok(()) } else { S::load(&first, &mut more) }
     });

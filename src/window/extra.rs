@@ -40,7 +40,6 @@ impl Extra for () {
 
 #[cfg(test)]
 mod tests {
-    use crate::server::native::NativeType;
     use crate::server::time::{Span, Timestamp};
     use crate::window::effect::{Step, Windows};
     use crate::window::log::{Header, Log};
@@ -64,6 +63,6 @@ mod tests {
         assert_eq!(log.allocated(), 112);
         assert_eq!(step(2, 1, 5).encode().as_slice(), b"\x01\x02\x01\x05\x00\x80\x04\x01\x64");
         assert!(log.apply(&step(1, 300, 5)) && log.apply(&step(2, 302, 1)));
-        assert_eq!(log.save(), b"\x01\x02\x01\x64\xae\x02\x01\x01\xac\x02\x01\x05");
+        assert_eq!(log.to_bytes(), b"\x01\x02\x01\x64\xae\x02\x01\x01\xac\x02\x01\x05");
     }
 }

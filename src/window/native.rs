@@ -7,12 +7,11 @@ use crate::server::call::Call;
 use crate::server::error::Refusal;
 use crate::server::flat::Flat;
 use crate::server::key::WriteKey;
-use crate::server::native::{NativeType, TypeHandle};
+use crate::server::native::{NativeType, Piece, TypeHandle};
 
 use super::effect::{Effect, Step};
 use super::extra::Extra;
 use super::log::{Header, Log};
-use super::snapshot;
 
 /// A kind of log, told apart by its extra: a data type of its own, with an effect command of its own.
 pub trait Kind: Extra {
@@ -64,18 +63,16 @@ impl<X: Kind> NativeType for Log<X> {
         X::handle()
     }
 
-    fn save(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.allocated());
-        snapshot::write(self, &mut bytes);
-        bytes
+    fn save(&self, write: &mut dyn FnMut(&[u8])) {
+        write(&self.to_bytes());
     }
 
-    fn load(bytes: &[u8]) -> Result<Self, &'static str> {
-        snapshot::read(bytes)
+    fn load(first: &[u8], _more: &mut dyn FnMut() -> Option<Piece>) -> Result<Self, &'static str> {
+        Self::from_bytes(first)
     }
 
-    fn rewrite(&self) -> Vec<u8> {
-        Effect::snapshot_of(self)
+    fn rewrite(&self, emit: &mut dyn FnMut(&[u8])) {
+        emit(&Effect::snapshot_of(self));
     }
 
     fn copy(&self) -> Self {

@@ -36,6 +36,20 @@ pub(super) fn write<X: Extra>(log: &Log<X>, out: &mut Vec<u8>) {
     out.extend_from_slice(log.closed_bytes());
 }
 
+impl<X: Extra> Log<X> {
+    /// The log as bytes, equal for equal logs.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.allocated());
+        write(self, &mut bytes);
+        bytes
+    }
+
+    /// A log from bytes that may be damaged or hostile.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, &'static str> {
+        read(bytes)
+    }
+}
+
 /// Reads a log, or says why the bytes are none.
 pub(super) fn read<X: Extra>(bytes: &[u8]) -> Result<Log<X>, &'static str> {
     match bytes.split_first() {

@@ -1,4 +1,4 @@
-//! Directives that are texts: paths and lists. Empty unless something is configured.
+//! Directives that are texts: paths, lists and names. Most are empty unless something is configured.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::ptr;
@@ -20,6 +20,8 @@ pub struct Text {
     /// Its name, without the module's.
     pub name: &'static CStr,
     take: Take,
+    /// What it is unless something is configured.
+    initial: &'static CStr,
     /// What the loadmodule line says.
     default: Mutex<Option<CString>>,
     /// The text in force, as the server's getter wants it; owned by this directive.
@@ -29,7 +31,12 @@ pub struct Text {
 impl Text {
     /// A directive that is empty at first.
     pub const fn new(name: &'static CStr, take: Take) -> Self {
-        Self { name, take, default: Mutex::new(None), shown: AtomicPtr::new(ptr::null_mut()) }
+        Self::with_default(name, c"", take)
+    }
+
+    /// A directive that is `initial` at first.
+    pub const fn with_default(name: &'static CStr, initial: &'static CStr, take: Take) -> Self {
+        Self { name, take, initial, default: Mutex::new(None), shown: AtomicPtr::new(ptr::null_mut()) }
     }
 
     pub(super) fn set_default(&self, text: &[u8]) -> Result<(), String> {
@@ -43,7 +50,7 @@ impl Text {
     pub(super) unsafe fn register(&'static self, ctx: *mut raw::RedisModuleCtx) -> bool {
         let register = api!(RedisModule_RegisterStringConfig);
         let default = self.default.lock().unwrap_or_else(PoisonError::into_inner);
-        let default = default.as_deref().unwrap_or_default();
+        let default = default.as_deref().unwrap_or(self.initial);
         self.show(default.to_bytes());
         // SAFETY: the caller's promise; the server copies the default, and `self` is 'static, which is what `get`
         // and `set` rely on.

@@ -1,0 +1,72 @@
+//! `LW._TOKEN key effect`: applies a change of a token store that was made on the primary, or that the AOF holds.
+//!
+//! Internal: refused unless it comes from the primary's link or from loading. It never refuses an effect it can read,
+//! consults no clock and no configuration, and changes nothing when it is applied again.
+
+use crate::server::call::Call;
+use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::docs::{DocArg, DocKind};
+use crate::server::error::Refusal;
+use crate::server::native::Boxed;
+
+use super::super::change::Effect;
+use super::super::native::{EFFECT, keep};
+use super::super::snapshot;
+use super::super::store::Store;
+
+/// The command.
+pub struct ApplyTokens;
+
+impl Command for ApplyTokens {
+    const SPEC: &'static Spec = &Spec {
+        name: EFFECT,
+        flags: "write admin deny-script",
+        categories: "write admin dangerous",
+        arity: 3,
+        key: KeyAccess::Update,
+        summary: c"Internal: applies a change of a token store that comes from the primary or the AOF.",
+        complexity: c"O(log N) for a change with N sessions in the store, O(N) for N sessions at once.",
+        since: c"0.1.0",
+        args: &[DocArg::new(c"key", DocKind::Key), DocArg::new(c"effect", DocKind::String)],
+        internal: true,
+    };
+
+    fn run(call: &Call<'_>) -> Result<(), Refusal> {
+        call.require_effect_source()?;
+        let (name, mut args) = call.key_and_args();
+        let payload = args.next().ok_or(Refusal::BadEffect("it is missing"))?;
+        let effect = Effect::decode(payload.bytes()).map_err(Refusal::BadEffect)?;
+        let mut key = call.write(name);
+        // The primary's word is the truth: what else stands here gives way.
+        let is_ours = matches!(key.value::<Boxed<Store>>(), Ok(Some(_)));
+        if !is_ours {
+            key.set(Boxed::new(Store::default()));
+        }
+        let Some(mut store) = key.value::<Boxed<Store>>()? else {
+            return Err(Refusal::BadEffect("there is no store to change"));
+        };
+        let mut expires = None;
+        match effect {
+            Effect::Step(step) => {
+                step.changes.iter().for_each(|change| store.apply(change));
+                expires = step.expires;
+            }
+            Effect::Opening(sessions) => {
+                **store = Store::default();
+                snapshot::fill(&mut store, sessions).map_err(Refusal::BadEffect)?;
+            }
+            Effect::More(sessions) => snapshot::fill(&mut store, sessions).map_err(Refusal::BadEffect)?,
+        }
+        let is_empty = store.is_empty();
+        drop(store);
+        if is_empty {
+            key.delete();
+        } else if expires.is_some() {
+            keep(&mut key, expires);
+        }
+        drop(key);
+        call.pass_effect_on(name);
+        call.reply_ok();
+        Ok(())
+    }
+}

@@ -1,0 +1,100 @@
+//! `LW.INTROSPECT key token`
+//!
+//! What a token says and whether it is active, as the JSON of RFC 7662: for an access token its claims, with `token_type`
+//! `Bearer`; for a refresh token `iss sub iat exp sid`, with `token_type` `refresh_token`. Any other token is
+//! `{"active":false}` and no error. Nothing is changed, and no reuse detected.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::server::call::Call;
+use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::docs::{DocArg, DocKind};
+use crate::server::error::Refusal;
+use crate::server::native::Boxed;
+use crate::server::time::Timestamp;
+
+use super::super::keyring::{self, Keyring};
+use super::super::rotation::{Judgement, judge};
+use super::super::store::Store;
+use super::super::verify::{self, Terms};
+use super::super::{clock, refresh, settings};
+use super::arguments::misuse;
+
+/// The command.
+pub struct Introspect;
+
+impl Command for Introspect {
+    const SPEC: &'static Spec = &Spec {
+        name: c"LW.INTROSPECT",
+        flags: "readonly fast no-monitor no-slowlog",
+        categories: "read fast",
+        arity: 3,
+        key: KeyAccess::Read,
+        summary: c"Tells whether an access or refresh token is active, and what it says, as RFC 7662 has it.",
+        complexity: c"O(log N) with N the number of sessions in the store.",
+        since: c"0.1.0",
+        args: &[DocArg::new(c"key", DocKind::Key), DocArg::new(c"token", DocKind::String)],
+        internal: false,
+    };
+
+    fn run(call: &Call<'_>) -> Result<(), Refusal> {
+        let (name, mut args) = call.key_and_args();
+        let token =
+            args.next().ok_or_else(|| misuse("there is no token", "LW.INTROSPECT key token"))?.bytes();
+        let key = call.read(name);
+        let store = key.value::<Boxed<Store>>()?;
+        let store = store.as_deref().map(|store| &**store);
+        let ring = keyring::current();
+        ring.require_keys()?;
+        let now = clock::time(call.now());
+        let told = if token.starts_with(refresh::PREFIX.as_bytes()) {
+            refresh(&ring, token, store, now)
+        } else {
+            access(&ring, token, store, now)
+        };
+        call.reply_text(told.as_deref().unwrap_or(r#"{"active":false}"#));
+        Ok(())
+    }
+}
+
+fn access(ring: &Keyring, token: &[u8], store: Option<&Store>, now: Timestamp) -> Option<String> {
+    let claims = verify::signed(ring, token).ok()?;
+    let (issuer, _) = settings::names();
+    let terms = Terms {
+        now,
+        leeway: settings::leeway(),
+        issuer: &issuer,
+        // Whom it is for is for its reader to judge.
+        audience: None,
+        not_before: settings::not_before(),
+    };
+    verify::judge(&claims, store, &terms).ok()?;
+    let mut members: BTreeMap<&str, Box<RawValue>> = serde_json::from_str(&claims.json).ok()?;
+    // Whatever the application's own claims are called.
+    members.insert("active", RawValue::from_string("true".to_owned()).ok()?);
+    members.insert("token_type", RawValue::from_string("\"Bearer\"".to_owned()).ok()?);
+    serde_json::to_string(&members).ok()
+}
+
+fn refresh(ring: &Keyring, token: &[u8], store: Option<&Store>, now: Timestamp) -> Option<String> {
+    let presented = refresh::read(token, &ring.refresh).ok()?;
+    let session = store?.get(presented.session)?;
+    let judgement = judge(Some(session), &presented, &settings::rules(now));
+    if !matches!(judgement, Judgement::Rotate | Judgement::RollForward | Judgement::Replay) {
+        return None;
+    }
+    let (issuer, _) = settings::names();
+    let told = json!({
+        "active": true,
+        "token_type": "refresh_token",
+        "iss": &*issuer,
+        "sub": &*session.subject,
+        "iat": session.issued_s(),
+        "exp": presented.expires.0 / 1000,
+        "sid": presented.session.to_string(),
+    });
+    Some(told.to_string())
+}

@@ -1,0 +1,148 @@
+//! `LW.ROTATE key refresh_token [META json]`
+//!
+//! Renews a session's tokens: replies as LW.ISSUE does, and from then on the presented token is used up. What becomes of one
+//! that was used before, is too old or too new, [`rotation`](super::super::rotation) says.
+
+use crate::server::call::{Call, Outcome};
+use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::docs::{DocArg, DocKind};
+use crate::server::error::Refusal;
+use crate::server::native::Boxed;
+use crate::server::time::{Span, Timestamp};
+
+use super::super::change::Change;
+use super::super::clock;
+use super::super::error::TokenError;
+use super::super::grant::Grant;
+use super::super::incident::{self, FORGERY, REUSE, ROLLBACK};
+use super::super::keyring::{self, Keyring};
+use super::super::native::commit;
+use super::super::rotation::{Judgement, Presented, judge};
+use super::super::session::{Rotation, Session};
+use super::super::store::Store;
+use super::super::{counters, refresh, settings, signer};
+use super::arguments::{self, Options};
+use super::issue::{deliver, require_room};
+
+const SYNTAX: &str = "LW.ROTATE key refresh_token [META json]";
+
+/// The command.
+pub struct Rotate;
+
+impl Command for Rotate {
+    const SPEC: &'static Spec = &Spec {
+        name: c"LW.ROTATE",
+        flags: "write no-monitor no-slowlog",
+        categories: "write slow",
+        arity: -3,
+        key: KeyAccess::Update,
+        summary: c"Exchanges a refresh token for a new access and refresh token; one that was used before ends its session.",
+        complexity: c"O(log N) with N the number of sessions in the store; signing with RSA is done on another thread.",
+        since: c"0.1.0",
+        args: &[
+            DocArg::new(c"key", DocKind::Key),
+            DocArg::new(c"refresh-token", DocKind::String),
+            DocArg { token: Some(c"META"), optional: true, ..DocArg::new(c"meta", DocKind::String) },
+        ],
+        internal: false,
+    };
+
+    fn run(call: &Call<'_>) -> Result<(), Refusal> {
+        let (_, mut args) = call.key_and_args();
+        let token = args.next().map(|arg| arg.bytes()).unwrap_or_default();
+        let mut options = Options::new(args, &["META"], SYNTAX);
+        let mut meta = None;
+        while let Some((_, value)) = options.next()? {
+            meta = Some(arguments::meta(value, SYNTAX)?);
+        }
+        rotate(call, token, meta).inspect_err(|_| counters::ROTATE_REFUSED.count())
+    }
+}
+
+fn rotate(call: &Call<'_>, token: &[u8], meta: Option<&str>) -> Outcome {
+    call.require_primary()?;
+    let ring = keyring::current();
+    ring.refresh_secret()?;
+    ring.signer()?;
+    let presented = refresh::read(token, &ring.refresh)?;
+    let now = clock::time(call.now());
+    let (name, _) = call.key_and_args();
+    let mut key = call.write(name);
+    let store = key.value::<Boxed<Store>>()?;
+    let session = store.as_ref().and_then(|store| store.get(presented.session));
+    let judgement = judge(session, &presented, &settings::rules(now));
+    let session = match session {
+        Some(session) if !matches!(judgement, Judgement::Expired | Judgement::Revoked) => session.clone(),
+        _ if judgement == Judgement::Expired => {
+            return Err(TokenError::Expired("the refresh token is past its end").into());
+        }
+        _ => {
+            return Err(TokenError::Revoked(
+                "the refresh token's session is not in this store, or has ended",
+            )
+            .into());
+        }
+    };
+    drop(store);
+    let tell = |kind| incident::tell(call, kind, name.bytes(), &session, &presented, meta, now);
+    match judgement {
+        Judgement::Replay => {
+            drop(key);
+            replay(call, &presented, &session, &ring)
+        }
+        Judgement::Reused => {
+            commit(call, name, key, vec![Change::End(presented.session)], now)?;
+            tell(REUSE);
+            counters::REUSED.count();
+            Err(TokenError::Reused.into())
+        }
+        Judgement::Forged => {
+            drop(key);
+            tell(FORGERY);
+            counters::FORGED.count();
+            Err(TokenError::Invalid("the refresh token was never given out").into())
+        }
+        _ => {
+            require_room(call, &ring)?;
+            let (rotation, renewed) = renew(&session, &presented, meta, now);
+            let grant = Grant::of(presented.session, &renewed, &ring)?;
+            commit(call, name, key, vec![Change::Rotate(presented.session, rotation)], now)?;
+            if judgement == Judgement::RollForward {
+                tell(ROLLBACK);
+                counters::ROLLED_FORWARD.count();
+            }
+            counters::ROTATED.count();
+            deliver(call, grant)
+        }
+    }
+}
+
+/// The current tokens again: META is ignored and nothing changes.
+fn replay(call: &Call<'_>, presented: &Presented, session: &Session, ring: &Keyring) -> Outcome {
+    let grant = Grant::of(presented.session, session, ring)?;
+    if !signer::is_signing(&grant) {
+        require_room(call, ring)?;
+    }
+    counters::REPLAYED.count();
+    deliver(call, grant)
+}
+
+/// What a rotation changes, and the session as it will be.
+fn renew(
+    session: &Session,
+    presented: &Presented,
+    meta: Option<&str>,
+    now: Timestamp,
+) -> (Rotation, Session) {
+    let ttl = Span(u64::from(session.refresh_ttl) * 1000);
+    let rotation = Rotation {
+        // A token without a successor is not accepted.
+        generation: presented.generation.next().unwrap_or(presented.generation),
+        at: now,
+        expires: (now + ttl).min(session.created + settings::max_age()),
+        meta: meta.map(str::to_owned),
+    };
+    let mut renewed = session.clone();
+    renewed.rotate(&rotation);
+    (rotation, renewed)
+}

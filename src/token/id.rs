@@ -1,0 +1,105 @@
+//! What sessions and tokens are called.
+
+use std::fmt::{self, Display};
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use crate::server::number;
+
+/// A session: 128 random bits, written as 22 characters of base64url.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SessionId(pub [u8; 16]);
+
+/// How often a session's tokens have been renewed: 1 for those it began with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Generation(pub u32);
+
+impl SessionId {
+    /// How many characters it is written as.
+    pub const TEXT: usize = 22;
+
+    /// One that nobody has. `None` if the system has no random bytes to give.
+    pub fn random() -> Option<Self> {
+        let mut bytes = [0; 16];
+        aws_lc_rs::rand::fill(&mut bytes).ok()?;
+        Some(Self(bytes))
+    }
+
+    /// Reads what [`Display`] writes, and nothing else.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let mut bytes = [0; 16];
+        let len = BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
+        (len == bytes.len()).then_some(Self(bytes))
+    }
+}
+
+impl Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = [0; Self::TEXT];
+        // The length of sixteen bytes is known.
+        let len = BASE64_URL_SAFE_NO_PAD.encode_slice(self.0, &mut text).unwrap_or(0);
+        f.write_str(std::str::from_utf8(&text[..len]).unwrap_or_default())
+    }
+}
+
+impl Generation {
+    /// That of the tokens a session begins with.
+    pub const FIRST: Self = Self(1);
+
+    /// The one behind it, if there is any.
+    pub fn next(self) -> Option<Self> {
+        self.0.checked_add(1).map(Self)
+    }
+
+    /// Whether `self` comes right before `other`.
+    pub fn precedes(self, other: Self) -> bool {
+        self.next() == Some(other)
+    }
+}
+
+/// The id of an access token (`jti`): its session's and its generation, with a dot between.
+pub fn token_id(session: SessionId, generation: Generation) -> String {
+    format!("{session}.{}", generation.0)
+}
+
+/// The generation that a `jti` of `session` names.
+pub fn generation_of(token_id: &str, session: &str) -> Option<Generation> {
+    let digits = token_id.strip_prefix(session)?.strip_prefix('.')?;
+    let number = number::unsigned(digits.as_bytes())?;
+    u32::try_from(number).ok().filter(|number| *number > 0).map(Generation)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_session_id_reads_back(bytes: [u8; 16], generation in 1..=u32::MAX) {
+            let id = SessionId(bytes);
+            let text = id.to_string();
+            prop_assert_eq!(text.len(), SessionId::TEXT);
+            prop_assert_eq!(SessionId::parse(text.as_bytes()), Some(id));
+            let jti = token_id(id, Generation(generation));
+            prop_assert_eq!(generation_of(&jti, &text), Some(Generation(generation)));
+        }
+
+        #[test]
+        fn a_session_id_is_written_in_one_way(text in "[A-Za-z0-9_=+/-]{20,24}") {
+            if let Some(id) = SessionId::parse(text.as_bytes()) {
+                prop_assert_eq!(id.to_string(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_id_is_written_in_one_way() {
+        for jti in ["s", "s.", "s.0", "s.01", "s.-1", "s.+1", "s.1.1", "t.1", "s.4294967296", "s1"] {
+            assert_eq!(generation_of(jti, "s"), None, "{jti}");
+        }
+    }
+}

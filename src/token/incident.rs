@@ -1,0 +1,73 @@
+//! What is told when a refresh token was stolen, forged, or came from a write that was lost: an alert and an audit event, in
+//! the step in which it was noticed.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::alert::raise;
+use crate::audit;
+use crate::audit::entry::Fields;
+use crate::server::call::Call;
+use crate::server::json::storable;
+use crate::server::text::escaped_within;
+use crate::server::time::Timestamp;
+
+use super::rotation::Presented;
+use super::session::Session;
+
+/// A refresh token was used twice: its session has been ended.
+pub const REUSE: &str = "token.reuse";
+/// A refresh token with a right authentication code was never given out: the refresh secret is known to somebody.
+pub const FORGERY: &str = "token.forgery";
+/// A refresh token came from a rotation that this copy of the data does not know of: the last writes before a restart or a
+/// failover were lost.
+pub const ROLLBACK: &str = "token.rollback";
+
+/// The longest stretch of a key that is told, in bytes.
+const KEY: usize = 256;
+
+#[derive(Serialize)]
+struct Data<'a> {
+    key: String,
+    subject: &'a str,
+    session_id: String,
+    presented_generation: u32,
+    stored_generation: u32,
+    session_created_ms: Timestamp,
+    session_rotated_ms: Timestamp,
+    stored_meta: Option<&'a RawValue>,
+    presented_meta: Option<&'a RawValue>,
+}
+
+/// Tells of what has happened to `session` when `presented` came, with `meta`.
+pub fn tell(
+    call: &Call<'_>,
+    kind: &'static str,
+    key: &[u8],
+    session: &Session,
+    presented: &Presented,
+    meta: Option<&str>,
+    now: Timestamp,
+) {
+    let raw =
+        |json: Option<&'_ str>| json.and_then(|json| RawValue::from_string(storable(json).into_owned()).ok());
+    let (stored_meta, presented_meta) = (raw(session.meta()), raw(meta));
+    let data = Data {
+        key: escaped_within(key, KEY).into_owned(),
+        subject: &session.subject,
+        session_id: presented.session.to_string(),
+        presented_generation: presented.generation.0,
+        stored_generation: session.generation.0,
+        session_created_ms: session.created,
+        session_rotated_ms: session.rotated,
+        stored_meta: stored_meta.as_deref(),
+        presented_meta: presented_meta.as_deref(),
+    };
+    // Plain data that is written into memory can't fail.
+    let data = serde_json::to_string(&data).unwrap_or_else(|_| "{}".to_owned());
+    raise::own(call, now, kind, &data);
+    let user = escaped_within(session.subject.as_bytes(), audit::entry::USER);
+    let fields =
+        Fields { kind: Some(kind), anomaly: true, user: Some(&user), data: Some(&data), ..Fields::default() };
+    audit::own::record(call, fields, now);
+}

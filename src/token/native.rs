@@ -1,0 +1,107 @@
+//! The store as a Redis data type, and the one way in which commands change it.
+
+use std::ffi::CStr;
+
+use crate::server::args::Arg;
+use crate::server::call::Call;
+use crate::server::error::Refusal;
+use crate::server::key::WriteKey;
+use crate::server::native::{Boxed, NativeType, Piece, TypeHandle};
+use crate::server::time::Timestamp;
+
+use super::change::{self, Change, Step};
+use super::store::Store;
+use super::{life, snapshot};
+
+/// The internal command that applies a change.
+pub const EFFECT: &CStr = c"LW._TOKEN";
+
+/// How many sessions that have ended are removed with each change.
+const SWEEP: usize = 8;
+
+impl NativeType for Boxed<Store> {
+    type Repr = Self;
+    const NAME: &'static CStr = c"lw-tokens";
+    const ENCODING: i32 = 1;
+    const EFFECT: &'static CStr = EFFECT;
+
+    fn handle() -> &'static TypeHandle {
+        static HANDLE: TypeHandle = TypeHandle::new();
+        &HANDLE
+    }
+
+    fn save(&self, write: &mut dyn FnMut(&[u8])) {
+        snapshot::write(self, write);
+    }
+
+    fn load(first: &[u8], more: &mut dyn FnMut() -> Option<Piece>) -> Result<Self, &'static str> {
+        snapshot::read(first, more).map(Self::new)
+    }
+
+    fn rewrite(&self, emit: &mut dyn FnMut(&[u8])) {
+        let mut is_first = true;
+        snapshot::batches(self, &mut |batch| {
+            emit(&change::encode_sessions(is_first, batch));
+            is_first = false;
+        });
+    }
+
+    fn copy(&self) -> Self {
+        Self::new(self.copied())
+    }
+
+    fn size(&self) -> Option<usize> {
+        Some(Store::size(self))
+    }
+
+    fn free(self) {
+        self.into_inner().dispose();
+    }
+
+    fn free_effort(&self) -> usize {
+        self.len()
+    }
+}
+
+/// Makes `changes` of the store that `key`, which is called `name`, holds, removes a few sessions that have ended, keeps the
+/// key's expiry, and has all of it replicated.
+pub fn commit(
+    call: &Call<'_>,
+    name: Arg<'_>,
+    mut key: WriteKey<'_>,
+    changes: Vec<Change>,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let (life, _) = life::current();
+    let mut step = Step { changes, expires: None };
+    let made = |store: &mut Store, step: &mut Step| {
+        step.changes.extend(store.ended(now, SWEEP).map(Change::End));
+        for change in &step.changes {
+            store.apply(change);
+            if let Change::Issue(id, _) | Change::Rotate(id, _) = change {
+                store.mark(*id, life);
+            }
+        }
+        step.expires = store.end();
+    };
+    let mut fresh = None;
+    match key.value::<Boxed<Store>>()? {
+        Some(mut store) => made(&mut store, &mut step),
+        None => made(fresh.insert(Store::default()), &mut step),
+    }
+    if let Some(store) = fresh {
+        key.set(Boxed::new(store));
+    }
+    keep(&mut key, step.expires);
+    drop(key);
+    call.replicate_effect(EFFECT, name, &step.encode());
+    Ok(())
+}
+
+/// The key expires with the last session; without any it goes.
+pub fn keep(key: &mut WriteKey<'_>, end: Option<Timestamp>) {
+    match end {
+        Some(end) => key.expire_at(end),
+        None => key.delete(),
+    }
+}

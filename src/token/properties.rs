@@ -1,0 +1,1 @@
+//! The store and the table of rotation against a simple reference.

@@ -1,0 +1,42 @@
+//! Files of secrets: `jwt-secret-file` and `refresh-secret-file`. A secret a line, of 32 bytes or more, as they stand; the
+//! first makes, all verify. Blank lines and those that begin with `#` are skipped. No error shows any part of one.
+
+use crate::server::lines::lines;
+
+/// The shortest secret, in bytes (RFC 7518, section 3.2).
+const LEAST: usize = 32;
+/// How many there may be: two while they are changed over, a few more for who does it often.
+const MOST: usize = 8;
+
+/// The secrets of a file.
+pub fn parse(bytes: &[u8]) -> Result<Vec<&[u8]>, String> {
+    let mut secrets: Vec<&[u8]> = Vec::new();
+    for (number, line) in lines(bytes)? {
+        if line.len() < LEAST {
+            return Err(format!("line {number}: the secret is shorter than {LEAST} bytes"));
+        }
+        if secrets.len() == MOST {
+            return Err(format!("line {number}: there are more than {MOST} secrets"));
+        }
+        secrets.push(line.as_bytes());
+    }
+    if secrets.is_empty() {
+        return Err("there is no secret in it".to_owned());
+    }
+    Ok(secrets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_a_line_of_32_bytes_or_more() {
+        let long = "x".repeat(32);
+        assert_eq!(parse(format!("# of today\n\n {long}\r\n{long}y\n").as_bytes()).map(|s| s.len()), Ok(2));
+        let short = format!("{long}\n{}", "y".repeat(31));
+        assert_eq!(parse(short.as_bytes()), Err("line 2: the secret is shorter than 32 bytes".into()));
+        assert!(parse(b"#\n").is_err() && parse(b"").is_err() && parse(&[255; 40]).is_err());
+        assert!(parse(format!("{long}\n").repeat(9).as_bytes()).is_err());
+    }
+}

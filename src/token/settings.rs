@@ -1,0 +1,124 @@
+//! What the directives say of tokens.
+
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use crate::config;
+use crate::server::file::read_small;
+use crate::server::time::{Span, Timestamp};
+
+use super::key::Key;
+use super::rotation::Rules;
+use super::{keyring, life, secrets, session};
+
+/// How many key pairs there may be.
+const MOST_KEYS: usize = 16;
+
+/// Takes `jwt-keys`: paths of PEM files.
+pub fn take_keys(list: &[u8]) -> Result<(), String> {
+    let mut keys: Vec<Key> = Vec::new();
+    for path in list.split(u8::is_ascii_whitespace).filter(|path| !path.is_empty()) {
+        let shown = String::from_utf8_lossy(path);
+        let key =
+            read_small(path).and_then(|pem| Key::from_pem(&pem)).map_err(|why| format!("{shown}: {why}"))?;
+        if keys.iter().any(|other| other.kid == key.kid) {
+            return Err(format!("{shown}: the key stands in the list already"));
+        }
+        keys.push(key);
+    }
+    if keys.len() > MOST_KEYS {
+        return Err(format!("there are more than {MOST_KEYS} keys"));
+    }
+    if keys.first().is_some_and(|key| !key.can_sign()) {
+        return Err("the first key is to sign, but its file holds a public key alone".to_owned());
+    }
+    keyring::set_pairs(keys);
+    Ok(())
+}
+
+/// Takes `jwt-secret-file`.
+pub fn take_secret_file(path: &[u8]) -> Result<(), String> {
+    with_secrets(path, keyring::set_secrets)
+}
+
+/// Takes `refresh-secret-file`.
+pub fn take_refresh_file(path: &[u8]) -> Result<(), String> {
+    with_secrets(path, keyring::set_refresh)
+}
+
+fn with_secrets(path: &[u8], set: fn(&[&[u8]])) -> Result<(), String> {
+    if path.is_empty() {
+        set(&[]);
+        return Ok(());
+    }
+    let bytes = read_small(path)?;
+    set(&secrets::parse(&bytes)?);
+    Ok(())
+}
+
+/// What tokens name.
+struct Names {
+    issuer: Arc<str>,
+    audience: Arc<str>,
+}
+
+static NAMES: LazyLock<Mutex<Names>> = LazyLock::new(|| {
+    Mutex::new(Names { issuer: config::DEFAULT_ISSUER.into(), audience: config::DEFAULT_AUDIENCE.into() })
+});
+
+/// Takes `jwt-issuer`.
+pub fn take_issuer(text: &[u8]) -> Result<(), String> {
+    let issuer = name(text)?;
+    NAMES.lock().unwrap_or_else(PoisonError::into_inner).issuer = issuer;
+    Ok(())
+}
+
+/// Takes `jwt-audience`.
+pub fn take_audience(text: &[u8]) -> Result<(), String> {
+    let audience = name(text)?;
+    NAMES.lock().unwrap_or_else(PoisonError::into_inner).audience = audience;
+    Ok(())
+}
+
+fn name(text: &[u8]) -> Result<Arc<str>, String> {
+    let text = std::str::from_utf8(text).ok().filter(|text| session::is_name(text));
+    text.map(Into::into).ok_or_else(|| format!("it is not text of 1 to {} bytes", session::NAME))
+}
+
+/// Who issues tokens, and for whom unless that is said.
+pub fn names() -> (Arc<str>, Arc<str>) {
+    let names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    (Arc::clone(&names.issuer), Arc::clone(&names.audience))
+}
+
+fn seconds(value: i64) -> Span {
+    Span(u64::try_from(value).unwrap_or(0) * 1000)
+}
+
+/// How far clocks may be apart.
+pub fn leeway() -> Span {
+    seconds(config::JWT_LEEWAY.get())
+}
+
+/// How long a session may last in all.
+pub fn max_age() -> Span {
+    seconds(config::SESSION_MAX_AGE.get())
+}
+
+/// Sessions that began before it have ended.
+pub fn not_before() -> Timestamp {
+    Timestamp(u64::try_from(config::TOKENS_NOT_BEFORE.get()).unwrap_or(0))
+}
+
+/// By what a refresh token is judged at `now`.
+pub fn rules(now: Timestamp) -> Rules {
+    let (life, alive_since) = life::current();
+    Rules {
+        now,
+        grace: seconds(config::ROTATE_GRACE.get()),
+        retry: seconds(config::ROTATE_RETRY.get()),
+        not_before: not_before(),
+        max_age: max_age(),
+        life,
+        alive_since,
+    }
+}

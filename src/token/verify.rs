@@ -1,0 +1,120 @@
+//! Whether an access token is good. In this order: its size, its three parts, JSON without two readings, a key known by
+//! `kid`, that key's `alg`, its `typ`, the signature, `exp` `nbf` `iat`, `iss`, `aud`; then that its session is live and its
+//! subject's, and the token not revoked.
+//!
+//! Once a signature was right, it and what stands before it in that order are remembered for that token and keyring. All
+//! else is looked at every time.
+
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use crate::config;
+use crate::server::time::{Span, Timestamp};
+
+use super::cache::{Cache, Digest};
+use super::claims::{self, Claims};
+use super::counters;
+use super::error::TokenError;
+use super::jwt;
+use super::key::Key;
+use super::keyring::Keyring;
+use super::store::Store;
+
+static CACHE: LazyLock<Mutex<Cache>> = LazyLock::new(Mutex::default);
+
+/// What an access token says, if a key of the ring has signed it. Only the main thread asks.
+pub fn signed(ring: &Keyring, token: &[u8]) -> Result<Arc<Claims>, TokenError> {
+    ring.require_keys()?;
+    if token.len() > jwt::MOST {
+        return check(ring, token).map(Arc::new);
+    }
+    let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
+    cache.resize(usize::try_from(config::VERIFY_CACHE_ENTRIES.get()).unwrap_or(0));
+    let digest = Digest::of(token);
+    if let Some(claims) = cache.get(&digest, ring.round) {
+        counters::CACHE_HITS.count();
+        return Ok(claims);
+    }
+    let claims = Arc::new(check(ring, token)?);
+    cache.put(digest, ring.round, Arc::clone(&claims));
+    Ok(claims)
+}
+
+/// The same without memory.
+pub fn check(ring: &Keyring, token: &[u8]) -> Result<Claims, TokenError> {
+    let parts = jwt::split(token)?;
+    // What our own keys write needs no reading.
+    let key = match ring.keys.iter().find(|key| key.header == parts.header) {
+        Some(key) => {
+            let claims = claims::read(parts.claims)?;
+            return is_signed(key, parts.message, &parts.signature).map(|()| claims);
+        }
+        None => {
+            let header = jwt::header(parts.header)?;
+            let known = ring.find(&header.kid);
+            let key = known.ok_or(TokenError::Invalid("no key has the token's kid"))?;
+            if header.algorithm != key.algorithm.name() {
+                return Err(TokenError::Invalid("alg is not that of the token's key"));
+            }
+            if header.kind != jwt::TYPE {
+                return Err(TokenError::Invalid("typ is not at+jwt: it is not an access token"));
+            }
+            key
+        }
+    };
+    let claims = claims::read(parts.claims)?;
+    is_signed(key, parts.message, &parts.signature).map(|()| claims)
+}
+
+fn is_signed(key: &Key, message: &[u8], signature: &[u8]) -> Result<(), TokenError> {
+    if key.verify(message, signature) {
+        Ok(())
+    } else {
+        Err(TokenError::Invalid("the token's signature is wrong"))
+    }
+}
+
+/// What a signed token is judged by.
+pub struct Terms<'a> {
+    /// The time.
+    pub now: Timestamp,
+    /// How far clocks may be apart.
+    pub leeway: Span,
+    /// Who has to have issued it.
+    pub issuer: &'a str,
+    /// Whom it has to be for, if that is asked.
+    pub audience: Option<&'a str>,
+    /// Sessions that began before it have ended.
+    pub not_before: Timestamp,
+}
+
+/// Whether a signed token is good on these terms, with the sessions of `store`.
+pub fn judge(claims: &Claims, store: Option<&Store>, terms: &Terms<'_>) -> Result<(), TokenError> {
+    if terms.now >= claims.expires + terms.leeway {
+        return Err(TokenError::Expired("the access token is past its exp"));
+    }
+    let earliest = claims.issued.max(claims.not_before.unwrap_or_default());
+    if terms.now + terms.leeway < earliest {
+        return Err(TokenError::Invalid("the access token is not valid yet"));
+    }
+    if *claims.issuer != *terms.issuer {
+        return Err(TokenError::Invalid("iss is not jwt-issuer"));
+    }
+    if terms.audience.is_some_and(|audience| !claims.audience.iter().any(|aud| **aud == *audience)) {
+        return Err(TokenError::Invalid("aud does not name the audience"));
+    }
+    let session = store.and_then(|store| store.get(claims.session));
+    let Some(session) = session.filter(|session| session.is_live(terms.now, terms.not_before)) else {
+        return Err(if terms.now >= claims.expires {
+            TokenError::Expired("the access token is past its exp")
+        } else {
+            TokenError::Revoked("the access token's session is not in this store, or has ended")
+        });
+    };
+    if *session.subject != *claims.subject {
+        return Err(TokenError::Invalid("sub is not the subject of the token's session"));
+    }
+    if session.denies(claims.generation) {
+        return Err(TokenError::Revoked("the access token was revoked"));
+    }
+    Ok(())
+}
