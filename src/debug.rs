@@ -1,15 +1,17 @@
 //! `LW.DEBUG PANIC` panics inside a handler, for the test that the server survives it; `LW.DEBUG CLOCK ms` moves the
-//! clock that commands read. Only with the cargo feature `debug-commands`, which no release has.
+//! clock that commands read, `LW.DEBUG STOP ms` stops it at a time, or lets it go on at 0,
+//! `LW.DEBUG ROOM n` lets so many signatures be waited for. Only with the cargo feature `debug-commands`, which no release has.
 
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::server::call::Call;
 use crate::server::command::{Command, KeyAccess, Spec};
 use crate::server::docs::{DocArg, DocKind};
 use crate::server::error::Refusal;
-use crate::server::events::debug::CLOCK_STEP;
+use crate::server::events::debug as clock;
+use crate::token::signer;
 
 /// The command.
 pub struct Debug;
@@ -36,14 +38,17 @@ impl Command for Debug {
             Some(what) if what.bytes().eq_ignore_ascii_case(b"PANIC") => {
                 panic!("asked for: {}", String::from_utf8_lossy(what.bytes()))
             }
-            Some(what) if what.bytes().eq_ignore_ascii_case(b"CLOCK") => {
-                let step =
-                    call.args().nth(1).and_then(|ms| std::str::from_utf8(ms.bytes()).ok()?.parse().ok());
-                CLOCK_STEP.store(step.unwrap_or(0), Ordering::Relaxed);
-                call.reply_ok();
-                Ok(())
-            }
-            _ => Err(Refusal::malformed("only PANIC and CLOCK are known: LW.DEBUG PANIC | CLOCK ms")),
+            Some(what) if what.bytes().eq_ignore_ascii_case(b"CLOCK") => set(call, &clock::STEP),
+            Some(what) if what.bytes().eq_ignore_ascii_case(b"STOP") => set(call, &clock::STOPPED),
+            Some(what) if what.bytes().eq_ignore_ascii_case(b"ROOM") => set(call, &signer::ROOM_OF_TESTS),
+            _ => Err(Refusal::malformed("LW.DEBUG PANIC | CLOCK ms | STOP ms | ROOM n")),
         }
     }
+}
+
+fn set(call: &Call<'_>, what: &AtomicI64) -> Result<(), Refusal> {
+    let ms = call.args().nth(1).and_then(|ms| std::str::from_utf8(ms.bytes()).ok()?.parse().ok());
+    what.store(ms.unwrap_or(0), Ordering::Relaxed);
+    call.reply_ok();
+    Ok(())
 }

@@ -18,7 +18,6 @@ use super::desk::{self, Desk};
 use super::endpoint::{Endpoint, EndpointId};
 use super::manage;
 use super::manage::test::Report;
-use super::settings;
 use super::worker::{Answer, Order, Outcome, Pool};
 
 static TURN: Turn = Turn::new();
@@ -220,9 +219,4 @@ pub fn shutdown() {
         pool.shutdown(PATIENCE);
     }
     attend();
-}
-
-/// How long the longest test can take.
-pub fn test_patience() -> Duration {
-    settings::timeout() * 2 + Duration::from_secs(5)
 }

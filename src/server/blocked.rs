@@ -2,18 +2,17 @@
 
 use std::ffi::{c_int, c_void};
 use std::ptr;
-use std::time::Duration;
 
 use redis_module::raw;
 
 use super::api::api;
-use super::call::{self, Call};
-use super::error::Refusal;
+use super::call::{self, Call, Outcome};
 
 /// How a waiting client is answered in the end.
-pub type Answer = Box<dyn Fn(&Call<'_>) -> Result<(), Refusal> + Send>;
+pub type Answer = Box<dyn Fn(&Call<'_>) -> Outcome + Send>;
 
-/// A client that waits. It must be answered exactly once, even if it has gone or its time was up.
+/// A client that waits. It must be answered exactly once, even if it has gone. How long that may take is for its holder to
+/// see to.
 pub struct Waiting {
     client: *mut raw::RedisModuleBlockedClient,
 }
@@ -24,11 +23,12 @@ unsafe impl Send for Waiting {}
 impl Waiting {
     /// # Safety
     /// `ctx` is the context of a running command that replies nothing itself and may block.
-    pub(super) unsafe fn begin(ctx: *mut raw::RedisModuleCtx, patience: Duration) -> Self {
+    pub(super) unsafe fn begin(ctx: *mut raw::RedisModuleCtx) -> Self {
         let block = api!(RedisModule_BlockClient);
-        let ms = i64::try_from(patience.as_millis()).unwrap_or(i64::MAX);
+        // Without a time of its own: Redis 7.0 gives no reply at all to a client whose time is up just when it is
+        // answered, and everything that it asked for afterwards then seems to be the answer to something else.
         // SAFETY: the caller's promise.
-        let client = unsafe { block(ctx, Some(reply), Some(time_is_up), Some(free_answer), ms) };
+        let client = unsafe { block(ctx, Some(reply), None, Some(free_answer), 0) };
         Self { client }
     }
 
@@ -54,16 +54,6 @@ unsafe extern "C" fn reply(
     let Some(answer) = (unsafe { data.as_ref() }) else { return raw::REDISMODULE_ERR as c_int };
     // SAFETY: the arguments are those of the command that waits.
     unsafe { call::run(answer, 1, ctx, argv, argc) }
-}
-
-unsafe extern "C" fn time_is_up(
-    ctx: *mut raw::RedisModuleCtx,
-    argv: *mut *mut raw::RedisModuleString,
-    argc: c_int,
-) -> c_int {
-    let refuse = |_: &Call<'_>| Err(Refusal::Unavailable("it took too long".into()));
-    // SAFETY: the arguments are those of the command that waits.
-    unsafe { call::run(refuse, 1, ctx, argv, argc) }
 }
 
 unsafe extern "C" fn free_answer(_ctx: *mut raw::RedisModuleCtx, data: *mut c_void) {

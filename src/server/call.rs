@@ -4,7 +4,6 @@ use std::ffi::{CStr, CString, c_char, c_int};
 use std::fmt::Display;
 use std::marker::PhantomData;
 use std::ptr;
-use std::time::Duration;
 
 use redis_module::raw;
 
@@ -17,8 +16,8 @@ use super::guard::guarded;
 use super::key::{ReadKey, WriteKey};
 use super::time::Timestamp;
 
-/// What a body of a command comes to: it either replies and returns `Ok`, or changes nothing, replies nothing and
-/// returns `Err`.
+/// What a body of a command comes to: it either replies and returns `Ok`, or replies nothing and returns `Err`, having
+/// changed nothing but what the error tells of.
 pub type Outcome = Result<(), Refusal>;
 
 /// A running call.
@@ -125,14 +124,13 @@ impl<'a> Call<'a> {
         if self.flags() & raw::REDISMODULE_CTX_FLAGS_SLAVE == 0 { Ok(()) } else { Err(Refusal::ReadOnly) }
     }
 
-    /// Lets the client wait for its answer, for at most `patience`. Refused in MULTI and scripts, before anything is
-    /// changed.
-    pub fn wait(&self, patience: Duration) -> Result<Waiting, Refusal> {
+    /// Lets the client wait for its answer. Refused in MULTI and scripts, before anything is changed.
+    pub fn wait(&self) -> Result<Waiting, Refusal> {
         if !self.may_wait() {
             return Err(Refusal::malformed("this command waits, which MULTI and scripts do not allow"));
         }
         // SAFETY: `ctx` is this call's, which may block.
-        Ok(unsafe { Waiting::begin(self.ctx, patience) })
+        Ok(unsafe { Waiting::begin(self.ctx) })
     }
 
     /// Whether the server is a node of a cluster.

@@ -192,17 +192,27 @@ pub fn now() -> Timestamp {
     // SAFETY: RedisModule_Milliseconds has no preconditions.
     let ms = unsafe { milliseconds() };
     #[cfg(feature = "debug-commands")]
-    let ms = ms.saturating_add(debug::CLOCK_STEP.load(Ordering::Relaxed));
+    let ms = debug::time(ms);
     Timestamp(u64::try_from(ms).unwrap_or(0))
 }
 
 /// What tests do to the clock.
 #[cfg(feature = "debug-commands")]
 pub mod debug {
-    use std::sync::atomic::AtomicI64;
+    use std::sync::atomic::{AtomicI64, Ordering};
 
     /// By how many milliseconds it is moved.
-    pub static CLOCK_STEP: AtomicI64 = AtomicI64::new(0);
+    pub static STEP: AtomicI64 = AtomicI64::new(0);
+    /// Where it stands still; 0 if it goes on.
+    pub static STOPPED: AtomicI64 = AtomicI64::new(0);
+
+    /// What it shows where the server's shows `ms`.
+    pub(super) fn time(ms: i64) -> i64 {
+        match STOPPED.load(Ordering::Relaxed) {
+            0 => ms.saturating_add(STEP.load(Ordering::Relaxed)),
+            stopped => stopped,
+        }
+    }
 }
 
 /// Wakes the event loop, from any thread: [`Hooks::before_sleep`] runs soon.

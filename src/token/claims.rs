@@ -104,6 +104,7 @@ fn audience(value: Option<&Value<'_>>) -> Option<Box<[Box<str>]>> {
         _ => None,
     };
     match value? {
+        Value::List(values) if values.is_empty() => None,
         Value::List(values) => values.iter().map(text).collect(),
         value => Some(Box::new([text(value)?])),
     }

@@ -35,10 +35,16 @@ impl Default for Clock {
     }
 }
 
+static CLOCK: Clock = Clock::new();
+
 /// The time, where the server's clock shows `wall`. Only the main thread asks.
 pub fn time(wall: Timestamp) -> Timestamp {
-    static CLOCK: Clock = Clock::new();
     CLOCK.time(wall)
+}
+
+/// How far the time is ahead of the server's clock, which shows `wall`: nothing, unless that was set back.
+pub fn ahead(wall: Timestamp) -> Span {
+    Timestamp(CLOCK.0.load(Ordering::Relaxed)) - wall
 }
 
 #[cfg(test)]

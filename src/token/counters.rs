@@ -2,9 +2,10 @@
 
 use std::ffi::{CStr, CString};
 
+use crate::server::events;
 use crate::server::info::{Counter, Section, Value};
 
-use super::{keyring, signer};
+use super::{clock, keyring, life, signer};
 
 /// Sessions that began with LW.ISSUE.
 pub static ISSUED: Counter = Counter::new();
@@ -56,6 +57,8 @@ pub const SECTION: Section = Section {
 
 fn gauges(field: &mut dyn FnMut(&CStr, Value<'_>)) {
     let ring = keyring::known();
+    field(c"token_clock_ahead_ms", Value::Number(clock::ahead(events::now()).0));
+    field(c"token_alive_since_ms", Value::Number(life::current().1.0));
     field(c"token_sign_queue", Value::Number(signer::depth() as u64));
     field(c"token_refresh_secrets", Value::Number(ring.refresh.len() as u64));
     field(c"token_keys", Value::Number(ring.keys.len() as u64));

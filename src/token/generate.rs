@@ -1,9 +1,8 @@
 //! Keys for who has configured none: a signing key and a refresh secret, made once, in the server's working directory.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 use std::sync::Arc;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
@@ -52,14 +51,24 @@ fn read<T>(name: &str, parse: impl FnOnce(&[u8]) -> Result<T, String>) -> Result
     }
 }
 
-/// Makes what is missing. It takes as long as finding two primes does: not on the main thread.
-pub fn make(mut made: Made) -> Result<Made, String> {
-    if made.key.is_none() {
+/// What is to be made, unless it is there.
+#[derive(Clone, Copy)]
+pub struct Needs {
+    /// A signing key.
+    pub key: bool,
+    /// A refresh secret.
+    pub refresh: bool,
+}
+
+/// Makes what is needed and not there. It takes as long as finding two primes does: not on the main thread.
+pub fn make(needs: Needs) -> Result<Made, String> {
+    let mut made = load()?;
+    if needs.key && made.key.is_none() {
         let pem = new_key().ok_or("no key can be made")?;
         made.key = Some(Arc::new(Key::from_pem(pem.as_bytes())?));
         write(KEY_FILE, &pem)?;
     }
-    if made.refresh.is_none() {
+    if needs.refresh && made.refresh.is_none() {
         let secret = new_secret().ok_or("no secret can be made")?;
         made.refresh = Some(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()));
         write(REFRESH_FILE, &format!("# Who has this can make refresh tokens.\n{secret}\n"))?;
@@ -81,25 +90,23 @@ fn new_secret() -> Option<String> {
     Some(BASE64_STANDARD.encode(bytes))
 }
 
-/// Writes a file that nobody else can read, as a whole or not at all.
+/// Writes a file that nobody else can read, as a whole or not at all, and never in the place of another.
 fn write(name: &str, text: &str) -> Result<(), String> {
     let draft = format!("{name}.{}.tmp", std::process::id());
-    let written = write_draft(&draft, text).and_then(|()| {
-        // There is none, or it would have been loaded; if one has come since, it stays.
-        if Path::new(name).exists() {
-            return Err(ErrorKind::AlreadyExists.into());
-        }
-        fs::rename(&draft, name)?;
-        File::open(".")?.sync_all()
-    });
-    written.map_err(|why| {
-        let _ = fs::remove_file(&draft);
-        format!("{name} can't be written to the working directory: {}", why.kind())
-    })
+    let written = write_new(&draft, text)
+        // Where there are no hard links it is written in its place, which may leave a part of it behind.
+        .and_then(|()| fs::hard_link(&draft, name).or_else(|why| without_links(why, name, text)))
+        .and_then(|()| File::open(".")?.sync_all());
+    let _ = fs::remove_file(&draft);
+    written.map_err(|why| format!("{name} can't be written to the working directory: {}", why.kind()))
 }
 
-fn write_draft(draft: &str, text: &str) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
+fn without_links(why: io::Error, name: &str, text: &str) -> io::Result<()> {
+    if why.kind() == ErrorKind::AlreadyExists { Err(why) } else { write_new(name, text) }
+}
+
+fn write_new(name: &str, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(name)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }

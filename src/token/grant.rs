@@ -45,9 +45,13 @@ impl Grant {
         Ok(Self { key, message, session: id, access_expires, refresh })
     }
 
-    /// How long the access token will be.
-    pub fn access_chars(&self) -> usize {
-        self.message.len() + 1 + self.key.signature_chars()
+    /// Refuses an access token that LW.VERIFY would find too long.
+    pub fn require_length(&self, syntax: &str) -> Result<(), Refusal> {
+        if self.message.len() + 1 + self.key.signature_chars() <= jwt::MOST {
+            return Ok(());
+        }
+        let most = jwt::MOST;
+        Err(Refusal::malformed(format_args!("the access token would be longer than {most} bytes: {syntax}")))
     }
 
     /// Replies `[access_token, refresh_token, access_expires_at_ms, refresh_expires_at_ms, session_id]`.

@@ -75,6 +75,9 @@ impl fmt::Debug for Key {
     }
 }
 
+/// How long an RSA modulus may be.
+const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
+
 const UNUSABLE: &str =
     "it holds no usable key: RSA of 2048 to 8192 bits, EC on P-256 or Ed25519, not encrypted";
 
@@ -141,6 +144,10 @@ impl Key {
         let kid = parameters.thumbprint();
         let jwk = parameters.public_key(&kid, algorithm.name());
         let signature = parameters.signature();
+        // A public key is not refused for its size where it is parsed.
+        if algorithm == Algorithm::Rs256 && !RSA_BYTES.contains(&signature) {
+            return None;
+        }
         Some(Self::new(kid, algorithm, Some(jwk), private, Public::Asymmetric(parsed), signature))
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use aws_lc_rs::hmac;
 
 use super::error::TokenError;
-use super::generate::{self, Made};
+use super::generate::{self, Made, Needs};
 use super::key::Key;
 
 /// What signs and verifies.
@@ -42,7 +42,8 @@ impl Keyring {
     }
 }
 
-fn no_key() -> TokenError {
+/// That there is no key, and why if that is known.
+pub fn no_key() -> TokenError {
     let why = said().problem.clone();
     TokenError::NoKey(match why {
         Some(why) => why.into(),
@@ -86,23 +87,23 @@ impl Said {
 }
 
 /// From now on these key pairs are used: the first signs.
-pub fn set_pairs(pairs: Vec<Key>) {
+pub fn set_pairs(pairs: Vec<Arc<Key>>) {
     let mut said = said();
-    said.pairs = pairs.into_iter().map(Arc::new).collect();
+    said.pairs = pairs;
     said.renew();
 }
 
 /// From now on these secrets sign, if there is no key pair, and verify.
-pub fn set_secrets(secrets: &[&[u8]]) {
+pub fn set_secrets(secrets: Vec<Arc<Key>>) {
     let mut said = said();
-    said.secrets = secrets.iter().map(|secret| Arc::new(Key::from_secret(secret))).collect();
+    said.secrets = secrets;
     said.renew();
 }
 
 /// From now on these secrets make refresh tokens.
-pub fn set_refresh(secrets: &[&[u8]]) {
+pub fn set_refresh(secrets: Vec<hmac::Key>) {
     let mut said = said();
-    said.refresh = secrets.iter().map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret)).collect();
+    said.refresh = secrets;
     said.renew();
 }
 
@@ -141,7 +142,8 @@ pub fn is_complete(ring: &Keyring) -> bool {
     !ring.keys.is_empty() && !ring.refresh.is_empty()
 }
 
-/// What was made so far, of which the rest is to be made.
-pub fn made() -> Made {
-    said().made.clone()
+/// What is missing.
+pub fn needs() -> Needs {
+    let said = said();
+    Needs { key: said.ring.keys.is_empty(), refresh: said.ring.refresh.is_empty() }
 }

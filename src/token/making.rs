@@ -3,12 +3,14 @@
 
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
+use std::time::{Duration, Instant};
 
 use crate::server::blocked::Waiting;
 use crate::server::call::{Call, Outcome};
 use crate::server::error::Refusal;
 use crate::server::events::{self, Tick};
 use crate::server::log;
+use crate::server::thread::give_way;
 
 use super::commands::issue;
 use super::error::TokenError;
@@ -19,8 +21,22 @@ use super::{keyring, signer};
 /// How many calls may wait.
 const MOST: usize = 1000;
 
+/// Tells how the making ended.
+struct End(Result<Made, String>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        making().made = Some(std::mem::replace(&mut self.0, Err(String::new())));
+        events::wake();
+    }
+}
+
+/// After it has failed it is not tried again for so long: finding primes is work, and each failure a line in the log.
+const PAUSE: Duration = Duration::from_secs(2);
+
 #[derive(Default)]
 struct Making {
+    failed: Option<Instant>,
     under_way: bool,
     /// What came of it.
     made: Option<Result<Made, String>>,
@@ -57,20 +73,24 @@ pub fn wait(call: &Call<'_>) -> Outcome {
     if making.calls.len() >= MOST {
         return Err(Refusal::Busy("too many calls wait for the first keys to be made"));
     }
+    if making.failed.is_some_and(|failed| failed.elapsed() < PAUSE) {
+        return Err(keyring::no_key().into());
+    }
     if !making.under_way {
         let thread = Builder::new().name("lw-token-keys".into());
-        let made = keyring::made();
+        let needs = keyring::needs();
         let spawned = thread.spawn(move || {
-            let made = generate::make(made);
-            self::making().made = Some(made);
-            events::wake();
+            // However it ends, those who wait are answered.
+            let mut end = End(Err("an internal error ended it".to_owned()));
+            give_way();
+            end.0 = generate::make(needs);
         });
         if spawned.is_err() {
             return Err(Refusal::Unavailable("the system has no thread to give".into()));
         }
         making.under_way = true;
     }
-    let waiting = call.wait(signer::PATIENCE)?;
+    let waiting = call.wait()?;
     making.calls.push(Pending { database: call.database(), argv: issue::argv(call), waiting });
     Ok(())
 }
@@ -84,6 +104,7 @@ pub fn before_sleep(tick: &Tick) {
     let made = making.made.take();
     let calls = std::mem::take(&mut making.calls);
     making.under_way = false;
+    making.failed = matches!(made, Some(Err(_))).then(Instant::now);
     drop(making);
     if let Some(made) = made {
         report(&made);

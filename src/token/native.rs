@@ -78,9 +78,7 @@ pub fn commit(
         step.changes.extend(store.ended(now, SWEEP).map(Change::End));
         for change in &step.changes {
             store.apply(change);
-            if let Change::Issue(id, _) | Change::Rotate(id, _) = change {
-                store.mark(*id, life);
-            }
+            store.mark(change, life);
         }
         step.expires = store.end();
     };

@@ -5,7 +5,7 @@
 //! | its session is not in the store | expired, if the token is past its end, else revoked |
 //! | the generation before the current one, within grace | the same successor again |
 //! | any other older generation, expired or not | reused: the session ends |
-//! | a later generation than the store knows | accepted if this copy may have lost a write since the session was last rotated here, else forged |
+//! | a later generation than the store knows | accepted if this copy may have lost a write since the session was last rotated here; if it was rotated since, reused; else forged |
 //! | the current one, past its end | expired |
 //! | the current one | rotated |
 
@@ -84,14 +84,20 @@ pub fn judge(session: Option<&Session>, presented: &Presented, rules: &Rules) ->
         };
     }
     let is_later = presented.generation > session.generation;
-    if is_later && session.life == rules.life {
-        return Judgement::Forged;
+    if is_later && session.life.is_in(rules.life) {
+        // Where writes were lost, both may be genuine: then two hold tokens of one session, of whom one stole them.
+        return if session.life.is_rescued() { Judgement::Reused } else { Judgement::Forged };
     }
     let has_successor = presented.generation.next().is_some();
-    if is_over || !has_successor || session.created + rules.max_age <= rules.now {
+    if is_over || !has_successor || ends_now(session, rules) {
         return Judgement::Expired;
     }
     if is_later { Judgement::RollForward } else { Judgement::Rotate }
+}
+
+/// Whether the session is in its last second, in which no access token would live.
+fn ends_now(session: &Session, rules: &Rules) -> bool {
+    (session.created + rules.max_age).0 / 1000 <= rules.now.0 / 1000
 }
 
 /// Whether the reply to the last rotation may still be under way, or have been lost.
@@ -99,7 +105,7 @@ fn is_in_grace(session: &Session, rules: &Rules) -> bool {
     let grace = rules.grace.max(rules.retry);
     let ends = session.rotated + grace;
     // The reply may have been lost with the server that made it: from when this one began, it has time again.
-    let revived = session.life != rules.life
+    let revived = !session.life.is_in(rules.life)
         && rules.alive_since > session.rotated
         && rules.alive_since - session.rotated <= RECENT;
     rules.now < ends || (revived && rules.now < rules.alive_since + rules.grace)
@@ -107,6 +113,7 @@ fn is_in_grace(session: &Session, rules: &Rules) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::session::Life;
     use super::*;
 
     const DAY: u64 = 86_400_000;
@@ -127,7 +134,7 @@ mod tests {
     /// A session that began at T and was rotated to generation 5 at T + 1 h, in this life.
     fn session() -> Session {
         let mut session = Session::new("alice", Timestamp(T), Timestamp(T + 7 * DAY), 900, 604_800);
-        (session.generation, session.life) = (Generation(5), 7);
+        (session.generation, session.life) = (Generation(5), Life::begun(7));
         session.rotated = Timestamp(ROTATED);
         session
     }
@@ -150,8 +157,11 @@ mod tests {
         assert_eq!(of(5, &session, &rules(ROTATED)), Judgement::Rotate);
         assert_eq!(of(5, &session, &rules(end - 1)), Judgement::Rotate);
         assert_eq!(of(5, &session, &rules(end)), Judgement::Expired);
+        // Not in the last second of the session's whole life, in which no access token would live.
         assert_eq!(of(5, &session, &Rules { max_age: Span(DAY), ..rules(T + DAY - 1) }), Judgement::Rotate);
         assert_eq!(of(5, &session, &Rules { max_age: Span(DAY), ..rules(T + DAY) }), Judgement::Expired);
+        let odd = Span(DAY + 500);
+        assert_eq!(of(5, &session, &Rules { max_age: odd, ..rules(T + DAY) }), Judgement::Expired);
     }
 
     #[test]
@@ -188,8 +198,12 @@ mod tests {
     fn a_later_one_is_accepted_only_where_a_write_can_have_been_lost() {
         let mut session = session();
         assert_eq!(of(6, &session, &rules(ROTATED)), Judgement::Forged);
-        session.life = 0;
+        session.life = Life::default();
         assert_eq!(of(6, &session, &rules(ROTATED)), Judgement::RollForward);
+        session.life = Life::default().rotated_in(7);
+        assert_eq!(of(6, &session, &rules(ROTATED)), Judgement::Reused, "one of two is a thief");
+        assert_eq!(of(5, &session, &rules(ROTATED)), Judgement::Rotate);
+        session.life = Life::default();
         assert_eq!(of(60, &session, &rules(ROTATED)), Judgement::RollForward);
         assert_eq!(of(u32::MAX, &session, &rules(ROTATED)), Judgement::Expired);
         let over =
@@ -200,7 +214,7 @@ mod tests {
     #[test]
     fn a_restart_soon_after_a_rotation_begins_the_grace_anew() {
         let mut session = session();
-        session.life = 0;
+        session.life = Life::default();
         let at = |began: u64, after: u64| Rules {
             alive_since: Timestamp(ROTATED + began),
             ..rules(ROTATED + began + after)
@@ -210,7 +224,7 @@ mod tests {
         assert_eq!(of(4, &session, &at(60_000, 10_000)), Judgement::Reused);
         assert_eq!(of(4, &session, &at(900_000, 0)), Judgement::Replay);
         assert_eq!(of(4, &session, &at(900_001, 0)), Judgement::Reused);
-        session.life = 7;
+        session.life = Life::begun(7);
         assert_eq!(of(4, &session, &at(60_000, 0)), Judgement::Reused, "rotated in this life");
     }
 

@@ -17,9 +17,11 @@ pub const META: usize = 1024;
 pub const DEPTH: usize = 32;
 /// The longest time to live of a token, in seconds: ten years.
 pub const MOST_TTL: u32 = (Span::MAX.0 / 1000) as u32;
-/// The greatest `jwt-leeway`, in seconds. An access token that was revoked is remembered for so long behind its end,
-/// whatever the leeway is meanwhile.
+/// The greatest `jwt-leeway`, in seconds.
 pub const MOST_LEEWAY: u32 = 300;
+/// For how long behind its end an access token that was revoked is remembered: for any leeway, and a day in which the clock
+/// may be set back.
+pub const REMEMBERED: Span = Span((MOST_LEEWAY as u64 + 86_400) * 1000);
 /// How many revoked access tokens of a session are remembered one by one. Beyond them the session is ended.
 pub const MOST_DENIED: usize = 1000;
 
@@ -40,11 +42,41 @@ pub struct Session {
     pub access_ttl: u32,
     /// How long a refresh token lives, in seconds; 0 if there is none.
     pub refresh_ttl: u32,
-    /// In which life of this copy it was last rotated here; 0 if it came from elsewhere: a file, a primary.
+    /// In which life of this copy it was last rotated here.
     #[serde(skip)]
-    pub life: u32,
+    pub life: Life,
     /// What few sessions have, or none.
     more: Option<Box<More>>,
+}
+
+/// In which life of this copy of the data (see [`life`](super::life)) a session was begun or last rotated here; in none if
+/// it came from elsewhere: a file, a primary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Life(u32);
+
+impl Life {
+    /// Set if the session came from elsewhere and was rotated in this life: writes of it may have been lost before.
+    const RESCUED: u32 = 1 << 31;
+
+    /// Of a session that begins in that life.
+    pub fn begun(life: u32) -> Self {
+        Self(life & !Self::RESCUED)
+    }
+
+    /// Of the same session, after it was rotated in that life.
+    pub fn rotated_in(self, life: u32) -> Self {
+        if self.is_in(life) { self } else { Self(life | Self::RESCUED) }
+    }
+
+    /// Whether it is that life.
+    pub fn is_in(self, life: u32) -> bool {
+        self.0 & !Self::RESCUED == life & !Self::RESCUED
+    }
+
+    /// Whether writes may have been lost before it.
+    pub fn is_rescued(self) -> bool {
+        self.0 & Self::RESCUED != 0
+    }
 }
 
 /// What not every session has.
@@ -68,7 +100,7 @@ impl Session {
             generation: Generation::FIRST,
             access_ttl,
             refresh_ttl,
-            life: 0,
+            life: Life::default(),
             more: None,
         }
     }
@@ -127,8 +159,9 @@ impl Session {
     /// From now on the access token of that generation is revoked, which matters until `until`.
     pub(super) fn deny(&mut self, generation: Generation, until: Timestamp) {
         self.change(|more| {
-            if let Err(at) = more.denied.binary_search_by_key(&generation, |(generation, _)| *generation) {
-                more.denied.insert(at, (generation, until));
+            match more.denied.binary_search_by_key(&generation, |(generation, _)| *generation) {
+                Ok(at) => more.denied[at].1 = more.denied[at].1.max(until),
+                Err(at) => more.denied.insert(at, (generation, until)),
             }
         });
     }
@@ -138,7 +171,6 @@ impl Session {
         self.generation = rotation.generation;
         self.rotated = rotation.at;
         self.expires = rotation.expires;
-        self.life = 0;
         self.forget_denied(rotation.at);
         if let Some(meta) = &rotation.meta {
             self.change(|more| more.meta = Some(meta.as_str().into()));
@@ -163,15 +195,16 @@ impl Session {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         let more = self.more.as_ref().map_or(0, |more| {
             let texts = text(&more.audience) + text(&more.claims) + text(&more.meta);
-            size_of::<More>() + texts + more.denied.capacity() * size_of::<(Generation, Timestamp)>()
+            size_of::<More>() + texts + more.denied.len() * size_of::<(Generation, Timestamp)>()
         });
         size_of::<Self>() + self.subject.len() + more
     }
 
     /// Whether it can have been made by this module: bytes that were loaded may be damaged or hostile.
     pub(super) fn is_sound(&self) -> bool {
+        // Not in any order: the clocks of the servers that made it may differ.
         let times =
-            self.created <= self.rotated && self.rotated <= self.expires && self.expires < Timestamp::NEVER;
+            [self.created, self.rotated, self.expires].into_iter().all(|time| time < Timestamp::NEVER);
         let numbers = self.generation >= Generation::FIRST
             && (1..=MOST_TTL).contains(&self.access_ttl)
             && self.refresh_ttl <= MOST_TTL;

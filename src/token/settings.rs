@@ -1,6 +1,9 @@
 //! What the directives say of tokens.
 
+use std::ffi::CStr;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use aws_lc_rs::hmac;
 
 use crate::config;
 use crate::server::file::read_small;
@@ -13,9 +16,71 @@ use super::{keyring, life, secrets, session};
 /// How many key pairs there may be.
 const MOST_KEYS: usize = 16;
 
+/// What directives said before they were changed in this turn of the event loop. A CONFIG SET of several that fails sets
+/// those that it has changed back: to what was in force, whatever has become of the files.
+static BEFORE: Mutex<Vec<Before>> = Mutex::new(Vec::new());
+
+struct Before {
+    directive: &'static CStr,
+    text: Vec<u8>,
+    loaded: Loaded,
+}
+
+/// What a directive's files held.
+#[derive(Clone)]
+enum Loaded {
+    Pairs(Vec<Arc<Key>>),
+    Secrets(Vec<Arc<Key>>),
+    Refresh(Vec<hmac::Key>),
+}
+
+/// What is in force, under the texts that brought it.
+static IN_FORCE: Mutex<Vec<Before>> = Mutex::new(Vec::new());
+
+/// The turn is over.
+pub fn before_sleep() {
+    if let Ok(mut before) = BEFORE.try_lock() {
+        before.clear();
+    }
+}
+
+/// Puts what `text` means for `directive` in force: what `load` makes of its files, or what it meant at the beginning of
+/// this turn.
+fn take(
+    directive: &'static CStr,
+    text: &[u8],
+    load: impl FnOnce() -> Result<Loaded, String>,
+) -> Result<(), String> {
+    let mut before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = before.iter().find(|known| known.directive == directive && known.text == text);
+    let loaded = match known {
+        Some(known) => known.loaded.clone(),
+        None => load()?,
+    };
+    keyring_set(&loaded);
+    let mut in_force = IN_FORCE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(at) = in_force.iter().position(|now| now.directive == directive) {
+        before.push(in_force.swap_remove(at));
+    }
+    in_force.push(Before { directive, text: text.to_vec(), loaded });
+    Ok(())
+}
+
+fn keyring_set(loaded: &Loaded) {
+    match loaded {
+        Loaded::Pairs(keys) => keyring::set_pairs(keys.clone()),
+        Loaded::Secrets(keys) => keyring::set_secrets(keys.clone()),
+        Loaded::Refresh(secrets) => keyring::set_refresh(secrets.clone()),
+    }
+}
+
 /// Takes `jwt-keys`: paths of PEM files.
 pub fn take_keys(list: &[u8]) -> Result<(), String> {
-    let mut keys: Vec<Key> = Vec::new();
+    take(c"jwt-keys", list, || load_keys(list).map(Loaded::Pairs))
+}
+
+fn load_keys(list: &[u8]) -> Result<Vec<Arc<Key>>, String> {
+    let mut keys: Vec<Arc<Key>> = Vec::new();
     for path in list.split(u8::is_ascii_whitespace).filter(|path| !path.is_empty()) {
         let shown = String::from_utf8_lossy(path);
         let key =
@@ -23,7 +88,7 @@ pub fn take_keys(list: &[u8]) -> Result<(), String> {
         if keys.iter().any(|other| other.kid == key.kid) {
             return Err(format!("{shown}: the key stands in the list already"));
         }
-        keys.push(key);
+        keys.push(Arc::new(key));
     }
     if keys.len() > MOST_KEYS {
         return Err(format!("there are more than {MOST_KEYS} keys"));
@@ -31,28 +96,31 @@ pub fn take_keys(list: &[u8]) -> Result<(), String> {
     if keys.first().is_some_and(|key| !key.can_sign()) {
         return Err("the first key is to sign, but its file holds a public key alone".to_owned());
     }
-    keyring::set_pairs(keys);
-    Ok(())
+    Ok(keys)
 }
 
 /// Takes `jwt-secret-file`.
 pub fn take_secret_file(path: &[u8]) -> Result<(), String> {
-    with_secrets(path, keyring::set_secrets)
+    take(c"jwt-secret-file", path, || {
+        let keys = with_secrets(path, |secret| Arc::new(Key::from_secret(secret)))?;
+        Ok(Loaded::Secrets(keys))
+    })
 }
 
 /// Takes `refresh-secret-file`.
 pub fn take_refresh_file(path: &[u8]) -> Result<(), String> {
-    with_secrets(path, keyring::set_refresh)
+    take(c"refresh-secret-file", path, || {
+        let secrets = with_secrets(path, |secret| hmac::Key::new(hmac::HMAC_SHA256, secret))?;
+        Ok(Loaded::Refresh(secrets))
+    })
 }
 
-fn with_secrets(path: &[u8], set: fn(&[&[u8]])) -> Result<(), String> {
+fn with_secrets<T>(path: &[u8], make: impl Fn(&[u8]) -> T) -> Result<Vec<T>, String> {
     if path.is_empty() {
-        set(&[]);
-        return Ok(());
+        return Ok(Vec::new());
     }
     let bytes = read_small(path)?;
-    set(&secrets::parse(&bytes)?);
-    Ok(())
+    Ok(secrets::parse(&bytes)?.into_iter().map(make).collect())
 }
 
 /// What tokens name.

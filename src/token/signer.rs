@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
@@ -17,11 +17,17 @@ use crate::server::thread;
 use super::grant::Grant;
 use super::key::Key;
 
-/// How many signatures may be waited for: what two threads make in half a second.
-const MOST: usize = 4096;
+/// How many signatures by a key of 2048 bits may be waited for, for each thread: what it makes in a bit more than half a
+/// second. One of twice the bits takes about eight times as long.
+const ROOM: usize = 2048;
+const USUAL_CHARS: usize = 342;
 
-/// How long a client waits for one.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+/// The same in all, if a test sets it.
+#[cfg(feature = "debug-commands")]
+pub static ROOM_OF_TESTS: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0);
+
+/// How long one is waited for before it is given up.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a thread waits for work before it looks whether there are too many.
 const LOOK: Duration = Duration::from_secs(1);
@@ -40,6 +46,7 @@ struct Signer {
 struct Job {
     key: Arc<Key>,
     message: Arc<str>,
+    until: Instant,
 }
 
 struct Waiter {
@@ -62,8 +69,8 @@ pub fn depth() -> usize {
 }
 
 /// Refuses if no more can be waited for. Only the main thread adds any: so there is room until it does.
-pub fn require_room() -> Result<(), Refusal> {
-    if depth() < MOST {
+pub fn require_room(key: &Key) -> Result<(), Refusal> {
+    if depth() < room(key) {
         Ok(())
     } else {
         Err(Refusal::Busy("too many tokens are waiting to be signed; nothing was changed"))
@@ -84,11 +91,21 @@ pub fn sign(grant: Grant, waiting: Waiting) {
         return;
     }
     let message: Arc<str> = grant.message.as_str().into();
-    let job = Job { key: Arc::clone(&grant.key), message: Arc::clone(&message) };
+    let until = Instant::now() + PATIENCE;
+    let job = Job { key: Arc::clone(&grant.key), message: Arc::clone(&message), until };
     flights.insert(message, vec![Waiter { grant, waiting }]);
     drop(flights);
     // The receiver lives as long as the sender.
     let _ = SIGNER.jobs.send(job);
+}
+
+fn room(key: &Key) -> usize {
+    #[cfg(feature = "debug-commands")]
+    if let Some(room) = usize::try_from(ROOM_OF_TESTS.load(Ordering::Relaxed)).ok().filter(|room| *room > 0) {
+        return room;
+    }
+    let times = key.signature_chars().div_ceil(USUAL_CHARS).pow(3);
+    (ROOM * wanted() / times).max(1)
 }
 
 fn wanted() -> usize {
@@ -142,17 +159,21 @@ fn work() {
     }
 }
 
-/// Answers everybody who waits for a message, in any case: if not before, then when this is dropped.
-struct Flight(Arc<str>);
+/// Answers everybody who waits for a message, once and in any case: if not before, then when this is dropped.
+struct Flight(Option<Arc<str>>);
 
 impl Flight {
-    fn land(&self, signature: Option<&Arc<str>>) {
-        let waiters = flights().remove(&self.0).unwrap_or_default();
+    fn land(&mut self, signature: Option<&Arc<str>>) {
+        // Those who come from here on wait for another signature.
+        let Some(message) = self.0.take() else { return };
+        let waiters = flights().remove(&message).unwrap_or_default();
         for Waiter { grant, waiting } in waiters {
             let signature = signature.cloned();
             waiting.answer(Box::new(move |call| match &signature {
                 Some(signature) => grant.reply_late(call, signature),
-                None => Err(Refusal::Unavailable("the token can't be signed".into())),
+                None => {
+                    Err(Refusal::Unavailable("the token was not signed in time; the session stands".into()))
+                }
             }));
         }
     }
@@ -165,7 +186,8 @@ impl Drop for Flight {
 }
 
 fn serve(job: Job) {
-    let flight = Flight(job.message);
-    let signature = job.key.sign(flight.0.as_bytes()).map(Arc::from);
-    flight.land(signature.as_ref());
+    let mut flight = Flight(Some(Arc::clone(&job.message)));
+    // Who has waited for so long has others behind it, who have not yet.
+    let signature = if Instant::now() < job.until { job.key.sign(job.message.as_bytes()) } else { None };
+    flight.land(signature.map(Arc::from).as_ref());
 }

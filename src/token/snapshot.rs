@@ -71,7 +71,7 @@ fn versioned<'a, T: serde::Deserialize<'a>>(piece: &'a [u8]) -> Result<T, &'stat
 }
 
 /// Adds sessions that were read, if they are sound.
-pub fn fill(store: &mut Store, sessions: Vec<(SessionId, Box<Session>)>) -> Result<(), &'static str> {
+fn fill(store: &mut Store, sessions: Vec<(SessionId, Box<Session>)>) -> Result<(), &'static str> {
     for (id, session) in sessions {
         if !session.is_sound() || store.get(id).is_some() {
             return Err("it holds a session that can't be");

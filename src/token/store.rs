@@ -9,11 +9,13 @@ use std::ops::Bound;
 use std::sync::LazyLock;
 use std::thread::Builder;
 
+use crossbeam_channel::{Sender, unbounded};
+
 use crate::server::time::Timestamp;
 
 use super::change::Change;
 use super::id::SessionId;
-use super::session::Session;
+use super::session::{Life, Session};
 
 /// Sessions, found by id, by subject and by end.
 #[derive(Default)]
@@ -112,10 +114,21 @@ impl Store {
         }
     }
 
-    /// From now on that session counts as last rotated in that life of this copy.
-    pub fn mark(&mut self, id: SessionId, life: u32) {
-        if let Some(session) = self.sessions.get_mut(&id) {
-            session.life = life;
+    /// That change was made here, in that life of this copy.
+    pub fn mark(&mut self, change: &Change, life: u32) {
+        let (Change::Issue(id, _) | Change::Rotate(id, _)) = change else { return };
+        if let Some(session) = self.sessions.get_mut(id) {
+            let is_new = matches!(change, Change::Issue(..));
+            session.life = if is_new { Life::begun(life) } else { session.life.rotated_in(life) };
+        }
+    }
+
+    /// Adds sessions that the primary or the AOF tells of; those that are there stay.
+    pub fn extend(&mut self, sessions: Vec<(SessionId, Box<Session>)>) {
+        for (id, session) in sessions {
+            if !self.sessions.contains_key(&id) {
+                self.insert(id, session);
+            }
         }
     }
 
@@ -157,9 +170,13 @@ impl Store {
         if self.len() < MANY {
             return;
         }
-        let thread = Builder::new().name("lw-token-free".into());
-        // Without a thread it is freed here.
-        let _ = thread.spawn(move || drop(self));
+        static DISPOSED: LazyLock<Sender<Store>> = LazyLock::new(|| {
+            let (sender, disposed) = unbounded::<Store>();
+            // Without a thread nobody receives: they are freed where they are.
+            let _ = Builder::new().name("lw-token-free".into()).spawn(move || disposed.iter().for_each(drop));
+            sender
+        });
+        let _ = DISPOSED.send(self);
     }
 
     /// A copy: every session of it came from elsewhere.
@@ -167,7 +184,7 @@ impl Store {
         let mut copy = Self::default();
         for (id, session) in self.iter() {
             let mut session = session.clone();
-            session.life = 0;
+            session.life = Life::default();
             copy.insert(id, Box::new(session));
         }
         copy

@@ -1,6 +1,6 @@
-//! Whether an access token is good. In this order: its size, its three parts, JSON without two readings, a key known by
-//! `kid`, that key's `alg`, its `typ`, the signature, `exp` `nbf` `iat`, `iss`, `aud`; then that its session is live and its
-//! subject's, and the token not revoked.
+//! Whether an access token is good. In this order: its size, its three parts, a header without two readings, a key known by
+//! `kid`, that key's `alg`, its `typ`, the signature, claims without two readings, `exp` `nbf` `iat`, `iss`, `aud`; then that
+//! its session is live and its subject's, and the token not revoked.
 //!
 //! Once a signature was right, it and what stands before it in that order are remembered for that token and keyring. All
 //! else is looked at every time.
@@ -44,32 +44,28 @@ pub fn check(ring: &Keyring, token: &[u8]) -> Result<Claims, TokenError> {
     let parts = jwt::split(token)?;
     // What our own keys write needs no reading.
     let key = match ring.keys.iter().find(|key| key.header == parts.header) {
-        Some(key) => {
-            let claims = claims::read(parts.claims)?;
-            return is_signed(key, parts.message, &parts.signature).map(|()| claims);
-        }
-        None => {
-            let header = jwt::header(parts.header)?;
-            let known = ring.find(&header.kid);
-            let key = known.ok_or(TokenError::Invalid("no key has the token's kid"))?;
-            if header.algorithm != key.algorithm.name() {
-                return Err(TokenError::Invalid("alg is not that of the token's key"));
-            }
-            if header.kind != jwt::TYPE {
-                return Err(TokenError::Invalid("typ is not at+jwt: it is not an access token"));
-            }
-            key
-        }
+        Some(key) => key,
+        None => named(ring, parts.header)?,
     };
-    let claims = claims::read(parts.claims)?;
-    is_signed(key, parts.message, &parts.signature).map(|()| claims)
+    // Before the claims: who can't sign can't have us read much, either.
+    if !key.verify(parts.message, &parts.signature) {
+        return Err(TokenError::Invalid("the token's signature is wrong"));
+    }
+    claims::read(parts.claims)
 }
 
-fn is_signed(key: &Key, message: &[u8], signature: &[u8]) -> Result<(), TokenError> {
-    if key.verify(message, signature) {
-        Ok(())
-    } else {
-        Err(TokenError::Invalid("the token's signature is wrong"))
+/// The key that a header names, if the rest of it fits.
+fn named<'a>(ring: &'a Keyring, header: &str) -> Result<&'a Key, TokenError> {
+    let header = jwt::header(header)?;
+    let key = ring.find(&header.kid).ok_or(TokenError::Invalid("no key has the token's kid"))?;
+    match () {
+        () if header.algorithm != key.algorithm.name() => {
+            Err(TokenError::Invalid("alg is not that of the token's key"))
+        }
+        () if header.kind != jwt::TYPE => {
+            Err(TokenError::Invalid("typ is not at+jwt: it is not an access token"))
+        }
+        () => Ok(key),
     }
 }
 

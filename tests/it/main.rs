@@ -25,3 +25,6 @@ mod ratelimit;
 mod replica;
 mod restore_fuzz;
 mod smoke;
+// They move the clock, which only a module with this feature lets them.
+#[cfg(feature = "debug-commands")]
+mod token;

@@ -49,11 +49,7 @@ impl Command for Test {
             ));
         }
         let mut refused = None;
-        let begun = pump::begin_test(
-            || call.wait(pump::test_patience()).map_err(|why| refused = Some(why)).ok(),
-            id,
-            orders,
-        );
+        let begun = pump::begin_test(|| call.wait().map_err(|why| refused = Some(why)).ok(), id, orders);
         match refused {
             Some(why) => Err(why),
             None if begun => Ok(()),

@@ -10,7 +10,7 @@ use crate::server::error::Refusal;
 
 use super::super::recorder;
 use super::page::{DOC, Page};
-use super::reader::{self, Asker, PATIENCE, Question};
+use super::reader::{self, Asker, Question};
 use super::record;
 use super::search::in_journal;
 
@@ -47,7 +47,7 @@ impl Command for Query {
         }
         reader::is_ready()?;
         let journal = recorder.ledger().queue().snapshot();
-        let asker = Asker::new(call.wait(PATIENCE)?);
+        let asker = Asker::new(call.wait()?);
         reader::ask(Question { page, journal, target, asker });
         Ok(())
     }

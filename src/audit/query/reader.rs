@@ -14,6 +14,7 @@ use tokio::runtime;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{LocalSet, spawn_local};
+use tokio::time::timeout;
 
 use crate::journal::snapshot::Snapshot;
 use crate::server::blocked::Waiting;
@@ -34,7 +35,7 @@ const MOST_ASKERS: usize = 32;
 const MOST_LINKS: usize = 4;
 
 /// How long a client waits for its answer: others may be before it, and a link may have to be made first.
-pub const PATIENCE: Duration = Duration::from_secs(75);
+const PATIENCE: Duration = Duration::from_secs(75);
 
 /// How long a link is kept that nobody uses.
 const IDLE: Duration = Duration::from_secs(60);
@@ -130,7 +131,7 @@ fn serve(mut asked: UnboundedReceiver<Question>) {
     let pool = Rc::new(Pool { links: RefCell::default(), asking: Semaphore::new(MOST_LINKS) });
     LocalSet::new().block_on(&runtime, async {
         loop {
-            match tokio::time::timeout(IDLE, asked.recv()).await {
+            match timeout(IDLE, asked.recv()).await {
                 Ok(Some(question)) => take(question, &pool),
                 Ok(None) => break,
                 Err(_) => pool.tidy(),
@@ -148,7 +149,8 @@ fn take(question: Question, pool: &Rc<Pool>) {
     let Some(target) = target else { return asker.answer(Ok(held)) };
     let pool = Rc::clone(pool);
     spawn_local(async move {
-        let stored = pool.ask(&target, &page).await;
+        let stored = timeout(PATIENCE, pool.ask(&target, &page)).await;
+        let stored = stored.unwrap_or_else(|_| Err(Failure::other("it took too long")));
         asker.answer(stored.map(|stored| joined(held, stored, page.count)));
     });
 }

@@ -11,7 +11,6 @@ use crate::server::native::Boxed;
 
 use super::super::change::Effect;
 use super::super::native::{EFFECT, keep};
-use super::super::snapshot;
 use super::super::store::Store;
 
 /// The command.
@@ -53,9 +52,9 @@ impl Command for ApplyTokens {
             }
             Effect::Opening(sessions) => {
                 **store = Store::default();
-                snapshot::fill(&mut store, sessions).map_err(Refusal::BadEffect)?;
+                store.extend(sessions);
             }
-            Effect::More(sessions) => snapshot::fill(&mut store, sessions).map_err(Refusal::BadEffect)?,
+            Effect::More(sessions) => store.extend(sessions),
         }
         let is_empty = store.is_empty();
         drop(store);

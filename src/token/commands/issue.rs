@@ -24,7 +24,7 @@ use super::super::keyring::{self, Keyring};
 use super::super::native::commit;
 use super::super::session::Session;
 use super::super::store::Store;
-use super::super::{counters, jwt, making, settings, signer, strict};
+use super::super::{counters, making, settings, signer, strict};
 use super::arguments::{self, Options, misuse};
 
 const SYNTAX: &str =
@@ -148,10 +148,7 @@ fn begin(call: &Call<'_>, request: &Request<'_>, ring: &Keyring) -> Result<Grant
         SessionId::random().ok_or(Refusal::Unavailable("the system has no random bytes to give".into()))?;
     let session = request.session(now);
     let grant = Grant::of(id, &session, ring)?;
-    if grant.access_chars() > jwt::MOST {
-        let why = format_args!("the access token would be longer than {} bytes", jwt::MOST);
-        return Err(misuse(why, SYNTAX));
-    }
+    grant.require_length(SYNTAX)?;
     let (name, _) = call.key_and_args();
     let mut key = call.write(name);
     let evicted = match key.value::<Boxed<Store>>()? {
@@ -178,8 +175,9 @@ fn crowding(store: &Store, subject: &str, now: Timestamp) -> Vec<SessionId> {
 
 /// Refuses a call whose token could not be signed soon, before it changes anything.
 pub fn require_room(call: &Call<'_>, ring: &Keyring) -> Result<(), Refusal> {
-    if ring.signer()?.is_slow() && call.may_wait() {
-        signer::require_room().inspect_err(|_| counters::BUSY.count())?;
+    let key = ring.signer()?;
+    if key.is_slow() && call.may_wait() {
+        signer::require_room(key).inspect_err(|_| counters::BUSY.count())?;
     }
     Ok(())
 }
@@ -187,7 +185,7 @@ pub fn require_room(call: &Call<'_>, ring: &Keyring) -> Result<(), Refusal> {
 /// Signs and replies: at once where that is quick or nobody may wait, else on another thread.
 pub fn deliver(call: &Call<'_>, grant: Grant) -> Outcome {
     if grant.key.is_slow() && call.may_wait() {
-        let waiting = call.wait(signer::PATIENCE)?;
+        let waiting = call.wait()?;
         signer::sign(grant, waiting);
         return Ok(());
     }

@@ -10,13 +10,13 @@ use crate::server::command::{Command, KeyAccess, Spec};
 use crate::server::docs::{DocArg, DocKind};
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
-use crate::server::time::{Span, Timestamp};
+use crate::server::time::Timestamp;
 
 use super::super::change::Change;
 use super::super::id::SessionId;
 use super::super::keyring;
 use super::super::native::commit;
-use super::super::session::{MOST_DENIED, MOST_LEEWAY, Session};
+use super::super::session::{MOST_DENIED, REMEMBERED, Session};
 use super::super::store::Store;
 use super::super::{clock, counters, refresh, settings, verify};
 use super::arguments::{self, misuse};
@@ -61,8 +61,8 @@ impl Command for Revoke {
             Some(store) => what.changes(Some(&store), now)?,
             None => what.changes(None, now)?,
         };
-        let count = changes.len() as u64;
-        if count > 0 {
+        let (count, changes) = changes;
+        if !changes.is_empty() {
             commit(call, name, key, changes, now)?;
         }
         counters::REVOKED.add(count);
@@ -103,18 +103,22 @@ impl<'a> What<'a> {
         }
     }
 
-    /// What ending it changes.
-    fn changes(&self, store: Option<&Store>, now: Timestamp) -> Result<Vec<Change>, Refusal> {
-        let is_live = |session: &&Session| session.is_live(now, settings::not_before());
-        let live = |id| store.and_then(|store| store.get(id)).filter(is_live);
-        let end = |id| if live(id).is_some() { vec![Change::End(id)] } else { Vec::new() };
+    /// How many that were live it ends, and what that changes. What is stored is ended, live or not: a clock or
+    /// `tokens-not-before` that is set back brings nothing back that was revoked.
+    fn changes(&self, store: Option<&Store>, now: Timestamp) -> Result<(u64, Vec<Change>), Refusal> {
+        let is_live = |session: &Session| session.is_live(now, settings::not_before());
+        let stored = |id| store.and_then(|store| store.get(id));
+        let end = |id| match stored(id) {
+            Some(session) => (u64::from(is_live(session)), vec![Change::End(id)]),
+            None => (0, Vec::new()),
+        };
         match self {
             Self::Session(id) => Ok(end(*id)),
             Self::Subject(subject, except) => {
-                let Some(store) = store else { return Ok(Vec::new()) };
-                let sessions = store.of_subject(subject).filter(|(_, session)| is_live(session));
-                let ended = sessions.map(|(id, _)| id).filter(|id| Some(*id) != *except);
-                Ok(ended.map(Change::End).collect())
+                let Some(store) = store else { return Ok((0, Vec::new())) };
+                let sessions = || store.of_subject(subject).filter(|(id, _)| Some(*id) != *except);
+                let live = sessions().filter(|(_, session)| is_live(session)).count();
+                Ok((live as u64, sessions().map(|(id, _)| Change::End(id)).collect()))
             }
             Self::Token(token) if token.starts_with(refresh::PREFIX.as_bytes()) => {
                 let ring = keyring::current();
@@ -123,16 +127,18 @@ impl<'a> What<'a> {
             }
             Self::Token(token) => {
                 let claims = verify::signed(&keyring::current(), token)?;
-                let session = live(claims.session).filter(|session| *session.subject == *claims.subject);
+                let session = stored(claims.session).filter(|session| *session.subject == *claims.subject);
+                let Some(session) = session.filter(|session| !session.denies(claims.generation)) else {
+                    return Ok((0, Vec::new()));
+                };
                 let is_over = now >= claims.expires + settings::leeway();
-                Ok(match session.filter(|session| !is_over && !session.denies(claims.generation)) {
-                    None => Vec::new(),
+                let count = u64::from(is_live(session) && !is_over);
+                let until = claims.expires + REMEMBERED;
+                Ok(match () {
+                    () if now >= until => (0, Vec::new()),
                     // It can't come to this unless nearly every access token of a session is revoked.
-                    Some(session) if session.denied() >= MOST_DENIED => vec![Change::End(claims.session)],
-                    Some(_) => {
-                        let until = claims.expires + Span(u64::from(MOST_LEEWAY) * 1000);
-                        vec![Change::Deny(claims.session, claims.generation, now, until)]
-                    }
+                    () if session.denied() >= MOST_DENIED => (count, vec![Change::End(claims.session)]),
+                    () => (count, vec![Change::Deny(claims.session, claims.generation, now, until)]),
                 })
             }
         }

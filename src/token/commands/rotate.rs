@@ -106,6 +106,7 @@ fn rotate(call: &Call<'_>, token: &[u8], meta: Option<&str>) -> Outcome {
             require_room(call, &ring)?;
             let (rotation, renewed) = renew(&session, &presented, meta, now);
             let grant = Grant::of(presented.session, &renewed, &ring)?;
+            grant.require_length(SYNTAX)?;
             commit(call, name, key, vec![Change::Rotate(presented.session, rotation)], now)?;
             if judgement == Judgement::RollForward {
                 tell(ROLLBACK);
@@ -135,11 +136,13 @@ fn renew(
     now: Timestamp,
 ) -> (Rotation, Session) {
     let ttl = Span(u64::from(session.refresh_ttl) * 1000);
+    // The clock of the server that made the session may have been ahead of this one's.
+    let at = now.max(session.rotated);
     let rotation = Rotation {
         // A token without a successor is not accepted.
         generation: presented.generation.next().unwrap_or(presented.generation),
-        at: now,
-        expires: (now + ttl).min(session.created + settings::max_age()),
+        at,
+        expires: (at + ttl).min(session.created + settings::max_age()).max(at),
         meta: meta.map(str::to_owned),
     };
     let mut renewed = session.clone();

@@ -2,7 +2,7 @@
 //! [`Bracket`] says at what time of the server's clock something was decided, [`Client::footprint`] whether it left a
 //! trace, [`state::State`] all that can be seen of its keys. [`receiver::Receiver`] is where its alerts go,
 //! [`alerts`] what it says about them. [`postgres::Postgres`] is where its audit events go, [`audits`] what it says about
-//! those, [`proxy::Proxy`] what can come between.
+//! those, [`proxy::Proxy`] what can come between. [`tokens`] is what issues tokens, and what the commands on them say.
 
 #[cfg(feature = "debug-commands")]
 pub mod alerts;
@@ -26,6 +26,8 @@ mod reply;
 mod server;
 pub mod state;
 mod template;
+#[cfg(feature = "debug-commands")]
+pub mod tokens;
 mod unprivileged;
 mod value;
 pub mod workload;

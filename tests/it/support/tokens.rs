@@ -1,0 +1,300 @@
+//! Keys for tokens, and what the token commands reply, by name.
+
+use std::fs;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
+use aws_lc_rs::signature::KeyPair as _;
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+use super::{Builder, Client, Server, Value};
+
+/// A secret for refresh tokens.
+pub const REFRESH_SECRET: &str = "a secret for refresh tokens: 0123456789abcdef";
+/// A secret for HS256.
+pub const SECRET: &str = "a secret for HS256: 0123456789abcdefghijklmnop";
+
+/// Files of keys and secrets.
+pub struct Keys {
+    dir: TempDir,
+}
+
+/// How an access token is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    Rs256,
+    Es256,
+    EdDsa,
+    Hs256,
+}
+
+use Algorithm::{EdDsa, Es256, Hs256, Rs256};
+
+/// All of them.
+pub const ALGORITHMS: [Algorithm; 4] = [Rs256, Es256, EdDsa, Hs256];
+
+impl Algorithm {
+    /// As headers write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Rs256 => "RS256",
+            Es256 => "ES256",
+            EdDsa => "EdDSA",
+            Hs256 => "HS256",
+        }
+    }
+}
+
+/// An RSA key pair takes long to make: one for all tests of a run, and another for those that need two.
+static RSA: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
+    [(); 2].map(|()| {
+        let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+        AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).unwrap().as_ref().to_vec()
+    })
+});
+
+impl Keys {
+    /// A directory with a refresh secret.
+    pub fn new() -> Self {
+        let keys = Self { dir: TempDir::with_prefix("lockwatch-keys-").unwrap() };
+        keys.file("refresh", REFRESH_SECRET);
+        keys
+    }
+
+    /// Writes a file; its path.
+    pub fn file(&self, name: &str, content: &str) -> String {
+        let path = self.dir.path().join(name);
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// Where they are.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The file of the refresh secret.
+    pub fn refresh(&self) -> String {
+        self.dir.path().join("refresh").to_str().unwrap().to_owned()
+    }
+
+    /// The file of a key pair or a secret, the `n`th.
+    pub fn signing(&self, algorithm: Algorithm, n: usize) -> String {
+        let name = format!("{}-{n}", algorithm.name());
+        let path = self.dir.path().join(&name);
+        if path.exists() {
+            return path.to_str().unwrap().to_owned();
+        }
+        let rcgen = |algorithm| rcgen::KeyPair::generate_for(algorithm).unwrap().serialize_pem();
+        let content = match algorithm {
+            Rs256 => pem("PRIVATE KEY", &RSA[n]),
+            Es256 => rcgen(&rcgen::PKCS_ECDSA_P256_SHA256),
+            EdDsa => rcgen(&rcgen::PKCS_ED25519),
+            Hs256 => format!("{SECRET}{n}\n"),
+        };
+        self.file(&name, &content)
+    }
+
+    /// The first RSA key pair, to sign with.
+    pub fn rsa(&self) -> RsaKeyPair {
+        RsaKeyPair::from_pkcs8(&RSA[0]).unwrap()
+    }
+
+    /// Its public key as DER.
+    pub fn rsa_public(&self) -> Vec<u8> {
+        self.rsa().public_key().as_ref().to_vec()
+    }
+}
+
+/// DER as PEM.
+pub fn pem(label: &str, der: &[u8]) -> String {
+    let text = BASE64_STANDARD.encode(der);
+    let lines: Vec<_> = text.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
+impl Builder {
+    /// It issues tokens that are signed so.
+    pub fn issuing(self, keys: &Keys, algorithm: Algorithm) -> Self {
+        let directive = if algorithm == Hs256 { "jwt-secret-file" } else { "jwt-keys" };
+        self.config(format!("lockwatch.{directive} {}", keys.signing(algorithm, 0)))
+            .config(format!("lockwatch.refresh-secret-file {}", keys.refresh()))
+    }
+}
+
+/// A server that issues tokens.
+#[track_caller]
+pub fn issuer(algorithm: Algorithm) -> (Keys, Server) {
+    let keys = Keys::new();
+    let server = Server::builder().issuing(&keys, algorithm).start();
+    (keys, server)
+}
+
+/// What LW.ISSUE and LW.ROTATE reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tokens {
+    pub access: String,
+    /// Empty if there is none.
+    pub refresh: String,
+    pub access_expires_ms: i64,
+    pub refresh_expires_ms: i64,
+    pub session: String,
+}
+
+impl Tokens {
+    #[track_caller]
+    pub fn of(value: &Value) -> Self {
+        let [access, refresh, access_expires, refresh_expires, session] = value.items() else {
+            panic!("not the reply of LW.ISSUE: {value:?}")
+        };
+        let has_refresh = *refresh != Value::Nil;
+        Self {
+            access: access.text(),
+            refresh: if has_refresh { refresh.text() } else { String::new() },
+            access_expires_ms: access_expires.int(),
+            refresh_expires_ms: if has_refresh { refresh_expires.int() } else { 0 },
+            session: session.text(),
+        }
+    }
+
+    /// What the access token says, whoever signed it.
+    #[track_caller]
+    pub fn claims(&self) -> Json {
+        part(&self.access, 1)
+    }
+
+    /// Its header.
+    #[track_caller]
+    pub fn header(&self) -> Json {
+        part(&self.access, 0)
+    }
+}
+
+/// A part of a JWT, decoded.
+#[track_caller]
+pub fn part(token: &str, n: usize) -> Json {
+    let text = token.split('.').nth(n).expect("it has three parts");
+    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(text).expect("base64url")).expect("JSON")
+}
+
+impl Client {
+    /// `LW.ISSUE` with the words of `line`.
+    #[track_caller]
+    pub fn issue(&mut self, line: &str) -> Tokens {
+        Tokens::of(&self.run(&format!("LW.ISSUE {line}")))
+    }
+
+    /// `LW.ROTATE key token`, which has to succeed.
+    #[track_caller]
+    pub fn rotate(&mut self, key: &str, token: &str) -> Tokens {
+        Tokens::of(&self.call(&["LW.ROTATE", key, token]))
+    }
+
+    /// `LW.ROTATE key token`, which is refused: with which code.
+    #[track_caller]
+    pub fn rotate_refused(&mut self, key: &str, token: &str) -> String {
+        code(&self.call(&["LW.ROTATE", key, token]))
+    }
+
+    /// The claims of a token that has to be good.
+    #[track_caller]
+    pub fn verify(&mut self, key: &str, token: &str) -> Json {
+        serde_json::from_str(&self.call(&["LW.VERIFY", key, token]).text()).expect("JSON")
+    }
+
+    /// `OK`, or the code with which a token is refused.
+    #[track_caller]
+    pub fn verdict(&mut self, key: &str, token: &str) -> String {
+        match self.call(&["LW.VERIFY", key, token]) {
+            Value::Error(message) => code(&Value::Error(message)),
+            _ => "OK".into(),
+        }
+    }
+
+    /// A number of INFO's section on tokens.
+    #[track_caller]
+    pub fn token_info(&mut self, name: &str) -> i64 {
+        self.info("lockwatch_token").number(&format!("lockwatch_token_{name}"))
+    }
+
+    /// Moves the clock that commands read by so much from the server's.
+    #[track_caller]
+    pub fn move_clock(&mut self, ms: i64) {
+        assert_eq!(self.run(&format!("LW.DEBUG CLOCK {ms}")), Value::Simple("OK".into()));
+    }
+
+    /// Stops the clock that commands read at a time in Unix milliseconds.
+    #[track_caller]
+    pub fn stop_clock(&mut self, ms: i64) {
+        assert_eq!(self.run(&format!("LW.DEBUG STOP {ms}")), Value::Simple("OK".into()));
+    }
+
+    /// When the server was last loaded or promoted, as the module saw it.
+    #[track_caller]
+    pub fn token_life(&mut self) -> i64 {
+        self.token_info("alive_since_ms")
+    }
+
+    /// DUMP of a key.
+    #[track_caller]
+    pub fn dump(&mut self, key: &str) -> Vec<u8> {
+        match self.call(&["DUMP", key]) {
+            Value::Bulk(dump) => dump,
+            other => panic!("no dump: {other:?}"),
+        }
+    }
+
+    /// The types of the alerts that wait.
+    #[track_caller]
+    pub fn alert_types(&mut self) -> Vec<String> {
+        self.run("LW.ALERTS LIST").items().iter().map(|alert| alert.field("type").text()).collect()
+    }
+
+    /// The kinds of the events in the audit log, the last first, and their data.
+    #[track_caller]
+    pub fn audit_kinds(&mut self) -> Vec<(String, Json)> {
+        let events = self.run("LW.AUDITLOG QUERY COUNT 1000");
+        let told = events.items().iter().map(|event| {
+            let data = event.field("data");
+            let data =
+                if *data == Value::Nil { Json::Null } else { serde_json::from_str(&data.text()).unwrap() };
+            (event.field("kind").text(), data)
+        });
+        told.collect()
+    }
+}
+
+/// The code of an error.
+#[track_caller]
+pub fn code(value: &Value) -> String {
+    value.error().split(' ').next().unwrap_or_default().to_owned()
+}
+
+/// A token with these parts, signed by RS256 with the first RSA key.
+pub fn signed(keys: &Keys, header: &str, claims: &[u8]) -> String {
+    let message = message(header, claims);
+    let pair = keys.rsa();
+    let mut signature = vec![0; pair.public_modulus_len()];
+    let random = aws_lc_rs::rand::SystemRandom::new();
+    pair.sign(&aws_lc_rs::signature::RSA_PKCS1_SHA256, &random, message.as_bytes(), &mut signature).unwrap();
+    format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// What of a token is signed.
+pub fn message(header: &str, claims: &[u8]) -> String {
+    format!("{}.{}", BASE64_URL_SAFE_NO_PAD.encode(header), BASE64_URL_SAFE_NO_PAD.encode(claims))
+}
+
+/// A refresh token by who knows the secret.
+pub fn refresh_token(session: &str, generation: u32, expires_ms: i64) -> String {
+    let session = BASE64_URL_SAFE_NO_PAD.decode(session).unwrap();
+    let body = [&[1], &session[..], &generation.to_be_bytes(), &expires_ms.to_be_bytes()[1..]].concat();
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, REFRESH_SECRET.as_bytes());
+    let tag = aws_lc_rs::hmac::sign(&key, &[b"lockwatch refresh token\0", &body[..]].concat());
+    format!("lwr_{}", BASE64_URL_SAFE_NO_PAD.encode([&body, tag.as_ref()].concat()))
+}

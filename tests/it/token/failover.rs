@@ -1,0 +1,213 @@
+//! A replica takes over that lacks the last writes.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::support::tokens::{Algorithm, Keys, Tokens, code};
+use crate::support::{Client, Server, Value, wait_until};
+
+/// A primary and its replica.
+fn pair(keys: &Keys) -> (Server, Server) {
+    let primary = Server::builder().issuing(keys, Algorithm::EdDsa).start();
+    let replica = Server::builder().issuing(keys, Algorithm::EdDsa).replica_of(&primary).start();
+    primary.wait_for_replica(&replica);
+    (primary, replica)
+}
+
+/// The replica takes over with what it has.
+fn promote(replica: &Server) -> Client {
+    let mut client = replica.client();
+    assert_eq!(client.run("REPLICAOF NO ONE").text(), "OK");
+    client
+}
+
+#[test]
+fn a_client_whose_rotation_was_lost_is_let_in_and_told_of() {
+    let keys = Keys::new();
+    let (primary, replica) = pair(&keys);
+    let mut client = primary.client();
+    let first = client.issue("auth alice");
+    let second = client.rotate("auth", &first.refresh);
+    primary.wait_for_replica(&replica);
+    let mut there = promote(&replica);
+    // Lost with the primary.
+    let third = client.rotate("auth", &second.refresh);
+    let fourth = client.rotate("auth", &third.refresh);
+    drop(primary);
+    assert_eq!(there.verdict("auth", &fourth.access), "OK");
+    let fifth = there.rotate("auth", &fourth.refresh);
+    assert_eq!(fifth.claims()["jti"], format!("{}.5", first.session));
+    assert_eq!(there.alert_types(), ["token.rollback"]);
+    let (kind, data) = there.audit_kinds().remove(0);
+    assert_eq!(
+        (kind.as_str(), &data["presented_generation"], &data["stored_generation"]),
+        ("token.rollback", &4.into(), &2.into())
+    );
+    // From there on it is as strict as ever.
+    assert_eq!(there.rotate("auth", &fourth.refresh), fifth);
+    assert_eq!(there.rotate_refused("auth", &second.refresh), "LWREUSED");
+    assert_eq!(there.verdict("auth", &fifth.access), "LWREVOKED");
+}
+
+#[test]
+fn a_reply_that_was_lost_with_the_primary_can_be_asked_for_again() {
+    let keys = Keys::new();
+    let (primary, replica) = pair(&keys);
+    let mut client = primary.client();
+    let first = client.issue("auth alice");
+    let second = client.rotate("auth", &first.refresh);
+    primary.wait_for_replica(&replica);
+    let mut there = promote(&replica);
+    drop(primary);
+    // Long after the rotation, but not after the failover.
+    there.set("rotate-grace", "60");
+    let now = there.time_ms();
+    there.stop_clock(now + 59_000);
+    assert_eq!(there.rotate("auth", &first.refresh), second);
+    there.stop_clock(now + 61_000);
+    assert_eq!(there.rotate_refused("auth", &first.refresh), "LWREUSED");
+}
+
+#[test]
+fn what_was_revoked_before_stays_so() {
+    let keys = Keys::new();
+    let (primary, replica) = pair(&keys);
+    let mut client = primary.client();
+    let all: Vec<Tokens> = (0..4).map(|_| client.issue("auth alice")).collect();
+    let thief = client.rotate("auth", &all[3].refresh);
+    client.rotate("auth", &thief.refresh);
+    client.call(&["LW.REVOKE", "auth", "TOKEN", &all[0].access]);
+    client.call(&["LW.REVOKE", "auth", "TOKEN", &all[1].refresh]);
+    client.call(&["LW.REVOKE", "auth", "SESSION", &all[2].session]);
+    assert_eq!(client.rotate_refused("auth", &all[3].refresh), "LWREUSED");
+    primary.wait_for_replica(&replica);
+    let mut there = promote(&replica);
+    drop(primary);
+    for tokens in &all {
+        assert_eq!(there.verdict("auth", &tokens.access), "LWREVOKED");
+    }
+    for tokens in &all[1..] {
+        assert_eq!(there.rotate_refused("auth", &tokens.refresh), "LWREVOKED");
+    }
+    there.rotate("auth", &all[0].refresh);
+    assert_eq!(there.alert_types(), ["token.reuse"], "it came along, in the same step");
+}
+
+#[test]
+fn a_coordinated_failover_under_load_locks_nobody_out() {
+    let keys = Keys::new();
+    let (primary, replica) = pair(&keys);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..4)
+            .map(|n| {
+                let (primary, replica, done) = (&primary, &replica, &done);
+                scope.spawn(move || {
+                    let mut client = primary.client();
+                    let mut tokens = client.issue(&format!("auth user{n}"));
+                    while !done.load(Ordering::Relaxed) {
+                        let answer = client.call(&["LW.ROTATE", "auth", &tokens.refresh]);
+                        if answer.is_error() {
+                            let elsewhere = ["READONLY", "UNBLOCKED", "LOADING", "MASTERDOWN"];
+                            assert!(elsewhere.contains(&code(&answer).as_str()), "{answer:?}");
+                            client = replica.client();
+                        } else {
+                            tokens = Tokens::of(&answer);
+                        }
+                    }
+                })
+            })
+            .collect();
+        let _end = Done(&done);
+        let mut watcher = primary.client();
+        wait_until("they rotate", || watcher.token_info("rotated_total") > 100);
+        // It may be given up, and is then asked for again.
+        let address = replica.address();
+        let failover = format!("FAILOVER TO {} {} TIMEOUT 5000", address.ip(), address.port());
+        let mut there = replica.client();
+        wait_until("the replica takes over", || {
+            let _ = watcher.run(&failover);
+            there.info("replication").text("role") == "master"
+        });
+        wait_until("they rotate there", || there.token_info("rotated_total") > 100);
+        done.store(true, Ordering::Relaxed);
+        clients.into_iter().for_each(|client| client.join().unwrap());
+    });
+    let mut there = replica.client();
+    assert!(there.alert_types().is_empty(), "nothing was lost, and nothing taken for theft");
+    replica.wait_for_replica(&primary);
+    assert_eq!(primary.client().dump("auth"), there.dump("auth"));
+}
+
+/// Whatever happens, the others end.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn after_a_lost_write_a_thief_and_the_victim_cant_both_go_on() {
+    let keys = Keys::new();
+    let (primary, replica) = pair(&keys);
+    let mut client = primary.client();
+    let first = client.issue("auth alice");
+    primary.wait_for_replica(&replica);
+    let mut there = promote(&replica);
+    let mut held = vec![first];
+    for _ in 0..5 {
+        let next = client.rotate("auth", &held.last().unwrap().refresh);
+        held.push(next);
+    }
+    drop(primary);
+    // Used up long ago, of which the new primary knows nothing.
+    let stolen = there.rotate("auth", &held[2].refresh);
+    assert_eq!(there.verdict("auth", &stolen.access), "OK");
+    assert_eq!(there.rotate_refused("auth", &held[5].refresh), "LWREUSED");
+    assert_eq!(there.verdict("auth", &stolen.access), "LWREVOKED");
+    assert_eq!(there.rotate_refused("auth", &stolen.refresh), "LWREVOKED");
+    assert_eq!(there.alert_types(), ["token.reuse", "token.rollback"]);
+}
+
+#[test]
+fn clocks_that_differ_spoil_nothing() {
+    let keys = Keys::new();
+    let primary = Server::builder().issuing(&keys, Algorithm::EdDsa).start();
+    let replica = Server::builder()
+        .issuing(&keys, Algorithm::EdDsa)
+        .config("appendonly yes")
+        .config("aof-use-rdb-preamble no")
+        .start();
+    // Not by its configuration: it is restarted later.
+    let address = primary.address();
+    replica.client().run(&format!("REPLICAOF {} {}", address.ip(), address.port()));
+    primary.wait_for_replica(&replica);
+    let mut client = primary.client();
+    // The primary's is two days ahead.
+    client.move_clock(2 * 86_400_000);
+    let tokens = client.issue("auth alice REFRESHTTL 30d");
+    let others: Vec<_> = (0..20).map(|n| client.issue(&format!("auth user{n} REFRESHTTL 30d"))).collect();
+    primary.wait_for_replica(&replica);
+    let mut there = promote(&replica);
+    drop(primary);
+    let next = there.rotate("auth", &tokens.refresh);
+    there.set("jwt-leeway", "300");
+    let dump = there.dump("auth");
+    assert_eq!(there.run("DEBUG RELOAD"), Value::Simple("OK".into()));
+    assert_eq!(there.dump("auth"), dump);
+    there.run("BGREWRITEAOF");
+    wait_until("it is rewritten", || there.info("persistence").number("aof_rewrite_in_progress") == 0);
+    let mut replica = replica;
+    replica.stop();
+    replica.start_again();
+    let mut there = replica.client();
+    assert_eq!(there.dump("auth"), dump);
+    let late = Server::builder().issuing(&keys, Algorithm::EdDsa).replica_of(&replica).start();
+    replica.wait_for_replica(&late);
+    assert_eq!(late.client().dump("auth"), dump);
+    there.rotate("auth", &next.refresh);
+    for tokens in &others {
+        there.rotate("auth", &tokens.refresh);
+    }
+}

@@ -1,0 +1,300 @@
+//! Keys and secrets that are changed while the server runs, and files that can't be used.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use serde_json::Value as Json;
+
+use crate::support::tokens::{ALGORITHMS, Algorithm, Keys, REFRESH_SECRET, Tokens, issuer, pem};
+use crate::support::{Client, Server};
+
+fn kids(client: &mut Client) -> Vec<String> {
+    let set: Json = serde_json::from_str(&client.run("LW.JWKS").text()).unwrap();
+    set["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_key_set_shows_public_keys_alone() {
+    let keys = Keys::new();
+    let list: Vec<_> = [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa]
+        .map(|algorithm| keys.signing(algorithm, 0))
+        .to_vec();
+    let server = Server::builder()
+        .config(format!("lockwatch.jwt-keys \"{}\"", list.join("  ")))
+        .config(format!("lockwatch.jwt-secret-file {}", keys.signing(Algorithm::Hs256, 0)))
+        .config(format!("lockwatch.refresh-secret-file {}", keys.refresh()))
+        .start();
+    let mut client = server.client();
+    let set: Json = serde_json::from_str(&client.run("LW.JWKS").text()).unwrap();
+    let told = set["keys"].as_array().unwrap();
+    let members: Vec<Vec<&String>> =
+        told.iter().map(|key| key.as_object().unwrap().keys().collect()).collect();
+    assert_eq!(
+        members,
+        [
+            vec!["alg", "e", "kid", "kty", "n", "use"],
+            vec!["alg", "crv", "kid", "kty", "use", "x", "y"],
+            vec!["alg", "crv", "kid", "kty", "use", "x"],
+        ]
+    );
+    assert_eq!(client.token_info("keys"), 4);
+    let info = client.info("lockwatch_token");
+    assert!(info.text("lockwatch_token_key_0").contains("alg=RS256,use=signing"));
+    assert!(info.text("lockwatch_token_key_3").contains("alg=HS256,use=verifying"));
+    assert_eq!(client.issue("auth a").header()["alg"], "RS256");
+}
+
+#[test]
+fn a_key_is_changed_over_under_load_without_a_failed_verification() {
+    let keys = Keys::new();
+    let server = Server::builder().issuing(&keys, Algorithm::Rs256).start();
+    let path = |algorithm, n| keys.signing(algorithm, n);
+    let done = AtomicBool::new(false);
+    let turns = [const { AtomicUsize::new(0) }; 4];
+    thread::scope(|scope| {
+        for (worker, turn) in turns.iter().enumerate() {
+            let (server, done) = (&server, &done);
+            scope.spawn(move || {
+                let mut client = server.client();
+                let mut tokens = client.issue(&format!("auth user{worker} ACCESSTTL 1h"));
+                while !done.load(Ordering::Relaxed) {
+                    // A token that was signed by a key which has gone since is renewed by its refresh token.
+                    tokens = client.rotate("auth", &tokens.refresh);
+                    assert_eq!(client.verdict("auth", &tokens.access), "OK");
+                    turn.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        let mut client = server.client();
+        let first = client.issue("auth old ACCESSTTL 1h");
+        for (new, old) in [
+            (path(Algorithm::Rs256, 1), path(Algorithm::Rs256, 0)),
+            (path(Algorithm::EdDsa, 0), path(Algorithm::Rs256, 1)),
+            (path(Algorithm::Es256, 0), path(Algorithm::EdDsa, 0)),
+            (path(Algorithm::Rs256, 0), path(Algorithm::Es256, 0)),
+        ] {
+            // First it is known, then it signs, then the old one goes.
+            client.set("jwt-keys", &format!("{old} {new}"));
+            everybody_goes_on(&turns);
+            client.set("jwt-keys", &format!("{new} {old}"));
+            assert_eq!(kids(&mut client).len(), 2);
+            let before = client.issue("auth x");
+            everybody_goes_on(&turns);
+            assert_eq!(client.verdict("auth", &before.access), "OK");
+        }
+        // No key but the first is left, which signed the first token.
+        assert_eq!(client.verdict("auth", &first.access), "OK");
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
+/// Waits until each has done with the tokens of before, and had some more: an old key goes when nobody has its tokens.
+fn everybody_goes_on(turns: &[AtomicUsize]) {
+    for turn in turns {
+        let from = turn.load(Ordering::Relaxed);
+        crate::support::wait_until("everybody goes on", || turn.load(Ordering::Relaxed) >= from + 5);
+    }
+}
+
+#[test]
+fn a_removed_key_verifies_nothing_and_refresh_tokens_stay_good() {
+    for algorithm in ALGORITHMS {
+        let (keys, server) = issuer(algorithm);
+        let mut client = server.client();
+        let tokens = client.issue("auth alice");
+        assert_eq!(client.verdict("auth", &tokens.access), "OK");
+        client.set("jwt-keys", &keys.signing(Algorithm::EdDsa, 1));
+        client.set("jwt-secret-file", "");
+        let answer = client.call(&["LW.VERIFY", "auth", &tokens.access]);
+        assert_eq!(answer.error(), "LWINVALID no key has the token's kid", "remembered or not");
+        let next = client.rotate("auth", &tokens.refresh);
+        assert_eq!(client.verdict("auth", &next.access), "OK");
+    }
+}
+
+#[test]
+fn the_refresh_secret_is_changed_over() {
+    let (keys, server) = issuer(Algorithm::EdDsa);
+    let mut client = server.client();
+    let old = client.issue("auth alice");
+    let stays = client.issue("auth alice");
+    let new_secret = "another secret for refresh tokens, of today";
+    client.set("refresh-secret-file", &keys.file("both", &format!("{new_secret}\n{REFRESH_SECRET}\n")));
+    let next = client.rotate("auth", &old.refresh);
+    let again = client.rotate("auth", &next.refresh);
+    client.set("refresh-secret-file", &keys.file("new", new_secret));
+    assert_eq!(client.rotate_refused("auth", &stays.refresh), "LWINVALID");
+    client.rotate("auth", &again.refresh);
+}
+
+#[test]
+fn a_file_that_cant_be_used_changes_nothing() {
+    let (keys, server) = issuer(Algorithm::Rs256);
+    let mut client = server.client();
+    let tokens = client.issue("auth alice");
+    let fifo = keys.dir().join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let fifo = fifo.to_str().unwrap().to_owned();
+    let weak = Command::new("openssl").args(["genrsa", "1024"]).output();
+    let good = keys.signing(Algorithm::Rs256, 1);
+    let private = std::fs::read_to_string(&good).unwrap();
+    let mut bad = vec![
+        ("/dev/null".to_owned(), "not a regular file"),
+        (keys.dir().to_str().unwrap().to_owned(), "not a regular file"),
+        (fifo.clone(), "not a regular file"),
+        ("/nowhere/at/all".to_owned(), "can't be read"),
+        (keys.file("empty", ""), "no usable key"),
+        (keys.file("text", "PRIVATE KEY"), "no usable key"),
+        (keys.file("broken", "-----BEGIN PRIVATE KEY-----\nA\n-----END PRIVATE KEY-----\n"), ""),
+        (keys.file("cut", &private[..private.len() / 2]), ""),
+        (keys.file("big", &"x".repeat(70_000)), "larger than"),
+        (keys.file("two", &private.repeat(2)), "more than one key"),
+        (keys.file("encrypted", &private.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")), "no usable key"),
+        (format!("{good} {good}"), "in the list already"),
+        (format!("{good} /nowhere"), "/nowhere: "),
+        (keys.file("garbage", &pem("PRIVATE KEY", &[1; 100])), "no usable key"),
+    ];
+    if let Ok(weak) = weak {
+        bad.push((keys.file("weak", &String::from_utf8(weak.stdout).unwrap()), "no usable key"));
+    }
+    for (value, expected) in bad {
+        let why = client.set_refused("jwt-keys", &value);
+        assert!(why.contains(expected), "{why} for {expected}");
+    }
+    for directive in ["jwt-secret-file", "refresh-secret-file"] {
+        let bad = [
+            (keys.file("short", &"s".repeat(31)), "line 1: the secret is shorter than 32 bytes"),
+            (keys.file("none", "# nothing\n"), "there is no secret in it"),
+            (fifo.clone(), "not a regular file"),
+            ("/nowhere".to_owned(), "can't be read"),
+        ];
+        for (value, expected) in bad {
+            let why = client.set_refused(directive, &value);
+            assert!(why.contains(expected) && !why.contains("sss"), "{why} for {expected}");
+        }
+    }
+    for (directive, value) in [("jwt-issuer", ""), ("jwt-audience", ""), ("jwt-issuer", &"x".repeat(256)[..])]
+    {
+        assert!(client.set_refused(directive, value).contains("1 to 255 bytes"));
+    }
+    assert_eq!(client.verdict("auth", &tokens.access), "OK");
+    let next = client.rotate("auth", &tokens.refresh);
+    assert_eq!(next.header()["kid"], tokens.header()["kid"]);
+}
+
+#[test]
+fn a_public_key_verifies_but_does_not_sign() {
+    let keys = Keys::new();
+    let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    let server = Server::builder()
+        .config(format!("lockwatch.jwt-keys {}", keys.file("pair", &pair.serialize_pem())))
+        .config(format!("lockwatch.refresh-secret-file {}", keys.refresh()))
+        .start();
+    let mut client = server.client();
+    let tokens = client.issue("auth alice");
+    let public = keys.file("public", &pair.public_key_pem());
+    assert!(client.set_refused("jwt-keys", &public).contains("public key alone"));
+    client.set("jwt-keys", &format!("{} {public}", keys.signing(Algorithm::Rs256, 0)));
+    assert_eq!(client.verdict("auth", &tokens.access), "OK");
+    assert_eq!(client.issue("auth alice").header()["alg"], "RS256");
+}
+
+#[test]
+fn keys_of_other_forms_are_read() {
+    let (keys, server) = issuer(Algorithm::EdDsa);
+    let mut client = server.client();
+    let openssl = |args: &[&str]| {
+        let out = Command::new("openssl").args(args).output().unwrap();
+        assert!(out.status.success(), "{args:?}");
+        String::from_utf8(out.stdout).unwrap()
+    };
+    for (name, text, alg) in [
+        ("pkcs1", openssl(&["rsa", "-traditional", "-in", &keys.signing(Algorithm::Rs256, 0)]), "RS256"),
+        ("sec1", openssl(&["ecparam", "-name", "prime256v1", "-genkey"]), "ES256"),
+        ("ed25519", openssl(&["genpkey", "-algorithm", "ed25519"]), "EdDSA"),
+    ] {
+        client.set("jwt-keys", &keys.file(name, &text));
+        let tokens = client.issue("auth alice");
+        assert_eq!(tokens.header()["alg"], alg);
+        assert_eq!(client.verdict("auth", &tokens.access), "OK");
+    }
+    let p384 = openssl(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"]);
+    assert!(client.set_refused("jwt-keys", &keys.file("p384", &p384)).contains("no usable key"));
+}
+
+#[test]
+fn secrets_stay_out_of_what_a_server_tells_of_its_configuration() {
+    let (keys, server) = issuer(Algorithm::Hs256);
+    let mut client = server.client();
+    client.issue("auth alice");
+    assert_eq!(client.run("CONFIG REWRITE").text(), "OK");
+    let written = std::fs::read_to_string(server.dir().join("redis.conf")).unwrap();
+    assert!(written.contains(&keys.refresh()));
+    let told = format!(
+        "{:?}{}{}{written}",
+        client.run("CONFIG GET *"),
+        client.run("INFO everything").text(),
+        server.log()
+    );
+    assert!(!told.contains(REFRESH_SECRET) && !told.contains("a secret for HS256"));
+}
+
+#[test]
+fn sign_threads_come_and_go() {
+    let (_keys, server) = issuer(Algorithm::Rs256);
+    let mut client = server.client();
+    let threads =
+        |server: &Server| server.threads().iter().filter(|name| name.starts_with("lw-sign")).count();
+    assert_eq!(threads(&server), 0);
+    // A thread has its name a moment after it was started.
+    let there_are = |n: usize| crate::support::wait_until("so many sign", || threads(&server) == n);
+    client.issue("auth a");
+    there_are(2);
+    client.set("sign-threads", "5");
+    client.issue("auth a");
+    there_are(5);
+    client.set("sign-threads", "1");
+    there_are(1);
+    let tokens: Tokens = client.issue("auth a");
+    assert_eq!(client.verdict("auth", &tokens.access), "OK");
+}
+
+#[test]
+fn a_server_does_not_start_with_a_key_that_cant_be_used() {
+    let keys = Keys::new();
+    let bad = keys.file("bad", "nonsense");
+    let log =
+        Server::builder().config(format!("lockwatch.jwt-keys {bad}")).try_start().err().expect("no start");
+    assert!(log.contains("no usable key"), "{log}");
+    let mode = |path: &str| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&bad), 0o644, "left as it is");
+}
+
+#[test]
+fn a_change_of_several_directives_that_fails_leaves_the_keys_in_force() {
+    let (keys, server) = issuer(Algorithm::Rs256);
+    let mut client = server.client();
+    let tokens = client.issue("auth alice");
+    let kid = tokens.header()["kid"].clone();
+    let new = keys.signing(Algorithm::EdDsa, 0);
+    // The files of the keys in force are gone.
+    std::fs::remove_file(keys.signing(Algorithm::Rs256, 0)).unwrap();
+    std::fs::remove_file(keys.refresh()).unwrap();
+    let secret = keys.file("secret", "a new secret that is quite long enough for it");
+    for (first, second) in [("/nowhere", &new), (&secret[..], &"/nowhere".to_owned())] {
+        let answer = client.call(&[
+            "CONFIG",
+            "SET",
+            "lockwatch.jwt-keys",
+            second,
+            "lockwatch.refresh-secret-file",
+            first,
+        ]);
+        assert!(answer.is_error());
+        let next = client.rotate("auth", &tokens.refresh);
+        assert_eq!(next.header()["kid"], kid);
+        assert_eq!(client.verdict("auth", &tokens.access), "OK");
+    }
+}

@@ -1,0 +1,264 @@
+//! Random sessions, rotations, revocations, restarts and failovers with a lost tail against a reference, on real servers.
+
+use std::collections::BTreeMap;
+
+use crate::support::tokens::{Algorithm, Keys, Tokens, code};
+use crate::support::{Client, Random, Server};
+
+/// The module's default, in milliseconds.
+const GRACE: i64 = 10_000;
+const TTL: i64 = 600_000;
+
+/// What the reference knows of a session.
+#[derive(Clone)]
+struct Known {
+    generation: i64,
+    rotated: i64,
+    expires: i64,
+    /// Writes of it may have been lost.
+    doubtful: bool,
+    /// They may have been lost before it was last rotated.
+    rescued: bool,
+}
+
+/// A token that was handed out, and its generation.
+#[derive(Clone)]
+struct Held {
+    tokens: Tokens,
+    generation: i64,
+}
+
+struct World {
+    keys: Keys,
+    server: Server,
+    client: Client,
+    random: Random,
+    now: i64,
+    alive_since: i64,
+    known: BTreeMap<String, Known>,
+    held: Vec<Held>,
+    /// What the client of a session got last, unless somebody else meddled.
+    clients: BTreeMap<String, Held>,
+    revoked: Vec<Tokens>,
+}
+
+impl World {
+    fn new() -> Self {
+        let keys = Keys::new();
+        let server = Self::builder(&keys).start();
+        let mut client = server.client();
+        let now = client.time_ms();
+        client.stop_clock(now);
+        Self {
+            keys,
+            server,
+            client,
+            random: Random::new(),
+            now,
+            alive_since: 0,
+            known: BTreeMap::new(),
+            held: Vec::new(),
+            clients: BTreeMap::new(),
+            revoked: Vec::new(),
+        }
+    }
+
+    fn builder(keys: &Keys) -> crate::support::Builder {
+        Server::builder()
+            .issuing(keys, Algorithm::EdDsa)
+            .config("appendonly yes")
+            .config("lockwatch.refresh-ttl 600")
+            .config("lockwatch.jwt-leeway 0")
+    }
+
+    fn take(&mut self, tokens: Tokens, generation: i64) {
+        let held = Held { tokens: tokens.clone(), generation };
+        self.held.push(held.clone());
+        self.clients.insert(tokens.session, held);
+    }
+
+    fn issue(&mut self) {
+        let subject = self.random.below(4);
+        let tokens = self.client.issue(&format!("auth user{subject}"));
+        let known = Known {
+            generation: 1,
+            rotated: self.now,
+            expires: self.now + TTL,
+            doubtful: false,
+            rescued: false,
+        };
+        self.known.insert(tokens.session.clone(), known);
+        self.take(tokens, 1);
+    }
+
+    /// The code that the contract has for a token, or nothing if it is accepted.
+    fn expected(&self, held: &Held) -> &'static str {
+        let over = held.tokens.refresh_expires_ms <= self.now;
+        let Some(known) = self.known.get(&held.tokens.session).filter(|known| known.expires > self.now)
+        else {
+            return if over { "LWEXPIRED" } else { "LWREVOKED" };
+        };
+        if held.generation < known.generation {
+            let recent = self.now < known.rotated + GRACE;
+            let revived = known.doubtful
+                && self.alive_since > known.rotated
+                && self.alive_since <= known.rotated + 900_000
+                && self.now < self.alive_since + GRACE;
+            let previous = held.generation + 1 == known.generation;
+            return if previous && (recent || revived) { "" } else { "LWREUSED" };
+        }
+        match () {
+            () if held.generation > known.generation && known.rescued && !known.doubtful => "LWREUSED",
+            () if held.generation > known.generation && !known.doubtful => "LWINVALID",
+            () if over => "LWEXPIRED",
+            () => "",
+        }
+    }
+
+    fn present(&mut self, held: &Held, by_its_client: bool) {
+        let expected = self.expected(held);
+        let session = held.tokens.session.clone();
+        let answer = self.client.call(&["LW.ROTATE", "auth", &held.tokens.refresh]);
+        if expected == "LWREUSED" {
+            self.known.remove(&session);
+        }
+        if answer.is_error() {
+            assert_eq!(code(&answer), expected);
+        } else {
+            assert_eq!(expected, "", "{answer:?}");
+            let tokens = Tokens::of(&answer);
+            if let Some(known) =
+                self.known.get_mut(&session).filter(|known| held.generation >= known.generation)
+            {
+                known.generation = held.generation + 1;
+                known.rescued |= known.doubtful;
+                (known.rotated, known.expires, known.doubtful) = (self.now, self.now + TTL, false);
+            }
+            let generation = held.generation + 1;
+            self.take(tokens, generation);
+        }
+        if !by_its_client {
+            self.clients.remove(&session);
+        }
+    }
+
+    fn revoke(&mut self, held: &Held) {
+        let session = held.tokens.session.clone();
+        let alive = self.known.get(&session).is_some_and(|known| known.expires > self.now);
+        let answer = match self.random.below(2) {
+            0 => self.client.call(&["LW.REVOKE", "auth", "SESSION", &session]),
+            _ => self.client.call(&["LW.REVOKE", "auth", "TOKEN", &held.tokens.refresh]),
+        };
+        assert_eq!(answer.int(), i64::from(alive));
+        self.known.remove(&session);
+        self.revoked.push(held.tokens.clone());
+    }
+
+    fn restart(&mut self) {
+        if self.random.one_in(2) {
+            self.server.kill();
+        } else {
+            self.server.stop();
+        }
+        self.server.start_again();
+        self.begin_life();
+    }
+
+    /// A replica takes over; what the primary still wrote meanwhile is lost.
+    fn failover(&mut self) {
+        // Not by its configuration: it may be restarted later.
+        let replica = Self::builder(&self.keys).start();
+        let address = self.server.address();
+        replica.client().run(&format!("REPLICAOF {} {}", address.ip(), address.port()));
+        self.server.wait_for_replica(&replica);
+        assert_eq!(replica.client().run("REPLICAOF NO ONE").text(), "OK");
+        let before = (self.known.clone(), self.revoked.len());
+        for _ in 0..self.random.below(6) {
+            self.act();
+        }
+        let revoked;
+        (self.known, revoked) = before;
+        // Of what was revoked meanwhile nothing is known any more: Redis's own limit.
+        self.revoked.truncate(revoked);
+        // Nobody's login that was lost can go on.
+        self.server = replica;
+        self.begin_life();
+    }
+
+    fn begin_life(&mut self) {
+        self.client = self.server.client();
+        // It began in real time, which the tests' clock runs ahead of.
+        self.now = self.now.max(self.client.time_ms());
+        self.client.stop_clock(self.now);
+        self.alive_since = self.client.token_life();
+        self.known.values_mut().for_each(|known| (known.doubtful, known.rescued) = (true, false));
+    }
+
+    fn act(&mut self) {
+        let pick =
+            |world: &mut Self| (!world.held.is_empty()).then(|| world.random.pick(&world.held).clone());
+        match self.random.below(20) {
+            0..=3 => self.issue(),
+            4..=10 => {
+                // A client presents what it got last: never locked out.
+                let clients: Vec<_> = self.clients.values().cloned().collect();
+                if clients.is_empty() {
+                    return;
+                }
+                let held = self.random.pick(&clients).clone();
+                let alive =
+                    self.known.get(&held.tokens.session).is_some_and(|known| known.expires > self.now);
+                if alive && held.tokens.refresh_expires_ms > self.now {
+                    assert_eq!(self.expected(&held), "", "a client is locked out");
+                }
+                self.present(&held, true);
+            }
+            11 | 12 => {
+                if let Some(held) = pick(self) {
+                    self.present(&held, false);
+                }
+            }
+            13 => {
+                if let Some(held) = pick(self) {
+                    self.revoke(&held);
+                }
+            }
+            _ => {
+                self.now += [1, 500, GRACE - 1, GRACE, 60_000, TTL / 2][self.random.below(6)];
+                self.client.stop_clock(self.now);
+            }
+        }
+    }
+
+    /// Nothing that is over is accepted.
+    fn check(&mut self) {
+        for tokens in self.revoked.clone() {
+            assert_ne!(self.client.verdict("auth", &tokens.access), "OK");
+        }
+        for held in self.held.clone() {
+            let alive = self.known.get(&held.tokens.session).is_some_and(|known| known.expires > self.now);
+            let good = alive && held.tokens.access_expires_ms > self.now;
+            assert_eq!(self.client.verdict("auth", &held.tokens.access) == "OK", good);
+        }
+    }
+}
+
+#[test]
+fn no_dead_token_is_accepted_and_no_client_locked_out() {
+    let (worlds, steps) = if std::env::var_os("LOCKWATCH_SOAK").is_some() { (30, 400) } else { (2, 100) };
+    for _ in 0..worlds {
+        let mut world = World::new();
+        for step in 0..steps {
+            world.act();
+            if step % 40 == 39 {
+                world.restart();
+            }
+            if step % 50 == 49 {
+                world.failover();
+            }
+            if step % 10 == 9 {
+                world.check();
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The table of LW.ROTATE, row by row, against a real server.
+
+use serde_json::json;
+
+use crate::support::tokens::{ALGORITHMS, Algorithm, Keys, Tokens, issuer, refresh_token};
+use crate::support::{Client, Server};
+
+/// A session that was rotated once: both pairs of tokens.
+fn rotated(client: &mut Client) -> (Tokens, Tokens) {
+    let first = client.issue(r#"auth alice META {"device":"phone"}"#);
+    let second = client.rotate("auth", &first.refresh);
+    (first, second)
+}
+
+#[test]
+fn a_refresh_token_is_exchanged_for_the_next_ones() {
+    for algorithm in ALGORITHMS {
+        let (_keys, server) = issuer(algorithm);
+        let mut client = server.client();
+        let mut tokens = client.issue("auth alice");
+        for generation in 2..6 {
+            let next = client.rotate("auth", &tokens.refresh);
+            assert_eq!(next.session, tokens.session);
+            assert_ne!(next.refresh, tokens.refresh);
+            assert_eq!(next.claims()["jti"], format!("{}.{generation}", tokens.session));
+            // Access tokens of before go on until their own end.
+            assert_eq!(client.verdict("auth", &tokens.access), "OK");
+            assert_eq!(client.verdict("auth", &next.access), "OK");
+            tokens = next;
+        }
+        assert_eq!(client.token_info("rotated_total"), 4);
+        assert!(client.alert_types().is_empty());
+    }
+}
+
+#[test]
+fn within_grace_the_same_successor_comes_again_and_nothing_is_written() {
+    for algorithm in ALGORITHMS {
+        let (_keys, server) = issuer(algorithm);
+        let mut client = server.client();
+        let (first, second) = rotated(&mut client);
+        let before = client.footprint();
+        for _ in 0..3 {
+            let answer =
+                client.call(&["LW.ROTATE", "auth", &first.refresh, "META", "{\"device\":\"other\"}"]);
+            let again = Tokens::of(&answer);
+            if algorithm == Algorithm::Es256 {
+                assert_eq!(again.claims(), second.claims());
+                assert_eq!(Tokens { access: second.access.clone(), ..again }, second);
+            } else {
+                assert_eq!(again, second);
+            }
+        }
+        assert_eq!(client.footprint(), before);
+        assert_eq!(client.token_info("replayed_total"), 3);
+        // And the successor is good.
+        client.rotate("auth", &second.refresh);
+    }
+}
+
+/// Stops the clock; where.
+fn start(client: &mut Client) -> i64 {
+    let now = client.time_ms();
+    client.stop_clock(now);
+    now
+}
+
+/// Whether LW.ROTATE would accept a token; nothing is changed by asking.
+fn is_active(client: &mut Client, token: &str) -> bool {
+    client.call(&["LW.INTROSPECT", "auth", token]).text().contains(r#""active":true"#)
+}
+
+#[test]
+fn grace_ends_on_the_millisecond() {
+    let (_keys, server) = issuer(Algorithm::EdDsa);
+    let mut client = server.client();
+    for retry in [0, 60] {
+        client.set("rotate-retry", &retry.to_string());
+        let now = start(&mut client) + retry * 1_000_000;
+        client.stop_clock(now);
+        let (first, second) = rotated(&mut client);
+        let grace = if retry == 0 { 10_000 } else { 60_000 };
+        client.stop_clock(now + grace - 1);
+        assert!(is_active(&mut client, &first.refresh));
+        assert_eq!(client.rotate("auth", &first.refresh), second);
+        client.stop_clock(now + grace);
+        assert!(!is_active(&mut client, &first.refresh));
+        assert_eq!(client.rotate_refused("auth", &first.refresh), "LWREUSED");
+    }
+    client.set("rotate-retry", "0");
+    client.set("rotate-grace", "0");
+    let (first, _) = rotated(&mut client);
+    assert_eq!(client.rotate_refused("auth", &first.refresh), "LWREUSED");
+}
+
+#[test]
+fn a_refresh_token_ends_on_the_millisecond() {
+    let (_keys, server) = issuer(Algorithm::EdDsa);
+    let mut client = server.client();
+    let now = start(&mut client);
+    let tokens = client.issue("auth alice REFRESHTTL 1d");
+    let twin = client.issue("auth bob REFRESHTTL 1d");
+    assert_eq!(tokens.refresh_expires_ms, now + 86_400_000);
+    client.stop_clock(tokens.refresh_expires_ms - 1);
+    let next = client.rotate("auth", &tokens.refresh);
+    assert_eq!(next.refresh_expires_ms, now + 2 * 86_400_000 - 1);
+    client.stop_clock(tokens.refresh_expires_ms);
+    assert_eq!(client.rotate_refused("auth", &twin.refresh), "LWEXPIRED");
+    assert!(client.run("LW.SESSIONS auth bob").items().is_empty());
+    assert_eq!(client.rotate("auth", &tokens.refresh), next, "in grace, past its own end");
+}
+
+#[test]
+fn a_token_from_before_ends_the_session_and_is_told_of_once() {
+    for algorithm in ALGORITHMS {
+        let (_keys, server) = issuer(algorithm);
+        let mut client = server.client();
+        let (first, second) = rotated(&mut client);
+        let third = client.rotate("auth", &second.refresh);
+        let bystander = client.issue("auth alice");
+        assert_eq!(client.verdict("auth", &third.access), "OK");
+        // Two generations back: grace or not.
+        let answer = client.call(&["LW.ROTATE", "auth", &first.refresh, "META", r#"{"device":"thief"}"#]);
+        assert!(answer.error().starts_with("LWREUSED the refresh token was used before"), "{answer:?}");
+        for tokens in [&first, &second, &third] {
+            assert_eq!(client.verdict("auth", &tokens.access), "LWREVOKED");
+            assert_eq!(client.rotate_refused("auth", &tokens.refresh), "LWREVOKED");
+        }
+        assert_eq!(client.verdict("auth", &bystander.access), "OK");
+        assert_eq!(client.alert_types(), ["token.reuse"]);
+        let kinds = client.audit_kinds();
+        let [(kind, data)] = &kinds[..] else { panic!("{kinds:?}") };
+        assert_eq!(kind, "token.reuse");
+        assert_eq!(data["subject"], "alice");
+        assert_eq!(data["key"], "auth");
+        assert_eq!(data["session_id"], third.session);
+        assert_eq!((&data["presented_generation"], &data["stored_generation"]), (&json!(1), &json!(3)));
+        assert_eq!(data["stored_meta"], json!({"device": "phone"}));
+        assert_eq!(data["presented_meta"], json!({"device": "thief"}));
+        assert_eq!(client.token_info("reused_total"), 1);
+    }
+}
+
+#[test]
+fn meta_is_renewed_with_a_rotation() {
+    let (_keys, server) = issuer(Algorithm::EdDsa);
+    let mut client = server.client();
+    let (_, second) = rotated(&mut client);
+    let meta = |client: &mut Client| client.run("LW.SESSIONS auth alice").items()[0].field("meta").text();
+    assert_eq!(meta(&mut client), r#"{"device":"phone"}"#);
+    client.call(&["LW.ROTATE", "auth", &second.refresh, "META", r#"["tablet"]"#]);
+    assert_eq!(meta(&mut client), r#"["tablet"]"#);
+}
+
+#[test]
+fn what_is_malformed_or_forged_changes_nothing() {
+    let (_keys, server) = issuer(Algorithm::EdDsa);
+    let mut client = server.client();
+    let tokens = client.issue("auth alice");
+    let token = tokens.refresh.clone();
+    let before = client.footprint();
+    let mut forms =
+        vec![String::new(), "lwr_".into(), token.to_uppercase(), token.replacen("lwr_", "LWR_", 1)];
+    forms.extend([format!("{token}="), format!("{token}A"), format!(" {token}"), token[..83].to_owned()]);
+    forms.extend([tokens.access.clone(), "x".repeat(1 << 20), format!("lwr_{}", "A".repeat(80))]);
+    // Each character changed for another.
+    for at in 4..token.len() {
+        let mut form = token.clone().into_bytes();
+        form[at] = if form[at] == b'A' { b'B' } else { b'A' };
+        forms.push(String::from_utf8(form).unwrap());
+    }
+    for form in forms {
+        assert_eq!(client.rotate_refused("auth", &form), "LWINVALID", "{form:.100}");
+    }
+    for bytes in [&b"\0"[..], b"lwr_\xff\xfe", &[0xff; 84]] {
+        let call = [&b"LW.ROTATE"[..], b"auth", bytes];
+        assert!(client.call(&call).error().starts_with("LWINVALID"));
+    }
+    assert_eq!(client.footprint(), before);
+    assert!(client.alert_types().is_empty());
+    // Of another store.
+    assert_eq!(client.rotate_refused("other", &token), "LWREVOKED");
+    client.rotate("auth", &token);
+}
+
+#[test]
+fn a_later_generation_is_forged_unless_a_write_can_have_been_lost() {
+    let (_keys, server) = issuer(Algorithm::EdDsa);
+    let mut client = server.client();
+    let first = client.issue("auth alice");
+    let dump = client.dump("auth");
+    let second = client.rotate("auth", &first.refresh);
+    let third = client.rotate("auth", &second.refresh);
+    // As a backup from before: it does not know of the rotations.
+    let restore = [b"RESTORE", &b"auth"[..], b"0", &dump, b"REPLACE"];
+    assert!(!client.call(&restore).is_error());
+    let fourth = client.rotate("auth", &third.refresh);
+    assert_eq!(fourth.claims()["jti"], format!("{}.4", first.session));
+    assert_eq!(client.alert_types(), ["token.rollback"]);
+    assert_eq!(client.token_info("rolled_forward_total"), 1);
+    let fifth = client.rotate("auth", &fourth.refresh);
+    // A copy that was restored, and rotated since: of two tokens of one session one is stolen.
+    assert!(!client.call(&restore).is_error());
+    client.rotate("auth", &first.refresh);
+    assert_eq!(client.rotate_refused("auth", &fifth.refresh), "LWREUSED");
+    assert_eq!(client.run("EXISTS auth").int(), 0);
+    assert_eq!(client.alert_types()[..2], ["token.reuse", "token.rollback"], "the last first");
+    // Where nothing was lost, somebody knows the secret.
+    let tokens = client.issue("auth alice");
+    let before = client.dump("auth");
+    for generation in [2, 3, u32::MAX] {
+        let forged = refresh_token(&tokens.session, generation, tokens.refresh_expires_ms);
+        let answer = client.call(&["LW.ROTATE", "auth", &forged]);
+        assert_eq!(answer.error(), "LWINVALID the refresh token was never given out");
+    }
+    assert_eq!(client.dump("auth"), before);
+    assert_eq!(client.alert_types()[0], "token.forgery");
+    assert_eq!(client.audit_kinds()[0].0, "token.forgery");
+    assert_eq!(client.token_info("forged_total"), 3);
+    assert_eq!(
+        refresh_token(&tokens.session, 1, tokens.refresh_expires_ms),
+        tokens.refresh,
+        "as the format has it"
+    );
+    client.rotate("auth", &tokens.refresh);
+}
+
+#[test]
+fn a_clock_that_is_set_back_revives_nothing() {
+    let (_keys, server) = issuer(Algorithm::EdDsa);
+    let mut client = server.client();
+    let now = start(&mut client);
+    let tokens = client.issue("auth alice ACCESSTTL 60 REFRESHTTL 100");
+    client.stop_clock(now + 100_000);
+    assert_eq!(client.rotate_refused("auth", &tokens.refresh), "LWEXPIRED");
+    client.stop_clock(now);
+    assert_eq!(client.rotate_refused("auth", &tokens.refresh), "LWEXPIRED");
+    assert_eq!(client.verdict("auth", &tokens.access), "LWEXPIRED");
+    // And a token that is issued meanwhile is good at once.
+    let next = client.issue("auth alice");
+    assert_eq!(client.verdict("auth", &next.access), "OK");
+    assert!(client.rotate("auth", &next.refresh).access_expires_ms >= now + 100_000);
+}
+
+#[test]
+fn a_restart_begins_the_grace_anew() {
+    let keys = Keys::new();
+    let mut server = Server::builder().issuing(&keys, Algorithm::EdDsa).config("appendonly yes").start();
+    let mut client = server.client();
+    let (first, second) = rotated(&mut client);
+    server.stop();
+    server.start_again();
+    let mut client = server.client();
+    client.set("rotate-grace", "3600");
+    assert_eq!(client.rotate("auth", &first.refresh), second);
+    client.set("rotate-grace", "1");
+    let now = client.time_ms();
+    client.stop_clock(now + 2000);
+    assert_eq!(client.rotate_refused("auth", &first.refresh), "LWREUSED");
+}
