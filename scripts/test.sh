@@ -26,6 +26,7 @@ main() {
     step "licences" scripts/licences.sh
     step "unit and property tests" cargo test "${build[@]}" --lib
     step "examples in the documentation" cargo test "${build[@]}" --doc
+    step "other implementations of JWT" scripts/interop.sh
     # What the server tests load; clippy and the unit tests do not link it.
     step "the module for the tests" cargo build "${build[@]}"
     step "the module for release" cargo build --release --locked
