@@ -33,6 +33,7 @@ main() {
     show_several_windows
     show_memory
     show_alert
+    show_tokens
     if [[ ! $no_postgres ]] && start_postgres; then
         show_audit_with_postgres
     else
@@ -220,6 +221,64 @@ show_alert() {
     kill "$pid"
 }
 
+# tokens COMMAND WORD ...: calls LW.ISSUE or LW.ROTATE. Sets the five parts of its answer, or $refused to the error's code.
+tokens() {
+    local answer
+    mapfile -t answer < <(cli "$@" 2>&1)
+    refused=
+    if [[ ${#answer[@]} -lt 5 ]]; then
+        refused=${answer[0]%% *}
+        return
+    fi
+    access=${answer[0]} refresh=${answer[1]}
+}
+
+# verify TOKEN: the claims of a good access token, or the code with which it is refused.
+verify() {
+    local answer
+    answer=$(cli LW.VERIFY auth "$1" 2>&1 | head -n 1)
+    if [[ $answer == LW* ]]; then echo "${answer%% *}"; else echo "$answer"; fi
+}
+
+# Tokens are long: their beginning and end tell them apart.
+short() { echo "${1:0:12}…${1: -6}"; }
+
+token_row() { printf '  %-34s access %s   refresh %s\n' "$1" "$(short "$access")" "$(short "$refresh")"; }
+
+show_tokens() {
+    local first second third stolen access refresh refused claims known
+    title "Tokens: a login, a refresh, a lost reply, a stolen token"
+    say "  A login is  LW.ISSUE auth carol CLAIMS '{\"role\":\"admin\"}'  (the first one makes the keys)," \
+        "  a refresh  LW.ROTATE auth <refresh token>, and each request to the API  LW.VERIFY auth <access token>." ""
+    tokens LW.ISSUE auth carol CLAIMS '{"role":"admin"}' META '{"device":"phone"}'
+    check "${#refused} == 0"
+    first=$refresh stolen=$refresh
+    token_row "login"
+    claims=$(verify "$access")
+    printf '  %s\n' "the API verifies"
+    fold -w 96 <<<"$claims" | sed 's/^/      /'
+    check "$([[ $claims == *'"role":"admin"'* ]] && echo 1 || echo 0)"
+    known=$(cli LW.JWKS)
+    printf '  %-34s %s…\n' "others verify by LW.JWKS" "${known:0:72}"
+    tokens LW.ROTATE auth "$first"
+    second=$refresh
+    token_row "refresh"
+    tokens LW.ROTATE auth "$first"
+    token_row "its reply was lost: asked again"
+    check "$([[ $refresh == "$second" ]] && echo 1 || echo 0)"
+    tokens LW.ROTATE auth "$second"
+    third=$access
+    token_row "refresh"
+    tokens LW.ROTATE auth "$stolen"
+    printf '  %-34s %s\n' "a thief shows the first one" "${refused:-accepted}"
+    check "$([[ $refused == LWREUSED ]] && echo 1 || echo 0)"
+    printf '  %-34s %s\n' "the session is over, for both" "$(verify "$third")"
+    check "$([[ $(verify "$third") == LWREVOKED ]] && echo 1 || echo 0)"
+    say "" "  An alert has been raised, and the audit log has it:" ""
+    cli LW.AUDITLOG QUERY KIND token.reuse COUNT 1 | grep '^{' | fold -w 100 | sed 's/^/    /'
+    check "$(ids KIND token.reuse) == 1"
+}
+
 # What happened at an API: what alice did, and a client that knocked too often and was turned away.
 record_events() {
     local call
@@ -247,7 +306,7 @@ show_audit() {
     say "  Without a database the journal in Redis is the log, bounded, kept in RDB and AOF. Recorded is with" \
         "  LW.AUDIT USER alice IP 198.51.100.7 METHOD GET ENDPOINT /v1/items STATUS 200 LATENCY 12.5ms"
     record_events
-    check "$(ids) == 6"
+    check "$(ids KIND request) == 5"
     show_query
 }
 
@@ -262,7 +321,7 @@ show_audit_with_postgres() {
     await_shipped
     say "" "  and this is what psql shows:" ""
     table lockwatch "SELECT to_char(\"timestamp\", 'HH24:MI:SS.MS') AS time, kind, user_id, ip, method, endpoint, status_code AS status, \
-        rate_limit_hit AS limited, latency_ms AS ms, data FROM lockwatch_audit_log ORDER BY seq" | sed 's/^/    /'
+        rate_limit_hit AS limited, latency_ms AS ms, data FROM lockwatch_audit_log WHERE kind <> 'token.reuse' ORDER BY seq" | sed 's/^/    /'
     show_query
     say "" "  Now Postgres is stopped, 1000 events come meanwhile, and it is started again:" ""
     stop_postgres

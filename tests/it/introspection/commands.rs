@@ -93,6 +93,55 @@ fn docs_tell_of_alerts_and_their_subcommands() {
 }
 
 #[test]
+fn docs_and_info_tell_of_the_commands_on_tokens() {
+    let server = Server::start();
+    let mut client = server.client();
+    for (command, arity, arguments, flags) in [
+        (
+            "LW.ISSUE",
+            -3,
+            &["key", "subject", "claims", "audience", "access-ttl", "refresh-ttl", "meta"][..],
+            &["denyoom", "module", "write"][..],
+        ),
+        (
+            "LW.ROTATE",
+            -3,
+            &["key", "refresh-token", "meta"],
+            &["module", "skip_monitor", "skip_slowlog", "write"],
+        ),
+        (
+            "LW.VERIFY",
+            -3,
+            &["key", "access-token", "audience"],
+            &["fast", "module", "readonly", "skip_monitor", "skip_slowlog"],
+        ),
+        (
+            "LW.INTROSPECT",
+            3,
+            &["key", "token"],
+            &["fast", "module", "readonly", "skip_monitor", "skip_slowlog"],
+        ),
+        ("LW.REVOKE", -4, &["key", "what", "except"], &["module", "skip_monitor", "skip_slowlog", "write"]),
+        ("LW.REVOKEALL", 2, &["key"], &["module", "write"]),
+        ("LW.SESSIONS", 3, &["key", "subject"], &["module", "readonly"]),
+        ("LW.JWKS", 1, &[], &["fast", "module", "readonly"]),
+    ] {
+        let docs = docs(&mut client, command);
+        assert!(docs.field("summary").text().ends_with('.'), "{docs:?}");
+        assert!(docs.field("complexity").text().starts_with("O("), "{docs:?}");
+        let told = docs.field_if_any("arguments").map(|told| told.items().to_vec()).unwrap_or_default();
+        assert_eq!(
+            told.iter().map(|arg| arg.field("name").text()).collect::<Vec<_>>(),
+            arguments,
+            "{command}"
+        );
+        let info = info(&mut client, command);
+        assert_eq!(info[1].int(), arity, "{command}");
+        assert_eq!(sorted(&info[2]), flags, "{command}");
+    }
+}
+
+#[test]
 fn info_tells_arity_flags_and_where_the_key_is() {
     let server = Server::start();
     let mut client = server.client();

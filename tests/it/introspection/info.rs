@@ -56,12 +56,37 @@ fn the_fields_have_stable_names_and_start_at_zero() {
             ("lockwatch_ratelimit_clock_steps_total", "0"),
             ("lockwatch_ratelimit_denied_total", "0"),
             ("lockwatch_ratelimit_peeks_total", "0"),
+            ("lockwatch_token_alive_since_ms", "0"),
+            ("lockwatch_token_busy_total", "0"),
+            ("lockwatch_token_clock_ahead_ms", "0"),
+            ("lockwatch_token_evicted_total", "0"),
+            ("lockwatch_token_forged_total", "0"),
+            ("lockwatch_token_issued_total", "0"),
+            ("lockwatch_token_keys", "0"),
+            ("lockwatch_token_refresh_secrets", "0"),
+            ("lockwatch_token_replayed_total", "0"),
+            ("lockwatch_token_reused_total", "0"),
+            ("lockwatch_token_revoked_total", "0"),
+            ("lockwatch_token_rolled_forward_total", "0"),
+            ("lockwatch_token_rotate_refused_total", "0"),
+            ("lockwatch_token_rotated_total", "0"),
+            ("lockwatch_token_sign_queue", "0"),
+            ("lockwatch_token_verified_total", "0"),
+            ("lockwatch_token_verify_cache_hits_total", "0"),
+            ("lockwatch_token_verify_refused_total", "0"),
             ("lockwatch_version", env!("CARGO_PKG_VERSION")),
         ]
     );
     assert_eq!(
         server.info("lockwatch").sections,
-        ["lockwatch_module", "lockwatch_ratelimit", "lockwatch_burst", "lockwatch_alert", "lockwatch_audit"]
+        [
+            "lockwatch_module",
+            "lockwatch_ratelimit",
+            "lockwatch_burst",
+            "lockwatch_token",
+            "lockwatch_alert",
+            "lockwatch_audit"
+        ]
     );
 }
 
