@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures what a call costs, and what a key takes, beside what people use today. One run, two tables of speed, one of
-# memory, one of what reaches Postgres, and whether each target is met. It measures and does not judge: the exit code is 0 even where one is missed.
+# memory, one of what reaches Postgres, one of tokens, and whether each target is met. It measures and does not judge: the exit code is 0 even where one is missed.
 #
 #   scripts/bench.sh                  about ten minutes; on a machine that does nothing else
 #   scripts/bench.sh --quick          one short round, to see that all works; the numbers are rough
@@ -19,6 +19,8 @@
 . scripts/load.sh
 # shellcheck source=scripts/shipping.sh
 . scripts/shipping.sh
+# shellcheck source=scripts/tokens.sh
+. scripts/tokens.sh
 
 server="redis-server"
 rounds=5
@@ -128,6 +130,8 @@ main() {
     stop_server
     if [[ $quick ]]; then measure_shipping 1 100000; else measure_shipping 3 500000; fi
     if ((${#shipped[@]} > 0)); then shipping_table; fi
+    if [[ $quick ]]; then measure_tokens 1 2 100000; else measure_tokens 3 5 1000000; fi
+    token_table
     targets
     if [[ $json ]]; then write_json >"$json"; fi
 }
@@ -335,6 +339,7 @@ targets() {
         is_at_most 2 "p99 of LW.RATELIMIT while it ships, of alone" \
             "$(ratio "$(median_of "${p99_beside[@]}")" "$(median_of "${p99_alone[@]}")")"
     fi
+    token_targets
     at_most 600 "bytes a key at 100 hits" "${bytes[lockwatch.100]}"
     at_most 5120 "bytes a key at 1000 hits" "${bytes[lockwatch.1000]}"
 }

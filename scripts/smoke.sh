@@ -16,7 +16,7 @@ esac
 expect() { [[ $2 == "$3" ]] || die "$1: expected '$2', got '$3'"; }
 
 main() {
-    local version answer
+    local version answer tokens
     [[ -e $release_module ]] || die "there is no $release_module: cargo build --release"
     if grep --quiet --text 'LW\.DEBUG' "$release_module"; then die "$release_module contains LW.DEBUG"; fi
     start_server "$1" --loadmodule "$release_module"
@@ -27,6 +27,9 @@ main() {
     answer=$(cli LW.AUDIT USER alice STATUS 200)
     [[ $answer =~ ^[0-9]{13}-[0-9a-f]{16}-1$ ]] || die "LW.AUDIT answered: $answer"
     expect "LW.AUDITLOG QUERY" "$answer" "$(cli LW.AUDITLOG QUERY | sed -n 2p)"
+    mapfile -t tokens < <(cli LW.ISSUE auth alice)
+    [[ ${#tokens[@]} == 5 && ${tokens[1]} == lwr_* ]] || die "LW.ISSUE answered: ${tokens[*]}"
+    [[ $(cli LW.VERIFY auth "${tokens[0]}") == *'"sub":"alice"'* ]] || die "LW.VERIFY refused what LW.ISSUE made"
     version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
     expect "the version in INFO lockwatch" "$version" "$(info lockwatch_version)"
     answer=$(cli LW.DEBUG PANIC)

@@ -193,3 +193,18 @@ fn least_rights_are_enough() {
     assert!(app.run("LW.ISSUE other alice").error().starts_with("NOPERM"));
     assert!(app.run("LW.REVOKEALL auth:1").error().starts_with("NOPERM"));
 }
+
+#[test]
+fn the_internal_command_is_refused_from_clients_and_scripts() {
+    let (_keys, server) = issuer(Algorithm::EdDsa);
+    let mut client = server.client();
+    client.issue("auth alice");
+    let before = client.footprint();
+    for payload in [&b""[..], b"\x01", b"\x01\x01\x04\0", b"\x02\0", b"\x03\0", b"\xff"] {
+        let message = client.call(&[&b"LW._TOKEN"[..], b"auth", payload]).error().to_owned();
+        assert!(message.contains("internal") || message.contains("unknown command"), "{message}");
+    }
+    let script = "return redis.call('LW._TOKEN', KEYS[1], ARGV[1])";
+    assert!(client.call(&["EVAL", script, "1", "auth", "\x01\x01\x04\0"]).is_error());
+    assert_eq!(client.footprint(), before);
+}

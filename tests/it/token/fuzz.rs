@@ -98,7 +98,10 @@ fn mutated_tokens_and_arguments_are_refused_or_right() {
         for call in batch.chunks(200) {
             let begun = Instant::now();
             for (call, answer) in call.iter().zip(client.pipeline(call)) {
-                if let Value::Error(message) = &answer {
+                // Where the internal command is hidden the server itself tells what it does not know.
+                let own = answer.is_error() && !answer.error().starts_with("ERR unknown command");
+                if own {
+                    let message = answer.error();
                     assert!(!message.contains("internal error"), "{message} for {call:?}");
                     assert!(message.len() < 1000 && !message.contains(&tokens.refresh[44..]), "{message}");
                 }

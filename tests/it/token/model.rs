@@ -67,6 +67,7 @@ impl World {
         Server::builder()
             .issuing(keys, Algorithm::EdDsa)
             .config("appendonly yes")
+            .config("appendfsync always")
             .config("lockwatch.refresh-ttl 600")
             .config("lockwatch.jwt-leeway 0")
     }
