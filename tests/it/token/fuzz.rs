@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::support::payload::Payload;
 use crate::support::tokens::{Algorithm, Keys, Tokens, issuer};
-use crate::support::{Client, Random, SOON, Server, Value};
+use crate::support::{Client, Random, SOON, Server};
 
 fn rounds(usual: usize) -> usize {
     if std::env::var_os("LOCKWATCH_SOAK").is_some() { usual * 50 } else { usual }
