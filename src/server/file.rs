@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::{ffi::OsStr, io};
 
@@ -18,7 +18,10 @@ pub fn read_small(path: &[u8]) -> Result<Vec<u8>, String> {
 /// The same of at most `most` bytes: on a worker's thread, if that is much.
 pub fn read_regular(path: &[u8], most: u64) -> Result<Vec<u8>, String> {
     let path = Path::new(OsStr::from_bytes(path));
-    let failed = |why: io::Error| format!("the file can't be read: {}", why.kind());
+    let failed = |why: io::Error| match why.kind() {
+        io::ErrorKind::NotFound => "the file can't be read: there is none by that path".to_owned(),
+        kind => format!("the file can't be read: {kind}"),
+    };
     // Opening a FIFO would wait for a writer, a terminal could become ours.
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(failed)?;
@@ -32,6 +35,12 @@ pub fn read_regular(path: &[u8], most: u64) -> Result<Vec<u8>, String> {
         return Err(format!("the file is larger than {most} bytes"));
     }
     Ok(bytes)
+}
+
+/// Whether everybody on the machine may read the file at `path`.
+pub fn is_open_to_all(path: &[u8]) -> bool {
+    let meta = std::fs::metadata(Path::new(OsStr::from_bytes(path)));
+    meta.is_ok_and(|meta| meta.permissions().mode() & 0o004 != 0)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use super::error::TokenError;
+use super::refresh::PREFIX;
 use super::strict::{self, Value};
 
 /// The longest access token, in bytes.
@@ -43,6 +44,13 @@ pub fn split(token: &[u8]) -> Result<Parts<'_>, TokenError> {
         return Err(TokenError::Invalid("the token is longer than 8192 bytes"));
     }
     let malformed = TokenError::Invalid("the token is not three parts of base64url with dots between");
+    // Likely mistakes, told by name.
+    if token.starts_with(PREFIX.as_bytes()) {
+        return Err(TokenError::Invalid("it is a refresh token, not an access token"));
+    }
+    if token.get(..7).is_some_and(|word| word.eq_ignore_ascii_case(b"Bearer ")) {
+        return Err(TokenError::Invalid("the word Bearer is not a part of the token"));
+    }
     let text = std::str::from_utf8(token).map_err(|_| malformed.clone())?;
     let mut parts = text.split('.');
     let (Some(header), Some(claims), Some(signature), None) =
@@ -90,4 +98,41 @@ pub fn message(header: &str, claims: &str) -> String {
     message.push('.');
     BASE64_URL_SAFE_NO_PAD.encode_string(claims, &mut message);
     message
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::claims;
+    use super::*;
+
+    #[test]
+    fn a_message_is_taken_apart_as_it_was_put_together() {
+        let header = BASE64_URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256","kid":"k","typ":"at+jwt"}"#);
+        let token = format!("{}.c2ln", message(&header, "{}"));
+        let parts = split(token.as_bytes()).unwrap();
+        assert_eq!(
+            (parts.header, &parts.claims[..], &parts.signature[..]),
+            (&header[..], &b"{}"[..], &b"sig"[..])
+        );
+        assert_eq!(parts.message, message(&header, "{}").as_bytes());
+        let read = super::header(parts.header).unwrap();
+        assert_eq!((&read.algorithm[..], &read.kid[..], &read.kind[..]), ("RS256", "k", "at+jwt"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>, text in "[A-Za-z0-9_.=-]{0,60}", json in r#"[{}\[\]",:a-z0-9.e-]{0,60}"#) {
+            for token in [&bytes[..], text.as_bytes()] {
+                if let Ok(parts) = split(token) {
+                    let _ = super::header(parts.header);
+                    let _ = claims::read(parts.claims);
+                }
+            }
+            let _ = super::header(&text);
+            let _ = claims::read(json.into_bytes());
+            let _ = claims::read(bytes);
+        }
+    }
 }

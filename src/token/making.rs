@@ -14,8 +14,9 @@ use crate::server::thread::give_way;
 
 use super::commands::issue;
 use super::error::TokenError;
-use super::generate::{self, KEY_FILE, Made, REFRESH_FILE};
+use super::generate::{self, KEY_FILE, Made, Needs, REFRESH_FILE};
 use super::grant::Grant;
+use super::store::Store;
 use super::{keyring, signer};
 
 /// How many calls may wait.
@@ -55,8 +56,8 @@ fn making() -> MutexGuard<'static, Making> {
     MAKING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Has the missing keys made, and the call wait for them.
-pub fn wait(call: &Call<'_>) -> Outcome {
+/// Has the missing keys made, and the call, which is on `store`, wait for them.
+pub fn wait(call: &Call<'_>, store: Option<&Store>) -> Outcome {
     let no_key = |why: &'static str| Err(TokenError::NoKey(why.into()).into());
     if call.is_in_cluster() {
         return no_key(
@@ -65,6 +66,13 @@ pub fn wait(call: &Call<'_>) -> Outcome {
     }
     if call.require_primary().is_err() {
         return no_key("a replica makes no keys: set lockwatch.jwt-keys and lockwatch.refresh-secret-file");
+    }
+    // A promoted replica, or a server whose key file is gone: with new keys every token of before would be worthless.
+    if store.is_some_and(is_of_other_keys) {
+        return no_key(
+            "the store holds sessions whose keys are not here: set lockwatch.jwt-keys and \
+                       lockwatch.refresh-secret-file to those, or delete it",
+        );
     }
     if !call.may_wait() {
         return no_key("the first LW.ISSUE makes the keys, which MULTI and scripts can't wait for");
@@ -107,7 +115,7 @@ pub fn before_sleep(tick: &Tick) {
     making.failed = matches!(made, Some(Err(_))).then(Instant::now);
     drop(making);
     if let Some(made) = made {
-        report(&made);
+        report(&made, keyring::needs());
         keyring::set_made(made);
     }
     for Pending { database, argv, waiting } in calls {
@@ -118,6 +126,13 @@ pub fn before_sleep(tick: &Tick) {
     }
 }
 
+/// How many sessions are looked at to know whether any has a refresh token.
+const SAMPLE: usize = 100;
+
+fn is_of_other_keys(store: &Store) -> bool {
+    keyring::needs().key || store.iter().take(SAMPLE).any(|(_, session)| session.refresh_ttl > 0)
+}
+
 fn hand_over(grant: Grant, waiting: Waiting) {
     if grant.key.is_slow() {
         return signer::sign(grant, waiting);
@@ -126,11 +141,16 @@ fn hand_over(grant: Grant, waiting: Waiting) {
     waiting.answer(Box::new(move |call| grant.reply_late(call, &signature)));
 }
 
-fn report(made: &Result<Made, String>) {
+fn report(made: &Result<Made, String>, needs: Needs) {
+    let files = match needs {
+        Needs { key: true, refresh: true } => format!("{KEY_FILE} and {REFRESH_FILE}"),
+        Needs { key: true, .. } => KEY_FILE.to_owned(),
+        _ => REFRESH_FILE.to_owned(),
+    };
     match made {
         Ok(_) => log::warning(&format!(
-            "lockwatch has made keys for tokens: {KEY_FILE} and {REFRESH_FILE} in the working directory. Back them up; name \
-             copies of them in lockwatch.jwt-keys and lockwatch.refresh-secret-file on every replica"
+            "lockwatch has made keys for tokens: {files} in the working directory. Back that up, and name copies in \
+             lockwatch.jwt-keys and lockwatch.refresh-secret-file on every replica"
         )),
         Err(why) => log::warning(&format!("lockwatch can't make keys for tokens: {why}")),
     }

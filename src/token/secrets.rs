@@ -1,5 +1,5 @@
-//! Files of secrets: `jwt-secret-file` and `refresh-secret-file`. A secret a line, of 32 bytes or more, as they stand; the
-//! first makes, all verify. Blank lines and those that begin with `#` are skipped. No error shows any part of one.
+//! Files of secrets: `jwt-secret-file` and `refresh-secret-file`. A secret a line, of 32 bytes or more without the blanks around it;
+//! the first makes, all verify. Blank lines and those that begin with `#` are skipped. No error shows any part of one.
 
 use crate::server::lines::lines;
 

@@ -6,7 +6,8 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use aws_lc_rs::hmac;
 
 use crate::config;
-use crate::server::file::read_small;
+use crate::server::file::{is_open_to_all, read_small};
+use crate::server::log;
 use crate::server::time::{Span, Timestamp};
 
 use super::key::Key;
@@ -88,6 +89,9 @@ fn load_keys(list: &[u8]) -> Result<Vec<Arc<Key>>, String> {
         if keys.iter().any(|other| other.kid == key.kid) {
             return Err(format!("{shown}: the key stands in the list already"));
         }
+        if key.can_sign() {
+            warn_if_open(path);
+        }
         keys.push(Arc::new(key));
     }
     if keys.len() > MOST_KEYS {
@@ -120,7 +124,17 @@ fn with_secrets<T>(path: &[u8], make: impl Fn(&[u8]) -> T) -> Result<Vec<T>, Str
         return Ok(Vec::new());
     }
     let bytes = read_small(path)?;
+    warn_if_open(path);
     Ok(secrets::parse(&bytes)?.into_iter().map(make).collect())
+}
+
+fn warn_if_open(path: &[u8]) {
+    if is_open_to_all(path) {
+        let shown = String::from_utf8_lossy(path);
+        log::warning(&format!(
+            "everybody on this machine may read {shown}, which holds a secret of lockwatch's: chmod 600"
+        ));
+    }
 }
 
 /// What tokens name.
@@ -172,9 +186,14 @@ pub fn max_age() -> Span {
     seconds(config::SESSION_MAX_AGE.get())
 }
 
+/// A time below it is in seconds: in milliseconds it would be in 1973.
+const SECONDS: u64 = 100_000_000_000;
+
 /// Sessions that began before it have ended.
 pub fn not_before() -> Timestamp {
-    Timestamp(u64::try_from(config::TOKENS_NOT_BEFORE.get()).unwrap_or(0))
+    let given = u64::try_from(config::TOKENS_NOT_BEFORE.get()).unwrap_or(0);
+    // In an incident nobody should have to know the unit.
+    Timestamp(if given < SECONDS { given * 1000 } else { given })
 }
 
 /// By what a refresh token is judged at `now`.

@@ -171,7 +171,7 @@ impl fmt::Display for Unusable {
             Self::Ambiguous => f.write_str(
                 "has a member twice, half of a surrogate pair or a number out of range, which parsers read differently",
             ),
-            Self::Owned(name) => write!(f, "sets {name}, which lockwatch itself sets"),
+            Self::Owned(name) => write!(f, "sets {name}, which is lockwatch's own"),
         }
     }
 }

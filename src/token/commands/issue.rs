@@ -58,10 +58,13 @@ impl Command for Issue {
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let (name, args) = call.key_and_args();
         let request = Request::parse(args)?;
-        call.read(name).value::<Boxed<Store>>()?;
         let ring = keyring::current();
-        if is_lacking(&ring, &request) {
-            return making::wait(call);
+        {
+            let key = call.read(name);
+            let store = key.value::<Boxed<Store>>()?;
+            if is_lacking(&ring, &request) {
+                return making::wait(call, store.as_deref().map(|store| &**store));
+            }
         }
         let grant = begin(call, &request, &ring)?;
         deliver(call, grant)

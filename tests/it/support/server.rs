@@ -267,7 +267,34 @@ impl Drop for Server {
                 self.0.kill();
             }
         }
-        Always(self).0.assert_no_panic();
+        let server = Always(self);
+        server.0.assert_no_panic();
+        server.0.assert_no_token_at_rest();
+    }
+}
+
+/// What every access token begins with, and every refresh token of this version.
+const TOKENS: [&[u8]; 2] = [b"eyJhbGciOi", b"lwr_A"];
+
+impl Server {
+    /// Whatever a test did with tokens, none lies in a log, an RDB or an AOF afterwards.
+    #[track_caller]
+    fn assert_no_token_at_rest(&self) {
+        let Some(dir) = self.dir.as_ref().filter(|_| self.has_module) else { return };
+        let aof = std::fs::read_dir(dir.path().join("appendonlydir")).into_iter().flatten();
+        let own = std::fs::read_dir(dir.path()).into_iter().flatten();
+        for path in own.chain(aof).filter_map(|entry| Some(entry.ok()?.path())) {
+            let is_ours = path.extension().is_some_and(|extension| extension == "so");
+            let Some(bytes) =
+                Some(path.clone()).filter(|_| !is_ours).and_then(|path| std::fs::read(path).ok())
+            else {
+                continue;
+            };
+            for token in TOKENS {
+                let found = bytes.windows(token.len()).any(|window| window == token);
+                assert!(!found, "a token lies in {}", path.display());
+            }
+        }
     }
 }
 

@@ -138,7 +138,7 @@ fn what_is_malformed_is_refused_with_the_reason_and_the_syntax() {
         (vec![b"a", b"CLAIMS", b"[]"], "claims is not a JSON object"),
         (vec![b"a", b"CLAIMS", b"{"], "claims is not JSON at line 1"),
         (vec![b"a", b"CLAIMS", b"{\"a\":\"\xff\"}"], "claims is not UTF-8"),
-        (vec![b"a", b"CLAIMS", b"{\"sub\":\"b\"}"], "claims sets sub, which lockwatch itself sets"),
+        (vec![b"a", b"CLAIMS", b"{\"sub\":\"b\"}"], "claims sets sub, which is lockwatch's own"),
         (vec![b"a", b"CLAIMS", b"{\"ex\\u0070\":1}"], "claims sets exp"),
         (vec![b"a", b"CLAIMS", b"{\"nbf\":1}"], "claims sets nbf"),
         (vec![b"a", b"CLAIMS", b"{\"x\":1,\"x\":2}"], "claims has a member twice"),
@@ -199,6 +199,12 @@ fn tokens_not_before_ends_every_session_that_began_before() {
     assert_eq!(client.rotate_refused("auth", &rotated.refresh), "LWREVOKED");
     assert_eq!(client.verdict("auth", &new.access), "OK");
     assert_eq!(client.run("LW.SESSIONS auth alice").items().len(), 1);
+    // In seconds, as `date +%s` prints them, it is the same.
+    client.set("tokens-not-before", "0");
+    assert_eq!(client.verdict("auth", &rotated.access), "OK");
+    client.set("tokens-not-before", &(limit / 1000 + 1).to_string());
+    assert_eq!(client.verdict("auth", &rotated.access), "LWREVOKED");
+    client.set("tokens-not-before", &limit.to_string());
     assert_eq!(client.run(&format!("LW.REVOKE auth SESSION {}", old.session)).int(), 0);
 }
 

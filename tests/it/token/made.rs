@@ -140,3 +140,28 @@ fn what_stood_in_the_way_is_cleared_without_a_restart() {
     crate::support::wait_until("it is tried again", || !client.run("LW.ISSUE auth a").is_error());
     assert_eq!(made(&server), FILES);
 }
+
+#[test]
+fn none_are_made_beside_sessions_of_other_keys() {
+    let primary = Server::start();
+    let tokens = primary.client().issue("auth alice");
+    let replica = Server::start();
+    let address = primary.address();
+    replica.client().run(&format!("REPLICAOF {} {}", address.ip(), address.port()));
+    primary.wait_for_replica(&replica);
+    let mut there = replica.client();
+    assert!(there.call(&["LW.VERIFY", "auth", &tokens.access]).error().starts_with("LWNOKEY"));
+    there.run("REPLICAOF NO ONE");
+    let answer = there.run("LW.ISSUE auth bob");
+    assert!(
+        answer.error().starts_with("LWNOKEY the store holds sessions whose keys are not here"),
+        "{answer:?}"
+    );
+    assert!(made(&replica).is_empty());
+    // With those of the primary it goes on.
+    let path = |name: &str| primary.dir().join(name).to_str().unwrap().to_owned();
+    there.set("jwt-keys", &path(FILES[0]));
+    there.set("refresh-secret-file", &path(FILES[1]));
+    assert_eq!(there.verdict("auth", &tokens.access), "OK");
+    there.rotate("auth", &tokens.refresh);
+}
