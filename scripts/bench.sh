@@ -7,6 +7,7 @@
 #   scripts/bench.sh --rounds N       N rounds instead of 5; each row's median counts
 #   scripts/bench.sh --server PATH    another server: a Redis from 7.0 on, or Valkey
 #   scripts/bench.sh --json FILE      writes the numbers to FILE as well
+#   scripts/bench.sh --clients        what the middleware costs a hello-world application instead: FastAPI, Flask, Express
 #
 # The server has one core, redis-benchmark another; nothing is persisted. Within a round every row runs once, so that a
 # machine whose speed drifts slows all rows alike. After each row it is checked that no call failed, and that the calls
@@ -26,6 +27,7 @@ server="redis-server"
 rounds=5
 json=
 quick=
+clients_only=
 
 # A sliding window as it is usually written in Lua: a sorted set with a member a call.
 lua_window='
@@ -109,6 +111,10 @@ main() {
     # shellcheck source=scripts/setup.sh
     . scripts/setup.sh
     cargo build --release --locked --quiet --lib --examples
+    if [[ $clients_only ]]; then
+        measure_clients
+        return
+    fi
     choose_cores
     start_server taskset -c "$server_core" "$server" --loadmodule "$release_module"
     lua_sha=$(cli SCRIPT LOAD "$lua_window")
@@ -136,9 +142,24 @@ main() {
     if [[ $json ]]; then write_json >"$json"; fi
 }
 
+# Each prints tables of its own, and whether the aim is met.
+measure_clients() {
+    # shellcheck source=scripts/clients-lib.sh
+    . scripts/clients-lib.sh
+    local short=()
+    use_python
+    use_node
+    export LOCKWATCH_MODULE=$release_module
+    if [[ $quick ]]; then short=(--rounds 1 --requests 2000); else short=(--rounds "$rounds"); fi
+    python clients/python/bench/run.py "${short[@]}"
+    if [[ $quick ]]; then short=(--rounds 1 --seconds 1); else short=(--rounds "$rounds"); fi
+    (cd clients/node && npm run --silent build && node bench/run.mjs "${short[@]}")
+}
+
 read_options() {
     while (($# > 0)); do
         case $1 in
+            --clients) clients_only=1 ;;
             --quick) quick=1 rounds=1 memory_seconds=6 ;;
             --rounds)
                 [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || die "--rounds needs a number"

@@ -5,6 +5,7 @@
 #   scripts/demo.sh                  stops the server at the end
 #   scripts/demo.sh --keep           leaves it running and says how to connect and how to stop it
 #   scripts/demo.sh --no-postgres    shows the audit log without a database
+#   scripts/demo.sh --app            shows the example applications instead, in Python and Node, over HTTP
 #
 # Installs what is missing to build it (scripts/setup.sh). Touches no server that is already running.
 
@@ -13,10 +14,12 @@
 
 keep=
 no_postgres=
+app=
 for word; do
     case $word in
         --keep) keep=1 ;;
         --no-postgres) no_postgres=1 ;;
+        --app) app=1 ;;
         -h | --help) usage && exit ;;
         *) die "unknown argument '$word'; see --help" ;;
     esac
@@ -28,6 +31,13 @@ main() {
     build
     start_server "${LOCKWATCH_SERVER:-redis-server}" --loadmodule "$release_module"
     introduce
+    if [[ $app ]]; then
+        # shellcheck source=scripts/app.sh
+        . scripts/app.sh
+        show_apps
+        conclude
+        return
+    fi
     show_one_client
     show_burst
     show_several_windows

@@ -1,0 +1,14 @@
+/** LW.ALERT: an alert of the application's own, sent to every webhook endpoint. */
+import { durationArgument, milliseconds, type Duration } from "./duration.js";
+import type { Command } from "./redis/connection.js";
+
+export type AlertOptions =
+  | { dedup?: undefined; cooldown?: undefined }
+  /** Raises it only if none with this type and text was raised in the last `cooldown`. */
+  | { dedup: string; cooldown: Duration };
+
+export function alertCommand(type: string, data: unknown, options: AlertOptions): Command {
+  const args = ["LW.ALERT", type, JSON.stringify(data)];
+  if (options.dedup !== undefined) args.push("DEDUP", options.dedup, "COOLDOWN", durationArgument(milliseconds(options.cooldown)));
+  return { args };
+}

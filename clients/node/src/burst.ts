@@ -1,0 +1,41 @@
+/** LW.BURST: who calls too often. */
+import { durationArgument, milliseconds, type Duration } from "./duration.js";
+import { wrongModule } from "./errors.js";
+import type { Bytes, Command, Reply } from "./redis/connection.js";
+
+/** Who calls what, for the data of the alert. Leave query strings out: they hold secrets. */
+export interface Caller {
+  ip?: string | undefined;
+  endpoint?: string | undefined;
+  method?: string | undefined;
+  agent?: string | undefined;
+}
+
+export interface BurstOptions extends Caller {
+  /** How long the key is quiet after an alert; the module's 60 s unless given. */
+  cooldown?: Duration | undefined;
+}
+
+export interface BurstResult {
+  readonly burst: boolean;
+  /** Calls in the window, with this one. */
+  readonly count: number;
+  /** Whether this call raised an alert. */
+  readonly alerted: boolean;
+}
+
+export function burstCommand(key: Bytes, threshold: number, windowMs: number, options: BurstOptions): Command {
+  const args = ["LW.BURST", key, String(threshold), durationArgument(windowMs)];
+  if (options.cooldown !== undefined) args.push("COOLDOWN", durationArgument(milliseconds(options.cooldown)));
+  if (options.ip !== undefined) args.push("IP", options.ip);
+  if (options.endpoint !== undefined) args.push("ENDPOINT", options.endpoint);
+  if (options.method !== undefined) args.push("METHOD", options.method);
+  if (options.agent !== undefined) args.push("AGENT", options.agent);
+  return { args, key };
+}
+
+export function parseBurst(reply: Reply): BurstResult {
+  if (!Array.isArray(reply) || reply.length !== 3) throw wrongModule("LW.BURST");
+  const [burst, count, alerted] = reply.map(Number) as [number, number, number];
+  return { burst: burst === 1, count, alerted: alerted === 1 };
+}

@@ -1,0 +1,73 @@
+/** lockwatch in Fastify: the plugin. */
+import type { FastifyPluginCallback, FastifyRequest } from "fastify";
+import type { LockWatchState } from "./http/state.js";
+import { admitted, guardOf, isGone, visit } from "./http/handle.js";
+import type { MiddlewareOptions } from "./http/options.js";
+import { send } from "./http/exchange.js";
+import { LockWatch } from "./lockwatch.js";
+import { TokenEndpoints, type Action, type TokenRoutesOptions } from "./token/endpoints.js";
+import type { Claims } from "./tokens.js";
+
+export { jwtRequired, type JwtOptions } from "./token/bearer.js";
+export { jwks, type JwksOptions } from "./token/jwks.js";
+export type { CookieOptions } from "./token/cookie.js";
+export type { Login, TokenRoutesOptions } from "./token/endpoints.js";
+
+declare module "fastify" {
+  interface FastifyInstance {
+    lockwatch: LockWatch;
+  }
+  interface FastifyRequest {
+    /** What lockwatch found out; undefined for what is exempt. */
+    lockwatch: LockWatchState | undefined;
+    /** Of the access token that `jwtRequired` accepted. */
+    claims?: Claims;
+  }
+}
+
+export type FastifyOptions = MiddlewareOptions<FastifyRequest>;
+
+const plugin: FastifyPluginCallback<FastifyOptions> = (fastify, options, done) => {
+  const guard = guardOf(options);
+  const cutsSemicolons = (fastify.initialConfig as { useSemicolonDelimiter?: boolean }).useSemicolonDelimiter ?? false;
+  fastify.decorate("lockwatch", guard.lockwatch);
+  fastify.decorateRequest("lockwatch", undefined);
+  fastify.addHook("onRequest", async (request, reply) => {
+    const { raw } = request;
+    if (isGone(raw)) return reply.hijack();
+    const target = raw.url ?? "/";
+    const visited = visit(guard, raw, reply.raw, cutsSemicolons ? target.replace(/;.*/s, "") : target);
+    if (!visited) return undefined;
+    request.lockwatch = visited.state;
+    return (await admitted(visited, request, reply)) ? undefined : reply;
+  });
+  // What the plugin opened it closes. A LockWatch of the application's is the application's.
+  if (!(options.redis instanceof LockWatch)) fastify.addHook("onClose", () => guard.lockwatch.close());
+  done();
+};
+
+/** Limits, counts and records every request of the server. */
+export const lockwatch = Object.assign(plugin, {
+  // For the whole server, not only for what is registered inside the plugin.
+  [Symbol.for("skip-override")]: true,
+  [Symbol.for("fastify.display-name")]: "lockwatch",
+  [Symbol.for("plugin-meta")]: { fastify: ">=5", name: "lockwatch" },
+});
+
+export interface FastifyTokenOptions extends TokenRoutesOptions<FastifyRequest> {
+  lockwatch: LockWatch;
+}
+
+const ACTIONS: readonly Action[] = ["login", "refresh", "logout"];
+
+/** `POST login`, `refresh` and `logout`, below a prefix: `app.register(tokenRoutes, { prefix: "/auth", lockwatch: lw, … })`. */
+export const tokenRoutes: FastifyPluginCallback<FastifyTokenOptions> = (fastify, options, done) => {
+  const endpoints = new TokenEndpoints(options.lockwatch, options);
+  for (const action of ACTIONS) {
+    fastify.post(`/${action}`, async (request, reply) => {
+      send(reply, await endpoints.handle(action, request, fastify.prefix));
+      return reply;
+    });
+  }
+  done();
+};

@@ -1,0 +1,64 @@
+/** IP addresses: read strictly, written canonically (RFC 5952), and grouped as one client would be. */
+import { isIPv4, isIPv6 } from "node:net";
+
+/** The canonical text, IPv6 that carries an IPv4 address as that, without a zone; undefined if it is no address. */
+export function canonicalAddress(text: string): string | undefined {
+  if (isIPv4(text)) return text;
+  const zone = text.indexOf("%");
+  const address = zone < 0 ? text : text.slice(0, zone);
+  if (!isIPv6(address)) return undefined;
+  const groups = parseIPv6(address);
+  return mappedIPv4(groups) ?? formatIPv6(groups);
+}
+
+/** The part of a canonical address that belongs to one client: all of an IPv4 address, the /64 of an IPv6 one. */
+export function clientNetwork(address: string): string {
+  if (!address.includes(":")) return address;
+  const groups = parseIPv6(address);
+  return `${formatIPv6(groups.fill(0, 4))}/64`;
+}
+
+/** The address of a hop in a forwarding header, without port and brackets; undefined if it is not one. */
+export function hopAddress(hop: string): string | undefined {
+  const match = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(hop) ?? /^([\d.]+):\d{1,5}$/.exec(hop);
+  return canonicalAddress(match?.[1] ?? hop);
+}
+
+/** Eight groups of 16 bits of a valid address. */
+function parseIPv6(text: string): number[] {
+  const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text);
+  if (dotted) {
+    const [a, b, c, d] = dotted.slice(2).map(Number) as [number, number, number, number];
+    return parseIPv6(`${dotted[1]}${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`);
+  }
+  const [head, tail] = text.split("::").map(parseGroups) as [number[], number[]?];
+  return tail ? [...head, ...new Array<number>(8 - head.length - tail.length).fill(0), ...tail] : head;
+}
+
+function parseGroups(text: string): number[] {
+  return text === "" ? [] : text.split(":").map((group) => parseInt(group, 16));
+}
+
+function mappedIPv4(groups: readonly number[]): string | undefined {
+  if (groups[5] !== 0xffff || groups.slice(0, 5).some((group) => group !== 0)) return undefined;
+  const [high, low] = groups.slice(6) as [number, number];
+  return `${high >> 8}.${high & 0xff}.${low >> 8}.${low & 0xff}`;
+}
+
+function formatIPv6(groups: readonly number[]): string {
+  const { start, length } = longestZeros(groups);
+  const hex = groups.map((group) => group.toString(16));
+  if (length < 2) return hex.join(":");
+  return `${hex.slice(0, start).join(":")}::${hex.slice(start + length).join(":")}`;
+}
+
+/** The first of the longest runs of zero groups: what `::` stands for, if it is longer than one. */
+function longestZeros(groups: readonly number[]): { start: number; length: number } {
+  let longest = { start: 0, length: 0 };
+  let start = 0;
+  for (const [index, group] of groups.entries()) {
+    if (group !== 0) start = index + 1;
+    else if (index + 1 - start > longest.length) longest = { start, length: index + 1 - start };
+  }
+  return longest;
+}

@@ -1,0 +1,91 @@
+/** Which limits a request is under: its path's policy, or the default one, or none at all. */
+import { ConfigurationError } from "../errors.js";
+import { parseLimits, type Limit, type Limits } from "../limits.js";
+import type { FailureMode, LimitOptions, PolicyOptions } from "./options.js";
+import { PathSegments, Pattern, policyName } from "./pattern.js";
+
+export interface Policy {
+  readonly name: string;
+  /** Undefined: the default limits, or those of the caller's plan. */
+  readonly ownLimits: readonly Limit[] | undefined;
+  readonly cost: number;
+  readonly onRedisFailure: FailureMode;
+  readonly shadow: boolean;
+}
+
+const DEFAULT = "default";
+const RESERVED = [DEFAULT, "burst"];
+const MAX_COST = 2 ** 32 - 1;
+
+export class Policies {
+  readonly defaultLimits: readonly Limit[];
+  readonly #default: Policy;
+  readonly #routes: readonly (readonly [Pattern, Policy])[];
+  readonly #exempt: readonly Pattern[];
+
+  constructor(options: LimitOptions<never>) {
+    const { rateLimitRequests = 100, rateLimitWindowSeconds = 60 } = options;
+    this.defaultLimits = parseLimits(options.limits ?? [[rateLimitRequests, rateLimitWindowSeconds]]);
+    this.#default = {
+      name: DEFAULT,
+      ownLimits: undefined,
+      cost: checkedCost(options.cost ?? 1),
+      onRedisFailure: checkedMode(options.onRedisFailure ?? "allow"),
+      shadow: options.shadow ?? false,
+    };
+    this.#routes = Object.entries(options.routes ?? {}).map(([text, policy]) => this.#route(new Pattern(text), policy));
+    this.#exempt = (options.exempt ?? []).map((text) => new Pattern(text));
+    const names = this.#routes.map(([, { name }]) => name).filter((name) => name !== DEFAULT);
+    const twice = names.find((name, index) => names.indexOf(name) !== index);
+    if (twice !== undefined) throw new ConfigurationError(`two policies are named '${twice}', and would share their limits: give one a name`);
+  }
+
+  /** Undefined: exempt. */
+  of(method: string, path: string): Policy | undefined {
+    if (this.#routes.length === 0 && this.#exempt.length === 0) return this.#default;
+    const segments = new PathSegments(method, path);
+    if (this.#exempt.some((pattern) => pattern.matchesExactly(segments))) return undefined;
+    return this.#routes.find(([pattern]) => pattern.matches(segments))?.[1] ?? this.#default;
+  }
+
+  #route(pattern: Pattern, given: PolicyOptions | Limits): readonly [Pattern, Policy] {
+    const options = isLimits(given) ? { limits: given } : given;
+    if (options.limits === undefined && options.name !== undefined) {
+      throw new ConfigurationError(`policy '${options.name}' has a name and no limits: it would spend from the default policy`);
+    }
+    const policy: Policy = {
+      name: options.limits === undefined ? DEFAULT : notTaken(options.name === undefined ? policyName(pattern.text) : checkedName(options.name)),
+      ownLimits: options.limits === undefined ? undefined : parseLimits(options.limits),
+      cost: checkedCost(options.cost ?? this.#default.cost),
+      onRedisFailure: checkedMode(options.onRedisFailure ?? this.#default.onRedisFailure),
+      shadow: options.shadow ?? this.#default.shadow,
+    };
+    return [pattern, policy];
+  }
+}
+
+function isLimits(given: PolicyOptions | Limits): given is Limits {
+  return typeof given === "string" || Array.isArray(given);
+}
+
+export function checkedName(name: string): string {
+  if (!/^[A-Za-z0-9_.-]{1,64}$/.test(name)) {
+    throw new ConfigurationError(`policy name '${name}' is not made of 1 to 64 letters, digits, '_', '.' and '-'`);
+  }
+  return name;
+}
+
+function notTaken(name: string): string {
+  if (RESERVED.includes(name)) throw new ConfigurationError(`policy name '${name}' is taken: give the policy another name`);
+  return name;
+}
+
+export function checkedCost(cost: number): number {
+  if (Number.isInteger(cost) && cost >= 1 && cost <= MAX_COST) return cost;
+  throw new ConfigurationError(`cost '${cost}' is not an integer from 1 to ${MAX_COST}`);
+}
+
+export function checkedMode(mode: FailureMode): FailureMode {
+  if (["allow", "deny"].includes(mode)) return mode;
+  throw new ConfigurationError(`onRedisFailure '${mode}' is not 'allow' or 'deny'`);
+}

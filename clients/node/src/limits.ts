@@ -1,0 +1,67 @@
+/** Limits as pairs or as texts, in the spelling that slowapi, Flask-Limiter and express-rate-limit users have. */
+import { durationArgument, windowMs, type Duration } from "./duration.js";
+
+export interface Limit {
+  readonly limit: number;
+  readonly windowMs: number;
+}
+
+/** `"100/minute"`, `"100/minute; 5000/hour"`, `"5 per 2 minutes"`, or pairs: `[[100, 60], [5000, "1h"]]`. */
+export type Limits = string | readonly (readonly [limit: number, window: Duration])[];
+
+/** What one command takes. */
+const MAX_LIMITS = 8;
+
+export function parseLimits(limits: Limits): readonly Limit[] {
+  const parsed = typeof limits === "string" ? parseText(limits) : limits.map(parsePair);
+  if (parsed.length === 0) throw new RangeError("no limit is given: expected something like '100/minute; 5000/hour'");
+  if (parsed.length > MAX_LIMITS) throw new RangeError(`${parsed.length} limits are given, and at most ${MAX_LIMITS} are possible`);
+  return parsed;
+}
+
+function parseText(text: string): Limit[] {
+  const parts = text.split(/[;,|]/).filter((part) => part.trim() !== "");
+  return parts.map((part) => {
+    const match = /^\s*(\d+)\s*(?:\/|per\s)\s*(\S.*)$/i.exec(part);
+    if (!match) throw new RangeError(`limit '${part.trim()}' is not like '100/minute', '5 per 2 minutes' or '10/500ms'`);
+    return parsePair([Number(match[1]), match[2] as string]);
+  });
+}
+
+function parsePair([limit, window]: readonly [number, Duration]): Limit {
+  if (!Number.isSafeInteger(limit) || limit < 0) {
+    throw new RangeError(`limit '${limit}' is not an integer from 0 to ${Number.MAX_SAFE_INTEGER}`);
+  }
+  return { limit, windowMs: windowMs(window) };
+}
+
+const ARGUMENTS = new WeakMap<readonly Limit[], readonly string[]>();
+
+/** The same limits are asked for again and again: what they are in a command is worked out once. */
+export function limitArguments(limits: readonly Limit[]): readonly string[] {
+  const known = ARGUMENTS.get(limits);
+  if (known) return known;
+  const args = limits.flatMap(({ limit, windowMs }) => [String(limit), durationArgument(windowMs)]);
+  ARGUMENTS.set(limits, args);
+  return args;
+}
+
+const ADDRESS_LIMITS = new WeakMap<readonly Limit[], readonly Limit[]>();
+
+/** How much more than one credential the address may spend that it comes from. */
+const ADDRESS_FACTOR = 10;
+
+/** What an address may spend, of whose credentials each may spend `limits`. */
+export function addressLimits(limits: readonly Limit[]): readonly Limit[] {
+  const known = ADDRESS_LIMITS.get(limits);
+  if (known) return known;
+  const more = limits.map(({ limit, windowMs }) => ({ limit: Math.min(limit * ADDRESS_FACTOR, Number.MAX_SAFE_INTEGER), windowMs }));
+  ADDRESS_LIMITS.set(limits, more);
+  return more;
+}
+
+/** Which of the limits a reply speaks of. It names the limit only; of equal ones it means the longest window. */
+export function bindingLimit(limits: readonly Limit[], limit: number): Limit | undefined {
+  const named = limits.filter((candidate) => candidate.limit === limit);
+  return named.reduce<Limit | undefined>((longest, next) => (longest && longest.windowMs >= next.windowMs ? longest : next), undefined);
+}

@@ -1,0 +1,108 @@
+/** A real Redis with the module, on a free port and in a directory of its own, for as long as a test takes. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer, connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+
+export interface RedisServerOptions {
+  /** The module's file; the environment's LOCKWATCH_MODULE unless given. Null starts a Redis without it. */
+  module?: string | null | undefined;
+  /** `redis-server` on the path unless given. */
+  executable?: string | undefined;
+  /** Further arguments of redis-server. */
+  args?: readonly string[] | undefined;
+  /** A free one unless given. */
+  port?: number | undefined;
+}
+
+export interface RedisServer {
+  readonly port: number;
+  readonly url: string;
+  readonly dir: string;
+  readonly process: ChildProcess;
+  /** Stops it and removes its directory. */
+  stop(): Promise<void>;
+}
+
+/** Those that run: a test that fails half-way leaves nothing behind. */
+const running = new Set<ChildProcess>();
+process.once("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+
+const DEADLINE_MS = 30_000;
+const ATTEMPTS = 5;
+
+export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
+  // Between finding a port free and listening on it somebody else may take it.
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start(options, options.port ?? (await freePort()));
+    } catch (error) {
+      if (attempt === ATTEMPTS || options.port !== undefined || !String(error).includes("Address already in use")) throw error;
+    }
+  }
+}
+
+async function start(options: RedisServerOptions, port: number): Promise<RedisServer> {
+  const { module = process.env.LOCKWATCH_MODULE, executable = "redis-server", args = [] } = options;
+  if (module === undefined) throw new Error("where is the module? Set LOCKWATCH_MODULE, or give { module: '/path/to/liblockwatch.so' }");
+  const dir = await mkdtemp(join(tmpdir(), "lockwatch-"));
+  const log = join(dir, "redis.log");
+  const own = ["--port", String(port), "--bind", "127.0.0.1", "--dir", dir, "--logfile", log, "--save", "", "--appendonly", "no"];
+  const child = spawn(executable, [...own, ...(module === null ? [] : ["--loadmodule", module]), ...args], { stdio: "ignore" });
+  const ended = once(child, "exit").finally(() => running.delete(child));
+  running.add(child);
+  const stop = async () => {
+    child.kill("SIGKILL");
+    await ended;
+    await rm(dir, { recursive: true, force: true });
+  };
+  try {
+    await Promise.race([listening(port), ended.then(() => Promise.reject(new Error("redis-server ended")))]);
+  } catch (error) {
+    const told = await readFile(log, "utf8").catch(() => "");
+    await stop();
+    throw new Error(`redis-server did not start: ${String(error)}\n${told}`, { cause: error });
+  }
+  return { port, url: `redis://127.0.0.1:${port}`, dir, process: child, stop };
+}
+
+/** Any answer will do: a server that wants a password or still loads says so. */
+async function listening(port: number): Promise<void> {
+  const deadline = Date.now() + DEADLINE_MS;
+  while (!(await answers(port))) {
+    if (Date.now() > deadline) throw new Error(`nothing answers on port ${port}`);
+    await pause(10);
+  }
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write("PING\r\n"));
+    const settle = (answered: boolean) => {
+      socket.destroy();
+      resolve(answered);
+    };
+    socket.once("data", () => settle(true));
+    socket.once("error", () => settle(false));
+    socket.once("close", () => settle(false));
+  });
+}
+
+/**
+ * Below the ports that systems give to outgoing connections: a client that tries in vain to reach a port among those is sooner
+ * or later given that very port, and then it is connected to itself, and the port taken.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const server = createServer();
+    const bound = await new Promise((resolve) => {
+      server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true));
+    });
+    server.close();
+    if (bound) return port;
+  }
+}

@@ -1,0 +1,47 @@
+/** The refresh token as a cookie that scripts can't read, and that other sites can neither send nor set in motion. */
+import { ConfigurationError } from "../errors.js";
+import { rawRequest, type AnyRequest } from "../http/exchange.js";
+
+export interface CookieOptions {
+  /** The origins of the pages that log in here: `https://app.example.com`. A request from elsewhere is refused. */
+  origins: readonly string[];
+  name?: string | undefined;
+  /** Where the cookie is sent to; where the routes are mounted unless given. */
+  path?: string | undefined;
+}
+
+export class RefreshCookie {
+  readonly #name: string;
+  readonly #origins: ReadonlySet<string>;
+
+  constructor(private readonly options: CookieOptions) {
+    this.#name = options.name ?? "lw_refresh";
+    this.#origins = new Set(options.origins);
+    if (this.#origins.size === 0) throw new ConfigurationError("cookies need origins: the pages that may log in, like https://app.example.com");
+  }
+
+  /** SameSite alone lets other hosts of the same site through. */
+  allows(request: AnyRequest): boolean {
+    return this.#origins.has(rawRequest(request).headers.origin ?? "");
+  }
+
+  read(request: AnyRequest): string | undefined {
+    const pairs = (rawRequest(request).headers.cookie ?? "").split(";").map((pair) => pair.trim());
+    return pairs.find((pair) => pair.startsWith(`${this.#name}=`))?.slice(this.#name.length + 1);
+  }
+
+  /** A `Set-Cookie` for a refresh token, which is URL-safe. */
+  set(token: string, expires: Date | null, mount: string): string {
+    const seconds = expires === null ? 0 : Math.max(0, Math.floor((expires.getTime() - Date.now()) / 1000));
+    return this.#cookie(token, seconds, mount);
+  }
+
+  clear(mount: string): string {
+    return this.#cookie("", 0, mount);
+  }
+
+  #cookie(value: string, maxAge: number, mount: string): string {
+    const path = this.options.path ?? (mount === "" ? "/" : mount);
+    return `${this.#name}=${value}; Max-Age=${maxAge}; Path=${path}; HttpOnly; Secure; SameSite=Strict`;
+  }
+}

@@ -1,0 +1,36 @@
+/** The public keys at `/.well-known/jwks.json`, for those who verify access tokens themselves. */
+import { createHash } from "node:crypto";
+import { LockWatchError } from "../errors.js";
+import { rawRequest, send, type AnyRequest, type AnyResponse } from "../http/exchange.js";
+import { SERVICE_UNAVAILABLE, type Reply } from "../http/verdict.js";
+import type { LockWatch } from "../lockwatch.js";
+
+export interface JwksOptions {
+  /** How long the keys may be cached. A new key should be in the set for so long before it signs. */
+  maxAgeSeconds?: number | undefined;
+}
+
+export type Handler = (request: AnyRequest, response: AnyResponse) => Promise<void>;
+
+export function jwks(lockwatch: LockWatch, options: JwksOptions = {}): Handler {
+  const cacheControl = `public, max-age=${options.maxAgeSeconds ?? 300}`;
+
+  async function reply(request: AnyRequest): Promise<Reply> {
+    let body: string;
+    try {
+      body = JSON.stringify(await lockwatch.jwks());
+    } catch (error) {
+      if (!(error instanceof LockWatchError)) throw error;
+      lockwatch.failures.tell(error.code, `${error.message}; the key set is answered 503`);
+      return SERVICE_UNAVAILABLE;
+    }
+    const etag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`;
+    const headers = { "Cache-Control": cacheControl, ETag: etag };
+    if (rawRequest(request).headers["if-none-match"] === etag) return { status: 304, headers };
+    return { status: 200, headers: { ...headers, "Content-Type": "application/jwk-set+json" }, body };
+  }
+
+  return async (request, response) => {
+    send(response, await reply(request));
+  };
+}

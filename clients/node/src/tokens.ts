@@ -1,0 +1,124 @@
+/** The token commands: LW.ISSUE, LW.ROTATE, LW.VERIFY, LW.INTROSPECT, LW.REVOKE, LW.REVOKEALL, LW.SESSIONS, LW.JWKS. */
+import { durationArgument, milliseconds, type Duration } from "./duration.js";
+import { wrongModule } from "./errors.js";
+import { replyText, type Bytes, type Command, type Reply } from "./redis/connection.js";
+import { records } from "./redis/records.js";
+
+export interface IssueOptions {
+  /** Claims of the application's own. They belong to the session and survive rotation. */
+  claims?: Readonly<Record<string, unknown>> | undefined;
+  audience?: string | undefined;
+  accessTtl?: Duration | undefined;
+  /** 0 for an access token alone. */
+  refreshTtl?: Duration | undefined;
+  /** Kept with the session and listed by `sessions`: where it was opened, on what device. */
+  meta?: unknown;
+}
+
+export interface Tokens {
+  readonly accessToken: string;
+  readonly refreshToken: string | null;
+  readonly accessExpiresAt: Date;
+  readonly refreshExpiresAt: Date | null;
+  readonly sessionId: string;
+}
+
+/** The claims of a verified access token: the module's, and those that the application gave to `issue`. */
+export interface Claims {
+  readonly iss: string;
+  readonly sub: string;
+  readonly aud: string;
+  readonly iat: number;
+  readonly exp: number;
+  readonly jti: string;
+  readonly sid: string;
+  readonly [claim: string]: unknown;
+}
+
+/** RFC 7662. Of a token that is not accepted only `active` is told. */
+export interface Introspection {
+  readonly active: boolean;
+  readonly [member: string]: unknown;
+}
+
+export interface Session {
+  readonly sessionId: string;
+  readonly createdAt: Date;
+  readonly rotatedAt: Date;
+  readonly expiresAt: Date;
+  readonly generation: number;
+  readonly meta: unknown;
+}
+
+/** RFC 7517 */
+export interface Jwks {
+  readonly keys: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** What is to end: one token (of a refresh token its session), one session, or all sessions of a subject. */
+export type Revocation = { token: string } | { session: string } | { subject: string; except?: string | undefined };
+
+export function issueCommand(store: Bytes, subject: string, options: IssueOptions): Command {
+  const args = ["LW.ISSUE", store, subject];
+  if (options.claims !== undefined) args.push("CLAIMS", JSON.stringify(options.claims));
+  if (options.audience !== undefined) args.push("AUDIENCE", options.audience);
+  if (options.accessTtl !== undefined) args.push("ACCESSTTL", durationArgument(milliseconds(options.accessTtl)));
+  if (options.refreshTtl !== undefined) args.push("REFRESHTTL", durationArgument(milliseconds(options.refreshTtl)));
+  if (options.meta !== undefined) args.push("META", JSON.stringify(options.meta));
+  return { args, key: store };
+}
+
+export function rotateCommand(store: Bytes, refreshToken: string, meta: unknown): Command {
+  const args = ["LW.ROTATE", store, refreshToken];
+  if (meta !== undefined) args.push("META", JSON.stringify(meta));
+  return { args, key: store };
+}
+
+export function verifyCommand(store: Bytes, accessToken: string, audience: string | undefined): Command {
+  const args = ["LW.VERIFY", store, accessToken];
+  if (audience !== undefined) args.push("AUDIENCE", audience);
+  return { args, key: store };
+}
+
+export function revokeCommand(store: Bytes, what: Revocation): Command {
+  const args = ["LW.REVOKE", store];
+  if ("token" in what) args.push("TOKEN", what.token);
+  else if ("session" in what) args.push("SESSION", what.session);
+  else args.push("SUBJECT", what.subject, ...(what.except === undefined ? [] : ["EXCEPT", what.except]));
+  return { args, key: store };
+}
+
+export function parseTokens(reply: Reply, command: string): Tokens {
+  if (!Array.isArray(reply) || reply.length !== 5) throw wrongModule(command);
+  const [accessToken, refreshToken, accessExpires, refreshExpires, sessionId] = reply as unknown[];
+  const hasRefresh = refreshToken !== null && refreshToken !== undefined;
+  return {
+    accessToken: replyText(accessToken),
+    refreshToken: hasRefresh ? replyText(refreshToken) : null,
+    accessExpiresAt: new Date(Number(accessExpires)),
+    refreshExpiresAt: hasRefresh ? new Date(Number(refreshExpires)) : null,
+    sessionId: replyText(sessionId),
+  };
+}
+
+export function parseSessions(reply: Reply): Session[] {
+  return records(reply, "LW.SESSIONS").map((fields) => {
+    const meta = fields.optionalText("meta");
+    return {
+      sessionId: fields.text("session_id"),
+      createdAt: fields.time("created_at_ms"),
+      rotatedAt: fields.time("rotated_at_ms"),
+      expiresAt: fields.time("expires_at_ms"),
+      generation: fields.number("generation"),
+      meta: meta === null || meta === "" ? null : (JSON.parse(meta) as unknown),
+    };
+  });
+}
+
+export function parseJson(reply: Reply, command: string): unknown {
+  try {
+    return JSON.parse(replyText(reply));
+  } catch {
+    throw wrongModule(command);
+  }
+}

@@ -1,0 +1,27 @@
+/** What the applications have in common: where Redis is, with which library, and what the middleware is told. */
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Redis } from "ioredis";
+import type { RedisSource } from "lockwatch";
+import { createClient } from "redis";
+
+export interface Settings {
+  library: "ioredis" | "node-redis" | "url";
+  url: string;
+  options: Record<string, unknown>;
+}
+
+export function settings(): Settings {
+  return JSON.parse(process.env.APP_SETTINGS ?? "") as Settings;
+}
+
+export function redisOf(): RedisSource {
+  const { library, url } = settings();
+  if (library === "url") return url;
+  // Neither is ever connected: lockwatch takes the settings, and connects by itself.
+  return library === "ioredis" ? new Redis(url, { lazyConnect: true }) : createClient({ url });
+}
+
+export function announce(server: Server): void {
+  process.stdout.write(`listening ${(server.address() as AddressInfo).port}\n`);
+}

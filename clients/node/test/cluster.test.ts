@@ -1,0 +1,128 @@
+/** Redis Cluster: three nodes, both libraries. */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { Cluster, type Redis } from "ioredis";
+import { LockWatch, UnavailableError, type RedisSource } from "lockwatch";
+import { createCluster } from "redis";
+import { TestCluster } from "./support/cluster.js";
+import { ask } from "./support/http.js";
+import { serve } from "./support/served.js";
+import { until } from "./support/wait.js";
+
+const SOURCES: Record<string, (cluster: TestCluster) => RedisSource> = {
+  ioredis: ({ nodes }) => new Cluster(nodes, { lazyConnect: true }),
+  "node-redis": ({ nodes }) => createCluster({ rootNodes: nodes.map((socket) => ({ socket })) }),
+};
+
+for (const [name, sourceOf] of Object.entries(SOURCES)) {
+  describe(`cluster with ${name}`, () => {
+    let cluster: TestCluster;
+    let lw: LockWatch;
+
+    before(async () => {
+      cluster = await TestCluster.start();
+      lw = new LockWatch(sourceOf(cluster), { connectTimeoutMs: 5000, commandTimeoutMs: 5000, log: () => undefined });
+    });
+
+    after(async () => {
+      await lw.close();
+      await cluster.stop();
+    });
+
+    it("each key is counted on the node that owns it, without detours", async () => {
+      const keys = Array.from({ length: 60 }, (_, i) => `user:${i}`);
+      for (const allowed of [true, true, false]) {
+        const results = await Promise.all(keys.map((key) => lw.ratelimit(key, "2/minute")));
+        assert.deepEqual(new Set(results.map((result) => result.allowed)), new Set([allowed]));
+      }
+      const redirections = await Promise.all(cluster.admins.map(redirectionsOf));
+      assert.deepEqual(redirections, [0, 0, 0]);
+      const sizes = await Promise.all(cluster.admins.map((admin) => admin.dbsize()));
+      assert.equal(sizes.reduce((sum, size) => sum + size), keys.length);
+    });
+
+    it("the middleware's limit and burst, and those of a credential on two nodes", async () => {
+      const served = await serve("express", { redis: lw, key: "credential", trustedProxies: ["127.0.0.1"] }, ({ answer }) => answer(200, [], "hello"));
+      const before = await calls(cluster);
+      for (let i = 0; i < 30; i++) {
+        const headers = { authorization: `Bearer ${i}`, "x-forwarded-for": `198.51.100.${i}` };
+        const answer = await ask(served.port, "/items", { headers });
+        assert.equal(answer.header("X-RateLimit-Remaining"), "99");
+      }
+      await served.ended;
+      await lw.trail.drained();
+      await served.close();
+      const made = await calls(cluster);
+      assert.equal(made.ratelimit - before.ratelimit, 60);
+      assert.equal(made.burst - before.burst, 30);
+      assert.equal(made.audit - before.audit, 30);
+    });
+
+    it("a slot that moves is followed, and nothing is counted twice", async () => {
+      const key = await cluster.keyOf(0, 1);
+      const [source, target] = cluster.admins as [Redis, Redis];
+      const slot = await source.cluster("KEYSLOT", key);
+      const [sourceId, targetId] = [await source.cluster("MYID"), await target.cluster("MYID")];
+      const before = await calls(cluster);
+      await target.cluster("SETSLOT", slot, "IMPORTING", sourceId);
+      await source.cluster("SETSLOT", slot, "MIGRATING", targetId);
+      // Not there yet: ASK.
+      assert.equal((await lw.ratelimit(key, "5/minute")).remaining, 4);
+      assert.equal((await lw.ratelimit(key, "5/minute")).remaining, 3);
+      for (const admin of cluster.admins) await admin.cluster("SETSLOT", slot, "NODE", targetId);
+      // Somewhere else for good: MOVED.
+      assert.equal((await lw.ratelimit(key, "5/minute")).remaining, 2);
+      assert.equal((await lw.ratelimit(key, "5/minute")).remaining, 1);
+      assert.equal((await calls(cluster)).ratelimit - before.ratelimit, 4);
+    });
+
+    it("commands without a key go to some node", async () => {
+      const id = await lw.audit({ kind: "cluster", user: "alice" });
+      assert.match(id, /^\d+-[0-9a-f]{16}-\d+$/);
+      assert.ok(Array.isArray(await lw.auditLog({ kind: "cluster" })));
+    });
+
+    it("a node whose connections were lost is found again", async () => {
+      const key = await cluster.keyOf(1);
+      await cluster.admins[1]?.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+      await until("the key is served", async () => (await lw.ratelimit(key, "99999/minute").catch(() => undefined))?.allowed);
+    });
+
+    it("the connection ends with the application's own client", async () => {
+      const source = sourceOf(cluster) as Cluster;
+      await source.connect();
+      const client = new LockWatch(source, { connectTimeoutMs: 5000, commandTimeoutMs: 5000 });
+      assert.ok(await client.ratelimit("ending", "9/minute"));
+      await source.quit();
+      await until("it has ended", async () => {
+        const error = await client.ratelimit("ending", "9/minute").then(() => undefined, (reason: unknown) => reason);
+        return error instanceof UnavailableError && error.message.includes("closed");
+      });
+    });
+
+    it("a node that is gone fails its own keys only", async () => {
+      const [lost, kept] = [await cluster.keyOf(2), await cluster.keyOf(1)];
+      await lw.ratelimit(lost, "9/minute");
+      await cluster.servers[2]?.stop();
+      await until("its keys fail", async () => {
+        const error = await lw.ratelimit(lost, "9/minute").then(() => undefined, (reason: unknown) => reason);
+        return error instanceof UnavailableError;
+      });
+      for (const admin of cluster.admins.slice(0, 2)) await admin.config("SET", "cluster-require-full-coverage", "no");
+      await until("other keys are served", async () => (await lw.ratelimit(kept, "99999/minute").catch(() => undefined))?.allowed);
+    });
+  });
+}
+
+/** Commands that were answered MOVED or ASK. */
+async function redirectionsOf(admin: Redis): Promise<number> {
+  const stats = await admin.info("errorstats");
+  return [...stats.matchAll(/^errorstat_(?:MOVED|ASK):count=(\d+)/gm)].reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+async function calls(cluster: TestCluster): Promise<{ ratelimit: number; burst: number; audit: number }> {
+  const infos = await Promise.all(cluster.admins.map((admin) => admin.info("lockwatch").catch(() => "")));
+  const sum = (name: string) =>
+    infos.reduce((total, info) => total + Number(new RegExp(`^lockwatch_${name}:(\\d+)`, "m").exec(info)?.[1] ?? 0), 0);
+  return { ratelimit: sum("ratelimit_calls_total"), burst: sum("burst_calls_total"), audit: sum("audit_appended_total") };
+}

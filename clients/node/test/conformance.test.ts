@@ -1,0 +1,137 @@
+/** Every case of the conformance file, through the real middleware of both frameworks. */
+import assert from "node:assert/strict";
+import { METHODS, type IncomingMessage } from "node:http";
+import { after, describe, it } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { ConfigurationError, LockWatch, parseLimits } from "lockwatch";
+import * as forExpress from "lockwatch/express";
+import { conformance, optionsOf, ScriptedConnection, type App, type Options, type Step } from "./support/conformance.js";
+import { ask } from "./support/http.js";
+import { FRAMEWORKS, serve, type Framework, type Served } from "./support/served.js";
+
+const { defaults } = conformance;
+
+for (const framework of FRAMEWORKS) {
+  describe(`conformance: ${framework}`, { concurrency: 16 }, () => {
+    for (const { name, options, steps } of conformance.cases) {
+      // Node's parser refuses a method that it does not know before Fastify sees it.
+      const isRefused = framework === "fastify" && steps.some(({ request }) => !METHODS.includes(request.method));
+      if (!isRefused) it(name, () => run(framework, options, steps));
+    }
+  });
+}
+
+async function run(framework: Framework, given: Options, steps: readonly Step[]): Promise<void> {
+  const { limits, ...otherDefaults } = defaults.options;
+  const options = optionsOf({ ...("rate_limit_requests" in given ? {} : { limits }), ...otherDefaults, ...given });
+  const connection = new ScriptedConnection();
+  const lockwatch = new LockWatch(connection, { ...options, log: () => undefined });
+  let current: Step | undefined;
+  let called: boolean;
+  const served = await serve(
+    framework,
+    { ...options, redis: lockwatch },
+    ({ state, answer }) => {
+      called = true;
+      const { status, headers, body, user } = current?.app ?? defaults.app;
+      if (state && user !== undefined) state.user = user;
+      answer(status, headers, body);
+    },
+    (request) => disguise(request, current as Step),
+  );
+  try {
+    for (const step of steps) {
+      if (step.after_ms !== undefined) await pause(step.after_ms);
+      current = step;
+      called = false;
+      connection.begin(step);
+      await perform(served, step, lockwatch, connection);
+      assert.equal(called, step.app_called, "whether the application was called");
+    }
+  } finally {
+    await served.close();
+  }
+}
+
+async function perform(served: Served, step: Step, lockwatch: LockWatch, connection: ScriptedConnection): Promise<void> {
+  const { method, path, headers } = step.request;
+  const sent = METHODS.includes(method) ? method : "GET";
+  const response = await ask(served.port, path, { method: sent, headers: ["Host", "localhost", "Content-Length", "0", ...headers.flat()] });
+  await served.ended;
+  await lockwatch.trail.drained();
+  const expected = step.response;
+  if (expected.configuration_error !== undefined) {
+    assert.ok(served.error instanceof ConfigurationError);
+    assert.ok(served.error.message.includes(expected.configuration_error), served.error.message);
+    return;
+  }
+  assert.ifError(served.error);
+  assert.equal(response.status, expected.status);
+  for (const [name, value] of Object.entries(expected.headers)) assert.equal(response.header(name), value, name);
+  for (const name of expected.absent) assert.equal(response.header(name), undefined, name);
+  if (expected.body !== null) assert.equal(response.body, expected.body);
+  if (expected.failure !== undefined) assert.equal(served.state?.failure, expected.failure);
+  const roundTrip = step.round_trip.map(({ command }) => command);
+  assert.deepEqual(connection.writes, [...writes(roundTrip), ...writes(step.audit && [step.audit])].map(latencyShape(connection)));
+}
+
+/** No command is no write. */
+function writes(commands: string[][] | null): string[][][] {
+  return commands && commands.length > 0 ? [commands] : [];
+}
+
+/** Puts the latency that was sent where the file has a placeholder, if it has the right form. */
+function latencyShape(connection: ScriptedConnection) {
+  return (write: string[][], index: number) =>
+    write.map((command, position) =>
+      command.map((text, argument) => {
+        const actual = connection.writes[index]?.[position]?.[argument];
+        return text === "<latency>" && actual !== undefined && /^\d+\.\d{3}ms$/.test(actual) ? actual : text;
+      }),
+    );
+}
+
+function disguise(request: IncomingMessage, step: Step): void {
+  Object.defineProperty(request.socket, "remoteAddress", { value: step.request.peer ?? undefined, configurable: true });
+  request.method = step.request.method;
+}
+
+describe("limit strings", () => {
+  for (const { text, limits } of conformance.limit_strings) {
+    it(`'${text}'`, () => {
+      assert.deepEqual(parseLimits(text), limits.map(([limit, windowMs]) => ({ limit, windowMs })));
+    });
+  }
+  for (const text of conformance.bad_limit_strings) {
+    it(`'${text}' is refused`, () => {
+      assert.throws(() => parseLimits(text), RangeError);
+    });
+  }
+});
+
+describe("policy names", () => {
+  for (const { pattern, name } of conformance.policy_names) {
+    it(pattern, async () => {
+      const app: App = defaults.app;
+      const connection = new ScriptedConnection();
+      const redis = new LockWatch(connection);
+      const served = await serve("express", { redis, routes: { [pattern]: "1/s" } }, ({ answer }) => answer(app.status, [], app.body));
+      after(() => served.close());
+      const [method, path] = pattern.includes(" ") ? (pattern.split(" ") as [string, string]) : ["GET", pattern];
+      const step = { request: { method, path, headers: [], peer: "192.0.2.1" }, round_trip: [{ reply: [0, 1, 0, 0, 1000] }, { reply: [0, 1, 0] }] };
+      connection.begin(step as unknown as Step);
+      const target = encodeURI(path.replace(/\{\w+\}|\*\*?/g, "x"));
+      const response = await ask(served.port, target, { method: method.split(",")[0] as string });
+      assert.equal(response.header("RateLimit-Policy"), `"${name}";q=1;w=1`);
+    });
+  }
+});
+
+describe("start-up errors", () => {
+  for (const { name, options } of conformance.startup_errors) {
+    it(name, () => {
+      const redis = new LockWatch(new ScriptedConnection());
+      assert.throws(() => forExpress.lockwatch({ ...optionsOf(options), redis }), /\S/);
+    });
+  }
+});

@@ -1,0 +1,120 @@
+/** The pure parts, which take time and text as arguments. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { canonicalAddress, clientNetwork, hopAddress } from "../dist/http/address.js";
+import { pathOf, PathSegments, Pattern } from "../dist/http/pattern.js";
+import { Breaker } from "../dist/redis/breaker.js";
+import { hashSlot } from "../dist/redis/slot.js";
+
+describe("the breaker", () => {
+  const opened = () => {
+    const breaker = new Breaker(2, 1000);
+    assert.equal(breaker.timedOut(0), false);
+    assert.equal(breaker.timedOut(10), true);
+    return breaker;
+  };
+
+  it("opens after so many timeouts in a row, for so long", () => {
+    const breaker = opened();
+    assert.equal(breaker.admission(11), "bypass");
+    assert.equal(breaker.admission(1009), "bypass");
+    assert.equal(breaker.admission(1010), "go");
+  });
+
+  it("an answer starts the count anew", () => {
+    const breaker = new Breaker(2, 1000);
+    breaker.timedOut(0);
+    breaker.answered();
+    breaker.timedOut(1);
+    assert.equal(breaker.admission(2), "go");
+  });
+
+  it("one call tries, and the others wait for what it finds", async () => {
+    for (const isBack of [true, false]) {
+      const breaker = opened();
+      assert.equal(breaker.admission(1010), "go");
+      const waiting = breaker.admission(1011);
+      assert.ok(waiting instanceof Promise);
+      if (isBack) breaker.answered();
+      else assert.equal(breaker.timedOut(1100), true);
+      await waiting;
+      assert.equal(breaker.admission(1101), isBack ? "go" : "bypass");
+    }
+  });
+
+  it("calls that were under way when it opened do not lengthen the pause", () => {
+    const breaker = opened();
+    assert.equal(breaker.timedOut(900), false);
+    assert.equal(breaker.admission(1010), "go");
+  });
+});
+
+describe("addresses", () => {
+  const cases: [string, string | undefined][] = [
+    ["192.0.2.1", "192.0.2.1"],
+    ["192.0.2.01", undefined],
+    ["192.0.2", undefined],
+    ["::ffff:192.0.2.1", "192.0.2.1"],
+    ["::FFFF:c000:0201", "192.0.2.1"],
+    ["::192.0.2.1", "::c000:201"],
+    ["64:ff9b::192.0.2.1", "64:ff9b::c000:201"],
+    ["::", "::"],
+    ["1::", "1::"],
+    ["1:0:0:2:0:0:0:3", "1:0:0:2::3"],
+    ["1:0:2:0:3:0:4:0", "1:0:2:0:3:0:4:0"],
+    ["0:0:1:1:1:1:0:0", "::1:1:1:1:0:0"],
+    ["2001:DB8::ABCD", "2001:db8::abcd"],
+    ["fe80::1%eth0", "fe80::1"],
+    ["1::2::3", undefined],
+    ["", undefined],
+  ];
+  for (const [text, canonical] of cases) {
+    it(`'${text}' is ${canonical ?? "none"}`, () => assert.equal(canonicalAddress(text), canonical));
+  }
+
+  it("a client has an IPv4 address or a /64", () => {
+    assert.equal(clientNetwork("192.0.2.1"), "192.0.2.1");
+    assert.equal(clientNetwork("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+    assert.equal(clientNetwork("::1"), "::/64");
+  });
+
+  it("hops lose their port and brackets, and nothing else", () => {
+    assert.equal(hopAddress("192.0.2.1:80"), "192.0.2.1");
+    assert.equal(hopAddress("[2001:db8::1]:80"), "2001:db8::1");
+    assert.equal(hopAddress("[2001:db8::1"), undefined);
+    assert.equal(hopAddress("192.0.2.1:"), undefined);
+    assert.equal(hopAddress("192.0.2.1:123456"), undefined);
+    assert.equal(hopAddress("example.com:80"), undefined);
+  });
+});
+
+describe("patterns", () => {
+  const matches = (pattern: string, path: string, method = "GET") => new Pattern(pattern).matches(new PathSegments(method, path));
+
+  it("a parameter may be a part of a segment", () => {
+    assert.ok(matches("/x-{id}.json", "/X-42.JSON"));
+    assert.ok(!matches("/x-{id}.json", "/x-.json"));
+    assert.ok(matches("/:id/x", "/42/x"));
+    assert.throws(() => new Pattern("/{a}-{b}"), /more than one parameter/);
+    assert.throws(() => new Pattern("/a**"), /elsewhere than at its end/);
+  });
+
+  it("an exempt tree has its root and what is below, to the letter", () => {
+    const exact = (path: string) => new Pattern("/static/**").matchesExactly(new PathSegments("GET", path));
+    assert.deepEqual(["/static", "/static/", "/static/a/b", "/Static/a", "/static/./a", "/statics"].map(exact), [true, true, true, false, false, false]);
+  });
+
+  it("the path of a request line", () => {
+    assert.equal(pathOf("/a%20b?c=%20"), "/a b");
+    assert.equal(pathOf("/%zz"), "/%zz");
+    assert.equal(pathOf("http://host/a?b"), "/a");
+    assert.equal(pathOf("http://host"), "/");
+    assert.equal(pathOf("/login\u00a0"), "/login");
+  });
+});
+
+describe("hash slots", () => {
+  for (const [key, slot] of Object.entries({ "123456789": 12739, foo: 12182, "{foo}bar": 12182, "foo{}{bar}": 8363, "": 0 })) {
+    it(`'${key}' is in ${slot}`, () => assert.equal(hashSlot(key), slot));
+  }
+});

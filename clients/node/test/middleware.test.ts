@@ -1,0 +1,162 @@
+/** What the conformance file can't say: functions, sockets, clients that leave, logs. */
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, request as httpRequest } from "node:http";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import express from "express";
+import { LockWatch } from "lockwatch";
+import * as forExpress from "lockwatch/express";
+import { Stub } from "lockwatch/testing";
+import { ask } from "./support/http.js";
+import { FRAMEWORKS, serve, type Served } from "./support/served.js";
+import { until } from "./support/wait.js";
+
+for (const framework of FRAMEWORKS) {
+  describe(`the middleware in ${framework}`, () => {
+    it("keys and plans may take their time", async () => {
+      const stub = new Stub();
+      const keyFunc = () => Promise.resolve("tenant-7");
+      const planFunc = () => Promise.resolve("7/second");
+      await serving(framework, { redis: stub, keyFunc, planFunc }, async ({ port }) => {
+        await ask(port, "/items");
+        assert.deepEqual(stub.calls[0], ["LW.RATELIMIT", "lw:{key:tenant-7}:default", "7", "1"]);
+      });
+    });
+
+    it("a key function that fails is the application's error, not a way past the limit", async () => {
+      const keyFunc = () => Promise.reject(new Error("no such tenant"));
+      await serving(framework, { redis: new Stub(), keyFunc }, async (served) => {
+        assert.equal((await ask(served.port, "/items")).status, 500);
+        assert.equal((served.error as Error).message, "no such tenant");
+      });
+    });
+
+    it("a client that leaves before the response is recorded as such", async () => {
+      const stub = new Stub();
+      let called = false;
+      const never = () => (called = true);
+      await serving(framework, { redis: stub }, async ({ port }) => {
+        const socket = connect(port, "127.0.0.1", () => socket.write("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"));
+        await until("the handler is at work", () => called);
+        socket.destroy();
+        const audit = await until("the event", () => stub.calls.find(([name]) => name === "LW.AUDIT"));
+        assert.equal(audit[audit.indexOf("STATUS") + 1], "499");
+      }, never);
+    });
+
+    it("a request target with scheme and host does not evade a policy", async () => {
+      const stub = new Stub();
+      await serving(framework, { redis: stub, routes: { "/login": "1/minute" } }, async ({ port }) => {
+        await ask(port, "http://elsewhere/login?x");
+        assert.equal(stub.calls[0]?.[1], "lw:{ip:127.0.0.1}:login");
+      });
+    });
+
+    it("failures are told once, and in words", async () => {
+      const told: string[] = [];
+      const stub = new Stub().answer("LW.RATELIMIT", { error: "READONLY You can't write against a read only replica." });
+      const options = { redis: stub, log: (message: string) => told.push(message) };
+      await serving(framework, options, async ({ port }) => {
+        for (let i = 0; i < 5; i++) await ask(port, "/items");
+        assert.deepEqual(told, ["lockwatch: READONLY You can't write against a read only replica.; requests are let through"]);
+      });
+    });
+
+    it("bursts that can't be counted are told of, and deny nothing", async () => {
+      for (const reply of [{ error: "NOPERM this user has no permissions" }, "not three integers"]) {
+        const told: string[] = [];
+        const stub = new Stub().answer("LW.BURST", reply);
+        const options = { redis: stub, onRedisFailure: "deny", log: (message: string) => told.push(message) };
+        await serving(framework, options, async ({ port }) => {
+          assert.equal((await ask(port, "/items")).status, 200);
+          assert.match(told[0] ?? "", /LW\.BURST failed, bursts are not counted/);
+        });
+      }
+    });
+
+    it("no more audit events wait than may", async () => {
+      const told: string[] = [];
+      const stub = new Stub().answer("LW.AUDIT", { failure: "timeout" });
+      const options = { redis: stub, auditQueueSize: 3, log: (message: string) => told.push(message) };
+      await serving(framework, options, async (served) => {
+        for (let i = 0; i < 5; i++) {
+          await ask(served.port, "/items");
+          await served.ended;
+        }
+        await until("the drop is told", () => told.length > 0);
+        assert.match(told[0] ?? "", /an audit event was dropped: 3 wait/);
+        assert.equal(stub.calls.filter(([name]) => name === "LW.AUDIT").length, 3);
+      });
+    });
+  });
+}
+
+describe("Express", () => {
+  it("below a mount point, patterns and paths are those of the whole server", async () => {
+    const stub = new Stub();
+    const app = express();
+    app.use("/api", forExpress.lockwatch({ redis: stub, routes: { "/api/login": "1/minute" } }), (_request, response) => {
+      response.end();
+    });
+    const server = createServer(app).listen(0, "127.0.0.1");
+    await until("it listens", () => server.listening);
+    await ask((server.address() as { port: number }).port, "/api/login");
+    assert.equal(stub.calls[0]?.[1], "lw:{ip:127.0.0.1}:api-login");
+    server.closeAllConnections();
+    server.close();
+  });
+
+  it("on a Unix socket it is the trusted header that counts, and without one the server is set up wrongly", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "lockwatch-"));
+    const path = join(dir, "http.sock");
+    for (const [trustedProxies, expected] of [[["unix"], 200], [[], 500]] as const) {
+      const stub = new Stub();
+      const app = express();
+      app.use(forExpress.lockwatch({ redis: stub, trustedProxies }), (_request, response) => {
+        response.end();
+      });
+      app.use((error: Error, _request: express.Request, response: express.Response, _next: express.NextFunction) => {
+        response.status(500).end(error.message);
+      });
+      const server = createServer(app).listen(path);
+      await until("it listens", () => server.listening);
+      const status = await new Promise((resolve, reject) => {
+        const request = httpRequest({ socketPath: path, path: "/", agent: false, headers: { "x-forwarded-for": "198.51.100.7" } }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        request.once("error", reject).end();
+      });
+      assert.equal(status, expected);
+      assert.equal(stub.calls[0]?.[1], expected === 200 ? "lw:{ip:198.51.100.7}:default" : undefined);
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+    await rm(dir, { recursive: true });
+  });
+
+  it("what it opened can be closed", async () => {
+    const middleware = forExpress.lockwatch({ redis: "redis://127.0.0.1:1" });
+    assert.ok(middleware.lockwatch instanceof LockWatch);
+    await middleware.lockwatch.close();
+  });
+});
+
+async function serving(
+  framework: (typeof FRAMEWORKS)[number],
+  options: object,
+  test: (served: Served) => Promise<void>,
+  handler: () => unknown = () => undefined,
+): Promise<void> {
+  const served = await serve(framework, options, ({ answer }) => {
+    if (handler() === undefined) answer(200, [], "hello");
+  });
+  try {
+    await test(served);
+  } finally {
+    await served.close();
+  }
+}

@@ -1,0 +1,99 @@
+/** What `npm pack` makes can be installed into an empty project, imported, required and compiled against. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL("..", import.meta.url));
+const resolve = createRequire(import.meta.url).resolve;
+
+describe("the package", () => {
+  let project: string;
+
+  before(async () => {
+    project = await mkdtemp(join(tmpdir(), "lockwatch-project-"));
+    await writeFile(join(project, "package.json"), '{ "private": true }');
+    await run("npm", ["pack", "--ignore-scripts", "--pack-destination", project], { cwd: root });
+    const [tarball = ""] = (await readdir(project)).filter((file) => file.endsWith(".tgz"));
+    await run("npm", ["install", "--offline", "--no-audit", "--no-fund", `./${tarball}`], { cwd: project });
+  });
+
+  after(() => rm(project, { recursive: true }));
+
+  const node = async (file: string, code: string) => {
+    await writeFile(join(project, file), code);
+    return (await run(process.execPath, [file], { cwd: project })).stdout.trim();
+  };
+
+  it("holds what it needs and nothing else", async () => {
+    const files = await readdir(join(project, "node_modules/lockwatch"));
+    assert.deepEqual(files.sort(), ["LICENSE", "README.md", "dist", "package.json"]);
+    assert.deepEqual((await readdir(join(project, "node_modules"))).filter((name) => !name.startsWith(".")), ["lockwatch"]);
+  });
+
+  it("can be imported and required, with neither a framework nor a Redis library there", async () => {
+    const names = "lockwatch lockwatch/express lockwatch/fastify lockwatch/testing".split(" ");
+    const imports = names.map((name, index) => `import * as m${index} from "${name}";`).join("\n");
+    const expected = "LockWatch,lockwatch,lockwatch,startRedis";
+    const shown = 'console.log([m0.LockWatch.name, ...[m1, m2].map((m) => "lockwatch" in m && "lockwatch"), m3.startRedis.name].join())';
+    assert.equal(await node("esm.mjs", `${imports}\n${shown}`), expected);
+    const requires = names.map((name, index) => `const m${index} = require("${name}");`).join("\n");
+    assert.equal(await node("cjs.cjs", `${requires}\n${shown}`), expected);
+  });
+
+  it("is one package, whichever way it is loaded", async () => {
+    const code = 'import { createRequire } from "node:module"; import { LockWatch } from "lockwatch";\n';
+    const shown = 'console.log(createRequire(import.meta.url)("lockwatch").LockWatch === LockWatch)';
+    assert.equal(await node("both.mjs", code + shown), "true");
+  });
+
+  it("a URL without a library says what to install", async () => {
+    const code = 'import { LockWatch } from "lockwatch"; new LockWatch("redis://x").ratelimit("k", "1/s").catch((e) => console.log(e.message));';
+    assert.match(await node("url.mjs", code), /neither ioredis nor redis is installed/);
+    assert.match(await node("url.cjs", code.replace("import { LockWatch } from", "const { LockWatch } = require(").replace('"lockwatch";', '"lockwatch");')), /neither/);
+  });
+
+  it("compiles in strict projects of either kind", async () => {
+    await link("express", "@types/express", "@types/node", "fastify", "ioredis", "redis");
+    const readme = await readFile(join(root, "README.md"), "utf8");
+    const samples = [...readme.matchAll(/```ts\n([^]*?)```/g)].map(([, code]) => code as string);
+    assert.ok(samples.length >= 3, "the README has samples");
+    for (const [index, sample] of samples.entries()) {
+      // The types of node-redis take the compiler long enough once.
+      const extensions = sample.includes('from "redis"') ? ["mts"] : ["mts", "cts"];
+      for (const extension of extensions) await writeFile(join(project, `sample${index}.${extension}`), `export {};\n${sample}`);
+    }
+    const files = (await readdir(project)).filter((file) => file.startsWith("sample"));
+    const options = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--target", "es2022", "--module", "node16", "--types", "node", "--skipLibCheck"];
+    await run(process.execPath, [resolve("typescript/bin/tsc"), ...options, ...files], { cwd: project }).catch((error: unknown) => {
+      assert.fail((error as { stdout: string }).stdout);
+    });
+  });
+
+  it("its own types need no library that is not there", async () => {
+    await rm(join(project, "node_modules/ioredis"), { recursive: true, force: true });
+    await link("@types/node");
+    await writeFile(join(project, "plain.mts"), 'import { LockWatch } from "lockwatch";\nimport "lockwatch/testing";\nvoid new LockWatch("redis://x").jwks();\n');
+    const options = ["--noEmit", "--strict", "--target", "es2022", "--module", "node16", "--types", "node"];
+    await run(process.execPath, [resolve("typescript/bin/tsc"), ...options, "plain.mts"], { cwd: project }).catch((error: unknown) => {
+      assert.fail((error as { stdout: string }).stdout);
+    });
+  });
+
+  /** Puts in what is installed for the tests, so that nothing has to be fetched. */
+  async function link(...packages: string[]): Promise<void> {
+    for (const name of packages) {
+      const target = join(project, "node_modules", name);
+      await mkdir(dirname(target), { recursive: true });
+      await symlink(join(root, "node_modules", name), target).catch((error: unknown) => {
+        if ((error as { code: string }).code !== "EEXIST") throw error;
+      });
+    }
+  }
+});

@@ -1,0 +1,141 @@
+/** Limits that the application places itself: on one route, by what only it knows. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { after, afterEach, before, describe, it } from "node:test";
+import express, { type Request } from "express";
+import fastify, { type FastifyRequest } from "fastify";
+import { LockWatch } from "lockwatch";
+import * as forExpress from "lockwatch/express";
+import * as forFastify from "lockwatch/fastify";
+import { Stub, type Scripted } from "lockwatch/testing";
+import { ask } from "./support/http.js";
+import { FRAMEWORKS, type Framework } from "./support/served.js";
+import { World } from "./support/world.js";
+
+interface Api {
+  readonly port: number;
+  close(): Promise<unknown>;
+}
+
+const cleanUp: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const close of cleanUp.splice(0)) await close();
+});
+
+for (const framework of FRAMEWORKS) {
+  describe(`route limits in ${framework}`, () => {
+    let world: World;
+
+    before(async () => {
+      world = await World.start();
+    });
+
+    after(() => world.stop());
+
+    it("a user is limited on a route, whatever the address", async () => {
+      const api = await start(framework, world.lockwatch);
+      const as = (user: string) => ask(api.port, "/orders/1", { method: "POST", headers: { "x-user": user, "content-length": 0 } });
+      const first = await as("alice");
+      assert.equal(first.status, 200);
+      assert.equal(first.header("RateLimit-Policy"), '"post-orders-id";q=2;w=60', "the route's headers replace the middleware's");
+      assert.equal(first.header("X-RateLimit-Remaining"), "1");
+      await as("alice");
+      const denied = await as("alice");
+      assert.equal(denied.status, 429);
+      assert.match(denied.body, /^\{"error":"rate_limit_exceeded","retry_after":\d+\}$/);
+      assert.equal(String((JSON.parse(denied.body) as { retry_after: number }).retry_after), denied.header("Retry-After"));
+      assert.equal((await as("bob")).status, 200);
+      assert.equal(await world.admin.exists("lw:{key:alice}:limit:post-orders-id"), 1);
+      const rows = await world.auditRows("/orders", 4);
+      assert.deepEqual(rows.map(({ status, limited }) => [status, limited]), [[200, false], [200, false], [429, true], [200, false]]);
+    });
+
+    it("without a key it is the address", async () => {
+      const api = await start(framework, world.lockwatch);
+      assert.equal((await ask(api.port, "/search")).status, 200);
+      assert.equal((await ask(api.port, "/search")).status, 429);
+      assert.equal(await world.admin.exists("lw:{ip:127.0.0.1}:limit:search"), 1);
+    });
+
+    it("shadow mode denies nothing, and is recorded", async () => {
+      const api = await start(framework, world.lockwatch);
+      for (let i = 0; i < 2; i++) assert.equal((await ask(api.port, "/shadow")).status, 200);
+      const rows = await world.auditRows("/shadow", 2);
+      assert.deepEqual(rows.map(({ limited, data }) => [limited, data]), [[false, null], [true, { shadow: true }]]);
+    });
+
+    it("where Redis is away: allow and deny", async () => {
+      const oom: Scripted = { error: "OOM command not allowed when used memory > 'maxmemory'." };
+      const stub = new Stub().answer("LW.RATELIMIT", oom);
+      const api = await start(framework, new LockWatch(stub, { log: () => undefined }));
+      assert.equal((await ask(api.port, "/search")).status, 200);
+      const denied = await ask(api.port, "/strict");
+      assert.deepEqual([denied.status, denied.header("Retry-After")], [503, "1"]);
+    });
+  });
+}
+
+it("a limit that is not on a route needs a name", async () => {
+  const app = express();
+  const lw = new LockWatch(new Stub());
+  app.use(lw.limit("1/minute"));
+  app.use((error: Error, _request: Request, response: express.Response, _next: express.NextFunction) => {
+    response.status(500).end(error.message);
+  });
+  const server = app.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  cleanUp.push(() => new Promise((resolve) => server.close(resolve)));
+  const answer = await ask((server.address() as AddressInfo).port, "/x");
+  assert.match(answer.body, /needs a name/);
+  server.closeAllConnections();
+});
+
+async function start(framework: Framework, lw: LockWatch): Promise<Api> {
+  const api = await (framework === "express" ? startExpress(lw) : startFastify(lw));
+  cleanUp.push(() => api.close());
+  return api;
+}
+
+async function startExpress(lw: LockWatch): Promise<Api> {
+  const app = express();
+  app.use(forExpress.lockwatch({ redis: lw }));
+  const orders = express.Router();
+  orders.post("/:id", lw.limit("2/minute", { key: (request: Request) => request.get("x-user") }), (_request, response) => {
+    response.json({});
+  });
+  app.use("/orders", orders);
+  for (const [path, limit] of Object.entries(limits(lw))) {
+    app.get(path, limit, (_request, response) => {
+      response.json({});
+    });
+  }
+  const server = app.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () => {
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+async function startFastify(lw: LockWatch): Promise<Api> {
+  const app = fastify({ forceCloseConnections: true });
+  await app.register(forFastify.lockwatch, { redis: lw });
+  const key = (request: FastifyRequest) => String(request.headers["x-user"]);
+  app.post("/orders/:id", { preHandler: lw.limit("2/minute", { key }) }, () => ({}));
+  for (const [path, limit] of Object.entries(limits(lw))) app.get(path, { preHandler: limit }, () => ({}));
+  await app.listen({ port: 0, host: "127.0.0.1" });
+  return { port: (app.server.address() as AddressInfo).port, close: () => app.close() };
+}
+
+function limits(lw: LockWatch) {
+  return {
+    "/search": lw.limit("1/minute", { name: "search" }),
+    "/shadow": lw.limit("1/minute", { shadow: true }),
+    "/strict": lw.limit("1/minute", { onRedisFailure: "deny" }),
+  };
+}

@@ -1,0 +1,100 @@
+/** The conformance file, and its cases' connection: it answers what a case says, and has no logic of its own. */
+import { readFileSync } from "node:fs";
+import { ServerError, type Command, type Connection } from "lockwatch";
+
+export type Scripted = number[] | string | { error: string } | { failure: "timeout" | "closed" };
+
+export interface Step {
+  after_ms?: number;
+  redis?: "refused";
+  request: { method: string; path: string; headers: [string, string][]; peer: string | null };
+  app?: App;
+  round_trip: { command: string[]; reply: Scripted }[];
+  app_called: boolean;
+  response: { status: number; headers: Record<string, string>; absent: string[]; body: string | null; failure?: string; configuration_error?: string };
+  audit: string[] | null;
+  audit_reply?: Scripted;
+}
+
+export interface App {
+  status: number;
+  headers: [string, string][];
+  body: string;
+  user?: string;
+}
+
+export type Options = Record<string, unknown>;
+
+export interface Conformance {
+  defaults: { options: Options; app: App; audit_reply: Scripted };
+  cases: { name: string; options: Options; steps: Step[] }[];
+  limit_strings: { text: string; limits: [number, number][] }[];
+  bad_limit_strings: string[];
+  policy_names: { pattern: string; name: string }[];
+  startup_errors: { name: string; options: Options }[];
+}
+
+export const conformance = JSON.parse(readFileSync(new URL("../../../conformance.json", import.meta.url), "utf8")) as Conformance;
+
+/** From the file's spelling to this client's. */
+export function optionsOf(given: Options): Options {
+  const options: Options = {};
+  for (const [name, value] of Object.entries(given)) {
+    if (name.endsWith("_returns")) options[camelCase(name.slice(0, -"_returns".length))] = () => value;
+    else if (name.endsWith("_timeout")) options[`${camelCase(name)}Ms`] = Number(value) * 1000;
+    else if (name === "routes") options.routes = mapValues(value as Options, policyOf);
+    else options[camelCase(name)] = value;
+  }
+  return options;
+}
+
+function policyOf(policy: unknown): unknown {
+  return policy instanceof Object && !Array.isArray(policy) ? optionsOf(policy as Options) : policy;
+}
+
+function mapValues(object: Options, map: (value: unknown) => unknown): Options {
+  return Object.fromEntries(Object.entries(object).map(([name, value]) => [name, map(value)]));
+}
+
+function camelCase(name: string): string {
+  return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+export class ScriptedConnection implements Connection {
+  /** What was sent since the step began, each write by itself. */
+  writes: string[][][] = [];
+  #step: Step | undefined;
+
+  begin(step: Step): void {
+    this.#step = step;
+    this.writes = [];
+  }
+
+  ready(): Promise<void> | undefined {
+    return this.#step?.redis === "refused" ? Promise.reject(new Error("connect ECONNREFUSED 127.0.0.1:6379")) : undefined;
+  }
+
+  send(commands: readonly Command[]): Promise<unknown[]> {
+    const write = commands.map(({ args }) => args.map(String));
+    this.writes.push(write);
+    return Promise.all(write.map((command, index) => this.#answer(command, index)));
+  }
+
+  reset(): void {
+    // There is no socket.
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #answer([name]: string[], index: number): Promise<unknown> {
+    const step = this.#step as Step;
+    const audit = step.audit_reply ?? conformance.defaults.audit_reply;
+    const reply = name === "LW.AUDIT" ? audit : step.round_trip[index]?.reply;
+    if (reply === undefined) return Promise.reject(new Error(`nothing is scripted for ${name}`));
+    if (typeof reply === "string" || Array.isArray(reply)) return Promise.resolve(reply);
+    if ("error" in reply) return Promise.resolve(new ServerError(reply.error));
+    return reply.failure === "closed" ? Promise.reject(new Error("Connection is closed.")) : new Promise(() => undefined);
+  }
+}

@@ -1,0 +1,56 @@
+/** Requests to the letter: no normalised paths, headers as they are given, and every header of the response as it came. */
+import { Agent, request, type IncomingMessage, type RequestOptions } from "node:http";
+
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+  /** The header's value; fails if it is there more than once. */
+  header(name: string): string | undefined;
+  headers(name: string): string[];
+}
+
+export interface Ask extends RequestOptions {
+  readonly body?: string | undefined;
+}
+
+export function ask(port: number, path: string, { body, ...options }: Ask = {}): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ host: "127.0.0.1", port, path, ...options }, (response) => {
+      collect(response).then(resolve, reject);
+    });
+    outgoing.once("error", reject);
+    outgoing.end(body);
+  });
+}
+
+async function collect(response: IncomingMessage): Promise<Answer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  const all = (name: string) => response.headersDistinct[name.toLowerCase()] ?? [];
+  return {
+    status: response.statusCode ?? 0,
+    body: Buffer.concat(chunks).toString(),
+    headers: all,
+    header: (name) => {
+      const values = all(name);
+      if (values.length > 1) throw new Error(`${name} is there ${values.length} times`);
+      return values[0];
+    },
+  };
+}
+
+/** Sends `total` requests over `connections` connections that are kept, and counts the statuses. */
+export async function load(port: number, path: string, total: number, connections: number): Promise<Map<number, number>> {
+  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+  const statuses = new Map<number, number>();
+  let left = total;
+  const worker = async () => {
+    while (left-- > 0) {
+      const { status } = await ask(port, path, { agent });
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    }
+  };
+  await Promise.all(Array.from({ length: connections }, worker));
+  agent.destroy();
+  return statuses;
+}

@@ -1,0 +1,58 @@
+/** Stands between a client and Redis, and sees what goes over the line. */
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+
+export class Proxy {
+  /** What clients wrote, a chunk each. */
+  readonly chunks: string[] = [];
+  /** The connection over which this was sent is cut when Redis has answered it, and the answer withheld. */
+  cut: string | undefined;
+  readonly #sockets = new Set<Socket>();
+
+  private constructor(private readonly server: Server) {}
+
+  static async start(target: number): Promise<Proxy> {
+    const server = createServer();
+    const proxy = new Proxy(server);
+    server.on("connection", (client: Socket) => proxy.#join(client, connect(target, "127.0.0.1")));
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return proxy;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    this.server.close();
+    await once(this.server, "close");
+  }
+
+  #join(client: Socket, redis: Socket): void {
+    let isCut = false;
+    for (const [socket, other] of [[client, redis], [redis, client]] as const) {
+      this.#sockets.add(socket);
+      socket.setNoDelay(true);
+      socket.on("error", () => other.destroy());
+      socket.on("close", () => {
+        this.#sockets.delete(socket);
+        other.destroy();
+      });
+    }
+    client.on("data", (chunk: Buffer) => {
+      const text = chunk.toString("latin1");
+      this.chunks.push(text);
+      if (this.cut !== undefined && text.includes(this.cut)) {
+        isCut = true;
+        this.cut = undefined;
+      }
+      redis.write(chunk);
+    });
+    redis.on("data", (chunk: Buffer) => {
+      if (isCut) client.destroy();
+      else client.write(chunk);
+    });
+  }
+}

@@ -1,0 +1,283 @@
+/** Tokens: the commands, routes that need one, and login, refresh and logout in both frameworks. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import type { Server } from "node:http";
+import { after, before, describe, it } from "node:test";
+import express from "express";
+import fastify from "fastify";
+import {
+  CommandError,
+  LockWatch,
+  TokenExpiredError,
+  TokenInvalidError,
+  TokenReusedError,
+  TokenRevokedError,
+} from "lockwatch";
+import * as forExpress from "lockwatch/express";
+import * as forFastify from "lockwatch/fastify";
+import { ask, type Answer } from "./support/http.js";
+import { FRAMEWORKS, type Framework } from "./support/served.js";
+import { until } from "./support/wait.js";
+import { World } from "./support/world.js";
+
+const STORE = "auth";
+const ORIGIN = "https://app.example.com";
+
+const world = await World.start();
+const lw = world.lockwatch;
+after(() => world.stop());
+
+describe("token commands", () => {
+  it("issue, verify, introspect", async () => {
+    const tokens = await lw.issue(STORE, "alice", { claims: { scope: "a b", tenant: 7 }, accessTtl: "5m", refreshTtl: "1d", meta: { ip: "x" } });
+    assert.ok(tokens.refreshToken?.startsWith("lwr_"));
+    assert.ok(Math.abs(tokens.accessExpiresAt.getTime() - Date.now() - 300_000) < 5000);
+    const claims = await lw.verify(STORE, tokens.accessToken);
+    assert.deepEqual([claims.sub, claims.sid, claims.tenant], ["alice", tokens.sessionId, 7]);
+    assert.equal((await lw.introspect(STORE, tokens.accessToken)).active, true);
+    assert.deepEqual(await lw.introspect(STORE, "nonsense"), { active: false });
+  });
+
+  it("an access token alone", async () => {
+    const tokens = await lw.issue(STORE, "machine", { refreshTtl: 0 });
+    assert.equal(tokens.refreshToken, null);
+    assert.equal(tokens.refreshExpiresAt, null);
+  });
+
+  it("rotate, and reuse ends the session", async () => {
+    const first = await lw.issue("reuse", "bob");
+    const second = await lw.rotate("reuse", first.refreshToken ?? "");
+    assert.equal((await lw.rotate("reuse", first.refreshToken ?? "")).refreshToken, second.refreshToken, "a retry gets the same");
+    const third = await lw.rotate("reuse", second.refreshToken ?? "");
+    await assert.rejects(lw.rotate("reuse", first.refreshToken ?? ""), TokenReusedError);
+    await assert.rejects(lw.verify("reuse", third.accessToken), TokenRevokedError);
+  });
+
+  it("revoke, sessions, revokeAll", async () => {
+    const [one, two] = [await lw.issue("many", "carol", { meta: { device: "phone" } }), await lw.issue("many", "carol")];
+    const sessions = await lw.sessions("many", "carol");
+    assert.deepEqual(sessions.map(({ sessionId }) => sessionId).sort(), [one.sessionId, two.sessionId].sort());
+    const session = sessions.find(({ sessionId }) => sessionId === one.sessionId);
+    assert.deepEqual([session?.meta, session?.generation], [{ device: "phone" }, 1]);
+    assert.ok(session && session.expiresAt > session.createdAt);
+    assert.equal(await lw.revoke("many", { subject: "carol", except: two.sessionId }), 1);
+    assert.equal(await lw.revoke("many", { session: "unknown" }).catch(() => 0), 0);
+    assert.equal(await lw.revoke("many", { token: two.accessToken }), 1);
+    await assert.rejects(lw.verify("many", two.accessToken), TokenRevokedError);
+    assert.equal(await lw.revokeAll("many"), 1);
+  });
+
+  it("errors are classes", async () => {
+    await assert.rejects(lw.verify(STORE, "a.b.c"), TokenInvalidError);
+    await assert.rejects(lw.issue(STORE, "alice", { claims: { sub: "mallory" } }), CommandError);
+    const { accessToken } = await lw.issue(STORE, "dave", { accessTtl: 1 });
+    await world.admin.config("SET", "lockwatch.jwt-leeway", 0);
+    await until("the token has expired", async () => (await lw.verify(STORE, accessToken).catch((error: unknown) => error)) instanceof TokenExpiredError);
+    await world.admin.config("SET", "lockwatch.jwt-leeway", 5);
+  });
+
+  it("jwks has public keys only", async () => {
+    const { keys } = await lw.jwks();
+    assert.equal(keys.length, 1);
+    assert.deepEqual(Object.keys(keys[0] ?? {}).filter((member) => ["d", "p", "q", "k"].includes(member)), []);
+  });
+});
+
+for (const framework of FRAMEWORKS) {
+  describe(`tokens in ${framework}`, () => {
+    let api: Api;
+
+    before(async () => {
+      api = await start(framework, lw);
+    });
+
+    after(() => api.close());
+
+    const withToken = (path: string, token: string) => ask(api.port, path, { headers: { authorization: `Bearer ${token}` } });
+
+    it("login gives tokens, and a route that needs one takes it", async () => {
+      const answer = await post(api, "/auth/login", { name: "alice", password: "right" });
+      assert.equal(answer.status, 200);
+      assert.equal(answer.header("Cache-Control"), "no-store");
+      const body = JSON.parse(answer.body) as Record<string, unknown>;
+      assert.deepEqual(Object.keys(body), ["access_token", "token_type", "expires_in", "refresh_token"]);
+      assert.equal(body.token_type, "Bearer");
+      assert.ok(Number(body.expires_in) > 890 && Number(body.expires_in) <= 900);
+      const me = await withToken("/me", String(body.access_token));
+      assert.deepEqual([me.status, me.body], [200, '{"sub":"alice"}']);
+      assert.equal((await withToken("/orders", String(body.access_token))).status, 200);
+      const [row] = await world.auditRows("/me", 1);
+      assert.equal(row?.user, "alice");
+      const sessions = await lw.sessions(STORE, "alice");
+      assert.ok(sessions.some(({ meta }) => (meta as { ip: string }).ip === "127.0.0.1"));
+    });
+
+    it("wrong credentials are a 401", async () => {
+      for (const body of [{ name: "alice", password: "wrong" }, {}, undefined]) {
+        const answer = await post(api, "/auth/login", body);
+        assert.deepEqual([answer.status, answer.body], [401, '{"error":"invalid_credentials"}']);
+      }
+    });
+
+    it("without a token, with a bad one, without the scope", async () => {
+      const none = await ask(api.port, "/me");
+      assert.deepEqual([none.status, none.header("WWW-Authenticate"), none.body], [401, 'Bearer realm="api"', '{"error":"unauthorized"}']);
+      const basic = await ask(api.port, "/me", { headers: { authorization: "Basic YTpi" } });
+      assert.equal(basic.header("WWW-Authenticate"), 'Bearer realm="api"');
+      const bad = await withToken("/me", "a.b.c");
+      assert.equal(bad.status, 401);
+      assert.equal(bad.header("WWW-Authenticate"), 'Bearer realm="api", error="invalid_token", error_description="the token is not valid"');
+      assert.equal(bad.body, '{"error":"invalid_token"}');
+      const { accessToken } = await lw.issue(STORE, "erin", { claims: { scope: "orders:list" } });
+      const poor = await withToken("/orders", accessToken);
+      assert.equal(poor.status, 403);
+      assert.equal(poor.header("WWW-Authenticate"), 'Bearer realm="api", error="insufficient_scope", scope="orders:read"');
+      await lw.revoke(STORE, { subject: "erin" });
+      const revoked = await withToken("/me", accessToken);
+      assert.match(revoked.header("WWW-Authenticate") ?? "", /the token has been revoked/);
+    });
+
+    it("refresh gives the next tokens, and every failure looks alike", async () => {
+      const { refreshToken, accessToken } = await lw.issue(STORE, "frank");
+      const refreshed = await post(api, "/auth/refresh", { refresh_token: refreshToken });
+      assert.equal(refreshed.status, 200);
+      const next = (JSON.parse(refreshed.body) as { refresh_token: string }).refresh_token;
+      await lw.rotate(STORE, next);
+      const failures = [
+        await post(api, "/auth/refresh", { refresh_token: refreshToken }),
+        await post(api, "/auth/refresh", { refresh_token: next }),
+        await post(api, "/auth/refresh", { refresh_token: "lwr_nonsense" }),
+        await post(api, "/auth/refresh", { refresh_token: accessToken }),
+        await post(api, "/auth/refresh", { refresh_token: 42 }),
+        await post(api, "/auth/refresh", {}),
+      ];
+      const seen = failures.map((answer) => [answer.status, answer.body, answer.header("Cache-Control"), answer.header("Set-Cookie")]);
+      for (const one of seen) assert.deepEqual(one, [401, '{"error":"invalid_grant"}', "no-store", undefined]);
+    });
+
+    it("logout ends the session, and is always content", async () => {
+      const { refreshToken, accessToken } = await lw.issue(STORE, "grace");
+      for (const token of [refreshToken, refreshToken, "lwr_nonsense", undefined]) {
+        const answer = await post(api, "/auth/logout", { refresh_token: token });
+        assert.deepEqual([answer.status, answer.body, answer.header("Cache-Control")], [204, "", "no-store"]);
+      }
+      assert.equal((await withToken("/me", accessToken)).status, 401);
+    });
+
+    it("cookie mode keeps the refresh token from scripts, and other origins out", async () => {
+      const credentials = { name: "alice", password: "right" };
+      for (const origin of [undefined, "https://evil.example.com", "null"]) {
+        const answer = await post(api, "/web/login", credentials, { ...(origin && { origin }) });
+        assert.deepEqual([answer.status, answer.body], [403, '{"error":"origin_not_allowed"}']);
+      }
+      const login = await post(api, "/web/login", credentials, { origin: ORIGIN });
+      assert.equal((JSON.parse(login.body) as { refresh_token?: string }).refresh_token, undefined);
+      const cookie = login.header("Set-Cookie") ?? "";
+      assert.match(cookie, /^lw_refresh=lwr_[\w-]+; Max-Age=60\d{4}; Path=\/web; HttpOnly; Secure; SameSite=Strict$/);
+      const [pair = ""] = cookie.split(";");
+      const refreshed = await post(api, "/web/refresh", undefined, { origin: ORIGIN, cookie: `a=b; ${pair}` });
+      assert.equal(refreshed.status, 200);
+      const [next = ""] = (refreshed.header("Set-Cookie") ?? "").split(";");
+      assert.notEqual(next, pair);
+      const failed = await post(api, "/web/refresh", undefined, { origin: ORIGIN, cookie: "lw_refresh=lwr_nonsense" });
+      assert.deepEqual([failed.status, failed.header("Set-Cookie")], [401, undefined]);
+      const logout = await post(api, "/web/logout", undefined, { origin: ORIGIN, cookie: next });
+      assert.equal(logout.status, 204);
+      assert.equal(logout.header("Set-Cookie"), "lw_refresh=; Max-Age=0; Path=/web; HttpOnly; Secure; SameSite=Strict");
+      assert.equal((await post(api, "/web/refresh", undefined, { origin: ORIGIN, cookie: next })).status, 401);
+    });
+
+    it("the key set can be cached", async () => {
+      const first = await ask(api.port, "/.well-known/jwks.json");
+      assert.equal(first.status, 200);
+      assert.equal(first.header("Content-Type"), "application/jwk-set+json");
+      assert.equal(first.header("Cache-Control"), "public, max-age=300");
+      assert.deepEqual(JSON.parse(first.body), await lw.jwks());
+      const again = await ask(api.port, "/.well-known/jwks.json", { headers: { "if-none-match": first.header("ETag") ?? "" } });
+      assert.deepEqual([again.status, again.body], [304, ""]);
+    });
+  });
+
+  describe(`tokens in ${framework} without Redis`, () => {
+    it("never fail open, and log nobody out", async () => {
+      const gone = await World.start();
+      const { accessToken, refreshToken } = await gone.lockwatch.issue(STORE, "alice");
+      const client = new LockWatch(gone.url, { log: () => undefined });
+      const api = await start(framework, client);
+      await gone.stop();
+      const answers = [
+        await ask(api.port, "/me", { headers: { authorization: `Bearer ${accessToken}` } }),
+        await post(api, "/auth/login", { name: "alice", password: "right" }),
+        await post(api, "/auth/refresh", { refresh_token: refreshToken }),
+        await post(api, "/auth/logout", { refresh_token: refreshToken }),
+        await ask(api.port, "/.well-known/jwks.json"),
+      ];
+      for (const answer of answers) {
+        assert.deepEqual([answer.status, answer.header("Retry-After"), answer.header("WWW-Authenticate")], [503, "1", undefined]);
+      }
+      await api.close();
+      await client.close();
+    });
+  });
+}
+
+interface Api {
+  readonly port: number;
+  close(): Promise<unknown>;
+}
+
+interface Credentials {
+  name?: string;
+  password?: string;
+}
+
+function authenticate({ name, password }: Credentials): forExpress.Login | null {
+  return name !== undefined && password === "right" ? { subject: name, claims: { scope: "orders:read profile" } } : null;
+}
+
+async function start(framework: Framework, redis: LockWatch): Promise<Api> {
+  const limits = { redis, limits: "10000/minute", burstThreshold: null };
+  return framework === "express" ? startExpress(redis, limits) : startFastify(redis, limits);
+}
+
+async function startExpress(redis: LockWatch, limits: forExpress.ExpressOptions & forFastify.FastifyOptions): Promise<Api> {
+  const app = express();
+  app.use(forExpress.lockwatch(limits));
+  app.use("/auth", forExpress.tokenRouter(redis, { store: STORE, authenticate }));
+  app.use("/web", forExpress.tokenRouter(redis, { store: STORE, authenticate, cookie: { origins: [ORIGIN] } }));
+  app.get("/me", forExpress.jwtRequired(redis, { store: STORE }), (request, response) => {
+    response.json({ sub: request.claims?.sub });
+  });
+  app.get("/orders", forExpress.jwtRequired(redis, { store: STORE, scopes: ["orders:read"] }), (_request, response) => {
+    response.json([]);
+  });
+  app.get("/.well-known/jwks.json", forExpress.jwks(redis));
+  const server: Server = app.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () => {
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+async function startFastify(redis: LockWatch, limits: forExpress.ExpressOptions & forFastify.FastifyOptions): Promise<Api> {
+  const app = fastify({ forceCloseConnections: true });
+  await app.register(forFastify.lockwatch, limits);
+  await app.register(forFastify.tokenRoutes, { prefix: "/auth", lockwatch: redis, store: STORE, authenticate });
+  await app.register(forFastify.tokenRoutes, { prefix: "/web", lockwatch: redis, store: STORE, authenticate, cookie: { origins: [ORIGIN] } });
+  app.get("/me", { onRequest: forFastify.jwtRequired(redis, { store: STORE }) }, (request) => ({ sub: request.claims?.sub }));
+  app.get("/orders", { onRequest: forFastify.jwtRequired(redis, { store: STORE, scopes: ["orders:read"] }) }, () => []);
+  app.get("/.well-known/jwks.json", forFastify.jwks(redis));
+  await app.listen({ port: 0, host: "127.0.0.1" });
+  return { port: (app.server.address() as AddressInfo).port, close: () => app.close() };
+}
+
+function post(api: Api, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  const type = text === undefined ? {} : { "content-type": "application/json" };
+  return ask(api.port, path, { method: "POST", body: text, headers: { ...type, "content-length": String(text?.length ?? 0), ...headers } });
+}

@@ -1,0 +1,113 @@
+"""A real Redis server with the module, on a port of its own, for as long as a test needs it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+import redis
+
+from ..errors import ConfigurationError
+
+_SECONDS_TO_START = 20.0
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def module_path() -> str:
+    """The module's path, from LOCKWATCH_MODULE."""
+    path = os.environ.get("LOCKWATCH_MODULE")
+    if not path:
+        raise ConfigurationError("set LOCKWATCH_MODULE to the path of liblockwatch.so")
+    return path
+
+
+class RedisServer:
+    """A `redis-server` (or $LOCKWATCH_SERVER) in a directory of its own, without persistence.
+
+    `with RedisServer() as server:` and then `server.url`. `arguments` are more of redis-server's; `module=None` starts
+    it without lockwatch.
+    """
+
+    def __init__(
+        self, *arguments: str, module: str | None = "", port: int | None = None, url: str | None = None
+    ) -> None:
+        self.port = port or free_port()
+        self._module = module_path() if module == "" else module
+        self._arguments: Sequence[str] = arguments
+        self._directory = tempfile.mkdtemp(prefix="lockwatch-test-")
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = url or f"redis://127.0.0.1:{self.port}"
+
+    @property
+    def directory(self) -> Path:
+        """Where it runs."""
+        return Path(self._directory)
+
+    @property
+    def pid(self) -> int:
+        """The process, for a test that stops it or makes it hang."""
+        if self._process is None:
+            raise RuntimeError("the server is not running")
+        return self._process.pid
+
+    def start(self) -> RedisServer:
+        """Starts it, and waits until it answers."""
+        command = [os.environ.get("LOCKWATCH_SERVER", "redis-server"), "--port", str(self.port), "--save", ""]
+        command += ["--dir", self._directory, "--logfile", "redis.log", "--bind", "127.0.0.1"]
+        if self._module is not None:
+            command += ["--loadmodule", self._module]
+        self._process = subprocess.Popen(  # noqa: S603  # the test's own words
+            [*command, *self._arguments], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+        )
+        deadline = time.monotonic() + _SECONDS_TO_START
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                log = self.directory / "redis.log"
+                raise RuntimeError(f"redis-server did not start: {log.read_text() if log.exists() else command}")
+            time.sleep(0.02)
+        return self
+
+    def _answers(self) -> bool:
+        client = redis.Redis.from_url(self.url, socket_timeout=1, socket_connect_timeout=1)
+        try:
+            return bool(client.ping())
+        except redis.RedisError:
+            return False
+        finally:
+            client.close()
+
+    def kill(self) -> None:
+        """Ends it as a crash would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def stop(self) -> None:
+        """Ends it, and removes its directory."""
+        self.kill()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def __enter__(self) -> RedisServer:
+        """Starts it."""
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stops it."""
+        self.stop()

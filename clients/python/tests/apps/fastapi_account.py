@@ -1,0 +1,64 @@
+"""A FastAPI application with limits of its own and with tokens."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Request, Response
+
+from apps import options
+from lockwatch import AsyncLockWatch, Claims, LockWatchMiddleware
+from lockwatch.auth import Login
+from lockwatch.fastapi import auth_router, install, jwks_router, jwt_required
+
+settings = options()
+lw = AsyncLockWatch(settings["redis_url"], connect_timeout=5, command_timeout=5)
+
+
+def account(request: Request) -> str | None:
+    return request.headers.get("x-account")
+
+
+async def authenticate(request: Request) -> Login | None:
+    given = await request.json()
+    if given.get("password") != "correct horse":
+        return None
+    return Login(given["user"], claims={"scope": given.get("scope", "")}, meta={"agent": "test"})
+
+
+reader = jwt_required(lw, "auth", "items:read")
+app = FastAPI()
+if "BARE" not in os.environ:
+    install(app)
+    app.add_middleware(LockWatchMiddleware, redis=lw, exempt=["/health"])
+app.include_router(auth_router(lw, "auth", authenticate=authenticate))
+app.include_router(
+    auth_router(lw, "auth", authenticate=authenticate, prefix="/web", cookie=True, origins=["https://app.example"])
+)
+app.include_router(jwks_router(lw))
+
+
+@app.get("/health")
+async def health() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+@app.post("/transfer", dependencies=[Depends(lw.limit("2/hour", key=account))])
+async def transfer() -> dict[str, str]:
+    return {"transfer": "made"}
+
+
+@app.get("/orders/{order}", dependencies=[Depends(lw.limit("2/hour", name="orders", on_redis_failure="deny"))])
+async def order(order: int) -> dict[str, int]:
+    return {"order": order}
+
+
+@app.get("/raw", dependencies=[Depends(lw.limit("9/hour"))])
+async def raw() -> Response:
+    return Response("raw")
+
+
+@app.get("/items")
+async def items(claims: Annotated[Claims, Depends(reader)]) -> dict[str, str]:
+    return {"subject": claims.subject, "session": claims.session_id}

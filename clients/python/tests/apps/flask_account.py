@@ -1,0 +1,66 @@
+"""A Flask application with limits of its own and with tokens."""
+
+from __future__ import annotations
+
+import os
+
+from flask import Flask, Response, g, request
+
+from apps import options
+from lockwatch import LockWatch, LockWatchFlaskMiddleware
+from lockwatch.auth import Login
+from lockwatch.flask import auth_blueprint, jwks_blueprint, jwt_required
+
+settings = options()
+lw = LockWatch(settings["redis_url"], connect_timeout=5, command_timeout=5)
+
+
+def account() -> str | None:
+    return request.headers.get("x-account")
+
+
+def authenticate() -> Login | None:
+    given = request.get_json()
+    if given.get("password") != "correct horse":
+        return None
+    return Login(given["user"], claims={"scope": given.get("scope", "")}, meta={"agent": "test"})
+
+
+app = Flask(__name__)
+if "BARE" not in os.environ:
+    app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, redis=lw, exempt=["/health"])  # type: ignore[method-assign]
+app.register_blueprint(auth_blueprint(lw, "auth", authenticate=authenticate))
+app.register_blueprint(
+    auth_blueprint(lw, "auth", authenticate=authenticate, prefix="/web", cookie=True, origins=["https://app.example"]),
+    name="web",
+)
+app.register_blueprint(jwks_blueprint(lw))
+
+
+@app.get("/health")
+def health() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+@app.post("/transfer")
+@lw.limit("2/hour", key=account)
+def transfer() -> dict[str, str]:
+    return {"transfer": "made"}
+
+
+@app.get("/orders/<int:order>")
+@lw.limit("2/hour", name="orders", on_redis_failure="deny")
+def order(order: int) -> dict[str, int]:
+    return {"order": order}
+
+
+@app.get("/raw")
+@lw.limit("9/hour")
+def raw() -> Response:
+    return Response("raw")
+
+
+@app.get("/items")
+@jwt_required(lw, "auth", "items:read")
+def items() -> dict[str, str]:
+    return {"subject": g.claims.subject, "session": g.claims.session_id}

@@ -1,0 +1,54 @@
+"""A Starlette application."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from apps import options
+from lockwatch import LockWatchMiddleware
+
+
+async def items(_request: Request) -> Response:
+    return JSONResponse({"hello": "world"})
+
+
+async def login(request: Request) -> Response:
+    request.state.lockwatch.user = "alice"
+    return JSONResponse({"hello": "alice"})
+
+
+async def health(_request: Request) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def missing(_request: Request) -> Response:
+    raise HTTPException(404, "no such thing")
+
+
+async def broken(_request: Request) -> Response:
+    raise RuntimeError("broken on purpose")
+
+
+async def state(request: Request) -> Response:
+    found = request.state.lockwatch
+    return JSONResponse(
+        {"policy": found.policy, "client": found.client, "address": found.address, "failure": found.failure}
+    )
+
+
+app = Starlette(
+    routes=[
+        Route("/items", items),
+        Route("/login", login, methods=["POST"]),
+        Route("/health", health),
+        Route("/missing", missing),
+        Route("/broken", broken),
+        Route("/state", state),
+    ],
+    middleware=[Middleware(LockWatchMiddleware, **options())],
+)

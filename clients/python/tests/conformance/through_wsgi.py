@@ -1,0 +1,60 @@
+"""Drives the WSGI middleware with the requests of a case."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from lockwatch import LockWatchFlaskMiddleware
+
+from .cases import app_of
+from .outcome import Outcome
+
+
+def run(options: dict[str, Any], case: dict[str, Any], before: Any, after: Any) -> None:
+    """Runs a case's steps: `before` each, and `after` it with what came of it; `after` all with None."""
+    outcome = Outcome()
+    step: dict[str, Any] = {}
+
+    def app(environ: Any, start_response: Any) -> Any:
+        outcome.app_called = True
+        answer = app_of(step)
+        if "user" in answer:
+            environ["lockwatch"].user = answer["user"]
+        start_response(f"{answer['status']} Whatever", [(name, value) for name, value in answer["headers"]])
+        return [answer["body"].encode()]
+
+    middleware = LockWatchFlaskMiddleware(app, **options)
+    for step in case["steps"]:
+        before(step)
+        time.sleep(step.get("after_ms", 0) / 1000)
+        outcome = Outcome()
+        environ = _environ(step["request"])
+
+        try:
+            body: Any = middleware(environ, outcome.start_response)
+            outcome.body = b"".join(body)
+            if hasattr(body, "close"):
+                body.close()
+        except Exception as error:  # noqa: BLE001  # looked at by the test
+            outcome.error = error
+        outcome.of_state(environ.get("lockwatch"))
+        after(step, outcome)
+    middleware.close()
+    after(None, outcome)
+
+
+def _environ(request: dict[str, Any]) -> dict[str, Any]:
+    raw, _, query = request["path"].partition("?")
+    environ = {
+        "REQUEST_METHOD": request["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(raw).decode("latin-1"),
+        "QUERY_STRING": query,
+        "REMOTE_ADDR": request["peer"] or "",
+    }
+    for name, value in request["headers"]:
+        variable = "HTTP_" + name.upper().replace("-", "_")
+        environ[variable] = f"{environ[variable]},{value}" if variable in environ else value
+    return environ

@@ -1,0 +1,1 @@
+"""What the tests share: web servers, clusters, certificates, and waiting."""

@@ -1,0 +1,20 @@
+"""Waiting for something to become true."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def wait_for(what: str, look: Callable[[], T], seconds: float = 15.0) -> T:
+    """What `look` returns once that is true; fails the test after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if found := look():
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds} s for {what}: {found!r}")
+        time.sleep(0.02)

@@ -1,0 +1,113 @@
+"""Real web servers in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+from lockwatch.testing.server import free_port
+
+from .waiting import wait_for
+
+TESTS = Path(__file__).resolve().parents[1]
+ASGI = {"fastapi": "apps.fastapi_app:app", "starlette": "apps.starlette_app:app"}
+WSGI = {"flask": "apps.flask_app:app"}
+FRAMEWORKS = [*ASGI, *WSGI]
+# Applications with limits of their own and with tokens.
+ACCOUNTS = ["fastapi account", "flask account"]
+ASGI_MODULES = {**ASGI, "fastapi account": "apps.fastapi_account:app"}
+WSGI_MODULES = {**WSGI, "flask account": "apps.flask_account:app"}
+
+
+def command(framework: str, bind: list[str], workers: int) -> list[str]:
+    """How a framework is usually served."""
+    python = [sys.executable, "-m"]
+    if framework in ASGI_MODULES:
+        # Without: uvicorn would take the peer's address from X-Forwarded-For before anyone else sees it.
+        flags = ["--no-proxy-headers", "--no-access-log", "--log-level", "warning", "--workers", str(workers)]
+        return [*python, "uvicorn", ASGI_MODULES[framework], *bind, *flags]
+    flags = ["--workers", str(workers), "--worker-class", "gthread", "--threads", "8", "--keep-alive", "30"]
+    return [*python, "gunicorn", WSGI_MODULES[framework], *bind, *flags]
+
+
+class Web:
+    """An application of tests/apps behind its server, with a client for it."""
+
+    def __init__(
+        self,
+        framework: str,
+        *,
+        workers: int = 1,
+        unix: str | None = None,
+        bare: bool = False,
+        preload: bool = False,
+        **options: Any,
+    ) -> None:
+        self.port = free_port()
+        if unix is not None:
+            bind = ["--uds", unix] if framework in ASGI_MODULES else ["--bind", f"unix:{unix}"]
+        else:
+            port = str(self.port)
+            bind = ["--port", port] if framework in ASGI_MODULES else ["--bind", f"127.0.0.1:{port}"]
+        self._log = tempfile.NamedTemporaryFile(prefix="lockwatch-web-", suffix=".log")  # noqa: SIM115  # closed in stop
+        options = {"exempt": ["/health"], "log_interval_seconds": 0.2, **options}
+        self._process = subprocess.Popen(
+            [*command(framework, bind, workers), *(["--preload"] if preload else [])],
+            cwd=TESTS,
+            env={
+                **os.environ,
+                **({"BARE": "1"} if bare else {}),
+                "LOCKWATCH_OPTIONS": json.dumps(options),
+                "PYTHONPATH": str(TESTS),
+            },
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        transport = httpx.HTTPTransport(uds=unix) if unix is not None else None
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", transport=transport, timeout=10)
+
+    @property
+    def log(self) -> str:
+        """What the server and the application have written."""
+        return Path(self._log.name).read_text(encoding="utf-8", errors="replace")
+
+    def _is_up(self) -> bool:
+        assert self._process.poll() is None, self.log
+        try:
+            return self.http.get("/health").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def stop(self) -> None:
+        """Ends it as a deployment would: it finishes what it has begun."""
+        self.http.close()
+        self._process.terminate()
+        try:
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            raise
+        finally:
+            self._log.close()
+
+    def __enter__(self) -> Web:
+        try:
+            wait_for("the web server", self._is_up, 60)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

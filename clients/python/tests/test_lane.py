@@ -1,0 +1,119 @@
+"""The asynchronous way to Redis: calls of a turn share a write, and neither cancellation nor time mixes up replies."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from os import kill
+from typing import Any
+
+import pytest
+import redis
+
+from lockwatch import AsyncLockWatch, RedisAway
+from lockwatch.link import lane
+from lockwatch.testing import RedisServer
+
+
+def test_calls_of_a_turn_share_a_connection(shared_redis: RedisServer) -> None:
+    async def check() -> None:
+        lockwatch = AsyncLockWatch(shared_redis.url, connect_timeout=5, command_timeout=5)
+        answers = await asyncio.gather(*(lockwatch.peek(f"k{n}", n, 60) for n in range(1, 400)))
+        assert [answer.limit for answer in answers] == list(range(1, 400))
+        with redis.Redis.from_url(shared_redis.url) as admin:
+            names = [client["cmd"] for client in admin.client_list()]
+        # 128 calls at most share a write.
+        assert names.count("lw.peek") <= 4
+        await lockwatch.aclose()
+
+    asyncio.run(check())
+
+
+def test_a_cancelled_call_leaves_the_others_alone(shared_redis: RedisServer) -> None:
+    async def check() -> None:
+        lockwatch = AsyncLockWatch(shared_redis.url, connect_timeout=5, command_timeout=5)
+        for turn in range(20):
+            calls = [asyncio.create_task(lockwatch.peek(f"k{n}", n, 60)) for n in range(1, 30)]
+            for _ in range(turn % 7):
+                await asyncio.sleep(0)
+            for call in calls[::3]:
+                call.cancel()
+            done = await asyncio.gather(*calls, return_exceptions=True)
+            for n, answer in enumerate(done, start=1):
+                assert isinstance(answer, asyncio.CancelledError) or answer.limit == n  # type: ignore[union-attr]
+        await lockwatch.aclose()
+
+    asyncio.run(check())
+
+
+def test_what_can_not_be_sent_is_the_callers_error_alone(shared_redis: RedisServer) -> None:
+    async def check() -> None:
+        lockwatch = AsyncLockWatch(shared_redis.url, connect_timeout=5, command_timeout=5)
+        bad, good = await asyncio.gather(
+            lockwatch.audit(user=42),  # type: ignore[arg-type]
+            lockwatch.peek("beside", 1, 60),
+            return_exceptions=True,
+        )
+        assert isinstance(bad, AttributeError)
+        assert good
+        await lockwatch.aclose()
+
+    asyncio.run(check())
+
+
+def test_a_timeout_is_no_retry(shared_redis: RedisServer) -> None:
+    async def check() -> None:
+        lockwatch = AsyncLockWatch(shared_redis.url, connect_timeout=1, command_timeout=0.2)
+        assert (await lockwatch.ratelimit("late", 10, 60)).remaining == 9
+        kill(shared_redis.pid, signal.SIGSTOP)
+        try:
+            late = await asyncio.gather(
+                *(lockwatch.ratelimit("late", 10, 60) for _ in range(2)), return_exceptions=True
+            )
+        finally:
+            kill(shared_redis.pid, signal.SIGCONT)
+        assert [error.reason for error in late if isinstance(error, RedisAway)] == ["timeout", "timeout"]
+        assert (await lockwatch.peek("late", 10, 60)).remaining == 6
+        await lockwatch.aclose()
+
+    asyncio.run(check())
+
+
+def test_a_connection_that_the_server_closed_is_replaced(
+    shared_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Idle connections are looked at after a second; here at once.
+    monkeypatch.setattr("lockwatch.link.lane.FRESH", 0.0)
+
+    async def check() -> None:
+        lockwatch = AsyncLockWatch(shared_redis.url, connect_timeout=5, command_timeout=5)
+        assert (await lockwatch.ratelimit("closed", 10, 60)).remaining == 9
+        # One that is well is used again.
+        assert (await lockwatch.ratelimit("closed", 10, 60)).remaining == 8
+        with redis.Redis.from_url(shared_redis.url) as admin:
+            admin.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            while len(admin.client_list()) > 1:
+                pass
+        link: Any = lockwatch.link.bare
+        [(connection, _)] = link._lane._idle
+        while not await lane._is_stale(connection):  # noqa: ASYNC110  # redis-py tells of no event
+            await asyncio.sleep(0)
+        assert (await lockwatch.ratelimit("closed", 10, 60)).remaining == 7
+        await lockwatch.aclose()
+
+    asyncio.run(check())
+
+
+def test_a_server_that_is_away_is_found_again() -> None:
+    async def check() -> None:
+        with RedisServer() as server:
+            lockwatch = AsyncLockWatch(server.url, connect_timeout=5, command_timeout=5)
+            assert await lockwatch.ratelimit("a", 10, 60)
+            server.kill()
+            with pytest.raises(RedisAway):
+                await lockwatch.ratelimit("a", 10, 60)
+            with RedisServer(port=server.port):
+                assert await lockwatch.ratelimit("a", 10, 60)
+            await lockwatch.aclose()
+
+    asyncio.run(check())

@@ -1,0 +1,69 @@
+"""Limits that an application places itself: as a dependency of FastAPI, as a decorator of Flask."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+
+from lockwatch.testing import RedisServer
+from lockwatch.testing.server import free_port
+from support.audit import events
+from support.waiting import wait_for
+from support.web import ACCOUNTS, Web
+
+
+@pytest.mark.parametrize("framework", ACCOUNTS)
+def test_a_limit_for_what_only_the_application_knows(framework: str) -> None:
+    with RedisServer() as server, Web(framework, redis_url=server.url) as web:
+        alice = [web.http.post("/transfer", headers={"X-Account": "alice"}) for _ in range(3)]
+        bob = web.http.post("/transfer", headers={"X-Account": "bob"})
+        nobody = [web.http.post("/transfer").status_code for _ in range(3)]
+        orders = [web.http.get(f"/orders/{number}").status_code for number in range(3)]
+        raw = web.http.get("/raw")
+        with redis.Redis.from_url(server.url, decode_responses=True) as client:
+            keys = sorted(client.keys("*:limit:*"))
+        rows = events(server.url, 11)
+    assert [response.status_code for response in alice] == [200, 200, 429]
+    # The limit that was met last is the one that is told of.
+    assert alice[0].headers["ratelimit-policy"] == '"post-transfer";q=2;w=3600'
+    assert alice[0].headers["x-ratelimit-remaining"] == "1"
+    assert alice[2].json() == {
+        "error": "rate_limit_exceeded",
+        "retry_after": int(alice[2].headers["retry-after"]),
+    }
+    assert bob.status_code == 200
+    assert nobody == [200, 200, 429]
+    assert orders == [200, 200, 429]
+    assert raw.headers["ratelimit-policy"] == '"get-raw";q=9;w=3600'
+    assert keys == [
+        "lw:{ip:127.0.0.1}:limit:get-raw",
+        "lw:{ip:127.0.0.1}:limit:orders",
+        "lw:{ip:127.0.0.1}:limit:post-transfer",
+        "lw:{key:alice}:limit:post-transfer",
+        "lw:{key:bob}:limit:post-transfer",
+    ]
+    assert [row.limited for row in rows] == [row.status == 429 for row in rows]
+    assert sum(row.limited for row in rows) == 3
+
+
+@pytest.mark.parametrize("framework", ACCOUNTS)
+def test_without_the_middleware(framework: str) -> None:
+    with RedisServer() as server, Web(framework, bare=True, redis_url=server.url) as web:
+        answers = [web.http.get("/orders/1") for _ in range(3)]
+    assert [response.status_code for response in answers] == [200, 200, 429]
+    assert [response.headers["x-ratelimit-remaining"] for response in answers] == ["1", "0", "0"]
+    assert int(answers[2].headers["retry-after"]) > 3000
+    # Without its handler, FastAPI puts the body into an envelope of its own.
+    body = answers[2].json()
+    assert body.get("detail", body)["error"] == "rate_limit_exceeded"
+
+
+@pytest.mark.parametrize("framework", ACCOUNTS)
+def test_redis_away(framework: str) -> None:
+    with Web(framework, redis_url=f"redis://127.0.0.1:{free_port()}") as web:
+        assert web.http.post("/transfer").status_code == 200
+        refused = web.http.get("/orders/1")
+        wait_for("the reason", lambda: "no connection to Redis" in web.log)
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"] == "1"
+    assert refused.json() == {"error": "service_unavailable", "retry_after": 1}

@@ -1,0 +1,294 @@
+"""The parts that need no server: addresses, patterns, durations, headers, the breaker, the complaints."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from lockwatch import ConfigurationError, RateLimit, RedisAway
+from lockwatch.auth import bearer, refresh_token_in
+from lockwatch.duration import argument, milliseconds
+from lockwatch.errors import from_reply
+from lockwatch.limits import Limit, limits_of
+from lockwatch.link import Call, packed
+from lockwatch.link.breaker import Breaker
+from lockwatch.middleware.address import Proxies, client_key, forwarded_for, hop
+from lockwatch.middleware.complaints import Complaints
+from lockwatch.middleware.patterns import lenient, strict, tidied
+from lockwatch.tokens import Claims
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        (" 203.0.113.9 ", "203.0.113.9"),
+        ("203.0.113.9:80", "203.0.113.9"),
+        ("203.0.113.9:65535", "203.0.113.9"),
+        ("::1", "::1"),
+        ("[::1]", "::1"),
+        ("[::1]:80", "::1"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("[::ffff:203.0.113.9]:80", "203.0.113.9"),
+        ("fe80::1%eth0", "fe80::1"),
+    ],
+)
+def test_hops(text: str, address: str) -> None:
+    assert hop(text) == ip_address(address)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "unknown",
+        "_hidden",
+        "203.0.113",
+        "203.0.113.9:",
+        "203.0.113.9:x",
+        "203.0.113.9:65536",
+        "203.0.113.9:-1",
+        "203.0.113.9:²",
+        "[203.0.113.9]",
+        "[::1",
+        "::1]",
+        "[::1]80",
+        "[::1]:",
+        "1.2.3.4.5",
+        "0x7f.0.0.1",
+        "127.1",
+        "203.0.113.9, 1.2.3.4",
+        "\x00",
+    ],
+)
+def test_what_is_no_hop(text: str) -> None:
+    assert hop(text) is None
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        ("for=1.2.3.4", ["1.2.3.4"]),
+        ("for=1.2.3.4;proto=https, FOR=5.6.7.8;by=9.9.9.9", ["1.2.3.4", "5.6.7.8"]),
+        ('for="[2001:db8::1]:47"', ["[2001:db8::1]:47"]),
+        ('by=x;for="a\\"b,c"', ['a"b,c']),
+        ("proto=https", [""]),
+        ("for=1.2.3.4, nonsense", ["1.2.3.4", ""]),
+        ('for="unfinished', [""]),
+        ("", [""]),
+    ],
+)
+def test_the_forwarded_header(header: str, found: list[str]) -> None:
+    assert list(forwarded_for(header)) == found
+
+
+def test_networks_of_mapped_addresses_are_unmapped() -> None:
+    proxies = Proxies(["::ffff:10.0.0.0/104"], "X-Forwarded-For")
+    assert proxies.resolve("10.1.2.3", lambda _: ["198.51.100.7"]) == ip_address("198.51.100.7")
+    assert proxies.resolve("11.1.2.3", lambda _: ["198.51.100.7"]) == ip_address("11.1.2.3")
+
+
+def test_a_peer_that_is_no_address_is_nobody_in_particular() -> None:
+    """Test clients call themselves "testclient"."""
+    assert Proxies([], "X-Forwarded-For").resolve("testclient", lambda _: []) is None
+    assert client_key(None) == "unix"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "method", "path", "matches"),
+    [
+        ("/a", "GET", "/a", True),
+        ("/a", "GET", "/a/", True),
+        ("/a/", "GET", "/a", True),
+        ("/a", "GET", "/ab", False),
+        ("/a.b", "GET", "/axb", False),
+        ("/*/b", "GET", "/a/b", True),
+        ("/*/b", "GET", "/a/a/b", False),
+        ("/x-{id}", "GET", "/x-7", True),
+        ("/x-{id}", "GET", "/x-", False),
+        ("/**", "GET", "/", True),
+        ("/**", "GET", "/a/b\n", True),
+        ("POST,PUT /a", "PUT", "/A", True),
+        ("POST,PUT /a", "GET", "/a", False),
+        ("get /a", "HEAD", "/a", True),
+    ],
+)
+def test_patterns(pattern: str, method: str, path: str, matches: bool) -> None:
+    assert lenient(pattern).matches(method, tidied(path)) is matches
+
+
+def test_a_long_path_takes_no_longer_than_its_length() -> None:
+    pattern = lenient("/*/*/*/*/*/*/*/x")
+    assert not pattern.matches("GET", tidied("/a" * 50_000))
+    assert not strict("/a{b}a/x").matches("GET", "/" + "a" * 50_000)
+
+
+@pytest.mark.parametrize(
+    ("duration", "ms"),
+    [
+        (1, 1000),
+        (0.1, 100),
+        (0.29, 290),
+        (0.0001, 1),
+        (1.0005, 1001),
+        ("60", 60_000),
+        ("500ms", 500),
+        ("90s", 90_000),
+        ("1.5D", 129_600_000),
+        (".5h", 1_800_000),
+        (timedelta(minutes=1), 60_000),
+        (timedelta(microseconds=1), 1),
+    ],
+)
+def test_durations(duration: Any, ms: int) -> None:
+    assert milliseconds(duration) == ms
+
+
+@pytest.mark.parametrize("duration", [0, -1, "", "soon", "1 fortnight", 3651 * 86_400, timedelta(0), "-5s"])
+def test_what_is_no_duration(duration: Any) -> None:
+    with pytest.raises(ConfigurationError):
+        milliseconds(duration)
+
+
+def test_durations_as_arguments() -> None:
+    assert [argument(each) for each in (60, 0.5, timedelta(seconds=2), "5m")] == ["60", "500ms", "2", "5m"]
+
+
+def test_pairs_as_lists_and_alone() -> None:
+    assert limits_of((100, "1m")) == limits_of([[100, 60]]) == limits_of(Limit(100, 60_000))  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    ("retry", "seconds"), [(0, None), (1, 1), (999, 1), (1000, 1), (1001, 2), (-1, None), (86_400_000, 86_400)]
+)
+def test_retry_after(retry: int, seconds: int | None) -> None:
+    assert RateLimit(retry == 0, 1, 0, retry, 0).retry_after_seconds == seconds
+
+
+def test_words_of_any_bytes_are_packed() -> None:
+    call = Call(("A", "é", b"\xff\x00\r\n", "\ud800", ""))
+    assert packed([call]) == (
+        b"*5\r\n$1\r\nA\r\n$2\r\n\xc3\xa9\r\n$4\r\n\xff\x00\r\n\r\n$3\r\n\xed\xa0\x80\r\n$0\r\n\r\n"
+    )
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+LATE = RedisAway("late", "timeout")
+
+
+def admits(breaker: Breaker) -> bool:
+    try:
+        breaker.admit()
+    except RedisAway as away:
+        return away.reason != "bypassed"
+    return True
+
+
+def test_the_breaker_opens_after_timeouts_in_a_row_and_one_call_tries() -> None:
+    clock = Clock()
+    breaker = Breaker(timeouts=2, seconds=1.0, clock=clock)
+    breaker.failed(LATE)
+    assert admits(breaker)
+    breaker.failed(LATE)
+    assert not admits(breaker)
+    clock.now += 0.99
+    assert not admits(breaker)
+    clock.now += 0.02
+    assert [admits(breaker) for _ in range(3)] == [True, False, False]
+    breaker.failed(LATE)
+    assert not admits(breaker)
+    clock.now += 1.01
+    assert admits(breaker)
+    breaker.answered()
+    assert [admits(breaker) for _ in range(3)] == [True] * 3
+
+
+def test_the_breaker_lets_another_try_if_the_one_that_tries_is_lost() -> None:
+    clock = Clock()
+    breaker = Breaker(timeouts=1, seconds=1.0, clock=clock)
+    breaker.failed(LATE)
+    clock.now += 1.01
+    assert [admits(breaker), admits(breaker)] == [True, False]
+    clock.now += 1.01
+    assert admits(breaker)
+
+
+def test_what_is_no_timeout_starts_the_count_anew() -> None:
+    breaker = Breaker(timeouts=2, seconds=1.0, clock=Clock())
+    for other in ("connection", "loading"):
+        breaker.failed(LATE)
+        breaker.failed(RedisAway("other", other))
+    breaker.failed(LATE)
+    assert admits(breaker)
+
+
+def test_complaints_are_said_once_an_interval(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    complaints = Complaints(10.0, clock)
+    with caplog.at_level(logging.WARNING, "lockwatch"):
+        for _ in range(5):
+            complaints.about("timeout", "it is late")
+        complaints.about("oom", "it is full")
+        clock.now += 10.1
+        complaints.about("timeout", "it is late")
+    assert [record.message for record in caplog.records] == [
+        "it is late",
+        "it is full",
+        "it is late (4 more since it was last said)",
+    ]
+
+
+def test_error_replies() -> None:
+    assert from_reply("LWBUSY", "try again").code == "LWBUSY"
+    assert from_reply("WRONGTYPE", "Operation").code == "WRONGTYPE"
+    assert isinstance(from_reply("OOM", "command not allowed"), RedisAway)
+
+
+@pytest.mark.parametrize(
+    ("header", "token"),
+    [
+        ("Bearer abc", "abc"),
+        ("bearer  abc ", "abc"),
+        ("Basic abc", None),
+        ("Bearer", None),
+        ("Bearer a b", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_bearer_tokens(header: str | None, token: str | None) -> None:
+    assert bearer(header) == token
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "token"),
+    [
+        ("application/json", b'{"refresh_token":"x"}', "x"),
+        (None, b'{"refresh_token":"x"}', "x"),
+        ("application/x-www-form-urlencoded; charset=utf-8", b"refresh_token=x%20y", "x y"),
+        ("application/x-www-form-urlencoded", b"\xff", None),
+        ("application/json", b"[" * 10_000, None),
+        ("application/json", b"\xff", None),
+        ("application/json", b'{"refresh_token":""}', None),
+    ],
+)
+def test_refresh_tokens_in_bodies(kind: str | None, body: bytes, token: str | None) -> None:
+    assert refresh_token_in(kind, body) == token
+
+
+@pytest.mark.parametrize("value", ["a b", ["a", "b"], ["a", "b", 7]])
+def test_scopes(value: Any) -> None:
+    claims = Claims.of({"sub": "s", "sid": "i", "jti": "j", "exp": 1, "scope": value, "scp": {"not": "scopes"}})
+    assert claims.scopes() == {"a", "b"}
+    assert claims.scopes("scp") == claims.scopes("none") == frozenset()

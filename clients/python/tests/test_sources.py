@@ -1,0 +1,117 @@
+"""Ways to name a Redis: a Unix socket, a database, a sentinel, a pool with a bound."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import redis.asyncio
+from redis.asyncio.sentinel import Sentinel as AsyncSentinel
+from redis.sentinel import Sentinel
+
+from lockwatch import AsyncLockWatch, ConfigurationError, LockWatch, LockWatchFlaskMiddleware, LockWatchMiddleware
+from lockwatch.testing import AsyncStub, RedisServer, Stub
+from lockwatch.testing.server import free_port
+from support.waiting import wait_for
+
+
+def test_a_unix_socket_and_a_database(tmp_path: Path) -> None:
+    path = tmp_path / "redis.sock"
+    with RedisServer("--unixsocket", str(path)) as server:
+        url = f"unix://{path}?db=3"
+        with LockWatch(url, connect_timeout=5, command_timeout=5) as lockwatch:
+            assert lockwatch.ratelimit("a", 2, 60).remaining == 1
+
+        async def check() -> None:
+            made = AsyncLockWatch(url, connect_timeout=5, command_timeout=5)
+            assert (await made.ratelimit("a", 2, 60)).remaining == 0
+            await made.aclose()
+
+        asyncio.run(check())
+        with redis.Redis.from_url(f"{server.url}/3") as client:
+            assert client.keys() == [b"a"]
+
+
+@pytest.fixture
+def sentinel(tmp_path: Path) -> Iterator[int]:
+    port = free_port()
+    with RedisServer() as server:
+        configuration = tmp_path / "sentinel.conf"
+        configuration.write_text(f"port {port}\nsentinel monitor main 127.0.0.1 {server.port} 1\n")
+        process = subprocess.Popen(
+            [os.environ.get("LOCKWATCH_SERVER", "redis-server"), str(configuration), "--sentinel"],
+            stdout=subprocess.DEVNULL,
+            cwd=tmp_path,
+        )
+        try:
+            wait_for("the sentinel", lambda: knows(port))
+            yield port
+        finally:
+            process.kill()
+            process.wait()
+
+
+def knows(port: int) -> bool:
+    try:
+        return bool(Sentinel([("127.0.0.1", port)], socket_timeout=1).discover_master("main"))
+    except redis.RedisError:
+        return False
+
+
+def test_a_sentinel(sentinel: int) -> None:
+    primary = Sentinel([("127.0.0.1", sentinel)]).master_for("main", decode_responses=True)
+    with LockWatch(primary, connect_timeout=5, command_timeout=5) as lockwatch:
+        assert lockwatch.ratelimit("a", 2, 60).remaining == 1
+
+    async def check() -> None:
+        primary = AsyncSentinel([("127.0.0.1", sentinel)]).master_for("main")
+        made = AsyncLockWatch(primary, connect_timeout=5, command_timeout=5)
+        assert (await made.ratelimit("a", 2, 60)).remaining == 0
+        await made.aclose()
+
+    asyncio.run(check())
+
+
+def test_a_client_keeps_its_own_connections(shared_redis: RedisServer) -> None:
+    client = redis.Redis.from_url(shared_redis.url, max_connections=1)
+    with client.pipeline() as busy:
+        busy.watch("a")
+        with LockWatch(client, connect_timeout=5, command_timeout=5) as lockwatch:
+            assert lockwatch.ratelimit("kept", 2, 60)
+    assert client.ping()
+    client.close()
+
+
+def test_what_is_no_redis_is_refused_at_the_start() -> None:
+    not_synchronous: list[Any] = ["localhost:6379", "http://localhost", redis.asyncio.Redis(), AsyncStub(), 7]
+    for source in not_synchronous:
+        with pytest.raises(ConfigurationError):
+            LockWatchFlaskMiddleware(lambda *_: [], redis=source)
+    not_asynchronous: list[Any] = ["localhost:6379", redis.Redis(), Stub(), None]
+    for source in not_asynchronous:
+        with pytest.raises(ConfigurationError):
+            LockWatchMiddleware(unreached, redis=source)
+    not_one_source: list[Any] = [
+        {},
+        {"redis": "redis://a", "redis_url": "redis://a"},
+        {"redis_url": "redis://a", "rate_limit": 5},
+    ]
+    for options in not_one_source:
+        with pytest.raises(ConfigurationError):
+            LockWatchMiddleware(unreached, **options)
+
+
+async def unreached(scope: Any, receive: Any, send: Any) -> None:
+    raise AssertionError("no request was sent")
+
+
+def test_no_password_in_an_error() -> None:
+    with pytest.raises(ConfigurationError) as error:
+        LockWatch("rediss://user:s3cret@host:port")
+    assert "s3cret" not in str(error.value)

@@ -1,0 +1,166 @@
+"""What a WSGI server and the applications behind may rely on."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from wsgiref.util import FileWrapper
+
+import pytest
+from flask import Flask, send_file
+
+from lockwatch import ConfigurationError, LockWatchFlaskMiddleware
+from lockwatch.testing import RedisServer, Stub
+from support.audit import events, recorded
+from support.waiting import wait_for
+from support.web import Web
+
+ENVIRON = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "", "PATH_INFO": "/", "REMOTE_ADDR": "203.0.113.9"}
+
+
+def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+    return lambda _data: None
+
+
+def audited(stub: Stub) -> list[tuple[str, ...]]:
+    return stub.called("LW.AUDIT")
+
+
+def test_the_event_comes_when_the_server_closes_the_body(lockwatch_stub: Stub) -> None:
+    closed = []
+
+    class Body:
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"a"
+            yield b"b"
+
+        def close(self) -> None:
+            closed.append(True)
+
+    def app(environ: Any, start: Any) -> Iterable[bytes]:
+        start("200 OK", [])
+        return Body()
+
+    middleware = LockWatchFlaskMiddleware(app, redis=lockwatch_stub)
+    body: Any = middleware({**ENVIRON}, start_response)
+    assert list(body) == [b"a", b"b"]
+    assert not closed
+    assert not audited(lockwatch_stub)
+    body.close()
+    body.close()
+    wait_for("the event", lambda: audited(lockwatch_stub))
+    middleware.close()
+    assert closed
+    assert len(audited(lockwatch_stub)) == 1
+
+
+def test_a_generator_that_starts_late_and_an_application_that_fails(lockwatch_stub: Stub) -> None:
+    def late(environ: Any, start: Any) -> Iterable[bytes]:
+        start("201 Created", [])
+        yield b"late"
+
+    def broken(environ: Any, start: Any) -> Iterable[bytes]:
+        raise RuntimeError("broken on purpose")
+
+    middleware = LockWatchFlaskMiddleware(late, redis=lockwatch_stub)
+    body: Any = middleware({**ENVIRON}, start_response)
+    assert list(body) == [b"late"]
+    body.close()
+    middleware._app = broken
+    with pytest.raises(RuntimeError):
+        middleware({**ENVIRON}, start_response)
+    middleware.close()
+    assert [call[call.index("STATUS") + 1] for call in audited(lockwatch_stub)] == ["201", "500"]
+
+
+def test_a_file_stays_one_that_the_server_can_send_itself(lockwatch_stub: Stub, tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("content")
+    app = Flask(__name__)
+    app.add_url_rule("/", view_func=lambda: send_file(path))
+    app.wsgi_app = middleware = LockWatchFlaskMiddleware(app.wsgi_app, redis=lockwatch_stub)  # type: ignore[method-assign]
+    environ = {**ENVIRON, "wsgi.file_wrapper": FileWrapper, "wsgi.url_scheme": "http", "SERVER_NAME": "x"}
+    body: Any = app({**environ, "SERVER_PORT": "80"}, start_response)
+    assert isinstance(body, FileWrapper)
+    assert b"".join(body) == b"content"
+    body.close()
+    middleware.close()
+    assert len(audited(lockwatch_stub)) == 1
+
+
+def test_asynchronous_functions_have_no_place_here(lockwatch_stub: Stub) -> None:
+    async def key(_request: Any) -> str:
+        return "42"
+
+    middleware = LockWatchFlaskMiddleware(lambda *_: [], redis=lockwatch_stub, key_func=key)
+    with pytest.raises(ConfigurationError, match="can't be asynchronous"):
+        middleware({**ENVIRON}, start_response)
+
+
+def test_a_full_queue_loses_events_and_says_so(lockwatch_stub: Stub, caplog: pytest.LogCaptureFixture) -> None:
+    go_on = threading.Event()
+
+    class Slow(Stub):
+        def send(self, calls: Any) -> list[Any]:
+            if calls[0].args[0] == "LW.AUDIT":
+                go_on.wait(10)
+            return super().send(calls)
+
+    def app(environ: Any, start: Any) -> Iterable[bytes]:
+        start("200 OK", [])
+        return [b"x"]
+
+    slow = Slow()
+    middleware = LockWatchFlaskMiddleware(app, redis=slow, audit_queue_size=3)
+    for _ in range(300):
+        middleware({**ENVIRON}, start_response).close()  # type: ignore[attr-defined]
+    go_on.set()
+    middleware.close()
+    assert "audit events are lost: 3 wait already" in caplog.text
+    assert 3 <= len(audited(slow)) < 300
+
+
+def test_workers_that_were_forked_after_the_application_was_made(tmp_path: Path) -> None:
+    with RedisServer() as server:
+        options: dict[str, Any] = {
+            "redis_url": server.url,
+            "limits": "1000/hour",
+            "connect_timeout": 5,
+            "command_timeout": 5,
+        }
+        with Web("flask", workers=2, preload=True, **options) as web:
+            for _ in range(40):
+                assert web.http.get("/items").status_code == 200
+        # Stopped: what waited in the workers was recorded first.
+        assert recorded(server.url) == 40
+        assert len(events(server.url, 40)) == 40
+
+
+def test_a_child_of_fork_uses_connections_of_its_own(shared_redis: RedisServer) -> None:
+    def app(environ: Any, start: Any) -> Iterable[bytes]:
+        start("200 OK", [])
+        return [b"x"]
+
+    middleware = LockWatchFlaskMiddleware(
+        app, redis_url=shared_redis.url, limits="1000/hour", key_prefix="fork", connect_timeout=5, command_timeout=5
+    )
+
+    def remaining() -> str:
+        seen: dict[str, str] = {}
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            seen.update(headers)
+
+        middleware({**ENVIRON}, start).close()  # type: ignore[attr-defined]
+        return seen.get("X-RateLimit-Remaining", "")
+
+    assert remaining() == "999"
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if remaining() == "998" else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert remaining() == "997"
+    middleware.close()

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Checks the clients, against real servers with the release build of the module: types, lints, tests, and that each can be
+# installed from this directory by who only wants to use it.
+#
+#   scripts/clients.sh              both
+#   scripts/clients.sh python       clients/python: ruff, mypy --strict, pytest
+#   scripts/clients.sh node         clients/node: eslint, tsc, node --test, npm pack
+#
+# Build first: cargo build --release. What they need is installed into ${XDG_CACHE_HOME:-~/.cache}/lockwatch/clients, or
+# into $LOCKWATCH_CACHE/clients.
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/clients-lib.sh
+. scripts/clients-lib.sh
+
+main() {
+    local client
+    (($# > 0)) || set -- python node
+    [[ -e $release_module ]] || die "there is no $release_module: cargo build --release"
+    export LOCKWATCH_MODULE=$release_module
+    same_version
+    for client; do
+        case $client in
+            python | node) "check_$client" ;;
+            -h | --help) usage && exit ;;
+            *) die "unknown client '$client'; see --help" ;;
+        esac
+    done
+}
+
+# The clients' version is the module's.
+same_version() {
+    local module python node
+    module=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+    python=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' clients/python/src/lockwatch/__init__.py)
+    node=$(sed -n 's/^  "version": "\(.*\)",/\1/p' clients/node/package.json)
+    [[ $module == "$python" && $module == "$node" ]] ||
+        die "the module is $module, the Python client $python, the Node client $node"
+}
+
+check_python() {
+    use_python
+    (
+        cd clients/python
+        ruff check .
+        ruff format --check .
+        mypy
+        pytest -q -p no:cacheprovider
+    )
+    # As its README says, into an environment without anything else.
+    python3 -m venv "$temp_dir/empty"
+    "$temp_dir/empty/bin/pip" install --quiet --disable-pip-version-check ./clients/python
+    "$temp_dir/empty/bin/python" -c 'import lockwatch; lockwatch.LockWatch; lockwatch.LockWatchMiddleware'
+}
+
+check_node() {
+    use_node
+    (
+        cd clients/node
+        # The tests and the lints see the package as its users do: built.
+        npm run --silent build
+        npm run --silent lint
+        npm test --silent
+    )
+}
+
+make_temp_dir
+main "$@"
