@@ -37,7 +37,7 @@ use_node() {
     fi
 }
 
-is_node_new_enough() { has node && node -e 'process.exit(parseInt(process.versions.node) < 20)'; }
+is_node_new_enough() { has node && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; }
 
 # Debian 12's is older than the client and its tests need; npm's package of the same name brings a newer one.
 install_node() {
