@@ -180,3 +180,23 @@ def test_a_stub_says_what_redis_would(lockwatch_async_stub: AsyncStub) -> None:
         assert client.get("/").status_code == 200
         wait_for("three events", lambda: len(lockwatch_async_stub.called("LW.AUDIT")) == 3)
     assert [call[0] for call in lockwatch_async_stub.calls[:2]] == ["LW.RATELIMIT", "LW.BURST"]
+
+
+def test_a_line_break_at_the_end_evades_no_policy(lockwatch_async_stub: AsyncStub) -> None:
+    app = FastAPI()
+    app.add_middleware(
+        LockWatchMiddleware, redis=lockwatch_async_stub, routes={"POST /login": "5/minute"}, exempt=["/health"]
+    )
+
+    @app.post("/login")
+    @app.post("/health")
+    async def handler() -> str:
+        return "reached"
+
+    client = TestClient(app)
+    for path in ("/login%0A", "/health%0A"):
+        assert client.post(path).json() == "reached"
+    assert [call[1] for call in lockwatch_async_stub.called("LW.RATELIMIT")] == [
+        "lw:{unix}:post-login",
+        "lw:{unix}:default",
+    ]

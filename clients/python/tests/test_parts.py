@@ -115,6 +115,9 @@ def test_a_peer_that_is_no_address_is_nobody_in_particular() -> None:
         ("POST,PUT /a", "PUT", "/A", True),
         ("POST,PUT /a", "GET", "/a", False),
         ("get /a", "HEAD", "/a", True),
+        ("/a", "GET", "/a\n", True),
+        ("/a", "GET", "/a/\n", True),
+        ("/a", "GET", "/a\n\n", False),
     ],
 )
 def test_patterns(pattern: str, method: str, path: str, matches: bool) -> None:

@@ -37,7 +37,9 @@ def strict(text: str) -> Pattern:
 
 
 def tidied(path: str) -> str:
-    """A path without what routers overlook: doubled slashes, and one at the end."""
+    """A path without what routers overlook: a line break at the end, doubled slashes, and one slash at the end."""
+    # The `$` of a router's regular expression matches in front of it.
+    path = path.removesuffix("\n")
     if "//" in path:
         path = re.sub("/{2,}", "/", path)
     return path.rstrip("/") or "/" if path.endswith("/") else path
