@@ -200,3 +200,54 @@ def test_a_line_break_at_the_end_evades_no_policy(lockwatch_async_stub: AsyncStu
         "lw:{unix}:post-login",
         "lw:{unix}:default",
     ]
+
+
+def test_a_root_path_evades_no_policy(lockwatch_async_stub: AsyncStub) -> None:
+    app = FastAPI(root_path="/api")
+    app.add_middleware(
+        LockWatchMiddleware,
+        redis=lockwatch_async_stub,
+        routes={"POST /login": "5/minute", "POST /api/orders": "6/minute"},
+        exempt=["/health", "/api/items"],
+    )
+
+    @app.post("/{name}")
+    async def handler(name: str) -> str:
+        return name
+
+    client = TestClient(app, root_path="")
+    names = ["login", "orders", "health", "items"]
+    for name in names:
+        assert client.post(f"/api/{name}").json() == name
+    assert client.post("/login").json() == "login"
+    assert client.post("/health").json() == "health"
+    assert [call[1] for call in lockwatch_async_stub.called("LW.RATELIMIT")] == [
+        "lw:{unix}:post-login",
+        "lw:{unix}:post-api-orders",
+        # What is routed is /items.
+        "lw:{unix}:default",
+        "lw:{unix}:post-login",
+    ]
+
+
+def test_the_mount_point_is_a_part_of_the_path(lockwatch_async_stub: AsyncStub) -> None:
+    inner = FastAPI()
+    inner.add_middleware(
+        LockWatchMiddleware, redis=lockwatch_async_stub, routes={"/v1/a": "5/minute", "/b": "6/minute"}
+    )
+
+    @inner.get("/{name}")
+    async def handler(name: str) -> str:
+        return name
+
+    app = FastAPI()
+    app.mount("/v1", inner)
+    client = TestClient(app)
+    for name in ("a", "b"):
+        assert client.get(f"/v1/{name}").json() == name
+    assert client.get("/v1").status_code == 404
+    assert [call[1] for call in lockwatch_async_stub.called("LW.RATELIMIT")] == [
+        "lw:{unix}:v1-a",
+        "lw:{unix}:b",
+        "lw:{unix}:default",
+    ]

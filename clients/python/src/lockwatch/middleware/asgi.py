@@ -64,7 +64,8 @@ class LockWatchMiddleware:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
-        rule = self._gate.rule_for(scope["method"], scope["path"])
+        routed = _routed(scope)
+        rule = self._gate.rule_for(scope["method"], {scope["path"], routed}, (routed,))
         if rule is None:
             await self._app(scope, receive, send)
             return
@@ -125,6 +126,16 @@ class LockWatchMiddleware:
             await send(message)
 
         await self._app(scope, receive, send_once_recorded)
+
+
+def _routed(scope: Scope) -> str:
+    """The path that routers look at: without the root path, if it begins with that. It need not."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    if not root or not path.startswith(root):
+        return path
+    rest = path[len(root) :]
+    return rest or "/" if rest[:1] in ("", "/") else path
 
 
 class Response:

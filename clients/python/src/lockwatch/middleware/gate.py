@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from .. import replies as reading
@@ -42,17 +42,23 @@ class Gate:
         self._settings = settings
         self._complaints = complaints
 
-    def rule_for(self, method: str, path: str) -> Rule | None:
-        """The rule for a request, or None for one that is left alone."""
+    def rule_for(self, method: str, paths: Collection[str], exempt: Collection[str]) -> Rule | None:
+        """The rule for a request, or None for one that is left alone.
+
+        A policy is met by any of the paths; exempt is only what each of those for that says is.
+        """
         settings = self._settings
-        if settings.exempt and not has_dots(path) and any(p.matches(method, path) for p in settings.exempt):
+        if settings.exempt and all(self._is_exempt(method, path) for path in exempt):
             return None
         if settings.routes:
-            tidy = tidied(path)
+            tidy = {tidied(path) for path in paths}
             for pattern, rule in settings.routes:
-                if pattern.matches(method, tidy):
+                if any(pattern.matches(method, path) for path in tidy):
                     return rule
         return settings.default
+
+    def _is_exempt(self, method: str, path: str) -> bool:
+        return not has_dots(path) and any(pattern.matches(method, path) for pattern in self._settings.exempt)
 
     def ask(self, request: HttpRequest, rule: Rule, key: str | None, plan: Limits | None) -> Asked:
         """The calls for a request: a key function's answer and a plan function's are in already."""

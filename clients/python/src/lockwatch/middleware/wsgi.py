@@ -54,7 +54,7 @@ class LockWatchFlaskMiddleware:
         """Serves a request."""
         began = time.perf_counter()
         path = _path(environ)
-        rule = self._gate.rule_for(environ["REQUEST_METHOD"], path)
+        rule = self._gate.rule_for(environ["REQUEST_METHOD"], (path,), (path,))
         if rule is None:
             return self._app(environ, start_response)
         request = self._request(environ, path)
