@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any
@@ -79,11 +80,39 @@ def test_what_is_no_hop(text: str) -> None:
         ("proto=https", [""]),
         ("for=1.2.3.4, nonsense", ["1.2.3.4", ""]),
         ('for="unfinished', [""]),
+        ("for=1.2.3.4 ; proto=https ,for=5.6.7.8 ", ["1.2.3.4", "5.6.7.8"]),
+        ("for=1.2.3.4 5.6.7.8", [""]),
         ("", [""]),
     ],
 )
 def test_the_forwarded_header(header: str, found: list[str]) -> None:
     assert list(forwarded_for(header)) == found
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "for=a" + " " * 30_000 + "b",
+        " " * 30_000,
+        "for=" + " " * 30_000 + '"',
+        "for=1.2.3.4;" * 3000,
+        'for="' + "\\" * 30_000,
+    ],
+)
+def test_a_long_forwarded_header_takes_no_longer_than_its_length(header: str) -> None:
+    began = time.process_time()
+    list(forwarded_for(header))
+    proxies = Proxies(["10.0.0.1"], "Forwarded")
+    assert proxies.resolve("10.0.0.1", lambda _: [header]) == ip_address("10.0.0.1")
+    assert time.process_time() - began < 0.5
+
+
+def test_a_forwarded_header_over_4_kib_makes_no_sense() -> None:
+    proxies = Proxies(["10.0.0.1"], "Forwarded")
+    good = "for=198.51.100.7"
+    assert proxies.resolve("10.0.0.1", lambda _: [good.rjust(4096)]) == ip_address("198.51.100.7")
+    assert proxies.resolve("10.0.0.1", lambda _: [good.rjust(4097)]) == ip_address("10.0.0.1")
+    assert proxies.resolve("10.0.0.1", lambda _: [" " * 4096, good]) == ip_address("10.0.0.1")
 
 
 def test_networks_of_mapped_addresses_are_unmapped() -> None:

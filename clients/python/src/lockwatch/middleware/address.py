@@ -15,7 +15,10 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 UNIX = "unix"
 
-_FORWARDED_PAIR = re.compile(r'\s*([!#$%&\'*+.^_`|~\w-]+)=("(?:[^"\\]|\\.)*"|[^;,"]*)\s*(;|,|$)', re.ASCII)
+# No chain of proxies makes a longer one.
+_LONGEST_FORWARDED = 4096
+
+_FORWARDED_PAIR = re.compile(r'\s*([!#$%&\'*+.^_`|~\w-]+)=("(?:[^"\\]|\\.)*"|[^\s;,"]*)\s*(;|,|$)', re.ASCII)
 
 
 def unmapped(text: str) -> Address | None:
@@ -104,6 +107,8 @@ class Proxies:
         """The rightmost hop that is not a trusted proxy; the peer if a hop on the way to it makes no sense."""
         joined = ",".join(values)
         client = peer
+        if self._standard and len(joined) > _LONGEST_FORWARDED:
+            return peer
         hops = list(forwarded_for(joined)) if self._standard else joined.split(",")
         for text in reversed(hops):
             if (address := hop(text)) is None:
