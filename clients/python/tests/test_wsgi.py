@@ -164,3 +164,41 @@ def test_a_child_of_fork_uses_connections_of_its_own(shared_redis: RedisServer) 
     assert os.waitpid(child, 0)[1] == 0
     assert remaining() == "997"
     middleware.close()
+
+
+def flask_with(stub: Stub, **options: Any) -> Flask:
+    app = Flask(__name__)
+    app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, redis=stub, audit=False, **options)  # type: ignore[method-assign]
+
+    @app.post("/<name>")
+    def handler(name: str) -> str:
+        return name
+
+    return app
+
+
+def policies(stub: Stub) -> list[str]:
+    return [call[1].rpartition(":")[2] for call in stub.called("LW.RATELIMIT")]
+
+
+def test_a_script_name_evades_no_policy_and_exempts_from_none(lockwatch_stub: Stub) -> None:
+    app = flask_with(
+        lockwatch_stub, routes={"POST /login": "5/minute", "/v1/orders": "6/minute"}, exempt=["/health", "/static/**"]
+    )
+    client = app.test_client()
+
+    def post(script: str, path: str) -> None:
+        response = client.post("/", environ_overrides={"SCRIPT_NAME": script, "PATH_INFO": path})
+        assert response.text == path.strip("/")
+
+    for script, path in (
+        ("/static", "/login"),
+        ("/static/", "login"),
+        ("/v1", "/orders"),
+        ("/v1", "/health"),
+        ("/static", "/health"),
+        ("", "/health"),
+    ):
+        post(script, path)
+    # The last two are exempt however they are looked at.
+    assert policies(lockwatch_stub) == ["post-login", "post-login", "v1-orders", "default"]

@@ -54,7 +54,7 @@ class LockWatchFlaskMiddleware:
         """Serves a request."""
         began = time.perf_counter()
         path = _path(environ)
-        rule = self._gate.rule_for(environ["REQUEST_METHOD"], (path,), (path,))
+        rule = self._rule(environ, path)
         if rule is None:
             return self._app(environ, start_response)
         request = self._request(environ, path)
@@ -71,6 +71,11 @@ class LockWatchFlaskMiddleware:
         except BaseException:
             response.over(500)
             raise
+
+    def _rule(self, environ: Environ, path: str) -> Rule | None:
+        # Some servers take SCRIPT_NAME from a header: what it makes of a path exempts from nothing by itself.
+        paths = {path, _routed(environ)} if environ.get("SCRIPT_NAME") else (path,)
+        return self._gate.rule_for(environ["REQUEST_METHOD"], paths, paths)
 
     def close(self) -> None:
         """Records what is left and ends the connections. At the end of a process the first happens by itself."""
@@ -109,7 +114,16 @@ class LockWatchFlaskMiddleware:
 
 
 def _path(environ: Environ) -> str:
-    path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    return _decoded(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""))
+
+
+def _routed(environ: Environ) -> str:
+    path: str = environ.get("PATH_INFO", "")
+    # So do routers: a server may have cut off the slash with the script's name.
+    return _decoded(path if path.startswith("/") else f"/{path}")
+
+
+def _decoded(path: str) -> str:
     # WSGI has the bytes as Latin-1, whatever they are.
     return path if path.isascii() else path.encode("latin-1").decode("utf-8", "replace")
 
