@@ -251,3 +251,9 @@ def test_the_mount_point_is_a_part_of_the_path(lockwatch_async_stub: AsyncStub) 
         "lw:{unix}:b",
         "lw:{unix}:default",
     ]
+
+
+def test_a_method_in_lower_case_evades_no_policy(lockwatch_async_stub: AsyncStub) -> None:
+    middleware = LockWatchMiddleware(hello, redis=lockwatch_async_stub, routes={"POST /login": "5/minute"})
+    drive(middleware, {**SCOPE, "method": "post", "path": "/login"})
+    assert [call[2] for call in lockwatch_async_stub.called("LW.RATELIMIT")] == ["5"]

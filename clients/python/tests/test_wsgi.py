@@ -202,3 +202,11 @@ def test_a_script_name_evades_no_policy_and_exempts_from_none(lockwatch_stub: St
         post(script, path)
     # The last two are exempt however they are looked at.
     assert policies(lockwatch_stub) == ["post-login", "post-login", "v1-orders", "default"]
+
+
+def test_a_method_in_lower_case_evades_no_policy(lockwatch_stub: Stub) -> None:
+    app = flask_with(lockwatch_stub, routes={"POST /login": "5/minute"}, exempt=["POST /health"])
+    for path in ("/login", "/health"):
+        response = app.test_client().post(path, environ_overrides={"REQUEST_METHOD": "post"})
+        assert response.text == path.strip("/")
+    assert policies(lockwatch_stub) == ["post-login"]

@@ -48,6 +48,8 @@ class Gate:
         A policy is met by any of the paths; exempt is only what each of those for that says is.
         """
         settings = self._settings
+        # Where the server leaves its case alone, frameworks may not.
+        method = method.upper()
         if settings.exempt and all(self._is_exempt(method, path) for path in exempt):
             return None
         if settings.routes:
