@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from wsgiref.util import FileWrapper
@@ -13,6 +14,9 @@ import pytest
 from flask import Flask, send_file
 
 from lockwatch import ConfigurationError, LockWatchFlaskMiddleware
+from lockwatch.link import Call
+from lockwatch.middleware.audit_thread import AuditThread
+from lockwatch.middleware.complaints import Complaints
 from lockwatch.testing import RedisServer, Stub
 from support.audit import events, recorded
 from support.waiting import wait_for
@@ -55,6 +59,28 @@ def test_the_event_comes_when_the_server_closes_the_body(lockwatch_stub: Stub) -
     middleware.close()
     assert closed
     assert len(audited(lockwatch_stub)) == 1
+
+
+def test_a_flush_waits_for_what_comes_while_others_are_recorded() -> None:
+    recorded: list[Call] = []
+
+    class Slow(Stub):
+        def send(self, calls: Sequence[Call]) -> list[Any]:
+            time.sleep(0.02)
+            recorded.extend(calls)
+            return super().send(calls)
+
+    audit = AuditThread(Slow(), 1000, Complaints(10.0))
+    event = Call(("LW.AUDIT",))
+    audit.put(event)
+    wait_for("the thread to be at it", lambda: not audit._events)
+    # Sets what wakes the thread, is taken along all the same, and leaves the thread awake with nothing to do.
+    audit.put(event)
+    wait_for("the second", lambda: len(recorded) == 2)
+    time.sleep(0.01)
+    audit.put(event)
+    audit.flush()
+    assert len(recorded) == 3
 
 
 def test_a_generator_that_starts_late_and_an_application_that_fails(lockwatch_stub: Stub) -> None:

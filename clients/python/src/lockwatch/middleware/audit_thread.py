@@ -39,11 +39,11 @@ class AuditThread:
         if len(self._events) >= self._size:
             self._complaints.full(self._size)
             return
-        self._events.append(event)
-        if not self._some.is_set():
-            with self._lock:
-                self._none.clear()
-                self._some.set()
+        with self._lock:
+            # Every time: what has woken the thread may have been taken along before, and `_none` be set again since.
+            self._events.append(event)
+            self._none.clear()
+            self._some.set()
 
     def _start(self) -> None:
         # Here and not when the middleware is made: a server may fork after that, and threads stay behind.
