@@ -53,7 +53,9 @@ class AsyncLockWatch:
         # For what nothing waits for, and for what takes its time: connections of their own, so that neither holds up
         # what a request waits for.
         self.background = async_link_to(source, connect_timeout, max(BACKGROUND, command_timeout), cluster=cluster)
-        self._patient = async_link_to(source, connect_timeout, max(PATIENCE, command_timeout), cluster=cluster)
+        self._patient = breaker.AsyncHeedingLink(
+            async_link_to(source, connect_timeout, max(PATIENCE, command_timeout), cluster=cluster), self.link.breaker
+        )
 
     async def ratelimit(
         self, key: Key, limits: LimitsLike | int, window: Duration | None = None, *, cost: int = 1

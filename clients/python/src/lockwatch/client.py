@@ -56,7 +56,9 @@ class LockWatch:
         # For what nothing waits for, and for what takes its time: connections of their own, so that neither holds up
         # what a request waits for.
         self.background = link_to(source, connect_timeout, max(BACKGROUND, command_timeout), cluster=cluster)
-        self._patient = link_to(source, connect_timeout, max(PATIENCE, command_timeout), cluster=cluster)
+        self._patient = breaker.HeedingLink(
+            link_to(source, connect_timeout, max(PATIENCE, command_timeout), cluster=cluster), self.link.breaker
+        )
 
     def ratelimit(
         self, key: Key, limits: LimitsLike | int, window: Duration | None = None, *, cost: int = 1

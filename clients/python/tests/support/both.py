@@ -17,9 +17,9 @@ PATIENT: dict[str, Any] = {"connect_timeout": 5, "command_timeout": 5}
 class Blocking:
     """An AsyncLockWatch whose methods wait for their answers, in an event loop of its own."""
 
-    def __init__(self, source: Any) -> None:
+    def __init__(self, source: Any, options: dict[str, Any] = PATIENT) -> None:
         self._runner = asyncio.new_event_loop()
-        self._client = AsyncLockWatch(source, **PATIENT)
+        self._client = AsyncLockWatch(source, **options)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._client, name)

@@ -38,6 +38,11 @@ class Breaker:
             # This call tries. The others wait as long again for what it finds, and no longer if it is lost.
             self._closed_again_at = now + self._seconds
 
+    def heed(self) -> None:
+        """Raises RedisAway while the breaker is open, and is not the call that tries."""
+        if (until := self._closed_again_at) is not None and self._clock() < until:
+            raise RedisAway("Redis has timed out several times in a row and is bypassed", "bypassed")
+
     def answered(self) -> None:
         """An answer came, or a prompt refusal."""
         if self._in_a_row or self._closed_again_at is not None:
@@ -95,6 +100,40 @@ class AsyncGuardedLink:
             raise
         self.breaker.answered()
         return replies
+
+    async def aclose(self) -> None:
+        """Ends the connections."""
+        await self.bare.aclose()
+
+
+class HeedingLink:
+    """A link that sends nothing while a breaker is open, and has no part in that: its calls may well be slow."""
+
+    def __init__(self, link: Link, breaker: Breaker) -> None:
+        self.bare = link
+        self.breaker = breaker
+
+    def send(self, calls: Sequence[Call]) -> list[Reply]:
+        """Sends calls in one round trip. Raises RedisAway if there is no answer to all of them."""
+        self.breaker.heed()
+        return self.bare.send(calls)
+
+    def close(self) -> None:
+        """Ends the connections."""
+        self.bare.close()
+
+
+class AsyncHeedingLink:
+    """The same for asyncio."""
+
+    def __init__(self, link: AsyncLink, breaker: Breaker) -> None:
+        self.bare = link
+        self.breaker = breaker
+
+    async def send(self, calls: Sequence[Call]) -> list[Reply]:
+        """Sends calls in one round trip. Raises RedisAway if there is no answer to all of them."""
+        self.breaker.heed()
+        return await self.bare.send(calls)
 
     async def aclose(self) -> None:
         """Ends the connections."""

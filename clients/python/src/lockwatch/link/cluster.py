@@ -80,7 +80,7 @@ class ClusterLink:
                 write(connection, [calls[at] for at in places])
                 waiting.append((connection, places))
             for connection, places in waiting:
-                for at, reply in zip(places, answers(connection, len(places)), strict=True):
+                for at, reply in zip(places, answers(connection, len(places), self._timeouts[1]), strict=True):
                     replies[at] = reply
         return replies
 
@@ -92,7 +92,7 @@ class ClusterLink:
             if isinstance(reply, AskError) and (node := cluster.get_node(reply.host, reply.port)) is not None:
                 with self._to(cluster, node).borrowed() as connection:
                     write(connection, redirected(reply, calls[at]))
-                    replies[at] = answers(connection, len(redirected(reply, calls[at])))[-1]
+                    replies[at] = answers(connection, len(redirected(reply, calls[at])), self._timeouts[1])[-1]
 
     def _learn_again(self) -> None:
         """Asks who has which slot, in the background: a node that is away would hold up whoever waits for it."""

@@ -68,7 +68,7 @@ def _cluster(url: str, connect_timeout: float, command_timeout: float) -> RedisC
     return RedisCluster.from_url(
         url,
         socket_connect_timeout=connect_timeout,
-        socket_timeout=command_timeout,
+        socket_timeout=min(connect_timeout, command_timeout),
         retry=Retry(NoBackoff(), 0),
     )
 

@@ -35,8 +35,11 @@ def _settings(given: dict[str, Any], connect_timeout: float, command_timeout: fl
 
 
 def pool_like(pool: redis.ConnectionPool, connect_timeout: float, command_timeout: float) -> redis.ConnectionPool:
-    """A pool to the same place, that tries once and waits no longer than that."""
-    settings = _settings(pool.connection_kwargs, connect_timeout, command_timeout)
+    """A pool to the same place, that tries once and waits no longer than that.
+
+    A server that accepts connections and says nothing costs the connect timeout, whatever a command may take.
+    """
+    settings = _settings(pool.connection_kwargs, connect_timeout, min(connect_timeout, command_timeout))
     settings["retry"] = Retry(NoBackoff(), 0)
     if isinstance(pool, SentinelConnectionPool):
         return SentinelConnectionPool(

@@ -22,13 +22,14 @@ class PoolLink:
 
     def __init__(self, client: redis.Redis, connect_timeout: float, command_timeout: float) -> None:
         self._connections = Connections(pool_like(client.connection_pool, connect_timeout, command_timeout))
+        self._wait = command_timeout
 
     def send(self, calls: Sequence[Call]) -> list[Reply]:
         """Sends calls in one round trip. Raises RedisAway if there is no answer to all of them."""
         try:
             with self._connections.borrowed() as connection:
                 write(connection, calls)
-                return [settled(reply) for reply in answers(connection, len(calls))]
+                return [settled(reply) for reply in answers(connection, len(calls), self._wait)]
         except NO_ANSWER as error:
             raise of_silence(error) from error
 
@@ -42,13 +43,17 @@ def write(connection: Connection, calls: Sequence[Call]) -> None:
     connection.send_packed_command([packed(calls)], check_health=False)
 
 
-def answers(connection: Connection, count: int) -> list[object]:
-    """The next replies, with redis-py's errors in the place of those that are errors."""
+def answers(connection: Connection, count: int, wait: float) -> list[object]:
+    """The next replies, each within so many seconds, with redis-py's errors in the place of those that are errors."""
+    # The connection's own timeout is that of its handshake if that is shorter.
+    looks = connection.socket_timeout is not None and connection.socket_timeout < wait
     found: list[object] = []
     for _ in range(count):
+        if looks and not connection.can_read(timeout=wait):
+            raise TimeoutError("no reply in time")
         try:
             found.append(connection.read_response(disable_decoding=True))
-        except ResponseError as error:  # noqa: PERF203  # each reply may be one
+        except ResponseError as error:  # each reply may be one
             found.append(error)
     return found
 

@@ -1,0 +1,79 @@
+"""A Redis that accepts connections and says nothing: what is not a limit's call waits no longer than it must."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from functools import partial
+from os import kill
+from typing import Any
+
+import pytest
+import redis
+from flask import Flask
+
+from lockwatch import LockWatch, RedisAway
+from lockwatch.flask import auth_blueprint
+from lockwatch.testing import RedisServer
+from support.both import Blocking
+
+TIMEOUTS: dict[str, Any] = {"connect_timeout": 0.3, "command_timeout": 0.3, "breaker_seconds": 60}
+
+
+@pytest.fixture
+def hung(shared_redis: RedisServer) -> Iterator[str]:
+    """The URL of a server that hangs until the test is over."""
+    kill(shared_redis.pid, signal.SIGSTOP)
+    try:
+        yield shared_redis.url
+    finally:
+        kill(shared_redis.pid, signal.SIGCONT)
+
+
+def clients(source: Any) -> list[Any]:
+    return [LockWatch(source, **TIMEOUTS), Blocking(source, TIMEOUTS)]
+
+
+def test_a_handshake_has_the_connect_timeout(hung: str) -> None:
+    for client in clients(hung):
+        began = time.monotonic()
+        with pytest.raises(RedisAway) as away:
+            client.issue("auth", "alice")
+        assert away.value.reason == "timeout"
+        assert time.monotonic() - began < 2.5
+        client.close()
+
+
+def test_what_is_patient_heeds_the_breaker(hung: str) -> None:
+    for client in clients(hung):
+        for _ in range(3):
+            with pytest.raises(RedisAway):
+                client.peek("a", 1, 60)
+        began = time.monotonic()
+        for call in (partial(client.issue, "auth", "alice"), partial(client.rotate, "auth", "lwr_x"), client.audit_log):
+            with pytest.raises(RedisAway) as away:
+                call()
+            assert away.value.reason == "bypassed"
+        assert time.monotonic() - began < 0.2
+        client.close()
+
+
+def test_a_login_is_answered_503(hung: str) -> None:
+    app = Flask(__name__)
+    with LockWatch(hung, **TIMEOUTS) as lockwatch:
+        app.register_blueprint(auth_blueprint(lockwatch, "auth", authenticate=lambda: "alice"))
+        began = time.monotonic()
+        responses = [app.test_client().post("/auth/login") for _ in range(2)]
+        assert time.monotonic() - began < 4
+    assert [response.status_code for response in responses] == [503, 503]
+
+
+def test_what_is_slow_is_waited_for(shared_redis: RedisServer) -> None:
+    with redis.Redis.from_url(shared_redis.url) as admin:
+        for client in clients(shared_redis.url):
+            assert client.issue("auth", "alice").session_id
+            # For a second every command waits.
+            admin.execute_command("CLIENT", "PAUSE", "1000", "ALL")
+            assert client.issue("auth", "alice").session_id
+            client.close()
