@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
+import threading
+import time
+import weakref
 from os import kill
 from typing import Any
 
@@ -95,7 +99,7 @@ def test_a_connection_that_the_server_closed_is_replaced(
             while len(admin.client_list()) > 1:
                 pass
         link: Any = lockwatch.link.bare
-        [(connection, _)] = link._lane._idle
+        [(connection, _)] = link._lane.berth()._idle
         while not await lane._is_stale(connection):  # noqa: ASYNC110  # redis-py tells of no event
             await asyncio.sleep(0)
         assert (await lockwatch.ratelimit("closed", 10, 60)).remaining == 7
@@ -115,5 +119,52 @@ def test_a_server_that_is_away_is_found_again() -> None:
             with RedisServer(port=server.port):
                 assert await lockwatch.ratelimit("a", 10, 60)
             await lockwatch.aclose()
+
+    asyncio.run(check())
+
+
+def test_event_loops_of_several_threads_share_a_client(shared_redis: RedisServer) -> None:
+    lockwatch = AsyncLockWatch(shared_redis.url, connect_timeout=5, command_timeout=5)
+    answered: list[int] = []
+
+    async def ask() -> None:
+        for n in range(1, 200):
+            verdict = await lockwatch.peek(f"loops{n}", n, 60)
+            answered.append(verdict.limit)
+        await lockwatch.aclose()
+
+    threads = [threading.Thread(target=lambda: asyncio.run(ask()), daemon=True) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(answered) == sorted(list(range(1, 200)) * 3)
+
+
+def test_a_loop_that_is_over_is_forgotten(shared_redis: RedisServer) -> None:
+    lockwatch = AsyncLockWatch(shared_redis.url, connect_timeout=5, command_timeout=5)
+
+    def once() -> weakref.ref[asyncio.AbstractEventLoop]:
+        loop = asyncio.new_event_loop()
+        assert loop.run_until_complete(lockwatch.peek("over", 7, 60)).limit == 7
+        loop.close()
+        return weakref.ref(loop)
+
+    first = once()
+    once()
+    gc.collect()
+    assert first() is None
+
+
+def test_nobody_waits_for_a_trip_that_never_ends(shared_redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lockwatch.link.lane.Berth._depart", lambda _: None)
+
+    async def check() -> None:
+        lockwatch = AsyncLockWatch(shared_redis.url, connect_timeout=0.1, command_timeout=0.1)
+        began = time.monotonic()
+        with pytest.raises(RedisAway) as away:
+            await lockwatch.peek("never", 7, 60)
+        assert away.value.reason == "timeout"
+        assert time.monotonic() - began < 5
 
     asyncio.run(check())

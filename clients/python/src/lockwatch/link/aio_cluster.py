@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.exceptions import AskError, ClusterDownError, MovedError
@@ -94,7 +95,7 @@ class AsyncClusterLink:
     def _lane(self, node: ClusterNode) -> Lane:
         lane = self._lanes.get(node.name)
         if lane is None:
-            pool = async_pool_like(node.connection_class, node.connection_kwargs, self._timeouts[0])
+            pool = partial(async_pool_like, node.connection_class, node.connection_kwargs, self._timeouts[0])
             lane = self._lanes.setdefault(node.name, Lane(pool, *self._timeouts))
         return lane
 

@@ -7,9 +7,12 @@ would cost a task, a lock and two system calls; together they cost that once. A 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
+from weakref import WeakKeyDictionary
 
 from redis.exceptions import RedisError, ResponseError
 
@@ -24,18 +27,53 @@ if TYPE_CHECKING:
 
 # Calls that share a write also share its fate, and wait for the last reply of it.
 _MOST = 128
+# Seconds beyond the timeouts after which nobody waits for a trip any longer.
+_GRACE = 1.0
 # Who waits for how many replies.
 Waiting: TypeAlias = "tuple[asyncio.Future[list[object]], int]"
 
 
 class Lane:
-    """A way to one server, for any number of tasks."""
+    """A way to one server, for any number of tasks, in any number of event loops: each has connections of its own."""
+
+    def __init__(self, make_pool: Callable[[], ConnectionPool], connect_timeout: float, command_timeout: float) -> None:
+        self._make_pool = make_pool
+        self._timeouts = (connect_timeout, command_timeout)
+        self._lock = threading.Lock()
+        self._berths: WeakKeyDictionary[asyncio.AbstractEventLoop, Berth] = WeakKeyDictionary()
+
+    async def send(self, calls: Sequence[Call]) -> list[object]:
+        """Sends calls, and returns replies with redis-py's errors in the place of those that are errors."""
+        return await self.berth().send(calls)
+
+    def berth(self) -> Berth:
+        """What belongs to the running loop."""
+        loop = asyncio.get_running_loop()
+        berth = self._berths.get(loop)
+        return self._enter(loop) if berth is None else berth
+
+    def _enter(self, loop: asyncio.AbstractEventLoop) -> Berth:
+        with self._lock:
+            # Test clients run each request in a loop of its own. Connections hold on to theirs: it has to be forgotten.
+            for other in [other for other in self._berths if other.is_closed()]:
+                self._berths.pop(other).fail()
+            return self._berths.setdefault(loop, Berth(self._make_pool(), *self._timeouts))
+
+    async def aclose(self) -> None:
+        """Waits for what is under way in this loop, and ends its connections."""
+        with self._lock:
+            berth = self._berths.pop(asyncio.get_running_loop(), None)
+        if berth is not None:
+            await berth.aclose()
+
+
+class Berth:
+    """What of a lane belongs to one event loop."""
 
     def __init__(self, pool: ConnectionPool, connect_timeout: float, command_timeout: float) -> None:
         self._pool = pool
         self._connect_timeout = connect_timeout
         self._command_timeout = command_timeout
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._words: list[bytes] = []
         self._waiting: list[Waiting] = []
         self._idle: list[tuple[AbstractConnection, float]] = []
@@ -46,8 +84,6 @@ class Lane:
         # Here, and not where they are sent: what can't be packed is the caller's error, and nobody else's.
         words = packed(calls)
         loop = asyncio.get_running_loop()
-        if loop is not self._loop:
-            self._enter(loop)
         future: asyncio.Future[list[object]] = loop.create_future()
         if not self._waiting:
             loop.call_soon(self._depart)
@@ -55,13 +91,18 @@ class Lane:
         self._waiting.append((future, len(calls)))
         if len(self._waiting) >= _MOST:
             self._depart()
-        return await future
+        # A trip keeps time itself. This is for one that never begins or ends, whatever the reason.
+        async with timeout(self._connect_timeout + self._command_timeout + _GRACE):
+            return await future
 
-    def _enter(self, loop: asyncio.AbstractEventLoop) -> None:
-        # Test clients run each request in a loop of its own; what belonged to the one before is dead.
-        if self._loop is not None:
-            self._pool.reset()
-        self._loop, self._words, self._waiting, self._trips, self._idle = loop, [], [], set(), []
+    def fail(self) -> None:
+        """The loop is closed: whoever waits is told, as far as anybody still can be."""
+        for future, _ in self._waiting:
+            # A closed loop takes no call-backs.
+            with suppress(RuntimeError):
+                if not future.done():
+                    future.set_exception(of_silence(ConnectionError("the event loop is closed")))
+        self._words, self._waiting = [], []
 
     def _depart(self) -> None:
         if not self._waiting:
