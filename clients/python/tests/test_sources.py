@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,14 @@ import redis.asyncio
 from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.sentinel import Sentinel
 
-from lockwatch import AsyncLockWatch, ConfigurationError, LockWatch, LockWatchFlaskMiddleware, LockWatchMiddleware
+from lockwatch import (
+    AsyncLockWatch,
+    ConfigurationError,
+    LockWatch,
+    LockWatchFlaskMiddleware,
+    LockWatchMiddleware,
+    RedisAway,
+)
 from lockwatch.testing import AsyncStub, RedisServer, Stub
 from lockwatch.testing.server import free_port
 from support.waiting import wait_for
@@ -76,6 +86,26 @@ def test_a_sentinel(sentinel: int) -> None:
         await made.aclose()
 
     asyncio.run(check())
+
+
+def test_a_sentinel_that_hangs() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        sentinels = [("127.0.0.1", silent.getsockname()[1])]
+        with LockWatch(Sentinel(sentinels).master_for("main"), connect_timeout=0.2) as lockwatch:
+            reasons = []
+            began = time.monotonic()
+
+            def ask() -> None:
+                for _ in range(4):
+                    with pytest.raises(RedisAway) as away:
+                        lockwatch.ratelimit("a", 2, 60)
+                    reasons.append(away.value.reason)
+
+            asking = threading.Thread(target=ask, daemon=True)
+            asking.start()
+            asking.join(10)
+            assert reasons == ["timeout", "timeout", "timeout", "bypassed"]
+            assert time.monotonic() - began < 5
 
 
 def test_a_client_keeps_its_own_connections(shared_redis: RedisServer) -> None:

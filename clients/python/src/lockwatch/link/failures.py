@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from redis import exceptions as redis_errors
+from redis.sentinel import MasterNotFoundError
 
 from ..errors import LockWatchError, RedisAway, from_reply
 
@@ -45,12 +46,20 @@ def of_silence(error: BaseException) -> RedisAway:
     """Why there was no answer to a round trip."""
     timeouts = (redis_errors.TimeoutError, asyncio.TimeoutError, TimeoutError)
     # A cluster client says why it found no node in the cause alone.
-    if isinstance(error, timeouts) or isinstance(error.__cause__, timeouts):
+    if isinstance(error, timeouts) or isinstance(error.__cause__, timeouts) or _is_of_silent_sentinels(error):
         return RedisAway("Redis did not answer in time", "timeout")
+    if isinstance(error, MasterNotFoundError):
+        # Not what it says: it spells out the settings of the sentinels' clients.
+        return RedisAway("no connection to Redis: no Sentinel named a primary", "connection")
     if isinstance(error, redis_errors.RedisError) and not _is_bare_connection_error(error):
         said = of_reply(error)
         return said if isinstance(said, RedisAway) else RedisAway(str(said), said.code.lower())
     return RedisAway(f"no connection to Redis: {error}", "connection")
+
+
+def _is_of_silent_sentinels(error: BaseException) -> bool:
+    # Why none of them named a primary stands in the message alone.
+    return isinstance(error, MasterNotFoundError) and "TimeoutError" in str(error)
 
 
 def _is_bare_connection_error(error: redis_errors.RedisError) -> bool:

@@ -6,6 +6,7 @@ owner likes to wait, and may all be in use by the application when a request wan
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import redis
@@ -15,7 +16,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.asyncio.sentinel import SentinelConnectionPool as AsyncSentinelPool
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from redis.sentinel import SentinelConnectionPool
+from redis.sentinel import Sentinel, SentinelConnectionPool
 
 # Of a pool's settings those that tie its connections to that pool, or to the client around it.
 _TIED = ("maint_notifications", "maintenance_", "orig_", "oss_cluster_", "himport_", "event_dispatcher")
@@ -44,13 +45,23 @@ def pool_like(pool: redis.ConnectionPool, connect_timeout: float, command_timeou
     if isinstance(pool, SentinelConnectionPool):
         return SentinelConnectionPool(
             pool.service_name,
-            pool.sentinel_manager,
+            _sentinel_like(pool.sentinel_manager, connect_timeout),
             is_master=pool.is_master,
             check_connection=pool.check_connection,
             connection_class=pool.connection_class,
             **settings,
         )
     return redis.ConnectionPool(connection_class=pool.connection_class, **settings)
+
+
+def _sentinel_like(manager: Sentinel, connect_timeout: float) -> Sentinel:
+    """The same sentinels, asked with our timeouts: those of redis-py wait for ever unless told otherwise."""
+    made = copy.copy(manager)
+    made.sentinels = [
+        redis.Redis(connection_pool=pool_like(client.connection_pool, connect_timeout, connect_timeout))
+        for client in manager.sentinels
+    ]
+    return made
 
 
 def async_pool_like(
