@@ -135,7 +135,6 @@ def test_logout(web: Web) -> None:
         {"json": {"refresh_token": by_refresh["refresh_token"]}},
         {"headers": bearer(by_access["access_token"])},
         {"json": {"refresh_token": "lwr_nonsense"}},
-        {"headers": bearer("nonsense")},
         {},
     ):
         response = web.http.post("/auth/logout", **request)
@@ -143,6 +142,19 @@ def test_logout(web: Web) -> None:
         assert response.headers["cache-control"] == "no-store"
     for pair in (by_refresh, by_access):
         assert web.http.get("/items", headers=bearer(pair["access_token"])).status_code == 401
+
+
+def test_logout_with_an_access_token_alone(web: Web) -> None:
+    pair = login(web, audience="https://elsewhere.example")
+    assert web.http.post("/auth/logout", headers=bearer(pair["access_token"])).status_code == 204
+    assert web.http.post("/auth/refresh", json={"refresh_token": pair["refresh_token"]}).status_code == 401
+    # Nobody is told that a session is over when none was ended.
+    for token in ("nonsense", pair["access_token"]):
+        refused = web.http.post("/auth/logout", headers=bearer(token))
+        assert refused.status_code == 401
+        assert refused.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+        assert refused.headers["cache-control"] == "no-store"
+        assert refused.json() == {"error": "invalid_token"}
 
 
 def test_cookie_mode(web: Web) -> None:

@@ -138,6 +138,10 @@ class TokenRoutes:
             headers["Set-Cookie"] = self._set_cookie("", 0)
         return Answer(204, b"", headers)
 
+    def not_ended(self) -> Answer:
+        """401: an access token was all that was presented, and it ended nothing."""
+        return _json(401, {"error": "invalid_token"}, {**_NO_STORE, "WWW-Authenticate": 'Bearer error="invalid_token"'})
+
     def _set_cookie(self, value: str, max_age: int) -> str:
         return f"{COOKIE}={value}; Max-Age={max_age}; Path={self._path}; HttpOnly; Secure; SameSite=Strict"
 

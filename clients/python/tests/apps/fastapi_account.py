@@ -24,7 +24,8 @@ async def authenticate(request: Request) -> Login | None:
     given = await request.json()
     if given.get("password") != "correct horse":
         return None
-    return Login(given["user"], claims={"scope": given.get("scope", "")}, meta={"agent": "test"})
+    claims = {"scope": given.get("scope", "")}
+    return Login(given["user"], claims=claims, audience=given.get("audience"), meta={"agent": "test"})
 
 
 reader = jwt_required(lw, "auth", "items:read")

@@ -23,7 +23,8 @@ def authenticate() -> Login | None:
     given = request.get_json()
     if given.get("password") != "correct horse":
         return None
-    return Login(given["user"], claims={"scope": given.get("scope", "")}, meta={"agent": "test"})
+    claims = {"scope": given.get("scope", "")}
+    return Login(given["user"], claims=claims, audience=given.get("audience"), meta={"agent": "test"})
 
 
 app = Flask(__name__)

@@ -66,7 +66,8 @@ class Web:
                 **os.environ,
                 **({"BARE": "1"} if bare else {}),
                 "LOCKWATCH_OPTIONS": json.dumps(options),
-                "PYTHONPATH": str(TESTS),
+                # In front of what is installed: the sources that the tests themselves run with.
+                "PYTHONPATH": os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]),
             },
             stdout=self._log,
             stderr=subprocess.STDOUT,
