@@ -14,13 +14,16 @@ from typing import Any, TypeAlias
 from urllib.parse import parse_qs
 
 from .commands import Key
-from .errors import ConfigurationError, LockWatchError, TokenError, TokenExpired
+from .errors import ConfigurationError, LockWatchError, RedisAway, TokenError, TokenExpired
 from .middleware.answers import Answer, away
+from .middleware.complaints import Complaints
 from .tokens import Claims, TokenPair
 
 COOKIE = "lw_refresh"
 LONGEST_BODY = 16_384
 _SCOPE_CLAIMS = ("scope", "scopes", "scp")
+# Seconds between two complaints about the same.
+_INTERVAL = 10.0
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -60,6 +63,7 @@ class Challenge:
         self.scopes = frozenset(scopes)
         # RFC 6750 has them in one quoted text.
         self._scope = " ".join(scopes)
+        self._complaints = Complaints(_INTERVAL)
 
     def no_token(self) -> Answer:
         """401 without an error code: nothing was presented, so nothing was wrong with it."""
@@ -68,7 +72,7 @@ class Challenge:
     def not_verified(self, error: LockWatchError) -> Answer:
         """401 for a bad token, 503 for any other error."""
         if not isinstance(error, TokenError):
-            return away()
+            return _complained(self._complaints, error)
         why = "the token has expired" if isinstance(error, TokenExpired) else "the token is not valid"
         return _json(
             401,
@@ -93,6 +97,7 @@ class TokenRoutes:
         self.cookie = cookie
         self._path = path or "/"
         self._origins = frozenset(origins)
+        self._complaints = Complaints(_INTERVAL)
 
     def foreign(self, origin: str | None) -> Answer | None:
         """403 for a page of another site that makes its visitor's browser send the cookie."""
@@ -123,12 +128,12 @@ class TokenRoutes:
     def not_rotated(self, error: LockWatchError | None) -> Answer:
         """One and the same 401, whatever is wrong with a refresh token or if there is none; else 503."""
         if error is not None and not isinstance(error, TokenError):
-            return self.away()
+            return self.away(error)
         return _json(401, {"error": "invalid_grant"}, {**_NO_STORE, "WWW-Authenticate": "Bearer"})
 
-    def away(self) -> Answer:
+    def away(self, error: LockWatchError) -> Answer:
         """503: try again. The cookie stays."""
-        answer = away()
+        answer = _complained(self._complaints, error)
         return Answer(answer.status, answer.body, {**answer.headers, **_NO_STORE})
 
     def gone(self) -> Answer:
@@ -144,6 +149,12 @@ class TokenRoutes:
 
     def _set_cookie(self, value: str, max_age: int) -> str:
         return f"{COOKIE}={value}; Max-Age={max_age}; Path={self._path}; HttpOnly; Secure; SameSite=Strict"
+
+
+def _complained(complaints: Complaints, error: LockWatchError) -> Answer:
+    reason = error.reason if isinstance(error, RedisAway) else error.code
+    complaints.about(reason, f"requests with tokens are answered 503: {error}")
+    return away()
 
 
 def login_of(known: Login | str) -> Login:

@@ -29,7 +29,7 @@ from .auth import (
     refresh_token_in,
 )
 from .commands import Key
-from .errors import LockWatchError, TokenError
+from .errors import CallRefused, ConfigurationError, LockWatchError, TokenError
 from .limits import LimitsLike
 from .middleware.answers import Answer
 from .middleware.state import State
@@ -183,8 +183,11 @@ class _AuthViews:
             pair = await self._lockwatch.issue(
                 _key(self._store, request), who.subject, claims=who.claims, audience=who.audience, meta=who.meta
             )
-        except LockWatchError:
-            return _response(self._routes.away())
+        except (CallRefused, ConfigurationError):
+            # What the application asks for can't be had, today or tomorrow.
+            raise
+        except LockWatchError as error:
+            return _response(self._routes.away(error))
         return _response(self._routes.issued(pair))
 
     async def refresh(self, request: Request) -> Response:
@@ -208,8 +211,8 @@ class _AuthViews:
             ended = await self._end_session(request)
         except TokenError:
             ended = True  # Whatever it was, it opens nothing: as good as signed out.
-        except LockWatchError:
-            return _response(self._routes.away())
+        except LockWatchError as error:
+            return _response(self._routes.away(error))
         return _response(self._routes.gone() if ended else self._routes.not_ended())
 
     async def _end_session(self, request: Request) -> bool:
@@ -238,14 +241,15 @@ async def _refresh_token(request: Request, *, cookie: bool) -> str | None:
 def jwks_router(lockwatch: AsyncLockWatch) -> APIRouter:
     """GET /.well-known/jwks.json."""
     router = APIRouter(tags=["auth"])
+    routes = TokenRoutes("/", cookie=False, origins=())
 
     @router.get("/.well-known/jwks.json")
     async def jwks(request: Request) -> Response:
         """The public keys that access tokens are verified with (RFC 7517)."""
         try:
             keys = await lockwatch.jwks()
-        except LockWatchError:
-            return _response(TokenRoutes("/", cookie=False, origins=()).away())
+        except LockWatchError as error:
+            return _response(routes.away(error))
         return _response(jwks_answer(keys, request.headers.get("if-none-match")))
 
     return router

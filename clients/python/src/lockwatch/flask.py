@@ -22,7 +22,7 @@ from .auth import (
 )
 from .client import LockWatch
 from .commands import Key
-from .errors import LockWatchError, TokenError
+from .errors import CallRefused, ConfigurationError, LockWatchError, TokenError
 from .limits import LimitsLike
 from .middleware.answers import Answer
 from .middleware.state import State
@@ -164,8 +164,11 @@ class _AuthViews:
             pair = self._lockwatch.issue(
                 _key(self._store), who.subject, claims=who.claims, audience=who.audience, meta=who.meta
             )
-        except LockWatchError:
-            return _response(self._routes.away())
+        except (CallRefused, ConfigurationError):
+            # What the application asks for can't be had, today or tomorrow.
+            raise
+        except LockWatchError as error:
+            return _response(self._routes.away(error))
         return _response(self._routes.issued(pair))
 
     def refresh(self) -> Response:
@@ -183,8 +186,8 @@ class _AuthViews:
             ended = self._end_session()
         except TokenError:
             ended = True  # Whatever it was, it opens nothing: as good as signed out.
-        except LockWatchError:
-            return _response(self._routes.away())
+        except LockWatchError as error:
+            return _response(self._routes.away(error))
         return _response(self._routes.gone() if ended else self._routes.not_ended())
 
     def _end_session(self) -> bool:
@@ -209,13 +212,14 @@ def _refresh_token(*, cookie: bool) -> str | None:
 def jwks_blueprint(lockwatch: LockWatch) -> Blueprint:
     """GET /.well-known/jwks.json."""
     blueprint = Blueprint("lockwatch_jwks", __name__)
+    routes = TokenRoutes("/", cookie=False, origins=())
 
     @blueprint.get("/.well-known/jwks.json")
     def jwks() -> Response:
         try:
             keys = lockwatch.jwks()
-        except LockWatchError:
-            return _response(TokenRoutes("/", cookie=False, origins=()).away())
+        except LockWatchError as error:
+            return _response(routes.away(error))
         return _response(jwks_answer(keys, request.headers.get("If-None-Match")))
 
     return blueprint

@@ -1,0 +1,90 @@
+"""Token routes over stubs: what is said in the log, and what is read of a request."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from fastapi import Depends, FastAPI
+from fastapi.testclient import TestClient
+from flask import Flask
+
+from lockwatch import AsyncLockWatch, CallRefused, ConfigurationError, LockWatch, RedisAway
+from lockwatch import fastapi as for_fastapi
+from lockwatch import flask as for_flask
+from lockwatch.auth import Login
+from lockwatch.testing import AsyncStub, Stub
+
+FRAMEWORKS = ["fastapi", "flask"]
+
+
+def fastapi_client(stub: AsyncStub, login: Login) -> Any:
+    app, lockwatch = FastAPI(), AsyncLockWatch(stub)
+
+    async def authenticate(_: Any) -> Login:
+        return login
+
+    app.include_router(for_fastapi.auth_router(lockwatch, "auth", authenticate=authenticate))
+    app.include_router(for_fastapi.jwks_router(lockwatch))
+
+    @app.get("/items", dependencies=[Depends(for_fastapi.jwt_required(lockwatch, "auth"))])
+    async def items() -> str:
+        return "lamp"
+
+    return TestClient(app)
+
+
+def flask_client(stub: Stub, login: Login) -> Any:
+    app, lockwatch = Flask(__name__), LockWatch(stub)
+    app.testing = True
+    app.register_blueprint(for_flask.auth_blueprint(lockwatch, "auth", authenticate=lambda: login))
+    app.register_blueprint(for_flask.jwks_blueprint(lockwatch))
+
+    @app.get("/items")
+    @for_flask.jwt_required(lockwatch, "auth")
+    def items() -> str:
+        return "lamp"
+
+    return app.test_client()
+
+
+def made(framework: str, login: Login) -> tuple[Any, Any]:
+    if framework == "flask":
+        stub = Stub()
+        return stub, flask_client(stub, login)
+    other = AsyncStub()
+    return other, fastapi_client(other, login)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize(
+    ("command", "method", "path", "options"),
+    [
+        ("LW.ISSUE", "post", "/auth/login", {}),
+        ("LW.ROTATE", "post", "/auth/refresh", {"json": {"refresh_token": "lwr_x"}}),
+        ("LW.REVOKE", "post", "/auth/logout", {"json": {"refresh_token": "lwr_x"}}),
+        ("LW.JWKS", "get", "/.well-known/jwks.json", {}),
+        ("LW.VERIFY", "get", "/items", {"headers": {"Authorization": "Bearer x"}}),
+    ],
+)
+def test_what_is_answered_503_is_in_the_log(
+    framework: str, command: str, method: str, path: str, options: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    stub, client = made(framework, Login("alice"))
+    stub.answers(command, *[RedisAway("Redis did not answer in time", "timeout")] * 2)
+    with caplog.at_level(logging.WARNING, "lockwatch"):
+        for _ in range(2):
+            assert getattr(client, method)(path, **options).status_code == 503
+    assert [record.getMessage() for record in caplog.records if record.name == "lockwatch"] == [
+        "requests with tokens are answered 503: Redis did not answer in time"
+    ]
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_login_that_can_not_work_is_an_error_of_the_application(framework: str) -> None:
+    stub, client = made(framework, Login("alice"))
+    for error in (CallRefused("ERR the claims are too long"), ConfigurationError("no such thing")):
+        stub.answers("LW.ISSUE", error)
+        with pytest.raises(type(error)):
+            client.post("/auth/login")
