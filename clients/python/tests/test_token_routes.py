@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastapi import Depends, FastAPI
 from fastapi.testclient import TestClient
-from flask import Flask
+from flask import Flask, request
 
 from lockwatch import AsyncLockWatch, CallRefused, ConfigurationError, LockWatch, RedisAway
 from lockwatch import fastapi as for_fastapi
@@ -88,3 +88,36 @@ def test_a_login_that_can_not_work_is_an_error_of_the_application(framework: str
         stub.answers("LW.ISSUE", error)
         with pytest.raises(type(error)):
             client.post("/auth/login")
+
+
+PAIR = [b"a", b"lwr_next", b"1764000000000", b"1764000000000", b"s"]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("read", ["", "get_data", "json", "form"])
+@pytest.mark.parametrize("kind", ["json", "data"])
+def test_a_refresh_whose_body_was_read_before(read: str, kind: str, chunked: bool) -> None:
+    stub = Stub()
+    client = flask_client(stub, Login("alice"))
+
+    app: Flask = client.application
+
+    @app.before_request
+    def before() -> None:
+        if read == "get_data":
+            request.get_data()
+        elif read == "json":
+            request.get_json(silent=True)
+        elif read == "form":
+            assert request.form is not None
+
+    stub.answers("LW.ROTATE", PAIR)
+    more: dict[str, Any] = (
+        {"environ_overrides": {"wsgi.input_terminated": True, "CONTENT_LENGTH": ""}} if chunked else {}
+    )
+    response = client.post("/auth/refresh", **{kind: {"refresh_token": "lwr_x"}}, **more)
+    assert response.status_code == 200
+    assert stub.called("LW.ROTATE") == [("LW.ROTATE", "auth", "lwr_x")]
+    assert client.post("/auth/refresh", **{kind: {"refresh_token": "x" * 20_000}}, **more).status_code == 401
+    assert client.post("/auth/refresh").status_code == 401
+    assert len(stub.calls) == 1

@@ -205,8 +205,16 @@ class _AuthViews:
 def _refresh_token(*, cookie: bool) -> str | None:
     if cookie:
         return request.cookies.get(COOKIE) or None
-    body = request.stream.read(LONGEST_BODY + 1)
-    return None if len(body) > LONGEST_BODY else refresh_token_in(request.content_type, body)
+    if (request.content_length or 0) > LONGEST_BODY:
+        return None
+    # What is sent in pieces has no length, and is read no further than this. Whoever has read it before has kept it.
+    body = request.stream.read(LONGEST_BODY + 1) if request.content_length is None else b""
+    body = body or request.get_data(cache=True)
+    if len(body) > LONGEST_BODY:
+        return None
+    # Who has asked for the form has the body of it.
+    token = refresh_token_in(request.content_type, body) or request.form.get("refresh_token")
+    return token if token and len(token) <= LONGEST_BODY else None
 
 
 def jwks_blueprint(lockwatch: LockWatch) -> Blueprint:
