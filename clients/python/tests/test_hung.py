@@ -69,6 +69,24 @@ def test_a_login_is_answered_503(hung: str) -> None:
     assert [response.status_code for response in responses] == [503, 503]
 
 
+def test_only_what_a_request_waits_for_opens_the_breaker(shared_redis: RedisServer) -> None:
+    with redis.Redis.from_url(shared_redis.url) as admin:
+        for client in clients(shared_redis.url):
+            token = client.issue("auth", "alice").access_token
+            for call in (
+                partial(client.revoke, "auth", subject="nobody"),
+                partial(client.revoke_all, "other"),
+                partial(client.sessions, "auth", "nobody"),
+                client.jwks,
+                partial(client.introspect, "auth", token),
+            ):
+                call()
+                admin.execute_command("CLIENT", "PAUSE", "500", "ALL")
+                call()
+            assert client.peek("a", 1, 60)
+            client.close()
+
+
 def test_what_is_slow_is_waited_for(shared_redis: RedisServer) -> None:
     with redis.Redis.from_url(shared_redis.url) as admin:
         for client in clients(shared_redis.url):

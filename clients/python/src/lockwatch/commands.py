@@ -31,7 +31,10 @@ class Command(Generic[T]):
     call: Call
     read: Callable[[Any], T]
     patient: bool = False
-    """Whether the server may take its time over it: it asks Postgres, or makes a key."""
+    """Whether the server may take its time over it: it asks Postgres, makes a key, or goes through many sessions.
+
+    So is what no limit depends on: it must not open the breaker that limits are behind.
+    """
 
 
 def ratelimit(key: Key, limits: LimitsLike | int, window: Duration | None, cost: int) -> Command[RateLimit]:
@@ -178,7 +181,7 @@ def verify(store: Key, access_token: str, audience: str | None) -> Command[Claim
 
 def introspect(store: Key, token: str) -> Command[Introspection]:
     """LW.INTROSPECT key token."""
-    return Command(Call(("LW.INTROSPECT", store, token), store), replies.introspection)
+    return Command(Call(("LW.INTROSPECT", store, token), store), replies.introspection, patient=True)
 
 
 def revoke(
@@ -191,22 +194,22 @@ def revoke(
         raise ConfigurationError("revoke takes keep= with subject= only")
     args: list[Arg] = ["LW.REVOKE", store]
     _options(args, ("TOKEN", token), ("SESSION", session), ("SUBJECT", subject), ("EXCEPT", keep))
-    return Command(Call(tuple(args), store), int)
+    return Command(Call(tuple(args), store), int, patient=True)
 
 
 def revoke_all(store: Key) -> Command[int]:
     """LW.REVOKEALL key."""
-    return Command(Call(("LW.REVOKEALL", store), store), int)
+    return Command(Call(("LW.REVOKEALL", store), store), int, patient=True)
 
 
 def sessions(store: Key, subject: str) -> Command[list[Session]]:
     """LW.SESSIONS key subject."""
-    return Command(Call(("LW.SESSIONS", store, subject), store), replies.sessions)
+    return Command(Call(("LW.SESSIONS", store, subject), store), replies.sessions, patient=True)
 
 
 def jwks() -> Command[dict[str, Any]]:
     """LW.JWKS."""
-    return Command(Call(("LW.JWKS",)), json.loads)
+    return Command(Call(("LW.JWKS",)), json.loads, patient=True)
 
 
 def _options(args: list[Arg], *options: tuple[str, Arg | None]) -> None:
