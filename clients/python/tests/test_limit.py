@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import redis
 
-from lockwatch.testing import RedisServer
+from lockwatch import AsyncLockWatch, ConfigurationError, LockWatch
+from lockwatch.testing import AsyncStub, RedisServer, Stub
 from lockwatch.testing.server import free_port
 from support.audit import events
 from support.waiting import wait_for
@@ -67,3 +70,26 @@ def test_redis_away(framework: str) -> None:
     assert refused.status_code == 503
     assert refused.headers["retry-after"] == "1"
     assert refused.json() == {"error": "service_unavailable", "retry_after": 1}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"cost": 0},
+        {"cost": -1},
+        {"cost": 1 << 32},
+        {"cost": "1"},
+        {"key_prefix": "a{b}"},
+        {"key_prefix": ""},
+        {"key_prefix": "a b"},
+        {"name": 'a"b'},
+        {"name": ""},
+        {"name": "a\r\nb"},
+        {"name": "a" * 65},
+        {"on_redis_failure": "ignore"},
+    ],
+)
+def test_what_can_not_work_is_refused_at_the_start(options: Any) -> None:
+    for lockwatch in (LockWatch(Stub()), AsyncLockWatch(AsyncStub())):
+        with pytest.raises(ConfigurationError):
+            lockwatch.limit("5/minute", **options)

@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 
 from . import replies
 from .commands import limiter_call
-from .errors import ConfigurationError, LockWatchError, RedisAway
+from .errors import LockWatchError, RedisAway
 from .limits import Limits, LimitsLike, limits_of
 from .link import Call, Reply
 from .middleware.address import client_key, peer_address
@@ -19,7 +19,7 @@ from .middleware.answers import Answer, away, denied
 from .middleware.complaints import Complaints
 from .middleware.identity import of_key
 from .middleware.patterns import name_of
-from .middleware.policy import OnFailure
+from .middleware.policy import OnFailure, check_cost, check_mode, check_name, check_prefix
 from .middleware.state import State
 from .results import RateLimit
 
@@ -58,8 +58,11 @@ class PlacedLimit:
         on_denied: Callable[[RateLimit], Answer] = denied,
         key_prefix: str = "lw",
     ) -> None:
-        if on_redis_failure not in ("allow", "deny"):
-            raise ConfigurationError(f"on_redis_failure is {on_redis_failure!r}, neither 'allow' nor 'deny'")
+        check_mode(on_redis_failure)
+        check_cost(cost)
+        check_prefix(key_prefix)
+        if name is not None:
+            check_name("the limit", name)
         self.key = key
         self._limits: Limits = limits_of(limits)
         self._name = name

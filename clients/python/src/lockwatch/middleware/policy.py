@@ -16,6 +16,7 @@ OnFailure: TypeAlias = Literal["allow", "deny"]
 DEFAULT = "default"
 _TAKEN = frozenset({DEFAULT, "burst"})
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_PREFIX = re.compile(r"[^{}\s]+")
 _MOST_COST = (1 << 32) - 1
 
 
@@ -61,10 +62,32 @@ class Rule:
 
     def __post_init__(self) -> None:
         """Refuses what can't work."""
-        if not 1 <= self.cost <= _MOST_COST:
-            raise ConfigurationError(f"the cost {self.cost} is not an integer from 1 to {_MOST_COST}")
-        if self.on_failure not in ("allow", "deny"):
-            raise ConfigurationError(f"on_redis_failure is {self.on_failure!r}, neither 'allow' nor 'deny'")
+        check_cost(self.cost)
+        check_mode(self.on_failure)
+
+
+def check_cost(cost: object) -> None:
+    """Refuses a cost that the module would refuse, or that would make every call free."""
+    if not isinstance(cost, int) or not 1 <= cost <= _MOST_COST:
+        raise ConfigurationError(f"the cost {cost!r} is not an integer from 1 to {_MOST_COST}")
+
+
+def check_mode(mode: str) -> None:
+    """Refuses what is no failure mode."""
+    if mode not in ("allow", "deny"):
+        raise ConfigurationError(f"on_redis_failure is {mode!r}, neither 'allow' nor 'deny'")
+
+
+def check_prefix(prefix: str) -> None:
+    """Refuses a prefix of keys that would put them elsewhere: the first brace of a key begins what decides its slot."""
+    if not _PREFIX.fullmatch(prefix):
+        raise ConfigurationError(f"key_prefix is {prefix!r}: one or more characters, no braces, no spaces")
+
+
+def check_name(whose: str, name: str) -> None:
+    """Refuses a name that can't stand in a key and in a header's quotes."""
+    if not _NAME.fullmatch(name):
+        raise ConfigurationError(f"{whose} is called {name!r}: 1 to 64 of A-Z a-z 0-9 _ . -")
 
 
 def rules(routes: Mapping[str, PolicyLike], default: Rule) -> tuple[tuple[Pattern, Rule], ...]:
@@ -94,8 +117,8 @@ def _policy(like: PolicyLike) -> Policy:
 def _rule(text: str, policy: Policy, default: Rule) -> Rule:
     own = policy.limits is not None
     name = policy.name if policy.name is not None else name_of(text)
-    if own and not _NAME.fullmatch(name):
-        raise ConfigurationError(f"the policy of {text!r} is called {name!r}: 1 to 64 of A-Z a-z 0-9 _ . -")
+    if own:
+        check_name(f"the policy of {text!r}", name)
     if policy.name is not None and not own:
         raise ConfigurationError(f"the policy of {text!r} has a name and no limits that are counted under it")
     limits = default.limits if policy.limits is None else limits_of(policy.limits)

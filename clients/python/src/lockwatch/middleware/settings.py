@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypedDict
@@ -16,7 +15,7 @@ from ..results import RateLimit
 from .address import Proxies
 from .answers import Answer
 from .patterns import Pattern, strict
-from .policy import DEFAULT, OnFailure, PolicyLike, Rule, rules
+from .policy import DEFAULT, OnFailure, PolicyLike, Rule, check_prefix, rules
 from .request import HttpRequest
 
 KeyFunction: TypeAlias = Callable[[HttpRequest], "str | Awaitable[str | None] | None"]
@@ -57,9 +56,6 @@ class Options(TypedDict, total=False):
     audit: bool
     audit_queue_size: int
     log_interval_seconds: float
-
-
-_PREFIX = re.compile(r"[^{}\s]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +102,7 @@ class Settings:
             own_limits=False,
         )
         prefix = options.get("key_prefix", "lw")
-        if not _PREFIX.fullmatch(prefix):
-            # The first brace of a key begins what decides its slot.
-            raise ConfigurationError(f"key_prefix is {prefix!r}: one or more characters, no braces, no spaces")
+        check_prefix(prefix)
         return cls(
             default=default,
             routes=rules(options.get("routes", {}), default),
