@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 import redis
+from flask import Flask
 
-from lockwatch import AsyncLockWatch, ConfigurationError, LockWatch
+from lockwatch import AsyncLockWatch, ConfigurationError, LockWatch, LockWatchFlaskMiddleware, ModuleMissing
 from lockwatch.testing import AsyncStub, RedisServer, Stub
 from lockwatch.testing.server import free_port
 from support.audit import events
@@ -93,3 +95,41 @@ def test_what_can_not_work_is_refused_at_the_start(options: Any) -> None:
     for lockwatch in (LockWatch(Stub()), AsyncLockWatch(AsyncStub())):
         with pytest.raises(ConfigurationError):
             lockwatch.limit("5/minute", **options)
+
+
+MISSHAPEN: list[Any] = [b"OK", None, [0, 100, 99], [0, 100, 99, 0, b"soon"], 7, [0, 100, 99, 0, 1, 2], {}]
+
+
+@pytest.mark.parametrize("reply", MISSHAPEN)
+@pytest.mark.parametrize(("mode", "status"), [("allow", 200), ("deny", 503)])
+def test_a_reply_of_another_shape_is_a_failure_of_redis(reply: Any, mode: Any, status: int) -> None:
+    # For the middleware and for a limit of a route's own.
+    for own in (False, True):
+        stub = Stub()
+        app = Flask(__name__)
+        app.testing = True
+        middle: Any = "allow" if own else mode
+        app.wsgi_app = LockWatchFlaskMiddleware(  # type: ignore[method-assign]
+            app.wsgi_app, redis=stub, on_redis_failure=middle, audit=False
+        )
+
+        @app.get("/")
+        @LockWatch(stub).limit("5/minute", on_redis_failure=mode if own else "allow")
+        def index() -> str:
+            return "reached"
+
+        stub.answers("LW.RATELIMIT", reply, reply)
+        stub.answers("LW.BURST", reply)
+        assert app.test_client().get("/").status_code == status
+
+
+def test_a_reply_of_another_shape_to_the_client() -> None:
+    stub = Stub()
+    lockwatch = LockWatch(stub)
+    for reply in MISSHAPEN:
+        stub.answers("LW.RATELIMIT", reply)
+        # Five of anything are a pair of tokens.
+        stub.answers("LW.ISSUE", reply if reply is None or len(str(reply)) < 10 else [reply])
+        for call in (partial(lockwatch.ratelimit, "a", 1, 60), partial(lockwatch.issue, "auth", "alice")):
+            with pytest.raises(ModuleMissing):
+                call()

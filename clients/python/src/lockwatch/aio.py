@@ -230,7 +230,7 @@ class AsyncLockWatch:
         [reply] = await link.send((command.call,))
         if isinstance(reply, LockWatchError):
             raise reply
-        return command.read(reply)
+        return command.value(reply)
 
     async def aclose(self) -> None:
         """Ends the connections; those of a client that you made are yours to end."""

@@ -231,7 +231,7 @@ class LockWatch:
         [reply] = link.send((command.call,))
         if isinstance(reply, LockWatchError):
             raise reply
-        return command.read(reply)
+        return command.value(reply)
 
     def close(self) -> None:
         """Ends the connections; those of a client that you made are yours to end."""

@@ -36,6 +36,13 @@ class Command(Generic[T]):
     So is what no limit depends on: it must not open the breaker that limits are behind.
     """
 
+    def value(self, reply: Any) -> T:  # noqa: ANN401  # a reply is anything
+        """What a reply says. Raises ModuleMissing for one of another shape."""
+        try:
+            return self.read(reply)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise replies.misshapen() from error
+
 
 def ratelimit(key: Key, limits: LimitsLike | int, window: Duration | None, cost: int) -> Command[RateLimit]:
     """LW.RATELIMIT key limit window [limit window ...] [COST n]."""

@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 
 from . import replies
 from .commands import limiter_call
-from .errors import LockWatchError, RedisAway
+from .errors import LockWatchError, ModuleMissing, RedisAway
 from .limits import Limits, LimitsLike, limits_of
 from .link import Call, Reply
 from .middleware.address import client_key, peer_address
@@ -88,7 +88,10 @@ class PlacedLimit:
         """The verdict; a refusal; or None, where Redis did not say and the request goes on all the same."""
         if isinstance(reply, LockWatchError):
             return self._fail(reply)
-        verdict = replies.rate_limit(reply, self._limits, name)
+        try:
+            verdict = replies.rate_limit(reply, self._limits, name)
+        except ModuleMissing as error:
+            return self._fail(error)
         if state is not None:
             # The middleware sets its headers from what is said last.
             state.rate_limit = verdict

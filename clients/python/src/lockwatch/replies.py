@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from .errors import ModuleMissing
 from .limits import Limits
 from .results import AuditEvent, Burst, RateLimit, moment
 from .tokens import Claims, Introspection, Session, TokenPair
@@ -32,15 +33,26 @@ def _record(item: Any) -> dict[str, Any]:  # noqa: ANN401
     return {text(name): value for name, value in pairs}
 
 
+def misshapen() -> ModuleMissing:
+    """What a reply is that none of the module's is like: of a proxy, of another module, of a version to come."""
+    return ModuleMissing("it answered in a way that this client does not know")
+
+
+def _integers(reply: Any, count: int) -> Sequence[int]:  # noqa: ANN401
+    if not isinstance(reply, (list, tuple)) or len(reply) != count or not all(isinstance(n, int) for n in reply):
+        raise misshapen()
+    return reply
+
+
 def rate_limit(reply: Any, limits: Limits, name: str = "default") -> RateLimit:  # noqa: ANN401
     """The five integers of LW.RATELIMIT."""
-    limited, limit, remaining, retry, reset = reply
+    limited, limit, remaining, retry, reset = _integers(reply, 5)
     return RateLimit(limited == 0, limit, remaining, retry, reset, limits, name)
 
 
 def burst(reply: Any) -> Burst:  # noqa: ANN401
     """The three integers of LW.BURST."""
-    found, count, alerted = reply
+    found, count, alerted = _integers(reply, 3)
     return Burst(found == 1, count, alerted == 1)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from .. import replies as reading
 from ..commands import limiter_call
-from ..errors import LockWatchError, RedisAway
+from ..errors import LockWatchError, ModuleMissing, RedisAway
 from ..limits import Limits
 from ..link import Arg, Call, Reply
 from ..results import RateLimit
@@ -111,14 +111,19 @@ class Gate:
         for (limits, name), reply in zip(asked.limits, replies, strict=False):
             if isinstance(reply, LockWatchError):
                 return self.fail(asked, reply)
-            verdicts.append(reading.rate_limit(reply, limits, name))
+            try:
+                verdicts.append(reading.rate_limit(reply, limits, name))
+            except ModuleMissing as error:
+                return self.fail(asked, error)
         state = asked.state
         if len(replies) > len(verdicts):
             found = replies[len(verdicts)]
+            try:
+                state.burst = None if isinstance(found, LockWatchError) else reading.burst(found)
+            except ModuleMissing as error:
+                found = error
             if isinstance(found, LockWatchError):
                 self._complaints.about(f"burst: {found.code}", f"bursts are not counted: {found}")
-            else:
-                state.burst = reading.burst(found)
         state.rate_limit = binding(verdicts)
         state.limited = not state.rate_limit.allowed
         return not state.limited or asked.rule.shadow
