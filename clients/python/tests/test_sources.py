@@ -8,6 +8,7 @@ import socket
 import subprocess
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -145,3 +146,19 @@ def test_no_password_in_an_error() -> None:
     with pytest.raises(ConfigurationError) as error:
         LockWatch("rediss://user:s3cret@host:port")
     assert "s3cret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://u:hun/ter2@host:6379", "redis://u:hun[ter2@host", "redis://u:hun#ter2@host", "redis://u:p@host:hunter2"],
+)
+@pytest.mark.parametrize("cluster", [False, True])
+def test_no_part_of_a_password_in_an_error(url: str, cluster: bool) -> None:
+    for client in (LockWatch, AsyncLockWatch):
+        with pytest.raises(ConfigurationError, match="can't be used") as refused:
+            client(url, cluster=cluster)
+        told = "".join(traceback.format_exception_only(refused.value))
+        assert "hun" not in told
+        assert "ter2" not in told
+        assert refused.value.__cause__ is None
+        assert refused.value.__suppress_context__

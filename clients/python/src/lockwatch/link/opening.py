@@ -81,6 +81,9 @@ def _cluster_of(url: str) -> AsyncRedisCluster:
 def _valid(from_url: Callable[[str], C], url: str) -> C:
     try:
         return from_url(url)
-    except ValueError as error:
-        # Not the URL itself: there may be a password in it.
-        raise ConfigurationError(f"the URL of Redis can't be used: {error}") from error
+    except ValueError:
+        # Neither the URL nor what is said of it: a part of the password may be in both.
+        raise ConfigurationError(
+            "the URL of Redis can't be used: write redis://user:password@host:port/database, rediss://… or unix://…, "
+            "with what is special in a password percent-encoded"
+        ) from None
