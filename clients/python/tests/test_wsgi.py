@@ -236,3 +236,28 @@ def test_a_method_in_lower_case_evades_no_policy(lockwatch_stub: Stub) -> None:
         response = app.test_client().post(path, environ_overrides={"REQUEST_METHOD": "post"})
         assert response.text == path.strip("/")
     assert policies(lockwatch_stub) == ["post-login"]
+
+
+def test_the_audit_thread_survives_whatever_happens(caplog: pytest.LogCaptureFixture) -> None:
+    stub = Stub()
+    stub.answers("LW.AUDIT", ValueError("unheard of"))
+    audit = AuditThread(stub, 1000, Complaints(10.0))
+    for count in (1, 2):
+        audit.put(Call(("LW.AUDIT",)))
+        audit.flush()
+        assert len(stub.calls) == count
+    assert "audit events are lost: ValueError('unheard of')" in caplog.text
+
+
+def test_a_fork_while_the_lock_is_held() -> None:
+    stub = Stub()
+    audit = AuditThread(stub, 1000, Complaints(10.0))
+    with audit._lock:
+        child = os.fork()
+        if child == 0:
+            putting = threading.Thread(target=audit.put, args=(Call(("LW.AUDIT",)),), daemon=True)
+            putting.start()
+            putting.join(5)
+            os._exit(1 if putting.is_alive() else 0)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0

@@ -29,6 +29,10 @@ class AuditComplaints:
         """Redis took none of a batch, or did not say. It is not sent again: an event must not be there twice."""
         self._complaints.about(f"audit: {error.reason}", f"audit events are lost: {error}")
 
+    def failed(self, error: Exception) -> None:
+        """Something else went wrong with a batch. The next may do better."""
+        self._complaints.about(f"audit: {type(error).__name__}", f"audit events are lost: {error!r}")
+
     def refused(self, replies: Sequence[Reply]) -> None:
         """Redis refused some of a batch."""
         for reply in replies:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import threading
+import weakref
 from collections import deque
 
 from ..errors import RedisAway
@@ -24,6 +25,13 @@ class AuditThread:
         self._pid: int | None = None
         self._begin_anew()
         atexit.register(self.flush)
+        if hasattr(os, "register_at_fork"):
+            this = weakref.ref(self)
+            os.register_at_fork(after_in_child=lambda: _unlock(this()))
+
+    def unlock(self) -> None:
+        """In a child of fork: whoever held the lock is not there."""
+        self._lock = threading.Lock()
 
     def _begin_anew(self) -> None:
         self._events: deque[Call] = deque()
@@ -73,6 +81,8 @@ class AuditThread:
             self._complaints.refused(self._link.send(batch))
         except RedisAway as error:
             self._complaints.away(error)
+        except Exception as error:  # noqa: BLE001  # nobody would begin the thread again
+            self._complaints.failed(error)
 
     def flush(self, seconds: float = LAST_SECONDS) -> None:
         """Waits until what was put is recorded, but no longer than that."""
@@ -80,3 +90,8 @@ class AuditThread:
             self._hurry.set()
             self._none.wait(seconds)
             self._hurry.clear()
+
+
+def _unlock(audit: AuditThread | None) -> None:
+    if audit is not None:
+        audit.unlock()
