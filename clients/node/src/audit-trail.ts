@@ -4,7 +4,7 @@
  */
 import { LockWatchError } from "./errors.js";
 import type { FailureLog } from "./failure-log.js";
-import type { Command } from "./redis/connection.js";
+import { checkArguments, type Command } from "./redis/connection.js";
 import type { Answer, Link } from "./redis/link.js";
 
 const MAX_BATCH = 128;
@@ -24,9 +24,18 @@ export class AuditTrail {
     private readonly failures: FailureLog,
   ) {}
 
-  record(command: Command): void {
+  /** `make` may fail: a user that can't be one loses this event, and no other. */
+  record(make: () => Command): void {
     if (this.#waiting.length + this.#underWay >= this.queueSize) {
       this.failures.tell("audit queue", `an audit event was dropped: ${this.queueSize} wait for Redis already`);
+      return;
+    }
+    let command: Command;
+    try {
+      command = make();
+      checkArguments([command]);
+    } catch (error) {
+      this.failures.tell("audit argument", `an audit event was lost: ${(error as Error).message}`);
       return;
     }
     this.#waiting.push(command);

@@ -1,11 +1,11 @@
 /** LW.AUDIT and LW.AUDITLOG QUERY: who did what. */
-import type { Bytes, Command, Reply } from "./redis/connection.js";
+import { nameArgument, type Bytes, type Command, type Name, type Reply } from "./redis/connection.js";
 import { records, type Fields } from "./redis/records.js";
 
 export interface AuditFields {
   /** `request` unless given. */
   kind?: string | undefined;
-  user?: Bytes | undefined;
+  user?: Name | null | undefined;
   ip?: string | undefined;
   method?: string | undefined;
   endpoint?: string | undefined;
@@ -24,7 +24,7 @@ export interface AuditFields {
 export function auditCommand(event: AuditFields): Command {
   const args: Bytes[] = ["LW.AUDIT"];
   if (event.kind !== undefined) args.push("KIND", event.kind);
-  if (event.user !== undefined) args.push("USER", event.user);
+  if (event.user !== undefined && event.user !== null) args.push("USER", nameArgument(event.user));
   if (event.ip !== undefined) args.push("IP", event.ip);
   if (event.method !== undefined) args.push("METHOD", event.method);
   if (event.endpoint !== undefined) args.push("ENDPOINT", event.endpoint);
@@ -39,7 +39,7 @@ export function auditCommand(event: AuditFields): Command {
 
 export interface AuditQuery {
   kind?: string | undefined;
-  user?: Bytes | undefined;
+  user?: Name | null | undefined;
   /** An address or a network: `203.0.113.0/24`. */
   ip?: string | undefined;
   /** The beginning of a path. */
@@ -73,7 +73,7 @@ export interface AuditEvent {
 export function auditLogCommand(query: AuditQuery): Command {
   const args: Bytes[] = ["LW.AUDITLOG", "QUERY"];
   if (query.kind !== undefined) args.push("KIND", query.kind);
-  if (query.user !== undefined) args.push("USER", query.user);
+  if (query.user !== undefined && query.user !== null) args.push("USER", nameArgument(query.user));
   if (query.ip !== undefined) args.push("IP", query.ip);
   if (query.endpoint !== undefined) args.push("ENDPOINT", query.endpoint);
   if (query.from !== undefined) args.push("FROM", String(Number(query.from)));

@@ -35,6 +35,6 @@ export type { Limit, Limits } from "./limits.js";
 export { parseLimits } from "./limits.js";
 export { LockWatch, type CostOption, type LockWatchOptions } from "./lockwatch.js";
 export { RateLimitResult, type Headers } from "./ratelimit.js";
-export { ServerError, type Bytes, type Command, type Connection } from "./redis/connection.js";
+export { ServerError, type Bytes, type Command, type Connection, type Name } from "./redis/connection.js";
 export type { IoredisClient, NodeRedisClient, RedisSource } from "./redis/open.js";
 export type { Claims, Introspection, IssueOptions, Jwks, Revocation, Session, Tokens } from "./tokens.js";

@@ -10,7 +10,7 @@ import type { AnyRequest, Middleware } from "./http/exchange.js";
 import { routeLimit, type RouteLimitOptions } from "./http/route-limit.js";
 import { parseLimits, type Limits } from "./limits.js";
 import { rateLimitCommand, RateLimitResult } from "./ratelimit.js";
-import { replyText, type Bytes } from "./redis/connection.js";
+import { nameArgument, replyText, type Bytes } from "./redis/connection.js";
 import { Link } from "./redis/link.js";
 import { openConnection, type RedisSource } from "./redis/open.js";
 import * as tokens from "./tokens.js";
@@ -107,7 +107,7 @@ export class LockWatch {
   }
 
   /** Opens a session in the token store at the key `store`. */
-  async issue(store: Bytes, subject: string, options: tokens.IssueOptions = {}): Promise<tokens.Tokens> {
+  async issue(store: Bytes, subject: string | number, options: tokens.IssueOptions = {}): Promise<tokens.Tokens> {
     const reply = await this.link.callPatiently(tokens.issueCommand(store, subject, options));
     return tokens.parseTokens(reply, "LW.ISSUE");
   }
@@ -139,8 +139,8 @@ export class LockWatch {
     return Number(await this.link.callPatiently({ args: ["LW.REVOKEALL", store], key: store }));
   }
 
-  async sessions(store: Bytes, subject: string): Promise<tokens.Session[]> {
-    return tokens.parseSessions(await this.link.callPatiently({ args: ["LW.SESSIONS", store, subject], key: store }));
+  async sessions(store: Bytes, subject: string | number): Promise<tokens.Session[]> {
+    return tokens.parseSessions(await this.link.callPatiently({ args: ["LW.SESSIONS", store, nameArgument(subject)], key: store }));
   }
 
   /** The public keys that verify access tokens. */

@@ -1,7 +1,7 @@
 /** The token commands: LW.ISSUE, LW.ROTATE, LW.VERIFY, LW.INTROSPECT, LW.REVOKE, LW.REVOKEALL, LW.SESSIONS, LW.JWKS. */
 import { durationArgument, milliseconds, type Duration } from "./duration.js";
 import { wrongModule } from "./errors.js";
-import { replyText, type Bytes, type Command, type Reply } from "./redis/connection.js";
+import { nameArgument, replyText, type Bytes, type Command, type Reply } from "./redis/connection.js";
 import { records } from "./redis/records.js";
 
 export interface IssueOptions {
@@ -56,10 +56,10 @@ export interface Jwks {
 }
 
 /** What is to end: one token (of a refresh token its session), one session, or all sessions of a subject. */
-export type Revocation = { token: string } | { session: string } | { subject: string; except?: string | undefined };
+export type Revocation = { token: string } | { session: string } | { subject: string | number; except?: string | undefined };
 
-export function issueCommand(store: Bytes, subject: string, options: IssueOptions): Command {
-  const args = ["LW.ISSUE", store, subject];
+export function issueCommand(store: Bytes, subject: string | number, options: IssueOptions): Command {
+  const args = ["LW.ISSUE", store, nameArgument(subject)];
   if (options.claims !== undefined) args.push("CLAIMS", JSON.stringify(options.claims));
   if (options.audience !== undefined) args.push("AUDIENCE", options.audience);
   if (options.accessTtl !== undefined) args.push("ACCESSTTL", durationArgument(milliseconds(options.accessTtl)));
@@ -84,7 +84,7 @@ export function revokeCommand(store: Bytes, what: Revocation): Command {
   const args = ["LW.REVOKE", store];
   if ("token" in what) args.push("TOKEN", what.token);
   else if ("session" in what) args.push("SESSION", what.session);
-  else args.push("SUBJECT", what.subject, ...(what.except === undefined ? [] : ["EXCEPT", what.except]));
+  else args.push("SUBJECT", nameArgument(what.subject), ...(what.except === undefined ? [] : ["EXCEPT", what.except]));
   return { args, key: store };
 }
 

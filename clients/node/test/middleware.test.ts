@@ -7,12 +7,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import express from "express";
+import { Redis } from "ioredis";
 import { LockWatch } from "lockwatch";
 import * as forExpress from "lockwatch/express";
 import { Stub } from "lockwatch/testing";
 import { ask } from "./support/http.js";
 import { FRAMEWORKS, serve, type Served } from "./support/served.js";
 import { until } from "./support/wait.js";
+import { World } from "./support/world.js";
 
 for (const framework of FRAMEWORKS) {
   describe(`the middleware in ${framework}`, () => {
@@ -24,6 +26,52 @@ for (const framework of FRAMEWORKS) {
         await ask(port, "/items");
         assert.deepEqual(stub.calls[0], ["LW.RATELIMIT", "lw:{key:tenant-7}:default", "7", "1"]);
       });
+    });
+
+    it("a number is a key and a user, and another argument that is wrong harms nobody but its own request", async () => {
+      const world = await World.start();
+      const lw = new LockWatch(new Redis(world.url, { lazyConnect: true }), { connectTimeoutMs: 5000, commandTimeoutMs: 5000, log: () => undefined });
+      const served = await serve(
+        framework,
+        { redis: lw, limits: "1/minute", keyFunc: ({ headers }: { headers: Record<string, unknown> }) => keys[String(headers["x-key"])] },
+        ({ state, answer }) => {
+          if (state) state.user = 42;
+          answer(200, [], "");
+        },
+      );
+      const keys: Record<string, unknown> = { number: 42, object: { id: 42 } };
+      const as = (key: string) => ask(served.port, "/items", { headers: { "x-key": key } });
+      assert.equal((await as("number")).status, 200);
+      await served.ended;
+      assert.equal((await as("number")).status, 429);
+      assert.equal(await world.admin.exists("lw:{key:42}:default"), 1);
+      assert.equal((await as("object")).status, 500);
+      assert.equal((await world.auditRows("/items", 1))[0]?.user, "42");
+      // In one turn, and so in one write.
+      const calls = [lw.verify("auth", 42 as unknown as string), lw.ratelimit("lw:{key:42}:default", "1/minute")] as const;
+      const [wrong, right] = await Promise.allSettled(calls);
+      assert.ok(wrong.status === "rejected" && wrong.reason instanceof TypeError);
+      assert.equal(right.status === "fulfilled" && right.value.allowed, false);
+      await served.close();
+      await lw.close();
+      await world.stop();
+    });
+
+    it("a user that is none is not recorded, and neither is what can't be one", async () => {
+      for (const [user, expected] of [[null, false], [undefined, false], [7, true], [{}, undefined]] as const) {
+        const stub = new Stub();
+        const served = await serve(framework, { redis: stub, log: () => undefined }, ({ state, answer }) => {
+          if (state) state.user = user as null;
+          answer(200, [], "");
+        });
+        assert.equal((await ask(served.port, "/items")).status, 200);
+        await served.ended;
+        if (expected !== undefined) {
+          const audit = await until("the event", () => stub.calls.find(([name]) => name === "LW.AUDIT"));
+          assert.equal(audit.includes("USER"), expected);
+        }
+        await served.close();
+      }
     });
 
     it("a key function that fails is the application's error, not a way past the limit", async () => {

@@ -113,6 +113,15 @@ for (const framework of FRAMEWORKS) {
       assert.ok(sessions.some(({ meta }) => (meta as { ip: string }).ip === "127.0.0.1"));
     });
 
+    it("a subject may be a number", async () => {
+      const answer = await post(api, "/auth/login", { name: 42, password: "right" });
+      assert.equal(answer.status, 200);
+      const { access_token } = JSON.parse(answer.body) as { access_token: string };
+      assert.equal((await lw.verify(STORE, access_token)).sub, "42");
+      assert.equal((await lw.sessions(STORE, 42)).length, 1);
+      assert.equal(await lw.revoke(STORE, { subject: 42 }), 1);
+    });
+
     it("wrong credentials are a 401", async () => {
       for (const body of [{ name: "alice", password: "wrong" }, {}, undefined]) {
         const answer = await post(api, "/auth/login", body);
@@ -228,7 +237,7 @@ interface Api {
 }
 
 interface Credentials {
-  name?: string;
+  name?: string | number;
   password?: string;
 }
 

@@ -130,19 +130,21 @@ export class Visit<Req> {
     // A Redis that is being left alone is left alone by the audit, too.
     if (this.guard.options.audit === false || this.state.failure === "bypassed") return;
     const { address, burst, limited, shadowed, user } = this.state;
-    const command = auditCommand({
-      user,
-      ip: address,
-      method: methodArgument(this.incoming.method),
-      endpoint: this.path,
-      status,
-      limited,
-      anomaly: burst?.burst,
-      latencyMs: performance.now() - this.#started,
-      data: shadowed ? { shadow: true } : undefined,
+    this.guard.lockwatch.trail.record(() => {
+      const command = auditCommand({
+        user,
+        ip: address,
+        method: methodArgument(this.incoming.method),
+        endpoint: this.path,
+        status,
+        limited,
+        anomaly: burst?.burst,
+        latencyMs: performance.now() - this.#started,
+        data: shadowed ? { shadow: true } : undefined,
+      });
+      // In a cluster, to the node of the address, so that all nodes share the work.
+      return { ...command, key: this.guard.keys.burst(addressClient(address)) };
     });
-    // In a cluster, to the node of the address, so that all nodes share the work.
-    this.guard.lockwatch.trail.record({ ...command, key: this.guard.keys.burst(addressClient(address)) });
   }
 
   async #client(request: Req): Promise<{ client: string; isCredential: boolean }> {

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { ConfigurationError } from "../errors.js";
+import { nameArgument } from "../redis/connection.js";
 import { clientNetwork } from "./address.js";
 
 /** Longer keys of the application's own become digests. */
@@ -34,8 +35,10 @@ export function credentialClient(header: string, value: string): string | undefi
 }
 
 /** For a key of the application's own; undefined for none. */
-export function ownClient(key: string | null | undefined): string | undefined {
-  if (key === null || key === undefined || key === "") return undefined;
+export function ownClient(given: string | number | null | undefined): string | undefined {
+  if (given === null || given === undefined || given === "") return undefined;
+  const key = nameArgument(given);
+  if (typeof key !== "string") throw new TypeError("a key of the application's own is to be a text or a number");
   return Buffer.byteLength(key) > MAX_KEY_BYTES ? `long:${digest(key)}` : `key:${key}`;
 }
 

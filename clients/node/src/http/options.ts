@@ -36,7 +36,7 @@ export interface LimitOptions<Req> {
   /** What the address of a credential may spend under the default policy. Ten times each limit unless given, as for all others. */
   addressLimits?: Limits | undefined;
   /** What to limit by instead: a user's id, a tenant. Nothing or an empty text means what `key` says. */
-  keyFunc?: ((request: Req) => Awaitable<string | null | undefined>) | undefined;
+  keyFunc?: ((request: Req) => Awaitable<string | number | null | undefined>) | undefined;
   /** Limits instead of the default ones, for those who pay for more. Nothing means the default ones. */
   planFunc?: ((request: Req) => Awaitable<Limits | null | undefined>) | undefined;
   /** Patterns to policies, in order: the first that matches counts. */

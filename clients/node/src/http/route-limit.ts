@@ -15,9 +15,12 @@ import { checkedCost, checkedMode, checkedName } from "./policies.js";
 import type { LockWatchState } from "./state.js";
 import { rateLimitExceeded, SERVICE_UNAVAILABLE } from "./verdict.js";
 
+/** Whom a limit is counted for; nothing or an empty text for nobody in particular. */
+type Owner = string | number | null | undefined;
+
 export interface RouteLimitOptions<Req> {
   /** Whom to limit. Nothing, an empty text or no function mean the address, as the middleware found it. */
-  key?: ((request: Req) => string | null | undefined | PromiseLike<string | null | undefined>) | undefined;
+  key?: ((request: Req) => Owner | PromiseLike<Owner>) | undefined;
   cost?: number | undefined;
   /** Part of the key, and of the `RateLimit` field. Derived from the route's method and pattern unless given. */
   name?: string | undefined;

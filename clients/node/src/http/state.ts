@@ -13,7 +13,7 @@ export class LockWatchState {
   /** A limit said no and was not heeded: shadow mode. */
   shadowed = false;
   /** Who it is, once the application knows: recorded in the audit event. */
-  user: string | undefined;
+  user: string | number | null | undefined;
 
   constructor(
     /** The name of the policy that applies. */

@@ -2,7 +2,7 @@
  * Puts together what is sent in one turn of the event loop. Requests that arrive together then share a write, which is what a
  * command costs this process most. node-redis does the same by itself.
  */
-import type { Command, Reply } from "./connection.js";
+import { checkArguments, type Command, type Reply } from "./connection.js";
 
 interface Part {
   readonly commands: readonly Command[];
@@ -18,6 +18,8 @@ export class Batch {
 
   send(commands: readonly Command[]): Promise<Reply[]> {
     return new Promise((resolve, reject) => {
+      // What is thrown here rejects this call alone.
+      checkArguments(commands);
       // Immediates run when all sockets that had something to read have been read.
       if (this.#parts.push({ commands, resolve, reject }) === 1) setImmediate(() => void this.#flush());
     });

@@ -7,6 +7,28 @@
 /** Keys and values are bytes to Redis; a string is sent as UTF-8. */
 export type Bytes = string | Uint8Array;
 
+/** What an application may call somebody by: ids are often numbers. */
+export type Name = Bytes | number;
+
+/** A name as an argument of a command. What is none is the caller's mistake, and must not become a call that fails open. */
+export function nameArgument(name: Name): Bytes {
+  if (typeof name === "number" && Number.isFinite(name)) return String(name);
+  return checkedArgument(name);
+}
+
+function checkedArgument(value: unknown): Bytes {
+  if (typeof value === "string" || value instanceof Uint8Array) return value;
+  throw new TypeError(`an argument of a command is to be a text or bytes, and not ${value === null ? "null" : typeof value}`);
+}
+
+/** Throws a TypeError for what no library could send: before it shares a write with the commands of others. */
+export function checkArguments(commands: readonly Command[]): void {
+  for (const { args, key } of commands) {
+    for (const value of args) checkedArgument(value);
+    if (key !== undefined) checkedArgument(key);
+  }
+}
+
 export interface Command {
   readonly args: readonly Bytes[];
   /** Decides the node in a cluster. What goes out together shares a hash slot. Absent: any primary will do. */

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { answeredError, LockWatchError, UnavailableError } from "../errors.js";
 import { Breaker } from "./breaker.js";
-import { ServerError, TimeoutError, type Command, type Connection, type Reply } from "./connection.js";
+import { checkArguments, ServerError, TimeoutError, type Command, type Connection, type Reply } from "./connection.js";
 import { SILENCE_MS } from "./readiness.js";
 
 export interface LinkOptions {
@@ -31,9 +31,10 @@ export class Link {
 
   /**
    * For what a request waits for. One answer for each command, in order: a reply, or the error that Redis gave to that one;
-   * rejects if it gave none.
+   * rejects if it gave none. Arguments that can't be sent are a TypeError, which is no failure of Redis's.
    */
   async send(commands: readonly Command[]): Promise<Answer[]> {
+    checkArguments(commands);
     let admission = this.#breaker.admission(performance.now());
     if (typeof admission !== "string") {
       await Promise.race([admission, pause(this.options.breakerPauseMs, undefined, { ref: false })]);
@@ -55,6 +56,7 @@ export class Link {
 
   /** For what no request waits for: it neither heeds the breaker nor trips it. */
   async sendAside(commands: readonly Command[], timeoutMs = this.options.commandTimeoutMs): Promise<Answer[]> {
+    checkArguments(commands);
     let replies: Reply[];
     try {
       const waiting = this.connection.ready();

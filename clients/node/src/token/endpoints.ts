@@ -11,7 +11,7 @@ import { storeOf, type Store } from "./store.js";
 
 /** Somebody whom the application has recognised. */
 export interface Login {
-  subject: string;
+  subject: string | number;
   /** Claims of the access token: `{ scope: "orders:read" }`. */
   claims?: Readonly<Record<string, unknown>> | undefined;
   audience?: string | undefined;
