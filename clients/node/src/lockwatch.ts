@@ -12,7 +12,7 @@ import { parseLimits, type Limits } from "./limits.js";
 import { rateLimitCommand, RateLimitResult } from "./ratelimit.js";
 import { nameArgument, replyText, type Bytes } from "./redis/connection.js";
 import { Link } from "./redis/link.js";
-import { openConnection, type RedisSource } from "./redis/open.js";
+import { closeAll, openConnections, type Connections, type RedisSource } from "./redis/open.js";
 import * as tokens from "./tokens.js";
 
 export interface LockWatchOptions {
@@ -42,6 +42,9 @@ export class LockWatch {
   /** The middleware's audit events. */
   readonly trail: AuditTrail;
   readonly failures: FailureLog;
+  readonly #connections: Connections;
+  /** The way for what Redis does on another thread, reading nothing more from the connection meanwhile. */
+  readonly #patient: Link;
 
   /**
    * @param redis a client of ioredis (`Redis`, `Cluster`) or node-redis (`createClient`, `createCluster`), connected or not, or a
@@ -53,14 +56,13 @@ export class LockWatch {
     for (const [name, value] of Object.entries({ connectTimeoutMs, commandTimeoutMs, breakerTimeouts, breakerSeconds })) {
       if (!(value > 0)) throw new ConfigurationError(`${name} '${value}' is not a positive number`);
     }
-    this.link = new Link(openConnection(redis, { connectTimeoutMs }), {
-      commandTimeoutMs,
-      breakerTimeouts,
-      breakerPauseMs: breakerSeconds * 1000,
-    });
+    const timing = { commandTimeoutMs, breakerTimeouts, breakerPauseMs: breakerSeconds * 1000 };
+    this.#connections = openConnections(redis, { connectTimeoutMs });
+    this.link = new Link(this.#connections.prompt, timing);
+    this.#patient = new Link(this.#connections.patient, timing);
     const { auditQueueSize = 10_000, logIntervalSeconds = 10, log = (message) => console.warn(message) } = options;
     this.failures = new FailureLog(log, logIntervalSeconds * 1000);
-    this.trail = new AuditTrail(this.link, auditQueueSize, this.failures);
+    this.trail = new AuditTrail(new Link(this.#connections.audit, timing), auditQueueSize, this.failures);
   }
 
   /** Admits the call if every limit has room for it, and counts it then, and only then. */
@@ -103,18 +105,18 @@ export class LockWatch {
 
   /** The events that match, newest first. In a cluster: of one node's journal, and of Postgres. */
   async auditLog(query: AuditQuery = {}): Promise<AuditEvent[]> {
-    return parseAuditLog(await this.link.callPatiently(auditLogCommand(query)));
+    return parseAuditLog(await this.#patient.callPatiently(auditLogCommand(query)));
   }
 
   /** Opens a session in the token store at the key `store`. */
   async issue(store: Bytes, subject: string | number, options: tokens.IssueOptions = {}): Promise<tokens.Tokens> {
-    const reply = await this.link.callPatiently(tokens.issueCommand(store, subject, options));
+    const reply = await this.#patient.callPatiently(tokens.issueCommand(store, subject, options));
     return tokens.parseTokens(reply, "LW.ISSUE");
   }
 
   /** The next pair of tokens for a refresh token. The same again if it was rotated a moment ago. */
   async rotate(store: Bytes, refreshToken: string, { meta }: { meta?: unknown } = {}): Promise<tokens.Tokens> {
-    const reply = await this.link.callPatiently(tokens.rotateCommand(store, refreshToken, meta));
+    const reply = await this.#patient.callPatiently(tokens.rotateCommand(store, refreshToken, meta));
     return tokens.parseTokens(reply, "LW.ROTATE");
   }
 
@@ -131,26 +133,26 @@ export class LockWatch {
 
   /** How many ended. A token that is unknown or has expired counts 0. */
   async revoke(store: Bytes, what: tokens.Revocation): Promise<number> {
-    return Number(await this.link.callPatiently(tokens.revokeCommand(store, what)));
+    return Number(await this.#patient.callPatiently(tokens.revokeCommand(store, what)));
   }
 
   /** Ends every session of the store, and says how many there were. */
   async revokeAll(store: Bytes): Promise<number> {
-    return Number(await this.link.callPatiently({ args: ["LW.REVOKEALL", store], key: store }));
+    return Number(await this.#patient.callPatiently({ args: ["LW.REVOKEALL", store], key: store }));
   }
 
   async sessions(store: Bytes, subject: string | number): Promise<tokens.Session[]> {
-    return tokens.parseSessions(await this.link.callPatiently({ args: ["LW.SESSIONS", store, nameArgument(subject)], key: store }));
+    return tokens.parseSessions(await this.#patient.callPatiently({ args: ["LW.SESSIONS", store, nameArgument(subject)], key: store }));
   }
 
   /** The public keys that verify access tokens. */
   async jwks(): Promise<tokens.Jwks> {
-    return tokens.parseJson(await this.link.callPatiently({ args: ["LW.JWKS"] }), "LW.JWKS") as tokens.Jwks;
+    return tokens.parseJson(await this.#patient.callPatiently({ args: ["LW.JWKS"] }), "LW.JWKS") as tokens.Jwks;
   }
 
-  /** Lets the audit events go out that wait, for two seconds at most, and closes the connection. */
+  /** Lets the audit events go out that wait, for two seconds at most, and closes the connections. */
   async close(): Promise<void> {
     await this.trail.drained();
-    await this.link.close();
+    await closeAll(this.#connections);
   }
 }

@@ -41,7 +41,9 @@ describe("one round trip before the handler", () => {
         assert.deepEqual(seen[0]?.match(/LW\.\w+/g), ["LW.RATELIMIT", "LW.BURST"]);
         await served.ended;
         await lw.trail.drained();
-        assert.deepEqual(proxy.chunks.slice(before + 1).map((chunk) => chunk.match(/LW\.\w+/g)), [["LW.AUDIT"]]);
+        // Over a connection of their own, whose greeting does not count.
+        const after = proxy.chunks.slice(before + 1).map((chunk) => chunk.match(/LW\.\w+/g));
+        assert.deepEqual(after.filter((commands) => commands !== null), [["LW.AUDIT"]]);
         await served.close();
         await lw.close();
         await proxy.stop();

@@ -20,6 +20,7 @@ export type Answer = Reply;
 export class Link {
   readonly #breaker: Breaker;
   #lastReset = -Infinity;
+  #lastAnswer = -Infinity;
   #downSince: number | undefined;
 
   constructor(
@@ -62,9 +63,14 @@ export class Link {
       const waiting = this.connection.ready();
       if (waiting) await this.#opened(waiting);
       replies = await within(timeoutMs, this.connection.send(commands));
+      this.#lastAnswer = performance.now();
     } catch (error) {
       const { message } = error as Error;
-      if (error instanceof TimeoutError) throw new UnavailableError("TIMEOUT", message);
+      if (error instanceof TimeoutError) {
+        // What said nothing at all for so long is not busy but gone, and no breaker watches over what is sent aside.
+        if (timeoutMs >= PATIENT_TIMEOUT_MS && performance.now() - this.#lastAnswer >= timeoutMs) this.#reset();
+        throw new UnavailableError("TIMEOUT", message);
+      }
       // Not with the library's error as its cause: that one carries the command's arguments, and those may be tokens.
       throw new UnavailableError("CONNECTION", `no answer from Redis: ${message}`);
     }
@@ -82,10 +88,6 @@ export class Link {
 
   async callPatiently(command: Command): Promise<Reply> {
     return replyIn(await this.sendAside([command], PATIENT_TIMEOUT_MS));
-  }
-
-  close(): Promise<void> {
-    return this.connection.close();
   }
 
   /** A library goes on trying by itself, unless its handshake waits for a server that is gone. */

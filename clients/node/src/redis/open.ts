@@ -1,8 +1,8 @@
 /**
- * From what the application has, a client of either library or a URL, to a connection of our own.
+ * From what the application has, a client of either library or a URL, to connections of our own.
  *
  * Of its own, since the application's client may repeat commands, queue them without bound or be busy with a blocking
- * call. It has the same servers, credentials and TLS settings, and it ends when the application's client is closed.
+ * call. They have the same servers, credentials and TLS settings, and they end when the application's client is closed.
  */
 import type { Cluster, Redis } from "ioredis";
 import type { Connection, Patience } from "./connection.js";
@@ -25,50 +25,73 @@ export interface NodeRedisClient {
 
 export type RedisSource = string | URL | IoredisClient | NodeRedisClient | Connection;
 
-export function openConnection(source: RedisSource, patience: Patience): Connection {
-  if (typeof source === "string" || source instanceof URL) return new UrlConnection(String(source), patience);
-  if ("send" in source && "reset" in source) return source;
+/**
+ * Redis reads nothing more from a client while it works for it on another thread, so what takes its time must not stand in front
+ * of what a request waits for.
+ */
+export interface Connections {
+  /** For what requests wait for. */
+  readonly prompt: Connection;
+  /** For the audit events of the middleware, for which nobody waits. */
+  readonly audit: Connection;
+  /** For what waits for a signature, or for Postgres. */
+  readonly patient: Connection;
+}
+
+/** Each is opened by its first call. A connection that the application brings along is all three. */
+export function openConnections(source: RedisSource, patience: Patience): Connections {
+  if (typeof source === "string" || source instanceof URL) return three(() => new UrlConnection(String(source), patience));
+  if ("send" in source && "reset" in source) return three(() => source);
   if ("status" in source && typeof source.duplicate === "function") return fromIoredis(source, patience);
   if ("isOpen" in source && typeof source.duplicate === "function") return fromNodeRedis(source, patience);
   throw new TypeError("expected a client of ioredis or node-redis (createClient, createCluster), or a redis:// URL");
 }
 
-function fromIoredis(source: IoredisClient, patience: Patience): Connection {
+function three(open: () => Connection): Connections {
+  return { prompt: open(), audit: open(), patient: open() };
+}
+
+function fromIoredis(source: IoredisClient, patience: Patience): Connections {
   const options = withoutRepeats();
   if ((source as unknown as Cluster).isCluster) {
     const cluster = source as unknown as Cluster;
-    const copy = cluster.duplicate([], {
-      redisOptions: { ...cluster.options.redisOptions, ...options },
-      lazyConnect: true,
-      enableOfflineQueue: false,
-      enableReadyCheck: false,
-      enableAutoPipelining: false,
-      scaleReads: "master",
-      clusterRetryStrategy: options.retryStrategy,
-    });
-    return endingWith(cluster, new IoredisClusterConnection(copy, patience));
+    const copy = () =>
+      cluster.duplicate([], {
+        redisOptions: { ...cluster.options.redisOptions, ...options },
+        lazyConnect: true,
+        enableOfflineQueue: false,
+        enableReadyCheck: false,
+        enableAutoPipelining: false,
+        scaleReads: "master",
+        clusterRetryStrategy: options.retryStrategy,
+      });
+    return endingWith(cluster, three(() => new IoredisClusterConnection(copy(), patience)));
   }
   const redis = source as unknown as Redis;
-  return endingWith(redis, new IoredisConnection(redis.duplicate(options), patience));
+  return endingWith(redis, three(() => new IoredisConnection(redis.duplicate(options), patience)));
 }
 
-function fromNodeRedis(source: NodeRedisClient, patience: Patience): Connection {
+function fromNodeRedis(source: NodeRedisClient, patience: Patience): Connections {
   if ("masters" in source) {
     const cluster = source as unknown as NodeRedisCluster;
     const { defaults } = cluster._options;
-    const copy = cluster.duplicate({ defaults: { ...defaults, ...withoutQueue(defaults?.socket) } });
-    return endingWith(cluster, new NodeRedisClusterConnection(copy, patience), "disconnect");
+    const copy = () => cluster.duplicate({ defaults: { ...defaults, ...withoutQueue(defaults?.socket) } });
+    return endingWith(cluster, three(() => new NodeRedisClusterConnection(copy(), patience)), "disconnect");
   }
   const client = source as unknown as NodeRedis;
-  const copy = client.duplicate(withoutQueue(client.options.socket));
-  return endingWith(client, new NodeRedisConnection(copy, patience));
+  const copy = () => client.duplicate(withoutQueue(client.options.socket));
+  return endingWith(client, three(() => new NodeRedisConnection(copy(), patience)));
 }
 
 interface Emitter {
   on(event: string, listener: () => void): unknown;
 }
 
-function endingWith(source: Emitter, connection: Connection, event = "end"): Connection {
-  source.on(event, () => void connection.close());
-  return connection;
+function endingWith(source: Emitter, connections: Connections, event = "end"): Connections {
+  source.on(event, () => void closeAll(connections));
+  return connections;
+}
+
+export async function closeAll({ prompt, audit, patient }: Connections): Promise<void> {
+  await Promise.all([...new Set([prompt, audit, patient])].map((connection) => connection.close()));
 }
