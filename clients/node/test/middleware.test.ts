@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import express from "express";
 import { Redis } from "ioredis";
-import { LockWatch } from "lockwatch";
+import { LockWatch, UnavailableError } from "lockwatch";
 import * as forExpress from "lockwatch/express";
 import { Stub } from "lockwatch/testing";
 import { ask } from "./support/http.js";
@@ -72,6 +72,15 @@ for (const framework of FRAMEWORKS) {
         }
         await served.close();
       }
+    });
+
+    it("an answer to the denied that fails is an error, and not a way past the limit", async () => {
+      const stub = new Stub().answer("LW.RATELIMIT", [1, 1, 0, 60_000, 60_000]);
+      const onDenied = () => Promise.reject(new UnavailableError("TIMEOUT", "the alert was not raised"));
+      await serving(framework, { redis: stub, onDenied }, async (served) => {
+        assert.equal((await ask(served.port, "/items")).status, 500);
+        assert.equal((served.error as Error).message, "the alert was not raised");
+      });
     });
 
     it("a key function that fails is the application's error, not a way past the limit", async () => {

@@ -89,6 +89,21 @@ interface Question {
   readonly name: string;
 }
 
+interface Finding {
+  readonly name: string;
+  readonly result: RateLimitResult;
+}
+
+/** All must admit. The answer tells of the first, unless another has to be waited for longer. */
+function bindingFinding(questions: readonly Question[], answers: readonly Answer[]): Finding {
+  const findings = questions.map(({ limits, name }, index) => {
+    const answer = answers[index];
+    if (answer instanceof LockWatchError) throw answer;
+    return { name, result: RateLimitResult.parse(answer, limits, "LW.RATELIMIT") };
+  });
+  return findings.reduce((first, next) => (next.result.retryAfterMs > first.result.retryAfterMs ? next : first));
+}
+
 export class Visit<Req> {
   readonly state: LockWatchState;
   readonly #started = performance.now();
@@ -115,14 +130,17 @@ export class Visit<Req> {
     const commands = questions.map(({ command }) => command);
     const burst = this.#burstCommand(isCredential ? addressOf : client);
     if (burst) commands.push(burst);
+    let binding: Finding;
     try {
       const answers = await this.guard.lockwatch.link.send(commands);
       if (burst) this.#noteBurst(answers[questions.length]);
-      return await this.#judge(request, questions, answers);
+      binding = bindingFinding(questions, answers);
     } catch (error) {
       if (error instanceof LockWatchError) return this.#undecided(error);
       throw error;
     }
+    // Outside: what the application's own code throws is no failure to decide.
+    return this.#judge(request, binding);
   }
 
   /** To be called when the response is out. */
@@ -191,15 +209,7 @@ export class Visit<Req> {
     }
   }
 
-  async #judge(request: Req, questions: readonly Question[], answers: readonly Answer[]): Promise<Verdict> {
-    const results = questions.map(({ limits, name }, index) => {
-      const answer = answers[index];
-      if (answer instanceof LockWatchError) throw answer;
-      return { name, result: RateLimitResult.parse(answer, limits, "LW.RATELIMIT") };
-    });
-    // All must admit. The answer tells of the first, unless another has to be waited for longer.
-    const binding = results.reduce((first, next) => (next.result.retryAfterMs > first.result.retryAfterMs ? next : first));
-    const { result, name } = binding;
+  async #judge(request: Req, { result, name }: Finding): Promise<Verdict> {
     this.state.limit = result;
     this.state.limited = !result.allowed;
     const { "Retry-After": retryAfter, ...headers } = result.headers(name);
