@@ -28,6 +28,11 @@ declare global {
 
 export type ExpressOptions = MiddlewareOptions<Request>;
 
+/** Express takes a target with a host, a fragment or a backslash apart in a way of its own: its router matches what it made of it. */
+function pathOf(request: Request): string {
+  return request.baseUrl + ((request.path as string | null | undefined) ?? "/");
+}
+
 /** Limits, counts and records every request that comes through it. Before authentication, and before anything costly. */
 export function lockwatch(options: ExpressOptions): RequestHandler & { readonly lockwatch: LockWatch } {
   const guard = guardOf(options);
@@ -35,7 +40,7 @@ export function lockwatch(options: ExpressOptions): RequestHandler & { readonly 
     if (isGone(request)) return;
     let visited;
     try {
-      visited = visit(guard, request, response, request.baseUrl + request.url);
+      visited = visit(guard, request, response, pathOf(request));
     } catch (error) {
       next(error);
       return;

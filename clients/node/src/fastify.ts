@@ -4,6 +4,7 @@ import type { LockWatchState } from "./http/state.js";
 import { admitted, guardOf, isGone, visit } from "./http/handle.js";
 import type { MiddlewareOptions } from "./http/options.js";
 import { send } from "./http/exchange.js";
+import { pathOf } from "./http/pattern.js";
 import { LockWatch } from "./lockwatch.js";
 import { TokenEndpoints, type Action, type TokenRoutesOptions } from "./token/endpoints.js";
 import type { Claims } from "./tokens.js";
@@ -36,7 +37,7 @@ const plugin: FastifyPluginCallback<FastifyOptions> = (fastify, options, done) =
     const { raw } = request;
     if (isGone(raw)) return reply.hijack();
     const target = raw.url ?? "/";
-    const visited = visit(guard, raw, reply.raw, cutsSemicolons ? target.replace(/;.*/s, "") : target);
+    const visited = visit(guard, raw, reply.raw, pathOf(cutsSemicolons ? target.replace(/;.*/s, "") : target));
     if (!visited) return undefined;
     request.lockwatch = visited.state;
     return (await admitted(visited, request, reply)) ? undefined : reply;

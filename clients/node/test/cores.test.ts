@@ -104,12 +104,19 @@ describe("patterns", () => {
     assert.deepEqual(["/static", "/static/", "/static/a/b", "/Static/a", "/static/./a", "/statics"].map(exact), [true, true, true, false, false, false]);
   });
 
+  it("exempt is what cannot be read as something else", () => {
+    const exact = (path: string) => new Pattern("/a/{id}").matchesExactly(new PathSegments("GET", path));
+    assert.deepEqual(["/a/5", "/a/x%20y", "/a/caf%c3%A9"].map(exact), [true, true, true]);
+    assert.deepEqual(["/%61/5", "/a/5%2Fb", "/a/..%5Cb", "/a/%2e%2e", "/a/%zz", "/a/b\\c"].map(exact), new Array(6).fill(false));
+  });
+
   it("the path of a request line", () => {
-    assert.equal(pathOf("/a%20b?c=%20"), "/a b");
+    assert.equal(pathOf("/a%20b?c=%20"), "/a%20b");
     assert.equal(pathOf("/%zz"), "/%zz");
     assert.equal(pathOf("http://host/a?b"), "/a");
     assert.equal(pathOf("http://host"), "/");
-    assert.equal(pathOf("/login\u00a0"), "/login");
+    assert.equal(pathOf("http://host?b"), "/");
+    assert.equal(new PathSegments("GET", "/%zz/a%20b/5%2F6").text, "/%zz/a b/5%2F6");
   });
 });
 

@@ -112,6 +112,22 @@ for (const framework of FRAMEWORKS) {
       });
     });
 
+    it("an encoded slash neither evades a policy nor makes a path exempt", async () => {
+      const stub = new Stub();
+      const options = { redis: stub, routes: { "/items/{id}": "1/minute" }, exempt: ["/items/{id}/thumb"] };
+      await serving(framework, options, async (served) => {
+        for (const path of ["/items/5%2F6", "/items/5%2Fthumb"]) {
+          stub.calls.length = 0;
+          await ask(served.port, path);
+          assert.equal(stub.calls[0]?.[1], "lw:{ip:127.0.0.1}:items-id", path);
+          await served.ended;
+        }
+        stub.calls.length = 0;
+        await ask(served.port, "/items/5/thumb");
+        assert.equal(stub.calls.length, 0);
+      });
+    });
+
     it("failures are told once, and in words", async () => {
       const told: string[] = [];
       const stub = new Stub().answer("LW.RATELIMIT", { error: "READONLY You can't write against a read only replica." });
@@ -162,6 +178,32 @@ describe("Express", () => {
     await until("it listens", () => server.listening);
     await ask((server.address() as { port: number }).port, "/api/login");
     assert.equal(stub.calls[0]?.[1], "lw:{ip:127.0.0.1}:api-login");
+    server.closeAllConnections();
+    server.close();
+  });
+
+  it("the policy is that of the route, whatever the target is written like", async () => {
+    const stub = new Stub();
+    const app = express();
+    app.use("/api", forExpress.lockwatch({ redis: stub, routes: { "/api/login": "1/minute", "/api/login/x": "2/minute" }, audit: false }));
+    app.get("/api/login", (_request, response) => void response.end("login"));
+    app.get("/api/login/x", (_request, response) => void response.end("x"));
+    const server = createServer(app).listen(0, "127.0.0.1");
+    await until("it listens", () => server.listening);
+    for (const [target, handler] of [
+      ["/api/login", "login"],
+      ["http://elsewhere/api/login?a", "login"],
+      ["/api/login#a", "login"],
+      ["/api\\login#a", ""],
+      ["/api/login\\x#a", "x"],
+      ["http://elsewhere\\api/login", ""],
+    ] as const) {
+      stub.calls.length = 0;
+      const answer = await ask((server.address() as { port: number }).port, target);
+      const policy = { login: "api-login", x: "api-login-x", "": undefined }[answer.status === 200 ? (answer.body as "login") : ""];
+      if (handler !== "") assert.equal(answer.body, handler, target);
+      if (policy !== undefined) assert.equal(stub.calls[0]?.[1], `lw:{ip:127.0.0.1}:${policy}`, target);
+    }
     server.closeAllConnections();
     server.close();
   });

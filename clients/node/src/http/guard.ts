@@ -14,7 +14,7 @@ import type { Answer } from "../redis/link.js";
 import { addressClient, credentialClient, Keys, ownClient } from "./keys.js";
 import type { MiddlewareOptions } from "./options.js";
 import { Origins } from "./origin.js";
-import { methodArgument, pathOf } from "./pattern.js";
+import { methodArgument, PathSegments } from "./pattern.js";
 import { Policies, type Policy } from "./policies.js";
 import { LockWatchState } from "./state.js";
 import { rateLimitExceeded, SERVICE_UNAVAILABLE, type Verdict } from "./verdict.js";
@@ -22,8 +22,8 @@ import { rateLimitExceeded, SERVICE_UNAVAILABLE, type Verdict } from "./verdict.
 /** A request as every framework has it. */
 export interface Incoming {
   readonly method: string;
-  /** Path and query, from the root of the server. */
-  readonly target: string;
+  /** From the root of the server and still encoded: what the router matches. */
+  readonly path: string;
   /** The address of the other end; undefined for a Unix socket. */
   readonly peer: string | undefined;
   /** By its name in lower case. */
@@ -60,11 +60,11 @@ export class Guard<Req> {
 
   /** Undefined for what is exempt. */
   visit(incoming: Incoming): Visit<Req> | undefined {
-    const path = pathOf(incoming.target);
-    const policy = this.#policies.of(incoming.method, path);
+    const path = new PathSegments(incoming.method, incoming.path);
+    const policy = this.#policies.of(path);
     if (!policy) return undefined;
     const address = this.#origins.address(incoming.peer, (name) => incoming.header(name));
-    return new Visit(this, incoming, path, policy, address);
+    return new Visit(this, incoming, path.text, policy, address);
   }
 
   async limitsFor(policy: Policy, request: Req): Promise<readonly Limit[]> {

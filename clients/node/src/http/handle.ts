@@ -14,10 +14,10 @@ export function guardOf<Req>(options: MiddlewareOptions<Req>): Guard<Req> {
 }
 
 /** Undefined for what is exempt. */
-export function visit<Req>(guard: Guard<Req>, raw: IncomingMessage, response: ServerResponse, target: string): Visit<Req> | undefined {
+export function visit<Req>(guard: Guard<Req>, raw: IncomingMessage, response: ServerResponse, path: string): Visit<Req> | undefined {
   const visit = guard.visit({
     method: raw.method ?? "GET",
-    target,
+    path,
     peer: raw.socket.remoteAddress,
     header: (name) => headerText(raw, name),
   });

@@ -6,15 +6,23 @@ export class PathSegments {
   readonly exact: readonly string[];
   /** Without what a router may overlook: case, doubled slashes, a slash at the end. */
   readonly lenient: readonly string[];
-  readonly hasDots: boolean;
+  /** Whether nobody could read it as another path than this. */
+  readonly isCertain: boolean;
 
+  /** @param path still encoded */
   constructor(
     readonly method: string,
     path: string,
   ) {
-    this.exact = path.split("/").slice(1);
+    const raw = path.split("/").slice(1);
+    this.exact = raw.map(decoded);
     this.lenient = lenient(this.exact);
-    this.hasDots = this.exact.some((segment) => segment === "." || segment === "..");
+    this.isCertain = path.startsWith("/") && raw.every((segment, index) => isCertain(segment, this.exact[index] as string));
+  }
+
+  /** For people, with the slashes of segments told from those between them. */
+  get text(): string {
+    return this.exact.length === 0 ? "/" : this.exact.map((segment) => `/${segment.replaceAll("/", "%2F")}`).join("");
   }
 }
 
@@ -48,7 +56,7 @@ export class Pattern {
 
   /** To the letter: what is exempt should not become more by a clever spelling. */
   matchesExactly(path: PathSegments): boolean {
-    return !path.hasDots && this.#matches(path.method, path.exact, this.#exact);
+    return path.isCertain && this.#matches(path.method, path.exact, this.#exact);
   }
 
   /** As a router may see it: what is limited should not become less by a clever spelling. */
@@ -86,25 +94,31 @@ export function policyName(pattern: string): string {
   return name === "" ? "root" : name;
 }
 
-/**
- * The path of a request line, percent-decoded, or as it is where that can't be done. Routers see through a scheme and a host in
- * front of it and through the blanks that a URL parser trims, so both are taken off.
- */
+/** The path of a request line, still encoded, as a router finds it that sees through a scheme and a host in front of it. */
 export function pathOf(target: string): string {
   const end = target.search(/[?#]/);
-  const whole = (end < 0 ? target : target.slice(0, end)).trim();
-  const path = whole.startsWith("/") ? whole : afterHost(whole);
-  if (!path.includes("%")) return path;
+  const whole = end < 0 ? target : target.slice(0, end);
+  if (whole.startsWith("/")) return whole;
+  const path = whole.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, "");
+  return path === "" ? "/" : path;
+}
+
+/** Of one segment. Routers split first, so a slash that is encoded belongs to its segment. */
+function decoded(segment: string): string {
+  if (!segment.includes("%")) return segment;
   try {
-    return decodeURIComponent(path);
+    return decodeURIComponent(segment);
   } catch {
-    return path;
+    return segment;
   }
 }
 
-function afterHost(url: string): string {
-  const path = url.replace(/^[a-z][a-z0-9+.-]*:[\\/]{2}[^\\/]*/i, "").replaceAll("\\", "/");
-  return path === "" ? "/" : path;
+/** Whether every router and every handler behind it reads the segment as `text`. */
+function isCertain(raw: string, text: string): boolean {
+  if (text === "." || text === ".." || /[/\\?#;\0]/.test(text)) return false;
+  if (!raw.includes("%")) return true;
+  const [lower, encoded] = [raw.toLowerCase(), [encodeURI(text), encodeURIComponent(text)]];
+  return encoded.some((one) => one.toLowerCase() === lower);
 }
 
 /** A method that the module accepts: an HTTP token of at most 32 characters. */

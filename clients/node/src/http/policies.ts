@@ -41,9 +41,8 @@ export class Policies {
   }
 
   /** Undefined: exempt. */
-  of(method: string, path: string): Policy | undefined {
+  of(segments: PathSegments): Policy | undefined {
     if (this.#routes.length === 0 && this.#exempt.length === 0) return this.#default;
-    const segments = new PathSegments(method, path);
     if (this.#exempt.some((pattern) => pattern.matchesExactly(segments))) return undefined;
     return this.#routes.find(([pattern]) => pattern.matches(segments))?.[1] ?? this.#default;
   }
