@@ -28,9 +28,15 @@ declare module "fastify" {
 
 export type FastifyOptions = MiddlewareOptions<FastifyRequest>;
 
+interface RouterConfig {
+  useSemicolonDelimiter?: boolean;
+}
+
 const plugin: FastifyPluginCallback<FastifyOptions> = (fastify, options, done) => {
   const guard = guardOf(options);
-  const cutsSemicolons = (fastify.initialConfig as { useSemicolonDelimiter?: boolean }).useSemicolonDelimiter ?? false;
+  const { useSemicolonDelimiter, routerOptions } = fastify.initialConfig as RouterConfig & { routerOptions?: RouterConfig };
+  // Where the two contradict each other, rather a semicolon too many than a policy that is evaded.
+  const cutsSemicolons = (useSemicolonDelimiter ?? false) || (routerOptions?.useSemicolonDelimiter ?? false);
   fastify.decorate("lockwatch", guard.lockwatch);
   fastify.decorateRequest("lockwatch", undefined);
   fastify.addHook("onRequest", async (request, reply) => {

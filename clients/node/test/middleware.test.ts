@@ -7,9 +7,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import express from "express";
+import fastify from "fastify";
 import { Redis } from "ioredis";
 import { LockWatch, UnavailableError } from "lockwatch";
 import * as forExpress from "lockwatch/express";
+import * as forFastify from "lockwatch/fastify";
 import { Stub } from "lockwatch/testing";
 import { ask } from "./support/http.js";
 import { FRAMEWORKS, serve, type Served } from "./support/served.js";
@@ -166,6 +168,22 @@ for (const framework of FRAMEWORKS) {
     });
   });
 }
+
+describe("Fastify", () => {
+  for (const options of [{ useSemicolonDelimiter: true }, { routerOptions: { useSemicolonDelimiter: true } }]) {
+    it(`a semicolon evades no policy: ${JSON.stringify(options)}`, async () => {
+      const stub = new Stub();
+      const app = fastify(options as object);
+      await app.register(forFastify.lockwatch, { redis: stub, routes: { "POST /auth/login": "1/minute" } });
+      app.post("/auth/login", () => "login");
+      await app.listen({ port: 0, host: "127.0.0.1" });
+      const answer = await ask((app.server.address() as { port: number }).port, "/auth/login;x", { method: "POST", headers: { "content-length": 0 } });
+      assert.equal(answer.body, "login");
+      assert.equal(stub.calls[0]?.[1], "lw:{ip:127.0.0.1}:post-auth-login");
+      await app.close();
+    });
+  }
+});
 
 describe("Express", () => {
   it("below a mount point, patterns and paths are those of the whole server", async () => {
