@@ -13,7 +13,7 @@ export default tseslint.config(
       // One of the two styles is refused either way; `as` says what is left.
       "@typescript-eslint/non-nullable-type-assertion-style": "off",
       // An underscore marks what a signature demands and a body does not need.
-      "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_" }],
+      "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
       // `length(x)` and `array.forEach((x) => (y = x))` say what they do.
       "@typescript-eslint/no-confusing-void-expression": "off",
     },

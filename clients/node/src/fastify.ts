@@ -1,5 +1,5 @@
 /** lockwatch in Fastify: the plugin. */
-import type { FastifyPluginCallback, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from "fastify";
 import type { LockWatchState } from "./http/state.js";
 import { admitted, guardOf, isGone, visit } from "./http/handle.js";
 import type { MiddlewareOptions } from "./http/options.js";
@@ -28,11 +28,36 @@ declare module "fastify" {
 
 export type FastifyOptions = MiddlewareOptions<FastifyRequest>;
 
+/** Without those that `register` reads itself. */
+function ownOptions<Options extends object>(options: Options): Options {
+  const { prefix: _prefix, logLevel: _level, logSerializers: _serializers, ...own } = options as Options & FastifyRegisterOptions;
+  return own as unknown as Options;
+}
+
+interface FastifyRegisterOptions {
+  prefix?: unknown;
+  logLevel?: unknown;
+  logSerializers?: unknown;
+}
+
 interface RouterConfig {
   useSemicolonDelimiter?: boolean;
 }
 
-const plugin: FastifyPluginCallback<FastifyOptions> = (fastify, options, done) => {
+/** A plugin that throws ends the process; one that tells is an error of `register`, `ready` and `listen`. */
+function telling<Options extends object>(setUp: (fastify: FastifyInstance, options: Options) => void): FastifyPluginCallback<Options> {
+  return (fastify, options, done) => {
+    try {
+      setUp(fastify, ownOptions(options));
+    } catch (error) {
+      done(error as Error);
+      return;
+    }
+    done();
+  };
+}
+
+const plugin = telling<FastifyOptions>((fastify, options) => {
   const guard = guardOf(options);
   const { useSemicolonDelimiter, routerOptions } = fastify.initialConfig as RouterConfig & { routerOptions?: RouterConfig };
   // Where the two contradict each other, rather a semicolon too many than a policy that is evaded.
@@ -50,8 +75,7 @@ const plugin: FastifyPluginCallback<FastifyOptions> = (fastify, options, done) =
   });
   // What the plugin opened it closes. A LockWatch of the application's is the application's.
   if (!(options.redis instanceof LockWatch)) fastify.addHook("onClose", () => guard.lockwatch.close());
-  done();
-};
+});
 
 /** Limits, counts and records every request of the server. */
 export const lockwatch = Object.assign(plugin, {
@@ -68,13 +92,13 @@ export interface FastifyTokenOptions extends TokenRoutesOptions<FastifyRequest> 
 const ACTIONS: readonly Action[] = ["login", "refresh", "logout"];
 
 /** `POST login`, `refresh` and `logout`, below a prefix: `app.register(tokenRoutes, { prefix: "/auth", lockwatch: lw, … })`. */
-export const tokenRoutes: FastifyPluginCallback<FastifyTokenOptions> = (fastify, options, done) => {
-  const endpoints = new TokenEndpoints(options.lockwatch, options);
+export const tokenRoutes: FastifyPluginCallback<FastifyTokenOptions> = telling<FastifyTokenOptions>((fastify, options) => {
+  const { lockwatch, ...others } = options;
+  const endpoints = new TokenEndpoints(lockwatch, others);
   for (const action of ACTIONS) {
     fastify.post(`/${action}`, async (request, reply) => {
       send(reply, await endpoints.handle(action, request, fastify.prefix));
       return reply;
     });
   }
-  done();
-};
+});

@@ -8,6 +8,7 @@ import { ConfigurationError } from "./errors.js";
 import { FailureLog, type Log } from "./failure-log.js";
 import type { AnyRequest, Middleware } from "./http/exchange.js";
 import { routeLimit, type RouteLimitOptions } from "./http/route-limit.js";
+import { checkOptions, type Names } from "./known-options.js";
 import { parseLimits, type Limits } from "./limits.js";
 import { rateLimitCommand, RateLimitResult } from "./ratelimit.js";
 import { nameArgument, replyText, type Bytes } from "./redis/connection.js";
@@ -31,6 +32,16 @@ export interface LockWatchOptions {
   logIntervalSeconds?: number;
 }
 
+export const LOCKWATCH_OPTIONS: Names<LockWatchOptions> = {
+  connectTimeoutMs: true,
+  commandTimeoutMs: true,
+  breakerTimeouts: true,
+  breakerSeconds: true,
+  auditQueueSize: true,
+  log: true,
+  logIntervalSeconds: true,
+};
+
 export interface CostOption {
   /** How many units the call takes. */
   cost?: number | undefined;
@@ -52,6 +63,7 @@ export class LockWatch {
    *   call, and closed with the client.
    */
   constructor(redis: RedisSource, options: LockWatchOptions = {}) {
+    checkOptions(options, LOCKWATCH_OPTIONS, "LockWatch");
     const { connectTimeoutMs = 200, commandTimeoutMs = 100, breakerTimeouts = 3, breakerSeconds = 1 } = options;
     for (const [name, value] of Object.entries({ connectTimeoutMs, commandTimeoutMs, breakerTimeouts, breakerSeconds })) {
       if (!(value > 0)) throw new ConfigurationError(`${name} '${value}' is not a positive number`);

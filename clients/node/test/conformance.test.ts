@@ -25,7 +25,8 @@ async function run(framework: Framework, given: Options, steps: readonly Step[])
   const { limits, ...otherDefaults } = defaults.options;
   const options = optionsOf({ ...("rate_limit_requests" in given ? {} : { limits }), ...otherDefaults, ...given });
   const connection = new ScriptedConnection();
-  const lockwatch = new LockWatch(connection, { ...options, log: () => undefined });
+  const timing = Object.fromEntries(Object.entries(options).filter(([name]) => /Timeouts?(Ms)?$|^breaker/.test(name)));
+  const lockwatch = new LockWatch(connection, { ...timing, log: () => undefined });
   let current: Step | undefined;
   let called: boolean;
   const served = await serve(

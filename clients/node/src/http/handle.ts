@@ -1,6 +1,7 @@
 /** What the Express middleware and the Fastify hook share: from Node's own request and response to a visit and its end. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { LockWatch } from "../lockwatch.js";
+import { checkOptions, type Names } from "../known-options.js";
+import { LockWatch, LOCKWATCH_OPTIONS, type LockWatchOptions } from "../lockwatch.js";
 import { addHeaders, send, setHeaders, type AnyResponse } from "./exchange.js";
 import { Guard, type Visit } from "./guard.js";
 import type { MiddlewareOptions } from "./options.js";
@@ -9,8 +10,39 @@ import type { MiddlewareOptions } from "./options.js";
 const CLIENT_CLOSED_REQUEST = 499;
 
 export function guardOf<Req>(options: MiddlewareOptions<Req>): Guard<Req> {
+  checkOptions(options, MIDDLEWARE_OPTIONS, "the middleware");
   const { redis } = options;
-  return new Guard(redis instanceof LockWatch ? redis : new LockWatch(redis, options), options);
+  return new Guard(redis instanceof LockWatch ? redis : new LockWatch(redis, ofLockWatch(options)), options);
+}
+
+const MIDDLEWARE_OPTIONS: Names<MiddlewareOptions<never>> = {
+  ...LOCKWATCH_OPTIONS,
+  redis: true,
+  rateLimitRequests: true,
+  rateLimitWindowSeconds: true,
+  limits: true,
+  cost: true,
+  key: true,
+  credentialHeader: true,
+  addressLimits: true,
+  keyFunc: true,
+  planFunc: true,
+  routes: true,
+  exempt: true,
+  shadow: true,
+  onRedisFailure: true,
+  burstThreshold: true,
+  burstWindowSeconds: true,
+  burstCooldownSeconds: true,
+  audit: true,
+  onDenied: true,
+  trustedProxies: true,
+  forwardedHeader: true,
+  keyPrefix: true,
+};
+
+function ofLockWatch(options: LockWatchOptions): LockWatchOptions {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(LOCKWATCH_OPTIONS, name)));
 }
 
 /** Undefined for what is exempt. */

@@ -1,5 +1,6 @@
 /** What the middleware can be told, with the defaults; checked when it is made, so that a mistake is a start-up error. */
 import type { Duration } from "../duration.js";
+import type { Names } from "../known-options.js";
 import type { Limits } from "../limits.js";
 import type { LockWatch, LockWatchOptions } from "../lockwatch.js";
 import type { RedisSource } from "../redis/open.js";
@@ -48,6 +49,14 @@ export interface LimitOptions<Req> {
   /** What a request gets that Redis could not decide on: let through, or 503. */
   onRedisFailure?: FailureMode | undefined;
 }
+
+export const POLICY_OPTIONS: Names<PolicyOptions> = {
+  limits: true,
+  cost: true,
+  onRedisFailure: true,
+  shadow: true,
+  name: true,
+};
 
 export interface MiddlewareOptions<Req> extends LimitOptions<Req>, LockWatchOptions {
   /** A `LockWatch`; or what one is made from, with the options of `LockWatch` among these. */

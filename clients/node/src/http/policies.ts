@@ -1,7 +1,8 @@
 /** Which limits a request is under: its path's policy, or the default one, or none at all. */
 import { ConfigurationError } from "../errors.js";
+import { checkOptions } from "../known-options.js";
 import { parseLimits, type Limit, type Limits } from "../limits.js";
-import type { FailureMode, LimitOptions, PolicyOptions } from "./options.js";
+import { POLICY_OPTIONS, type FailureMode, type LimitOptions, type PolicyOptions } from "./options.js";
 import { PathSegments, Pattern, policyName } from "./pattern.js";
 
 export interface Policy {
@@ -49,6 +50,7 @@ export class Policies {
 
   #route(pattern: Pattern, given: PolicyOptions | Limits): readonly [Pattern, Policy] {
     const options = isLimits(given) ? { limits: given } : given;
+    checkOptions(options, POLICY_OPTIONS, `policy '${pattern.text}'`);
     if (options.limits === undefined && options.name !== undefined) {
       throw new ConfigurationError(`policy '${options.name}' has a name and no limits: it would spend from the default policy`);
     }

@@ -3,6 +3,7 @@
  * Express, or as a `preHandler` of Fastify.
  */
 import { ConfigurationError, LockWatchError } from "../errors.js";
+import { checkOptions, type Names } from "../known-options.js";
 import { parseLimits, type Limits } from "../limits.js";
 import type { LockWatch } from "../lockwatch.js";
 import { rateLimitCommand, RateLimitResult } from "../ratelimit.js";
@@ -32,10 +33,21 @@ export interface RouteLimitOptions<Req> {
 }
 
 
+const NAMES: Names<RouteLimitOptions<never>> = {
+  key: true,
+  cost: true,
+  name: true,
+  shadow: true,
+  onRedisFailure: true,
+  onDenied: true,
+  keyPrefix: true,
+};
+
 /** Names of policies have no colon, so a route's limit never counts into one of them. */
 const KIND = "limit:";
 
 export function routeLimit<Req extends AnyRequest>(lockwatch: LockWatch, limits: Limits, options: RouteLimitOptions<Req>): Middleware {
+  checkOptions(options, NAMES, "lw.limit");
   const parsed = parseLimits(limits);
   const keys = new Keys(options.keyPrefix ?? "lw");
   const cost = checkedCost(options.cost ?? 1);

@@ -2,9 +2,10 @@
  * Routes for those who bring an access token (RFC 6750). It never fails open: where Redis can't say whether a token counts, the
  * answer is 503, which logs nobody out.
  */
-import { LockWatchError, TokenError, TokenExpiredError, TokenRevokedError } from "../errors.js";
+import { ConfigurationError, LockWatchError, TokenError, TokenExpiredError, TokenRevokedError } from "../errors.js";
 import { rawRequest, send, stateOf, type AnyRequest, type AnyResponse, type Middleware } from "../http/exchange.js";
 import { SERVICE_UNAVAILABLE, type Reply } from "../http/verdict.js";
+import { checkOptions, type Names } from "../known-options.js";
 import type { LockWatch } from "../lockwatch.js";
 import type { Claims } from "../tokens.js";
 import { storeOf, type Store } from "./store.js";
@@ -19,9 +20,20 @@ export interface JwtOptions {
   realm?: string | undefined;
 }
 
+const NAMES: Names<JwtOptions> = {
+  store: true,
+  audience: true,
+  scopes: true,
+  realm: true,
+};
+
 /** Puts the claims into `request.claims`, and the subject into the audit event. In Fastify an `onRequest` or `preHandler` hook. */
 export function jwtRequired(lockwatch: LockWatch, options: JwtOptions): Middleware {
+  checkOptions(options, NAMES, "jwtRequired");
   const { store, audience, scopes = [] } = options;
+  if (!Array.isArray(scopes) || !scopes.every((scope) => typeof scope === "string" && scope !== "")) {
+    throw new ConfigurationError("scopes is not an array of texts");
+  }
   const challenge = `Bearer realm="${(options.realm ?? "api").replace(/["\\]/g, "")}"`;
 
   async function accepts(request: AnyRequest, response: AnyResponse): Promise<boolean> {

@@ -1,6 +1,7 @@
 /** The refresh token as a cookie that scripts can't read, and that other sites can neither send nor set in motion. */
 import { ConfigurationError } from "../errors.js";
 import { rawRequest, type AnyRequest } from "../http/exchange.js";
+import { checkOptions } from "../known-options.js";
 
 export interface CookieOptions {
   /** The origins of the pages that log in here: `https://app.example.com`. A request from elsewhere is refused. */
@@ -15,6 +16,7 @@ export class RefreshCookie {
   readonly #origins: ReadonlySet<string>;
 
   constructor(private readonly options: CookieOptions) {
+    checkOptions(options, { origins: true, name: true, path: true }, "cookie");
     this.#name = options.name ?? "lw_refresh";
     this.#origins = new Set(options.origins);
     if (this.#origins.size === 0) throw new ConfigurationError("cookies need origins: the pages that may log in, like https://app.example.com");

@@ -3,6 +3,7 @@ import { LockWatchError, TokenError } from "../errors.js";
 import type { Duration } from "../duration.js";
 import { rawRequest, stateOf, type AnyRequest } from "../http/exchange.js";
 import { SERVICE_UNAVAILABLE, type Reply } from "../http/verdict.js";
+import { checkOptions, type Names } from "../known-options.js";
 import type { LockWatch } from "../lockwatch.js";
 import type { Tokens } from "../tokens.js";
 import { bodyOf, type Body } from "./body.js";
@@ -32,6 +33,15 @@ export interface TokenRoutesOptions<Req> {
   cookie?: CookieOptions | undefined;
 }
 
+const NAMES: Names<TokenRoutesOptions<never>> = {
+  store: true,
+  authenticate: true,
+  accessTtl: true,
+  refreshTtl: true,
+  meta: true,
+  cookie: true,
+};
+
 export type Action = "login" | "refresh" | "logout";
 
 export class TokenEndpoints<Req extends AnyRequest> {
@@ -41,6 +51,7 @@ export class TokenEndpoints<Req extends AnyRequest> {
     private readonly lockwatch: LockWatch,
     private readonly options: TokenRoutesOptions<Req>,
   ) {
+    checkOptions(options, NAMES, "the token routes");
     this.#cookie = options.cookie && new RefreshCookie(options.cookie);
   }
 

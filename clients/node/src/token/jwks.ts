@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { LockWatchError } from "../errors.js";
 import { rawRequest, send, type AnyRequest, type AnyResponse } from "../http/exchange.js";
 import { SERVICE_UNAVAILABLE, type Reply } from "../http/verdict.js";
+import { checkOptions } from "../known-options.js";
 import type { LockWatch } from "../lockwatch.js";
 
 export interface JwksOptions {
@@ -13,6 +14,7 @@ export interface JwksOptions {
 export type Handler = (request: AnyRequest, response: AnyResponse) => Promise<void>;
 
 export function jwks(lockwatch: LockWatch, options: JwksOptions = {}): Handler {
+  checkOptions(options, { maxAgeSeconds: true }, "jwks");
   const cacheControl = `public, max-age=${options.maxAgeSeconds ?? 300}`;
 
   async function reply(request: AnyRequest): Promise<Reply> {
