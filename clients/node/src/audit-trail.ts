@@ -20,6 +20,8 @@ export class AuditTrail {
 
   constructor(
     private readonly link: Link,
+    /** Where the events go while that one connects again. */
+    private readonly otherwise: Link,
     private readonly queueSize: number,
     private readonly failures: FailureLog,
   ) {}
@@ -70,7 +72,8 @@ export class AuditTrail {
   #send(batch: Command[]): void {
     this.#underWay += batch.length;
     this.link
-      .sendAside(batch, TIMEOUT_MS)
+      .isOpen()
+      .then((isOpen) => (isOpen ? this.link : this.otherwise).sendAside(batch, TIMEOUT_MS))
       .then((answers) => answers.forEach((answer) => this.#check(answer)))
       .catch((error: unknown) => this.#check(error))
       .finally(() => {

@@ -74,7 +74,7 @@ export class LockWatch {
     this.#patient = new Link(this.#connections.patient, timing);
     const { auditQueueSize = 10_000, logIntervalSeconds = 10, log = (message) => console.warn(message) } = options;
     this.failures = new FailureLog(log, logIntervalSeconds * 1000);
-    this.trail = new AuditTrail(new Link(this.#connections.audit, timing), auditQueueSize, this.failures);
+    this.trail = new AuditTrail(new Link(this.#connections.audit, timing), this.link, auditQueueSize, this.failures);
   }
 
   /** Admits the call if every limit has room for it, and counts it then, and only then. */

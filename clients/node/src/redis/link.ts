@@ -82,6 +82,17 @@ export class Link {
     });
   }
 
+  /** Opens the connection if nobody has. False where it can't be used at present. */
+  async isOpen(): Promise<boolean> {
+    try {
+      const waiting = this.connection.ready();
+      if (waiting) await this.#opened(waiting);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   async call(command: Command): Promise<Reply> {
     return replyIn(await this.send([command]));
   }
