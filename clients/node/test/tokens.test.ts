@@ -174,6 +174,17 @@ for (const framework of FRAMEWORKS) {
       assert.equal((await withToken("/me", accessToken)).status, 401);
     });
 
+    it("logout with an access token alone ends its session, or says that it did not", async () => {
+      const { accessToken } = await lw.issue(STORE, "heidi", { audience: "another" });
+      const logout = (token: string) => post(api, "/auth/logout", undefined, { authorization: `Bearer ${token}` });
+      assert.equal((await logout(accessToken)).status, 204);
+      assert.deepEqual(await lw.sessions(STORE, "heidi"), []);
+      for (const token of [accessToken, "a.b.c"]) {
+        const answer = await logout(token);
+        assert.deepEqual([answer.status, answer.body], [401, '{"error":"invalid_token"}']);
+      }
+    });
+
     it("cookie mode keeps the refresh token from scripts, and other origins out", async () => {
       const credentials = { name: "alice", password: "right" };
       for (const origin of [undefined, "https://evil.example.com", "null"]) {

@@ -63,7 +63,7 @@ export function jwtRequired(lockwatch: LockWatch, options: JwtOptions): Middlewa
   };
 }
 
-function bearerToken(header: string | undefined): string | undefined {
+export function bearerToken(header: string | undefined): string | undefined {
   return /^bearer +(\S+) *$/i.exec(header ?? "")?.[1];
 }
 

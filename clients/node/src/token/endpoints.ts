@@ -5,7 +5,9 @@ import { rawRequest, stateOf, type AnyRequest } from "../http/exchange.js";
 import { SERVICE_UNAVAILABLE, type Reply } from "../http/verdict.js";
 import { checkOptions, type Names } from "../known-options.js";
 import type { LockWatch } from "../lockwatch.js";
+import type { Bytes } from "../redis/connection.js";
 import type { Tokens } from "../tokens.js";
+import { bearerToken } from "./bearer.js";
 import { bodyOf, type Body } from "./body.js";
 import { RefreshCookie, type CookieOptions } from "./cookie.js";
 import { storeOf, type Store } from "./store.js";
@@ -94,13 +96,23 @@ export class TokenEndpoints<Req extends AnyRequest> {
 
   private async logout(request: Req, mount: string): Promise<Reply> {
     const token = await this.#refreshToken(request);
+    const store = storeOf(this.options.store, request);
     if (token !== undefined) {
-      await this.lockwatch.revoke(storeOf(this.options.store, request), { token }).catch((error: unknown) => {
+      await this.lockwatch.revoke(store, { token }).catch((error: unknown) => {
         if (!(error instanceof TokenError)) throw error;
       });
+    } else {
+      const accessToken = bearerToken(rawRequest(request).headers.authorization);
+      if (accessToken !== undefined && !(await this.#endSessionOf(store, accessToken))) return json(401, { error: "invalid_token" });
     }
     const cleared = this.#cookie && { "Set-Cookie": this.#cookie.clear(mount) };
     return { status: 204, headers: { ...NO_STORE, ...cleared } };
+  }
+
+  /** Of an access token for whatever audience: who holds it may end what it came from. */
+  async #endSessionOf(store: Bytes, accessToken: string): Promise<boolean> {
+    const { active, sid } = await this.lockwatch.introspect(store, accessToken);
+    return active && typeof sid === "string" && (await this.lockwatch.revoke(store, { session: sid })) > 0;
   }
 
   #tokens(tokens: Tokens, mount: string): Reply {
