@@ -185,6 +185,13 @@ for (const framework of FRAMEWORKS) {
       }
     });
 
+    it("only a text is split into scopes, and not the members of a list", async () => {
+      for (const [scope, status] of [["orders:read a", 200], [["orders:read", "a"], 200], [["a orders:read"], 403]] as const) {
+        const { accessToken } = await lw.issue(STORE, "ivan", { claims: { scopes: scope } });
+        assert.equal((await withToken("/orders", accessToken)).status, status);
+      }
+    });
+
     it("cookie mode keeps the refresh token from scripts, and other origins out", async () => {
       const credentials = { name: "alice", password: "right" };
       for (const origin of [undefined, "https://evil.example.com", "null"]) {

@@ -88,6 +88,7 @@ function refusal(status: number, error: string, challenge: string): Reply {
 
 /** RFC 8693's `scope` is a text with spaces; `scopes` and `scp` are what others make of it. */
 function scopesOf(claims: Claims): ReadonlySet<string> {
-  const values = [claims.scope, claims.scopes, claims.scp].flat();
-  return new Set(values.flatMap((value) => (typeof value === "string" ? value.split(" ") : [])));
+  // A member of a list is one scope, with whatever is in it.
+  const lists = [claims.scope, claims.scopes, claims.scp].map((value: unknown) => (typeof value === "string" ? value.split(" ") : value));
+  return new Set(lists.flat().filter((value): value is string => typeof value === "string"));
 }
