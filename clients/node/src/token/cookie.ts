@@ -19,6 +19,9 @@ export class RefreshCookie {
     checkOptions(options, { origins: true, name: true, path: true }, "cookie");
     this.#name = options.name ?? "lw_refresh";
     this.#origins = new Set(options.origins);
+    if (options.path !== undefined && encoded(options.path) !== options.path) {
+      throw new ConfigurationError(`cookie path '${options.path}' has characters that would end the attribute`);
+    }
     if (this.#origins.size === 0) throw new ConfigurationError("cookies need origins: the pages that may log in, like https://app.example.com");
   }
 
@@ -43,7 +46,12 @@ export class RefreshCookie {
   }
 
   #cookie(value: string, maxAge: number, mount: string): string {
-    const path = this.options.path ?? (mount === "" ? "/" : mount);
+    const path = this.options.path ?? (mount === "" ? "/" : encoded(mount));
     return `${this.#name}=${value}; Max-Age=${maxAge}; Path=${path}; HttpOnly; Secure; SameSite=Strict`;
   }
+}
+
+/** The mount comes from the request's path: what RFC 6265 does not allow in `Path` must not become another attribute. */
+function encoded(path: string): string {
+  return path.replace(/[^\x20-\x3a\x3c-\x7e]/gu, (character) => (character === ";" ? "%3B" : encodeURIComponent(character)));
 }
