@@ -130,6 +130,19 @@ for (const framework of FRAMEWORKS) {
       });
     });
 
+    it("a forwarding header costs little, whatever is in it", async () => {
+      const stub = new Stub();
+      await serving(framework, { redis: stub, trustedProxies: ["127.0.0.1"], forwardedHeader: "Forwarded", audit: false }, async ({ port }) => {
+        const started = performance.now();
+        await ask(port, "/items", { headers: { forwarded: `for=192.0.2.7, ${'"\\'.repeat(7000)}` } });
+        await ask(port, "/items", { headers: { forwarded: `for=192.0.2.7${" ".repeat(4096)};a=b` } });
+        assert.ok(performance.now() - started < 1000);
+        await ask(port, "/items", { headers: { forwarded: 'for=192.0.2.7;by="a,b", for="127.0.0.1:80"' } });
+        const keys = stub.calls.filter(([name]) => name === "LW.RATELIMIT").map(([, key]) => key);
+        assert.deepEqual(keys, ["127.0.0.1", "127.0.0.1", "192.0.2.7"].map((ip) => `lw:{ip:${ip}}:default`));
+      });
+    });
+
     it("failures are told once, and in words", async () => {
       const told: string[] = [];
       const stub = new Stub().answer("LW.RATELIMIT", { error: "READONLY You can't write against a read only replica." });

@@ -22,6 +22,7 @@ const MISTAKES: Record<string, () => unknown> = {
   "scopes as a text": () => forExpress.jwtRequired(lw, { store: "auth", scopes: "root" } as never),
   "of jwks": () => forExpress.jwks(lw, { maxAge: 1 } as never),
   "of the token routes": () => forExpress.tokenRouter(lw, tokens({ accessTTL: 5 })),
+  "origins as a text": () => forExpress.tokenRouter(lw, tokens({ cookie: { origins: "https://a.example" } })),
   "of the cookie": () => forExpress.tokenRouter(lw, tokens({ cookie: { origins: ["https://a.example"], secure: false } })),
 };
 

@@ -18,6 +18,7 @@ export class RefreshCookie {
   constructor(private readonly options: CookieOptions) {
     checkOptions(options, { origins: true, name: true, path: true }, "cookie");
     this.#name = options.name ?? "lw_refresh";
+    if (!Array.isArray(options.origins)) throw new ConfigurationError("origins is not an array of origins, like ['https://app.example.com']");
     this.#origins = new Set(options.origins);
     if (options.path !== undefined && encoded(options.path) !== options.path) {
       throw new ConfigurationError(`cookie path '${options.path}' has characters that would end the attribute`);
