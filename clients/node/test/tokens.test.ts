@@ -84,6 +84,18 @@ describe("token commands", () => {
   });
 });
 
+it("a mount point with a semicolon is no attribute of the cookie", async () => {
+  const app = express();
+  app.use("/:tenant", forExpress.tokenRouter(lw, { store: STORE, authenticate, cookie: { origins: [ORIGIN] } }));
+  const server: Server = app.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const api = { port: (server.address() as AddressInfo).port, close: () => Promise.resolve() };
+  const answer = await post(api, "/a;Domain=evil.example/login", { name: "alice", password: "right" }, { origin: ORIGIN });
+  assert.match(answer.header("Set-Cookie") ?? "", /; Path=\/a%3BDomain=evil\.example; HttpOnly/);
+  server.closeAllConnections();
+  server.close();
+});
+
 for (const framework of FRAMEWORKS) {
   describe(`tokens in ${framework}`, () => {
     let api: Api;
