@@ -283,10 +283,13 @@ impl Server {
         let Some(dir) = self.dir.as_ref().filter(|_| self.has_module) else { return };
         let aof = std::fs::read_dir(dir.path().join("appendonlydir")).into_iter().flatten();
         let own = std::fs::read_dir(dir.path()).into_iter().flatten();
-        for path in own.chain(aof).filter_map(|entry| Some(entry.ok()?.path())) {
+        for entry in own.chain(aof).filter_map(Result::ok) {
+            let path = entry.path();
+            // Tests put other things there, too: to open a FIFO is to wait for its other end.
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
             let is_ours = path.extension().is_some_and(|extension| extension == "so");
             let Some(bytes) =
-                Some(path.clone()).filter(|_| !is_ours).and_then(|path| std::fs::read(path).ok())
+                Some(&path).filter(|_| is_file && !is_ours).and_then(|path| std::fs::read(path).ok())
             else {
                 continue;
             };
