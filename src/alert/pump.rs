@@ -9,8 +9,8 @@ use crate::journal::id::Id;
 use crate::server::blocked::Waiting;
 use crate::server::events::{self, Tick};
 use crate::server::log;
-use crate::server::time::{Span, Timestamp};
 use crate::server::turn::Turn;
+use crate::text::time::{Span, Timestamp};
 
 use super::apply::EFFECT;
 use super::change::{encode, encode_snapshot};

@@ -2,7 +2,7 @@
 
 use crate::journal::id::Id;
 use crate::server::call::Call;
-use crate::server::time::{Span, Timestamp};
+use crate::text::time::{Span, Timestamp};
 
 use super::apply::EFFECT;
 use super::change::encode;

@@ -1,7 +1,7 @@
 //! How other wings record an event.
 
 use crate::server::call::Call;
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 use super::apply::EFFECT;
 use super::entry::Fields;

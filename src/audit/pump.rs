@@ -9,8 +9,8 @@ use crate::config;
 use crate::server::call::Call;
 use crate::server::events::{self, Tick};
 use crate::server::log;
-use crate::server::time::{Span, Timestamp};
 use crate::server::turn::Turn;
+use crate::text::time::{Span, Timestamp};
 
 use super::apply::EFFECT;
 use super::recorder::{self, Recorder};

@@ -6,7 +6,7 @@
 use std::ffi::CStr;
 
 use crate::server::native::TypeHandle;
-use crate::server::time::{Span, Timestamp};
+use crate::text::time::{Span, Timestamp};
 use crate::window::entries::Reader;
 use crate::window::extra::Extra;
 use crate::window::native::Kind;

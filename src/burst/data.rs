@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use serde::{Serialize, Serializer};
 
-use crate::server::text::escaped;
-use crate::server::time::Span;
+use crate::text::escape::escaped;
+use crate::text::time::Span;
 
 use super::decision::{Alert, Verdict, Watch};
 use super::request::Context;

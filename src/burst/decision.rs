@@ -1,6 +1,6 @@
 //! What the calls so far mean for the one that comes now: whether they are a burst, and whether to raise an alert.
 
-use crate::server::time::{Span, Timestamp};
+use crate::text::time::{Span, Timestamp};
 use crate::window::effect::{Step, Windows};
 use crate::window::log::{Log, MAX_UNITS};
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::server::time::{Span, Timestamp};
+use crate::text::time::{Span, Timestamp};
 use crate::window::effect::{Effect, Step};
 use crate::window::log::Log;
 

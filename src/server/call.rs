@@ -14,7 +14,7 @@ use super::error::Refusal;
 use super::events;
 use super::guard::guarded;
 use super::key::{ReadKey, WriteKey};
-use super::time::Timestamp;
+use crate::text::time::Timestamp;
 
 /// What a body of a command comes to: it either replies and returns `Ok`, or replies nothing and returns `Err`, having
 /// changed nothing but what the error tells of.

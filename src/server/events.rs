@@ -9,7 +9,7 @@ use redis_module::raw;
 use super::api::api;
 use super::call::{self, Call};
 use super::guard::guarded;
-use super::time::Timestamp;
+use crate::text::time::Timestamp;
 
 /// What a module does at those moments. All run on the main thread.
 ///

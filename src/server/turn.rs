@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::events::Tick;
-use super::time::Timestamp;
+use crate::text::time::Timestamp;
 
 /// The turn of one who works there.
 pub struct Turn {

@@ -97,7 +97,7 @@ mod tests {
     use super::super::id::SessionId;
     use super::super::session::Session;
     use super::*;
-    use crate::server::time::Timestamp;
+    use crate::text::time::Timestamp;
 
     fn claims() -> Arc<Claims> {
         let session = Session::new("s", Timestamp(1000), Timestamp(9000), 1, 1);

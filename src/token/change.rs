@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::journal::wire;
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 use super::id::{Generation, SessionId};
 use super::session::{Rotation, Session};

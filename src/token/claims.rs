@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 use super::error::TokenError;
 use super::id::{Generation, SessionId, generation_of, token_id};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::server::call::{Call, Outcome};
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 use super::clock;
 use super::error::TokenError;

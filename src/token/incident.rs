@@ -8,9 +8,9 @@ use crate::alert::raise;
 use crate::audit;
 use crate::audit::entry::Fields;
 use crate::server::call::Call;
-use crate::server::json::storable;
-use crate::server::text::escaped_within;
-use crate::server::time::Timestamp;
+use crate::text::escape::escaped_within;
+use crate::text::json::storable;
+use crate::text::time::Timestamp;
 
 use super::rotation::Presented;
 use super::session::Session;

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 /// Lives are counted from 1: 0 marks what came from elsewhere.
 static LIFE: AtomicU32 = AtomicU32::new(1);

@@ -7,7 +7,7 @@ use crate::server::call::Call;
 use crate::server::error::Refusal;
 use crate::server::key::WriteKey;
 use crate::server::native::{Boxed, NativeType, Piece, TypeHandle};
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 use super::change::{self, Change, Step};
 use super::store::Store;

@@ -8,7 +8,7 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 use super::error::TokenError;
 use super::id::{Generation, SessionId};

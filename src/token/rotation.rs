@@ -9,7 +9,7 @@
 //! | the current one, past its end | expired |
 //! | the current one | rotated |
 
-use crate::server::time::{Span, Timestamp};
+use crate::text::time::{Span, Timestamp};
 
 use super::id::{Generation, SessionId};
 use super::session::Session;

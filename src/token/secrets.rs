@@ -1,7 +1,7 @@
 //! Files of secrets: `jwt-secret-file` and `refresh-secret-file`. A secret a line, of 32 bytes or more without the blanks around it;
 //! the first makes, all verify. Blank lines and those that begin with `#` are skipped. No error shows any part of one.
 
-use crate::server::lines::lines;
+use crate::text::lines::lines;
 
 /// The shortest secret, in bytes (RFC 7518, section 3.2).
 const LEAST: usize = 32;

@@ -11,7 +11,7 @@ use std::thread::Builder;
 
 use crossbeam_channel::{Sender, unbounded};
 
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 use super::change::Change;
 use super::id::SessionId;

@@ -9,7 +9,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use crate::server::json::{self, NotJson};
+use crate::text::json::{self, NotJson};
 
 use super::session::{CLAIMS, DEPTH, META};
 

@@ -8,7 +8,7 @@
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use crate::config;
-use crate::server::time::{Span, Timestamp};
+use crate::text::time::{Span, Timestamp};
 
 use super::cache::{Cache, Digest};
 use super::claims::{self, Claims};

@@ -7,7 +7,7 @@
 //! Format, version 1: the byte 1, then the LEB128 integers sequence number, time, units, expiry (0: unchanged), most
 //! entries, number of windows, each window, those of the extra. The byte 2 and a snapshot replaces the whole log.
 
-use crate::server::time::{Span, Timestamp};
+use crate::text::time::{Span, Timestamp};
 
 use super::entries::{Reader, put};
 use super::extra::{Extra, MAX_NUMBERS};

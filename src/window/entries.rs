@@ -5,7 +5,7 @@
 //! previous entry's end to this one's start, and whether the other two follow: the milliseconds from its start to
 //! its end (entries that were merged), and its units (else one). A hit per second is two bytes.
 
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 /// Units admitted from `start` to `end`, taken as admitted at `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 use super::entries::Reader;
 
@@ -40,7 +40,7 @@ impl Extra for () {
 
 #[cfg(test)]
 mod tests {
-    use crate::server::time::{Span, Timestamp};
+    use crate::text::time::{Span, Timestamp};
     use crate::window::effect::{Step, Windows};
     use crate::window::log::{Header, Log};
 

@@ -9,7 +9,7 @@
 //! replica, a reloaded copy and the original agree.
 
 use crate::server::flat::Flat;
-use crate::server::time::{Span, Timestamp};
+use crate::text::time::{Span, Timestamp};
 
 use super::entries::{self, Entry, MAX_BYTES};
 use super::extra::Extra;

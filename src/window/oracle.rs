@@ -1,6 +1,6 @@
 //! The sliding window by brute force: every admission ever, counted anew at every call.
 
-use crate::server::time::{Span, Timestamp};
+use crate::text::time::{Span, Timestamp};
 
 use super::log::Log;
 use super::verdict::{Quota, Verdict, Wait, judge};

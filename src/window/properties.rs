@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::server::time::{Span, Timestamp};
+use crate::text::time::{Span, Timestamp};
 
 use super::effect::{Effect, Step, Windows};
 use super::log::{Log, MAX_UNITS};

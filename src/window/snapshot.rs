@@ -4,7 +4,7 @@
 //! and units of the newest entry, number of closed entries, end of the entry before the first, those of the extra;
 //! then the closed entries as they stand in memory.
 
-use crate::server::time::{Span, Timestamp};
+use crate::text::time::{Span, Timestamp};
 
 use super::effect::MAX_ENTRIES;
 use super::entries::{self, Entry, Reader, put};

@@ -9,7 +9,7 @@
 //! Thinning to exactly `n` would have to be done again at the next hit. An eighth of `n` is working room, which makes
 //! the cost of a hit amortised O(1).
 
-use crate::server::time::{Span, Timestamp};
+use crate::text::time::{Span, Timestamp};
 
 use super::entries::Entry;
 use super::extra::Extra;

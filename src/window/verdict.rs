@@ -1,6 +1,6 @@
 //! What a log says to a call: admitted or not, what is left, and how long to wait.
 
-use crate::server::time::{Span, Timestamp};
+use crate::text::time::{Span, Timestamp};
 
 use super::log::{Log, MAX_PAIRS, View};
 

@@ -14,7 +14,7 @@ use crate::server::command::{Command, KeyAccess, Spec};
 use crate::server::docs::{DocArg, DocKind};
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 use super::super::keyring::{self, Keyring};
 use super::super::rotation::{Judgement, judge};

@@ -2,8 +2,8 @@
 
 use std::fmt::{self, Display};
 
-use super::error::Quoted;
 use super::number;
+use super::quoted::Quoted;
 use super::time::Span;
 
 /// Why a text is not a duration.

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 
-use super::error::Quoted;
+use super::quoted::Quoted;
 
 /// An argument that is no integer in its range, as an error message tells it.
 pub struct Misread<'a> {

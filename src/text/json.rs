@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::{self, Display};
 
-use super::text::{self, CUT};
+use super::escape::{self, CUT};
 
 /// Why bytes are not the JSON that a command takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,7 +188,7 @@ fn unit_at(bytes: &[u8], start: usize) -> Option<u16> {
 /// Half of a surrogate pair, as the three bytes that it would be in UTF-8, each escaped, in a JSON string.
 fn half(unit: u16) -> String {
     let bytes = [0xe0 | (unit >> 12) as u8, 0x80 | (unit >> 6 & 0x3f) as u8, 0x80 | (unit & 0x3f) as u8];
-    text::escaped(&bytes, bytes.len()).replace('\\', r"\\")
+    escape::escaped(&bytes, bytes.len()).replace('\\', r"\\")
 }
 
 #[cfg(test)]
