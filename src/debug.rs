@@ -40,7 +40,7 @@ impl Command for Debug {
             }
             Some(what) if what.bytes().eq_ignore_ascii_case(b"CLOCK") => set(call, &clock::STEP),
             Some(what) if what.bytes().eq_ignore_ascii_case(b"STOP") => set(call, &clock::STOPPED),
-            Some(what) if what.bytes().eq_ignore_ascii_case(b"ROOM") => set(call, &signer::ROOM_OF_TESTS),
+            Some(what) if what.bytes().eq_ignore_ascii_case(b"ROOM") => set(call, &signer::TEST_LIMIT),
             _ => Err(Refusal::malformed("LW.DEBUG PANIC | CLOCK ms | STOP ms | ROOM n")),
         }
     }

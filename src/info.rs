@@ -7,9 +7,9 @@ use crate::{alert, audit, burst, ratelimit, token};
 
 /// The table.
 pub static SECTIONS: &[Section] = &[
-    ratelimit::counters::SECTION,
-    burst::counters::SECTION,
-    token::counters::SECTION,
+    ratelimit::info::SECTION,
+    burst::info::SECTION,
+    token::info::SECTION,
     alert::counters::SECTION,
     audit::counters::SECTION,
 ];

@@ -1,6 +1,6 @@
 //! What burst detection counts.
 
-use crate::server::info::{Counter, Section};
+use crate::server::info::Counter;
 
 /// Calls of LW.BURST that were answered.
 pub static CALLS: Counter = Counter::new();
@@ -10,15 +10,3 @@ pub static BURSTS: Counter = Counter::new();
 pub static ALERTS: Counter = Counter::new();
 /// Keys whose later entries were moved because the clock had stepped back.
 pub static CLOCK_STEPS: Counter = Counter::new();
-
-/// The section of `INFO lockwatch`.
-pub const SECTION: Section = Section {
-    name: c"burst",
-    counters: &[
-        (c"burst_calls_total", &CALLS),
-        (c"burst_bursts_total", &BURSTS),
-        (c"burst_alerts_total", &ALERTS),
-        (c"burst_clock_steps_total", &CLOCK_STEPS),
-    ],
-    made: None,
-};

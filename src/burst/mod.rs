@@ -9,10 +9,11 @@
 #![forbid(unsafe_code)]
 
 mod cooldown;
-pub mod counters;
+mod counters;
 mod data;
 mod decision;
 pub mod detect;
+pub mod info;
 mod request;
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-pub mod counters;
+mod counters;
+pub mod info;
 pub mod limit;
 pub mod peek;
 mod reply;

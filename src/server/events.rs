@@ -148,11 +148,11 @@ impl Tick {
         self.flags() & raw::REDISMODULE_CTX_FLAGS_AOF != 0
     }
 
-    /// Has `body` run as a call of a command with `argv`, its name among them, by nobody. Only a primary, and only if
-    /// [`Tick::may_propagate`].
-    pub fn call<R>(&self, database: i32, argv: &[Vec<u8>], body: impl FnOnce(&Call<'_>) -> R) -> R {
+    /// Runs `body` as a call with `args` behind the command's name, on behalf of no client. Only on a
+    /// primary, and only if [`Tick::may_propagate`].
+    pub fn call<R>(&self, database: i32, args: &[Vec<u8>], body: impl FnOnce(&Call<'_>) -> R) -> R {
         // SAFETY: `ctx` is that of the running event, in which keys may be opened and changes replicated.
-        unsafe { call::replay(self.ctx, database, argv, body) }
+        unsafe { call::replay(self.ctx, database, args, body) }
     }
 
     fn flags(&self) -> u32 {

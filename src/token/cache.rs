@@ -23,8 +23,8 @@ pub struct Cache {
 
 struct Entry {
     token: Digest,
-    /// The round of the keyring that it was checked with.
-    round: u64,
+    /// The revision of the keyring that it was checked with.
+    revision: u64,
     used: u64,
     claims: Arc<Claims>,
 }
@@ -60,17 +60,17 @@ impl Cache {
         self.places.get_mut(set * WAYS..(set + 1) * WAYS)
     }
 
-    /// What a token says, if it was checked with the keyring of that round.
-    pub fn get(&mut self, token: &Digest, round: u64) -> Option<Arc<Claims>> {
+    /// What a token says, if it was checked with the keyring of that revision.
+    pub fn get(&mut self, token: &Digest, revision: u64) -> Option<Arc<Claims>> {
         self.tick += 1;
         let tick = self.tick;
         let entry = self.set(token)?.iter_mut().flatten().find(|entry| entry.token == *token)?;
         entry.used = tick;
-        (entry.round == round).then(|| Arc::clone(&entry.claims))
+        (entry.revision == revision).then(|| Arc::clone(&entry.claims))
     }
 
     /// Remembers what a token says. What was not used for the longest time gives way.
-    pub fn put(&mut self, token: Digest, round: u64, claims: Arc<Claims>) {
+    pub fn put(&mut self, token: Digest, revision: u64, claims: Arc<Claims>) {
         self.tick += 1;
         let used = self.tick;
         let Some(set) = self.set(&token) else { return };
@@ -80,7 +80,7 @@ impl Cache {
             Some(entry) => (2, entry.used),
         };
         if let Some(place) = set.iter_mut().min_by_key(|place| rank(place)) {
-            *place = Some(Box::new(Entry { token, round, used, claims }));
+            *place = Some(Box::new(Entry { token, revision, used, claims }));
         }
     }
 

@@ -9,12 +9,10 @@ use crate::server::key::WriteKey;
 use crate::server::native::{Boxed, NativeType, Piece, TypeHandle};
 use crate::text::time::Timestamp;
 
-use super::change::{self, Change, Step};
+use super::change::Change;
+use super::effect::{self, EFFECT, Step};
 use super::store::Store;
 use super::{life, snapshot};
-
-/// The internal command that applies a change.
-pub const EFFECT: &CStr = c"LW._TOKEN";
 
 /// How many sessions that have ended are removed with each change.
 const SWEEP: usize = 8;
@@ -41,7 +39,7 @@ impl NativeType for Boxed<Store> {
     fn rewrite(&self, emit: &mut dyn FnMut(&[u8])) {
         let mut is_first = true;
         snapshot::batches(self, &mut |batch| {
-            emit(&change::encode_sessions(is_first, batch));
+            emit(&effect::encode_sessions(is_first, batch));
             is_first = false;
         });
     }

@@ -7,7 +7,8 @@ use proptest::prelude::*;
 
 use crate::text::time::{Span, Timestamp};
 
-use super::change::{Change, Effect, Step};
+use super::change::Change;
+use super::effect::{Effect, Step};
 use super::id::{Generation, SessionId};
 use super::rotation::{Judgement, Presented, Rules, judge};
 use super::session::{Rotation, Session};

@@ -9,12 +9,6 @@ use super::strict;
 
 /// The longest subject, audience and issuer, in bytes (OpenID Connect Core, section 2, for a subject).
 pub const NAME: usize = 255;
-/// The longest CLAIMS, in bytes.
-pub const CLAIMS: usize = 4096;
-/// The longest META, in bytes.
-pub const META: usize = 1024;
-/// How deep arrays and objects in CLAIMS and META may stand in each other.
-pub const DEPTH: usize = 32;
 /// The longest time to live of a token, in seconds: ten years.
 pub const MOST_TTL: u32 = (Span::MAX.0 / 1000) as u32;
 /// The greatest `jwt-leeway`, in seconds.

@@ -11,7 +11,12 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::text::json::{self, NotJson};
 
-use super::session::{CLAIMS, DEPTH, META};
+/// The longest CLAIMS, in bytes.
+pub const CLAIMS: usize = 4096;
+/// The longest META, in bytes.
+pub const META: usize = 1024;
+/// The deepest nesting of arrays and objects in CLAIMS and META.
+pub const DEPTH: usize = 32;
 
 /// A value, as much of it as is looked at.
 #[derive(Clone, Debug, PartialEq)]

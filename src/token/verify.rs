@@ -30,12 +30,12 @@ pub fn signed(ring: &Keyring, token: &[u8]) -> Result<Arc<Claims>, TokenError> {
     let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
     cache.resize(usize::try_from(config::VERIFY_CACHE_ENTRIES.get()).unwrap_or(0));
     let digest = Digest::of(token);
-    if let Some(claims) = cache.get(&digest, ring.round) {
+    if let Some(claims) = cache.get(&digest, ring.revision) {
         counters::CACHE_HITS.count();
         return Ok(claims);
     }
     let claims = Arc::new(check(ring, token)?);
-    cache.put(digest, ring.round, Arc::clone(&claims));
+    cache.put(digest, ring.revision, Arc::clone(&claims));
     Ok(claims)
 }
 

@@ -11,7 +11,7 @@ use crate::text::time::{Span, Timestamp};
 
 use super::entries::{Reader, put};
 use super::extra::{Extra, MAX_NUMBERS};
-use super::log::{Log, MAX_PAIRS};
+use super::log::{Log, MAX_ENTRIES, MAX_PAIRS};
 use super::snapshot;
 use super::thin::thin_if_full;
 
@@ -132,9 +132,6 @@ impl<X: Extra> Step<X> {
         sound.then_some(Self { seq, at, units, expires, max_entries, windows, extra })
     }
 }
-
-/// The highest bound on entries that a log can be given.
-pub const MAX_ENTRIES: u16 = 16_384;
 
 impl<X: Extra> Effect<X> {
     /// Reads a payload.

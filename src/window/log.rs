@@ -22,6 +22,8 @@ pub const MAX_WINDOWS: usize = MAX_PAIRS + 1;
 
 /// Units beyond this are not counted: no limit is that high (they end at 2^53).
 pub const MAX_UNITS: u64 = 1 << 62;
+/// The highest bound on the entries of a log.
+pub const MAX_ENTRIES: u16 = 16_384;
 
 /// One allocation: the header, with what this kind of log carries besides its admissions, the cursors, the closed
 /// entries.

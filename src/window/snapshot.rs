@@ -6,10 +6,9 @@
 
 use crate::text::time::{Span, Timestamp};
 
-use super::effect::MAX_ENTRIES;
 use super::entries::{self, Entry, Reader, put};
 use super::extra::Extra;
-use super::log::{Log, MAX_UNITS, MAX_WINDOWS};
+use super::log::{Log, MAX_ENTRIES, MAX_UNITS, MAX_WINDOWS};
 
 const VERSION: u8 = 1;
 

@@ -9,8 +9,8 @@ use crate::server::docs::{DocArg, DocKind};
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
 
-use super::super::change::Effect;
-use super::super::native::{EFFECT, keep};
+use super::super::effect::{EFFECT, Effect};
+use super::super::native::keep;
 use super::super::store::Store;
 
 /// The command.

@@ -1,0 +1,72 @@
+//! A change of a store in the form in which it travels to replicas and the AOF.
+//!
+//! A payload is a byte that names its kind, then a value in postcard's format:
+//! - 1: changes, and when the key expires;
+//! - 2: empties the store, then adds sessions;
+//! - 3: adds sessions.
+//!
+//! A whole store is one payload of kind 2, then as many of kind 3 as it takes.
+
+use std::ffi::CStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::journal::wire;
+use crate::text::time::Timestamp;
+
+use super::change::Change;
+use super::id::SessionId;
+use super::session::Session;
+
+/// The internal command that applies an effect.
+pub const EFFECT: &CStr = c"LW._TOKEN";
+
+const CHANGES: u8 = 1;
+const OPENING: u8 = 2;
+const MORE: u8 = 3;
+
+/// What is changed in one step.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// In this order.
+    pub changes: Vec<Change>,
+    /// When the key expires, if that is set.
+    pub expires: Option<Timestamp>,
+}
+
+/// What the payload of an effect says.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Changes.
+    Step(Step),
+    /// The store is replaced by these sessions.
+    Opening(Vec<(SessionId, Box<Session>)>),
+    /// These are added.
+    More(Vec<(SessionId, Box<Session>)>),
+}
+
+impl Step {
+    /// The payload that makes these changes.
+    pub fn encode(&self) -> Vec<u8> {
+        wire::write(CHANGES, self)
+    }
+}
+
+/// The payload that brings sessions of a whole store: the first of them, or more.
+pub fn encode_sessions(is_first: bool, sessions: &[(SessionId, &Session)]) -> Vec<u8> {
+    wire::write(if is_first { OPENING } else { MORE }, sessions)
+}
+
+impl Effect {
+    /// Reads a payload.
+    pub fn decode(payload: &[u8]) -> Result<Self, &'static str> {
+        let read = |rest| wire::read::<Vec<(SessionId, Box<Session>)>>(rest).ok_or("damaged sessions");
+        match payload.split_first() {
+            Some((&CHANGES, rest)) => wire::read(rest).map(Self::Step).ok_or("damaged changes"),
+            Some((&OPENING, rest)) => read(rest).map(Self::Opening),
+            Some((&MORE, rest)) => read(rest).map(Self::More),
+            Some(_) => Err("a newer version of lockwatch wrote it"),
+            None => Err("it is empty"),
+        }
+    }
+}
