@@ -1,4 +1,4 @@
-//! Property tests of burst detection against what it means, told call by call.
+//! Property tests of burst detection against a model that keeps every call.
 
 use proptest::prelude::*;
 
@@ -12,10 +12,10 @@ use super::decision::{Verdict, Watch, decide};
 /// Some time in 2026.
 const START: u64 = 1_790_000_000_000;
 
-/// No test makes so many calls that entries would merge, unless it asks for that.
+/// More entries than any test makes calls, so that no entries merge.
 const AMPLE: u16 = 16_384;
 
-/// A call after `delay` milliseconds, which are negative when the clock steps back.
+/// A call `delay` milliseconds after the previous one. Negative if the clock steps back.
 #[derive(Clone, Debug)]
 struct Call {
     delay: i64,
@@ -43,12 +43,12 @@ fn watch() -> impl Strategy<Value = Watch> {
     })
 }
 
-/// Calls that each look for something else.
+/// Calls with different thresholds, windows and cooldowns.
 fn changing() -> impl Strategy<Value = Vec<Call>> {
     prop::collection::vec((delay(), watch()).prop_map(|(delay, watch)| Call { delay, watch }), 1..250)
 }
 
-/// Calls that all look for the same.
+/// Calls with the same threshold, window and cooldown.
 fn steady() -> impl Strategy<Value = Vec<Call>> {
     let calls = (watch(), prop::collection::vec(delay(), 1..250));
     calls.prop_map(|(watch, delays)| delays.into_iter().map(|delay| Call { delay, watch }).collect())
@@ -72,18 +72,19 @@ fn decoded(step: &Step<Cooldown>) -> Step<Cooldown> {
     }
 }
 
-/// Every call ever, and what it was answered.
+/// Every call and its answer.
 #[derive(Default)]
 struct Oracle {
     calls: Vec<u64>,
-    /// The longest window so far: what has left it is forgotten.
+    /// The longest window so far. Calls that have left it are forgotten.
     horizon: u64,
-    /// Whether each call since the last alert was in a burst; none before the first.
+    /// For each call since the last alert, whether it was in a burst. `None` before the first
+    /// alert.
     since_alert: Option<Vec<bool>>,
 }
 
 impl Oracle {
-    /// Counts a call; how many were there in its window.
+    /// Counts a call and returns the calls in its window.
     fn count(&mut self, window: u64, now: u64) -> u64 {
         self.calls.iter_mut().for_each(|at| *at = now.min(*at));
         self.calls.push(now);
@@ -93,7 +94,7 @@ impl Oracle {
         seen as u64
     }
 
-    /// Takes note of an answer; of one with an alert, what that has to say: `ongoing` and `suppressed`.
+    /// Records an answer. Returns the expected `ongoing` and `suppressed` if it raised an alert.
     fn note(&mut self, verdict: &Verdict) -> Option<(bool, u32)> {
         if verdict.alert.is_none() {
             self.since_alert.iter_mut().for_each(|calls| calls.push(verdict.burst));
@@ -147,7 +148,7 @@ proptest! {
     fn alerts_come_once_per_cooldown_whatever_the_clock_does(calls in steady()) {
         let cooldown = calls[0].watch.cooldown.0;
         let (mut log, mut now) = (Log::new(), START);
-        // The time that has gone by since the last alert, and since the clock last stepped back or the key was new.
+        // Time since the last alert, and since the clock last stepped back or the key was created.
         let (mut since_alert, mut since_step) = (None, 0);
         for call in &calls {
             now = now.saturating_add_signed(call.delay);

@@ -1,4 +1,4 @@
-//! The store as a Redis data type, and the one way in which commands change it.
+//! The store as a Redis data type, and the function through which commands change it.
 
 use std::ffi::CStr;
 
@@ -14,7 +14,7 @@ use super::effect::{self, EFFECT, Step};
 use super::store::Store;
 use super::{life, snapshot};
 
-/// How many sessions that have ended are removed with each change.
+/// How many ended sessions each change removes as well.
 const SWEEP: usize = 8;
 
 impl NativeType for Boxed<Store> {
@@ -61,8 +61,8 @@ impl NativeType for Boxed<Store> {
     }
 }
 
-/// Makes `changes` of the store that `key`, which is called `name`, holds, removes a few sessions that have ended, keeps the
-/// key's expiry, and has all of it replicated.
+/// Applies `changes` to the store of a key, removes a few ended sessions, sets the key's expiry,
+/// and replicates all of it.
 pub fn commit(
     call: &Call<'_>,
     name: Arg<'_>,
@@ -94,7 +94,7 @@ pub fn commit(
     Ok(())
 }
 
-/// The key expires with the last session; without any it goes.
+/// Sets the key to expire with the last session, and deletes it when there is none.
 pub fn keep(key: &mut WriteKey<'_>, end: Option<Timestamp>) {
     match end {
         Some(end) => key.expire_at(end),
