@@ -2,14 +2,14 @@
 //!
 //! Without this, setting the clock back would revive tokens and sessions that have expired. When
 //! the clock steps back, the latest time seen stays in force until the clock reaches it again. A
-//! step of more than [`MOST`] means that the clock was wrong before, and is followed.
+//! step of more than [`MAX_STEP_BACK`] means that the clock was wrong before, and is followed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::text::time::{Span, Timestamp};
 
 /// The largest step back that is not followed.
-const MOST: Span = Span(86_400_000);
+const MAX_STEP_BACK: Span = Span(86_400_000);
 
 pub struct Clock(AtomicU64);
 
@@ -21,7 +21,7 @@ impl Clock {
     /// The time when the server's clock shows `wall`.
     pub fn time(&self, wall: Timestamp) -> Timestamp {
         let seen = Timestamp(self.0.load(Ordering::Relaxed));
-        let time = if seen - wall > MOST { wall } else { seen.max(wall) };
+        let time = if seen - wall > MAX_STEP_BACK { wall } else { seen.max(wall) };
         self.0.store(time.0, Ordering::Relaxed);
         time
     }
@@ -59,7 +59,7 @@ mod tests {
             [time(base), time(base - 5000), time(base - 1), time(base + 7)],
             [base, base, base, base + 7]
         );
-        assert_eq!(time(base + 7 - MOST.0), base + 7);
-        assert_eq!(time(base + 6 - MOST.0), base + 6 - MOST.0);
+        assert_eq!(time(base + 7 - MAX_STEP_BACK.0), base + 7);
+        assert_eq!(time(base + 6 - MAX_STEP_BACK.0), base + 6 - MAX_STEP_BACK.0);
     }
 }

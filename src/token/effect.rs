@@ -27,7 +27,7 @@ const MORE: u8 = 3;
 
 /// Changes that are made together, in this order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
+pub struct Changes {
     pub changes: Vec<Change>,
     /// The new expiry of the key, if it changes.
     pub expires: Option<Timestamp>,
@@ -35,15 +35,15 @@ pub struct Step {
 
 /// A decoded payload.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Effect {
-    Step(Step),
+pub enum StoreEffect {
+    Changes(Changes),
     /// Replaces the whole store.
     Opening(Vec<(SessionId, Box<Session>)>),
     /// Adds sessions to the store.
     More(Vec<(SessionId, Box<Session>)>),
 }
 
-impl Step {
+impl Changes {
     pub fn encode(&self) -> Vec<u8> {
         wire::write(CHANGES, self)
     }
@@ -54,11 +54,11 @@ pub fn encode_sessions(is_first: bool, sessions: &[(SessionId, &Session)]) -> Ve
     wire::write(if is_first { OPENING } else { MORE }, sessions)
 }
 
-impl Effect {
+impl StoreEffect {
     pub fn decode(payload: &[u8]) -> Result<Self, &'static str> {
         let read = |rest| wire::read::<Vec<(SessionId, Box<Session>)>>(rest).ok_or("damaged sessions");
         match payload.split_first() {
-            Some((&CHANGES, rest)) => wire::read(rest).map(Self::Step).ok_or("damaged changes"),
+            Some((&CHANGES, rest)) => wire::read(rest).map(Self::Changes).ok_or("damaged changes"),
             Some((&OPENING, rest)) => read(rest).map(Self::Opening),
             Some((&MORE, rest)) => read(rest).map(Self::More),
             Some(_) => Err("a newer version of lockwatch wrote it"),

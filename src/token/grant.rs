@@ -47,10 +47,10 @@ impl Grant {
 
     /// Refuses an access token that LW.VERIFY would refuse as too long.
     pub fn require_length(&self, syntax: &str) -> Result<(), Refusal> {
-        if self.message.len() + 1 + self.key.signature_chars() <= jwt::MOST {
+        if self.message.len() + 1 + self.key.signature_chars() <= jwt::MAX_BYTES {
             return Ok(());
         }
-        let most = jwt::MOST;
+        let most = jwt::MAX_BYTES;
         Err(Refusal::malformed(format_args!("the access token would be longer than {most} bytes: {syntax}")))
     }
 

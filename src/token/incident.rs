@@ -41,7 +41,7 @@ struct Data<'a> {
 }
 
 /// Reports that `kind` happened to `session` when `presented` was used with `meta`.
-pub fn tell(
+pub fn report(
     call: &Call<'_>,
     kind: &'static str,
     key: &[u8],

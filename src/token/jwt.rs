@@ -12,7 +12,7 @@ use super::refresh::PREFIX;
 use super::strict::{self, Value};
 
 /// The longest access token, in bytes.
-pub const MOST: usize = 8192;
+pub const MAX_BYTES: usize = 8192;
 
 /// The `typ` of an access token (RFC 9068, section 2.1).
 pub const TYPE: &str = "at+jwt";
@@ -37,7 +37,7 @@ pub struct Header {
 }
 
 pub fn split(token: &[u8]) -> Result<Parts<'_>, TokenError> {
-    if token.len() > MOST {
+    if token.len() > MAX_BYTES {
         return Err(TokenError::Invalid("the token is longer than 8192 bytes"));
     }
     let malformed = TokenError::Invalid("the token is not three parts of base64url with dots between");

@@ -10,7 +10,7 @@ use crate::server::native::{Boxed, NativeType, Piece, TypeHandle};
 use crate::text::time::Timestamp;
 
 use super::change::Change;
-use super::effect::{self, EFFECT, Step};
+use super::effect::{self, Changes, EFFECT};
 use super::store::Store;
 use super::{life, snapshot};
 
@@ -71,8 +71,8 @@ pub fn commit(
     now: Timestamp,
 ) -> Result<(), Refusal> {
     let (life, _) = life::current();
-    let mut step = Step { changes, expires: None };
-    let made = |store: &mut Store, step: &mut Step| {
+    let mut step = Changes { changes, expires: None };
+    let apply = |store: &mut Store, step: &mut Changes| {
         step.changes.extend(store.ended(now, SWEEP).map(Change::End));
         for change in &step.changes {
             store.apply(change);
@@ -82,20 +82,20 @@ pub fn commit(
     };
     let mut fresh = None;
     match key.value::<Boxed<Store>>()? {
-        Some(mut store) => made(&mut store, &mut step),
-        None => made(fresh.insert(Store::default()), &mut step),
+        Some(mut store) => apply(&mut store, &mut step),
+        None => apply(fresh.insert(Store::default()), &mut step),
     }
     if let Some(store) = fresh {
         key.set(Boxed::new(store));
     }
-    keep(&mut key, step.expires);
+    set_expiry(&mut key, step.expires);
     drop(key);
     call.replicate_effect(EFFECT, name, &step.encode());
     Ok(())
 }
 
 /// Sets the key to expire with the last session, and deletes it when there is none.
-pub fn keep(key: &mut WriteKey<'_>, end: Option<Timestamp>) {
+pub fn set_expiry(key: &mut WriteKey<'_>, end: Option<Timestamp>) {
     match end {
         Some(end) => key.expire_at(end),
         None => key.delete(),

@@ -5,18 +5,18 @@
 use crate::text::lines::lines;
 
 /// The shortest secret, in bytes (RFC 7518, section 3.2).
-const LEAST: usize = 32;
+const MIN_BYTES: usize = 32;
 /// Two are in use during a change of secrets. The rest is for frequent changes.
-const MOST: usize = 8;
+const MAX_SECRETS: usize = 8;
 
 pub fn parse(bytes: &[u8]) -> Result<Vec<&[u8]>, String> {
     let mut secrets: Vec<&[u8]> = Vec::new();
     for (number, line) in lines(bytes)? {
-        if line.len() < LEAST {
-            return Err(format!("line {number}: the secret is shorter than {LEAST} bytes"));
+        if line.len() < MIN_BYTES {
+            return Err(format!("line {number}: the secret is shorter than {MIN_BYTES} bytes"));
         }
-        if secrets.len() == MOST {
-            return Err(format!("line {number}: there are more than {MOST} secrets"));
+        if secrets.len() == MAX_SECRETS {
+            return Err(format!("line {number}: there are more than {MAX_SECRETS} secrets"));
         }
         secrets.push(line.as_bytes());
     }

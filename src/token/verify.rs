@@ -24,7 +24,7 @@ static CACHE: LazyLock<Mutex<Cache>> = LazyLock::new(Mutex::default);
 /// The claims of an access token that a key of the ring has signed. Main thread only.
 pub fn signed(ring: &Keyring, token: &[u8]) -> Result<Arc<Claims>, TokenError> {
     ring.require_keys()?;
-    if token.len() > jwt::MOST {
+    if token.len() > jwt::MAX_BYTES {
         return check(ring, token).map(Arc::new);
     }
     let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -59,19 +59,17 @@ pub fn check(ring: &Keyring, token: &[u8]) -> Result<Claims, TokenError> {
 fn named<'a>(ring: &'a Keyring, header: &str) -> Result<&'a Key, TokenError> {
     let header = jwt::header(header)?;
     let key = ring.find(&header.kid).ok_or(TokenError::Invalid("no key has the token's kid"))?;
-    match () {
-        () if header.algorithm != key.algorithm.name() => {
-            Err(TokenError::Invalid("alg is not that of the token's key"))
-        }
-        () if header.kind != jwt::TYPE => {
-            Err(TokenError::Invalid("typ is not at+jwt: it is not an access token"))
-        }
-        () => Ok(key),
+    if header.algorithm != key.algorithm.name() {
+        return Err(TokenError::Invalid("alg is not that of the token's key"));
     }
+    if header.kind != jwt::TYPE {
+        return Err(TokenError::Invalid("typ is not at+jwt: it is not an access token"));
+    }
+    Ok(key)
 }
 
 /// The time and the settings that the check of a signed token depends on.
-pub struct Terms<'a> {
+pub struct AccessRules<'a> {
     pub now: Timestamp,
     /// How far clocks may differ.
     pub leeway: Span,
@@ -82,24 +80,24 @@ pub struct Terms<'a> {
     pub not_before: Timestamp,
 }
 
-/// Checks the claims of a signed token against these terms and the sessions of `store`.
-pub fn judge(claims: &Claims, store: Option<&Store>, terms: &Terms<'_>) -> Result<(), TokenError> {
-    if terms.now >= claims.expires + terms.leeway {
+/// Checks the claims of a signed token against `rules` and the sessions of `store`.
+pub fn judge(claims: &Claims, store: Option<&Store>, rules: &AccessRules<'_>) -> Result<(), TokenError> {
+    if rules.now >= claims.expires + rules.leeway {
         return Err(TokenError::Expired("the access token is past its exp"));
     }
     let earliest = claims.issued.max(claims.not_before.unwrap_or_default());
-    if terms.now + terms.leeway < earliest {
+    if rules.now + rules.leeway < earliest {
         return Err(TokenError::Invalid("the access token is not valid yet"));
     }
-    if *claims.issuer != *terms.issuer {
+    if *claims.issuer != *rules.issuer {
         return Err(TokenError::Invalid("iss is not jwt-issuer"));
     }
-    if terms.audience.is_some_and(|audience| !claims.audience.iter().any(|aud| **aud == *audience)) {
+    if rules.audience.is_some_and(|audience| !claims.audience.iter().any(|aud| **aud == *audience)) {
         return Err(TokenError::Invalid("aud does not name the audience"));
     }
     let session = store.and_then(|store| store.get(claims.session));
-    let Some(session) = session.filter(|session| session.is_live(terms.now, terms.not_before)) else {
-        return Err(if terms.now >= claims.expires {
+    let Some(session) = session.filter(|session| session.is_live(rules.now, rules.not_before)) else {
+        return Err(if rules.now >= claims.expires {
             TokenError::Expired("the access token is past its exp")
         } else {
             TokenError::Revoked("the access token's session is not in this store, or has ended")

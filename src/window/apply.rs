@@ -12,7 +12,7 @@ use crate::server::docs::{DocArg, DocKind};
 use crate::server::error::Refusal;
 use crate::server::key::WriteKey;
 
-use super::effect::{Effect, Step};
+use super::effect::{Step, WindowEffect};
 use super::extra::Extra;
 use super::log::Log;
 use super::native::Kind;
@@ -40,11 +40,11 @@ impl<X: Kind> Command for Apply<X> {
         let (Some(name), Some(payload)) = (args.next(), args.next()) else {
             return Err(Refusal::BadEffect("it is missing"));
         };
-        let effect = Effect::<X>::decode(payload.bytes()).map_err(Refusal::BadEffect)?;
+        let effect = WindowEffect::<X>::decode(payload.bytes()).map_err(Refusal::BadEffect)?;
         let mut key = call.write(name);
         match effect {
-            Effect::Snapshot(log) => replace(&mut key, log),
-            Effect::Step(step) => take(&mut key, &step),
+            WindowEffect::Snapshot(log) => replace(&mut key, log),
+            WindowEffect::Step(step) => apply_step(&mut key, &step),
         }
         drop(key);
         call.pass_effect_on(name);
@@ -61,7 +61,7 @@ fn replace<X: Kind>(key: &mut WriteKey<'_>, log: Log<X>) {
     }
 }
 
-fn take<X: Kind>(key: &mut WriteKey<'_>, step: &Step<X>) {
+fn apply_step<X: Kind>(key: &mut WriteKey<'_>, step: &Step<X>) {
     let mut fresh = None;
     let taken = match key.value::<Log<X>>() {
         Ok(Some(mut log)) => apply(&mut log, step),

@@ -62,7 +62,7 @@ impl Windows {
 }
 
 /// A decoded payload.
-pub enum Effect<X: Extra = ()> {
+pub enum WindowEffect<X: Extra = ()> {
     Step(Step<X>),
     Snapshot(Log<X>),
 }
@@ -131,7 +131,7 @@ impl<X: Extra> Step<X> {
     }
 }
 
-impl<X: Extra> Effect<X> {
+impl<X: Extra> WindowEffect<X> {
     pub fn decode(payload: &[u8]) -> Result<Self, &'static str> {
         match payload.split_first() {
             Some((&STEP, rest)) => Step::decode(rest).map(Self::Step).ok_or("a damaged step"),

@@ -9,7 +9,7 @@ use crate::server::flat::Flat;
 use crate::server::key::WriteKey;
 use crate::server::native::{NativeType, Piece, TypeHandle};
 
-use super::effect::{Effect, Step};
+use super::effect::{Step, WindowEffect};
 use super::extra::Extra;
 use super::log::{Header, Log};
 
@@ -69,7 +69,7 @@ impl<X: Kind> NativeType for Log<X> {
     }
 
     fn rewrite(&self, emit: &mut dyn FnMut(&[u8])) {
-        emit(&Effect::snapshot_of(self));
+        emit(&WindowEffect::snapshot_of(self));
     }
 
     fn copy(&self) -> Self {
@@ -96,12 +96,12 @@ pub fn update<X: Kind, R>(
     match key.value::<Log<X>>()? {
         Some(mut log) => {
             (answer, step) = decide(&mut log);
-            take(&mut log, step.as_mut());
+            apply_step(&mut log, step.as_mut());
         }
         None => {
             let mut log = Log::new();
             (answer, step) = decide(&mut log);
-            if take(&mut log, step.as_mut()) {
+            if apply_step(&mut log, step.as_mut()) {
                 fresh = Some(log);
             }
         }
@@ -120,7 +120,7 @@ pub fn update<X: Kind, R>(
 }
 
 #[inline]
-fn take<X: Extra>(log: &mut Log<X>, step: Option<&mut Step<X>>) -> bool {
+fn apply_step<X: Extra>(log: &mut Log<X>, step: Option<&mut Step<X>>) -> bool {
     step.is_some_and(|step| {
         let taken = log.apply(step);
         step.expires = log.expiry_to_set();

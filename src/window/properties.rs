@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::text::time::{Span, Timestamp};
 
-use super::effect::{Effect, Step, Windows};
+use super::effect::{Step, WindowEffect, Windows};
 use super::log::{Log, MAX_UNITS};
 use super::oracle::{Oracle, retry_after_is_exact};
 use super::snapshot;
@@ -71,8 +71,8 @@ fn step_for(log: &mut Log, call: &Call, now: u64, max_entries: u16) -> (bool, Op
 }
 
 fn decoded(step: &Step) -> Step {
-    match Effect::decode(step.encode().as_slice()) {
-        Ok(Effect::Step(step)) => step,
+    match WindowEffect::decode(step.encode().as_slice()) {
+        Ok(WindowEffect::Step(step)) => step,
         _ => panic!("a step that can't be read back"),
     }
 }
@@ -229,7 +229,7 @@ proptest! {
         for first in 0..4 {
             let mut payload = vec![first];
             payload.extend(&bytes);
-            if let Ok(Effect::Step(step)) = <Effect>::decode(&payload) {
+            if let Ok(WindowEffect::Step(step)) = <WindowEffect>::decode(&payload) {
                 Log::new().apply(&step);
             }
         }
@@ -308,8 +308,8 @@ fn a_sequence_number_wraps_and_goes_on() {
 
 #[test]
 fn an_effect_of_a_newer_version_is_refused() {
-    assert!(<Effect>::decode(&[3, 0, 0]).is_err());
-    assert!(<Effect>::decode(&[]).is_err());
+    assert!(<WindowEffect>::decode(&[3, 0, 0]).is_err());
+    assert!(<WindowEffect>::decode(&[]).is_err());
     assert!(snapshot::read::<()>(&[2]).is_err());
 }
 

@@ -83,7 +83,7 @@ fn rotate(call: &Call<'_>, token: &[u8], meta: Option<&str>) -> Outcome {
         }
     };
     drop(store);
-    let tell = |kind| incident::tell(call, kind, name.bytes(), &session, &presented, meta, now);
+    let report = |kind| incident::report(call, kind, name.bytes(), &session, &presented, meta, now);
     match judgement {
         Judgement::Replay => {
             drop(key);
@@ -91,13 +91,13 @@ fn rotate(call: &Call<'_>, token: &[u8], meta: Option<&str>) -> Outcome {
         }
         Judgement::Reused => {
             commit(call, name, key, vec![Change::End(presented.session)], now)?;
-            tell(REUSE);
+            report(REUSE);
             counters::REUSED.count();
             Err(TokenError::Reused.into())
         }
         Judgement::Forged => {
             drop(key);
-            tell(FORGERY);
+            report(FORGERY);
             counters::FORGED.count();
             Err(TokenError::Invalid("the refresh token was never given out").into())
         }
@@ -108,7 +108,7 @@ fn rotate(call: &Call<'_>, token: &[u8], meta: Option<&str>) -> Outcome {
             grant.require_length(SYNTAX)?;
             commit(call, name, key, vec![Change::Rotate(presented.session, rotation)], now)?;
             if judgement == Judgement::RollForward {
-                tell(ROLLBACK);
+                report(ROLLBACK);
                 counters::ROLLED_FORWARD.count();
             }
             counters::ROTATED.count();
