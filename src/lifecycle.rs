@@ -42,13 +42,13 @@ fn promoted() {
 }
 
 fn demoted() {
-    alert::pump::attend();
-    audit::pump::attend();
+    alert::wake::scheduler();
+    audit::wake::scheduler();
 }
 
 fn forked(rewrites_aof: bool) {
-    alert::pump::forked(rewrites_aof);
-    audit::pump::forked(rewrites_aof);
+    alert::wake::DEADLINE.forked(rewrites_aof);
+    audit::wake::DEADLINE.forked(rewrites_aof);
 }
 
 fn shutdown() {
