@@ -11,10 +11,10 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::server::call::Call;
+use crate::server::clock::debug as clock;
 use crate::server::command::{Command, KeyAccess, Spec};
 use crate::server::docs::{DocArg, DocKind};
 use crate::server::error::Refusal;
-use crate::server::events::debug as clock;
 use crate::token::signer;
 
 pub struct Debug;

@@ -2,16 +2,14 @@
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::fmt::Display;
-use std::marker::PhantomData;
 use std::ptr;
 
 use redis_module::raw;
 
 use super::api::api;
 use super::args::{Arg, Args};
-use super::blocked::Waiting;
+use super::clock;
 use super::error::Refusal;
-use super::events;
 use super::guard::guarded;
 use super::key::{ReadKey, WriteKey};
 use crate::text::time::Timestamp;
@@ -22,7 +20,7 @@ pub type Outcome = Result<(), Refusal>;
 
 /// A running call.
 pub struct Call<'a> {
-    ctx: *mut raw::RedisModuleCtx,
+    pub(super) ctx: *mut raw::RedisModuleCtx,
     args: Args<'a>,
 }
 
@@ -47,7 +45,7 @@ impl<'a> Call<'a> {
     /// The server's wall clock. A command reads it once.
     #[inline]
     pub fn now(&self) -> Timestamp {
-        events::now()
+        clock::now()
     }
 
     /// Opens a key to read it. An expired one reads as empty, on a replica too.
@@ -122,15 +120,6 @@ impl<'a> Call<'a> {
     /// Refuses the call on a replica, a writable one too: what belongs to the node is its primary's to change.
     pub fn require_primary(&self) -> Result<(), Refusal> {
         if self.flags() & raw::REDISMODULE_CTX_FLAGS_SLAVE == 0 { Ok(()) } else { Err(Refusal::ReadOnly) }
-    }
-
-    /// Lets the client wait for its answer. Refused in MULTI and scripts, before anything is changed.
-    pub fn wait(&self) -> Result<Waiting, Refusal> {
-        if !self.may_wait() {
-            return Err(Refusal::malformed("this command waits, which MULTI and scripts do not allow"));
-        }
-        // SAFETY: `ctx` is this call's, which may block.
-        Ok(unsafe { Waiting::begin(self.ctx) })
     }
 
     /// Whether the server is a node of a cluster.
@@ -289,6 +278,3 @@ pub(super) unsafe fn run(
     }
     raw::REDISMODULE_OK as c_int
 }
-
-/// Keeps a lifetime that raw pointers don't carry.
-pub(super) type Borrowed<'a> = PhantomData<&'a ()>;

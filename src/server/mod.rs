@@ -10,6 +10,7 @@ mod api;
 pub mod args;
 pub mod blocked;
 pub mod call;
+pub mod clock;
 pub mod command;
 pub mod deadline;
 pub mod directive;
