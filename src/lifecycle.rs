@@ -18,7 +18,7 @@ fn configured() -> Result<(), String> {
 
 fn before_sleep(tick: &Tick) {
     token::settings::before_sleep();
-    token::making::before_sleep(tick);
+    token::key_generation::before_sleep(tick);
     // It may raise an alert, which then goes out in the same turn.
     audit::pump::before_sleep(tick);
     alert::pump::before_sleep(tick);
@@ -42,13 +42,13 @@ fn promoted() {
 }
 
 fn demoted() {
-    alert::pump::attend();
-    audit::pump::attend();
+    alert::wake::scheduler();
+    audit::wake::scheduler();
 }
 
 fn forked(rewrites_aof: bool) {
-    alert::pump::forked(rewrites_aof);
-    audit::pump::forked(rewrites_aof);
+    alert::wake::DEADLINE.forked(rewrites_aof);
+    audit::wake::DEADLINE.forked(rewrites_aof);
 }
 
 fn shutdown() {

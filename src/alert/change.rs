@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::journal::id::Id;
 use crate::journal::wire;
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 use super::Alert;
 use super::dedup::{Digest, Quiet};

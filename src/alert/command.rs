@@ -5,15 +5,17 @@
 
 use std::fmt::{self, Display};
 
-use crate::server::args::{Arg, Args, UnknownOption};
+use crate::server::args::{Arg, Args};
 use crate::server::call::Call;
 use crate::server::command::{Command, KeyAccess, Spec};
 use crate::server::docs::{DocArg, DocKind};
-use crate::server::duration;
-use crate::server::error::{Quoted, Refusal};
-use crate::server::json::{self, NotJson};
-use crate::server::text;
-use crate::server::time::Span;
+use crate::server::error::Refusal;
+use crate::text::duration;
+use crate::text::escape;
+use crate::text::json::{self, NotJson};
+use crate::text::options::UnknownOption;
+use crate::text::quoted::Quoted;
+use crate::text::time::Span;
 
 use super::counters;
 use super::dedup::{self, Digest};
@@ -99,7 +101,7 @@ struct Request<'a> {
 impl<'a> Request<'a> {
     fn parse(mut args: Args<'a>) -> Result<Self, Why<'a>> {
         let (Some(kind), Some(json)) = (args.next(), args.next()) else { return Err(Why::Missing) };
-        let kind = text::label(kind.bytes(), MOST_TYPE_BYTES).ok_or(Why::Type(kind.bytes()))?;
+        let kind = escape::label(kind.bytes(), MOST_TYPE_BYTES).ok_or(Why::Type(kind.bytes()))?;
         let json = json::check(json.bytes(), MOST_JSON_BYTES, MOST_DEPTH).map_err(Why::Json)?;
         let (mut text, mut cooldown) = (None, None);
         while let Some(word) = args.next().map(Arg::bytes) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use aws_lc_rs::digest;
 use serde::{Deserialize, Serialize};
 
-use crate::server::time::{Span, Timestamp};
+use crate::text::time::{Span, Timestamp};
 
 /// A hash of an alert's type and its DEDUP text.
 pub type Digest = [u8; 16];

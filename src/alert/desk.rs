@@ -8,8 +8,8 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use crate::config;
 use crate::journal::id::Id;
 use crate::journal::queue::Bounds;
-use crate::server::time::{Span, Timestamp};
 use crate::server::{events, log};
+use crate::text::time::{Span, Timestamp};
 
 use super::Alert;
 use super::change::Change;

@@ -10,7 +10,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use ureq::http::Uri;
 
-use crate::server::lines::lines;
+use crate::text::lines::lines;
 
 use super::address;
 use super::secret::{MAX_SECRETS, Secret};

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 use super::endpoint::Endpoint;
 use super::schedule::{FAILURES_TO_OPEN, PROBE, hurried};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::journal::id::Id;
 use crate::journal::queue::Queue;
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 use super::Alert;
 use super::change::Change;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::id::Id;
-use crate::server::time::{Span, Timestamp};
+use crate::text::time::{Span, Timestamp};
 
 /// How many alerts of a type go out singly in a period.
 pub const SINGLES: u32 = 10;

@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use crate::server::time::{Span, Timestamp};
+use crate::text::time::{Span, Timestamp};
 
 const SECOND: u64 = 1000;
 const MINUTE: u64 = 60 * SECOND;

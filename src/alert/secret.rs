@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use crate::server::lines::lines;
+use crate::text::lines::lines;
 
 /// How many secrets sign at once: two, while receivers change over from one to the other.
 pub const MAX_SECRETS: usize = 2;

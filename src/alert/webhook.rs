@@ -13,7 +13,7 @@ use super::dial::{self, Terms};
 use super::endpoint::{Endpoint, Format};
 use super::{Alert, reason, schedule, signature, slack};
 use crate::journal::id::Id;
-use crate::server::time::{Span, Timestamp};
+use crate::text::time::{Span, Timestamp};
 
 /// How much of an answer's body is read, only to be thrown away.
 const BODY_BYTES: u64 = 64 * 1024;

@@ -11,7 +11,7 @@ use crate::server::docs::{DocArg, DocKind};
 use crate::server::error::Refusal;
 
 use super::change::Effect;
-use super::{pump, recorder};
+use super::{recorder, wake};
 
 /// The command's name.
 pub const EFFECT: &CStr = c"LW._AUDIT";
@@ -38,7 +38,7 @@ impl Command for ApplyAudit {
         let Some(payload) = call.args().next() else { return Err(Refusal::BadEffect("it is missing")) };
         let effect = Effect::decode(payload.bytes()).map_err(Refusal::BadEffect)?;
         recorder::open().take_effect(effect).map_err(Refusal::BadEffect)?;
-        pump::attend();
+        wake::scheduler();
         call.pass_node_effect_on();
         call.reply_ok();
         Ok(())

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::journal::id::Id;
 use crate::journal::wire;
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 use super::entry::Entry;
 use super::ledger::{Dead, Gap};

@@ -11,7 +11,7 @@ use crate::server::error::Refusal;
 use super::apply::EFFECT;
 use super::recorder::{self, Full, Source};
 use super::request::{DOC, Request};
-use super::{counters, pump};
+use super::{counters, wake};
 
 /// The command.
 pub struct Audit;
@@ -39,7 +39,7 @@ impl Command for Audit {
         let at = request.time.unwrap_or(now);
         let recorded = recorder.record(request.fields(), at, now, Source::Caller);
         recorder.send_made(|made| call.replicate_node_effect(EFFECT, made));
-        pump::attend_at(recorder.next_batch_at());
+        wake::scheduler_at(recorder.next_batch_at());
         drop(recorder);
         match recorded {
             Ok(id) => {
@@ -48,7 +48,7 @@ impl Command for Audit {
             }
             Err(Full) => {
                 counters::REFUSED.count();
-                pump::attend_to_gap(now);
+                wake::for_gap(now);
                 Err(Refusal::Full(
                     "the audit log's journal is full: see INFO lockwatch, audit-max-events and audit-max-bytes"
                         .into(),

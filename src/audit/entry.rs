@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::journal::queue::Event;
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 /// The longest kind: letters, digits, dots, hyphens and underscores.
 pub const KIND: usize = 64;

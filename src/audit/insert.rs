@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio_postgres::types::Type;
 
 use crate::journal::id::Id;
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 use super::entry::{Entry, Fields};
 use super::link::{Failure, Link};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::journal::id::Id;
 use crate::journal::queue::{Bounds, Event, Queue};
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 use super::change::{Change, Opening, encode_events, encode_opening};
 use super::entry::Entry;

@@ -13,7 +13,7 @@ use super::query::page::Page;
 use super::query::search::{in_journal, joined};
 use crate::journal::id::Id;
 use crate::journal::queue::{Bounds, Event, Queue};
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
 

@@ -6,7 +6,7 @@ use crate::config;
 use crate::journal::id::Id;
 use crate::journal::queue::{Bounds, Event};
 use crate::server::events;
-use crate::server::time::{Span, Timestamp};
+use crate::text::time::{Span, Timestamp};
 
 use super::change::{self, Change, Effect};
 use super::counters;

@@ -5,15 +5,17 @@ use std::ffi::CStr;
 use std::fmt::{self, Display};
 use std::net::IpAddr;
 
-use crate::server::args::{Args, UnknownOption};
+use crate::server::args::Args;
 use crate::server::docs::{DocArg, DocKind};
-use crate::server::duration;
-use crate::server::error::{Quoted, Refusal};
-use crate::server::http::{self, METHOD};
-use crate::server::json::{self, NotJson};
-use crate::server::number;
-use crate::server::text::{self, escaped_within};
-use crate::server::time::{Span, Timestamp};
+use crate::server::error::Refusal;
+use crate::text::duration;
+use crate::text::escape::{self, escaped_within};
+use crate::text::http::{self, METHOD};
+use crate::text::json::{self, NotJson};
+use crate::text::number;
+use crate::text::options::UnknownOption;
+use crate::text::quoted::Quoted;
+use crate::text::time::{Span, Timestamp};
 
 use super::entry::{DATA, ENDPOINT, Fields, GAP, KIND, USER};
 
@@ -140,7 +142,7 @@ impl<'a> Request<'a> {
 
 /// The kind of an event, as a caller may name it: the module's own kind is not theirs.
 pub fn kind(kind: &[u8]) -> Option<&str> {
-    text::label(kind, KIND).filter(|kind| *kind != GAP)
+    escape::label(kind, KIND).filter(|kind| *kind != GAP)
 }
 
 /// JSON as Postgres takes it. What is too long becomes a text of its beginning, which is marked as cut.

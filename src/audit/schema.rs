@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use tokio_postgres::types::Type;
 
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 use super::link::{Failure, Link, begin};
 

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 /// What the shipper is at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

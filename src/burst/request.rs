@@ -4,13 +4,15 @@ use std::ffi::CStr;
 use std::fmt::{self, Display};
 use std::net::IpAddr;
 
-use crate::server::args::{Args, UnknownOption};
+use crate::server::args::Args;
 use crate::server::docs::{DocArg, DocKind};
-use crate::server::duration;
-use crate::server::error::{Quoted, Refusal};
-use crate::server::http::{self, METHOD};
-use crate::server::number;
-use crate::server::time::Span;
+use crate::server::error::Refusal;
+use crate::text::duration;
+use crate::text::http::{self, METHOD};
+use crate::text::number;
+use crate::text::options::UnknownOption;
+use crate::text::quoted::Quoted;
+use crate::text::time::Span;
 
 use super::decision::Watch;
 

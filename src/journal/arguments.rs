@@ -2,10 +2,12 @@
 
 use std::fmt::Display;
 
-use crate::server::args::{Arg, Args, UnknownOption};
+use crate::server::args::{Arg, Args};
 use crate::server::docs::{DocArg, DocKind};
-use crate::server::error::{Quoted, Refusal};
-use crate::server::number;
+use crate::server::error::Refusal;
+use crate::text::number;
+use crate::text::options::UnknownOption;
+use crate::text::quoted::Quoted;
 
 use super::id::Id;
 

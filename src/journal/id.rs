@@ -9,7 +9,7 @@ use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 /// The name of an event, shown as `1764000000000-00f3a5c1d2e4b697-42`: it holds no dot, so it can be signed as a
 /// `webhook-id`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 use super::id::Id;
 use super::queue::{Bounds, Event, Queue};

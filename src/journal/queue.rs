@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 use super::id::Id;
 use super::segment::{Segment, Slot};

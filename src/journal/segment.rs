@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 use super::id::Id;
 

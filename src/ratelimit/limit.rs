@@ -13,7 +13,7 @@ use crate::config::WINDOW_MAX_ENTRIES;
 use crate::server::call::Call;
 use crate::server::command::{Command, KeyAccess, Spec};
 use crate::server::error::Refusal;
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 use crate::window::effect::Step;
 use crate::window::log::Log;
 use crate::window::native;

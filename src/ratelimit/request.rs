@@ -2,12 +2,14 @@
 
 use std::fmt::{self, Display};
 
-use crate::server::args::{Arg, Args, UnknownOption};
+use crate::server::args::{Arg, Args};
 use crate::server::docs::{DocArg, DocKind};
-use crate::server::duration;
-use crate::server::error::{Quoted, Refusal};
-use crate::server::number;
-use crate::server::time::Span;
+use crate::server::error::Refusal;
+use crate::text::duration;
+use crate::text::number;
+use crate::text::options::UnknownOption;
+use crate::text::quoted::Quoted;
+use crate::text::time::Span;
 use crate::window::effect::Windows;
 use crate::window::log::MAX_PAIRS;
 use crate::window::verdict::Quota;

@@ -1,4 +1,4 @@
-//! Clients that wait for an answer which the main thread does not have yet.
+//! Clients that wait for an answer from a worker.
 
 use std::ffi::{c_int, c_void};
 use std::ptr;
@@ -8,11 +8,11 @@ use redis_module::raw;
 use super::api::api;
 use super::call::{self, Call, Outcome};
 
-/// How a waiting client is answered in the end.
+/// Replies to a waiting client.
 pub type Answer = Box<dyn Fn(&Call<'_>) -> Outcome + Send>;
 
-/// A client that waits. It must be answered exactly once, even if it has gone. How long that may take is for its holder to
-/// see to.
+/// A client that waits. Its holder must answer it exactly once and in bounded time, even if the
+/// client has disconnected.
 pub struct Waiting {
     client: *mut raw::RedisModuleBlockedClient,
 }
@@ -21,13 +21,15 @@ pub struct Waiting {
 unsafe impl Send for Waiting {}
 
 impl Waiting {
+    /// Blocks the client of a running call.
+    ///
     /// # Safety
     /// `ctx` is the context of a running command that replies nothing itself and may block.
     pub(super) unsafe fn begin(ctx: *mut raw::RedisModuleCtx) -> Self {
         let block = api!(RedisModule_BlockClient);
-        // Without a time of its own: Redis 7.0 gives no reply at all to a client whose time is up just when it is
-        // answered, and everything that it asked for afterwards then seems to be the answer to something else.
-        // SAFETY: the caller's promise.
+        // No server-side timeout: when it expires at the moment of the answer, Redis 7.0 sends no
+        // reply at all, and the client takes every later reply for an earlier command's. SAFETY:
+        // the caller's promise.
         let client = unsafe { block(ctx, Some(reply), None, Some(free_answer), 0) };
         Self { client }
     }

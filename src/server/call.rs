@@ -14,7 +14,7 @@ use super::error::Refusal;
 use super::events;
 use super::guard::guarded;
 use super::key::{ReadKey, WriteKey};
-use super::time::Timestamp;
+use crate::text::time::Timestamp;
 
 /// What a body of a command comes to: it either replies and returns `Ok`, or replies nothing and returns `Err`, having
 /// changed nothing but what the error tells of.
@@ -233,15 +233,14 @@ fn no_key() -> ! {
     panic!("a command with a key has an arity below 2")
 }
 
-/// Has `body` run as a call with `argv` as its arguments, the command's name among them, in a context that is no
-/// client's.
+/// Runs `body` as a call with `args` behind the command's name, in a context that is no client's.
 ///
 /// # Safety
 /// `ctx` is live and may open keys and replicate.
 pub(super) unsafe fn replay<R>(
     ctx: *mut raw::RedisModuleCtx,
     database: i32,
-    argv: &[Vec<u8>],
+    args: &[Vec<u8>],
     body: impl FnOnce(&Call<'_>) -> R,
 ) -> R {
     let select = api!(RedisModule_SelectDb);
@@ -253,10 +252,10 @@ pub(super) unsafe fn replay<R>(
         // SAFETY: without a context the string is ours to free; the server copies the bytes.
         unsafe { create(ptr::null_mut(), arg.as_ptr().cast::<c_char>(), arg.len()) }
     };
-    let mut strings: Vec<_> = argv.iter().map(make).collect();
+    let mut strings: Vec<_> = args.iter().map(make).collect();
     let count = c_int::try_from(strings.len()).unwrap_or(0);
     // SAFETY: the strings outlive the call, and there are so many.
-    let args = unsafe { Args::new(strings.as_mut_ptr(), count, 1) };
+    let args = unsafe { Args::new(strings.as_mut_ptr(), count, 0) };
     let answer = body(&Call { ctx, args });
     for string in strings {
         // SAFETY: it was made above, and the call that it was an argument of is over.

@@ -11,7 +11,7 @@ use super::api::api;
 use super::call::Borrowed;
 use super::error::Refusal;
 use super::native::{NativeType, Thin, server_type};
-use super::time::Timestamp;
+use crate::text::time::Timestamp;
 
 /// A key that is open for reading. Closed on drop.
 pub struct ReadKey<'a> {

@@ -8,7 +8,7 @@ use aws_lc_rs::hmac;
 use crate::config;
 use crate::server::file::{is_open_to_all, read_small};
 use crate::server::log;
-use crate::server::time::{Span, Timestamp};
+use crate::text::time::{Span, Timestamp};
 
 use super::key::Key;
 use super::rotation::Rules;

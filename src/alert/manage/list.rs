@@ -7,7 +7,7 @@ use crate::journal::arguments::{COUNT_DOC, count};
 use crate::server::call::Call;
 use crate::server::command::{Command, KeyAccess, Spec};
 use crate::server::error::Refusal;
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 use super::super::desk::{self, Desk};
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::*;
 use crate::alert::endpoint::parse_urls;
 use crate::alert::receiver::{OK, PATIENCE, Receiver, until_closed};
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 static NEWS: (Mutex<u64>, Condvar) = (Mutex::new(0), Condvar::new());
 

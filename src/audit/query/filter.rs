@@ -3,9 +3,9 @@
 use std::net::IpAddr;
 
 use crate::journal::id::Id;
-use crate::server::http;
-use crate::server::number;
-use crate::server::time::Timestamp;
+use crate::text::http;
+use crate::text::number;
+use crate::text::time::Timestamp;
 
 use super::super::entry::Fields;
 

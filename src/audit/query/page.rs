@@ -5,12 +5,14 @@ use std::ffi::CStr;
 use std::fmt::{self, Display};
 
 use crate::journal::id::Id;
-use crate::server::args::{Args, UnknownOption};
+use crate::server::args::Args;
 use crate::server::docs::{DocArg, DocKind};
-use crate::server::error::{Quoted, Refusal};
-use crate::server::number;
-use crate::server::text::{self, escaped_within};
-use crate::server::time::Timestamp;
+use crate::server::error::Refusal;
+use crate::text::escape::{self, escaped_within};
+use crate::text::number;
+use crate::text::options::UnknownOption;
+use crate::text::quoted::Quoted;
+use crate::text::time::Timestamp;
 
 use super::super::entry::{ENDPOINT, KIND, USER};
 use super::filter::{Filter, Network};
@@ -82,7 +84,7 @@ impl Page {
     fn take<'a>(&mut self, option: &'static str, value: &'a [u8]) -> Result<(), Why<'a>> {
         let filter = &mut self.filter;
         match option {
-            "KIND" => filter.kind = Some(text::label(value, KIND).ok_or(Why::Kind(value))?.to_owned()),
+            "KIND" => filter.kind = Some(escape::label(value, KIND).ok_or(Why::Kind(value))?.to_owned()),
             "USER" => filter.user = Some(escaped_within(value, USER).into_owned()),
             "IP" => filter.network = Some(Network::parse(value).ok_or(Why::Network(value))?),
             "ENDPOINT" => filter.endpoint = Some(escaped_within(value, ENDPOINT).into_owned()),

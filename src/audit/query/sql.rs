@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::journal::id::Id;
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 use super::super::entry::{Entry, Fields};
 use super::super::insert::system_time;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use redis_module::raw;
 
 use super::super::api::api;
-use super::super::number;
+use crate::text::number;
 
 /// An integer directive, and where its value lives.
 ///

@@ -2,9 +2,11 @@
 
 use std::fmt::{self, Display};
 
-use crate::server::args::{Args, UnknownOption};
-use crate::server::duration;
-use crate::server::error::{Quoted, Refusal};
+use crate::server::args::Args;
+use crate::server::error::Refusal;
+use crate::text::duration;
+use crate::text::options::UnknownOption;
+use crate::text::quoted::Quoted;
 
 use super::super::id::SessionId;
 use super::super::session::{self, NAME};

@@ -10,7 +10,7 @@ use crate::server::command::{Command, KeyAccess, Spec};
 use crate::server::docs::{DocArg, DocKind};
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
-use crate::server::time::Timestamp;
+use crate::text::time::Timestamp;
 
 use super::super::change::Change;
 use super::super::id::SessionId;
