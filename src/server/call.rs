@@ -10,10 +10,12 @@ use redis_module::raw;
 use super::api::api;
 use super::args::{Arg, Args};
 use super::blocked::Waiting;
+use super::command::Spec;
 use super::error::Refusal;
 use super::events;
 use super::guard::guarded;
 use super::key::{ReadKey, WriteKey};
+use crate::text::options::Given;
 use crate::text::time::Timestamp;
 
 /// What a body of a command comes to: it either replies and returns `Ok`, or replies nothing and returns `Err`, having
@@ -42,6 +44,13 @@ impl<'a> Call<'a> {
             Some(key) => (key, args),
             None => no_key(),
         }
+    }
+
+    /// The arguments, read by the table of the command that is running.
+    pub fn given(&self, spec: &Spec) -> Result<Given<'a>, Refusal> {
+        let syntax = spec.syntax();
+        let behind_key = self.args().skip(usize::from(syntax.has_key()));
+        Ok(Given::parse(syntax, behind_key.map(Arg::bytes))?)
     }
 
     /// The server's wall clock. A command reads it once.
@@ -184,10 +193,16 @@ impl<'a> Call<'a> {
         unsafe { string(self.ctx, text.as_ptr().cast::<c_char>(), text.len()) };
     }
 
-    /// Replies with an array of lines, as HELP does.
-    pub fn reply_lines(&self, lines: &[&str]) {
-        self.reply_array(lines.len());
-        lines.iter().for_each(|line| self.reply_text(line));
+    /// Replies as HELP does: two lines for each subcommand, its syntax and what it does.
+    pub fn reply_help(&self, container: &Spec, subcommands: &[&Spec]) {
+        let container = container.syntax().to_string();
+        self.reply_array(1 + 2 * subcommands.len());
+        self.reply_text(&format!("{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
+        for spec in subcommands {
+            let usage = spec.syntax().to_string();
+            self.reply_text(usage.strip_prefix(&container).unwrap_or(&usage).trim_start());
+            self.reply_text(&format!("    {}", spec.summary.to_string_lossy()));
+        }
     }
 
     /// Replies that there is nothing.

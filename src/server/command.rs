@@ -1,52 +1,94 @@
-//! Commands: what one declares about itself, and how the server is told.
+//! Commands: what one declares about itself, and its registration.
 
 use std::ffi::{CStr, CString, c_int};
+use std::fmt::Display;
 
 use redis_module::raw;
 
 use super::api::{api, api_if_any};
 use super::call::{self, Call};
-use super::docs::{self, DocArg};
+use super::docs;
 use super::error::Refusal;
+use crate::text::options::Malformed;
+use crate::text::syntax::{Param, Syntax};
 
-/// What a command does with the key that is its first argument.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum KeyAccess {
-    /// It takes no key.
-    None,
-    /// It reads the key's value.
-    Read,
-    /// It reads and changes the key's value.
-    Update,
-}
-
-/// All that the server and `COMMAND DOCS` are told of a command.
+/// All that the server and `COMMAND DOCS` learn about a command.
+///
+/// Its key is the first argument, if that is one; a command with the flag `write` changes it. ACL categories follow from
+/// the flags, and the arity from the arguments.
 pub struct Spec {
-    /// Its name, in capitals; of a subcommand, the container's and its own with a bar between: `LW.ALERTS|LIST`.
+    /// In capitals; a subcommand's is `CONTAINER|NAME`, such as `LW.ALERTS|LIST`.
     pub name: &'static CStr,
     /// The server's command flags: `write`, `readonly`, `fast`, `deny-oom` …
     pub flags: &'static str,
-    /// ACL categories, on servers that let a module choose them (7.2 and later).
-    pub categories: &'static str,
-    /// How many arguments, all words of the name included; negative for at least so many.
-    pub arity: i32,
-    /// The key.
-    pub key: KeyAccess,
     /// One sentence.
     pub summary: &'static CStr,
     /// In big-O terms.
     pub complexity: &'static CStr,
     /// The version of lockwatch that brought it.
     pub since: &'static CStr,
-    /// Its arguments.
-    pub args: &'static [DocArg],
+    pub args: &'static [Param],
+    /// How many arguments a call needs although each is optional.
+    pub at_least: usize,
     /// An effect command: hidden where the server can hide it.
     pub internal: bool,
 }
 
+/// Bases, of which a command's spec takes what it does not set.
+impl Spec {
+    pub const BASE: Self = Self {
+        name: c"",
+        flags: "",
+        summary: c"",
+        complexity: c"O(1)",
+        since: c"0.1.0",
+        args: &[],
+        at_least: 0,
+        internal: false,
+    };
+    pub const READ: Self = Self { flags: "readonly", ..Self::BASE };
+    pub const FAST_READ: Self = Self { flags: "readonly fast", ..Self::BASE };
+    pub const WRITE: Self = Self { flags: "write", ..Self::BASE };
+    pub const FAST_WRITE: Self = Self { flags: "write fast", ..Self::BASE };
+    pub const ADMIN_READ: Self = Self { flags: "readonly admin", ..Self::BASE };
+    pub const ADMIN_WRITE: Self = Self { flags: "write admin", ..Self::BASE };
+    pub const CONTAINER: Self = Self { complexity: c"Depends on subcommand.", at_least: 1, ..Self::BASE };
+    pub const HELP: Self =
+        Self { summary: c"Returns helpful text about the different subcommands.", ..Self::READ };
+    pub const EFFECT: Self = Self { flags: "write fast admin deny-script", internal: true, ..Self::BASE };
+
+    pub fn syntax(&self) -> Syntax {
+        Syntax { name: self.name, args: self.args }
+    }
+
+    /// A call of the command is malformed: why, and the syntax.
+    #[cold]
+    pub fn malformed(&self, why: impl Display) -> Malformed {
+        self.syntax().malformed(why)
+    }
+
+    pub(super) fn has_flag(&self, flag: &str) -> bool {
+        self.flags.split(' ').any(|its| its == flag)
+    }
+
+    /// The ACL categories, on servers that let a module choose them (7.2 and later).
+    fn categories(&self) -> String {
+        let of_flags =
+            [("write", "write"), ("readonly", "read"), ("fast", "fast"), ("admin", "admin dangerous")];
+        let mut categories: Vec<_> =
+            of_flags.iter().filter(|(flag, _)| self.has_flag(flag)).map(|(_, category)| *category).collect();
+        if !self.has_flag("fast") && !self.has_flag("admin") {
+            categories.push("slow");
+        }
+        if api_if_any!(RedisModule_AddACLCategory).is_some() && !self.has_flag("admin") {
+            categories.push(OWN_CATEGORY);
+        }
+        categories.join(" ")
+    }
+}
+
 /// A command of a wing.
 pub trait Command {
-    /// What it declares about itself.
     const SPEC: &'static Spec;
     /// Parses, decides and replies.
     fn run(call: &Call<'_>) -> Result<(), Refusal>;
@@ -92,7 +134,7 @@ impl CommandEntry {
     unsafe fn create(&self, ctx: *mut raw::RedisModuleCtx, flags: &str) -> bool {
         let spec = self.spec;
         let Ok(flags) = CString::new(flags) else { return false };
-        let (first, last, step) = if spec.key == KeyAccess::None { (0, 0, 0) } else { (1, 1, 1) };
+        let (first, last, step) = if spec.syntax().has_key() { (1, 1, 1) } else { (0, 0, 0) };
         let answer = match spec.container_and_word() {
             Some((container, word)) => {
                 // SAFETY: the caller's promise.
@@ -151,15 +193,13 @@ impl Spec {
 }
 
 /// The category that all commands for callers share, and none for administrators, on servers that let a module add one.
-const OWN_CATEGORY: &str = " lockwatch";
+const OWN_CATEGORY: &str = "lockwatch";
 
 /// # Safety
 /// `command` is a command of this module, and OnLoad is running.
 unsafe fn categorise(command: *mut raw::RedisModuleCommand, spec: &Spec) -> bool {
     let Some(set) = api_if_any!(RedisModule_SetCommandACLCategories) else { return true };
-    let own = api_if_any!(RedisModule_AddACLCategory).is_some() && !spec.categories.contains("admin");
-    let categories = format!("{}{}", spec.categories, if own { OWN_CATEGORY } else { "" });
-    let Ok(categories) = CString::new(categories) else { return false };
+    let Ok(categories) = CString::new(spec.categories()) else { return false };
     // SAFETY: the caller's promise; the string is NUL-terminated.
     unsafe { set(command, categories.as_ptr()) == raw::REDISMODULE_OK as c_int }
 }

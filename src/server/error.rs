@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::{self, Display};
 
+use crate::text::options::Malformed;
+
 /// What a command answers instead of a result: `CODE message`.
 ///
 /// Wings have error enums of their own and convert them into this at the edge of a command.
@@ -32,6 +34,12 @@ impl Refusal {
     /// A malformed call, with the message.
     pub fn malformed(message: impl Display) -> Self {
         Self::Malformed(message.to_string())
+    }
+}
+
+impl From<Malformed> for Refusal {
+    fn from(Malformed(message): Malformed) -> Self {
+        Self::Malformed(message)
     }
 }
 

@@ -13,6 +13,14 @@ pub fn label(bytes: &[u8], most: usize) -> Option<&str> {
     std::str::from_utf8(bytes).ok().filter(|_| sound)
 }
 
+/// Reads a [`label`] of at most `most` bytes.
+pub fn read_label(most: usize) -> impl Fn(&[u8]) -> Result<&str, String> {
+    move |bytes| {
+        let wrong = || format!("is not 1 to {most} letters, digits, dots, hyphens and underscores");
+        label(bytes, most).ok_or_else(wrong)
+    }
+}
+
 /// `bytes` as text. NUL and every other control character, whatever is not UTF-8, and the backslash become `\xHH`, one
 /// for each byte; all else stays as it is. Of more than `most` bytes those behind are left out, at the start of a
 /// character, and [`CUT`] takes their place.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::server::call::{Call, Outcome};
+use crate::server::command::Spec;
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
 use crate::text::time::Timestamp;
@@ -46,12 +47,12 @@ impl Grant {
     }
 
     /// Refuses an access token that LW.VERIFY would find too long.
-    pub fn require_length(&self, syntax: &str) -> Result<(), Refusal> {
+    pub fn require_length(&self, spec: &Spec) -> Result<(), Refusal> {
         if self.message.len() + 1 + self.key.signature_chars() <= jwt::MOST {
             return Ok(());
         }
-        let most = jwt::MOST;
-        Err(Refusal::malformed(format_args!("the access token would be longer than {most} bytes: {syntax}")))
+        let why = format_args!("the access token would be longer than {} bytes", jwt::MOST);
+        Err(spec.malformed(why).into())
     }
 
     /// Replies `[access_token, refresh_token, access_expires_at_ms, refresh_expires_at_ms, session_id]`.

@@ -4,10 +4,10 @@
 //! consults no clock and no configuration, and changes nothing when it is applied again.
 
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
-use crate::server::docs::{DocArg, DocKind};
+use crate::server::command::{Command, Spec};
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
+use crate::text::syntax::Param;
 
 use super::super::effect::{EFFECT, Effect};
 use super::super::native::keep;
@@ -20,14 +20,10 @@ impl Command for ApplyTokens {
     const SPEC: &'static Spec = &Spec {
         name: EFFECT,
         flags: "write admin deny-script",
-        categories: "write admin dangerous",
-        arity: 3,
-        key: KeyAccess::Update,
         summary: c"Internal: applies a change of a token store that comes from the primary or the AOF.",
         complexity: c"O(log N) for a change with N sessions in the store, O(N) for N sessions at once.",
-        since: c"0.1.0",
-        args: &[DocArg::new(c"key", DocKind::Key), DocArg::new(c"effect", DocKind::String)],
-        internal: true,
+        args: &[Param::KEY, Param::string(c"effect")],
+        ..Spec::EFFECT
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {

@@ -3,10 +3,10 @@
 //! Ends every session of the store, and replies how many those were.
 
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
-use crate::server::docs::{DocArg, DocKind};
+use crate::server::command::{Command, Spec};
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
+use crate::text::syntax::Param;
 
 use super::super::change::Change;
 use super::super::native::commit;
@@ -19,15 +19,10 @@ pub struct RevokeAll;
 impl Command for RevokeAll {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.REVOKEALL",
-        flags: "write",
-        categories: "write slow",
-        arity: 2,
-        key: KeyAccess::Update,
         summary: c"Ends every session of a token store.",
         complexity: c"O(M) with M the number of sessions that have ended by themselves and were not removed yet; the rest is freed on another thread.",
-        since: c"0.1.0",
-        args: &[DocArg::new(c"key", DocKind::Key)],
-        internal: false,
+        args: &[Param::KEY],
+        ..Spec::WRITE
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
