@@ -1,19 +1,23 @@
-//! `LW.DEBUG PANIC` panics inside a handler, for the test that the server survives it; `LW.DEBUG CLOCK ms` moves the
-//! clock that commands read, `LW.DEBUG STOP ms` stops it at a time, or lets it go on at 0,
-//! `LW.DEBUG ROOM n` lets so many signatures be waited for. Only with the cargo feature `debug-commands`, which no release has.
+//! `LW.DEBUG`, for tests only: the cargo feature `debug-commands` enables it, and no release has
+//! that.
+//!
+//! - `PANIC` panics inside the handler.
+//! - `CLOCK ms` moves the clock that commands read by an offset.
+//! - `STOP ms` stops that clock at a time; 0 lets it run.
+//! - `ROOM n` limits the signatures in flight.
 
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::server::call::Call;
-use crate::server::command::{Command, Spec};
+use crate::server::clock::debug as clock;
+use crate::server::command::Command;
 use crate::server::error::Refusal;
-use crate::server::events::debug as clock;
+use crate::server::spec::Spec;
 use crate::text::syntax::Param;
 use crate::token::signer;
 
-/// The command.
 pub struct Debug;
 
 impl Command for Debug {

@@ -3,7 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::server::events;
+use crate::server::clock;
 use crate::server::events::{Hooks, Tick};
 use crate::token;
 use crate::{alert, audit};
@@ -32,23 +32,23 @@ fn loading_began() {
 fn loading_ended() {
     alert::persist::loading_ended();
     audit::persist::begin_epoch();
-    token::life::begin(events::now());
+    token::life::begin(clock::now());
 }
 
 fn promoted() {
     alert::persist::begin_epoch();
     audit::persist::begin_epoch();
-    token::life::begin(events::now());
+    token::life::begin(clock::now());
 }
 
 fn demoted() {
-    alert::pump::attend();
-    audit::pump::attend();
+    alert::wake::scheduler();
+    audit::wake::scheduler();
 }
 
 fn forked(rewrites_aof: bool) {
-    alert::pump::forked(rewrites_aof);
-    audit::pump::forked(rewrites_aof);
+    alert::wake::DEADLINE.forked(rewrites_aof);
+    audit::wake::DEADLINE.forked(rewrites_aof);
 }
 
 fn shutdown() {

@@ -6,8 +6,9 @@
 use std::ffi::CStr;
 
 use crate::server::call::Call;
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 use crate::text::syntax::Param;
 
 use super::change::Effect;
@@ -16,7 +17,6 @@ use super::desk;
 /// The command's name.
 pub const EFFECT: &CStr = c"LW._ALERTS";
 
-/// The command.
 pub struct ApplyAlerts;
 
 impl Command for ApplyAlerts {

@@ -5,8 +5,9 @@
 //! the alert.
 
 use crate::server::call::Call;
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 use crate::text::duration;
 use crate::text::escape;
 use crate::text::json;
@@ -23,7 +24,6 @@ const MOST_JSON_BYTES: usize = 65_536;
 /// The deepest nesting of arrays and objects.
 const MOST_DEPTH: usize = 128;
 
-/// The command.
 pub struct RaiseAlert;
 
 impl Command for RaiseAlert {
@@ -89,7 +89,7 @@ struct Request<'a> {
 
 impl<'a> Request<'a> {
     fn parse(call: &Call<'a>) -> Result<Self, Refusal> {
-        let given = call.given(RaiseAlert::SPEC)?;
+        let given = RaiseAlert::SPEC.parse(call)?;
         let kind = given.required("type", escape::read_label(MOST_TYPE_BYTES))?;
         let json = given.required("json", |json| json::check(json, MOST_JSON_BYTES, MOST_DEPTH))?;
         let text = given.bytes("DEDUP");

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 
-use crate::server::events;
+use crate::server::clock;
 use crate::server::info::{Counter, Section, Value};
 
 use super::desk::{self, Desk};
@@ -45,7 +45,7 @@ pub const SECTION: Section = Section {
 fn gauges(field: &mut dyn FnMut(&CStr, Value<'_>)) {
     let desk = desk::open();
     let waiting = desk.outbox().waiting();
-    let oldest = waiting.front().map_or(0, |(id, _)| (events::now() - id.at).0);
+    let oldest = waiting.front().map_or(0, |(id, _)| (clock::now() - id.at).0);
     field(c"alert_queued", Value::Number((waiting.len() + desk.outbox().rollup().summaries()) as u64));
     field(c"alert_queued_bytes", Value::Number(waiting.bytes() as u64));
     field(c"alert_dead", Value::Number(desk.outbox().dead().len() as u64));

@@ -44,6 +44,7 @@ pub mod secret;
 pub mod settings;
 pub mod signature;
 pub mod slack;
+pub mod wake;
 pub mod webhook;
 pub mod worker;
 

@@ -8,7 +8,7 @@ use crate::server::node::NodeState;
 
 use super::change::{Effect, encode_snapshot};
 use super::outbox::Outbox;
-use super::{desk, pump, settings};
+use super::{desk, settings, wake};
 
 /// The outbox, as the RDB holds it.
 pub struct Saved;
@@ -47,5 +47,5 @@ pub fn loading_ended() {
 /// Ids are made by this server from now on.
 pub fn begin_epoch() {
     desk::open().begin_epoch(random_u64());
-    pump::attend();
+    wake::scheduler();
 }

@@ -9,7 +9,6 @@ use crate::journal::id::Id;
 use crate::server::blocked::Waiting;
 use crate::server::events::{self, Tick};
 use crate::server::log;
-use crate::server::turn::Turn;
 use crate::text::time::{Span, Timestamp};
 
 use super::apply::EFFECT;
@@ -18,30 +17,14 @@ use super::desk::{self, Desk};
 use super::endpoint::{Endpoint, EndpointId};
 use super::manage;
 use super::manage::test::Report;
+use super::wake;
 use super::worker::{Answer, Order, Outcome, Pool};
-
-static TURN: Turn = Turn::new();
 
 /// How long tries that are under way may take to end when the server does.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether deliveries are still held back.
 const LOOK_AGAIN: Span = Span(100);
-
-/// There is something to do. From any thread.
-pub fn attend() {
-    TURN.now();
-}
-
-/// A child was forked.
-pub fn forked(rewrites_aof: bool) {
-    TURN.forked(rewrites_aof);
-}
-
-fn wake() {
-    attend();
-    events::wake();
-}
 
 /// The workers and what they are asked, on the main thread.
 #[derive(Default)]
@@ -71,13 +54,13 @@ fn workers() -> MutexGuard<'static, Workers> {
 
 impl Workers {
     fn pool(&mut self) -> &mut Pool {
-        self.pool.get_or_insert_with(|| Pool::new(wake))
+        self.pool.get_or_insert_with(|| Pool::new(wake::from_thread))
     }
 }
 
 /// Does what is due.
 pub fn before_sleep(tick: &Tick) {
-    TURN.take(tick, |now| work(tick, now));
+    wake::DEADLINE.check(tick, |now| work(tick, now));
 }
 
 /// Does it, and returns when there will be something to do again.
@@ -93,7 +76,7 @@ fn work(tick: &Tick, now: Timestamp) -> Option<Timestamp> {
     } else {
         follow(&mut desk, &mut workers);
     }
-    if TURN.takes_aof(tick) && !desk.outbox().is_empty() {
+    if wake::DEADLINE.aof_needs_state(tick) && !desk.outbox().is_empty() {
         tick.append_to_aof(EFFECT, &encode_snapshot(desk.outbox()));
     }
     let due = desk.next_due().filter(|_| tick.is_primary())?;
@@ -218,5 +201,5 @@ pub fn shutdown() {
     if let Some(pool) = &mut workers().pool {
         pool.shutdown(PATIENCE);
     }
-    attend();
+    wake::scheduler();
 }

@@ -8,7 +8,7 @@ use super::apply::EFFECT;
 use super::change::encode;
 use super::counters;
 use super::desk::{self, Desk, Full, Source};
-use super::{dedup, pump};
+use super::{dedup, wake};
 
 /// Raises an alert of the module's own, with `data` as JSON, in the step that `call` is. It can't fail: if even the room
 /// that is kept for such alerts is used up, the alert is dropped and counted.
@@ -36,7 +36,7 @@ pub fn own_once(now: Timestamp, kind: &'static str, data: &str, cooldown: Span) 
     } else {
         counters::DROPPED.count();
     }
-    pump::attend();
+    wake::scheduler();
 }
 
 /// Does something at the desk, and replicates what was changed there.
@@ -48,6 +48,6 @@ pub fn at_desk<R>(call: &Call<'_>, act: impl FnOnce(&mut Desk) -> R) -> R {
     if !made.is_empty() {
         call.replicate_node_effect(EFFECT, &encode(&made));
     }
-    pump::attend();
+    wake::scheduler();
     answer
 }

@@ -93,7 +93,7 @@ impl Said {
     fn has_changed(&mut self, set: Vec<EndpointId>) {
         self.changed = true;
         self.set_again.extend(set);
-        super::pump::attend();
+        super::wake::scheduler();
     }
 }
 

@@ -6,17 +6,17 @@
 use std::ffi::CStr;
 
 use crate::server::call::Call;
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 use crate::text::syntax::Param;
 
 use super::change::Effect;
-use super::{pump, recorder};
+use super::{recorder, wake};
 
 /// The command's name.
 pub const EFFECT: &CStr = c"LW._AUDIT";
 
-/// The command.
 pub struct ApplyAudit;
 
 impl Command for ApplyAudit {
@@ -33,7 +33,7 @@ impl Command for ApplyAudit {
         let Some(payload) = call.args().next() else { return Err(Refusal::BadEffect("it is missing")) };
         let effect = Effect::decode(payload.bytes()).map_err(Refusal::BadEffect)?;
         recorder::open().take_effect(effect).map_err(Refusal::BadEffect)?;
-        pump::attend();
+        wake::scheduler();
         call.pass_node_effect_on();
         call.reply_ok();
         Ok(())

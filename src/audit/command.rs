@@ -5,15 +5,15 @@
 //! At least one field besides KIND and TIME is needed. KIND is `request` unless given.
 
 use crate::server::call::Call;
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 
 use super::apply::EFFECT;
 use super::recorder::{self, Full, Source};
 use super::request::{ARGS, Request};
-use super::{counters, pump};
+use super::{counters, wake};
 
-/// The command.
 pub struct Audit;
 
 impl Command for Audit {
@@ -35,7 +35,7 @@ impl Command for Audit {
         let at = request.time.unwrap_or(now);
         let recorded = recorder.record(request.fields(), at, now, Source::Caller);
         recorder.send_made(|made| call.replicate_node_effect(EFFECT, made));
-        pump::attend_at(recorder.next_batch_at());
+        wake::scheduler_at(recorder.next_batch_at());
         drop(recorder);
         match recorded {
             Ok(id) => {
@@ -44,7 +44,7 @@ impl Command for Audit {
             }
             Err(Full) => {
                 counters::REFUSED.count();
-                pump::attend_to_gap(now);
+                wake::for_gap(now);
                 Err(Refusal::Full(
                     "the audit log's journal is full: see INFO lockwatch, audit-max-events and audit-max-bytes"
                         .into(),

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 use crate::config;
-use crate::server::events;
+use crate::server::clock;
 use crate::server::info::{Counter, Section, Value};
 
 use super::{recorder, status};
@@ -46,7 +46,7 @@ fn gauges(field: &mut dyn FnMut(&CStr, Value<'_>)) {
     let queue = recorder.ledger().queue();
     // What is held without a database is the log, and waits for nothing.
     let ships = recorder.target().is_some();
-    let oldest = recorder.lag(events::now()).0;
+    let oldest = recorder.lag(clock::now()).0;
     field(c"audit_events", Value::Number(queue.len() as u64));
     field(c"audit_bytes", Value::Number(recorder.ledger().bytes() as u64));
     field(c"audit_pending", Value::Number(if ships { queue.len() as u64 } else { 0 }));

@@ -40,3 +40,4 @@ pub mod shipper;
 pub mod status;
 pub mod target;
 pub mod tls;
+pub mod wake;

@@ -6,7 +6,7 @@ use crate::text::time::Timestamp;
 use super::apply::EFFECT;
 use super::entry::Fields;
 use super::recorder::{self, Source};
-use super::{counters, pump};
+use super::{counters, wake};
 
 /// Records an event of the module's own in the step that `call` is. It can't fail: if even the room that is kept for such
 /// events is used up, it is refused and counted, and the gap tells of it.
@@ -18,10 +18,10 @@ pub fn record(call: &Call<'_>, fields: Fields<'_>, now: Timestamp) {
     let mut recorder = recorder::open();
     let recorded = recorder.record(fields, now, now, Source::Module);
     recorder.send_made(|made| call.replicate_node_effect(EFFECT, made));
-    pump::attend_at(recorder.next_batch_at());
+    wake::scheduler_at(recorder.next_batch_at());
     drop(recorder);
     if recorded.is_err() {
         counters::REFUSED.count();
-        pump::attend_to_gap(now);
+        wake::for_gap(now);
     }
 }

@@ -8,7 +8,7 @@ use crate::server::node::NodeState;
 
 use super::change::Effect;
 use super::ledger::Ledger;
-use super::{pump, recorder};
+use super::{recorder, wake};
 
 /// The ledger, as the RDB holds it.
 pub struct Saved;
@@ -53,5 +53,5 @@ pub fn loading_began() {
 /// after it was saved.
 pub fn begin_epoch() {
     recorder::open().begin_epoch(random_u64());
-    pump::attend();
+    wake::scheduler();
 }

@@ -7,53 +7,25 @@ use std::time::{Duration, Instant};
 use crate::alert::raise;
 use crate::config;
 use crate::server::call::Call;
-use crate::server::events::{self, Tick};
+use crate::server::events::Tick;
 use crate::server::log;
-use crate::server::turn::Turn;
 use crate::text::time::{Span, Timestamp};
 
 use super::apply::EFFECT;
 use super::recorder::{self, Recorder};
 use super::shipper::Shipper;
 use super::status::{self, State};
+use super::wake::{self, GAP_INTERVAL};
 use super::{counters, settings};
-
-static TURN: Turn = Turn::new();
 
 /// How long the thread may take to end when the server does.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often it is looked at what nothing tells of: directives, the lag, how far a gap has grown.
 const LOOK_AGAIN: Span = Span(100);
-const GAP_GROWS: Span = Span(1000);
 
 /// How long it is quiet about a lag after an alert.
 const LAG_COOLDOWN: Span = Span(3_600_000);
-
-/// There is something to do. From any thread.
-pub fn attend() {
-    TURN.now();
-}
-
-/// There is something to do then, if ever.
-pub fn attend_at(at: Option<Timestamp>) {
-    TURN.at(at);
-}
-
-/// An event was refused.
-pub fn attend_to_gap(now: Timestamp) {
-    TURN.at(Some(now + GAP_GROWS));
-}
-
-/// A child was forked.
-pub fn forked(rewrites_aof: bool) {
-    TURN.forked(rewrites_aof);
-}
-
-fn wake() {
-    attend();
-    events::wake();
-}
 
 /// The thread that ships, as long as there is one, and when the next one may begin.
 struct Shipping {
@@ -72,7 +44,7 @@ const AFTER_A_PANIC: Span = Span(5000);
 
 /// Does what is due.
 pub fn before_sleep(tick: &Tick) {
-    TURN.take(tick, |now| work(tick, now));
+    wake::DEADLINE.check(tick, |now| work(tick, now));
 }
 
 /// Does it, and returns when there will be something to do again.
@@ -96,7 +68,7 @@ fn work(tick: &Tick, now: Timestamp) -> Option<Timestamp> {
         follow(&mut recorder, &mut shipping);
         None
     };
-    if TURN.takes_aof(tick) && !recorder.ledger().is_empty() {
+    if wake::DEADLINE.aof_needs_state(tick) && !recorder.ledger().is_empty() {
         recorder.ledger().payloads().for_each(|payload| tick.append_to_aof(EFFECT, &payload));
     }
     next
@@ -125,7 +97,7 @@ fn lead(recorder: &mut Recorder, shipping: &mut Shipping, tick: &Tick, now: Time
 }
 
 fn next_look(recorder: &Recorder, has_shipper: bool, gap_is_open: bool, now: Timestamp) -> Option<Timestamp> {
-    let gap = gap_is_open.then_some(now + GAP_GROWS);
+    let gap = gap_is_open.then_some(now + GAP_INTERVAL);
     if recorder.target().is_none() {
         return gap;
     }
@@ -133,7 +105,7 @@ fn next_look(recorder: &Recorder, has_shipper: bool, gap_is_open: bool, now: Tim
     // Nothing tells of a directive that has changed, nor of time that goes by.
     let idle = recorder.ledger().queue().is_empty() && has_shipper;
     let look = (!idle || gap_is_open).then_some(now + LOOK_AGAIN);
-    [gap, batch, look, Some(now + GAP_GROWS)].into_iter().flatten().min()
+    [gap, batch, look, Some(now + GAP_INTERVAL)].into_iter().flatten().min()
 }
 
 /// What a replica does: it ships nothing.
@@ -182,7 +154,7 @@ fn hand_over(recorder: &mut Recorder, shipping: &mut Shipping, now: Timestamp) {
         // If the clock has stepped back meanwhile, it is not waited for that.
         let waits = now < shipping.not_before && shipping.not_before <= now + AFTER_A_PANIC;
         let Some(target) = recorder.target().filter(|_| !waits) else { return };
-        shipping.thread = Shipper::start(target.clone(), days, wake);
+        shipping.thread = Shipper::start(target.clone(), days, wake::from_thread);
         recorder.hand_back();
     }
     // Without a thread to be had it is tried again.
@@ -219,7 +191,7 @@ pub fn at_recorder<R>(call: &Call<'_>, act: impl FnOnce(&mut Recorder) -> R) -> 
     let mut recorder = recorder::open();
     let answer = act(&mut recorder);
     recorder.send_made(|made| call.replicate_node_effect(EFFECT, made));
-    attend();
+    wake::scheduler();
     answer
 }
 
@@ -233,5 +205,5 @@ pub fn shutdown() {
     }
     // The server may find that it can't save, and go on: then another one begins where this one was.
     recorder::open().hand_back();
-    attend();
+    wake::scheduler();
 }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::server::call::Call;
-use crate::server::command::Spec;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 use crate::text::duration;
 use crate::text::escape::{self, escaped_within};
 use crate::text::http;
@@ -65,7 +65,7 @@ pub struct Request<'a> {
 
 impl<'a> Request<'a> {
     pub fn parse(call: &Call<'a>, spec: &Spec, now: Timestamp) -> Result<Self, Refusal> {
-        let given = call.given(spec)?;
+        let given = spec.parse(call)?;
         let times = EARLIEST.0..=(now + AHEAD).0;
         if given.labels().all(|label| matches!(label, "KIND" | "TIME")) {
             return Err(given.malformed("an event needs at least one field besides KIND and TIME").into());

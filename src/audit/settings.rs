@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::server::file::read_small;
 
-use super::pump;
 use super::target::Target;
+use super::wake;
 
 /// The variable of the environment that outweighs the directive.
 const VARIABLE: &str = "LOCKWATCH_DATABASE_URL";
@@ -31,7 +31,7 @@ pub fn take_url_file(path: &[u8]) -> Result<(), String> {
     let mut said = said();
     said.from_file = target;
     said.changed = true;
-    pump::attend();
+    wake::scheduler();
     Ok(())
 }
 
@@ -43,7 +43,7 @@ pub fn take_environment() -> Result<(), String> {
     let mut said = said();
     said.from_environment = Some(Arc::new(target));
     said.changed = true;
-    pump::attend();
+    wake::scheduler();
     Ok(())
 }
 

@@ -13,8 +13,9 @@
 use crate::alert::raise;
 use crate::config::WINDOW_MAX_ENTRIES;
 use crate::server::call::Call;
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 use crate::text::time::Timestamp;
 use crate::window::effect::Step;
 use crate::window::log::Log;
@@ -25,7 +26,6 @@ use super::decision::{Verdict, Watch, decide};
 use super::request::{ARGS, Request};
 use super::{counters, data};
 
-/// The command.
 pub struct Burst;
 
 impl Command for Burst {
@@ -45,7 +45,7 @@ impl Command for Burst {
         key.prefetch();
         let Request { watch, context } = Request::parse(call, Self::SPEC)?;
         let now = call.now();
-        let verdict = native::update(call, name, key, |log| count(log, &watch, now))?;
+        let verdict = native::update(key, |log| count(log, &watch, now))?;
         if let Some(alert) = verdict.alert {
             counters::ALERTS.count();
             let data = data::json(name.bytes(), &watch, &context, &verdict, alert);

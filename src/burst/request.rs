@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use crate::server::call::Call;
-use crate::server::command::Spec;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 use crate::text::duration;
 use crate::text::http;
 use crate::text::number;
@@ -47,7 +47,7 @@ pub struct Context<'a> {
 impl<'a> Request<'a> {
     #[inline]
     pub fn parse(call: &Call<'a>, spec: &Spec) -> Result<Self, Refusal> {
-        let given = call.given(spec)?;
+        let given = spec.parse(call)?;
         Ok(Self {
             watch: Watch {
                 threshold: given.required("threshold", number::within(1..=MAX_THRESHOLD))?,

@@ -1,8 +1,8 @@
 //! Arguments of the commands that list and manage a queue.
 
 use crate::server::call::Call;
-use crate::server::command::Spec;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 use crate::text::number;
 use crate::text::syntax::Param;
 
@@ -20,13 +20,13 @@ pub const WHICH: Param = Param::one_of(c"which", &[Param::string(c"id"), Param::
 
 /// Reads the arguments of a command whose only argument is [`COUNT`].
 pub fn count(call: &Call<'_>, spec: &Spec) -> Result<usize, Refusal> {
-    let count = call.given(spec)?.optional("COUNT", number::within(1..=MOST_COUNT))?;
+    let count = spec.parse(call)?.optional("COUNT", number::within(1..=MOST_COUNT))?;
     Ok(count.and_then(|count| usize::try_from(count).ok()).unwrap_or(DEFAULT_COUNT))
 }
 
 /// Reads the arguments of a command whose only argument is [`WHICH`]. `None` is all.
 pub fn which(call: &Call<'_>, spec: &Spec) -> Result<Option<Id>, Refusal> {
-    let given = call.given(spec)?;
+    let given = spec.parse(call)?;
     let is_all = given.has("ALL");
     let id = given.optional("id", |text| Id::parse(text).ok_or("is neither ALL nor an id"))?;
     debug_assert!(is_all || id.is_some(), "one of the two is given");

@@ -11,8 +11,9 @@
 
 use crate::config::WINDOW_MAX_ENTRIES;
 use crate::server::call::Call;
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 use crate::text::time::Timestamp;
 use crate::window::effect::Step;
 use crate::window::log::Log;
@@ -22,7 +23,6 @@ use crate::window::verdict::{Verdict, judge};
 use super::request::{ARGS, Request};
 use super::{counters, reply};
 
-/// The command.
 pub struct RateLimit;
 
 impl Command for RateLimit {
@@ -42,7 +42,7 @@ impl Command for RateLimit {
         key.prefetch();
         let request = Request::parse(Self::SPEC, args, 1)?;
         let now = call.now();
-        let verdict = native::update(call, name, key, |log| decide(log, &request, now))?;
+        let verdict = native::update(key, |log| decide(log, &request, now))?;
         counters::CALLS.count();
         if !verdict.admitted {
             counters::DENIED.count();

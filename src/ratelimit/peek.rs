@@ -4,15 +4,15 @@
 //! state as it is. Works on replicas.
 
 use crate::server::call::Call;
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 use crate::window::log::Log;
 use crate::window::verdict::judge;
 
 use super::request::{ARGS, Request};
 use super::{counters, reply};
 
-/// The command.
 pub struct Peek;
 
 impl Command for Peek {

@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::iter;
 
 use crate::server::args::{Arg, Args};
-use crate::server::command::Spec;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 use crate::text::duration;
 use crate::text::number;
 use crate::text::options::{Given, Malformed};

@@ -2,20 +2,16 @@
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::fmt::Display;
-use std::marker::PhantomData;
 use std::ptr;
 
 use redis_module::raw;
 
 use super::api::api;
 use super::args::{Arg, Args};
-use super::blocked::Waiting;
-use super::command::Spec;
+use super::clock;
 use super::error::Refusal;
-use super::events;
 use super::guard::guarded;
 use super::key::{ReadKey, WriteKey};
-use crate::text::options::Given;
 use crate::text::time::Timestamp;
 
 /// What a body of a command comes to: it either replies and returns `Ok`, or replies nothing and returns `Err`, having
@@ -24,7 +20,7 @@ pub type Outcome = Result<(), Refusal>;
 
 /// A running call.
 pub struct Call<'a> {
-    ctx: *mut raw::RedisModuleCtx,
+    pub(super) ctx: *mut raw::RedisModuleCtx,
     args: Args<'a>,
 }
 
@@ -46,17 +42,10 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// The arguments, read by the table of the command that is running.
-    pub fn given(&self, spec: &Spec) -> Result<Given<'a>, Refusal> {
-        let syntax = spec.syntax();
-        let behind_key = self.args().skip(usize::from(syntax.has_key()));
-        Ok(Given::parse(syntax, behind_key.map(Arg::bytes))?)
-    }
-
     /// The server's wall clock. A command reads it once.
     #[inline]
     pub fn now(&self) -> Timestamp {
-        events::now()
+        clock::now()
     }
 
     /// Opens a key to read it. An expired one reads as empty, on a replica too.
@@ -66,26 +55,7 @@ impl<'a> Call<'a> {
 
     /// Opens a key to change it.
     pub fn write(&self, name: Arg<'a>) -> WriteKey<'_> {
-        WriteKey::new(ReadKey::open(self.ctx, name.string(), raw::REDISMODULE_READ | raw::REDISMODULE_WRITE))
-    }
-
-    /// Sends `command key payload` to the replicas and the AOF in place of the call that is running, and tells
-    /// WATCH and client-side caches that the key has changed.
-    pub fn replicate_effect(&self, command: &CStr, key: Arg<'a>, payload: &[u8]) {
-        let replicate = api!(RedisModule_Replicate);
-        // SAFETY: `ctx` is this call's. The format names a server string and a buffer with its length (`b` reads
-        // a pointer and a size_t), which is what follows.
-        unsafe {
-            replicate(
-                self.ctx,
-                command.as_ptr(),
-                c"sb".as_ptr(),
-                key.string(),
-                payload.as_ptr().cast::<c_char>(),
-                payload.len(),
-            )
-        };
-        self.signal_modified(key);
+        WriteKey::open(self.ctx, name)
     }
 
     /// Sends `command payload` to the replicas and the AOF, a change of what belongs to the node and not to a key.
@@ -103,23 +73,11 @@ impl<'a> Call<'a> {
         };
     }
 
-    /// Passes an effect on `key` that was just applied on, to this replica's own AOF and sub-replicas.
-    pub fn pass_effect_on(&self, key: Arg<'a>) {
-        self.pass_node_effect_on();
-        self.signal_modified(key);
-    }
-
     /// Passes an effect on the node that was just applied on, to this replica's own AOF and sub-replicas.
     pub fn pass_node_effect_on(&self) {
         let verbatim = api!(RedisModule_ReplicateVerbatim);
         // SAFETY: `ctx` is this call's.
         unsafe { verbatim(self.ctx) };
-    }
-
-    fn signal_modified(&self, key: Arg<'a>) {
-        let signal = api!(RedisModule_SignalModifiedKey);
-        // SAFETY: `ctx` is this call's and `key` one of its arguments.
-        unsafe { signal(self.ctx, key.string()) };
     }
 
     /// Refuses the call unless it comes from the primary's link or from loading the AOF.
@@ -131,15 +89,6 @@ impl<'a> Call<'a> {
     /// Refuses the call on a replica, a writable one too: what belongs to the node is its primary's to change.
     pub fn require_primary(&self) -> Result<(), Refusal> {
         if self.flags() & raw::REDISMODULE_CTX_FLAGS_SLAVE == 0 { Ok(()) } else { Err(Refusal::ReadOnly) }
-    }
-
-    /// Lets the client wait for its answer. Refused in MULTI and scripts, before anything is changed.
-    pub fn wait(&self) -> Result<Waiting, Refusal> {
-        if !self.may_wait() {
-            return Err(Refusal::malformed("this command waits, which MULTI and scripts do not allow"));
-        }
-        // SAFETY: `ctx` is this call's, which may block.
-        Ok(unsafe { Waiting::begin(self.ctx) })
     }
 
     /// Whether the server is a node of a cluster.
@@ -191,18 +140,6 @@ impl<'a> Call<'a> {
         let string = api!(RedisModule_ReplyWithStringBuffer);
         // SAFETY: `ctx` is this call's; the server copies the bytes.
         unsafe { string(self.ctx, text.as_ptr().cast::<c_char>(), text.len()) };
-    }
-
-    /// Replies as HELP does: two lines for each subcommand, its syntax and what it does.
-    pub fn reply_help(&self, container: &Spec, subcommands: &[&Spec]) {
-        let container = container.syntax().to_string();
-        self.reply_array(1 + 2 * subcommands.len());
-        self.reply_text(&format!("{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
-        for spec in subcommands {
-            let usage = spec.syntax().to_string();
-            self.reply_text(usage.strip_prefix(&container).unwrap_or(&usage).trim_start());
-            self.reply_text(&format!("    {}", spec.summary.to_string_lossy()));
-        }
     }
 
     /// Replies that there is nothing.
@@ -304,6 +241,3 @@ pub(super) unsafe fn run(
     }
     raw::REDISMODULE_OK as c_int
 }
-
-/// Keeps a lifetime that raw pointers don't carry.
-pub(super) type Borrowed<'a> = PhantomData<&'a ()>;

@@ -1,7 +1,6 @@
-//! Commands: what one declares about itself, and its registration.
+//! Commands and their registration.
 
 use std::ffi::{CStr, CString, c_int};
-use std::fmt::Display;
 
 use redis_module::raw;
 
@@ -9,83 +8,7 @@ use super::api::{api, api_if_any};
 use super::call::{self, Call};
 use super::docs;
 use super::error::Refusal;
-use crate::text::options::Malformed;
-use crate::text::syntax::{Param, Syntax};
-
-/// All that the server and `COMMAND DOCS` learn about a command.
-///
-/// Its key is the first argument, if that is one; a command with the flag `write` changes it. ACL categories follow from
-/// the flags, and the arity from the arguments.
-pub struct Spec {
-    /// In capitals; a subcommand's is `CONTAINER|NAME`, such as `LW.ALERTS|LIST`.
-    pub name: &'static CStr,
-    /// The server's command flags: `write`, `readonly`, `fast`, `deny-oom` …
-    pub flags: &'static str,
-    /// One sentence.
-    pub summary: &'static CStr,
-    /// In big-O terms.
-    pub complexity: &'static CStr,
-    /// The version of lockwatch that brought it.
-    pub since: &'static CStr,
-    pub args: &'static [Param],
-    /// How many arguments a call needs although each is optional.
-    pub at_least: usize,
-    /// An effect command: hidden where the server can hide it.
-    pub internal: bool,
-}
-
-/// Bases, of which a command's spec takes what it does not set.
-impl Spec {
-    pub const BASE: Self = Self {
-        name: c"",
-        flags: "",
-        summary: c"",
-        complexity: c"O(1)",
-        since: c"0.1.0",
-        args: &[],
-        at_least: 0,
-        internal: false,
-    };
-    pub const READ: Self = Self { flags: "readonly", ..Self::BASE };
-    pub const FAST_READ: Self = Self { flags: "readonly fast", ..Self::BASE };
-    pub const WRITE: Self = Self { flags: "write", ..Self::BASE };
-    pub const FAST_WRITE: Self = Self { flags: "write fast", ..Self::BASE };
-    pub const ADMIN_READ: Self = Self { flags: "readonly admin", ..Self::BASE };
-    pub const ADMIN_WRITE: Self = Self { flags: "write admin", ..Self::BASE };
-    pub const CONTAINER: Self = Self { complexity: c"Depends on subcommand.", at_least: 1, ..Self::BASE };
-    pub const HELP: Self =
-        Self { summary: c"Returns helpful text about the different subcommands.", ..Self::READ };
-    pub const EFFECT: Self = Self { flags: "write fast admin deny-script", internal: true, ..Self::BASE };
-
-    pub fn syntax(&self) -> Syntax {
-        Syntax { name: self.name, args: self.args }
-    }
-
-    /// A call of the command is malformed: why, and the syntax.
-    #[cold]
-    pub fn malformed(&self, why: impl Display) -> Malformed {
-        self.syntax().malformed(why)
-    }
-
-    pub(super) fn has_flag(&self, flag: &str) -> bool {
-        self.flags.split(' ').any(|its| its == flag)
-    }
-
-    /// The ACL categories, on servers that let a module choose them (7.2 and later).
-    fn categories(&self) -> String {
-        let of_flags =
-            [("write", "write"), ("readonly", "read"), ("fast", "fast"), ("admin", "admin dangerous")];
-        let mut categories: Vec<_> =
-            of_flags.iter().filter(|(flag, _)| self.has_flag(flag)).map(|(_, category)| *category).collect();
-        if !self.has_flag("fast") && !self.has_flag("admin") {
-            categories.push("slow");
-        }
-        if api_if_any!(RedisModule_AddACLCategory).is_some() && !self.has_flag("admin") {
-            categories.push(OWN_CATEGORY);
-        }
-        categories.join(" ")
-    }
-}
+use super::spec::Spec;
 
 /// A command of a wing.
 pub trait Command {
@@ -100,7 +23,7 @@ type Entry = unsafe extern "C" fn(*mut raw::RedisModuleCtx, *mut *mut raw::Redis
 /// in front of them.
 #[derive(Clone, Copy)]
 pub struct CommandEntry {
-    pub(super) spec: &'static Spec,
+    spec: &'static Spec,
     entry: Option<Entry>,
 }
 
@@ -113,6 +36,10 @@ impl CommandEntry {
     /// The row of a container.
     pub const fn container(spec: &'static Spec) -> Self {
         Self { spec, entry: None }
+    }
+
+    pub const fn spec(&self) -> &'static Spec {
+        self.spec
     }
 
     /// Registers the command with all that its spec says. Returns whether the server accepted it.
@@ -135,7 +62,7 @@ impl CommandEntry {
         let spec = self.spec;
         let Ok(flags) = CString::new(flags) else { return false };
         let (first, last, step) = if spec.syntax().has_key() { (1, 1, 1) } else { (0, 0, 0) };
-        let answer = match spec.container_and_word() {
+        let answer = match container_and_word(spec.name) {
             Some((container, word)) => {
                 // SAFETY: the caller's promise.
                 let container = unsafe { find(ctx, &container) };
@@ -170,36 +97,35 @@ unsafe fn find(ctx: *mut raw::RedisModuleCtx, name: &CStr) -> *mut raw::RedisMod
     unsafe { get(ctx, name.as_ptr()) }
 }
 
-impl Spec {
-    /// The two words of a subcommand's name.
-    fn container_and_word(&self) -> Option<(CString, CString)> {
-        let name = self.name.to_bytes();
-        let bar = name.iter().position(|&byte| byte == b'|')?;
-        Some((CString::new(&name[..bar]).ok()?, CString::new(&name[bar + 1..]).ok()?))
-    }
-
-    /// How many words the name has.
-    const fn words(&self) -> usize {
-        let name = self.name.to_bytes();
-        let mut i = 0;
-        while i < name.len() {
-            if name[i] == b'|' {
-                return 2;
-            }
-            i += 1;
-        }
-        1
-    }
+/// The container's and the subcommand's own name.
+fn container_and_word(name: &CStr) -> Option<(CString, CString)> {
+    let name = name.to_bytes();
+    let bar = name.iter().position(|&byte| byte == b'|')?;
+    Some((CString::new(&name[..bar]).ok()?, CString::new(&name[bar + 1..]).ok()?))
 }
 
-/// The category that all commands for callers share, and none for administrators, on servers that let a module add one.
+/// The category of all commands but the administrators', where a module can add one.
 const OWN_CATEGORY: &str = "lockwatch";
+
+/// The ACL categories, on servers that let a module choose them (7.2 and later).
+fn categories(spec: &Spec) -> String {
+    let of_flags = [("write", "write"), ("readonly", "read"), ("fast", "fast"), ("admin", "admin dangerous")];
+    let mut categories: Vec<_> =
+        of_flags.iter().filter(|(flag, _)| spec.has_flag(flag)).map(|(_, category)| *category).collect();
+    if !spec.has_flag("fast") && !spec.has_flag("admin") {
+        categories.push("slow");
+    }
+    if api_if_any!(RedisModule_AddACLCategory).is_some() && !spec.has_flag("admin") {
+        categories.push(OWN_CATEGORY);
+    }
+    categories.join(" ")
+}
 
 /// # Safety
 /// `command` is a command of this module, and OnLoad is running.
 unsafe fn categorise(command: *mut raw::RedisModuleCommand, spec: &Spec) -> bool {
     let Some(set) = api_if_any!(RedisModule_SetCommandACLCategories) else { return true };
-    let Ok(categories) = CString::new(spec.categories()) else { return false };
+    let Ok(categories) = CString::new(categories(spec)) else { return false };
     // SAFETY: the caller's promise; the string is NUL-terminated.
     unsafe { set(command, categories.as_ptr()) == raw::REDISMODULE_OK as c_int }
 }

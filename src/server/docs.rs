@@ -6,7 +6,7 @@ use std::ptr;
 use redis_module::raw;
 
 use super::api::api;
-use super::command::Spec;
+use super::spec::Spec;
 use crate::text::syntax::{Kind, Param};
 
 /// Gives the server `command`'s documentation. Returns whether it accepted it.

@@ -1,18 +1,17 @@
-//! Durations as commands take them: `0.25`, `60`, `500ms`, `90s`, `5m`, `1h`, `1d`.
+//! Durations in commands: `0.25`, `60`, `500ms`, `90s`, `5m`, `1h`, `1d`.
 
 use std::fmt::{self, Display};
 
 use super::number;
 use super::time::Span;
 
-/// Why a text is not a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotADuration {
-    /// It is not a decimal number with an optional unit.
+    /// Not a decimal number with an optional unit.
     Malformed,
-    /// It is below one millisecond or above ten years.
+    /// Below one millisecond or above ten years.
     OutOfRange,
-    /// It is above ten years.
+    /// Above ten years.
     TooLong,
 }
 
@@ -26,7 +25,7 @@ impl Display for NotADuration {
     }
 }
 
-/// Reads a latency: a duration in microseconds, which may be 0. A part of a microsecond counts as a whole one.
+/// Reads a latency in microseconds, which may be 0. A part of a microsecond rounds up.
 pub fn micros(text: &[u8]) -> Result<u64, NotADuration> {
     let exact = scaled_ms(text)?;
     if exact > u128::from(Span::MAX.0) * SCALE {
@@ -36,13 +35,14 @@ pub fn micros(text: &[u8]) -> Result<u64, NotADuration> {
     Ok(u64::try_from((exact * 1000).div_ceil(SCALE)).unwrap_or(u64::MAX))
 }
 
-/// Reads a duration: decimal digits with an optional fraction, then `ms`, `s`, `m`, `h`, `d` or nothing (seconds).
+/// Reads decimal digits with an optional fraction, then `ms`, `s`, `m`, `h`, `d` or nothing
+/// (seconds).
 ///
-/// From one millisecond to ten years. A part of a millisecond counts as a whole one, so that a window is never
-/// shorter than it was asked for.
+/// The range is one millisecond to ten years. A part of a millisecond rounds up, so that a window
+/// is never shorter than requested.
 #[inline]
 pub fn parse(text: &[u8]) -> Result<Span, NotADuration> {
-    // Whole seconds are what nearly every call has.
+    // Nearly every call gives whole seconds.
     match number::unsigned(text) {
         Some(seconds) if (1..=Span::MAX.0 / 1000).contains(&seconds) => Ok(Span(seconds * 1000)),
         _ => parse_any(text),
@@ -58,7 +58,7 @@ fn parse_any(text: &[u8]) -> Result<Span, NotADuration> {
     Ok(Span(u64::try_from(exact.div_ceil(SCALE)).unwrap_or(Span::MAX.0)))
 }
 
-/// Milliseconds, as a multiple of [`SCALE`]. Above the range if it is far too long.
+/// Milliseconds times [`SCALE`], or a value above the range if it is far too long.
 fn scaled_ms(text: &[u8]) -> Result<u128, NotADuration> {
     let digits_end = text.iter().position(|b| !matches!(b, b'0'..=b'9' | b'.')).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits_end);
@@ -76,7 +76,7 @@ fn scaled_ms(text: &[u8]) -> Result<u128, NotADuration> {
     Ok((u128::from(ms) * SCALE + u128::from(unit) * fraction_scaled(fraction)).min(too_long))
 }
 
-/// A fraction is read to eighteen digits; anything behind them counts as one more unit of the last.
+/// A fraction is read to eighteen digits. Any further digit above 0 adds one unit of the last.
 const FRACTION_DIGITS: usize = 18;
 const SCALE: u128 = 10_u128.pow(FRACTION_DIGITS as u32);
 

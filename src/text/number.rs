@@ -1,4 +1,4 @@
-//! Integers as commands take them: decimal digits and nothing else.
+//! Integers in commands: decimal digits and nothing else.
 
 use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
@@ -27,7 +27,7 @@ pub fn unsigned(text: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 20 || (text[0] == b'0' && text.len() > 1) {
         return None;
     }
-    // Nineteen digits can't overflow; only a twentieth needs the check.
+    // Nineteen digits can't overflow. Only the twentieth needs the check.
     let (head, last) = text.split_at(text.len().min(19));
     let mut value = digits(head)?;
     if let [digit] = last {

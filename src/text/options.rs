@@ -288,3 +288,178 @@ fn distance(a: &[u8], b: &[u8]) -> usize {
     }
     row[b.len()]
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::text::number;
+
+    const TABLE: Syntax = Syntax {
+        name: c"LW.X",
+        args: &[
+            Param::KEY,
+            Param::string(c"name"),
+            Param::block(c"quota", &[Param::integer(c"limit"), Param::string(c"window")]).repeated(),
+            Param::integer(c"cost").token(c"COST").shown(c"n").optional(),
+            Param::string(c"audience").token(c"AUDIENCE").shown(c"aud").repeated().optional(),
+            Param::word(c"FORCE", c"force").optional(),
+            Param::block(
+                c"dedup",
+                &[Param::string(c"text").token(c"DEDUP"), Param::string(c"wait").token(c"WAIT").shown(c"d")],
+            )
+            .optional(),
+            Param::one_of(c"which", &[Param::word(c"OLD", c"old"), Param::word(c"NEW", c"new")]).optional(),
+            Param::json(c"data").token(c"DATA").optional(),
+        ],
+    };
+    const USAGE: &str = "LW.X key name limit window [limit window ...] [COST n] [AUDIENCE aud [AUDIENCE aud ...]] \
+                         [FORCE] [DEDUP text WAIT d] [OLD|NEW] [DATA json]";
+    const CHOICE: Syntax = Syntax {
+        name: c"LW.Y",
+        args: &[
+            Param::KEY,
+            Param::one_of(
+                c"what",
+                &[Param::string(c"token").token(c"TOKEN").secret(), Param::string(c"id").token(c"SESSION")],
+            ),
+            Param::string(c"except").token(c"EXCEPT").optional(),
+        ],
+    };
+
+    /// The arguments that are given, as `label=value`.
+    fn sorted(syntax: Syntax, line: &str) -> Result<String, String> {
+        let words = line.split(' ').filter(|word| !word.is_empty()).map(str::as_bytes);
+        let given = Given::parse(syntax, words).map_err(|Malformed(why)| why)?;
+        // All of them are read.
+        syntax.leaves().iter().for_each(|leaf| _ = given.has(leaf.label()));
+        let text = |value| String::from_utf8_lossy(value).into_owned();
+        let values = given.values[..given.len].iter().flatten();
+        let values: Vec<_> =
+            values.map(|(param, value)| format!("{}={}", param.label(), text(value))).collect();
+        Ok(values.join(" "))
+    }
+
+    fn refused(syntax: Syntax, line: &str) -> String {
+        let why = sorted(syntax, line).expect_err(line);
+        let why = why.strip_suffix(&format!(": {syntax}")).expect("the syntax is named");
+        why.to_owned()
+    }
+
+    #[test]
+    fn words_are_sorted_into_the_arguments_of_the_table() {
+        assert_eq!(TABLE.to_string(), USAGE);
+        for (line, expected) in [
+            ("a 1 60", "name=a limit=1 window=60"),
+            ("a 1 60 2 1h force cost 3", "name=a limit=1 window=60 limit=2 window=1h FORCE= COST=3"),
+            ("a 1 60 AUDIENCE b audience AUDIENCE", "name=a limit=1 window=60 AUDIENCE=b AUDIENCE=AUDIENCE"),
+            ("a 1 60 WAIT 1 DEDUP x NEW", "name=a limit=1 window=60 WAIT=1 DEDUP=x NEW="),
+            ("COST COST FORCE", "name=COST limit=COST window=FORCE"),
+        ] {
+            assert_eq!(sorted(TABLE, line).as_deref(), Ok(expected), "{line}");
+        }
+        for (line, expected) in
+            [("token t", "TOKEN=t"), ("SESSION s EXCEPT SESSION", "SESSION=s EXCEPT=SESSION")]
+        {
+            assert_eq!(sorted(CHOICE, line).as_deref(), Ok(expected), "{line}");
+        }
+        const WHICH: Syntax = Syntax {
+            name: c"LW.Z",
+            args: &[Param::one_of(c"which", &[Param::string(c"id"), Param::word(c"ALL", c"all")])],
+        };
+        assert_eq!(sorted(WHICH, "all").as_deref(), Ok("ALL="));
+        assert_eq!(sorted(WHICH, "al").as_deref(), Ok("id=al"));
+    }
+
+    #[test]
+    fn an_error_names_the_argument() {
+        for (line, expected) in [
+            ("", "name is missing"),
+            ("a", "limit is missing"),
+            ("a 1", "window is missing"),
+            ("a 1 60 2", "window is missing"),
+            ("a 1 60 COST", "COST has no value"),
+            ("a 1 60 COST 1 cost", "COST is given twice"),
+            ("a 1 60 FORCE force", "FORCE is given twice"),
+            ("a 1 60 COST 1 FORSE", "unknown option 'FORSE', did you mean FORCE?"),
+            ("a 1 60 COST 1 nonsense", "unknown option 'nonsense'"),
+            ("a 1 60 DEDUP x", "DEDUP and WAIT go together"),
+            ("a 1 60 OLD NEW", "OLD and NEW exclude each other"),
+            (&format!("a {}", "1 60 ".repeat(12)), "there are too many arguments"),
+        ] {
+            assert_eq!(refused(TABLE, line), expected, "{line}");
+        }
+        assert_eq!(refused(CHOICE, "SESION x"), "unknown option 'SESION', did you mean SESSION?");
+        assert_eq!(refused(CHOICE, "TOKEN"), "TOKEN has no value");
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_read_is_named_and_shown_unless_it_is_json() {
+        let words = "a 1 60 COST 0 DATA {".split(' ').map(str::as_bytes);
+        let given = Given::parse(TABLE, words).unwrap();
+        let why = |result: Result<_, Malformed>| result.map(|_: Option<u64>| ()).unwrap_err().0;
+        assert_eq!(
+            why(given.optional("COST", number::within(1..=9))),
+            format!("cost '0' is not an integer from 1 to 9: {USAGE}")
+        );
+        assert_eq!(why(given.optional("DATA", |_| Err("is not JSON"))), format!("data is not JSON: {USAGE}"));
+        assert_eq!(given.optional("FORCE", |_| Ok::<_, &str>(1)).unwrap(), None);
+    }
+
+    #[test]
+    fn where_a_secret_may_be_given_nothing_long_is_shown() {
+        let long = "x".repeat(41);
+        assert_eq!(refused(CHOICE, &format!("TOKEN t {long}")), "unknown option of 41 bytes");
+        assert_eq!(refused(CHOICE, &long), "unknown option of 41 bytes");
+        assert_eq!(refused(CHOICE, &long[1..]), format!("unknown option '{}'", &long[1..]));
+        assert_eq!(refused(TABLE, &format!("a 1 60 FORCE {long}")), format!("unknown option '{long}'"));
+    }
+
+    #[test]
+    #[should_panic(expected = "there is no COTS in LW.Y")]
+    fn to_ask_for_an_argument_that_is_not_in_the_table_panics_in_tests() {
+        Given::parse(CHOICE, [&b"TOKEN"[..], b"t"].into_iter()).unwrap().has("COTS");
+    }
+
+    #[test]
+    #[should_panic(expected = "nobody reads SESSION of LW.Y")]
+    fn an_argument_that_is_never_read_panics_in_tests() {
+        let given = Given::parse(CHOICE, [&b"TOKEN"[..], b"t"].into_iter()).unwrap();
+        given.has("TOKEN");
+    }
+
+    #[test]
+    fn a_misspelt_option_is_recognised() {
+        let nearest = |word: &[u8]| nearest(word, ["COOLDOWN", "ENDPOINT", "IP"].into_iter());
+        assert_eq!(nearest(b"cooldwn"), Some("COOLDOWN"));
+        assert_eq!(nearest(b"ENDPIONT"), Some("ENDPOINT"));
+        assert_eq!(nearest(b"something else"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_words_are_sorted_or_refused_on_one_printable_line(
+            words in prop::collection::vec(
+                prop_oneof![
+                    prop::sample::select(vec!["1", "60", "COST", "force", "DEDUP", "WAIT", "OLD", "TOKEN", "SESSION"])
+                        .prop_map(|word| word.as_bytes().to_vec()),
+                    any::<Vec<u8>>(),
+                ],
+                0..12,
+            ),
+        ) {
+            for syntax in [TABLE, CHOICE] {
+                match Given::parse(syntax, words.iter().map(Vec::as_slice)) {
+                    Ok(given) => {
+                        prop_assert!(given.len <= words.len());
+                        syntax.leaves().iter().for_each(|leaf| _ = given.has(leaf.label()));
+                    }
+                    Err(Malformed(why)) => {
+                        prop_assert!(why.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{}", why);
+                    }
+                }
+            }
+        }
+    }
+}

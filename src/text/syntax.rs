@@ -106,7 +106,7 @@ impl Param {
         text(self.token.unwrap_or(self.name))
     }
 
-    pub(super) fn is_positional(&self) -> bool {
+    pub fn is_positional(&self) -> bool {
         match self.kind {
             Kind::Block => self.parts.first().is_some_and(Self::is_positional),
             Kind::OneOf => !self.optional,
@@ -241,7 +241,7 @@ mod tests {
     fn usage_and_arity_follow_from_the_table() {
         const PAIR: Param = Param::block(c"quota", &[Param::integer(c"limit"), Param::string(c"window")]);
         const AUDIENCE: Param = Param::string(c"audience").token(c"AUDIENCE").shown(c"aud");
-        let cases: [(&'static [Param], &str, i32); 8] = [
+        const CASES: &[(&[Param], &str, i32)] = &[
             (&[], "", 1),
             (&[Param::KEY, Param::string(c"subject")], " key subject", 3),
             (
@@ -263,7 +263,7 @@ mod tests {
                 -1,
             ),
         ];
-        for (args, usage, arity) in cases {
+        for &(args, usage, arity) in CASES {
             let syntax = Syntax { name: c"LW.X", args };
             assert_eq!(syntax.to_string(), format!("LW.X{usage}"));
             assert_eq!(syntax.arity(0), arity, "{syntax}");

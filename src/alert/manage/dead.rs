@@ -5,13 +5,13 @@
 
 use crate::journal::arguments::{COUNT, count};
 use crate::server::call::Call;
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 
 use super::super::desk;
 use super::super::outbox::{Dead as DeadAlert, Letter};
 
-/// The command.
 pub struct Dead;
 
 impl Command for Dead {

@@ -5,12 +5,12 @@
 
 use crate::journal::arguments::{WHICH, which};
 use crate::server::call::Call;
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 
 use super::super::raise::at_desk;
 
-/// The command.
 pub struct Discard;
 
 impl Command for Discard {

@@ -5,13 +5,13 @@
 
 use crate::journal::arguments::{COUNT, count};
 use crate::server::call::Call;
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 use crate::text::time::Timestamp;
 
 use super::super::desk::{self, Desk};
 
-/// The command.
 pub struct List;
 
 impl Command for List {

@@ -7,7 +7,8 @@ pub mod list;
 pub mod replay;
 pub mod test;
 
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
+use crate::server::spec::Spec;
 
 /// The container of the subcommands.
 pub const CONTAINER: &Spec = &Spec {

@@ -10,9 +10,10 @@ use crate::config;
 use crate::journal::id::Id;
 use crate::server::blocked;
 use crate::server::call::Call;
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::events::random_u64;
+use crate::server::spec::Spec;
 
 use super::super::worker::{Answer, Order, Outcome};
 use super::super::{Alert, desk, pump, settings};
@@ -20,7 +21,6 @@ use super::super::{Alert, desk, pump, settings};
 /// The type of a test's alert.
 const KIND: &str = "lockwatch.test";
 
-/// The command.
 pub struct Test;
 
 impl Command for Test {

@@ -1,19 +1,19 @@
 //! `LW.AUDITLOG HELP`: the subcommands, with their syntax and what each does.
 
 use crate::server::call::Call;
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 
 use super::{CONTAINER, SUBCOMMANDS};
 
-/// The command.
 pub struct Help;
 
 impl Command for Help {
     const SPEC: &'static Spec = &Spec { name: c"LW.AUDITLOG|HELP", ..Spec::HELP };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        call.reply_help(CONTAINER, SUBCOMMANDS);
+        CONTAINER.reply_help(call, SUBCOMMANDS);
         Ok(())
     }
 }

@@ -6,7 +6,8 @@ pub mod discard;
 pub mod help;
 pub mod replay;
 
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
+use crate::server::spec::Spec;
 
 use super::query::command::Query;
 

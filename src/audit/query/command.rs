@@ -5,8 +5,9 @@
 //! `status_code` `rate_limit_hit` `anomaly_detected` `latency_ms` `data`. BEFORE the id of the last one continues.
 
 use crate::server::call::Call;
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 
 use super::super::recorder;
 use super::page::{ARGS, Page};
@@ -14,7 +15,6 @@ use super::reader::{self, Asker, Question};
 use super::record;
 use super::search::in_journal;
 
-/// The command.
 pub struct Query;
 
 impl Command for Query {

@@ -4,8 +4,8 @@
 use crate::journal::arguments::COUNT;
 use crate::journal::id::Id;
 use crate::server::call::Call;
-use crate::server::command::Spec;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 use crate::text::escape::{self, escaped_within};
 use crate::text::number;
 use crate::text::syntax::Param;
@@ -46,7 +46,7 @@ pub struct Page {
 
 impl Page {
     pub fn parse(call: &Call<'_>, spec: &Spec) -> Result<Self, Refusal> {
-        let given = call.given(spec)?;
+        let given = spec.parse(call)?;
         let time = |label| given.optional(label, number::within(0..=MOST_MS));
         let count = given.optional("COUNT", number::within(1..=MOST_COUNT))?;
         Ok(Self {

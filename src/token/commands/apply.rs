@@ -4,16 +4,16 @@
 //! consults no clock and no configuration, and changes nothing when it is applied again.
 
 use crate::server::call::Call;
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
+use crate::server::spec::Spec;
 use crate::text::syntax::Param;
 
-use super::super::effect::{EFFECT, Effect};
-use super::super::native::keep;
+use super::super::effect::{EFFECT, StoreEffect};
+use super::super::native::set_expiry;
 use super::super::store::Store;
 
-/// The command.
 pub struct ApplyTokens;
 
 impl Command for ApplyTokens {
@@ -30,7 +30,7 @@ impl Command for ApplyTokens {
         call.require_effect_source()?;
         let (name, mut args) = call.key_and_args();
         let payload = args.next().ok_or(Refusal::BadEffect("it is missing"))?;
-        let effect = Effect::decode(payload.bytes()).map_err(Refusal::BadEffect)?;
+        let effect = StoreEffect::decode(payload.bytes()).map_err(Refusal::BadEffect)?;
         let mut key = call.write(name);
         // The primary's word is the truth: what else stands here gives way.
         let is_ours = matches!(key.value::<Boxed<Store>>(), Ok(Some(_)));
@@ -42,25 +42,24 @@ impl Command for ApplyTokens {
         };
         let mut expires = None;
         match effect {
-            Effect::Step(step) => {
+            StoreEffect::Changes(step) => {
                 step.changes.iter().for_each(|change| store.apply(change));
                 expires = step.expires;
             }
-            Effect::Opening(sessions) => {
+            StoreEffect::Opening(sessions) => {
                 **store = Store::default();
                 store.extend(sessions);
             }
-            Effect::More(sessions) => store.extend(sessions),
+            StoreEffect::More(sessions) => store.extend(sessions),
         }
         let is_empty = store.is_empty();
         drop(store);
         if is_empty {
             key.delete();
         } else if expires.is_some() {
-            keep(&mut key, expires);
+            set_expiry(&mut key, expires);
         }
-        drop(key);
-        call.pass_effect_on(name);
+        key.pass_effect_on();
         call.reply_ok();
         Ok(())
     }

@@ -10,20 +10,20 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::server::call::Call;
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
+use crate::server::spec::Spec;
 use crate::text::syntax::Param;
 use crate::text::time::Timestamp;
 
 use super::super::keyring::{self, Keyring};
 use super::super::rotation::{Judgement, judge};
 use super::super::store::Store;
-use super::super::verify::{self, Terms};
+use super::super::verify::{self, AccessRules};
 use super::super::{clock, refresh, settings};
 use super::arguments;
 
-/// The command.
 pub struct Introspect;
 
 impl Command for Introspect {
@@ -38,7 +38,7 @@ impl Command for Introspect {
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let (name, _) = call.key_and_args();
-        let token = call.given(Self::SPEC)?.required("token", arguments::token)?;
+        let token = Self::SPEC.parse(call)?.required("token", arguments::token)?;
         let key = call.read(name);
         let store = key.value::<Boxed<Store>>()?;
         let store = store.as_deref().map(|store| &**store);
@@ -58,7 +58,7 @@ impl Command for Introspect {
 fn access(ring: &Keyring, token: &[u8], store: Option<&Store>, now: Timestamp) -> Option<String> {
     let claims = verify::signed(ring, token).ok()?;
     let (issuer, _) = settings::names();
-    let terms = Terms {
+    let rules = AccessRules {
         now,
         leeway: settings::leeway(),
         issuer: &issuer,
@@ -66,7 +66,7 @@ fn access(ring: &Keyring, token: &[u8], store: Option<&Store>, now: Timestamp) -
         audience: None,
         not_before: settings::not_before(),
     };
-    verify::judge(&claims, store, &terms).ok()?;
+    verify::judge(&claims, store, &rules).ok()?;
     let mut members: BTreeMap<&str, Box<RawValue>> = serde_json::from_str(&claims.json).ok()?;
     // Whatever the application's own claims are called.
     members.insert("active", RawValue::from_string("true".to_owned()).ok()?);

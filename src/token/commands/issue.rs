@@ -8,9 +8,10 @@
 
 use crate::config;
 use crate::server::call::Call;
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
+use crate::server::spec::Spec;
 use crate::text::syntax::Param;
 use crate::text::time::{Span, Timestamp};
 
@@ -25,7 +26,6 @@ use super::super::store::Store;
 use super::super::{counters, key_generation, settings, signer, strict};
 use super::arguments::{self, AUDIENCE, META, SUBJECT};
 
-/// The command.
 pub struct Issue;
 
 impl Command for Issue {
@@ -82,7 +82,7 @@ struct Request<'a> {
 
 impl<'a> Request<'a> {
     fn parse(call: &Call<'a>) -> Result<Self, Refusal> {
-        let given = call.given(Issue::SPEC)?;
+        let given = Issue::SPEC.parse(call)?;
         let configured = |value: i64| u32::try_from(value).unwrap_or(1);
         Ok(Self {
             subject: given.required("subject", arguments::name)?,
@@ -132,7 +132,7 @@ fn begin(call: &Call<'_>, request: &Request<'_>, ring: &Keyring) -> Result<Grant
     counters::EVICTED.add(evicted.len() as u64);
     let ends = evicted.into_iter().map(Change::End);
     let changes = ends.chain([Change::Issue(id, Box::new(session))]).collect();
-    commit(call, name, key, changes, now)?;
+    commit(key, changes, now)?;
     counters::ISSUED.count();
     Ok(grant)
 }

@@ -3,12 +3,12 @@
 //! The public keys that verify access tokens, as a JSON Web Key Set (RFC 7517, section 5). A shared secret is never in it.
 
 use crate::server::call::Call;
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 
 use super::super::keyring;
 
-/// The command.
 pub struct Jwks;
 
 impl Command for Jwks {

@@ -5,9 +5,10 @@
 //! token with a wrong signature is `LWINVALID`.
 
 use crate::server::call::Call;
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
+use crate::server::spec::Spec;
 use crate::text::syntax::Param;
 use crate::text::time::Timestamp;
 
@@ -20,7 +21,6 @@ use super::super::store::Store;
 use super::super::{clock, counters, refresh, settings, verify};
 use super::arguments::{self, SUBJECT};
 
-/// The command.
 pub struct Revoke;
 
 impl Command for Revoke {
@@ -56,7 +56,7 @@ impl Command for Revoke {
         };
         let (count, changes) = changes;
         if !changes.is_empty() {
-            commit(call, name, key, changes, now)?;
+            commit(key, changes, now)?;
         }
         counters::REVOKED.add(count);
         call.reply_integer(count);
@@ -72,7 +72,7 @@ enum What<'a> {
 
 impl<'a> What<'a> {
     fn parse(call: &Call<'a>) -> Result<Self, Refusal> {
-        let given = call.given(Revoke::SPEC)?;
+        let given = Revoke::SPEC.parse(call)?;
         let token = given.bytes("TOKEN");
         let session = given.optional("SESSION", arguments::session_id)?;
         let subject = given.optional("SUBJECT", arguments::name)?;

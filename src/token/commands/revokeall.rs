@@ -3,9 +3,10 @@
 //! Ends every session of the store, and replies how many those were.
 
 use crate::server::call::Call;
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
+use crate::server::spec::Spec;
 use crate::text::syntax::Param;
 
 use super::super::change::Change;
@@ -13,7 +14,6 @@ use super::super::native::commit;
 use super::super::store::Store;
 use super::super::{clock, counters};
 
-/// The command.
 pub struct RevokeAll;
 
 impl Command for RevokeAll {
@@ -37,7 +37,7 @@ impl Command for RevokeAll {
                 return Ok(());
             }
         };
-        commit(call, name, key, vec![Change::Clear], now)?;
+        commit(key, vec![Change::Clear], now)?;
         counters::REVOKED.add(count as u64);
         call.reply_integer(count as u64);
         Ok(())

@@ -4,9 +4,10 @@
 //! that was used before, is too old or too new, [`rotation`](super::super::rotation) says.
 
 use crate::server::call::{Call, Outcome};
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
+use crate::server::spec::Spec;
 use crate::text::syntax::Param;
 use crate::text::time::{Span, Timestamp};
 
@@ -23,7 +24,6 @@ use super::super::store::Store;
 use super::super::{counters, refresh, settings, signer, strict};
 use super::arguments::{self, META};
 
-/// The command.
 pub struct Rotate;
 
 impl Command for Rotate {
@@ -37,7 +37,7 @@ impl Command for Rotate {
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let given = call.given(Self::SPEC)?;
+        let given = Self::SPEC.parse(call)?;
         let token = given.required("refresh-token", arguments::token)?;
         let meta = given.optional("META", strict::meta)?;
         rotate(call, token, meta).inspect_err(|_| counters::ROTATE_REFUSED.count())
@@ -69,21 +69,21 @@ fn rotate(call: &Call<'_>, token: &[u8], meta: Option<&str>) -> Outcome {
         }
     };
     drop(store);
-    let tell = |kind| incident::tell(call, kind, name.bytes(), &session, &presented, meta, now);
+    let report = |kind| incident::report(call, kind, name.bytes(), &session, &presented, meta, now);
     match judgement {
         Judgement::Replay => {
             drop(key);
             replay(call, &presented, &session, &ring)
         }
         Judgement::Reused => {
-            commit(call, name, key, vec![Change::End(presented.session)], now)?;
-            tell(REUSE);
+            commit(key, vec![Change::End(presented.session)], now)?;
+            report(REUSE);
             counters::REUSED.count();
             Err(TokenError::Reused.into())
         }
         Judgement::Forged => {
             drop(key);
-            tell(FORGERY);
+            report(FORGERY);
             counters::FORGED.count();
             Err(TokenError::Invalid("the refresh token was never given out").into())
         }
@@ -92,9 +92,9 @@ fn rotate(call: &Call<'_>, token: &[u8], meta: Option<&str>) -> Outcome {
             let (rotation, renewed) = renew(&session, &presented, meta, now);
             let grant = Grant::of(presented.session, &renewed, &ring)?;
             grant.require_length(Rotate::SPEC)?;
-            commit(call, name, key, vec![Change::Rotate(presented.session, rotation)], now)?;
+            commit(key, vec![Change::Rotate(presented.session, rotation)], now)?;
             if judgement == Judgement::RollForward {
-                tell(ROLLBACK);
+                report(ROLLBACK);
                 counters::ROLLED_FORWARD.count();
             }
             counters::ROTATED.count();

@@ -4,9 +4,10 @@
 //! `rotated_at_ms` `expires_at_ms` `generation` `meta`.
 
 use crate::server::call::Call;
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
+use crate::server::spec::Spec;
 use crate::text::syntax::Param;
 
 use super::super::id::SessionId;
@@ -15,7 +16,6 @@ use super::super::store::Store;
 use super::super::{clock, settings};
 use super::arguments::{self, SUBJECT};
 
-/// The command.
 pub struct Sessions;
 
 impl Command for Sessions {
@@ -30,7 +30,7 @@ impl Command for Sessions {
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let (name, _) = call.key_and_args();
-        let subject = call.given(Self::SPEC)?.required("subject", arguments::name)?;
+        let subject = Self::SPEC.parse(call)?.required("subject", arguments::name)?;
         let key = call.read(name);
         let store = key.value::<Boxed<Store>>()?;
         let now = clock::time(call.now());

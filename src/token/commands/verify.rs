@@ -4,17 +4,17 @@
 //! in which order, [`verify`](super::super::verify) says.
 
 use crate::server::call::{Call, Outcome};
-use crate::server::command::{Command, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
+use crate::server::spec::Spec;
 use crate::text::syntax::Param;
 
 use super::super::store::Store;
-use super::super::verify::{self, Terms};
+use super::super::verify::{self, AccessRules};
 use super::super::{clock, counters, keyring, settings};
 use super::arguments::{self, AUDIENCE};
 
-/// The command.
 pub struct Verify;
 
 impl Command for Verify {
@@ -28,7 +28,7 @@ impl Command for Verify {
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let given = call.given(Self::SPEC)?;
+        let given = Self::SPEC.parse(call)?;
         let token = given.required("access-token", arguments::token)?;
         let audience = given.optional("AUDIENCE", arguments::name)?;
         verify(call, token, audience).inspect_err(|_| counters::VERIFY_REFUSED.count())
@@ -41,14 +41,14 @@ fn verify(call: &Call<'_>, token: &[u8], audience: Option<&str>) -> Outcome {
     let store = key.value::<Boxed<Store>>()?;
     let claims = verify::signed(&keyring::current(), token)?;
     let (issuer, configured) = settings::names();
-    let terms = Terms {
+    let rules = AccessRules {
         now: clock::time(call.now()),
         leeway: settings::leeway(),
         issuer: &issuer,
         audience: Some(audience.unwrap_or(&configured)),
         not_before: settings::not_before(),
     };
-    verify::judge(&claims, store.as_deref().map(|store| &**store), &terms)?;
+    verify::judge(&claims, store.as_deref().map(|store| &**store), &rules)?;
     counters::VERIFIED.count();
     call.reply_text(&claims.json);
     Ok(())
