@@ -6,9 +6,10 @@
 use std::ffi::CStr;
 
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
-use crate::server::docs::{DocArg, DocKind};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
+use crate::text::syntax::Param;
 
 use super::change::Effect;
 use super::{recorder, wake};
@@ -16,21 +17,15 @@ use super::{recorder, wake};
 /// The command's name.
 pub const EFFECT: &CStr = c"LW._AUDIT";
 
-/// The command.
 pub struct ApplyAudit;
 
 impl Command for ApplyAudit {
     const SPEC: &'static Spec = &Spec {
         name: EFFECT,
-        flags: "write fast admin deny-script",
-        categories: "write fast admin dangerous",
-        arity: 2,
-        key: KeyAccess::None,
         summary: c"Internal: applies a change of the audit log that comes from the primary or the AOF.",
         complexity: c"O(log N) for a change with N events held, O(N) for N events at once.",
-        since: c"0.1.0",
-        args: &[DocArg::new(c"effect", DocKind::String)],
-        internal: true,
+        args: &[Param::string(c"effect")],
+        ..Spec::EFFECT
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {

@@ -5,35 +5,31 @@
 //! At least one field besides KIND and TIME is needed. KIND is `request` unless given.
 
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 
 use super::apply::EFFECT;
 use super::recorder::{self, Full, Source};
-use super::request::{DOC, Request};
+use super::request::{ARGS, Request};
 use super::{counters, wake};
 
-/// The command.
 pub struct Audit;
 
 impl Command for Audit {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.AUDIT",
-        flags: "write fast",
-        categories: "write fast",
-        arity: -2,
-        key: KeyAccess::None,
         summary:
             c"Records who did what and when in the audit log, which is shipped to Postgres exactly once.",
         complexity: c"O(N) with N the length of the arguments.",
-        since: c"0.1.0",
-        args: DOC,
-        internal: false,
+        args: ARGS,
+        at_least: 1,
+        ..Spec::FAST_WRITE
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let now = call.now();
-        let request = Request::parse(call.args(), now)?;
+        let request = Request::parse(call, Self::SPEC, now)?;
         call.require_primary()?;
         let mut recorder = recorder::open();
         let at = request.time.unwrap_or(now);

@@ -3,33 +3,28 @@
 //! The dead letters, newest first: alerts that an endpoint did not take in all its tries. Of each `id`, `type`,
 //! `timestamp_ms`, `endpoint`, `tries`, `died_ms`, `reason` and `body`.
 
-use crate::journal::arguments::{COUNT_DOC, count};
+use crate::journal::arguments::{COUNT, count};
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 
 use super::super::desk;
 use super::super::outbox::{Dead as DeadAlert, Letter};
 
-/// The command.
 pub struct Dead;
 
 impl Command for Dead {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.ALERTS|DEAD",
-        flags: "readonly admin",
-        categories: "read admin dangerous",
-        arity: -2,
-        key: KeyAccess::None,
         summary: c"Lists the alerts that an endpoint did not take in all its tries, newest first.",
         complexity: c"O(N) with N the number of dead letters listed.",
-        since: c"0.1.0",
-        args: COUNT_DOC,
-        internal: false,
+        args: &[COUNT],
+        ..Spec::ADMIN_READ
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let count = count(call.args(), "LW.ALERTS DEAD")?;
+        let count = count(call, Self::SPEC)?;
         let desk = desk::open();
         let letters = desk.outbox().dead().rev();
         let letters = letters.flat_map(|dead| dead.letters.iter().map(move |letter| (dead, letter)));

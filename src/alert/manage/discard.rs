@@ -3,32 +3,27 @@
 //! Throws dead letters away: those of one alert, or all. An alert that still waits is thrown away by its id, too: then no
 //! endpoint that does not have it yet will get it. Replies with how many there were.
 
-use crate::journal::arguments::{WHICH_DOC, which};
+use crate::journal::arguments::{WHICH, which};
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 
 use super::super::raise::at_desk;
 
-/// The command.
 pub struct Discard;
 
 impl Command for Discard {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.ALERTS|DISCARD",
-        flags: "write admin",
-        categories: "write admin dangerous",
-        arity: 3,
-        key: KeyAccess::None,
         summary: c"Throws dead letters away, or an alert that still waits.",
         complexity: c"O(N) with N the number of alerts that wait or are dead.",
-        since: c"0.1.0",
-        args: WHICH_DOC,
-        internal: false,
+        args: &[WHICH],
+        ..Spec::ADMIN_WRITE
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let which = which(call.args(), "LW.ALERTS DISCARD")?;
+        let which = which(call, Self::SPEC)?;
         call.require_primary()?;
         let discarded = at_desk(call, |desk| {
             let Some(id) = which else { return desk.discard(None) };

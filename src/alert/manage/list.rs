@@ -3,33 +3,28 @@
 //! The alerts that wait to be delivered, newest first: `id`, `type`, `timestamp_ms`, `size` in bytes, and `pending`, the
 //! endpoints that are still to get it, each with `endpoint`, `tries` that have failed, `next_try_ms` and `last_error`.
 
-use crate::journal::arguments::{COUNT_DOC, count};
+use crate::journal::arguments::{COUNT, count};
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 use crate::text::time::Timestamp;
 
 use super::super::desk::{self, Desk};
 
-/// The command.
 pub struct List;
 
 impl Command for List {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.ALERTS|LIST",
-        flags: "readonly admin",
-        categories: "read admin dangerous",
-        arity: -2,
-        key: KeyAccess::None,
         summary: c"Lists the alerts that wait to be delivered, newest first.",
         complexity: c"O(N) with N the number of alerts listed.",
-        since: c"0.1.0",
-        args: COUNT_DOC,
-        internal: false,
+        args: &[COUNT],
+        ..Spec::ADMIN_READ
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let count = count(call.args(), "LW.ALERTS LIST")?;
+        let count = count(call, Self::SPEC)?;
         let desk = desk::open();
         let waiting = desk.outbox().waiting();
         call.reply_array(waiting.len().min(count));

@@ -7,18 +7,23 @@ pub mod list;
 pub mod replay;
 pub mod test;
 
-use crate::server::command::{KeyAccess, Spec};
+use crate::server::command::Command;
+use crate::server::spec::Spec;
 
 /// The container of the subcommands.
 pub const CONTAINER: &Spec = &Spec {
     name: c"LW.ALERTS",
     flags: "admin",
-    categories: "admin dangerous",
-    arity: -2,
-    key: KeyAccess::None,
     summary: c"A container for commands about alerts.",
-    complexity: c"Depends on subcommand.",
-    since: c"0.1.0",
-    args: &[],
-    internal: false,
+    ..Spec::CONTAINER
 };
+
+/// What HELP lists.
+const SUBCOMMANDS: &[&Spec] = &[
+    list::List::SPEC,
+    dead::Dead::SPEC,
+    replay::Replay::SPEC,
+    discard::Discard::SPEC,
+    test::Test::SPEC,
+    help::Help::SPEC,
+];

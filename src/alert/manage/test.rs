@@ -10,9 +10,10 @@ use crate::config;
 use crate::journal::id::Id;
 use crate::server::blocked;
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::events::random_u64;
+use crate::server::spec::Spec;
 
 use super::super::worker::{Answer, Order, Outcome};
 use super::super::{Alert, desk, pump, settings};
@@ -20,21 +21,15 @@ use super::super::{Alert, desk, pump, settings};
 /// The type of a test's alert.
 const KIND: &str = "lockwatch.test";
 
-/// The command.
 pub struct Test;
 
 impl Command for Test {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.ALERTS|TEST",
         flags: "write admin deny-script",
-        categories: "write admin dangerous",
-        arity: 2,
-        key: KeyAccess::None,
         summary: c"Sends a test alert to every endpoint now and reports what each answers.",
         complexity: c"O(N) with N the number of endpoints.",
-        since: c"0.1.0",
-        args: &[],
-        internal: false,
+        ..Spec::BASE
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {

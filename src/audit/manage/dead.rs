@@ -3,33 +3,28 @@
 //! The dead letters, newest first: events that Postgres refused as data. Of each what LW.AUDITLOG QUERY replies, and
 //! `died_ms` and `reason`.
 
-use crate::journal::arguments::{COUNT_DOC, count};
+use crate::journal::arguments::{COUNT, count};
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 
 use super::super::query::record;
 use super::super::recorder;
 
-/// The command.
 pub struct Dead;
 
 impl Command for Dead {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.AUDITLOG|DEAD",
-        flags: "readonly admin",
-        categories: "read admin dangerous",
-        arity: -2,
-        key: KeyAccess::None,
         summary: c"Lists the events that Postgres refused as data, newest first.",
         complexity: c"O(N) with N the number of dead letters listed.",
-        since: c"0.1.0",
-        args: COUNT_DOC,
-        internal: false,
+        args: &[COUNT],
+        ..Spec::ADMIN_READ
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let count = count(call.args(), "LW.AUDITLOG DEAD")?;
+        let count = count(call, Self::SPEC)?;
         let recorder = recorder::open();
         let dead = recorder.ledger().dead();
         call.reply_array(dead.len().min(count));

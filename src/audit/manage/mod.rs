@@ -6,18 +6,18 @@ pub mod discard;
 pub mod help;
 pub mod replay;
 
-use crate::server::command::{KeyAccess, Spec};
+use crate::server::command::Command;
+use crate::server::spec::Spec;
+
+use super::query::command::Query;
 
 /// The container of the subcommands.
 pub const CONTAINER: &Spec = &Spec {
     name: c"LW.AUDITLOG",
-    flags: "",
-    categories: "slow",
-    arity: -2,
-    key: KeyAccess::None,
     summary: c"A container for commands about the audit log.",
-    complexity: c"Depends on subcommand.",
-    since: c"0.1.0",
-    args: &[],
-    internal: false,
+    ..Spec::CONTAINER
 };
+
+/// What HELP lists.
+const SUBCOMMANDS: &[&Spec] =
+    &[Query::SPEC, dead::Dead::SPEC, replay::Replay::SPEC, discard::Discard::SPEC, help::Help::SPEC];

@@ -2,32 +2,27 @@
 //!
 //! Puts dead letters back to be shipped: one, or all. Replies with how many.
 
-use crate::journal::arguments::{WHICH_DOC, which};
+use crate::journal::arguments::{WHICH, which};
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 
 use super::super::pump::at_recorder;
 
-/// The command.
 pub struct Replay;
 
 impl Command for Replay {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.AUDITLOG|REPLAY",
-        flags: "write admin",
-        categories: "write admin dangerous",
-        arity: 3,
-        key: KeyAccess::None,
         summary: c"Puts events that Postgres refused back to be shipped.",
         complexity: c"O(N) with N the number of dead letters.",
-        since: c"0.1.0",
-        args: WHICH_DOC,
-        internal: false,
+        args: &[WHICH],
+        ..Spec::ADMIN_WRITE
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let which = which(call.args(), "LW.AUDITLOG REPLAY")?;
+        let which = which(call, Self::SPEC)?;
         call.require_primary()?;
         let replayed = at_recorder(call, |recorder| recorder.replay(which));
         call.reply_integer(replayed as u64);
