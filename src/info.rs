@@ -1,4 +1,4 @@
-//! Every INFO section, in one table. A wing declares its counters beside what they count.
+//! Every INFO section, in one table. Each part of the module declares its own.
 
 #![forbid(unsafe_code)]
 
@@ -10,6 +10,6 @@ pub static SECTIONS: &[Section] = &[
     ratelimit::counters::SECTION,
     burst::counters::SECTION,
     token::counters::SECTION,
-    alert::counters::SECTION,
-    audit::counters::SECTION,
+    alert::info::SECTION,
+    audit::info::SECTION,
 ];

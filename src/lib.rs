@@ -9,12 +9,11 @@
 //!   data type, and the internal command that applies its changes on replicas.
 //! - [`ratelimit`] is the first wing: `LW.RATELIMIT` and `LW.PEEK`, a file each: parse, decide, reply.
 //! - [`burst`] is `LW.BURST`, which counts calls in the same window and raises an alert once per cooldown.
-//! - [`journal`] is the durable queue that alerts and audit events wait in: bounded, ordered, with ids that stay unique, in segments that
-//!   another thread can read. A pure value.
-//! - [`alert`] raises alerts, keeps them, and delivers them to webhooks by threads of their own: `LW.ALERT` and
-//!   `LW.ALERTS`.
-//! - [`audit`] records who did what, keeps it in a journal, and ships it to Postgres exactly once: `LW.AUDIT` and
-//!   `LW.AUDITLOG`.
+//! - [`journal`] is a bounded, ordered queue whose ids stay unique, in segments that another thread can read. A pure value.
+//! - [`outbox`] is that queue, its dead letters, their replication, persistence and management: what alerts and audit
+//!   events share.
+//! - [`alert`] raises alerts and delivers them to webhooks by worker threads: `LW.ALERT` and `LW.ALERTS`.
+//! - [`audit`] records who did what, and ships it to Postgres exactly once: `LW.AUDIT` and `LW.AUDITLOG`.
 //! - [`token`] issues, rotates, verifies and revokes tokens, and catches a stolen one when it is used: `LW.ISSUE`,
 //!   `LW.ROTATE`, `LW.VERIFY`, `LW.INTROSPECT`, `LW.REVOKE`, `LW.REVOKEALL`, `LW.SESSIONS`, `LW.JWKS`.
 //! - [`lifecycle`] is what the module does when the server tells it of something: that it is about to sleep, loads,
@@ -39,6 +38,7 @@ pub mod debug;
 pub mod info;
 pub mod journal;
 pub mod lifecycle;
+pub mod outbox;
 pub mod ratelimit;
 pub mod server;
 pub mod text;
@@ -46,6 +46,7 @@ pub mod token;
 pub mod window;
 
 use burst::Cooldown;
+use outbox::host::Saved;
 use server::module::Module;
 use server::native::{Boxed, TypeEntry};
 use server::node::NodeEntry;
@@ -59,7 +60,7 @@ pub static MODULE: Module = Module {
     commands: commands::COMMANDS,
     directives: config::DIRECTIVES,
     types: &[TypeEntry::of::<Log>(), TypeEntry::of::<Log<Cooldown>>(), TypeEntry::of::<Boxed<Store>>()],
-    states: &[NodeEntry::of::<alert::persist::Saved>(), NodeEntry::of::<audit::persist::Saved>()],
+    states: &[NodeEntry::of::<Saved<alert::state::State>>(), NodeEntry::of::<Saved<audit::state::State>>()],
     info: info::SECTIONS,
     hooks: &lifecycle::HOOKS,
 };

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::outbox::host;
 use crate::server::events;
 use crate::server::events::{Hooks, Tick};
 use crate::token;
@@ -20,24 +21,23 @@ fn before_sleep(tick: &Tick) {
     token::settings::before_sleep();
     token::making::before_sleep(tick);
     // It may raise an alert, which then goes out in the same turn.
-    audit::pump::before_sleep(tick);
-    alert::pump::before_sleep(tick);
+    audit::scheduler::before_sleep(tick);
+    alert::scheduler::before_sleep(tick);
 }
 
 fn loading_began() {
-    alert::persist::loading_began();
-    audit::persist::loading_began();
+    host::loading_began::<alert::state::State>();
+    host::loading_began::<audit::state::State>();
 }
 
 fn loading_ended() {
-    alert::persist::loading_ended();
-    audit::persist::begin_epoch();
+    alert::settings::forget_set_again();
+    begin_epochs();
     token::life::begin(events::now());
 }
 
 fn promoted() {
-    alert::persist::begin_epoch();
-    audit::persist::begin_epoch();
+    begin_epochs();
     token::life::begin(events::now());
 }
 
@@ -52,6 +52,11 @@ fn forked(rewrites_aof: bool) {
 }
 
 fn shutdown() {
-    alert::pump::shutdown();
-    audit::pump::shutdown();
+    alert::scheduler::shutdown();
+    audit::scheduler::shutdown();
+}
+
+fn begin_epochs() {
+    host::begin_epoch::<alert::state::State>();
+    host::begin_epoch::<audit::state::State>();
 }
