@@ -1,5 +1,5 @@
-//! Every command, in one table. A row brings registration, arity, flags, key, COMMAND DOCS and ACL categories: a
-//! command declares them beside its handler.
+//! The table of commands. A row registers the command with its arity, flags, key specs, COMMAND
+//! DOCS and ACL categories, which it declares beside its handler.
 
 #![forbid(unsafe_code)]
 
@@ -28,7 +28,6 @@ use crate::token::commands::sessions::Sessions;
 use crate::token::commands::verify::Verify;
 use crate::window::apply::Apply;
 
-/// The table.
 pub static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<RateLimit>(),
     CommandEntry::of::<Peek>(),

@@ -7,7 +7,7 @@ use crate::audit;
 use crate::server::directive::{Directive, Integer, Switch, Text};
 use crate::token::session::{MOST_LEEWAY, MOST_TTL};
 use crate::token::settings as token;
-use crate::window::effect::MAX_ENTRIES;
+use crate::window::log::MAX_ENTRIES;
 
 /// The most entries a rate limiter's key holds before old ones merge.
 pub static WINDOW_MAX_ENTRIES: Integer = Integer::new(c"window-max-entries", 512, 8, MAX_ENTRIES as i64);

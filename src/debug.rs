@@ -1,19 +1,22 @@
-//! `LW.DEBUG PANIC` panics inside a handler, for the test that the server survives it; `LW.DEBUG CLOCK ms` moves the
-//! clock that commands read, `LW.DEBUG STOP ms` stops it at a time, or lets it go on at 0,
-//! `LW.DEBUG ROOM n` lets so many signatures be waited for. Only with the cargo feature `debug-commands`, which no release has.
+//! `LW.DEBUG`, for tests only: the cargo feature `debug-commands` enables it, and no release has
+//! that.
+//!
+//! - `PANIC` panics inside the handler.
+//! - `CLOCK ms` moves the clock that commands read by an offset.
+//! - `STOP ms` stops that clock at a time; 0 lets it run.
+//! - `ROOM n` limits the signatures in flight.
 
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::server::call::Call;
+use crate::server::clock::debug as clock;
 use crate::server::command::{Command, KeyAccess, Spec};
 use crate::server::docs::{DocArg, DocKind};
 use crate::server::error::Refusal;
-use crate::server::events::debug as clock;
 use crate::token::signer;
 
-/// The command.
 pub struct Debug;
 
 impl Command for Debug {
@@ -40,7 +43,7 @@ impl Command for Debug {
             }
             Some(what) if what.bytes().eq_ignore_ascii_case(b"CLOCK") => set(call, &clock::STEP),
             Some(what) if what.bytes().eq_ignore_ascii_case(b"STOP") => set(call, &clock::STOPPED),
-            Some(what) if what.bytes().eq_ignore_ascii_case(b"ROOM") => set(call, &signer::ROOM_OF_TESTS),
+            Some(what) if what.bytes().eq_ignore_ascii_case(b"ROOM") => set(call, &signer::TEST_LIMIT),
             _ => Err(Refusal::malformed("LW.DEBUG PANIC | CLOCK ms | STOP ms | ROOM n")),
         }
     }

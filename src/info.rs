@@ -1,15 +1,14 @@
-//! Every INFO section, in one table. Each part of the module declares its own.
+//! The table of INFO sections. Each part declares its fields in its own `info.rs`.
 
 #![forbid(unsafe_code)]
 
 use crate::server::info::Section;
 use crate::{alert, audit, burst, ratelimit, token};
 
-/// The table.
 pub static SECTIONS: &[Section] = &[
-    ratelimit::counters::SECTION,
-    burst::counters::SECTION,
-    token::counters::SECTION,
+    ratelimit::info::SECTION,
+    burst::info::SECTION,
+    token::info::SECTION,
     alert::info::SECTION,
     audit::info::SECTION,
 ];

@@ -1,10 +1,10 @@
-//! What the module does when the server tells it of something: the wings' work before the event loop sleeps, their
-//! state around loading, their workers at the end.
+//! The handlers of server events: work before the event loop sleeps, loading, a change of role, a
+//! fork, the shutdown.
 
 #![forbid(unsafe_code)]
 
 use crate::outbox::host;
-use crate::server::events;
+use crate::server::clock;
 use crate::server::events::{Hooks, Tick};
 use crate::token;
 use crate::{alert, audit};
@@ -19,8 +19,8 @@ fn configured() -> Result<(), String> {
 
 fn before_sleep(tick: &Tick) {
     token::settings::before_sleep();
-    token::making::before_sleep(tick);
-    // It may raise an alert, which then goes out in the same turn.
+    token::key_generation::before_sleep(tick);
+    // First, because it may raise an alert.
     audit::scheduler::before_sleep(tick);
     alert::scheduler::before_sleep(tick);
 }
@@ -33,12 +33,12 @@ fn loading_began() {
 fn loading_ended() {
     alert::settings::forget_set_again();
     begin_epochs();
-    token::life::begin(events::now());
+    token::life::begin(clock::now());
 }
 
 fn promoted() {
     begin_epochs();
-    token::life::begin(events::now());
+    token::life::begin(clock::now());
 }
 
 fn demoted() {

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 
-use crate::server::events;
+use crate::server::clock;
 use crate::server::info::{Section, Value};
 
 use super::counters::{DEAD, DEDUPLICATED, DELIVERED, DROPPED, RAISED, REFUSED, RETRIED, ROLLED_UP};
@@ -28,7 +28,7 @@ fn gauges(field: &mut dyn FnMut(&CStr, Value<'_>)) {
     let state = state::lock();
     let outbox = state.contents();
     let queue = outbox.queue();
-    let oldest = queue.front().map_or(0, |(id, _)| (events::now() - id.at).0);
+    let oldest = queue.front().map_or(0, |(id, _)| (clock::now() - id.at).0);
     let queued = queue.len() + outbox.extension().rollup().summaries();
     field(c"alert_queued", Value::Number(queued as u64));
     field(c"alert_queued_bytes", Value::Number(queue.bytes() as u64));

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 use crate::config;
-use crate::server::events;
+use crate::server::clock;
 use crate::server::info::{Section, Value};
 
 use super::counters::{APPENDED, DEAD, DROPPED, EXPIRED, GAPS, OVERWRITTEN, REFUSED, SHIPPED};
@@ -33,7 +33,7 @@ fn gauges(field: &mut dyn FnMut(&CStr, Value<'_>)) {
     field(c"audit_events", Value::Number(held));
     field(c"audit_bytes", Value::Number(outbox.bytes() as u64));
     field(c"audit_pending", Value::Number(if ships { held } else { 0 }));
-    field(c"audit_lag_ms", Value::Number(state.lag(events::now()).0));
+    field(c"audit_lag_ms", Value::Number(state.lag(clock::now()).0));
     field(c"audit_gap", Value::Number(outbox.extension().gap().map_or(0, |gap| gap.count)));
     field(c"audit_dead", Value::Number(outbox.dead().len() as u64));
     field(c"audit_postgres", Value::Text(state.target().map_or("", |target| target.label())));

@@ -1,8 +1,10 @@
-//! The rate limiter: [`limit`] admits or denies a call, [`peek`] tells what it would do.
+//! The rate limiter: [`limit`] admits or denies a call, [`peek`] predicts the answer without
+//! recording.
 
 #![forbid(unsafe_code)]
 
-pub mod counters;
+mod counters;
+pub mod info;
 pub mod limit;
 pub mod peek;
 mod reply;

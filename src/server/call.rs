@@ -2,16 +2,14 @@
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::fmt::Display;
-use std::marker::PhantomData;
 use std::ptr;
 
 use redis_module::raw;
 
 use super::api::api;
 use super::args::{Arg, Args};
-use super::blocked::Waiting;
+use super::clock;
 use super::error::Refusal;
-use super::events;
 use super::guard::guarded;
 use super::key::{ReadKey, WriteKey};
 use crate::text::time::Timestamp;
@@ -22,7 +20,7 @@ pub type Outcome = Result<(), Refusal>;
 
 /// A running call.
 pub struct Call<'a> {
-    ctx: *mut raw::RedisModuleCtx,
+    pub(super) ctx: *mut raw::RedisModuleCtx,
     args: Args<'a>,
 }
 
@@ -47,7 +45,7 @@ impl<'a> Call<'a> {
     /// The server's wall clock. A command reads it once.
     #[inline]
     pub fn now(&self) -> Timestamp {
-        events::now()
+        clock::now()
     }
 
     /// Opens a key to read it. An expired one reads as empty, on a replica too.
@@ -122,15 +120,6 @@ impl<'a> Call<'a> {
     /// Refuses the call on a replica, a writable one too: what belongs to the node is its primary's to change.
     pub fn require_primary(&self) -> Result<(), Refusal> {
         if self.flags() & raw::REDISMODULE_CTX_FLAGS_SLAVE == 0 { Ok(()) } else { Err(Refusal::ReadOnly) }
-    }
-
-    /// Lets the client wait for its answer. Refused in MULTI and scripts, before anything is changed.
-    pub fn wait(&self) -> Result<Waiting, Refusal> {
-        if !self.may_wait() {
-            return Err(Refusal::malformed("this command waits, which MULTI and scripts do not allow"));
-        }
-        // SAFETY: `ctx` is this call's, which may block.
-        Ok(unsafe { Waiting::begin(self.ctx) })
     }
 
     /// Whether the server is a node of a cluster.
@@ -233,15 +222,14 @@ fn no_key() -> ! {
     panic!("a command with a key has an arity below 2")
 }
 
-/// Has `body` run as a call with `argv` as its arguments, the command's name among them, in a context that is no
-/// client's.
+/// Runs `body` as a call with `args` behind the command's name, in a context that is no client's.
 ///
 /// # Safety
 /// `ctx` is live and may open keys and replicate.
 pub(super) unsafe fn replay<R>(
     ctx: *mut raw::RedisModuleCtx,
     database: i32,
-    argv: &[Vec<u8>],
+    args: &[Vec<u8>],
     body: impl FnOnce(&Call<'_>) -> R,
 ) -> R {
     let select = api!(RedisModule_SelectDb);
@@ -253,10 +241,10 @@ pub(super) unsafe fn replay<R>(
         // SAFETY: without a context the string is ours to free; the server copies the bytes.
         unsafe { create(ptr::null_mut(), arg.as_ptr().cast::<c_char>(), arg.len()) }
     };
-    let mut strings: Vec<_> = argv.iter().map(make).collect();
+    let mut strings: Vec<_> = args.iter().map(make).collect();
     let count = c_int::try_from(strings.len()).unwrap_or(0);
     // SAFETY: the strings outlive the call, and there are so many.
-    let args = unsafe { Args::new(strings.as_mut_ptr(), count, 1) };
+    let args = unsafe { Args::new(strings.as_mut_ptr(), count, 0) };
     let answer = body(&Call { ctx, args });
     for string in strings {
         // SAFETY: it was made above, and the call that it was an argument of is over.
@@ -290,6 +278,3 @@ pub(super) unsafe fn run(
     }
     raw::REDISMODULE_OK as c_int
 }
-
-/// Keeps a lifetime that raw pointers don't carry.
-pub(super) type Borrowed<'a> = PhantomData<&'a ()>;

@@ -8,10 +8,12 @@ use std::ptr::NonNull;
 use redis_module::raw;
 
 use super::api::api;
-use super::call::Borrowed;
 use super::error::Refusal;
 use super::native::{NativeType, Thin, server_type};
 use crate::text::time::Timestamp;
+
+/// A lifetime that raw pointers don't carry.
+type Borrowed<'a> = PhantomData<&'a ()>;
 
 /// A key that is open for reading. Closed on drop.
 pub struct ReadKey<'a> {

@@ -1,16 +1,16 @@
-//! What callers tell of an HTTP request, as several commands take it.
+//! Parts of an HTTP request that several commands take.
 
 use std::net::IpAddr;
 
-/// The longest method, in bytes. The longest registered one has seventeen.
+/// The longest method in bytes. The longest registered one has seventeen.
 pub const METHOD: usize = 32;
 
-/// An IPv4 or IPv6 address, without a port, brackets or a zone.
+/// Reads an IPv4 or IPv6 address without port, brackets or zone.
 pub fn address(text: &[u8]) -> Option<IpAddr> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// A token (RFC 9110, 5.6.2) of at most [`METHOD`] bytes.
+/// Reads a token (RFC 9110, section 5.6.2) of at most [`METHOD`] bytes.
 pub fn method(text: &[u8]) -> Option<&str> {
     let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
     let fits = (1..=METHOD).contains(&text.len()) && text.iter().all(is_token);

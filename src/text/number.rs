@@ -1,17 +1,15 @@
-//! Integers as commands take them: decimal digits and nothing else.
+//! Integers in commands: decimal digits and nothing else.
 
 use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 
 use super::quoted::Quoted;
 
-/// An argument that is no integer in its range, as an error message tells it.
+/// An argument that is not an integer in its range. Displays the error message.
 pub struct Misread<'a> {
-    /// What the argument is called.
+    /// The name of the argument.
     pub name: &'static str,
-    /// What the caller gave.
     pub text: &'a [u8],
-    /// What it may be.
     pub range: RangeInclusive<u64>,
 }
 
@@ -22,7 +20,7 @@ impl Display for Misread<'_> {
     }
 }
 
-/// Reads an integer in `range` that is the argument `name`; what it is not, in the words of an error message.
+/// Reads the integer `name` in `range`.
 #[inline]
 pub fn argument<'a>(
     name: &'static str,
@@ -43,7 +41,7 @@ pub fn unsigned(text: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 20 || (text[0] == b'0' && text.len() > 1) {
         return None;
     }
-    // Nineteen digits can't overflow; only a twentieth needs the check.
+    // Nineteen digits can't overflow. Only the twentieth needs the check.
     let (head, last) = text.split_at(text.len().min(19));
     let mut value = digits(head)?;
     if let [digit] = last {

@@ -1,4 +1,5 @@
-//! Keys for who has configured none: a signing key and a refresh secret, made once, in the server's working directory.
+//! Generates a signing key and a refresh secret, in the server's working directory, for servers that
+//! have none configured.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -21,24 +22,22 @@ pub const KEY_FILE: &str = "lockwatch-jwt-key.pem";
 /// The file of the refresh secret.
 pub const REFRESH_FILE: &str = "lockwatch-refresh-secret";
 
-/// What was made.
+/// Keys in the server's working directory.
 #[derive(Clone, Default)]
-pub struct Made {
-    /// A signing key.
+pub struct GeneratedKeys {
     pub key: Option<Arc<Key>>,
-    /// A refresh secret.
     pub refresh: Option<hmac::Key>,
 }
 
-/// What an earlier run of the server made; nothing if it has made nothing. An error if there is a file that can't be used,
-/// which is then left as it is.
-pub fn load() -> Result<Made, String> {
+/// Loads the keys that an earlier run of the server generated, if any. A file that can't be used is an
+/// error, and is left as it is.
+pub fn load() -> Result<GeneratedKeys, String> {
     let key = read(KEY_FILE, Key::from_pem)?.map(Arc::new);
     let refresh = read(REFRESH_FILE, |bytes| {
         let secrets = secrets::parse(bytes)?;
         Ok(hmac::Key::new(hmac::HMAC_SHA256, secrets[0]))
     })?;
-    Ok(Made { key, refresh })
+    Ok(GeneratedKeys { key, refresh })
 }
 
 fn read<T>(name: &str, parse: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<Option<T>, String> {
@@ -51,29 +50,28 @@ fn read<T>(name: &str, parse: impl FnOnce(&[u8]) -> Result<T, String>) -> Result
     }
 }
 
-/// What is to be made, unless it is there.
+/// Which keys to generate, unless their files exist.
 #[derive(Clone, Copy)]
 pub struct Needs {
-    /// A signing key.
     pub key: bool,
-    /// A refresh secret.
     pub refresh: bool,
 }
 
-/// Makes what is needed and not there. It takes as long as finding two primes does: not on the main thread.
-pub fn make(needs: Needs) -> Result<Made, String> {
-    let mut made = load()?;
-    if needs.key && made.key.is_none() {
+/// Generates what is needed and has no file. Finding two primes takes some 100 ms, so this must not
+/// run on the main thread.
+pub fn generate(needs: Needs) -> Result<GeneratedKeys, String> {
+    let mut keys = load()?;
+    if needs.key && keys.key.is_none() {
         let pem = new_key().ok_or("no key can be made")?;
-        made.key = Some(Arc::new(Key::from_pem(pem.as_bytes())?));
+        keys.key = Some(Arc::new(Key::from_pem(pem.as_bytes())?));
         write(KEY_FILE, &pem)?;
     }
-    if needs.refresh && made.refresh.is_none() {
+    if needs.refresh && keys.refresh.is_none() {
         let secret = new_secret().ok_or("no secret can be made")?;
-        made.refresh = Some(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()));
+        keys.refresh = Some(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()));
         write(REFRESH_FILE, &format!("# Who has this can make refresh tokens.\n{secret}\n"))?;
     }
-    Ok(made)
+    Ok(keys)
 }
 
 fn new_key() -> Option<String> {
@@ -90,11 +88,11 @@ fn new_secret() -> Option<String> {
     Some(BASE64_STANDARD.encode(bytes))
 }
 
-/// Writes a file that nobody else can read, as a whole or not at all, and never in the place of another.
+/// Writes a file with mode 0600, as a whole or not at all, and never over an existing one.
 fn write(name: &str, text: &str) -> Result<(), String> {
     let draft = format!("{name}.{}.tmp", std::process::id());
     let written = write_new(&draft, text)
-        // Where there are no hard links it is written in its place, which may leave a part of it behind.
+        // A file system without hard links gets a plain write, which a crash may leave incomplete.
         .and_then(|()| fs::hard_link(&draft, name).or_else(|why| without_links(why, name, text)))
         .and_then(|()| File::open(".")?.sync_all());
     let _ = fs::remove_file(&draft);

@@ -1,4 +1,4 @@
-//! The keys and secrets in force: those that directives name, or, where they name none, those that were made in the
+//! The keys and secrets in force: those that directives name, or else those that were generated in the
 //! server's working directory.
 
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -6,22 +6,20 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use aws_lc_rs::hmac;
 
 use super::error::TokenError;
-use super::generate::{self, Made, Needs};
+use super::generate::{self, GeneratedKeys, Needs};
 use super::key::Key;
 
-/// What signs and verifies.
 #[derive(Default)]
 pub struct Keyring {
-    /// Signing keys: the first signs, all verify.
+    /// The first signs, all verify.
     pub keys: Vec<Arc<Key>>,
-    /// Refresh secrets: the first makes tokens, all verify.
+    /// The first makes refresh tokens, all verify.
     pub refresh: Vec<hmac::Key>,
-    /// How often the keyring has changed: what was found out with another one is worth nothing.
-    pub round: u64,
+    /// Grows with each change. What was verified with another revision must be verified again.
+    pub revision: u64,
 }
 
 impl Keyring {
-    /// The key that signs.
     pub fn signer(&self) -> Result<&Arc<Key>, TokenError> {
         self.keys.first().filter(|key| key.can_sign()).ok_or_else(no_key)
     }
@@ -31,119 +29,114 @@ impl Keyring {
         self.refresh.first().ok_or_else(no_key)
     }
 
-    /// The key with that id.
     pub fn find(&self, kid: &str) -> Option<&Arc<Key>> {
         self.keys.iter().find(|key| key.kid == kid)
     }
 
-    /// The keys that verify, if there is any.
+    /// Refuses if no key can verify.
     pub fn require_keys(&self) -> Result<(), TokenError> {
         if self.keys.is_empty() { Err(no_key()) } else { Ok(()) }
     }
 }
 
-/// That there is no key, and why if that is known.
+/// The error for a missing key, with the reason if it is known.
 pub fn no_key() -> TokenError {
-    let why = said().problem.clone();
+    let why = lock().problem.clone();
     TokenError::NoKey(match why {
         Some(why) => why.into(),
         None => "there is no key: set lockwatch.jwt-keys and lockwatch.refresh-secret-file".into(),
     })
 }
 
-/// What each source says.
+/// Where keys come from, and the keyring that follows.
 #[derive(Default)]
-struct Said {
+struct Sources {
     pairs: Vec<Arc<Key>>,
     secrets: Vec<Arc<Key>>,
     refresh: Vec<hmac::Key>,
-    made: Made,
-    /// The working directory has been looked at for what was made earlier.
-    looked: bool,
-    /// Why what was made can't be used, or nothing can be made.
+    generated: GeneratedKeys,
+    /// Whether the working directory was searched for keys of an earlier run.
+    is_loaded: bool,
+    /// Why keys could not be loaded or generated.
     problem: Option<String>,
     ring: Arc<Keyring>,
-    round: u64,
 }
 
-static SAID: LazyLock<Mutex<Said>> = LazyLock::new(Mutex::default);
+static SOURCES: LazyLock<Mutex<Sources>> = LazyLock::new(Mutex::default);
 
-fn said() -> MutexGuard<'static, Said> {
-    SAID.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock() -> MutexGuard<'static, Sources> {
+    SOURCES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Said {
-    fn renew(&mut self) {
-        self.round += 1;
-        let keys = match () {
-            () if !self.pairs.is_empty() => [&self.pairs[..], &self.secrets[..]].concat(),
-            () if !self.secrets.is_empty() => self.secrets.clone(),
-            () => self.made.key.iter().cloned().collect(),
+impl Sources {
+    fn rebuild(&mut self) {
+        let keys = if !self.pairs.is_empty() {
+            [&self.pairs[..], &self.secrets[..]].concat()
+        } else if !self.secrets.is_empty() {
+            self.secrets.clone()
+        } else {
+            self.generated.key.iter().cloned().collect()
         };
-        let made = || self.made.refresh.iter().cloned().collect();
-        let refresh = if self.refresh.is_empty() { made() } else { self.refresh.clone() };
-        self.ring = Arc::new(Keyring { keys, refresh, round: self.round });
+        let generated = || self.generated.refresh.iter().cloned().collect();
+        let refresh = if self.refresh.is_empty() { generated() } else { self.refresh.clone() };
+        self.ring = Arc::new(Keyring { keys, refresh, revision: self.ring.revision + 1 });
     }
 }
 
-/// From now on these key pairs are used: the first signs.
+/// Sets the key pairs. The first one signs.
 pub fn set_pairs(pairs: Vec<Arc<Key>>) {
-    let mut said = said();
-    said.pairs = pairs;
-    said.renew();
+    let mut sources = lock();
+    sources.pairs = pairs;
+    sources.rebuild();
 }
 
-/// From now on these secrets sign, if there is no key pair, and verify.
+/// Sets the secrets that verify, and that sign if there is no key pair.
 pub fn set_secrets(secrets: Vec<Arc<Key>>) {
-    let mut said = said();
-    said.secrets = secrets;
-    said.renew();
+    let mut sources = lock();
+    sources.secrets = secrets;
+    sources.rebuild();
 }
 
-/// From now on these secrets make refresh tokens.
+/// Sets the secrets of refresh tokens.
 pub fn set_refresh(secrets: Vec<hmac::Key>) {
-    let mut said = said();
-    said.refresh = secrets;
-    said.renew();
+    let mut sources = lock();
+    sources.refresh = secrets;
+    sources.rebuild();
 }
 
-/// From now on this is what was made.
-pub fn set_made(made: Result<Made, String>) {
-    let mut said = said();
-    said.looked = true;
-    match made {
-        Ok(made) => {
-            said.made = made;
-            said.problem = None;
+/// Sets the generated keys, or why there are none.
+pub fn set_generated(result: Result<GeneratedKeys, String>) {
+    let mut sources = lock();
+    sources.is_loaded = true;
+    match result {
+        Ok(keys) => {
+            sources.generated = keys;
+            sources.problem = None;
         }
-        Err(why) => said.problem = Some(why),
+        Err(why) => sources.problem = Some(why),
     }
-    said.renew();
+    sources.rebuild();
 }
 
-/// What is in force. Where the directives leave something open, what an earlier run of the server made is used: two small
-/// files are read, once.
+/// The keyring in force. If the directives leave something open, the first call reads the two small
+/// files that an earlier run may have generated.
 pub fn current() -> Arc<Keyring> {
-    let ring = Arc::clone(&said().ring);
-    if !is_complete(&ring) && !said().looked {
-        set_made(generate::load());
-        return Arc::clone(&said().ring);
+    let ring = Arc::clone(&lock().ring);
+    let is_complete = !ring.keys.is_empty() && !ring.refresh.is_empty();
+    if !is_complete && !lock().is_loaded {
+        set_generated(generate::load());
+        return known();
     }
     ring
 }
 
-/// What is in force, without looking for more.
+/// The keyring in force, without reading a file.
 pub fn known() -> Arc<Keyring> {
-    Arc::clone(&said().ring)
+    Arc::clone(&lock().ring)
 }
 
-/// Whether nothing is missing.
-pub fn is_complete(ring: &Keyring) -> bool {
-    !ring.keys.is_empty() && !ring.refresh.is_empty()
-}
-
-/// What is missing.
+/// Which keys are missing.
 pub fn needs() -> Needs {
-    let said = said();
-    Needs { key: said.ring.keys.is_empty(), refresh: said.ring.refresh.is_empty() }
+    let sources = lock();
+    Needs { key: sources.ring.keys.is_empty(), refresh: sources.ring.refresh.is_empty() }
 }

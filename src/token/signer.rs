@@ -1,5 +1,5 @@
-//! Signing with keys that take long, on threads of its own, while clients wait. Clients that are to get the same token wait
-//! for one signature.
+//! Signs access tokens and replies: at once where signing is fast, else on a worker while the client
+//! waits. Clients that are to get the same token share one signature.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,42 +11,48 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
 use crate::config;
 use crate::server::blocked::Waiting;
+use crate::server::call::{Call, Outcome};
 use crate::server::error::Refusal;
 use crate::server::thread;
 
+use super::counters;
+use super::error::TokenError;
 use super::grant::Grant;
 use super::key::Key;
+use super::keyring::Keyring;
 
-/// How many signatures by a key of 2048 bits may be waited for, for each thread: what it makes in a bit more than half a
-/// second. One of twice the bits takes about eight times as long.
-const ROOM: usize = 2048;
+/// How many signatures by a key of 2048 bits may be in flight for each worker: what one makes in
+/// half a second. A key of twice the bits takes about eight times as long.
+const MAX_IN_FLIGHT: usize = 2048;
+/// The length of a signature by a key of 2048 bits, in base64 characters.
 const USUAL_CHARS: usize = 342;
 
-/// The same in all, if a test sets it.
+/// Overrides the limit above, in tests.
 #[cfg(feature = "debug-commands")]
-pub static ROOM_OF_TESTS: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0);
+pub static TEST_LIMIT: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0);
 
-/// How long one is waited for before it is given up.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest time that a job waits for a worker.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a thread waits for work before it looks whether there are too many.
-const LOOK: Duration = Duration::from_secs(1);
+/// How long a worker waits for a job before it checks whether there are too many workers.
+const IDLE_CHECK: Duration = Duration::from_secs(1);
 
-/// A thread's stack: several times what a signature takes.
+/// The stack of a worker: several times what a signature takes.
 const STACK_BYTES: usize = 512 << 10;
 
 struct Signer {
     jobs: Sender<Job>,
     queue: Receiver<Job>,
-    /// Who waits, by what is to be signed. Held for moments: by the main thread, and by a thread that has a signature.
-    flights: Mutex<HashMap<Arc<str>, Vec<Waiter>>>,
-    threads: AtomicUsize,
+    /// The clients that wait for a signature, by the message to be signed. The main thread and the
+    /// workers hold the lock for microseconds.
+    in_flight: Mutex<HashMap<Arc<str>, Vec<Waiter>>>,
+    workers: AtomicUsize,
 }
 
 struct Job {
     key: Arc<Key>,
     message: Arc<str>,
-    until: Instant,
+    deadline: Instant,
 }
 
 struct Waiter {
@@ -56,117 +62,140 @@ struct Waiter {
 
 static SIGNER: LazyLock<Signer> = LazyLock::new(|| {
     let (jobs, queue) = unbounded();
-    Signer { jobs, queue, flights: Mutex::default(), threads: AtomicUsize::new(0) }
+    Signer { jobs, queue, in_flight: Mutex::default(), workers: AtomicUsize::new(0) }
 });
 
-fn flights() -> MutexGuard<'static, HashMap<Arc<str>, Vec<Waiter>>> {
-    SIGNER.flights.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock() -> MutexGuard<'static, HashMap<Arc<str>, Vec<Waiter>>> {
+    SIGNER.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How many signatures are waited for.
-pub fn depth() -> usize {
-    flights().len()
+/// The number of signatures in flight.
+pub fn in_flight() -> usize {
+    lock().len()
 }
 
-/// Refuses if no more can be waited for. Only the main thread adds any: so there is room until it does.
-pub fn require_room(key: &Key) -> Result<(), Refusal> {
-    if depth() < room(key) {
-        Ok(())
-    } else {
-        Err(Refusal::Busy("too many tokens are waiting to be signed; nothing was changed"))
+/// Refuses a call whose token could not be signed soon, before it changes anything. Only the main
+/// thread adds jobs, so there is still room when the call comes to [`deliver`].
+pub fn require_room(call: &Call<'_>, ring: &Keyring) -> Result<(), Refusal> {
+    let key = ring.signer()?;
+    if !key.is_slow() || !call.may_wait() || in_flight() < limit(key) {
+        return Ok(());
     }
+    counters::BUSY.count();
+    Err(Refusal::Busy("too many tokens are waiting to be signed; nothing was changed"))
 }
 
-/// Whether that very token is being signed, so that another client can wait for it whatever the room.
+/// Whether that very token is being signed. Another client may wait for it whatever the limit.
 pub fn is_signing(grant: &Grant) -> bool {
-    flights().contains_key(grant.message.as_str())
+    lock().contains_key(grant.message.as_str())
 }
 
-/// Has the token signed and the client answered. Main thread only.
-pub fn sign(grant: Grant, waiting: Waiting) {
-    start_threads();
-    let mut flights = flights();
-    if let Some(waiters) = flights.get_mut(grant.message.as_str()) {
+/// Signs and replies: at once if that is fast or the client may not wait, else by a worker.
+pub fn deliver(call: &Call<'_>, grant: Grant) -> Outcome {
+    if grant.key.is_slow() && call.may_wait() {
+        let waiting = call.wait()?;
+        enqueue(grant, waiting);
+        return Ok(());
+    }
+    let signature = grant.key.sign(grant.message.as_bytes());
+    let signature = signature.ok_or(TokenError::NoKey("the key can't sign".into()))?;
+    grant.reply(call, &signature);
+    Ok(())
+}
+
+/// Like [`deliver`], for a client that waits already.
+pub fn deliver_late(grant: Grant, waiting: Waiting) {
+    if grant.key.is_slow() {
+        return enqueue(grant, waiting);
+    }
+    let signature = grant.key.sign(grant.message.as_bytes()).unwrap_or_default();
+    waiting.answer(Box::new(move |call| grant.reply_late(call, &signature)));
+}
+
+fn enqueue(grant: Grant, waiting: Waiting) {
+    start_workers();
+    let mut in_flight = lock();
+    if let Some(waiters) = in_flight.get_mut(grant.message.as_str()) {
         waiters.push(Waiter { grant, waiting });
         return;
     }
     let message: Arc<str> = grant.message.as_str().into();
-    let until = Instant::now() + PATIENCE;
-    let job = Job { key: Arc::clone(&grant.key), message: Arc::clone(&message), until };
-    flights.insert(message, vec![Waiter { grant, waiting }]);
-    drop(flights);
+    let deadline = Instant::now() + TIMEOUT;
+    let job = Job { key: Arc::clone(&grant.key), message: Arc::clone(&message), deadline };
+    in_flight.insert(message, vec![Waiter { grant, waiting }]);
+    drop(in_flight);
     // The receiver lives as long as the sender.
     let _ = SIGNER.jobs.send(job);
 }
 
-fn room(key: &Key) -> usize {
+fn limit(key: &Key) -> usize {
     #[cfg(feature = "debug-commands")]
-    if let Some(room) = usize::try_from(ROOM_OF_TESTS.load(Ordering::Relaxed)).ok().filter(|room| *room > 0) {
-        return room;
+    if let Some(limit) = usize::try_from(TEST_LIMIT.load(Ordering::Relaxed)).ok().filter(|limit| *limit > 0) {
+        return limit;
     }
-    let times = key.signature_chars().div_ceil(USUAL_CHARS).pow(3);
-    (ROOM * wanted() / times).max(1)
+    let cost = key.signature_chars().div_ceil(USUAL_CHARS).pow(3);
+    (MAX_IN_FLIGHT * wanted_workers() / cost).max(1)
 }
 
-fn wanted() -> usize {
+fn wanted_workers() -> usize {
     usize::try_from(config::SIGN_THREADS.get()).unwrap_or(1)
 }
 
-fn start_threads() {
-    while SIGNER.threads.load(Ordering::Relaxed) < wanted() {
-        let index = SIGNER.threads.fetch_add(1, Ordering::Relaxed);
+fn start_workers() {
+    while SIGNER.workers.load(Ordering::Relaxed) < wanted_workers() {
+        let index = SIGNER.workers.fetch_add(1, Ordering::Relaxed);
         let thread = Builder::new().name(format!("lw-sign-{index}")).stack_size(STACK_BYTES);
         if thread.spawn(work).is_err() {
-            SIGNER.threads.fetch_sub(1, Ordering::Relaxed);
+            SIGNER.workers.fetch_sub(1, Ordering::Relaxed);
             break;
         }
     }
 }
 
-/// Counts a thread out, however it ends.
-struct Place {
+/// A worker in [`Signer::workers`], removed from the count however its thread ends.
+struct CountedWorker {
     is_counted: bool,
 }
 
-impl Place {
-    /// Gives the place up if there are more than wanted. One at a time does: there are never fewer.
-    fn is_given_up(&mut self) -> bool {
-        let fewer = |threads: usize| (threads > wanted()).then(|| threads - 1);
-        self.is_counted = SIGNER.threads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_err();
+impl CountedWorker {
+    /// Removes the worker if there are more than wanted. The update is atomic, so never too many go.
+    fn retire_if_surplus(&mut self) -> bool {
+        let fewer = |workers: usize| (workers > wanted_workers()).then(|| workers - 1);
+        self.is_counted = SIGNER.workers.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_err();
         !self.is_counted
     }
 }
 
-impl Drop for Place {
+impl Drop for CountedWorker {
     fn drop(&mut self) {
         if self.is_counted {
-            SIGNER.threads.fetch_sub(1, Ordering::Relaxed);
+            SIGNER.workers.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
 
 fn work() {
-    let mut place = Place { is_counted: true };
-    // Commands come first: who waits for a token waits for a while anyway.
+    let mut worker = CountedWorker { is_counted: true };
+    // Commands come first: a client that waits for a token waits for milliseconds anyway.
     thread::give_way();
     loop {
-        match SIGNER.queue.recv_timeout(LOOK) {
-            Ok(job) => serve(job),
-            Err(RecvTimeoutError::Timeout) if place.is_given_up() => break,
+        match SIGNER.queue.recv_timeout(IDLE_CHECK) {
+            Ok(job) => run(job),
+            Err(RecvTimeoutError::Timeout) if worker.retire_if_surplus() => break,
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
 }
 
-/// Answers everybody who waits for a message, once and in any case: if not before, then when this is dropped.
-struct Flight(Option<Arc<str>>);
+/// Answers every client that waits for a message, exactly once: at the latest when it is dropped.
+struct Completion(Option<Arc<str>>);
 
-impl Flight {
-    fn land(&mut self, signature: Option<&Arc<str>>) {
-        // Those who come from here on wait for another signature.
+impl Completion {
+    fn finish(&mut self, signature: Option<&Arc<str>>) {
         let Some(message) = self.0.take() else { return };
-        let waiters = flights().remove(&message).unwrap_or_default();
+        // Clients that arrive from here on wait for another signature.
+        let waiters = lock().remove(&message).unwrap_or_default();
         for Waiter { grant, waiting } in waiters {
             let signature = signature.cloned();
             waiting.answer(Box::new(move |call| match &signature {
@@ -179,15 +208,16 @@ impl Flight {
     }
 }
 
-impl Drop for Flight {
+impl Drop for Completion {
     fn drop(&mut self) {
-        self.land(None);
+        self.finish(None);
     }
 }
 
-fn serve(job: Job) {
-    let mut flight = Flight(Some(Arc::clone(&job.message)));
-    // Who has waited for so long has others behind it, who have not yet.
-    let signature = if Instant::now() < job.until { job.key.sign(job.message.as_bytes()) } else { None };
-    flight.land(signature.map(Arc::from).as_ref());
+fn run(job: Job) {
+    let mut completion = Completion(Some(Arc::clone(&job.message)));
+    // A job that is late is given up, so that the jobs behind it are not late as well.
+    let in_time = Instant::now() < job.deadline;
+    let signature = if in_time { job.key.sign(job.message.as_bytes()) } else { None };
+    completion.finish(signature.map(Arc::from).as_ref());
 }

@@ -9,8 +9,8 @@ use crate::server::docs::{DocArg, DocKind};
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
 
-use super::super::change::Effect;
-use super::super::native::{EFFECT, keep};
+use super::super::effect::{EFFECT, StoreEffect};
+use super::super::native::set_expiry;
 use super::super::store::Store;
 
 /// The command.
@@ -34,7 +34,7 @@ impl Command for ApplyTokens {
         call.require_effect_source()?;
         let (name, mut args) = call.key_and_args();
         let payload = args.next().ok_or(Refusal::BadEffect("it is missing"))?;
-        let effect = Effect::decode(payload.bytes()).map_err(Refusal::BadEffect)?;
+        let effect = StoreEffect::decode(payload.bytes()).map_err(Refusal::BadEffect)?;
         let mut key = call.write(name);
         // The primary's word is the truth: what else stands here gives way.
         let is_ours = matches!(key.value::<Boxed<Store>>(), Ok(Some(_)));
@@ -46,22 +46,22 @@ impl Command for ApplyTokens {
         };
         let mut expires = None;
         match effect {
-            Effect::Step(step) => {
+            StoreEffect::Changes(step) => {
                 step.changes.iter().for_each(|change| store.apply(change));
                 expires = step.expires;
             }
-            Effect::Opening(sessions) => {
+            StoreEffect::Opening(sessions) => {
                 **store = Store::default();
                 store.extend(sessions);
             }
-            Effect::More(sessions) => store.extend(sessions),
+            StoreEffect::More(sessions) => store.extend(sessions),
         }
         let is_empty = store.is_empty();
         drop(store);
         if is_empty {
             key.delete();
         } else if expires.is_some() {
-            keep(&mut key, expires);
+            set_expiry(&mut key, expires);
         }
         drop(key);
         call.pass_effect_on(name);

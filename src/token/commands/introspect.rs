@@ -19,7 +19,7 @@ use crate::text::time::Timestamp;
 use super::super::keyring::{self, Keyring};
 use super::super::rotation::{Judgement, judge};
 use super::super::store::Store;
-use super::super::verify::{self, Terms};
+use super::super::verify::{self, AccessRules};
 use super::super::{clock, refresh, settings};
 use super::arguments::misuse;
 
@@ -63,7 +63,7 @@ impl Command for Introspect {
 fn access(ring: &Keyring, token: &[u8], store: Option<&Store>, now: Timestamp) -> Option<String> {
     let claims = verify::signed(ring, token).ok()?;
     let (issuer, _) = settings::names();
-    let terms = Terms {
+    let rules = AccessRules {
         now,
         leeway: settings::leeway(),
         issuer: &issuer,
@@ -71,7 +71,7 @@ fn access(ring: &Keyring, token: &[u8], store: Option<&Store>, now: Timestamp) -
         audience: None,
         not_before: settings::not_before(),
     };
-    verify::judge(&claims, store, &terms).ok()?;
+    verify::judge(&claims, store, &rules).ok()?;
     let mut members: BTreeMap<&str, Box<RawValue>> = serde_json::from_str(&claims.json).ok()?;
     // Whatever the application's own claims are called.
     members.insert("active", RawValue::from_string("true".to_owned()).ok()?);

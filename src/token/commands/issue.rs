@@ -8,7 +8,7 @@
 
 use crate::config;
 use crate::server::args::Args;
-use crate::server::call::{Call, Outcome};
+use crate::server::call::Call;
 use crate::server::command::{Command, KeyAccess, Spec};
 use crate::server::docs::{DocArg, DocKind};
 use crate::server::error::Refusal;
@@ -17,14 +17,13 @@ use crate::text::time::{Span, Timestamp};
 
 use super::super::change::Change;
 use super::super::clock;
-use super::super::error::TokenError;
 use super::super::grant::Grant;
 use super::super::id::SessionId;
 use super::super::keyring::{self, Keyring};
 use super::super::native::commit;
 use super::super::session::Session;
 use super::super::store::Store;
-use super::super::{counters, making, settings, signer, strict};
+use super::super::{counters, key_generation, settings, signer, strict};
 use super::arguments::{self, Options, misuse};
 
 const SYNTAX: &str =
@@ -63,11 +62,11 @@ impl Command for Issue {
             let key = call.read(name);
             let store = key.value::<Boxed<Store>>()?;
             if is_lacking(&ring, &request) {
-                return making::wait(call, store.as_deref().map(|store| &**store));
+                return key_generation::wait(call, store.as_deref().map(|store| &**store), begin_late);
             }
         }
         let grant = begin(call, &request, &ring)?;
-        deliver(call, grant)
+        signer::deliver(call, grant)
     }
 }
 
@@ -75,14 +74,8 @@ fn is_lacking(ring: &Keyring, request: &Request<'_>) -> bool {
     ring.keys.is_empty() || (request.refresh_ttl > 0 && ring.refresh.is_empty())
 }
 
-/// The call's arguments, to make it again later.
-pub fn argv(call: &Call<'_>) -> Vec<Vec<u8>> {
-    let command = std::iter::once(Issue::SPEC.name.to_bytes().to_vec());
-    command.chain(call.args().map(|arg| arg.bytes().to_vec())).collect()
-}
-
-/// Begins the session of a call that waited for keys.
-pub fn begin_late(call: &Call<'_>) -> Result<Grant, Refusal> {
+/// Begins the session of a call that has waited for keys.
+fn begin_late(call: &Call<'_>) -> Result<Grant, Refusal> {
     let (_, args) = call.key_and_args();
     begin(call, &Request::parse(args)?, &keyring::current())
 }
@@ -146,7 +139,7 @@ fn begin(call: &Call<'_>, request: &Request<'_>, ring: &Keyring) -> Result<Grant
     if settings::not_before() > now {
         return Err(misuse("tokens-not-before lies ahead: no token would be accepted", SYNTAX));
     }
-    require_room(call, ring)?;
+    signer::require_room(call, ring)?;
     let id =
         SessionId::random().ok_or(Refusal::Unavailable("the system has no random bytes to give".into()))?;
     let session = request.session(now);
@@ -174,26 +167,4 @@ fn crowding(store: &Store, subject: &str, now: Timestamp) -> Vec<SessionId> {
     let surplus = (live.len() + 1).saturating_sub(most);
     live.sort_unstable();
     live.into_iter().take(surplus).map(|(_, id)| id).collect()
-}
-
-/// Refuses a call whose token could not be signed soon, before it changes anything.
-pub fn require_room(call: &Call<'_>, ring: &Keyring) -> Result<(), Refusal> {
-    let key = ring.signer()?;
-    if key.is_slow() && call.may_wait() {
-        signer::require_room(key).inspect_err(|_| counters::BUSY.count())?;
-    }
-    Ok(())
-}
-
-/// Signs and replies: at once where that is quick or nobody may wait, else on another thread.
-pub fn deliver(call: &Call<'_>, grant: Grant) -> Outcome {
-    if grant.key.is_slow() && call.may_wait() {
-        let waiting = call.wait()?;
-        signer::sign(grant, waiting);
-        return Ok(());
-    }
-    let signature = grant.key.sign(grant.message.as_bytes());
-    let signature = signature.ok_or(TokenError::NoKey("the key can't sign".into()))?;
-    grant.reply(call, &signature);
-    Ok(())
 }

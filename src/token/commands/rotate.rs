@@ -22,7 +22,6 @@ use super::super::session::{Rotation, Session};
 use super::super::store::Store;
 use super::super::{counters, refresh, settings, signer};
 use super::arguments::{self, Options};
-use super::issue::{deliver, require_room};
 
 const SYNTAX: &str = "LW.ROTATE key refresh_token [META json]";
 
@@ -84,7 +83,7 @@ fn rotate(call: &Call<'_>, token: &[u8], meta: Option<&str>) -> Outcome {
         }
     };
     drop(store);
-    let tell = |kind| incident::tell(call, kind, name.bytes(), &session, &presented, meta, now);
+    let report = |kind| incident::report(call, kind, name.bytes(), &session, &presented, meta, now);
     match judgement {
         Judgement::Replay => {
             drop(key);
@@ -92,28 +91,28 @@ fn rotate(call: &Call<'_>, token: &[u8], meta: Option<&str>) -> Outcome {
         }
         Judgement::Reused => {
             commit(call, name, key, vec![Change::End(presented.session)], now)?;
-            tell(REUSE);
+            report(REUSE);
             counters::REUSED.count();
             Err(TokenError::Reused.into())
         }
         Judgement::Forged => {
             drop(key);
-            tell(FORGERY);
+            report(FORGERY);
             counters::FORGED.count();
             Err(TokenError::Invalid("the refresh token was never given out").into())
         }
         _ => {
-            require_room(call, &ring)?;
+            signer::require_room(call, &ring)?;
             let (rotation, renewed) = renew(&session, &presented, meta, now);
             let grant = Grant::of(presented.session, &renewed, &ring)?;
             grant.require_length(SYNTAX)?;
             commit(call, name, key, vec![Change::Rotate(presented.session, rotation)], now)?;
             if judgement == Judgement::RollForward {
-                tell(ROLLBACK);
+                report(ROLLBACK);
                 counters::ROLLED_FORWARD.count();
             }
             counters::ROTATED.count();
-            deliver(call, grant)
+            signer::deliver(call, grant)
         }
     }
 }
@@ -122,10 +121,10 @@ fn rotate(call: &Call<'_>, token: &[u8], meta: Option<&str>) -> Outcome {
 fn replay(call: &Call<'_>, presented: &Presented, session: &Session, ring: &Keyring) -> Outcome {
     let grant = Grant::of(presented.session, session, ring)?;
     if !signer::is_signing(&grant) {
-        require_room(call, ring)?;
+        signer::require_room(call, ring)?;
     }
     counters::REPLAYED.count();
-    deliver(call, grant)
+    signer::deliver(call, grant)
 }
 
 /// What a rotation changes, and the session as it will be.

@@ -10,7 +10,7 @@ use crate::server::error::Refusal;
 use crate::server::native::Boxed;
 
 use super::super::store::Store;
-use super::super::verify::{self, Terms};
+use super::super::verify::{self, AccessRules};
 use super::super::{clock, counters, keyring, settings};
 use super::arguments::{self, Options};
 
@@ -55,14 +55,14 @@ fn verify(call: &Call<'_>, token: &[u8], audience: Option<&str>) -> Outcome {
     let store = key.value::<Boxed<Store>>()?;
     let claims = verify::signed(&keyring::current(), token)?;
     let (issuer, configured) = settings::names();
-    let terms = Terms {
+    let rules = AccessRules {
         now: clock::time(call.now()),
         leeway: settings::leeway(),
         issuer: &issuer,
         audience: Some(audience.unwrap_or(&configured)),
         not_before: settings::not_before(),
     };
-    verify::judge(&claims, store.as_deref().map(|store| &**store), &terms)?;
+    verify::judge(&claims, store.as_deref().map(|store| &**store), &rules)?;
     counters::VERIFIED.count();
     call.reply_text(&claims.json);
     Ok(())

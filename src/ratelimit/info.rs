@@ -1,0 +1,16 @@
+//! The section `lockwatch_ratelimit` of INFO.
+
+use crate::server::info::Section;
+
+use super::counters;
+
+pub const SECTION: Section = Section {
+    name: c"ratelimit",
+    counters: &[
+        (c"ratelimit_calls_total", &counters::CALLS),
+        (c"ratelimit_denied_total", &counters::DENIED),
+        (c"ratelimit_peeks_total", &counters::PEEKS),
+        (c"ratelimit_clock_steps_total", &counters::CLOCK_STEPS),
+    ],
+    made: None,
+};
