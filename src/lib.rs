@@ -41,6 +41,7 @@ pub mod journal;
 pub mod lifecycle;
 pub mod ratelimit;
 pub mod server;
+pub mod ship;
 pub mod text;
 pub mod token;
 pub mod window;

@@ -9,15 +9,28 @@ use crate::token;
 use crate::{alert, audit};
 
 /// The table.
-pub static HOOKS: Hooks =
-    Hooks { configured, before_sleep, loading_began, loading_ended, promoted, demoted, forked, shutdown };
+pub static HOOKS: Hooks = Hooks {
+    configured,
+    config_set,
+    before_sleep,
+    loading_began,
+    loading_ended,
+    promoted,
+    demoted,
+    forked,
+    shutdown,
+};
 
 fn configured() -> Result<(), String> {
-    audit::settings::take_environment()
+    audit::settings::read_environment()
+}
+
+fn config_set() {
+    alert::pump::attend();
+    audit::pump::attend();
 }
 
 fn before_sleep(tick: &Tick) {
-    token::settings::before_sleep();
     token::key_generation::before_sleep(tick);
     // It may raise an alert, which then goes out in the same turn.
     audit::pump::before_sleep(tick);

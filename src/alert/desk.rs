@@ -5,7 +5,6 @@ mod properties;
 
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use crate::config;
 use crate::journal::id::Id;
 use crate::journal::queue::Bounds;
 use crate::server::{events, log};
@@ -263,8 +262,8 @@ impl Desk {
                     id,
                     alert: Arc::clone(alert),
                     endpoint: Arc::clone(&lane.endpoint),
-                    timeout: settings::timeout(),
-                    allow_private: config::WEBHOOK_ALLOW_PRIVATE.get(),
+                    timeout: settings::WEBHOOK_TIMEOUT.get(),
+                    allow_private: settings::WEBHOOK_ALLOW_PRIVATE.get(),
                     generation,
                 });
             }
@@ -280,9 +279,9 @@ impl Desk {
         }
     }
 
-    /// When something will be due.
-    pub fn next_due(&self) -> Option<Timestamp> {
-        let tries = self.lanes.iter().filter_map(Lane::next_try);
+    /// When something will be due: a summary, or a try if `ships`.
+    pub fn next_due(&self, ships: bool) -> Option<Timestamp> {
+        let tries = self.lanes.iter().filter(|_| ships).filter_map(Lane::next_try);
         tries.chain(self.outbox.rollup().next_end(hurried(rollup::PERIOD))).min()
     }
 
@@ -402,9 +401,7 @@ impl Desk {
 }
 
 fn bounds(source: Source) -> Bounds {
-    let bound = |value: i64| usize::try_from(value).unwrap_or(usize::MAX);
-    let events = bound(config::ALERT_MAX_EVENTS.get());
-    let bytes = bound(config::ALERT_MAX_BYTES.get());
+    let (events, bytes) = (settings::ALERT_MAX_EVENTS.get(), settings::ALERT_MAX_BYTES.get());
     match source {
         Source::Caller => Bounds { events, bytes },
         Source::Module => Bounds { events: events + events / RESERVED + 16, bytes: bytes + bytes / RESERVED },

@@ -4,13 +4,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::config;
 use crate::journal::id::Id;
 use crate::server::blocked::Waiting;
 use crate::server::events::{self, Tick};
 use crate::server::log;
 use crate::server::turn::Turn;
-use crate::text::time::{Span, Timestamp};
+use crate::ship::SHIP;
+use crate::text::time::Timestamp;
 
 use super::apply::EFFECT;
 use super::change::{encode, encode_snapshot};
@@ -24,9 +24,6 @@ static TURN: Turn = Turn::new();
 
 /// How long tries that are under way may take to end when the server does.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// How often it is looked whether deliveries are still held back.
-const LOOK_AGAIN: Span = Span(100);
 
 /// There is something to do. From any thread.
 pub fn attend() {
@@ -96,9 +93,7 @@ fn work(tick: &Tick, now: Timestamp) -> Option<Timestamp> {
     if TURN.takes_aof(tick) && !desk.outbox().is_empty() {
         tick.append_to_aof(EFFECT, &encode_snapshot(desk.outbox()));
     }
-    let due = desk.next_due().filter(|_| tick.is_primary())?;
-    // Nothing tells of the directive when it changes: it is looked at again soon.
-    Some(if config::SHIP.get() { due } else { due.max(now + LOOK_AGAIN) })
+    desk.next_due(SHIP.get()).filter(|_| tick.is_primary())
 }
 
 /// What a primary does.
@@ -123,7 +118,7 @@ fn lead(desk: &mut Desk, workers: &mut Workers, tick: &Tick, now: Timestamp) {
     if !made.is_empty() {
         tick.replicate(EFFECT, &encode(&made));
     }
-    if config::SHIP.get() {
+    if SHIP.get() {
         dispatch(desk, workers, now);
     }
 }

@@ -2,9 +2,9 @@
 
 use std::ffi::CStr;
 
-use crate::config;
 use crate::server::events;
 use crate::server::info::{Counter, Section, Value};
+use crate::ship::SHIP;
 
 use super::{recorder, status};
 
@@ -58,7 +58,7 @@ fn gauges(field: &mut dyn FnMut(&CStr, Value<'_>)) {
     let status = status::read();
     let state = match () {
         () if !ships => "off",
-        () if !config::SHIP.get() => "held",
+        () if !SHIP.get() => "held",
         () => status.state.name(),
     };
     field(c"audit_state", Value::Text(state));

@@ -5,11 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::alert::raise;
-use crate::config;
 use crate::server::call::Call;
 use crate::server::events::{self, Tick};
 use crate::server::log;
 use crate::server::turn::Turn;
+use crate::ship::SHIP;
 use crate::text::time::{Span, Timestamp};
 
 use super::apply::EFFECT;
@@ -23,8 +23,10 @@ static TURN: Turn = Turn::new();
 /// How long the thread may take to end when the server does.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How often it is looked at what nothing tells of: directives, the lag, how far a gap has grown.
+/// How often a pause of the server is looked at: no event tells when it ends.
 const LOOK_AGAIN: Span = Span(100);
+
+/// How often it is looked how far a gap has grown, and whether a thread can be started or has ended.
 const GAP_GROWS: Span = Span(1000);
 
 /// How long it is quiet about a lag after an alert.
@@ -113,7 +115,7 @@ fn lead(recorder: &mut Recorder, shipping: &mut Shipping, tick: &Tick, now: Time
     if gap_is_open {
         recorder.tell_gap();
     }
-    if ships && config::SHIP.get() {
+    if ships && SHIP.get() {
         alert_of_lag(recorder, now);
         hand_over(recorder, shipping, now);
     } else if shipping.thread.is_some() {
@@ -121,19 +123,27 @@ fn lead(recorder: &mut Recorder, shipping: &mut Shipping, tick: &Tick, now: Time
         recorder.hand_back();
     }
     recorder.send_made(|made| tick.replicate(EFFECT, made));
-    next_look(recorder, shipping.thread.is_some(), gap_is_open, now)
+    next_look(recorder, shipping, gap_is_open, now)
 }
 
-fn next_look(recorder: &Recorder, has_shipper: bool, gap_is_open: bool, now: Timestamp) -> Option<Timestamp> {
-    let gap = gap_is_open.then_some(now + GAP_GROWS);
+fn next_look(
+    recorder: &Recorder,
+    shipping: &Shipping,
+    gap_is_open: bool,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let soon = now + GAP_GROWS;
     if recorder.target().is_none() {
-        return gap;
+        return gap_is_open.then_some(soon);
     }
-    let batch = recorder.next_batch_at().filter(|_| config::SHIP.get());
-    // Nothing tells of a directive that has changed, nor of time that goes by.
-    let idle = recorder.ledger().queue().is_empty() && has_shipper;
-    let look = (!idle || gap_is_open).then_some(now + LOOK_AGAIN);
-    [gap, batch, look, Some(now + GAP_GROWS)].into_iter().flatten().min()
+    if !SHIP.get() {
+        return Some(soon);
+    }
+    let batch = recorder.next_batch_at();
+    // A millisecond beyond the directive's value raises the alert.
+    let lag = now + Span((settings::AUDIT_LAG_ALERT.get().0 + 1).saturating_sub(recorder.lag(now).0));
+    let start = Some(shipping.not_before).filter(|_| shipping.thread.is_none());
+    [batch, Some(lag), start].into_iter().flatten().filter(|at| *at > now).chain([soon]).min()
 }
 
 /// What a replica does: it ships nothing.
@@ -177,7 +187,7 @@ fn take_shipped(recorder: &mut Recorder, shipping: &mut Shipping, now: Timestamp
 }
 
 fn hand_over(recorder: &mut Recorder, shipping: &mut Shipping, now: Timestamp) {
-    let days = config::AUDIT_RETENTION_DAYS.get();
+    let days = settings::AUDIT_RETENTION_DAYS.get();
     if shipping.thread.is_none() {
         // If the clock has stepped back meanwhile, it is not waited for that.
         let waits = now < shipping.not_before && shipping.not_before <= now + AFTER_A_PANIC;
@@ -200,9 +210,9 @@ fn hand_over(recorder: &mut Recorder, shipping: &mut Shipping, now: Timestamp) {
 }
 
 fn alert_of_lag(recorder: &Recorder, now: Timestamp) {
-    let most = u64::try_from(config::AUDIT_LAG_ALERT.get()).unwrap_or(0) * 1000;
+    let most = settings::AUDIT_LAG_ALERT.get();
     let lag = recorder.lag(now);
-    if most == 0 || lag.0 <= most {
+    if most == Span(0) || lag <= most {
         return;
     }
     let pending = recorder.ledger().queue().len();

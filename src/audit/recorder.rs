@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use crate::config;
 use crate::journal::id::Id;
 use crate::journal::queue::{Bounds, Event};
 use crate::server::events;
@@ -12,6 +11,7 @@ use super::change::{self, Change, Effect};
 use super::counters;
 use super::entry::{Entry, Fields, GAP};
 use super::ledger::{Ledger, Share};
+use super::settings::{AUDIT_BATCH, AUDIT_MAX_BYTES, AUDIT_MAX_EVENTS};
 use super::target::Target;
 
 /// The audit log of this server. Only the main thread opens it, and the child that saves an RDB, which is forked while it
@@ -284,7 +284,7 @@ impl Recorder {
     /// When the next events are to be handed over: at once if there are enough for a batch.
     pub fn next_batch_at(&self) -> Option<Timestamp> {
         let since = self.handed.since.filter(|_| self.handed.left > 0 && !self.handed.is_busy)?;
-        Some(if self.handed.left >= batch() { Timestamp(0) } else { since + LINGER })
+        Some(if self.handed.left >= AUDIT_BATCH.get() { Timestamp(0) } else { since + LINGER })
     }
 
     /// Hands the next events over, in order, if they are due.
@@ -300,7 +300,7 @@ impl Recorder {
             bytes += entry.size();
             fits
         };
-        let next = self.ledger.queue().after(self.handed.through).take(batch()).take_while(fits);
+        let next = self.ledger.queue().after(self.handed.through).take(AUDIT_BATCH.get()).take_while(fits);
         let events: Vec<_> = next.map(|(id, entry)| (id, Arc::clone(entry))).collect();
         if let Some((last, _)) = events.last() {
             self.handed.through = last.seq;
@@ -346,14 +346,8 @@ impl Recorder {
     }
 }
 
-fn batch() -> usize {
-    usize::try_from(config::AUDIT_BATCH.get()).unwrap_or(1)
-}
-
 fn bounds(source: Source) -> Bounds {
-    let bound = |value: i64| usize::try_from(value).unwrap_or(usize::MAX);
-    let events = bound(config::AUDIT_MAX_EVENTS.get());
-    let bytes = bound(config::AUDIT_MAX_BYTES.get());
+    let (events, bytes) = (AUDIT_MAX_EVENTS.get(), AUDIT_MAX_BYTES.get());
     match source {
         Source::Caller => Bounds { events, bytes },
         Source::Module => Bounds { events: events + events / RESERVED + 16, bytes: bytes + bytes / RESERVED },

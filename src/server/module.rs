@@ -24,7 +24,7 @@ pub struct Module {
     /// Every command.
     pub commands: &'static [CommandEntry],
     /// Every directive.
-    pub directives: &'static [Directive],
+    pub directives: &'static [&'static dyn Directive],
     /// Every data type.
     pub types: &'static [TypeEntry],
     /// Every state that belongs to the node and not to a key.
@@ -109,7 +109,7 @@ unsafe fn set_up(
     let args = unsafe { Args::of_load(argv, argc) };
     directive::take_defaults(module.directives, args.map(|arg| arg.bytes()))?;
     // SAFETY: the caller's promise.
-    unsafe { directive::register(ctx, module.directives) }?;
+    unsafe { directive::register(ctx, module.name, module.directives) }?;
     (module.hooks.configured)()?;
     let refused = |what: &CStr| format!("the server refused {}", what.to_string_lossy());
     if let Some(add_category) = api_if_any!(RedisModule_AddACLCategory) {
