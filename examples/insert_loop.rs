@@ -12,9 +12,9 @@ use lockwatch::audit::entry::Fields;
 use lockwatch::audit::insert::insert;
 use lockwatch::audit::link::Link;
 use lockwatch::audit::schema::{self, Day, Partitions};
-
 use lockwatch::audit::target::Target;
 use lockwatch::journal::id::Id;
+use lockwatch::text::time::Timestamp;
 
 fn main() {
     let mut words = args().skip(1);

@@ -45,6 +45,7 @@ pub mod lifecycle;
 pub mod outbox;
 pub mod ratelimit;
 pub mod server;
+pub mod ship;
 pub mod text;
 pub mod token;
 pub mod window;

@@ -10,15 +10,28 @@ use crate::token;
 use crate::{alert, audit};
 
 /// The table.
-pub static HOOKS: Hooks =
-    Hooks { configured, before_sleep, loading_began, loading_ended, promoted, demoted, forked, shutdown };
+pub static HOOKS: Hooks = Hooks {
+    configured,
+    config_set,
+    before_sleep,
+    loading_began,
+    loading_ended,
+    promoted,
+    demoted,
+    forked,
+    shutdown,
+};
 
 fn configured() -> Result<(), String> {
-    audit::settings::take_environment()
+    audit::settings::read_environment()
+}
+
+fn config_set() {
+    alert::wake::scheduler();
+    audit::wake::scheduler();
 }
 
 fn before_sleep(tick: &Tick) {
-    token::settings::before_sleep();
     token::key_generation::before_sleep(tick);
     // First, because it may raise an alert.
     audit::scheduler::before_sleep(tick);

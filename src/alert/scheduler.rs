@@ -4,11 +4,11 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::config;
 use crate::outbox::host::{Host, append_to_aof, replicate};
 use crate::server::blocked::{Answer, Waiting};
 use crate::server::events::{self, Tick};
-use crate::text::time::{Span, Timestamp};
+use crate::ship::SHIP;
+use crate::text::time::Timestamp;
 
 use super::endpoint::EndpointId;
 use super::state::{self, State};
@@ -18,9 +18,6 @@ use super::worker::{Attempt, Workers};
 
 /// How long attempts in flight may take to end when the server shuts down.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// How often the scheduler checks whether deliveries may begin, while `ship` holds them back.
-const SHIP_INTERVAL: Span = Span(100);
 
 #[derive(Default)]
 struct Scheduler {
@@ -88,8 +85,7 @@ impl Scheduler {
         if DEADLINE.aof_needs_state(tick) {
             append_to_aof(&mut *state, tick);
         }
-        let due = state.next_due().filter(|_| tick.is_primary())?;
-        Some(if config::SHIP.get() { due } else { due.max(now + SHIP_INTERVAL) })
+        state.next_due(SHIP.get()).filter(|_| tick.is_primary())
     }
 
     fn run_primary(&mut self, state: &mut State, tick: &Tick, now: Timestamp) {
@@ -110,7 +106,7 @@ impl Scheduler {
         // An endpoint that answered 410 loses its queue.
         state.rebuild_queues();
         replicate(state, tick);
-        if config::SHIP.get() {
+        if SHIP.get() {
             self.dispatch(state, now);
         }
     }

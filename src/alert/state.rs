@@ -6,7 +6,6 @@ mod properties;
 use std::ffi::CStr;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use crate::config;
 use crate::journal::id::Id;
 use crate::journal::queue::{Bounds, Event};
 use crate::outbox::apply::EFFECT;
@@ -257,8 +256,8 @@ impl State {
                     id,
                     alert: Arc::clone(alert),
                     endpoint: Arc::clone(&queue.endpoint),
-                    timeout: settings::timeout(),
-                    allow_private: config::WEBHOOK_ALLOW_PRIVATE.get(),
+                    timeout: settings::WEBHOOK_TIMEOUT.get(),
+                    allow_private: settings::WEBHOOK_ALLOW_PRIVATE.get(),
                     generation,
                 });
             }
@@ -274,9 +273,9 @@ impl State {
         }
     }
 
-    /// When the next attempt or summary is due.
-    pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        let attempts = self.queues.iter().filter_map(EndpointQueue::next_try);
+    /// When the next summary is due, or the next attempt if `ships`.
+    pub(crate) fn next_due(&self, ships: bool) -> Option<Timestamp> {
+        let attempts = self.queues.iter().filter(|_| ships).filter_map(EndpointQueue::next_try);
         attempts.chain(self.deliveries().rollup().next_end(hurried(rollup::PERIOD))).min()
     }
 
@@ -397,5 +396,5 @@ impl State {
 }
 
 fn bounds(source: Source) -> Bounds {
-    limits::bounds(source, config::ALERT_MAX_EVENTS.get(), config::ALERT_MAX_BYTES.get())
+    limits::bounds(source, settings::ALERT_MAX_EVENTS.get(), settings::ALERT_MAX_BYTES.get())
 }

@@ -2,9 +2,9 @@
 
 use std::ffi::CStr;
 
-use crate::config;
 use crate::server::clock;
 use crate::server::info::{Section, Value};
+use crate::ship::SHIP;
 
 use super::counters::{APPENDED, DEAD, DROPPED, EXPIRED, GAPS, OVERWRITTEN, REFUSED, SHIPPED};
 use super::{state, status};
@@ -40,7 +40,7 @@ fn gauges(field: &mut dyn FnMut(&CStr, Value<'_>)) {
     let status = status::read();
     let shipper = if !ships {
         "off"
-    } else if !config::SHIP.get() {
+    } else if !SHIP.get() {
         "held"
     } else {
         status.state.name()

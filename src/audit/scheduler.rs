@@ -5,10 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::alert::raise;
-use crate::config;
 use crate::outbox::host::{Host, append_to_aof, replicate};
 use crate::server::events::Tick;
 use crate::server::log;
+use crate::ship::SHIP;
 use crate::text::time::{Span, Timestamp};
 
 use super::shipper::{Shipped, Shipper};
@@ -20,10 +20,10 @@ use super::{counters, settings};
 /// How long the shipper may take to end when the server shuts down.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How often the scheduler checks whether a pause has ended, and, while events wait, directives and the lag.
-const CHECK_INTERVAL: Span = Span(100);
-/// How often it checks directives while nothing waits.
-const IDLE_INTERVAL: Span = Span(1000);
+/// How often the scheduler checks whether a pause of the server has ended: there is no event for it.
+const PAUSE_INTERVAL: Span = Span(100);
+/// How often it checks the gap, and whether the shipper can start or has ended.
+const CHECK_INTERVAL: Span = GAP_INTERVAL;
 
 /// The time between two alerts about the lag.
 const LAG_COOLDOWN: Span = Span(3_600_000);
@@ -69,7 +69,7 @@ impl Scheduler {
         }
         if !tick.may_propagate() {
             // A pause, a failover, loading: results wait in their channel.
-            return Some(now + CHECK_INTERVAL);
+            return Some(now + PAUSE_INTERVAL);
         }
         let next = if tick.is_primary() {
             self.run_primary(state, tick, now)
@@ -90,7 +90,7 @@ impl Scheduler {
         if gap_is_open {
             state.replicate_gap();
         }
-        if state.target().is_some() && config::SHIP.get() {
+        if state.target().is_some() && SHIP.get() {
             raise_lag_alert(state, now);
             self.dispatch(state, now);
         } else if self.shipper.is_some() {
@@ -102,13 +102,18 @@ impl Scheduler {
     }
 
     fn next_run(&self, state: &State, gap_is_open: bool, now: Timestamp) -> Option<Timestamp> {
+        let check = now + CHECK_INTERVAL;
         if state.target().is_none() {
-            return gap_is_open.then_some(now + GAP_INTERVAL);
+            return gap_is_open.then_some(check);
         }
-        let batch = state.next_batch_at().filter(|_| config::SHIP.get());
-        let is_idle = state.contents().queue().is_empty() && self.shipper.is_some() && !gap_is_open;
-        let check = now + if is_idle { IDLE_INTERVAL } else { CHECK_INTERVAL };
-        Some(batch.map_or(check, |batch| batch.min(check)))
+        if !SHIP.get() {
+            return Some(check);
+        }
+        // A lag of one millisecond more than the limit raises the alert.
+        let lag = now + Span((settings::AUDIT_LAG_ALERT.get().0 + 1).saturating_sub(state.lag(now).0));
+        let start = Some(self.not_before).filter(|_| self.shipper.is_none());
+        let due = [state.next_batch_at(), Some(lag), start].into_iter().flatten().filter(|at| *at > now);
+        due.chain([check]).min()
     }
 
     /// A replica ships nothing.
@@ -142,7 +147,7 @@ impl Scheduler {
     }
 
     fn dispatch(&mut self, state: &mut State, now: Timestamp) {
-        let days = config::AUDIT_RETENTION_DAYS.get();
+        let days = settings::AUDIT_RETENTION_DAYS.get();
         if self.shipper.is_none() {
             // A time further away than `AFTER_PANIC` means that the clock has stepped back.
             let waits = now < self.not_before && self.not_before <= now + AFTER_PANIC;
@@ -180,9 +185,9 @@ fn finish_batch(state: &mut State, shipped: Shipped, now: Timestamp) {
 }
 
 fn raise_lag_alert(state: &State, now: Timestamp) {
-    let limit = u64::try_from(config::AUDIT_LAG_ALERT.get()).unwrap_or(0) * 1000;
+    let limit = settings::AUDIT_LAG_ALERT.get();
     let lag = state.lag(now);
-    if limit == 0 || lag.0 <= limit {
+    if limit == Span(0) || lag <= limit {
         return;
     }
     let data = serde_json::json!({

@@ -3,7 +3,6 @@
 use std::ffi::CStr;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use crate::config;
 use crate::journal::id::Id;
 use crate::journal::queue::{Bounds, Event};
 use crate::outbox::apply::EFFECT;
@@ -18,6 +17,7 @@ use crate::text::time::{Span, Timestamp};
 use super::entry::{Entry, Fields, GAP, Record};
 use super::ledger::{ALL, Change, Ledger, Share};
 use super::refused::{DataError, Refused};
+use super::settings::{AUDIT_BATCH, AUDIT_MAX_BYTES, AUDIT_MAX_EVENTS};
 use super::target::Target;
 use super::{counters, wake};
 
@@ -242,7 +242,7 @@ impl State {
     /// When the next batch is due: at once if it is full.
     pub(crate) fn next_batch_at(&self) -> Option<Timestamp> {
         let since = self.cursor.since.filter(|_| self.cursor.left > 0 && !self.cursor.is_busy)?;
-        Some(if self.cursor.left >= batch_size() { Timestamp(0) } else { since + LINGER })
+        Some(if self.cursor.left >= AUDIT_BATCH.get() { Timestamp(0) } else { since + LINGER })
     }
 
     /// The next batch; empty if none is due.
@@ -258,7 +258,7 @@ impl State {
             bytes += entry.size();
             fits
         };
-        let next = self.outbox.queue().after(self.cursor.through).take(batch_size()).take_while(fits);
+        let next = self.outbox.queue().after(self.cursor.through).take(AUDIT_BATCH.get()).take_while(fits);
         let events: Vec<_> = next.map(|(id, entry)| (id, Arc::clone(entry))).collect();
         if let Some((last, _)) = events.last() {
             self.cursor.through = last.seq;
@@ -287,10 +287,6 @@ impl State {
     }
 }
 
-fn batch_size() -> usize {
-    usize::try_from(config::AUDIT_BATCH.get()).unwrap_or(1)
-}
-
 fn bounds(source: Source) -> Bounds {
-    limits::bounds(source, config::AUDIT_MAX_EVENTS.get(), config::AUDIT_MAX_BYTES.get())
+    limits::bounds(source, AUDIT_MAX_EVENTS.get(), AUDIT_MAX_BYTES.get())
 }

@@ -20,10 +20,8 @@ const RESERVE: usize = 8;
 /// The reserve is at least this number of entries.
 const MIN_RESERVE: usize = 16;
 
-/// The bounds that apply to `source`, from the values of the directives.
-pub(crate) fn bounds(source: Source, events: i64, bytes: i64) -> Bounds {
-    let limit = |value: i64| usize::try_from(value).unwrap_or(usize::MAX);
-    let (events, bytes) = (limit(events), limit(bytes));
+/// The bounds that apply to `source`, from the configured ones.
+pub(crate) fn bounds(source: Source, events: usize, bytes: usize) -> Bounds {
     match source {
         Source::Caller => Bounds { events, bytes },
         Source::Module => {

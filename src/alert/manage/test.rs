@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use crate::config;
 use crate::journal::id::Id;
 use crate::server::blocked;
 use crate::server::call::Call;
@@ -65,8 +64,8 @@ fn attempts(call: &Call<'_>) -> Vec<Attempt> {
         id,
         alert: Arc::clone(&alert),
         endpoint: Arc::clone(endpoint),
-        timeout: settings::timeout(),
-        allow_private: config::WEBHOOK_ALLOW_PRIVATE.get(),
+        timeout: settings::WEBHOOK_TIMEOUT.get(),
+        allow_private: settings::WEBHOOK_ALLOW_PRIVATE.get(),
         generation: 0,
     };
     state::lock().endpoints().iter().map(attempt).collect()

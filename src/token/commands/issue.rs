@@ -6,7 +6,6 @@
 //! token alone; the refresh token and its end are then null. META is what LW.SESSIONS, alerts and the audit log tell of the
 //! session.
 
-use crate::config;
 use crate::server::args::Args;
 use crate::server::call::Call;
 use crate::server::command::{Command, KeyAccess, Spec};
@@ -92,13 +91,12 @@ struct Request<'a> {
 impl<'a> Request<'a> {
     fn parse(mut args: Args<'a>) -> Result<Self, Refusal> {
         let subject = args.next().map(|arg| arg.bytes()).unwrap_or_default();
-        let configured = |value: i64| u32::try_from(value).unwrap_or(1);
         let mut request = Request {
             subject: arguments::name("subject", subject, SYNTAX)?,
             claims: None,
             audience: None,
-            access_ttl: configured(config::ACCESS_TTL.get()),
-            refresh_ttl: configured(config::REFRESH_TTL.get()),
+            access_ttl: settings::ACCESS_TTL.get(),
+            refresh_ttl: settings::REFRESH_TTL.get(),
             meta: None,
         };
         let known = &["CLAIMS", "AUDIENCE", "ACCESSTTL", "REFRESHTTL", "META"];
@@ -127,7 +125,7 @@ impl<'a> Request<'a> {
             0 => Timestamp(now.0 / 1000 * 1000) + whole(self.access_ttl),
             seconds => now + whole(seconds),
         };
-        let end = end.min(now + settings::max_age());
+        let end = end.min(now + settings::SESSION_MAX_AGE.get());
         let session = Session::new(self.subject, now, end, self.access_ttl, self.refresh_ttl);
         session.with(self.audience, self.claims, self.meta)
     }
@@ -136,7 +134,7 @@ impl<'a> Request<'a> {
 fn begin(call: &Call<'_>, request: &Request<'_>, ring: &Keyring) -> Result<Grant, Refusal> {
     call.require_primary()?;
     let now = clock::time(call.now());
-    if settings::not_before() > now {
+    if settings::TOKENS_NOT_BEFORE.get() > now {
         return Err(misuse("tokens-not-before lies ahead: no token would be accepted", SYNTAX));
     }
     signer::require_room(call, ring)?;
@@ -161,8 +159,10 @@ fn begin(call: &Call<'_>, request: &Request<'_>, ring: &Keyring) -> Result<Grant
 
 /// The sessions of `subject` that have to go for another: those that were rotated the longest ago.
 fn crowding(store: &Store, subject: &str, now: Timestamp) -> Vec<SessionId> {
-    let most = usize::try_from(config::SESSIONS_PER_SUBJECT.get()).unwrap_or(1);
-    let live = store.of_subject(subject).filter(|(_, session)| session.is_live(now, settings::not_before()));
+    let most = settings::SESSIONS_PER_SUBJECT.get();
+    let live = store
+        .of_subject(subject)
+        .filter(|(_, session)| session.is_live(now, settings::TOKENS_NOT_BEFORE.get()));
     let mut live: Vec<_> = live.map(|(id, session)| (session.rotated, id)).collect();
     let surplus = (live.len() + 1).saturating_sub(most);
     live.sort_unstable();
