@@ -3,15 +3,16 @@
 
 #![forbid(unsafe_code)]
 
-use crate::alert::apply::ApplyAlerts;
 use crate::alert::command::RaiseAlert;
 use crate::alert::manage as alerts;
-use crate::audit::apply::ApplyAudit;
+use crate::alert::state::State as Alerts;
 use crate::audit::command::Audit;
-use crate::audit::manage as auditlog;
 use crate::audit::query::command::Query;
+use crate::audit::state::State as AuditLog;
 use crate::burst::Cooldown;
 use crate::burst::detect::Burst;
+use crate::outbox::apply::Apply as ApplyToOutbox;
+use crate::outbox::manage::{Dead, Discard, Help, Managed, Replay};
 use crate::ratelimit::limit::RateLimit;
 use crate::ratelimit::peek::Peek;
 use crate::server::command::CommandEntry;
@@ -31,20 +32,20 @@ pub static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<Peek>(),
     CommandEntry::of::<Burst>(),
     CommandEntry::of::<RaiseAlert>(),
-    CommandEntry::container(alerts::CONTAINER),
+    CommandEntry::container(<Alerts as Managed>::CONTAINER),
     CommandEntry::of::<alerts::list::List>(),
-    CommandEntry::of::<alerts::dead::Dead>(),
-    CommandEntry::of::<alerts::replay::Replay>(),
-    CommandEntry::of::<alerts::discard::Discard>(),
+    CommandEntry::of::<Dead<Alerts>>(),
+    CommandEntry::of::<Replay<Alerts>>(),
+    CommandEntry::of::<Discard<Alerts>>(),
     CommandEntry::of::<alerts::test::Test>(),
-    CommandEntry::of::<alerts::help::Help>(),
+    CommandEntry::of::<Help<Alerts>>(),
     CommandEntry::of::<Audit>(),
-    CommandEntry::container(auditlog::CONTAINER),
+    CommandEntry::container(<AuditLog as Managed>::CONTAINER),
     CommandEntry::of::<Query>(),
-    CommandEntry::of::<auditlog::dead::Dead>(),
-    CommandEntry::of::<auditlog::replay::Replay>(),
-    CommandEntry::of::<auditlog::discard::Discard>(),
-    CommandEntry::of::<auditlog::help::Help>(),
+    CommandEntry::of::<Dead<AuditLog>>(),
+    CommandEntry::of::<Replay<AuditLog>>(),
+    CommandEntry::of::<Discard<AuditLog>>(),
+    CommandEntry::of::<Help<AuditLog>>(),
     CommandEntry::of::<Issue>(),
     CommandEntry::of::<Rotate>(),
     CommandEntry::of::<Verify>(),
@@ -55,8 +56,8 @@ pub static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<Jwks>(),
     CommandEntry::of::<Apply<()>>(),
     CommandEntry::of::<Apply<Cooldown>>(),
-    CommandEntry::of::<ApplyAlerts>(),
-    CommandEntry::of::<ApplyAudit>(),
+    CommandEntry::of::<ApplyToOutbox<Alerts>>(),
+    CommandEntry::of::<ApplyToOutbox<AuditLog>>(),
     CommandEntry::of::<ApplyTokens>(),
     #[cfg(feature = "debug-commands")]
     CommandEntry::of::<crate::debug::Debug>(),

@@ -4,6 +4,8 @@
 //! that type and text was raised in the last `d`. Replies with the id that the receivers see, or nil if DEDUP suppressed
 //! the alert.
 
+use crate::outbox::host::edit;
+use crate::outbox::limits::{Full, Source};
 use crate::server::call::Call;
 use crate::server::command::Command;
 use crate::server::error::Refusal;
@@ -16,8 +18,8 @@ use crate::text::time::Span;
 
 use super::counters;
 use super::dedup::{self, Digest};
-use super::desk::{Full, Source};
-use super::raise::at_desk;
+use super::state::State;
+use super::wake;
 
 const MOST_TYPE_BYTES: usize = 64;
 const MOST_JSON_BYTES: usize = 65_536;
@@ -50,18 +52,19 @@ impl Command for RaiseAlert {
         let request = Request::parse(call)?;
         call.require_primary()?;
         let now = call.now();
-        let raised = at_desk(call, |desk| {
+        let raised = edit(call, |state: &mut State| {
             if let Some((digest, cooldown)) = request.dedup {
-                if !desk.is_news(digest, cooldown, now) {
+                if !state.may_raise(digest, cooldown, now) {
                     return Ok(None);
                 }
             }
-            let id = desk.raise(request.kind, request.json, now, Source::Caller)?;
+            let id = state.raise(request.kind, request.json, now, Source::Caller)?;
             if let Some((digest, cooldown)) = request.dedup {
-                desk.quiet(digest, cooldown, now);
+                state.suppress(digest, cooldown, now);
             }
             Ok(Some(id))
         });
+        wake::scheduler();
         match raised {
             Ok(Some(id)) => call.reply_text(&id.to_string()),
             Ok(None) => {

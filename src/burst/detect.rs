@@ -11,7 +11,6 @@
 //! what the caller tells of the request: address, path, method, user agent.
 
 use crate::alert::raise;
-use crate::config::WINDOW_MAX_ENTRIES;
 use crate::server::call::Call;
 use crate::server::command::Command;
 use crate::server::error::Refusal;
@@ -20,6 +19,7 @@ use crate::text::time::Timestamp;
 use crate::window::effect::Step;
 use crate::window::log::Log;
 use crate::window::native;
+use crate::window::settings::WINDOW_MAX_ENTRIES;
 
 use super::cooldown::Cooldown;
 use super::decision::{Verdict, Watch, decide};
@@ -67,7 +67,6 @@ fn count(log: &mut Log<Cooldown>, watch: &Watch, now: Timestamp) -> (Verdict, Op
     if log.newest() > now {
         counters::CLOCK_STEPS.count();
     }
-    let max_entries = u16::try_from(WINDOW_MAX_ENTRIES.get()).unwrap_or(u16::MAX);
-    let (verdict, step) = decide(log, watch, now, max_entries);
+    let (verdict, step) = decide(log, watch, now, WINDOW_MAX_ENTRIES.get());
     (verdict, Some(step))
 }

@@ -9,7 +9,6 @@
 //! 3. `retry_after_ms`: 0 if admitted, else the exact time until this call would be admitted; -1 for never
 //! 4. `reset_after_ms`: the time until the whole quota of that pair is free again
 
-use crate::config::WINDOW_MAX_ENTRIES;
 use crate::server::call::Call;
 use crate::server::command::Command;
 use crate::server::error::Refusal;
@@ -18,6 +17,7 @@ use crate::text::time::Timestamp;
 use crate::window::effect::Step;
 use crate::window::log::Log;
 use crate::window::native;
+use crate::window::settings::WINDOW_MAX_ENTRIES;
 use crate::window::verdict::{Verdict, judge};
 
 use super::request::{ARGS, Request};
@@ -67,7 +67,7 @@ fn decide(log: &mut Log, request: &Request, now: Timestamp) -> (Verdict, Option<
         at: now,
         units: if verdict.admitted { request.cost } else { 0 },
         expires: None,
-        max_entries: u16::try_from(WINDOW_MAX_ENTRIES.get()).unwrap_or(u16::MAX),
+        max_entries: WINDOW_MAX_ENTRIES.get(),
         windows: request.owned_windows(),
         extra: (),
     });

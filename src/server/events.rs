@@ -9,6 +9,7 @@ use redis_module::raw;
 use super::api::api;
 use super::call::{self, Call};
 use super::clock;
+use super::directive;
 use super::guard::guarded;
 use crate::text::time::Timestamp;
 
@@ -21,6 +22,8 @@ pub struct Hooks {
     /// The module loads, and the directives of the configuration file are in force. An error aborts
     /// the load.
     pub configured: fn() -> Result<(), String>,
+    /// A CONFIG SET that named a directive of the module has succeeded. What it set is in force.
+    pub config_set: fn(),
     /// The event loop is about to sleep: at least ten times per second, and after every batch of
     /// commands.
     pub before_sleep: fn(&Tick),
@@ -57,6 +60,7 @@ pub(super) unsafe fn subscribe(ctx: *mut raw::RedisModuleCtx, hooks: &'static Ho
         raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED,
         raw::REDISMODULE_EVENT_FORK_CHILD,
         raw::REDISMODULE_EVENT_SHUTDOWN,
+        raw::REDISMODULE_EVENT_CONFIG,
     ];
     let subscribe = api!(RedisModule_SubscribeToServerEvent);
     events.into_iter().all(|id| {
@@ -70,7 +74,7 @@ unsafe extern "C" fn on_event(
     ctx: *mut raw::RedisModuleCtx,
     event: raw::RedisModuleEvent,
     subevent: u64,
-    _data: *mut c_void,
+    data: *mut c_void,
 ) {
     let Some(hooks) = hooks() else { return };
     match (event.id, subevent) {
@@ -98,6 +102,12 @@ unsafe extern "C" fn on_event(
         }
         (raw::REDISMODULE_EVENT_SHUTDOWN, _) => {
             guarded(hooks.shutdown);
+        }
+        (raw::REDISMODULE_EVENT_CONFIG, _) => {
+            // SAFETY: the server passes what CONFIG SET has set as the data of this event.
+            if guarded(|| unsafe { directive::config_set(data.cast()) }) == Some(true) {
+                guarded(hooks.config_set);
+            }
         }
         _ => {}
     }

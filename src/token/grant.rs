@@ -80,7 +80,7 @@ impl Grant {
         let now = clock::time(call.now());
         let session = store.as_ref().and_then(|store| store.get(self.session));
         match session {
-            Some(session) if session.is_live(now, settings::not_before()) => {
+            Some(session) if session.is_live(now, settings::TOKENS_NOT_BEFORE.get()) => {
                 self.reply(call, signature);
                 Ok(())
             }

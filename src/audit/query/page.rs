@@ -1,8 +1,8 @@
 //! The arguments of LW.AUDITLOG QUERY: `[KIND k] [USER id] [IP ip|cidr] [ENDPOINT prefix] [FROM ms] [TO ms] [LIMITED]
 //! [ANOMALY] [COUNT n] [BEFORE id]`.
 
-use crate::journal::arguments::COUNT;
 use crate::journal::id::Id;
+use crate::outbox::arguments::COUNT;
 use crate::server::call::Call;
 use crate::server::error::Refusal;
 use crate::server::spec::Spec;

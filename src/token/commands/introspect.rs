@@ -60,11 +60,11 @@ fn access(ring: &Keyring, token: &[u8], store: Option<&Store>, now: Timestamp) -
     let (issuer, _) = settings::names();
     let rules = AccessRules {
         now,
-        leeway: settings::leeway(),
+        leeway: settings::JWT_LEEWAY.get(),
         issuer: &issuer,
         // Whom it is for is for its reader to judge.
         audience: None,
-        not_before: settings::not_before(),
+        not_before: settings::TOKENS_NOT_BEFORE.get(),
     };
     verify::judge(&claims, store, &rules).ok()?;
     let mut members: BTreeMap<&str, Box<RawValue>> = serde_json::from_str(&claims.json).ok()?;

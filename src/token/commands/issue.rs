@@ -6,7 +6,6 @@
 //! token alone; the refresh token and its end are then null. META is what LW.SESSIONS, alerts and the audit log tell of the
 //! session.
 
-use crate::config;
 use crate::server::call::Call;
 use crate::server::command::Command;
 use crate::server::error::Refusal;
@@ -83,17 +82,14 @@ struct Request<'a> {
 impl<'a> Request<'a> {
     fn parse(call: &Call<'a>) -> Result<Self, Refusal> {
         let given = Issue::SPEC.parse(call)?;
-        let configured = |value: i64| u32::try_from(value).unwrap_or(1);
         Ok(Self {
             subject: given.required("subject", arguments::name)?,
             claims: given.optional("CLAIMS", strict::claims)?.filter(|claims| !claims.is_empty()),
             audience: given.optional("AUDIENCE", arguments::name)?,
-            access_ttl: given
-                .optional("ACCESSTTL", arguments::ttl)?
-                .unwrap_or_else(|| configured(config::ACCESS_TTL.get())),
+            access_ttl: given.optional("ACCESSTTL", arguments::ttl)?.unwrap_or(settings::ACCESS_TTL.get()),
             refresh_ttl: given
                 .optional("REFRESHTTL", arguments::refresh_ttl)?
-                .unwrap_or_else(|| configured(config::REFRESH_TTL.get())),
+                .unwrap_or(settings::REFRESH_TTL.get()),
             meta: given.optional("META", strict::meta)?,
         })
     }
@@ -105,7 +101,7 @@ impl<'a> Request<'a> {
             0 => Timestamp(now.0 / 1000 * 1000) + whole(self.access_ttl),
             seconds => now + whole(seconds),
         };
-        let end = end.min(now + settings::max_age());
+        let end = end.min(now + settings::SESSION_MAX_AGE.get());
         let session = Session::new(self.subject, now, end, self.access_ttl, self.refresh_ttl);
         session.with(self.audience, self.claims, self.meta)
     }
@@ -114,7 +110,7 @@ impl<'a> Request<'a> {
 fn begin(call: &Call<'_>, request: &Request<'_>, ring: &Keyring) -> Result<Grant, Refusal> {
     call.require_primary()?;
     let now = clock::time(call.now());
-    if settings::not_before() > now {
+    if settings::TOKENS_NOT_BEFORE.get() > now {
         return Err(Issue::SPEC.malformed("tokens-not-before lies ahead: no token would be accepted").into());
     }
     signer::require_room(call, ring)?;
@@ -139,8 +135,10 @@ fn begin(call: &Call<'_>, request: &Request<'_>, ring: &Keyring) -> Result<Grant
 
 /// The sessions of `subject` that have to go for another: those that were rotated the longest ago.
 fn crowding(store: &Store, subject: &str, now: Timestamp) -> Vec<SessionId> {
-    let most = usize::try_from(config::SESSIONS_PER_SUBJECT.get()).unwrap_or(1);
-    let live = store.of_subject(subject).filter(|(_, session)| session.is_live(now, settings::not_before()));
+    let most = settings::SESSIONS_PER_SUBJECT.get();
+    let live = store
+        .of_subject(subject)
+        .filter(|(_, session)| session.is_live(now, settings::TOKENS_NOT_BEFORE.get()));
     let mut live: Vec<_> = live.map(|(id, session)| (session.rotated, id)).collect();
     let surplus = (live.len() + 1).saturating_sub(most);
     live.sort_unstable();

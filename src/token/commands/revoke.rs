@@ -89,7 +89,7 @@ impl<'a> What<'a> {
     /// How many that were live it ends, and what that changes. What is stored is ended, live or not: a clock or
     /// `tokens-not-before` that is set back brings nothing back that was revoked.
     fn changes(&self, store: Option<&Store>, now: Timestamp) -> Result<(u64, Vec<Change>), Refusal> {
-        let is_live = |session: &Session| session.is_live(now, settings::not_before());
+        let is_live = |session: &Session| session.is_live(now, settings::TOKENS_NOT_BEFORE.get());
         let stored = |id| store.and_then(|store| store.get(id));
         let end = |id| match stored(id) {
             Some(session) => (u64::from(is_live(session)), vec![Change::End(id)]),
@@ -114,7 +114,7 @@ impl<'a> What<'a> {
                 let Some(session) = session.filter(|session| !session.denies(claims.generation)) else {
                     return Ok((0, Vec::new()));
                 };
-                let is_over = now >= claims.expires + settings::leeway();
+                let is_over = now >= claims.expires + settings::JWT_LEEWAY.get();
                 let count = u64::from(is_live(session) && !is_over);
                 let until = claims.expires + REMEMBERED;
                 if now >= until {

@@ -127,7 +127,7 @@ fn renew(
         // A token without a successor is not accepted.
         generation: presented.generation.next().unwrap_or(presented.generation),
         at,
-        expires: (at + ttl).min(session.created + settings::max_age()).max(at),
+        expires: (at + ttl).min(session.created + settings::SESSION_MAX_AGE.get()).max(at),
         meta: meta.map(str::to_owned),
     };
     let mut renewed = session.clone();

@@ -37,7 +37,7 @@ impl Command for Sessions {
         let mut live: Vec<_> = match &store {
             Some(store) => store
                 .of_subject(subject)
-                .filter(|(_, session)| session.is_live(now, settings::not_before()))
+                .filter(|(_, session)| session.is_live(now, settings::TOKENS_NOT_BEFORE.get()))
                 .collect(),
             None => Vec::new(),
         };

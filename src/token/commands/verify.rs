@@ -43,10 +43,10 @@ fn verify(call: &Call<'_>, token: &[u8], audience: Option<&str>) -> Outcome {
     let (issuer, configured) = settings::names();
     let rules = AccessRules {
         now: clock::time(call.now()),
-        leeway: settings::leeway(),
+        leeway: settings::JWT_LEEWAY.get(),
         issuer: &issuer,
         audience: Some(audience.unwrap_or(&configured)),
-        not_before: settings::not_before(),
+        not_before: settings::TOKENS_NOT_BEFORE.get(),
     };
     verify::judge(&claims, store.as_deref().map(|store| &**store), &rules)?;
     counters::VERIFIED.count();
