@@ -1,4 +1,5 @@
-//! The audit log: recorded, kept, shipped to a real Postgres exactly once, and listed, whatever both servers go through.
+//! The audit log: recording, persistence, shipping to a real Postgres exactly once, and queries,
+//! through faults of both servers.
 
 mod arguments;
 mod contexts;
@@ -27,7 +28,7 @@ fn pair() -> (Postgres, Server) {
     (postgres, server)
 }
 
-/// A count that is reached in full length only in a soak.
+/// `soak` in a soak test (`LOCKWATCH_SOAK` is set), else `usual`.
 fn scaled(usual: usize, soak: usize) -> usize {
     if std::env::var_os("LOCKWATCH_SOAK").is_some() { soak } else { usual }
 }

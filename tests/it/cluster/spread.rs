@@ -1,4 +1,4 @@
-//! Every call is about one key, so a cluster takes it wherever the key belongs.
+//! Every call has one key and is served by the node that owns its slot.
 
 use super::super::support::Reply;
 use super::super::support::cluster::Cluster;
@@ -31,7 +31,7 @@ fn keys_spread_over_the_nodes_and_each_has_its_own_limit() {
 }
 
 #[test]
-fn a_node_without_the_key_says_who_has_it() {
+fn a_node_that_does_not_own_the_slot_answers_moved() {
     let cluster = Cluster::start();
     for key in ["a", "b", "c", "d", "e", "{tag}:1", "{tag}:2"] {
         let slot = cluster.slot(key);
@@ -49,7 +49,7 @@ fn a_node_without_the_key_says_who_has_it() {
             }
         }
     }
-    // Keys with one tag live together: a transaction and a script may use them.
+    // Keys with the same hash tag are on one node, so a transaction and a script may use them.
     let mut client = cluster.nodes[cluster.owner(cluster.slot("{tag}:1"))].client();
     let answers =
         client.multi(&["LW.RATELIMIT {tag}:1 5 1h", "LW.RATELIMIT {tag}:2 5 1h"]).expect("no WATCH");
@@ -60,7 +60,7 @@ fn a_node_without_the_key_says_who_has_it() {
 }
 
 #[test]
-fn a_client_follows_a_slot_that_has_moved_behind_its_back() {
+fn a_client_follows_a_slot_to_its_new_node() {
     let cluster = Cluster::start();
     let mut connection = cluster.connect();
     assert_eq!(call(&mut connection, "LW.RATELIMIT k 9 1h").remaining, 8);
