@@ -20,7 +20,7 @@ fn a_replica_sends_nothing_until_it_is_promoted() {
     let replica = builder(&of_replica).replica_of(&primary).start();
     primary.wait_for_replica(&replica);
     let mut client = primary.client();
-    let ids = raise(&mut client, "told", 20);
+    let ids = raise(&mut client, "delivered", 20);
     ids.iter().for_each(|id| drop(of_primary.wait_for_alert(id)));
     client.wait_until_delivered();
     primary.wait_for_replica(&replica);

@@ -8,14 +8,14 @@ use crate::support::{Client, Server, Value, wait_until};
 /// Records events until one is refused, and returns the number of accepted events.
 fn fill(client: &mut Client, line: &str, most: usize) -> usize {
     let call: Vec<&str> = line.split(' ').collect();
-    let mut taken = 0;
-    while taken < most {
-        let calls = vec![call.clone(); 100.min(most - taken)];
+    let mut accepted = 0;
+    while accepted < most {
+        let calls = vec![call.clone(); 100.min(most - accepted)];
         let answers = client.pipeline(&calls);
-        taken += answers.iter().filter(|answer| !answer.is_error()).count();
+        accepted += answers.iter().filter(|answer| !answer.is_error()).count();
         if let Some(refused) = answers.iter().find(|answer| answer.is_error()) {
             assert!(refused.error().starts_with("LWFULL ") && refused.error().contains("audit-max-events"));
-            return taken;
+            return accepted;
         }
     }
     panic!("{most} events were accepted");
@@ -78,9 +78,9 @@ fn memory_stays_within_the_bound() {
         "e".repeat(900),
         "d".repeat(3000)
     );
-    let taken = fill(&mut client, &long, 10_000);
+    let accepted = fill(&mut client, &long, 10_000);
     let bytes = client.audit_info("bytes");
-    assert!(bytes <= 4 << 20 && bytes > (4 << 20) - 20_000, "{bytes} bytes of {taken} events");
+    assert!(bytes <= 4 << 20 && bytes > (4 << 20) - 20_000, "{bytes} bytes of {accepted} events");
     let grown = used(&mut client) - before;
     assert!(grown < (4 << 20) + (1 << 20), "{grown} bytes for a bound of 4 MB");
     assert!(grown > 3 << 20, "{grown}");
@@ -89,9 +89,9 @@ fn memory_stays_within_the_bound() {
         let (_postgres, server) = without_postgres(&["lockwatch.audit-max-bytes 4mb"]);
         let mut client = server.client();
         let before = used(&mut client);
-        let taken = fill(&mut client, line, 100_000);
+        let accepted = fill(&mut client, line, 100_000);
         let grown = used(&mut client) - before;
-        assert!(grown < (4 << 20) + (1 << 20), "{grown} bytes for {taken} events");
+        assert!(grown < (4 << 20) + (1 << 20), "{grown} bytes for {accepted} events");
     }
 }
 

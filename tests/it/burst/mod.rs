@@ -6,8 +6,8 @@ mod contexts;
 mod cooldown;
 mod failover;
 mod info;
-mod kept;
 mod keys;
+mod persistence;
 mod reply;
 
 use super::support::Burst;

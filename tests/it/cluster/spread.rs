@@ -19,15 +19,15 @@ fn keys_spread_over_the_nodes_and_each_has_its_own_limit() {
         assert!(call(&mut connection, &format!("LW.RATELIMIT user:{key} 2 1h")).limited);
         assert_eq!(call(&mut connection, &format!("LW.PEEK user:{key} 5 1h COST 0")).remaining, 3);
     }
-    let held: Vec<i64> = cluster.nodes.iter().map(|node| node.client().run("DBSIZE").int()).collect();
-    assert_eq!(held.iter().sum::<i64>(), KEYS, "{held:?}");
-    assert!(held.iter().all(|n| *n > KEYS / 5), "{held:?}");
+    let key_counts: Vec<i64> = cluster.nodes.iter().map(|node| node.client().run("DBSIZE").int()).collect();
+    assert_eq!(key_counts.iter().sum::<i64>(), KEYS, "{key_counts:?}");
+    assert!(key_counts.iter().all(|n| *n > KEYS / 5), "{key_counts:?}");
     let denied: Vec<i64> = cluster
         .nodes
         .iter()
         .map(|node| node.info("lockwatch").number("lockwatch_ratelimit_denied_total"))
         .collect();
-    assert_eq!(denied, held);
+    assert_eq!(denied, key_counts);
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_client_follows_a_slot_to_its_new_node() {
         cluster.move_slot(slot, to, || {});
         left -= 1;
         assert_eq!(call(&mut connection, "LW.RATELIMIT k 9 1h").remaining, left);
-        let held = |node: usize| cluster.nodes[node].client().run("DBSIZE").int();
-        assert_eq!((held(to), held(0) + held(1) + held(2)), (1, 1), "the new owner alone holds the key");
+        let keys = |node: usize| cluster.nodes[node].client().run("DBSIZE").int();
+        assert_eq!((keys(to), keys(0) + keys(1) + keys(2)), (1, 1), "the new owner alone holds the key");
     }
 }
