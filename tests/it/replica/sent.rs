@@ -1,10 +1,10 @@
-//! What is sent: one effect for each admitted call, nothing for any other.
+//! Each admitted call replicates one effect. Other calls replicate nothing.
 
 use super::super::support::{Client, Server};
 use super::{primary, replica_of, settle, workload};
 
 #[test]
-fn denials_peeks_and_errors_send_nothing() {
+fn denials_peeks_and_errors_replicate_nothing() {
     let primary = primary();
     let replica = replica_of(&primary).start();
     let mut client = primary.client();
@@ -34,13 +34,13 @@ fn denials_peeks_and_errors_send_nothing() {
 }
 
 #[test]
-fn the_replica_is_sent_one_effect_for_each_admitted_call() {
+fn each_admitted_call_replicates_one_effect() {
     let primary = primary();
     let replica = replica_of(&primary).start();
-    let beneath = replica_of(&replica).start();
+    let sub_replica = replica_of(&replica).start();
     let mut client = primary.client();
     let mut workload = workload();
-    let copies = [&replica, &beneath];
+    let copies = [&replica, &sub_replica];
     workload.calls(&mut client, 10);
     settle(&primary, &copies);
     copies.iter().for_each(|copy| assert_eq!(copy.client().run("CONFIG RESETSTAT").text(), "OK"));
@@ -53,7 +53,7 @@ fn the_replica_is_sent_one_effect_for_each_admitted_call() {
         let named = |name: &str| calls.iter().find(|(is, _)| is == name).map_or(0, |(_, n)| *n);
         assert_eq!(named("lw._window"), workload.admitted, "{calls:?}");
         assert_eq!(named("lw._burst"), workload.counted, "{calls:?}");
-        // From the primary's link, besides: what joins the effects of one transaction. Else from this test.
+        // The primary also sends MULTI and EXEC around the effects of one transaction. The rest is this test's own.
         let known = [
             "lw._window",
             "lw._burst",
@@ -71,17 +71,17 @@ fn the_replica_is_sent_one_effect_for_each_admitted_call() {
     }
 }
 
-/// How many bytes the primary has sent to its replicas.
+/// Bytes that the primary has sent to its replicas.
 fn sent(client: &mut Client) -> i64 {
     client.info("replication").number("master_repl_offset")
 }
 
-/// How many changes the server knows of that are not saved.
+/// Changes since the last save.
 fn changes(client: &mut Client) -> i64 {
     client.info("persistence").number("rdb_changes_since_last_save")
 }
 
-/// The commands that `server` has run, and how often.
+/// The commands that `server` has run, each with its number of calls.
 fn calls(server: &Server) -> Vec<(String, i64)> {
     let stats = server.info("commandstats").fields;
     stats

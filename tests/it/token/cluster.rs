@@ -40,7 +40,7 @@ fn a_store_moves_with_its_slot() {
 }
 
 #[test]
-fn a_slot_that_moves_while_a_token_is_signed_means_try_again() {
+fn moving_a_slot_while_a_token_is_signed_makes_the_client_retry() {
     let keys = Keys::new();
     let cluster = cluster(&keys, Algorithm::Rs256);
     let slot = cluster.slot("auth:{a}");

@@ -1,4 +1,4 @@
-//! An effect that is applied again changes nothing.
+//! Applying an effect a second time changes nothing.
 
 use std::fs;
 use std::ops::Range;
@@ -9,31 +9,31 @@ use super::super::support::{Random, Server};
 use super::with_aof;
 
 #[test]
-fn effects_that_stand_twice_in_the_aof_count_once() {
-    let twice_at_once = |records: &[Vec<u8>], _: &mut Random| {
+fn effects_duplicated_in_the_aof_count_once() {
+    let repeat_each = |records: &[Vec<u8>], _: &mut Random| {
         let double = |record: &Vec<u8>| if is_effect(record) { record.repeat(2) } else { record.clone() };
         records.iter().map(double).collect()
     };
-    load_of_a_changed_aof_keeps_every_decision(twice_at_once);
+    load_of_a_changed_aof_keeps_every_decision(repeat_each);
 }
 
 #[test]
-fn a_tail_of_effects_that_stands_twice_in_the_aof_counts_once() {
-    let tail_again = |records: &[Vec<u8>], random: &mut Random| {
+fn a_tail_of_effects_duplicated_in_the_aof_counts_once() {
+    let repeat_tail = |records: &[Vec<u8>], random: &mut Random| {
         let from = random.below(records.len());
         let tail = records[from..].iter().filter(|record| is_effect(record)).cloned();
         [records.to_vec(), tail.collect()].concat()
     };
     for _ in 0..3 {
-        load_of_a_changed_aof_keeps_every_decision(tail_again);
+        load_of_a_changed_aof_keeps_every_decision(repeat_tail);
     }
 }
 
 #[test]
-fn an_effect_that_comes_again_behind_later_ones_changes_nothing() {
+fn an_effect_repeated_after_later_ones_changes_nothing() {
     let mut server = with_aof(false).start();
     let mut client = server.client();
-    // The second call's effect prolongs the key's life; the first's must not shorten it when it comes again.
+    // The second call's effect extends the expiry. Repeating the first effect must not shorten it again.
     client.ratelimit("k 5 1m");
     client.ratelimit("k 5 1h");
     client.ratelimit("k 5 1h");
@@ -49,13 +49,13 @@ fn an_effect_that_comes_again_behind_later_ones_changes_nothing() {
     }
 }
 
-/// The calls that an AOF is made of, each in its own bytes.
+/// The commands in an AOF, each with its encoded bytes.
 type Records = Vec<Vec<u8>>;
 
 fn load_of_a_changed_aof_keeps_every_decision(change: fn(&[Vec<u8>], &mut Random) -> Records) {
     let mut server = with_aof(false).start();
     let mut client = server.client();
-    // Nothing but effects: a DEL, RENAME or COPY that is not repeated with them would make a difference.
+    // Only calls that produce effects: a DEL, RENAME or COPY that is not repeated would change the result.
     let mut workload = Workload::new(Random::new());
     workload.calls(&mut client, 500);
     workload.spread(&mut client, b"merged", "100000 1h", 4 * usize::from(MAX_ENTRIES));
@@ -75,7 +75,7 @@ fn is_effect(record: &[u8]) -> bool {
     names.iter().any(|name| record.windows(name.len()).any(|word| word.eq_ignore_ascii_case(name)))
 }
 
-/// Rewrites the AOF of a stopped server by hand.
+/// Edits the AOF of a stopped server.
 #[track_caller]
 fn edit_aof(server: &Server, edit: impl FnOnce(&[Vec<u8>]) -> Records) {
     let file = server.aof_file(".incr.aof");

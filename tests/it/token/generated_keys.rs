@@ -14,7 +14,7 @@ fn made(server: &Server) -> Vec<&'static str> {
 }
 
 #[test]
-fn who_only_limits_rates_finds_no_key() {
+fn no_keys_are_generated_before_the_first_lw_issue() {
     let server = Server::start();
     let mut client = server.client();
     client.ratelimit("k 10 60");
@@ -33,7 +33,7 @@ fn who_only_limits_rates_finds_no_key() {
 }
 
 #[test]
-fn the_first_sessions_make_one_set_which_survives_a_restart() {
+fn concurrent_first_issues_generate_one_set_of_keys_that_survives_a_restart() {
     let mut server = Server::builder().config("appendonly yes").start();
     let all: Vec<Tokens> = thread::scope(|scope| {
         let clients: Vec<_> = (0..20)
@@ -70,7 +70,7 @@ fn the_first_sessions_make_one_set_which_survives_a_restart() {
 }
 
 #[test]
-fn only_what_is_missing_is_made() {
+fn only_missing_keys_are_generated() {
     let keys = Keys::new();
     let server =
         Server::builder().config(format!("lockwatch.refresh-secret-file {}", keys.refresh())).start();
@@ -87,7 +87,7 @@ fn only_what_is_missing_is_made() {
 }
 
 #[test]
-fn where_none_can_be_made_the_reason_is_told() {
+fn a_failed_key_generation_reports_the_reason() {
     let mut server = Server::start();
     let path = server.dir().join(FILES[0]);
     fs::write(&path, "nonsense").unwrap();
@@ -107,7 +107,7 @@ fn where_none_can_be_made_the_reason_is_told() {
 }
 
 #[test]
-fn transactions_scripts_and_replicas_make_none() {
+fn transactions_scripts_and_replicas_generate_no_keys() {
     let server = Server::start();
     let mut client = server.client();
     let answers = client.multi(&["LW.ISSUE auth a"]).unwrap();
@@ -123,7 +123,7 @@ fn transactions_scripts_and_replicas_make_none() {
 }
 
 #[test]
-fn what_stood_in_the_way_is_cleared_without_a_restart() {
+fn key_generation_recovers_without_a_restart() {
     let server = Server::start();
     let mut client = server.client();
     let path = server.dir().join(FILES[1]);
@@ -142,7 +142,7 @@ fn what_stood_in_the_way_is_cleared_without_a_restart() {
 }
 
 #[test]
-fn none_are_made_beside_sessions_of_other_keys() {
+fn no_keys_are_generated_beside_sessions_of_other_keys() {
     let primary = Server::start();
     let tokens = primary.client().issue("auth alice");
     let replica = Server::start();

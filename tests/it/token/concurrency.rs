@@ -8,7 +8,7 @@ use crate::support::tokens::{ALGORITHMS, Algorithm, Tokens, issuer};
 const CONNECTIONS: usize = 64;
 
 #[test]
-fn all_get_the_same_successor() {
+fn concurrent_rotations_of_one_token_return_the_same_successor() {
     for algorithm in ALGORITHMS {
         let (_keys, server) = issuer(algorithm);
         let mut tokens = server.client().issue("auth alice");
@@ -53,7 +53,7 @@ fn all_get_the_same_successor() {
 }
 
 #[test]
-fn a_thief_among_many_ends_the_session_for_all() {
+fn concurrent_reuse_of_an_old_token_ends_the_session_and_raises_one_alert() {
     let (_keys, server) = issuer(Algorithm::Rs256);
     let mut client = server.client();
     let first = client.issue("auth alice");

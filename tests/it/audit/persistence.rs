@@ -1,4 +1,5 @@
-//! What keeps events: RDB and AOF, with and without preamble, reloads, full synchronisations; and what does not touch them.
+//! Events survive RDB, AOF with and without preamble, reloads, full synchronisations, flushing and
+//! eviction.
 
 use crate::support::audits::Event;
 use crate::support::{Builder, Client, Server, wait_until};
@@ -47,7 +48,7 @@ fn an_aof_keeps_every_event_before_and_after_a_rewrite() {
         let mut client = server.client();
         assert_eq!(all(&mut client), before, "preamble {preamble}");
         client.run("BGREWRITEAOF");
-        wait_until("it is rewritten", || {
+        wait_until("the AOF is rewritten", || {
             let state = client.info("persistence");
             ["aof_rewrite_in_progress", "aof_rewrite_scheduled"].iter().all(|name| state.number(name) == 0)
         });
@@ -61,7 +62,7 @@ fn an_aof_keeps_every_event_before_and_after_a_rewrite() {
 }
 
 #[test]
-fn more_events_than_one_piece_holds_are_kept() {
+fn events_that_span_several_persisted_chunks_are_kept() {
     let mut server = Server::builder().config("appendonly yes").config("aof-use-rdb-preamble no").start();
     let mut client = server.client();
     let long = "x".repeat(1000);
@@ -74,7 +75,7 @@ fn more_events_than_one_piece_holds_are_kept() {
     client.run("DEBUG RELOAD");
     assert_eq!((client.audit_info("events"), client.audit_log("COUNT 100")), (8000, newest.clone()));
     client.run("BGREWRITEAOF");
-    wait_until("it is rewritten", || client.info("persistence").number("aof_rewrite_in_progress") == 0);
+    wait_until("the AOF is rewritten", || client.info("persistence").number("aof_rewrite_in_progress") == 0);
     server.stop();
     server.start_again();
     let mut client = server.client();
@@ -82,7 +83,7 @@ fn more_events_than_one_piece_holds_are_kept() {
 }
 
 #[test]
-fn a_full_synchronisation_brings_every_event_and_takes_away_the_replica_s_own() {
+fn a_full_synchronisation_replaces_the_events_of_the_replica_with_those_of_its_primary() {
     let (primary, own) = (Server::start(), Server::start());
     own.client().audit("USER own");
     let before = fill(&mut primary.client());
@@ -96,7 +97,7 @@ fn a_full_synchronisation_brings_every_event_and_takes_away_the_replica_s_own() 
 }
 
 #[test]
-fn flushing_swapping_and_evicting_touch_no_event() {
+fn flushing_swapping_and_evicting_keep_every_event() {
     let server = Server::builder().config("maxmemory-policy allkeys-lru").start();
     let mut client = server.client();
     let before = fill(&mut client);
@@ -116,7 +117,7 @@ fn flushing_swapping_and_evicting_touch_no_event() {
 }
 
 #[test]
-fn ids_after_a_restart_are_of_another_epoch() {
+fn ids_after_a_restart_have_a_new_epoch() {
     let mut server = Server::start();
     let first = server.client().audit("USER a");
     server.client().run("SAVE");
@@ -125,13 +126,13 @@ fn ids_after_a_restart_are_of_another_epoch() {
     server.start_again();
     let again = server.client().audit("USER b");
     let part = |id: &str, n: usize| id.split('-').nth(n).unwrap().to_owned();
-    assert_eq!(part(&lost, 2), part(&again, 2), "the number is given again");
-    assert_ne!(part(&lost, 1), part(&again, 1), "and is another event's");
+    assert_eq!(part(&lost, 2), part(&again, 2), "the sequence number is reused");
+    assert_ne!(part(&lost, 1), part(&again, 1), "the epoch is new");
     assert_eq!(part(&first, 1), part(&lost, 1));
 }
 
 #[test]
-fn a_server_without_events_saves_nothing_of_them() {
+fn a_server_without_events_writes_no_audit_data_to_the_rdb() {
     let server = Server::builder().config("rdbcompression no").start();
     if !server.is_at_least((7, 2), (7, 2)) {
         return;

@@ -1,4 +1,5 @@
-//! What waits and what is dead survives every way in which a server saves, loads, rewrites or evicts its data.
+//! Pending alerts and dead letters survive saving, loading, AOF rewrites, flushing, eviction and
+//! full synchronisation.
 
 mod aof;
 
@@ -9,31 +10,31 @@ use crate::support::alerts::{Dead, Waiting};
 use crate::support::receiver::{Answer, Receiver};
 use crate::support::{Builder, Client, Server, wait_until};
 
-/// All that is known of the alerts of a server, but for what changes with every try.
+/// The alerts and dead letters of a server, without the fields that change with every try.
 #[derive(Debug, PartialEq)]
-struct Kept {
+struct Snapshot {
     waiting: Vec<Waiting>,
     dead: Vec<Dead>,
 }
 
-impl Kept {
+impl Snapshot {
     #[track_caller]
     fn of(client: &mut Client) -> Self {
-        let mut kept = Self { waiting: client.waiting(), dead: client.dead() };
-        for pending in kept.waiting.iter_mut().flat_map(|waiting| &mut waiting.pending) {
+        let mut snapshot = Self { waiting: client.waiting(), dead: client.dead() };
+        for pending in snapshot.waiting.iter_mut().flat_map(|waiting| &mut waiting.pending) {
             pending.next_try_ms = 0;
             pending.last_error.clear();
         }
-        kept
+        snapshot
     }
 }
 
-/// A server that ships nothing unless it is told to.
+/// A server that delivers nothing until `ship` is set to `yes`.
 fn builder(receivers: &[&Receiver]) -> Builder {
     Server::builder().alerting(receivers).config("lockwatch.ship no").hurrying(RUSH)
 }
 
-/// What it has answered is in the file, whatever happens next.
+/// Like [`builder`], with an AOF that is synced before each reply.
 fn with_aof(receivers: &[&Receiver], preamble: &str) -> Builder {
     builder(receivers)
         .config("appendonly yes")
@@ -41,20 +42,21 @@ fn with_aof(receivers: &[&Receiver], preamble: &str) -> Builder {
         .config(format!("aof-use-rdb-preamble {preamble}"))
 }
 
-/// Two receivers, of which the first takes nothing.
+/// Two receivers, of which the first answers every request with an error.
 fn receivers() -> [Receiver; 2] {
     let receivers = [Receiver::start(), Receiver::start()];
     receivers[0].answer(Answer::status(500));
     receivers
 }
 
-/// Leaves a dead letter, alerts with some tries spent at one endpoint and done at the other, and fresh ones.
+/// Creates a dead letter, alerts that one endpoint has and the other refused, and alerts that were
+/// never tried. Returns the resulting state.
 #[track_caller]
-fn fill(client: &mut Client, receivers: &[Receiver; 2]) -> Kept {
+fn fill(client: &mut Client, receivers: &[Receiver; 2]) -> Snapshot {
     client.set("ship", "yes");
     client.alert("lost", r#"{"what":"a \u0000 letter"}"#);
-    wait_until("an alert is dead", || client.dead().len() == 1);
-    // One that it takes closes the circuit: what fails from here on spends its tries.
+    wait_until("an alert is a dead letter", || client.dead().len() == 1);
+    // A success closes the circuit, so that later failures use up tries again.
     receivers[0].answer(Answer::status(200));
     client.alert("well", "1");
     client.wait_until_delivered();
@@ -72,12 +74,12 @@ fn fill(client: &mut Client, receivers: &[Receiver; 2]) -> Kept {
     settled(client)
 }
 
-/// What is kept once no try is under way.
+/// The snapshot once no try is in flight.
 #[track_caller]
-fn settled(client: &mut Client) -> Kept {
-    let (mut last, mut same) = (Kept::of(client), 0);
-    wait_until("no try is under way", || {
-        let now = Kept::of(client);
+fn settled(client: &mut Client) -> Snapshot {
+    let (mut last, mut same) = (Snapshot::of(client), 0);
+    wait_until("no try is in flight", || {
+        let now = Snapshot::of(client);
         same = if now == last { same + 1 } else { 0 };
         last = now;
         same == 10
@@ -85,22 +87,22 @@ fn settled(client: &mut Client) -> Kept {
     last
 }
 
-/// Lets everything out and asserts that each alert arrives where it was still missing.
+/// Starts delivery and asserts that each alert arrives at every endpoint for which it was pending.
 #[track_caller]
-fn assert_all_arrive(client: &mut Client, receivers: &[Receiver; 2], kept: &Kept) {
+fn assert_all_arrive(client: &mut Client, receivers: &[Receiver; 2], snapshot: &Snapshot) {
     receivers[0].answer(Answer::status(200));
     client.set("ship", "yes");
     client.run("LW.ALERTS REPLAY ALL");
-    for waiting in &kept.waiting {
+    for waiting in &snapshot.waiting {
         for pending in &waiting.pending {
             let receiver = receivers.iter().find(|receiver| receiver.label() == pending.endpoint).unwrap();
             assert_eq!(receiver.wait_for_alert(&waiting.id).kind(), waiting.kind);
         }
     }
     wait_until("the dead letter arrives", || {
-        receivers[0].tries_of(&kept.dead[0].id).len() > 10 && client.dead().is_empty()
+        receivers[0].tries_of(&snapshot.dead[0].id).len() > 10 && client.dead().is_empty()
     });
-    super::assert_same_alert(&receivers[0].tries_of(&kept.dead[0].id));
+    super::assert_same_alert(&receivers[0].tries_of(&snapshot.dead[0].id));
     client.wait_until_delivered();
 }
 
@@ -116,7 +118,7 @@ fn save_and_a_restart_keep_every_alert() {
         server.check_rdb();
         server.stop();
         server.start_again();
-        assert_eq!(Kept::of(&mut server.client()), before);
+        assert_eq!(Snapshot::of(&mut server.client()), before);
     }
     assert_all_arrive(&mut server.client(), &receivers, &before);
 }
@@ -128,13 +130,13 @@ fn bgsave_and_a_kill_keep_every_alert() {
     let mut client = server.client();
     let before = fill(&mut client, &receivers);
     client.run("BGSAVE");
-    // The child saves what was there when it was born.
+    // The child saves the state at the time of the fork.
     raise(&mut client, "too.late", 10);
     wait_until("BGSAVE ends", || client.info("persistence").number("rdb_bgsave_in_progress") == 0);
     assert_eq!(client.info("persistence").text("rdb_last_bgsave_status"), "ok");
     server.kill();
     server.start_again();
-    assert_eq!(Kept::of(&mut server.client()), before);
+    assert_eq!(Snapshot::of(&mut server.client()), before);
 }
 
 #[test]
@@ -145,13 +147,13 @@ fn debug_reload_keeps_every_alert() {
     let before = fill(&mut client, &receivers);
     for _ in 0..3 {
         assert_eq!(client.run("DEBUG RELOAD").text(), "OK");
-        assert_eq!(Kept::of(&mut client), before);
+        assert_eq!(Snapshot::of(&mut client), before);
     }
     assert_all_arrive(&mut client, &receivers, &before);
 }
 
 #[test]
-fn a_reload_in_the_midst_of_deliveries_loses_nothing() {
+fn a_reload_during_deliveries_loses_no_alert() {
     let receiver = Receiver::start();
     receiver.answer_by(|request| Answer::status(if request.body.len() % 3 == 0 { 500 } else { 200 }));
     let server = Server::builder().alerting(&[&receiver]).hurrying(RUSH / 10).start();
@@ -168,7 +170,7 @@ fn a_reload_in_the_midst_of_deliveries_loses_nothing() {
 }
 
 #[test]
-fn flushing_and_swapping_databases_touch_no_alert() {
+fn flushing_and_swapping_databases_keep_every_alert() {
     let receivers = receivers();
     let mut server = with_aof(&receivers.each_ref(), "yes").start();
     let mut client = server.client();
@@ -176,15 +178,15 @@ fn flushing_and_swapping_databases_touch_no_alert() {
     for line in ["FLUSHDB", "FLUSHALL", "FLUSHALL ASYNC", "SWAPDB 0 1", "FLUSHALL SYNC"] {
         client.run("SET a b");
         assert_eq!(client.run(line).text(), "OK");
-        assert_eq!(Kept::of(&mut client), before, "{line}");
+        assert_eq!(Snapshot::of(&mut client), before, "{line}");
     }
     server.stop();
     server.start_again();
-    assert_eq!(Kept::of(&mut server.client()), before);
+    assert_eq!(Snapshot::of(&mut server.client()), before);
 }
 
 #[test]
-fn eviction_touches_no_alert() {
+fn eviction_keeps_every_alert() {
     let receivers = receivers();
     let server = builder(&receivers.each_ref()).config("maxmemory-policy allkeys-lru").start();
     let mut client = server.client();
@@ -196,12 +198,12 @@ fn eviction_touches_no_alert() {
         (0..5000).map(|i| ["SET".into(), format!("key:{i}"), value.clone()]).collect();
     client.pipeline(&calls);
     assert!(client.info("stats").number("evicted_keys") > 100);
-    assert_eq!(Kept::of(&mut client), before);
+    assert_eq!(Snapshot::of(&mut client), before);
     assert_all_arrive(&mut client, &receivers, &before);
 }
 
 #[test]
-fn a_full_synchronisation_brings_every_alert_and_takes_away_the_replica_s_own() {
+fn a_full_synchronisation_replaces_the_alerts_of_the_replica_with_those_of_its_primary() {
     let receivers = receivers();
     let primary = builder(&receivers.each_ref()).start();
     let own = builder(&receivers.each_ref()).config("appendonly yes").start();
@@ -211,26 +213,27 @@ fn a_full_synchronisation_brings_every_alert_and_takes_away_the_replica_s_own() 
     let address = primary.address();
     there.run(&format!("REPLICAOF {} {}", address.ip(), address.port()));
     primary.wait_for_replica(&own);
-    assert_eq!(Kept::of(&mut there), before);
-    // And what happens after it.
+    assert_eq!(Snapshot::of(&mut there), before);
+    // Later changes are replicated as well.
     let mut client = primary.client();
     let ids = raise(&mut client, "later", 5);
     client.run(&format!("LW.ALERTS DISCARD {}", ids[2]));
     client.run("LW.ALERTS DISCARD ALL");
     primary.wait_for_replica(&own);
-    let after = Kept::of(&mut there);
-    assert_eq!(after, Kept::of(&mut client));
-    // A replica writes an AOF after a full synchronisation, of which it can start alone.
-    wait_until("its AOF is complete", || {
+    let after = Snapshot::of(&mut there);
+    assert_eq!(after, Snapshot::of(&mut client));
+    // After a full synchronisation a replica rewrites its AOF. A server can start from that file
+    // alone.
+    wait_until("the AOF of the replica is complete", || {
         let state = there.info("persistence");
         ["aof_rewrite_in_progress", "aof_rewrite_scheduled"].iter().all(|name| state.number(name) == 0)
     });
     let alone = builder(&receivers.each_ref()).config("appendonly yes").data_dir(own.into_data()).start();
-    assert_eq!(Kept::of(&mut alone.client()), after);
+    assert_eq!(Snapshot::of(&mut alone.client()), after);
 }
 
 #[test]
-fn a_server_without_alerts_saves_nothing_of_them() {
+fn a_server_without_alerts_writes_no_alert_data_to_the_rdb() {
     let server = Server::builder().config("rdbcompression no").start();
     let mut client = server.client();
     if !server.is_at_least((7, 2), (7, 2)) {

@@ -103,7 +103,7 @@ fn an_aof_keeps_every_session_before_and_after_a_rewrite() {
 }
 
 #[test]
-fn a_big_store_is_rewritten_in_pieces() {
+fn a_store_of_2300_sessions_survives_an_aof_rewrite() {
     let (_keys, mut server) = keys_and(&["appendonly yes", "aof-use-rdb-preamble no"]);
     let mut client = server.client();
     let calls: Vec<_> =
@@ -122,7 +122,7 @@ fn a_big_store_is_rewritten_in_pieces() {
 }
 
 #[test]
-fn copies_live_their_own_lives() {
+fn copies_of_a_store_change_independently() {
     let (_keys, server) = keys_and(&[]);
     let mut client = server.client();
     let tokens = client.issue("auth alice");
@@ -148,7 +148,7 @@ fn copies_live_their_own_lives() {
 }
 
 #[test]
-fn a_replica_is_equal_whatever_happens_and_only_reads() {
+fn a_replica_equals_its_primary_and_refuses_writes() {
     let (keys, primary) = keys_and(&[]);
     let replica = Server::builder().issuing(&keys, Algorithm::EdDsa).replica_of(&primary).start();
     primary.wait_for_replica(&replica);
@@ -191,7 +191,7 @@ fn a_replica_is_equal_whatever_happens_and_only_reads() {
 }
 
 #[test]
-fn kill_9_in_the_midst_loses_nothing_that_was_acknowledged() {
+fn a_kill_under_load_loses_no_acknowledged_rotation() {
     let rounds = if std::env::var_os("LOCKWATCH_SOAK").is_some() { 100 } else { 5 };
     let (_keys, mut server) = keys_and(&["appendonly yes", "appendfsync always"]);
     let mut held: Vec<Tokens> = (0..4).map(|n| server.client().issue(&format!("auth user{n}"))).collect();

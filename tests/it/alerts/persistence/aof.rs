@@ -1,8 +1,8 @@
-//! The append-only file, as it grows and as it is rewritten.
+//! Alerts in the append-only file, appended and rewritten.
 
 use std::fs;
 
-use super::{Kept, assert_all_arrive, builder, fill, receivers, with_aof};
+use super::{Snapshot, assert_all_arrive, builder, fill, receivers, with_aof};
 use crate::alerts::raise;
 use crate::support::{Client, wait_until};
 
@@ -15,13 +15,13 @@ fn an_aof_with_or_without_preamble_keeps_every_alert() {
         server.kill();
         server.check_aof();
         server.start_again();
-        assert_eq!(Kept::of(&mut server.client()), before, "preamble {preamble}");
+        assert_eq!(Snapshot::of(&mut server.client()), before, "preamble {preamble}");
         server.stop();
         server.start_again();
         let mut client = server.client();
-        assert_eq!(Kept::of(&mut client), before, "preamble {preamble}");
+        assert_eq!(Snapshot::of(&mut client), before, "preamble {preamble}");
         assert_eq!(client.run("DEBUG LOADAOF").text(), "OK");
-        assert_eq!(Kept::of(&mut client), before, "preamble {preamble}");
+        assert_eq!(Snapshot::of(&mut client), before, "preamble {preamble}");
         assert_all_arrive(&mut client, &receivers, &before);
     }
 }
@@ -36,23 +36,23 @@ fn a_rewrite_with_or_without_preamble_keeps_every_alert() {
         fill(&mut client, &receivers);
         for round in 0..3 {
             rewrite(&mut client, round);
-            let before = Kept::of(&mut client);
+            let before = Snapshot::of(&mut client);
             server.kill();
             server.check_aof();
             server.start_again();
             client = server.client();
-            assert_eq!(Kept::of(&mut client), before, "preamble {preamble}");
+            assert_eq!(Snapshot::of(&mut client), before, "preamble {preamble}");
         }
-        let before = Kept::of(&mut client);
+        let before = Snapshot::of(&mut client);
         assert_all_arrive(&mut client, &receivers, &before);
     }
 }
 
-/// BGREWRITEAOF, with alerts raised and discarded meanwhile.
+/// Runs BGREWRITEAOF while alerts are raised and discarded.
 #[track_caller]
 fn rewrite(client: &mut Client, round: usize) {
     let in_progress = |client: &mut Client| client.info("persistence").number("aof_rewrite_in_progress") == 1;
-    wait_until("the server has nothing else to rewrite", || !in_progress(client));
+    wait_until("no other rewrite is running", || !in_progress(client));
     client.run("CONFIG SET rdb-key-save-delay 10000");
     assert!(!client.run("BGREWRITEAOF").is_error());
     let mut during = 0;
@@ -61,13 +61,13 @@ fn rewrite(client: &mut Client, round: usize) {
         assert_eq!(client.run(&format!("LW.ALERTS DISCARD {}", ids[0])).int(), 1);
         during += 1;
     }
-    assert!(during > 0, "no alert fell into the rewrite");
+    assert!(during > 0, "no alert was raised during the rewrite");
     assert_eq!(client.info("persistence").text("aof_last_bgrewrite_status"), "ok");
     client.run("CONFIG SET rdb-key-save-delay 0");
 }
 
 #[test]
-fn an_aof_that_is_switched_on_later_holds_every_alert() {
+fn an_aof_that_is_enabled_later_holds_every_alert() {
     for preamble in ["yes", "no"] {
         let receivers = receivers();
         let mut server =
@@ -81,15 +81,15 @@ fn an_aof_that_is_switched_on_later_holds_every_alert() {
             ["aof_rewrite_in_progress", "aof_rewrite_scheduled"].iter().all(|name| state.number(name) == 0)
         });
         assert_eq!(client.run("CONFIG REWRITE").text(), "OK");
-        let before = Kept::of(&mut client);
+        let before = Snapshot::of(&mut client);
         server.kill();
         server.start_again();
-        assert_eq!(Kept::of(&mut server.client()), before, "preamble {preamble}");
+        assert_eq!(Snapshot::of(&mut server.client()), before, "preamble {preamble}");
     }
 }
 
 #[test]
-fn an_aof_with_nonsense_in_the_internal_command_does_no_harm() {
+fn a_malformed_internal_command_in_the_aof_does_no_harm() {
     for payload in ["", "\u{1}", "nonsense", "\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}\u{1}"] {
         let receivers = receivers();
         let mut server = with_aof(&receivers.each_ref(), "no").may_panic().start();

@@ -1,4 +1,4 @@
-//! Secrets stay secret: what an endpoint's URL says behind its host, and what alerts are signed with, is shown nowhere.
+//! The paths and queries of endpoint URLs and the signing secrets appear in no output.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use super::HURRY;
 use crate::support::receiver::{Answer, Authority, Receiver};
 use crate::support::{Client, Server, wait_until};
 
-/// What must not be seen: parts of the path, the query and the secrets.
+/// Parts of the path, the query and the secrets that must not appear.
 const HIDDEN: [&str; 6] = ["T0HIDDEN", "B0HIDDEN", "querysecret", "b3duIG93", "b2xkIG9s", "bmV3IG5l"];
 
 const SECRET: &str = "whsec_b2xkIG9sZCBvbGQgb2xkIG9sZCBvbGQgb2xk";
@@ -51,9 +51,7 @@ fn no_secret_is_shown_anywhere() {
     client.set("webhook-secret-file", &path("secret"));
     assert_discreet("an error", &client.set_refused("webhook-urls-file", &path("bad-urls")));
     assert_discreet("an error", &client.set_refused("webhook-secret-file", &path("bad-secret")));
-    let bad = format!("https://user:querysecret@example.com{hidden_path}");
-    // What a caller puts into CONFIG SET is Redis's to show in MONITOR and SLOWLOG, so that comes last.
-    play(&mut client, &http);
+    deliver_and_fail(&mut client, &http);
     for call in
         ["LW.ALERTS LIST COUNT 1000", "LW.ALERTS DEAD COUNT 1000", "LW.ALERTS TEST", "SLOWLOG GET 100"]
     {
@@ -69,21 +67,24 @@ fn no_secret_is_shown_anywhere() {
         seen += &(monitor.read().text() + "\n");
     }
     assert_discreet("MONITOR", &seen);
+    // Redis shows the arguments of CONFIG SET in MONITOR and SLOWLOG, so this call comes last.
+    let bad = format!("https://user:querysecret@example.com{hidden_path}");
     assert_discreet("an error", &client.set_refused("webhook-urls", &bad));
     assert_discreet("the log", &server.log());
     client.run("SAVE");
     for file in [fs::read(server.aof_file(".incr.aof")), fs::read(server.dir().join("dump.rdb"))] {
-        assert_discreet("what is saved", &String::from_utf8_lossy(&file.unwrap()));
+        assert_discreet("a data file", &String::from_utf8_lossy(&file.unwrap()));
     }
 }
 
-/// Lets alerts be delivered, fail in every way and die.
+/// Makes alerts succeed, fail in different ways and become dead letters.
 #[track_caller]
-fn play(client: &mut Client, http: &Receiver) {
+fn deliver_and_fail(client: &mut Client, http: &Receiver) {
     client.set("webhook-timeout", "1");
     client.alert("fine", "1");
     http.wait_for(2);
-    // Before other failures open the circuits, which spares alerts.
+    // Wait for it before other failures open the circuits, because alerts use up no tries on an
+    // open one.
     wait_until("the endpoint that is down has a dead letter", || !client.dead().is_empty());
     let answers = [
         Answer::status(302).header("location", "http://127.0.0.1/T0HIDDEN"),
@@ -97,11 +98,11 @@ fn play(client: &mut Client, http: &Receiver) {
         client.alert("failing", "1");
         let before = http.count();
         client.test_endpoints();
-        wait_until("it was asked", || http.count() > before);
+        wait_until("the receiver was called", || http.count() > before);
     }
 }
 
-/// A reply whose bulk strings are shown as text.
+/// Formats a reply with its bulk strings as text.
 struct Unescaped(crate::support::Value);
 
 impl std::fmt::Debug for Unescaped {
