@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use super::id::Id;
 use super::model::{Model, NOW, Note, contents, is_compact, reloaded};
+use super::queue::Snapshot;
 use super::queue::{Event, Queue};
-use super::snapshot::Snapshot;
 
 #[derive(Clone, Debug)]
 enum Op {

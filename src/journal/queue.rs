@@ -6,13 +6,13 @@
 //! O(1), or O(log n) where a number has to be found.
 
 use std::collections::VecDeque;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::text::time::Timestamp;
 
 use super::id::Id;
 use super::segment::{Segment, Slot};
-use super::snapshot::Snapshot;
 
 /// What a queue can hold.
 pub trait Event {
@@ -97,7 +97,7 @@ impl<E> Queue<E> {
 
     /// The queue as it is now, to read elsewhere: a pointer for each segment.
     pub fn snapshot(&self) -> Snapshot<E> {
-        Snapshot::of(Self { segments: self.segments.clone(), ..*self })
+        Snapshot(Self { segments: self.segments.clone(), ..*self })
     }
 
     /// How many events each segment holds, and how many it has memory for.
@@ -323,5 +323,18 @@ const ROUNDED_UP: usize = 16;
 impl<E: Event> Default for Queue<E> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// A read-only view of a [`Queue`] at one moment, for another thread.
+///
+/// It keeps the events that it sees in memory, beyond the queue's bounds, so nobody should hold it for long.
+pub struct Snapshot<E>(Queue<E>);
+
+impl<E> Deref for Snapshot<E> {
+    type Target = Queue<E>;
+
+    fn deref(&self) -> &Queue<E> {
+        &self.0
     }
 }
