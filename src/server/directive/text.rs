@@ -74,11 +74,12 @@ impl<T: Clone + Default + Send + 'static> Text<T> {
         in_force.or_else(|| (self.parse)(self.initial.to_bytes()).ok()).unwrap_or_default()
     }
 
-    /// The staged value, else the one in force: against this a value of another directive in the same CONFIG SET has to
-    /// be checked.
+    /// The staged value, else the one in force, else an empty one. Directives of one CONFIG SET that
+    /// depend on each other check against this.
     pub fn latest(&self) -> T {
-        let staged = self.state().staged.as_ref().map(|parsed| parsed.value.clone());
-        staged.unwrap_or_else(|| self.get())
+        let state = self.state();
+        let latest = state.staged.as_ref().or(state.in_force.as_ref());
+        latest.map(|parsed| parsed.value.clone()).unwrap_or_default()
     }
 
     /// Only the main thread sets and reads a directive, so nobody waits here.
