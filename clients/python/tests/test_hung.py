@@ -1,4 +1,4 @@
-"""A Redis that accepts connections and says nothing: what is not a limit's call waits no longer than it must."""
+"""A Redis that accepts connections and does not answer: tokens and other slow commands."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 import redis
 from flask import Flask
 
-from lockwatch import LockWatch, RedisAway
-from lockwatch.flask import auth_blueprint
+from lockwatch import LockWatch, UnavailableError
+from lockwatch.flask import token_blueprint
 from lockwatch.testing import RedisServer
 from support.both import Blocking
 
@@ -23,7 +23,7 @@ TIMEOUTS: dict[str, Any] = {"connect_timeout": 0.3, "command_timeout": 0.3, "bre
 
 @pytest.fixture
 def hung(shared_redis: RedisServer) -> Iterator[str]:
-    """The URL of a server that hangs until the test is over."""
+    """The URL of a server that hangs until the test ends."""
     kill(shared_redis.pid, signal.SIGSTOP)
     try:
         yield shared_redis.url
@@ -38,23 +38,23 @@ def clients(source: Any) -> list[Any]:
 def test_a_handshake_has_the_connect_timeout(hung: str) -> None:
     for client in clients(hung):
         began = time.monotonic()
-        with pytest.raises(RedisAway) as away:
+        with pytest.raises(UnavailableError) as away:
             client.issue("auth", "alice")
-        assert away.value.reason == "timeout"
+        assert away.value.code == "TIMEOUT"
         assert time.monotonic() - began < 2.5
         client.close()
 
 
-def test_what_is_patient_heeds_the_breaker(hung: str) -> None:
+def test_slow_commands_respect_the_breaker(hung: str) -> None:
     for client in clients(hung):
         for _ in range(3):
-            with pytest.raises(RedisAway):
+            with pytest.raises(UnavailableError):
                 client.peek("a", 1, 60)
         began = time.monotonic()
         for call in (partial(client.issue, "auth", "alice"), partial(client.rotate, "auth", "lwr_x"), client.audit_log):
-            with pytest.raises(RedisAway) as away:
+            with pytest.raises(UnavailableError) as away:
                 call()
-            assert away.value.reason == "bypassed"
+            assert away.value.code == "BYPASSED"
         assert time.monotonic() - began < 0.2
         client.close()
 
@@ -62,23 +62,22 @@ def test_what_is_patient_heeds_the_breaker(hung: str) -> None:
 def test_a_login_is_answered_503(hung: str) -> None:
     app = Flask(__name__)
     with LockWatch(hung, **TIMEOUTS) as lockwatch:
-        app.register_blueprint(auth_blueprint(lockwatch, "auth", authenticate=lambda: "alice"))
+        app.register_blueprint(token_blueprint(lockwatch, "auth", authenticate=lambda: "alice"))
         began = time.monotonic()
         responses = [app.test_client().post("/auth/login") for _ in range(2)]
         assert time.monotonic() - began < 4
     assert [response.status_code for response in responses] == [503, 503]
 
 
-def test_only_what_a_request_waits_for_opens_the_breaker(shared_redis: RedisServer) -> None:
+def test_slow_commands_do_not_open_the_breaker(shared_redis: RedisServer) -> None:
     with redis.Redis.from_url(shared_redis.url) as admin:
         for client in clients(shared_redis.url):
-            token = client.issue("auth", "alice").access_token
+            client.issue("auth", "alice")
             for call in (
                 partial(client.revoke, "auth", subject="nobody"),
                 partial(client.revoke_all, "other"),
                 partial(client.sessions, "auth", "nobody"),
                 client.jwks,
-                partial(client.introspect, "auth", token),
             ):
                 call()
                 admin.execute_command("CLIENT", "PAUSE", "500", "ALL")
@@ -87,7 +86,7 @@ def test_only_what_a_request_waits_for_opens_the_breaker(shared_redis: RedisServ
             client.close()
 
 
-def test_what_is_slow_is_waited_for(shared_redis: RedisServer) -> None:
+def test_slow_commands_have_a_longer_timeout(shared_redis: RedisServer) -> None:
     with redis.Redis.from_url(shared_redis.url) as admin:
         for client in clients(shared_redis.url):
             assert client.issue("auth", "alice").session_id
