@@ -1,4 +1,4 @@
-"""Every framework in every situation, as real processes over HTTP: status, headers, audit rows."""
+"""Every framework in every situation, served by real processes."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from support.audit import events, recorded
 from support.waiting import wait_for
 from support.web import ASGI, FRAMEWORKS, Web
 
-# These bound a failure, and must never make one of a busy test machine.
+# Long enough for a busy machine, so that only a failure reaches them.
 LONG_TIMEOUTS: dict[str, Any] = {"connect_timeout": 5, "command_timeout": 5}
-HASTY: dict[str, Any] = {"connect_timeout": 0.2, "command_timeout": 0.2}
-OURS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "ratelimit", "ratelimit-policy")
+SHORT_TIMEOUTS: dict[str, Any] = {"connect_timeout": 0.2, "command_timeout": 0.2}
+LIMIT_HEADERS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "ratelimit", "ratelimit-policy")
 MODES = {"allow": 200, "deny": 503}
 
 
@@ -39,10 +39,10 @@ def redis_server() -> Iterator[RedisServer]:
 
 
 def has_no_limit(response: httpx.Response) -> bool:
-    return not any(name in response.headers for name in OURS)
+    return not any(name in response.headers for name in LIMIT_HEADERS)
 
 
-def is_away(response: httpx.Response, mode: str) -> None:
+def check_unavailable(response: httpx.Response, mode: str) -> None:
     assert response.status_code == MODES[mode]
     assert has_no_limit(response)
     if mode == "deny":
@@ -166,7 +166,7 @@ def test_unix_socket(framework: str, redis_server: RedisServer) -> None:
 def test_redis_down_at_the_start(framework: str, mode: str) -> None:
     port = free_port()
     with Web(framework, redis_url=f"redis://127.0.0.1:{port}", on_redis_failure=mode, **LONG_TIMEOUTS) as web:
-        is_away(web.http.get("/items"), mode)
+        check_unavailable(web.http.get("/items"), mode)
         wait_for("the reasons in the log", lambda: "audit events are lost: no connection to Redis" in web.log)
         assert "without a limit: no connection" in web.log or "answered 503: no connection" in web.log
         with RedisServer(port=port) as server:
@@ -196,8 +196,8 @@ def test_redis_killed_under_load(framework: str, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_redis_hung(framework: str, mode: str, redis_server: RedisServer) -> None:
-    # The threads of gunicorn and the tasks of uvicorn all see the same breaker: one process.
-    with Web(framework, redis_url=redis_server.url, on_redis_failure=mode, **HASTY) as web:
+    # All threads of gunicorn and all tasks of uvicorn share one breaker.
+    with Web(framework, redis_url=redis_server.url, on_redis_failure=mode, **SHORT_TIMEOUTS) as web:
         wait_for("a limit", lambda: not has_no_limit(web.http.get("/items")))
         before = len(settled(redis_server))
         kill(redis_server.pid, signal.SIGSTOP)
@@ -205,10 +205,10 @@ def test_redis_hung(framework: str, mode: str, redis_server: RedisServer) -> Non
             took = []
             for _ in range(20):
                 began = time.monotonic()
-                is_away(web.http.get("/items"), mode)
+                check_unavailable(web.http.get("/items"), mode)
                 took.append(time.monotonic() - began)
-            # Three wait for their timeouts and open the breaker, one tries each second. The others
-            # do not wait.
+            # Three requests time out and open the breaker, and one per second is the probe.
+            # The others do not wait.
             assert max(took[:3]) > 0.15
             assert sorted(took)[len(took) // 2] < 0.15
         finally:
@@ -223,7 +223,7 @@ def test_module_missing(framework: str, mode: str) -> None:
         RedisServer(module=None) as server,
         Web(framework, redis_url=server.url, on_redis_failure=mode, **LONG_TIMEOUTS) as web,
     ):
-        is_away(web.http.get("/items"), mode)
+        check_unavailable(web.http.get("/items"), mode)
         wait_for("the reason in words", lambda: "load liblockwatch.so there" in web.log)
         assert web.log.count("requests are") == 1, "said once"
 
@@ -233,19 +233,19 @@ def test_out_of_memory_and_read_only(framework: str, mode: str, redis_server: Re
     with Web(framework, redis_url=redis_server.url, on_redis_failure=mode, **LONG_TIMEOUTS) as web:
         wait_for("a limit", lambda: not has_no_limit(web.http.get("/items")))
         configure(redis_server, "maxmemory", "1")
-        is_away(web.http.get("/items"), mode)
+        check_unavailable(web.http.get("/items"), mode)
         configure(redis_server, "maxmemory", "0")
         assert not has_no_limit(web.http.get("/items"))
         configure(redis_server, "min-replicas-to-write", "1")
-        is_away(web.http.get("/items"), mode)
+        check_unavailable(web.http.get("/items"), mode)
 
 
 @pytest.mark.parametrize("framework", list(ASGI), indirect=True)
 def test_a_failure_mode_of_a_route(framework: str) -> None:
     routes = {"POST /login": {"on_redis_failure": "deny"}}
     with Web(framework, redis_url=f"redis://127.0.0.1:{free_port()}", routes=routes, **LONG_TIMEOUTS) as web:
-        is_away(web.http.get("/items"), "allow")
-        is_away(web.http.post("/login"), "deny")
+        check_unavailable(web.http.get("/items"), "allow")
+        check_unavailable(web.http.post("/login"), "deny")
 
 
 def configure(server: RedisServer, name: str, value: str) -> None:
@@ -259,7 +259,7 @@ def settled(server: RedisServer) -> list[Any]:
 
 
 class Load:
-    """Requests from a few threads, without end, and what came of them."""
+    """Requests from four threads until the end of the block, and their outcomes."""
 
     def __init__(self, web: Web) -> None:
         self._url = str(web.http.base_url)

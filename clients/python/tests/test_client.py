@@ -182,7 +182,7 @@ def only_one_alert_fits(server: RedisServer) -> None:
         client.config_set("lockwatch.alert-max-events", "1")
 
 
-def test_the_fixture_is_a_real_server(lockwatch_redis: RedisServer) -> None:
+def test_the_fixture_starts_a_real_server(lockwatch_redis: RedisServer) -> None:
     with LockWatch(lockwatch_redis.url) as lockwatch:
         assert [lockwatch.ratelimit("a", 1, 60).allowed for _ in range(2)] == [True, False]
 

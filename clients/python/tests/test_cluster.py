@@ -223,7 +223,7 @@ def answers(lockwatch: LockWatch, key: str) -> bool:
         return False
 
 
-def test_the_rights_of_the_readme_are_enough(nodes: Cluster) -> None:
+def test_the_rights_of_the_readme_are_sufficient(nodes: Cluster) -> None:
     [line] = re.findall(r"^ACL SETUSER .*$", README, re.MULTILINE)
     [more] = re.findall(r"A cluster needs `([^`]*)`", README)
     for node in nodes.nodes:

@@ -1,13 +1,15 @@
-"""The generic client does not import a framework."""
+"""What importing the client brings: no framework, and methods with signatures."""
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 
 import pytest
 
 from lockwatch import AsyncLockWatch, LockWatch
+from lockwatch.testing import AsyncStub, Stub
 
 FRAMEWORKS = ["fastapi", "starlette", "flask", "werkzeug", "django"]
 
@@ -22,3 +24,9 @@ def test_no_framework_is_imported(module: str) -> None:
 def test_the_clients_have_no_limits_of_frameworks() -> None:
     for client in (LockWatch, AsyncLockWatch):
         assert not hasattr(client, "limit")
+
+
+def test_methods_have_the_signatures_of_their_commands() -> None:
+    for client in (LockWatch(Stub()), AsyncLockWatch(AsyncStub())):
+        assert list(inspect.signature(client.ratelimit).parameters) == ["key", "limits", "window", "cost"]
+        assert client.ratelimit.__doc__

@@ -1,7 +1,4 @@
-"""The parts that need no server:
-
-addresses, patterns, durations, headers, the breaker, the failures.
-"""
+"""The parts that need no server."""
 
 from __future__ import annotations
 
@@ -330,7 +327,7 @@ def test_refresh_tokens_in_bodies(kind: str | None, body: bytes, token: str | No
 
 
 @pytest.mark.parametrize("value", ["a b", ["a", "b"], ["a", "b", 7]])
-def test_scopes(value: Any) -> None:
+def test_scopes_of_claims(value: Any) -> None:
     document = {"sub": "s", "sid": "i", "jti": "j", "exp": 1, "scope": value, "scp": {"not": "scopes"}}
     claims = read_claims(json.dumps(document))
     assert claims.scopes() == {"a", "b"}

@@ -14,6 +14,7 @@ from lockwatch import AsyncLockWatch, CommandError, ConfigurationError, LockWatc
 from lockwatch import fastapi as for_fastapi
 from lockwatch import flask as for_flask
 from lockwatch.testing import AsyncStub, Stub
+from lockwatch.token.cookie import CookieOptions
 from lockwatch.token.endpoints import Login
 
 FRAMEWORKS = ["fastapi", "flask"]
@@ -88,6 +89,26 @@ def test_a_login_that_the_module_refuses_raises_in_the_application(framework: st
         stub.answer("LW.ISSUE", error)
         with pytest.raises(type(error)):
             client.post("/auth/login")
+
+
+def test_the_options_of_token_routes() -> None:
+    app, stub = Flask(__name__), Stub()
+    cookie = CookieOptions(["https://app.example"], name="session", path="/auth/v1")
+    app.register_blueprint(
+        for_flask.token_blueprint(
+            LockWatch(stub), "auth", authenticate=lambda: "alice", access_ttl=60, refresh_ttl="1h", cookie=cookie
+        )
+    )
+    stub.answer("LW.ISSUE", PAIR)
+    response = app.test_client().post("/auth/login", headers={"Origin": "https://app.example"})
+    assert stub.calls == [("LW.ISSUE", "auth", "alice", "ACCESSTTL", "60", "REFRESHTTL", "1h")]
+    assert response.headers["Set-Cookie"].startswith("session=lwr_next; Max-Age=0; Path=/auth/v1; HttpOnly;")
+
+
+@pytest.mark.parametrize("options", [{"origins": []}, {"origins": "https://a"}, {"origins": ["x"], "path": "/;a"}])
+def test_invalid_options_of_cookies_are_refused_at_once(options: Any) -> None:
+    with pytest.raises(ConfigurationError):
+        CookieOptions(**options)
 
 
 PAIR = [b"a", b"lwr_next", b"1764000000000", b"1764000000000", b"s"]

@@ -12,7 +12,7 @@ from . import audit as audits
 from . import burst as bursts
 from . import ratelimit as limiter
 from . import tokens
-from .client import AUDIT_TIMEOUT, SLOW_TIMEOUT
+from .client import AUDIT_TIMEOUT, SLOW_TIMEOUT, copy_signature
 from .redis import breaker
 from .redis.connection import Command
 from .redis.link import AsyncLink
@@ -28,7 +28,7 @@ def _method(make: Callable[P, Command[T]]) -> Callable[Concatenate[AsyncLockWatc
     async def call(self: AsyncLockWatch, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.execute(make(*args, **kwargs))
 
-    functools.update_wrapper(call, make)
+    copy_signature(make, call)
     return call
 
 

@@ -17,7 +17,7 @@ from .redis.connection import AsyncConnection, Command, Connection, Reply
 
 Event: TypeAlias = Command[Any]
 
-# Events are sent after so many seconds, or when there are so many of them. A write for each would
+# Events are sent after `_LINGER` seconds, or when there are `_MAX_BATCH`. A write for each would
 # cost more than the rest of the middleware.
 _LINGER = 0.05
 _MAX_BATCH = 100
@@ -125,7 +125,7 @@ class AuditQueue:
             self._losses.failed(error)
 
     def flush(self, seconds: float = _FLUSH_SECONDS) -> None:
-        """Waits until the queue is empty, at most so many seconds."""
+        """Waits until the queue is empty, at most `seconds`."""
         if self._pid == os.getpid():
             self._flushing.set()
             self._is_empty.wait(seconds)
@@ -171,7 +171,7 @@ class AsyncAuditQueue:
                 self._losses.failed(error)
 
     async def flush(self, seconds: float = _FLUSH_SECONDS) -> None:
-        """Waits until the queue is empty, at most so many seconds.
+        """Waits until the queue is empty, at most `seconds`.
 
         Later events are sent without delay.
         """

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from types import TracebackType
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from . import alert as alerts
 from . import audit as audits
@@ -32,8 +33,18 @@ def _method(make: Callable[P, Command[T]]) -> Callable[Concatenate[LockWatch, P]
     def call(self: LockWatch, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self.execute(make(*args, **kwargs))
 
-    functools.update_wrapper(call, make)
+    copy_signature(make, call)
     return call
+
+
+def copy_signature(make: Callable[..., Any], method: Callable[..., Any]) -> None:
+    """Gives a method the docstring and the signature of `make`, behind `self`."""
+    functools.update_wrapper(method, make)
+    signature = inspect.signature(make)
+    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    parameters = [own, *signature.parameters.values()]
+    # `inspect` would otherwise take the first parameter of `make` for `self`.
+    method.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
 
 
 class LockWatch:

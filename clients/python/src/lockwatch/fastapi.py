@@ -50,7 +50,7 @@ __all__ = [
 Authenticate: TypeAlias = Callable[[Request], Awaitable[Login | str | None]]
 
 
-class Refused(HTTPException):
+class Refused(HTTPException):  # an HTTP response rather than an error
     """A dependency of lockwatch ends the request."""
 
     def __init__(self, reply: Reply) -> None:

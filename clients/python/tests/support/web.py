@@ -1,4 +1,4 @@
-"""Real web servers in processes of their own."""
+"""Web servers in processes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def command(framework: str, bind: list[str], workers: int) -> list[str]:
 
 
 class Web:
-    """An application of tests/apps behind its server, with a client for it."""
+    """A served application of tests/apps, with an HTTP client."""
 
     def __init__(
         self,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # Calls that share a write wait for its last reply, and fail together.
 _MAX_CALLS = 128
-# A connection that was idle for so many seconds is checked, because the server may have closed it.
+# A connection that was idle for longer, in seconds, is checked: the server may have closed it.
 CHECK_AFTER = 1.0
 # Seconds beyond the timeouts after which a call gives up on its batch.
 _GRACE = 1.0
