@@ -48,7 +48,7 @@ async def run_async(flow: Flow[T]) -> T:
             # Not in a function of its own: StopIteration cannot leave a coroutine.
             try:
                 value = step()
-                if inspect.isawaitable(value):
+                if hasattr(value, "__await__"):
                     value = await value
             except LockWatchError as error:  # noqa: PERF203
                 step = flow.throw(error)
@@ -64,7 +64,7 @@ def _next(flow: Flow[Any], step: Step) -> Step:
         value = step()
     except LockWatchError as error:
         return flow.throw(error)
-    if inspect.isawaitable(value):
+    if hasattr(value, "__await__"):
         raise _not_synchronous(value)
     return flow.send(value)
 

@@ -117,4 +117,7 @@ def binding_limit(limits: tuple[Limit, ...], limit: int) -> Limit:
 
     Redis names the limit only; of equal limits the longest window is meant.
     """
-    return max((each for each in limits if each.limit == limit), key=lambda each: each.window_ms, default=limits[0])
+    if len(limits) == 1:
+        return limits[0]
+    named = [each for each in limits if each.limit == limit] or limits
+    return max(named, key=lambda each: each.window_ms)

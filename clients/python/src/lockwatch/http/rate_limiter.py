@@ -25,7 +25,7 @@ from .state import LockWatchState
 Send: TypeAlias = Callable[[Sequence[Command[Any]]], "list[Any] | Awaitable[list[Any]]"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RoundTrip:
     """The commands for a request: one for each of the named limits, and then maybe LW.BURST."""
 
@@ -117,7 +117,7 @@ class RateLimiter:
             except LockWatchError as error:
                 self._failures.log(f"burst: {error.code}", f"bursts are not counted: {error}")
         # The longest wait binds; the first limit if no other waits longer.
-        name, limit = max(results, key=lambda result: result[1].retry_after_ms)
+        name, limit = results[0] if len(results) == 1 else max(results, key=lambda each: each[1].retry_after_ms)
         state.judge(limit, name, shadow=shadow)
         return None if limit.allowed or shadow else self._settings.on_denied(request, limit)
 

@@ -15,7 +15,7 @@ from redis.exceptions import AskError, ClusterDownError, MovedError
 
 from ..errors import UnavailableError
 from .batch import AsyncBatches
-from .cluster import REFRESH_AFTER, redirect, routing_key
+from .cluster import REFRESH_AFTER, group_by_node, redirect
 from .connection import Command, Key, Reply
 from .failures import NO_ANSWER, no_answer, reply_or_error
 from .pools import async_pool_like
@@ -56,11 +56,7 @@ class AsyncClusterConnection:
         return [reply_or_error(reply) for reply in replies]
 
     async def _exchange(self, commands: Sequence[Command[Any]]) -> list[object]:
-        by_node: dict[str, tuple[ClusterNode, list[int]]] = {}
-        for at, command in enumerate(commands):
-            node = self._node_for(routing_key(commands, command))
-            by_node.setdefault(node.name, (node, []))[1].append(at)
-        groups = list(by_node.values())
+        groups = group_by_node(commands, self._node_for)
         if len(groups) == 1:
             return await self._batches(groups[0][0]).send(commands)
         answers = await asyncio.gather(

@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from typing import Any
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import redis
 from redis.cluster import ClusterNode, RedisCluster
@@ -71,16 +72,12 @@ class ClusterConnection:
         return self._client
 
     def _exchange(self, cluster: RedisCluster, commands: Sequence[Command[Any]]) -> list[object]:
-        by_node: dict[str, tuple[ClusterNode, list[int]]] = {}
-        for at, command in enumerate(commands):
-            node = _node_for(cluster, routing_key(commands, command))
-            by_node.setdefault(node.name, (node, []))[1].append(at)
         replies: list[object] = [None] * len(commands)
         with ExitStack() as stack:
             # Everything is written before anything is read, so that the nodes work at the same
             # time.
             written = []
-            for node, places in by_node.values():
+            for node, places in group_by_node(commands, partial(_node_for, cluster)):
                 connection = stack.enter_context(borrow(self._pool(cluster, node)))
                 write(connection, [commands[at] for at in places])
                 written.append((connection, places))
@@ -131,12 +128,22 @@ def redirect(reply: AskError, command: Command[Any]) -> list[Command[Any]]:
     return [command] if isinstance(reply, MovedError) else [_ASKING, command]
 
 
-def routing_key(commands: Sequence[Command[Any]], command: Command[Any]) -> Key | None:
-    """The key that decides a command's node.
+class _Node(Protocol):
+    name: str
 
-    Without a key it goes where the others go, whose connection is open.
-    """
-    return command.key if command.key is not None else next((each.key for each in commands if each.key), None)
+
+N = TypeVar("N", bound=_Node)
+
+
+def group_by_node(commands: Sequence[Command[Any]], node_for: Callable[[Key | None], N]) -> list[tuple[N, list[int]]]:
+    """The nodes of the commands, each with the positions of its commands."""
+    # A command without a key goes where the others go, because that connection is open.
+    default = next((command.key for command in commands if command.key), None)
+    groups: dict[str, tuple[N, list[int]]] = {}
+    for at, command in enumerate(commands):
+        node = node_for(default if command.key is None else command.key)
+        groups.setdefault(node.name, (node, []))[1].append(at)
+    return list(groups.values())
 
 
 def _read_slots(cluster: RedisCluster) -> None:
