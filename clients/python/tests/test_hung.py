@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -15,6 +16,8 @@ from flask import Flask
 
 from lockwatch import LockWatch, UnavailableError
 from lockwatch.flask import token_blueprint
+from lockwatch.ratelimit import peek
+from lockwatch.redis.open import open_connection
 from lockwatch.testing import RedisServer
 from support.both import Blocking
 
@@ -94,3 +97,20 @@ def test_slow_commands_have_a_longer_timeout(shared_redis: RedisServer) -> None:
             admin.execute_command("CLIENT", "PAUSE", "1000", "ALL")
             assert client.issue("auth", "alice").session_id
             client.close()
+
+
+def test_a_late_reply_is_not_taken_for_that_of_the_next_command(shared_redis: RedisServer) -> None:
+    # The handshake's timeout is the shorter one, as for slow commands.
+    connection = open_connection(shared_redis.url, 0.5, 0.7)
+    first, second = peek("late", 1, 60), peek("late", 2, 60)
+    assert first.parse(*connection.send([first])).limit == 1
+    kill(shared_redis.pid, signal.SIGSTOP)
+    resume = threading.Timer(0.2, kill, (shared_redis.pid, signal.SIGCONT))
+    try:
+        with pytest.raises(UnavailableError):
+            connection.send([first])
+        resume.start()
+        assert second.parse(*connection.send([second])).limit == 2
+    finally:
+        resume.join()
+        connection.close()
