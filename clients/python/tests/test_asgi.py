@@ -82,8 +82,8 @@ def test_a_key_that_is_a_number(key: Any, client: str | None, lockwatch_async_st
 
 
 def test_a_reply_of_the_application_to_a_denied_request(lockwatch_async_stub: AsyncStub) -> None:
-    def on_denied(request: HttpRequest, verdict: RateLimitResult) -> Reply:
-        return Reply(429, f"{request.path} in {verdict.retry_after_seconds} s", {"Retry-After": "60"})
+    def on_denied(request: HttpRequest, result: RateLimitResult) -> Reply:
+        return Reply(429, f"{request.path} in {result.retry_after_seconds} s", {"Retry-After": "60"})
 
     lockwatch_async_stub.answer("LW.RATELIMIT", [1, 100, 0, 12_000, 60_000])
     middleware = LockWatchMiddleware(hello, redis=lockwatch_async_stub, on_denied=on_denied, audit=False)

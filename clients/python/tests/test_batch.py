@@ -129,8 +129,8 @@ def test_event_loops_of_several_threads_share_a_client(shared_redis: RedisServer
 
     async def ask() -> None:
         for n in range(1, 200):
-            verdict = await lockwatch.peek(f"loops{n}", n, 60)
-            answered.append(verdict.limit)
+            result = await lockwatch.peek(f"loops{n}", n, 60)
+            answered.append(result.limit)
         await lockwatch.aclose()
 
     threads = [threading.Thread(target=lambda: asyncio.run(ask()), daemon=True) for _ in range(3)]

@@ -28,7 +28,7 @@ def options_of(case: dict[str, Any]) -> dict[str, Any]:
     if "on_denied_returns" in options:
         answer = options.pop("on_denied_returns")
         made = lockwatch.Reply(answer["status"], answer["body"], dict(answer["headers"]))
-        options["on_denied"] = lambda _request, _verdict: made
+        options["on_denied"] = lambda _request, _result: made
     return options
 
 
