@@ -1,7 +1,8 @@
-//! Integration tests: behaviour that callers see, against real servers. Each test starts and stops its own servers.
+//! Integration tests: behaviour that callers see, against real servers. Each test starts and stops
+//! its own servers.
 //!
-//! The server is `redis-server`, or the program in `LOCKWATCH_SERVER` (Redis 7.0 or newer, or Valkey).
-//! The module is the one built with the tests, or the file in `LOCKWATCH_MODULE`.
+//! The server is `redis-server`, or the program in `LOCKWATCH_SERVER` (Redis 7.0 or newer, or
+//! Valkey). The module is the one built with the tests, or the file in `LOCKWATCH_MODULE`.
 
 #![expect(
     clippy::unwrap_used,

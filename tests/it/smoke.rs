@@ -1,4 +1,5 @@
-//! Tests of the test support: servers start alone, as a replica, as a cluster, and again with their saved data.
+//! Tests of the test support: servers start alone, as a replica, as a cluster, and again with their
+//! saved data.
 
 use super::support::{Server, wait_until};
 

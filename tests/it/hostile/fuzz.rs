@@ -127,7 +127,8 @@ const OTHER_COMMANDS: &[&str] = &[
     "INFO lockwatch",
 ];
 
-/// A random call. Most are well-formed except for a few hostile arguments; some consist of hostile arguments only.
+/// A random call. Most are well-formed except for a few hostile arguments; some consist of hostile
+/// arguments only.
 fn call(rng: &mut Rng) -> Vec<Vec<u8>> {
     if rng.below(10) == 0 {
         let line = OTHER_COMMANDS[rng.below(OTHER_COMMANDS.len())];

@@ -18,8 +18,8 @@ const COMMANDS: [(&str, &str); 2] = [
 /// The limiter's and the burst detector's commands. All take a key, an integer and a window.
 const ALL: [&str; 3] = ["LW.RATELIMIT", "LW.PEEK", "LW.BURST"];
 
-/// The effect commands, each with a valid payload: step number 2, time 1, 5 units, no expiry, 512 entries, one window,
-/// and for a burst no earlier alert.
+/// The effect commands, each with a valid payload: step number 2, time 1, 5 units, no expiry, 512
+/// entries, one window, and for a burst no earlier alert.
 const EFFECTS: [(&str, &[u8]); 2] = [
     ("LW._WINDOW", b"\x01\x02\x01\x05\x00\x80\x04\x01\x64"),
     ("LW._BURST", b"\x01\x02\x01\x05\x00\x80\x04\x01\x64\x00\x00\x00"),
@@ -32,8 +32,8 @@ fn server_with_a_key() -> Server {
     server
 }
 
-/// Makes a call that must be refused and returns the error message. The error must be one printable line, and the call
-/// must not change anything.
+/// Makes a call that must be refused and returns the error message. The error must be one printable
+/// line, and the call must not change anything.
 #[track_caller]
 pub fn refused<A: AsRef<[u8]>>(client: &mut Client, args: &[A]) -> String {
     let before = client.footprint();
@@ -66,8 +66,8 @@ fn malformed(client: &mut Client, args: &[&[u8]], what: &str) {
     }
 }
 
-/// Like [`refused`], for a command with `args` after its key. The message must start with ERR, contain `what` and end
-/// with the syntax.
+/// Like [`refused`], for a command with `args` after its key. The message must start with ERR,
+/// contain `what` and end with the syntax.
 #[track_caller]
 pub fn malformed_call(client: &mut Client, (command, syntax): (&str, &str), args: &[&[u8]], what: &str) {
     let message = refused(client, &[&[command.as_bytes(), b"held"], args].concat());

@@ -6,7 +6,8 @@ fn docs(client: &mut Client, command: &str) -> Value {
     client.run(&format!("COMMAND DOCS {command}")).field(command).clone()
 }
 
-/// The elements are: name, arity, flags, first key, last key, step, categories, tips, key specs and subcommands.
+/// The elements are: name, arity, flags, first key, last key, step, categories, tips, key specs and
+/// subcommands.
 fn info(client: &mut Client, command: &str) -> Vec<Value> {
     client.run(&format!("COMMAND INFO {command}")).items()[0].items().to_vec()
 }

@@ -6,7 +6,8 @@ fn usage(client: &mut Client, key: &str) -> i64 {
     client.run(&format!("MEMORY USAGE {key}")).int()
 }
 
-/// Makes `calls` admitted calls, at least `gap` milliseconds apart. Returns the highest memory usage seen.
+/// Makes `calls` admitted calls, at least `gap` milliseconds apart. Returns the highest memory
+/// usage seen.
 fn spaced(client: &mut Client, calls: usize, gap: i64, args: &str) -> i64 {
     let mut highest = 0;
     for call in 0..calls {
@@ -24,7 +25,8 @@ fn spaced(client: &mut Client, calls: usize, gap: i64, args: &str) -> i64 {
 fn a_hundred_hits_in_a_minute_take_at_most_600_bytes() {
     let server = Server::start();
     let mut client = server.client();
-    // At 33 ms apart the time difference takes two bytes, as it does at 600 ms apart (100 hits in a minute).
+    // At 33 ms apart the time difference takes two bytes, as it does at 600 ms apart (100 hits in a
+    // minute).
     spaced(&mut client, 100, 33, "user:42 100 60");
     assert!(client.ratelimit("user:42 100 60").limited);
     let bytes = usage(&mut client, "user:42");
@@ -66,7 +68,8 @@ fn hits_in_the_same_millisecond_share_one_entry() {
     assert!(client.pipeline(&calls).iter().all(|answer| answer.ints()[0] == 0));
     let milliseconds = client.time_ms() - from + 1;
     let many = usage(&mut client, "user:42");
-    // An entry takes at most five bytes here, and a block is at most a quarter larger than its contents.
+    // An entry takes at most five bytes here, and a block is at most a quarter larger than its
+    // contents.
     assert!(many <= one + 64 + 7 * milliseconds.min(512), "{one} bytes, then {many} after {milliseconds} ms");
     assert_eq!(client.peek("user:42 1000000 60 COST 0").remaining, 1_000_000 - 5_001);
 }

@@ -100,7 +100,8 @@ fn restart(server: &mut Server, by_kill: bool) {
 /// Runs BGREWRITEAOF while calls go on.
 #[track_caller]
 fn rewrite(server: &Server, client: &mut Client, workload: &mut Workload) {
-    // The delay per key, in microseconds, makes the rewrite slow enough for calls to happen during it.
+    // The delay per key, in microseconds, makes the rewrite slow enough for calls to happen during
+    // it.
     assert_eq!(client.run("CONFIG SET rdb-key-save-delay 15000").text(), "OK");
     let mut watcher = server.client();
     let mut in_progress = || watcher.info("persistence").number("aof_rewrite_in_progress") == 1;

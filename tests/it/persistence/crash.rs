@@ -7,7 +7,8 @@ use std::thread;
 use super::super::support::{Client, Random, Reply, wait_until};
 use super::with_aof;
 
-/// The calls of the clients that load the server: key, other arguments, cost. `hot` reaches its limit during the test.
+/// The calls of the clients that load the server: key, other arguments, cost. `hot` reaches its
+/// limit during the test.
 const LOAD: [(&str, &str, i64); 6] = [
     ("hot", "HOT 1h", 1),
     ("hot", "HOT 1h COST 2", 2),
@@ -79,8 +80,8 @@ impl Answered {
         rows.map(|(_, units)| units.load(Ordering::Relaxed)).sum()
     }
 
-    /// Asserts that the server recorded every admitted call. It may also have recorded, per client and kill, the one call
-    /// whose reply did not arrive.
+    /// Asserts that the server recorded every admitted call. It may also have recorded, per client
+    /// and kill, the one call whose reply did not arrive.
     #[track_caller]
     fn assert_recorded(&self, client: &mut Client, kills: i64) {
         for key in ["hot", "windows", "merged", "brief"] {

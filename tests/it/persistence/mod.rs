@@ -14,8 +14,8 @@ fn builder() -> Builder {
     Server::builder().config(format!("lockwatch.window-max-entries {MAX_ENTRIES}"))
 }
 
-/// A server with an AOF, whose rewritten form starts with an RDB preamble if `preamble`. With `appendfsync always`
-/// every answered call is in the file.
+/// A server with an AOF, whose rewritten form starts with an RDB preamble if `preamble`. With
+/// `appendfsync always` every answered call is in the file.
 fn with_aof(preamble: bool) -> Builder {
     let preamble = if preamble { "yes" } else { "no" };
     builder()

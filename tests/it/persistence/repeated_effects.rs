@@ -33,7 +33,8 @@ fn a_tail_of_effects_duplicated_in_the_aof_counts_once() {
 fn an_effect_repeated_after_later_ones_changes_nothing() {
     let mut server = with_aof(false).start();
     let mut client = server.client();
-    // The second call's effect extends the expiry. Repeating the first effect must not shorten it again.
+    // The second call's effect extends the expiry. Repeating the first effect must not shorten it
+    // again.
     client.ratelimit("k 5 1m");
     client.ratelimit("k 5 1h");
     client.ratelimit("k 5 1h");
@@ -55,7 +56,8 @@ type Records = Vec<Vec<u8>>;
 fn load_of_a_changed_aof_keeps_every_decision(change: fn(&[Vec<u8>], &mut Random) -> Records) {
     let mut server = with_aof(false).start();
     let mut client = server.client();
-    // Only calls that produce effects: a DEL, RENAME or COPY that is not repeated would change the result.
+    // Only calls that produce effects: a DEL, RENAME or COPY that is not repeated would change the
+    // result.
     let mut workload = Workload::new(Random::new());
     workload.calls(&mut client, 500);
     workload.spread(&mut client, b"merged", "100000 1h", 4 * usize::from(MAX_ENTRIES));

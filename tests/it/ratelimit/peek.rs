@@ -1,8 +1,8 @@
 use super::admitted;
 use crate::support::{Client, Server};
 
-/// Returns the replies of LW.PEEK and LW.RATELIMIT with `args` in the same millisecond, after `setup` on an empty
-/// database.
+/// Returns the replies of LW.PEEK and LW.RATELIMIT with `args` in the same millisecond, after
+/// `setup` on an empty database.
 fn both(client: &mut Client, setup: &[&str], args: &str) -> (Vec<i64>, Vec<i64>) {
     let (peek, call) = (format!("LW.PEEK {args}"), format!("LW.RATELIMIT {args}"));
     loop {

@@ -2,8 +2,8 @@
 
 use crate::support::{Bracket, Client, Reply, Server, wait_until};
 
-/// Polls `call` until it is admitted and returns the number of denials. Every denial must announce the same time, `due`,
-/// and the call must be admitted then.
+/// Polls `call` until it is admitted and returns the number of denials. Every denial must announce
+/// the same time, `due`, and the call must be admitted then.
 fn poll_until_admitted(client: &mut Client, call: &str, mut due: Bracket) -> usize {
     let mut denials = 0;
     loop {
@@ -19,8 +19,8 @@ fn poll_until_admitted(client: &mut Client, call: &str, mut due: Bracket) -> usi
     }
 }
 
-/// Runs `attempt` on new keys until one is denied at least ten times. On a busy machine the test may sleep through a
-/// whole window, which proves nothing.
+/// Runs `attempt` on new keys until one is denied at least ten times. On a busy machine the test
+/// may sleep through a whole window, which proves nothing.
 fn until_proven(mut attempt: impl FnMut(&str) -> usize) {
     let denials: Vec<usize> =
         (0..20).map(|i| attempt(&format!("k{i}"))).take_while(|denials| *denials < 10).collect();
@@ -79,7 +79,8 @@ fn retry_after_is_the_longest_wait_of_all_windows() {
     let (_, first) = client.timed("LW.RATELIMIT k 9 1h 2 2h");
     wait_until("the clock moves on", || client.time_ms() > first.to + 5);
     let (_, second) = client.timed("LW.RATELIMIT k 9 1h 2 2h");
-    // The short window waits for the second call's unit. The long window waits longer, for the first call's unit.
+    // The short window waits for the second call's unit. The long window waits longer, for the
+    // first call's unit.
     let (answer, now) = client.timed("LW.PEEK k 1 1h 2 2h");
     let reply = Reply::of(&answer);
     assert_eq!((reply.limited, reply.limit), (true, 2));

@@ -1,9 +1,10 @@
-//! Denied calls and peeks change nothing that replicas, WATCH or client-side caching could see. Admitted calls do.
+//! Denied calls and peeks change nothing that replicas, WATCH or client-side caching could see.
+//! Admitted calls do.
 
 use crate::support::{Client, Server, Value};
 
-/// Starts a primary with a full key `k` (3 in 60 s) and a replica. Without a replica the replication offset would not
-/// move.
+/// Starts a primary with a full key `k` (3 in 60 s) and a replica. Without a replica the
+/// replication offset would not move.
 fn primary_with_a_full_key() -> (Server, Server) {
     let primary = Server::start();
     let replica = Server::builder().replica_of(&primary).start();
@@ -79,7 +80,8 @@ fn only_admitted_calls_abort_a_transaction_that_watches_the_key() {
     assert!(aborts_a_watcher(&primary, "LW.RATELIMIT k 1 60"), "the call that creates the key");
 }
 
-/// Returns the push messages that `reader` has got so far. They arrive before the reply to a later call.
+/// Returns the push messages that `reader` has got so far. They arrive before the reply to a later
+/// call.
 fn pushed(reader: &mut Client) -> Vec<Value> {
     reader.send(&["ECHO", "that is all"]);
     let until_echo =
@@ -109,7 +111,8 @@ fn only_admitted_calls_invalidate_client_side_caches() {
 fn peeks_and_denied_calls_do_not_change_the_dump() {
     let server = Server::start();
     let mut client = server.client();
-    // The second call finds an expired entry in the short window and caches that, which is not a change.
+    // The second call finds an expired entry in the short window and caches that, which is not a
+    // change.
     client.ratelimit("k 5 1ms 5 1h");
     let dump = client.run("DUMP k");
     let called_at = client.time_ms();

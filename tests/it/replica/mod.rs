@@ -1,4 +1,5 @@
-//! Replicas hold the same data as their primary, receive changes only, and continue with the same state when promoted.
+//! Replicas hold the same data as their primary, receive changes only, and continue with the same
+//! state when promoted.
 
 mod equal;
 mod promoted;

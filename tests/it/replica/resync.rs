@@ -1,4 +1,5 @@
-//! The replication link breaks under load. After a partial or full resynchronisation the copies are equal.
+//! The replication link breaks under load. After a partial or full resynchronisation the copies are
+//! equal.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -57,7 +58,8 @@ fn assert_copies_are_equal_after_resyncs(counter: &str, break_link: impl Fn(&mut
     truth.assert_same(&State::of(&mut alone.client()));
 }
 
-/// Stops the load threads also when the test fails. Otherwise the scope would wait for them forever.
+/// Stops the load threads also when the test fails. Otherwise the scope would wait for them
+/// forever.
 struct EndOnDrop<'a>(&'a AtomicBool);
 
 impl Drop for EndOnDrop<'_> {

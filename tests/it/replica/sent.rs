@@ -53,7 +53,8 @@ fn each_admitted_call_replicates_one_effect() {
         let named = |name: &str| calls.iter().find(|(is, _)| is == name).map_or(0, |(_, n)| *n);
         assert_eq!(named("lw._window"), workload.admitted, "{calls:?}");
         assert_eq!(named("lw._burst"), workload.counted, "{calls:?}");
-        // The primary also sends MULTI and EXEC around the effects of one transaction. The rest is this test's own.
+        // The primary also sends MULTI and EXEC around the effects of one transaction. The rest is
+        // this test's own.
         let known = [
             "lw._window",
             "lw._burst",

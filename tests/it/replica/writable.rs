@@ -58,7 +58,8 @@ fn an_effect_overwrites_a_key_of_another_type_on_a_writable_replica() {
         settle(&primary, &[&replica]);
         let truth = KeyState::of(&mut client, b"k");
         truth.assert_same(other, &KeyState::of(&mut there, b"k"));
-        // If the key is replaced between two calls, the replica loses the earlier units but counts later ones.
+        // If the key is replaced between two calls, the replica loses the earlier units but counts
+        // later ones.
         there.run("DEL k");
         there.run(other);
         client.ratelimit("k 5 1h");

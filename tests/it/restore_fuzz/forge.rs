@@ -4,7 +4,8 @@ use super::super::support::Random;
 use super::Kind;
 use super::mutate::leb128;
 
-/// Windows in milliseconds: most of those in the test's calls, and the smallest and largest allowed.
+/// Windows in milliseconds: most of those in the test's calls, and the smallest and largest
+/// allowed.
 const WINDOWS: &[u64] = &[
     1,
     2,

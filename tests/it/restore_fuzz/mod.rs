@@ -1,5 +1,5 @@
-//! RESTORE accepts bytes from clients. Whatever the bytes are, the server must not crash, hang or allocate much memory.
-//! Every accepted value must be usable, and must survive saving and loading.
+//! RESTORE accepts bytes from clients. Whatever the bytes are, the server must not crash, hang or
+//! allocate much memory. Every accepted value must be usable, and must survive saving and loading.
 
 mod forge;
 mod mutate;
@@ -62,7 +62,8 @@ fn forged_values_neither_crash_nor_hang_the_server() {
     assert_memory_stayed_small(&server);
 }
 
-/// Only the module has parsed the damaged bytes, so the server's peak memory is bounded by the module's allocations.
+/// Only the module has parsed the damaged bytes, so the server's peak memory is bounded by the
+/// module's allocations.
 fn assert_memory_stayed_small(server: &Server) {
     let peak = server.info("memory").number("used_memory_peak");
     assert!(peak < 64 << 20, "{peak} bytes of memory at the peak");
@@ -163,7 +164,8 @@ fn restore(client: &mut Client, attempts: &[Attempt]) -> Vec<(String, Vec<u8>)> 
         let accepted = match answer {
             Value::Simple(ok) if ok == "OK" => true,
             Value::Error(why) if why.starts_with("ERR Bad data format") => false,
-            // For example a wrong checksum, which the server refuses before the module sees the value.
+            // For example a wrong checksum, which the server refuses before the module sees the
+            // value.
             other => panic!("{other:?}: RESTORE {}", payload.escape_ascii()),
         };
         assert_eq!(accepted, expected.unwrap_or(accepted), "RESTORE {}", payload.escape_ascii());

@@ -35,7 +35,8 @@ const EDGES: &[u64] = &[
     u64::MAX,
 ];
 
-/// Mutates `bytes` in one to three places. `other` is another value of the same format, to splice from.
+/// Mutates `bytes` in one to three places. `other` is another value of the same format, to splice
+/// from.
 pub fn mutate(bytes: &mut Vec<u8>, other: &[u8], random: &mut Random) {
     for _ in 0..random.within(1..=3) {
         if bytes.is_empty() {
@@ -68,7 +69,8 @@ fn duplicate(bytes: &mut Vec<u8>, from: usize, random: &mut Random) {
     bytes.splice(from..from, slice.repeat(times));
 }
 
-/// Replaces one of the LEB128 integers after the first byte. It prefers the first few, which hold lengths and counts.
+/// Replaces one of the LEB128 integers after the first byte. It prefers the first few, which hold
+/// lengths and counts.
 fn replace_integer(bytes: &mut Vec<u8>, random: &mut Random) {
     let mut starts = vec![1];
     starts.extend(bytes.iter().enumerate().skip(1).filter(|(_, byte)| **byte < 0x80).map(|(i, _)| i + 1));

@@ -1,4 +1,5 @@
-//! An independent validator of saved values. RESTORE must accept exactly the values that it accepts.
+//! An independent validator of saved values. RESTORE must accept exactly the values that it
+//! accepts.
 //!
 //! The format is the byte 1, followed by LEB128 integers, each in its shortest form:
 //! - sequence number
@@ -6,11 +7,13 @@
 //! - time and units of the newest entry
 //! - number of closed entries, and the time from which the first entry's gap counts
 //! - only for a burst detector: end of the cooldown, suppressed calls, flags
-//! - the closed entries, oldest first: `gap << 2 | lasted << 1 | many`, the duration if `lasted`, the units if `many`
+//! - the closed entries, oldest first: `gap << 2 | lasted << 1 | many`, the duration if `lasted`,
+//!   the units if `many`
 
 use super::Kind;
 
-/// The highest possible number of closed entries: the highest entry bound, an eighth more, and one per window.
+/// The highest possible number of closed entries: the highest entry bound, an eighth more, and one
+/// per window.
 const MOST_CLOSED: u64 = 16_384 + 2048 + 9 + 1;
 /// All times are below this.
 const END_OF_TIME: u128 = 1 << 60;
@@ -28,8 +31,8 @@ pub fn is_sound(kind: Kind, saved: &[u8]) -> bool {
     check(kind, &mut rest) == Some(true) && rest.is_empty()
 }
 
-/// Consumes a value from `rest`. Returns `None` if it ends early or a field is malformed, and false if the fields
-/// contradict each other.
+/// Consumes a value from `rest`. Returns `None` if it ends early or a field is malformed, and false
+/// if the fields contradict each other.
 fn check(kind: Kind, rest: &mut &[u8]) -> Option<bool> {
     let (1, after) = rest.split_first()? else { return None };
     *rest = after;

@@ -28,7 +28,8 @@ pub fn use_and_drop(client: &mut Client, good: &[(String, Vec<u8>)], random: &mu
         };
         match &answers[11] {
             Value::Bulk(dump) => saved.push((name, dump.clone())),
-            // A forged window may be so short that the key expires meanwhile, unless an admitted call extended it.
+            // A forged window may be so short that the key expires meanwhile, unless an admitted
+            // call extended it.
             gone => assert!(*gone == Value::Nil && !must_stay, "{}", context()),
         }
     }

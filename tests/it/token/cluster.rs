@@ -1,10 +1,11 @@
-//! In a cluster: sessions move with their slot, and a client that waits for a signature meanwhile is told to try again.
+//! Tokens in a cluster: sessions move with their slot, and calls that wait for a signature
+//! meanwhile must be retried.
 
 use crate::support::cluster::Cluster;
 use crate::support::tokens::{Algorithm, Keys, Tokens, code};
 use crate::support::{Client, wait_until};
 
-/// A cluster whose nodes have the same keys.
+/// Starts a cluster whose nodes have the same keys.
 fn cluster(keys: &Keys, algorithm: Algorithm) -> Cluster {
     let cluster = Cluster::start();
     for node in &cluster.nodes {
@@ -51,9 +52,10 @@ fn moving_a_slot_while_a_token_is_signed_makes_the_client_retry() {
     client.set("sign-threads", "1");
     let mut tries = 0;
     let mut tokens = client.issue("auth:{a} alice");
-    // A signature takes less than a millisecond: many are in front of the one in question.
+    // A signature takes less than a millisecond, so 200 others are queued before the one under
+    // test.
     let mut crowd: Vec<Client> = (0..200).map(|_| node.client()).collect();
-    wait_until("a slot moves in between", || {
+    wait_until("a slot moves while a token is signed", || {
         tries += 1;
         let mut client = cluster.nodes[cluster.owner(slot)].client();
         if cluster.owner(slot) != home {
@@ -66,14 +68,14 @@ fn moving_a_slot_while_a_token_is_signed_makes_the_client_retry() {
         }
         let mut waiting = node.client();
         waiting.send(&["LW.ROTATE", "auth:{a}", &tokens.refresh]);
-        wait_until("they wait", || client.token_info("issued_total") == issued + 200);
+        wait_until("the calls are queued", || client.token_info("issued_total") == issued + 200);
         client.run("DEL crowd:{a}");
         cluster.move_slot(slot, to, || {});
         let answer = waiting.read();
         for waiting in &mut crowd {
             waiting.read();
         }
-        // Whatever it was told, the same token gives the same successor where the session is now.
+        // Whatever the reply was, the same token gives the same successor on the new node.
         let again = cluster.nodes[to].client().rotate("auth:{a}", &tokens.refresh);
         if !answer.is_error() {
             assert_eq!(Tokens::of(&answer), again);

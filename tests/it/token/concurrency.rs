@@ -1,4 +1,4 @@
-//! Many clients with the same refresh token at once.
+//! Many clients that present the same refresh token at once.
 
 use std::sync::Barrier;
 use std::thread;
@@ -32,7 +32,7 @@ fn concurrent_rotations_of_one_token_return_the_same_successor() {
                 assert_eq!(answer.claims(), answers[0].claims());
                 assert_eq!(server.client().verdict("auth", &answer.access), "OK");
                 if algorithm == Algorithm::Es256 {
-                    // Its signatures differ each time; all else does not.
+                    // ES256 signatures differ each time. Everything else must be equal.
                     assert_eq!(
                         Tokens { access: String::new(), ..answer.clone() },
                         Tokens { access: String::new(), ..answers[0].clone() }

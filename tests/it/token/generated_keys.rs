@@ -1,4 +1,4 @@
-//! Keys that the first LW.ISSUE makes where nothing is configured.
+//! Keys that the first LW.ISSUE generates if none are configured.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +9,7 @@ use crate::support::{Server, Value};
 
 const FILES: [&str; 2] = ["lockwatch-jwt-key.pem", "lockwatch-refresh-secret"];
 
-fn made(server: &Server) -> Vec<&'static str> {
+fn generated(server: &Server) -> Vec<&'static str> {
     FILES.into_iter().filter(|name| server.dir().join(name).exists()).collect()
 }
 
@@ -26,7 +26,7 @@ fn no_keys_are_generated_before_the_first_lw_issue() {
     assert!(client.run("LW.ROTATE auth lwr_x").error().starts_with("LWNOKEY"));
     assert!(client.run("LW.INTROSPECT auth x").error().starts_with("LWNOKEY"));
     assert_eq!(client.run("LW.JWKS").text(), r#"{"keys":[]}"#);
-    assert!(made(&server).is_empty());
+    assert!(generated(&server).is_empty());
     assert!(
         server.threads().iter().all(|name| !name.starts_with("lw-token") && !name.starts_with("lw-sign"))
     );
@@ -48,7 +48,7 @@ fn concurrent_first_issues_generate_one_set_of_keys_that_survives_a_restart() {
             .collect();
         clients.into_iter().map(|client| client.join().unwrap()).collect()
     });
-    assert_eq!(made(&server), FILES);
+    assert_eq!(generated(&server), FILES);
     for name in FILES {
         let mode = fs::metadata(server.dir().join(name)).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{name}");
@@ -63,7 +63,11 @@ fn concurrent_first_issues_generate_one_set_of_keys_that_survives_a_restart() {
         assert_eq!(tokens.claims()["sub"], format!("user{n}"));
         client.rotate("auth", &tokens.refresh);
         client.run(&format!("SELECT {}", (n + 1) % 2));
-        assert_eq!(client.verdict("auth", &tokens.access), "LWREVOKED", "the other database's");
+        assert_eq!(
+            client.verdict("auth", &tokens.access),
+            "LWREVOKED",
+            "the session is in the other database"
+        );
     }
     let left: Vec<_> = fs::read_dir(server.dir()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_string_lossy().ends_with(".tmp")), "{left:?}");
@@ -75,15 +79,15 @@ fn only_missing_keys_are_generated() {
     let server =
         Server::builder().config(format!("lockwatch.refresh-secret-file {}", keys.refresh())).start();
     let tokens = server.client().issue("auth a");
-    assert_eq!(made(&server), ["lockwatch-jwt-key.pem"]);
+    assert_eq!(generated(&server), ["lockwatch-jwt-key.pem"]);
     server.client().rotate("auth", &tokens.refresh);
     let server =
         Server::builder().config(format!("lockwatch.jwt-keys {}", keys.signing(Algorithm::EdDsa, 0))).start();
     let mut client = server.client();
     client.issue("auth a REFRESHTTL 0");
-    assert!(made(&server).is_empty(), "an access token alone needs no secret");
+    assert!(generated(&server).is_empty(), "an access token alone needs no secret");
     client.issue("auth a");
-    assert_eq!(made(&server), ["lockwatch-refresh-secret"]);
+    assert_eq!(generated(&server), ["lockwatch-refresh-secret"]);
 }
 
 #[test]
@@ -97,7 +101,7 @@ fn a_failed_key_generation_reports_the_reason() {
         answer.error().contains("lockwatch-jwt-key.pem in the working directory can't be used"),
         "{answer:?}"
     );
-    assert_eq!(fs::read_to_string(&path).unwrap(), "nonsense", "left as it is");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "nonsense", "the file is unchanged");
     assert_eq!(client.run("EXISTS auth").int(), 0);
     server.stop();
     fs::remove_file(&path).unwrap();
@@ -117,7 +121,7 @@ fn transactions_scripts_and_replicas_generate_no_keys() {
     let replica = Server::builder().replica_of(&server).config("replica-read-only no").start();
     server.wait_for_replica(&replica);
     assert!(replica.client().run("LW.ISSUE auth a").error().starts_with("LWNOKEY a replica makes no keys"));
-    assert!(made(&server).is_empty() && made(&replica).is_empty());
+    assert!(generated(&server).is_empty() && generated(&replica).is_empty());
     assert_ne!(client.run("LW.ISSUE auth a"), Value::Nil);
     assert!(!client.multi(&["LW.ISSUE auth a"]).unwrap()[0].is_error());
 }
@@ -127,18 +131,21 @@ fn key_generation_recovers_without_a_restart() {
     let server = Server::start();
     let mut client = server.client();
     let path = server.dir().join(FILES[1]);
-    // A link to what is not there at the moment is somebody's, and stays.
+    // A dangling link belongs to the administrator and must not be replaced.
     std::os::unix::fs::symlink("/nowhere/secret", &path).unwrap();
     let answer = client.run("LW.ISSUE auth a");
     assert!(
         answer.error().starts_with("LWNOKEY lockwatch-refresh-secret in the working directory"),
         "{answer:?}"
     );
-    assert!(client.run("LW.ISSUE auth a").error().starts_with("LWNOKEY"), "not tried again at once");
+    assert!(
+        client.run("LW.ISSUE auth a").error().starts_with("LWNOKEY"),
+        "key generation is not retried at once"
+    );
     assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
     fs::remove_file(&path).unwrap();
-    crate::support::wait_until("it is tried again", || !client.run("LW.ISSUE auth a").is_error());
-    assert_eq!(made(&server), FILES);
+    crate::support::wait_until("key generation is retried", || !client.run("LW.ISSUE auth a").is_error());
+    assert_eq!(generated(&server), FILES);
 }
 
 #[test]
@@ -157,8 +164,8 @@ fn no_keys_are_generated_beside_sessions_of_other_keys() {
         answer.error().starts_with("LWNOKEY the store holds sessions whose keys are not here"),
         "{answer:?}"
     );
-    assert!(made(&replica).is_empty());
-    // With those of the primary it goes on.
+    assert!(generated(&replica).is_empty());
+    // With the primary's keys the sessions work again.
     let path = |name: &str| primary.dir().join(name).to_str().unwrap().to_owned();
     there.set("jwt-keys", &path(FILES[0]));
     there.set("refresh-secret-file", &path(FILES[1]));

@@ -1,4 +1,4 @@
-//! What LW.ISSUE makes of its arguments, and what it refuses.
+//! LW.ISSUE: its arguments, limits and errors.
 
 use serde_json::json;
 
@@ -44,7 +44,11 @@ fn options_belong_to_the_session_and_survive_rotation() {
         assert_eq!(claims["aud"], "billing");
         assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 300);
         assert_eq!(claims["sid"], first.session);
-        assert_eq!(client.verdict("auth", &tokens.access), "LWINVALID", "another audience");
+        assert_eq!(
+            client.verdict("auth", &tokens.access),
+            "LWINVALID",
+            "the default audience is not in the token"
+        );
         assert!(!client.call(&["LW.VERIFY", "auth", &tokens.access, "AUDIENCE", "billing"]).is_error());
     }
     let sessions = client.run("LW.SESSIONS auth bob");
@@ -77,7 +81,7 @@ fn an_access_token_never_outlives_its_session() {
     let capped = client.issue("auth a");
     assert!(capped.refresh_expires_ms <= client.time_ms() + 5000);
     assert!(capped.access_expires_ms <= capped.refresh_expires_ms);
-    // However often it is rotated.
+    // Rotation must not extend the session.
     client.move_clock(3000);
     let rotated = client.rotate("auth", &capped.refresh);
     assert_eq!(rotated.refresh_expires_ms, capped.refresh_expires_ms);
@@ -113,7 +117,7 @@ fn exceeding_sessions_per_subject_evicts_the_longest_unused_session() {
     );
     assert_eq!(client.run("LW.SESSIONS auth bob").items().len(), 1);
     assert_eq!(client.token_info("evicted_total"), 1);
-    // A lowered bound is reached with the next session.
+    // A lowered limit applies when the next session is issued.
     client.set("sessions-per-subject", "1");
     client.issue("auth alice");
     assert_eq!(client.run("LW.SESSIONS auth alice").items().len(), 1);
@@ -170,13 +174,13 @@ fn malformed_calls_are_refused_with_the_reason_and_the_syntax() {
 fn tokens_that_lw_verify_would_refuse_are_not_issued() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
-    // 4096 bytes of claims and long names still fit.
+    // A token with 4096 bytes of claims and long names still fits.
     let name = "\u{1f511}".repeat(63);
     let claims = format!("{{\"a\":\"{}\"}}", "x".repeat(4088));
     let call = ["LW.ISSUE", "auth", &name, "AUDIENCE", &name, "CLAIMS", &claims];
     let tokens = crate::support::tokens::Tokens::of(&client.call(&call));
     assert!(!client.call(&["LW.VERIFY", "auth", &tokens.access, "AUDIENCE", &name]).is_error());
-    // Controls in names take six bytes each when they are written out.
+    // A control character takes six bytes in JSON.
     let name = "\u{1}".repeat(255);
     let answer = client.call(&["LW.ISSUE", "auth", &name, "AUDIENCE", &name, "CLAIMS", &claims]);
     assert!(answer.error().contains("longer than 8192 bytes"), "{answer:?}");
@@ -199,7 +203,7 @@ fn tokens_not_before_ends_every_older_session() {
     assert_eq!(client.rotate_refused("auth", &rotated.refresh), "LWREVOKED");
     assert_eq!(client.verdict("auth", &new.access), "OK");
     assert_eq!(client.run("LW.SESSIONS auth alice").items().len(), 1);
-    // In seconds, as `date +%s` prints them, it is the same.
+    // The directive also accepts seconds, as `date +%s` prints them.
     client.set("tokens-not-before", "0");
     assert_eq!(client.verdict("auth", &rotated.access), "OK");
     client.set("tokens-not-before", &(limit / 1000 + 1).to_string());
@@ -245,7 +249,7 @@ fn at_maxmemory_new_sessions_are_refused_and_rotation_and_revocation_work() {
     assert_eq!(client.verdict("auth", &tokens.access), "OK");
     assert_eq!(client.run("LW.REVOKE auth SUBJECT alice").int(), 1);
     client.run("CONFIG SET maxmemory 0");
-    assert_eq!(client.run("EXISTS auth").int(), 0, "the last session takes the key along");
+    assert_eq!(client.run("EXISTS auth").int(), 0, "the key is deleted with its last session");
 }
 
 #[test]

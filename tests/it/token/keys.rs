@@ -1,4 +1,4 @@
-//! Keys and secrets that are changed while the server runs, and files that can't be used.
+//! Replacing keys and secrets while the server runs, and unusable key files.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -28,9 +28,9 @@ fn lw_jwks_lists_public_keys_only() {
         .start();
     let mut client = server.client();
     let set: Json = serde_json::from_str(&client.run("LW.JWKS").text()).unwrap();
-    let told = set["keys"].as_array().unwrap();
+    let jwks = set["keys"].as_array().unwrap();
     let members: Vec<Vec<&String>> =
-        told.iter().map(|key| key.as_object().unwrap().keys().collect()).collect();
+        jwks.iter().map(|key| key.as_object().unwrap().keys().collect()).collect();
     assert_eq!(
         members,
         [
@@ -52,18 +52,18 @@ fn signing_keys_can_be_replaced_under_load_without_a_failed_verification() {
     let server = Server::builder().issuing(&keys, Algorithm::Rs256).start();
     let path = |algorithm, n| keys.signing(algorithm, n);
     let done = AtomicBool::new(false);
-    let turns = [const { AtomicUsize::new(0) }; 4];
+    let rotations = [const { AtomicUsize::new(0) }; 4];
     thread::scope(|scope| {
-        for (worker, turn) in turns.iter().enumerate() {
+        for (worker, count) in rotations.iter().enumerate() {
             let (server, done) = (&server, &done);
             scope.spawn(move || {
                 let mut client = server.client();
                 let mut tokens = client.issue(&format!("auth user{worker} ACCESSTTL 1h"));
                 while !done.load(Ordering::Relaxed) {
-                    // A token that was signed by a key which has gone since is renewed by its refresh token.
+                    // The access token's key may be gone, but the refresh token still works.
                     tokens = client.rotate("auth", &tokens.refresh);
                     assert_eq!(client.verdict("auth", &tokens.access), "OK");
-                    turn.fetch_add(1, Ordering::Relaxed);
+                    count.fetch_add(1, Ordering::Relaxed);
                 }
             });
         }
@@ -75,26 +75,26 @@ fn signing_keys_can_be_replaced_under_load_without_a_failed_verification() {
             (path(Algorithm::Es256, 0), path(Algorithm::EdDsa, 0)),
             (path(Algorithm::Rs256, 0), path(Algorithm::Es256, 0)),
         ] {
-            // First it is known, then it signs, then the old one goes.
+            // First add the new key, then sign with it, then remove the old key.
             client.set("jwt-keys", &format!("{old} {new}"));
-            everybody_goes_on(&turns);
+            wait_for_rotations(&rotations);
             client.set("jwt-keys", &format!("{new} {old}"));
             assert_eq!(kids(&mut client).len(), 2);
             let before = client.issue("auth x");
-            everybody_goes_on(&turns);
+            wait_for_rotations(&rotations);
             assert_eq!(client.verdict("auth", &before.access), "OK");
         }
-        // No key but the first is left, which signed the first token.
+        // The first key signs again, so the first token must still verify.
         assert_eq!(client.verdict("auth", &first.access), "OK");
         done.store(true, Ordering::Relaxed);
     });
 }
 
-/// Waits until each has done with the tokens of before, and had some more: an old key goes when nobody has its tokens.
-fn everybody_goes_on(turns: &[AtomicUsize]) {
-    for turn in turns {
-        let from = turn.load(Ordering::Relaxed);
-        crate::support::wait_until("everybody goes on", || turn.load(Ordering::Relaxed) >= from + 5);
+/// Waits until each worker has rotated several times, so that none holds a token of the old key.
+fn wait_for_rotations(rotations: &[AtomicUsize]) {
+    for count in rotations {
+        let from = count.load(Ordering::Relaxed);
+        crate::support::wait_until("every worker rotates", || count.load(Ordering::Relaxed) >= from + 5);
     }
 }
 
@@ -108,7 +108,11 @@ fn removing_a_key_ends_its_access_tokens_but_not_refresh_tokens() {
         client.set("jwt-keys", &keys.signing(Algorithm::EdDsa, 1));
         client.set("jwt-secret-file", "");
         let answer = client.call(&["LW.VERIFY", "auth", &tokens.access]);
-        assert_eq!(answer.error(), "LWINVALID no key has the token's kid", "remembered or not");
+        assert_eq!(
+            answer.error(),
+            "LWINVALID no key has the token's kid",
+            "a cached signature must not count either"
+        );
         let next = client.rotate("auth", &tokens.refresh);
         assert_eq!(client.verdict("auth", &next.access), "OK");
     }
@@ -232,13 +236,13 @@ fn secrets_do_not_appear_in_the_configuration() {
     assert_eq!(client.run("CONFIG REWRITE").text(), "OK");
     let written = std::fs::read_to_string(server.dir().join("redis.conf")).unwrap();
     assert!(written.contains(&keys.refresh()));
-    let told = format!(
+    let config = format!(
         "{:?}{}{}{written}",
         client.run("CONFIG GET *"),
         client.run("INFO everything").text(),
         server.log()
     );
-    assert!(!told.contains(REFRESH_SECRET) && !told.contains("a secret for HS256"));
+    assert!(!config.contains(REFRESH_SECRET) && !config.contains("a secret for HS256"));
 }
 
 #[test]
@@ -248,15 +252,17 @@ fn sign_threads_can_be_changed_at_runtime() {
     let threads =
         |server: &Server| server.threads().iter().filter(|name| name.starts_with("lw-sign")).count();
     assert_eq!(threads(&server), 0);
-    // A thread has its name a moment after it was started.
-    let there_are = |n: usize| crate::support::wait_until("so many sign", || threads(&server) == n);
+    // A thread gets its name shortly after it starts.
+    let wait_for_threads = |n: usize| {
+        crate::support::wait_until("the number of signing threads changes", || threads(&server) == n)
+    };
     client.issue("auth a");
-    there_are(2);
+    wait_for_threads(2);
     client.set("sign-threads", "5");
     client.issue("auth a");
-    there_are(5);
+    wait_for_threads(5);
     client.set("sign-threads", "1");
-    there_are(1);
+    wait_for_threads(1);
     let tokens: Tokens = client.issue("auth a");
     assert_eq!(client.verdict("auth", &tokens.access), "OK");
 }
@@ -269,7 +275,7 @@ fn a_server_does_not_start_with_an_unusable_key() {
         Server::builder().config(format!("lockwatch.jwt-keys {bad}")).try_start().err().expect("no start");
     assert!(log.contains("no usable key"), "{log}");
     let mode = |path: &str| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&bad), 0o644, "left as it is");
+    assert_eq!(mode(&bad), 0o644, "the file's permissions are unchanged");
 }
 
 #[test]
@@ -279,7 +285,7 @@ fn a_refused_config_set_of_several_directives_keeps_the_keys() {
     let tokens = client.issue("auth alice");
     let kid = tokens.header()["kid"].clone();
     let new = keys.signing(Algorithm::EdDsa, 0);
-    // The files of the keys in force are gone.
+    // Delete the files of the keys in force: a rollback must not re-read them.
     std::fs::remove_file(keys.signing(Algorithm::Rs256, 0)).unwrap();
     std::fs::remove_file(keys.refresh()).unwrap();
     let secret = keys.file("secret", "a new secret that is quite long enough for it");

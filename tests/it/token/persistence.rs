@@ -1,9 +1,10 @@
-//! Stores live on in RDB, AOF, copies and replicas: the same to the bit, and no token in any.
+//! Stores in RDB, AOF, copies and replicas equal the original byte for byte.
 
 use crate::support::tokens::{Algorithm, Keys, Tokens};
 use crate::support::{Client, Random, Server, Value, wait_until};
 
-/// Sessions of every kind, some rotated, some revoked, some over.
+/// Issues sessions with various options. Some are rotated or revoked. Returns tokens that are still
+/// valid.
 fn fill(client: &mut Client, key: &str) -> Vec<Tokens> {
     let mut kept = Vec::new();
     for n in 0..30 {
@@ -36,13 +37,13 @@ impl Client {
     }
 }
 
-/// Each of the tokens is as good as before.
+/// Asserts that each token is still active.
 #[track_caller]
 fn assert_good(client: &mut Client, key: &str, kept: &[Tokens]) {
     for tokens in kept {
-        let told = client.call(&["LW.INTROSPECT", key, &tokens.access]).text();
-        // Of those whose first access token was revoked the second is held.
-        assert!(told.contains(r#""active":true"#) || tokens.refresh.is_empty(), "{told}");
+        let introspection = client.call(&["LW.INTROSPECT", key, &tokens.access]).text();
+        // An access token without a refresh token may have been revoked.
+        assert!(introspection.contains(r#""active":true"#) || tokens.refresh.is_empty(), "{introspection}");
         if !tokens.refresh.is_empty() {
             assert!(
                 client.call(&["LW.INTROSPECT", key, &tokens.refresh]).text().contains(r#""active":true"#)
@@ -88,7 +89,7 @@ fn an_aof_keeps_every_session_before_and_after_a_rewrite() {
         let mut client = server.client();
         assert_eq!(state(&mut client), before);
         client.run("BGREWRITEAOF");
-        wait_until("it is rewritten", || {
+        wait_until("the AOF is rewritten", || {
             client.info("persistence").number("aof_rewrite_in_progress") == 0
                 && client.info("persistence").number("aof_rewrite_scheduled") == 0
         });
@@ -111,7 +112,7 @@ fn a_store_of_2300_sessions_survives_an_aof_rewrite() {
     let last = Tokens::of(client.pipeline(&calls).last().unwrap());
     let before = client.dump("auth");
     client.run("BGREWRITEAOF");
-    wait_until("it is rewritten", || client.info("persistence").number("aof_rewrite_in_progress") == 0);
+    wait_until("the AOF is rewritten", || client.info("persistence").number("aof_rewrite_in_progress") == 0);
     server.stop();
     server.start_again();
     let mut client = server.client();
@@ -154,13 +155,13 @@ fn a_replica_equals_its_primary_and_refuses_writes() {
     primary.wait_for_replica(&replica);
     let sub = Server::builder().issuing(&keys, Algorithm::EdDsa).replica_of(&replica).start();
     replica.wait_for_replica(&sub);
-    let (mut client, mut there, mut below) = (primary.client(), replica.client(), sub.client());
+    let (mut client, mut there, mut sub_replica) = (primary.client(), replica.client(), sub.client());
     let mut kept = Vec::new();
     let mut random = Random::new();
     for round in 0..5 {
         kept.extend(fill(&mut client, "auth"));
         if round == 2 {
-            // Some end, and are swept as others change.
+            // Some sessions expire and are removed as others change.
             client.move_clock(3_700_000);
         }
         let subject = format!("LW.REVOKE auth SUBJECT user{}", random.below(7));
@@ -169,7 +170,7 @@ fn a_replica_equals_its_primary_and_refuses_writes() {
         replica.wait_for_replica(&sub);
         let state = |client: &mut Client| (client.dump("auth"), client.run("PEXPIRETIME auth"));
         assert_eq!(state(&mut client), state(&mut there));
-        assert_eq!(state(&mut client), state(&mut below));
+        assert_eq!(state(&mut client), state(&mut sub_replica));
     }
     let live = client.issue("auth alice");
     primary.wait_for_replica(&replica);
@@ -182,8 +183,8 @@ fn a_replica_equals_its_primary_and_refuses_writes() {
     primary.wait_for_replica(&replica);
     assert_eq!(there.verdict("auth", &live.access), "LWREVOKED");
     assert_eq!(there.run("EXISTS auth").int(), 0);
-    assert_eq!(below.run("EXISTS auth").int(), 0);
-    // A full sync brings the same.
+    assert_eq!(sub_replica.run("EXISTS auth").int(), 0);
+    // A replica must also be equal after a full sync.
     fill(&mut client, "auth");
     let late = Server::builder().issuing(&keys, Algorithm::EdDsa).replica_of(&primary).start();
     primary.wait_for_replica(&late);
@@ -202,7 +203,8 @@ fn a_kill_under_load_loses_no_acknowledged_rotation() {
             .map(|mut tokens| {
                 let mut client = server.client();
                 std::thread::spawn(move || {
-                    // The last reply that came; the next may have been under way.
+                    // The tokens of the last reply. A later rotation may have been unanswered at
+                    // the kill.
                     while let Ok(answer) = client.try_call(&["LW.ROTATE", "auth", &tokens.refresh]) {
                         tokens = Tokens::of(&answer);
                     }
@@ -212,7 +214,7 @@ fn a_kill_under_load_loses_no_acknowledged_rotation() {
             .collect();
         let mut watcher = server.client();
         let from = watcher.token_info("rotated_total");
-        wait_until("they rotate", || watcher.token_info("rotated_total") > from + 50);
+        wait_until("the clients rotate", || watcher.token_info("rotated_total") > from + 50);
         server.kill();
         held = clients.into_iter().map(|client| client.join().unwrap()).collect();
         server.start_again();

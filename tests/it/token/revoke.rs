@@ -1,4 +1,4 @@
-//! What LW.REVOKE and LW.REVOKEALL end, and what they count.
+//! LW.REVOKE, LW.REVOKEALL and LW.SESSIONS.
 
 use crate::support::Value;
 use crate::support::tokens::{ALGORITHMS, Algorithm, issuer};
@@ -15,7 +15,7 @@ fn revoking_an_access_token_leaves_its_session() {
         };
         assert_eq!(revoke(&mut client, &first.access), 1);
         let before = client.footprint();
-        assert_eq!(revoke(&mut client, &first.access), 0, "it was already");
+        assert_eq!(revoke(&mut client, &first.access), 0, "it was already revoked");
         assert_eq!(client.footprint(), before);
         assert_eq!(client.verdict("auth", &first.access), "LWREVOKED");
         assert_eq!(client.verdict("auth", &second.access), "OK");
@@ -46,14 +46,14 @@ fn a_revocation_is_kept_for_the_longest_leeway_and_a_day() {
     client.stop_clock(now + 359_999);
     tokens = client.rotate("auth", &tokens.refresh);
     assert_eq!(client.verdict("auth", &revoked), "LWREVOKED");
-    // And a day longer, in which the clock may be set back.
+    // The revocation is kept a day longer, in case the clock is set back.
     client.stop_clock(now + 86_759_999);
     tokens = client.rotate("auth", &tokens.refresh);
     assert_eq!(client.verdict("auth", &revoked), "LWEXPIRED");
     assert_eq!(client.run("MEMORY USAGE auth").int(), size);
     client.stop_clock(now + 86_760_000);
     client.rotate("auth", &tokens.refresh);
-    assert!(client.run("MEMORY USAGE auth").int() < size, "it is forgotten");
+    assert!(client.run("MEMORY USAGE auth").int() < size, "the revocation is dropped");
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn sessions_are_revoked_one_by_one_by_subject_or_all_at_once() {
     assert_eq!(client.verdict("auth", &bob.access), "OK");
     client.issue("auth short REFRESHTTL 10");
     client.move_clock(11_000);
-    assert_eq!(client.run("LW.REVOKEALL auth").int(), 1, "what has ended by itself is not counted");
+    assert_eq!(client.run("LW.REVOKEALL auth").int(), 1, "an expired session is not counted");
     assert_eq!(client.run("LW.REVOKEALL auth").int(), 0);
     assert_eq!(client.run("EXISTS auth").int(), 0);
     assert_eq!(client.verdict("auth", &bob.access), "LWREVOKED");
@@ -188,7 +188,7 @@ fn revoking_a_token_disabled_by_tokens_not_before_lasts() {
         ("SUBJECT user2".to_owned(), &all[2]),
         (format!("TOKEN {}", all[3].access), &all[3]),
     ] {
-        assert_eq!(client.run(&format!("LW.REVOKE auth {line}")).int(), 0, "it was over already");
+        assert_eq!(client.run(&format!("LW.REVOKE auth {line}")).int(), 0, "it was already disabled");
         assert_eq!(client.verdict("auth", &token.access), "LWREVOKED");
     }
     client.set("tokens-not-before", "0");

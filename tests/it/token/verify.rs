@@ -1,4 +1,4 @@
-//! What LW.VERIFY and LW.INTROSPECT say of good tokens, and of those whose time is over.
+//! LW.VERIFY and LW.INTROSPECT on valid, expired and revoked tokens.
 
 use serde_json::json;
 
@@ -33,7 +33,7 @@ fn a_token_issued_in_the_future_is_refused() {
     let mut client = server.client();
     client.set("jwt-leeway", "0");
     let now = client.time_ms();
-    // More than a day: the clock was plainly wrong, and is followed back.
+    // The clock was more than a day ahead, so the module follows it back.
     client.stop_clock(now + 100_000_000);
     let tokens = client.issue("auth alice ACCESSTTL 7d REFRESHTTL 7d");
     client.stop_clock(now);
@@ -85,14 +85,14 @@ fn introspection_follows_rfc_7662_and_changes_nothing() {
         r#"{"scope":"a b","active":false,"n":1.0}"#,
     ];
     let tokens = crate::support::tokens::Tokens::of(&client.call(&call));
-    let told = |client: &mut crate::support::Client, token: &str| -> serde_json::Value {
+    let introspect = |client: &mut crate::support::Client, token: &str| -> serde_json::Value {
         serde_json::from_str(&client.call(&["LW.INTROSPECT", "auth", token]).text()).unwrap()
     };
     let mut expected = tokens.claims();
     expected["active"] = json!(true);
     expected["token_type"] = json!("Bearer");
-    assert_eq!(told(&mut client, &tokens.access), expected);
-    let refresh = told(&mut client, &tokens.refresh);
+    assert_eq!(introspect(&mut client, &tokens.access), expected);
+    let refresh = introspect(&mut client, &tokens.refresh);
     assert_eq!(
         refresh,
         json!({"active": true, "token_type": "refresh_token", "iss": "lockwatch", "sub": "alice",
@@ -101,17 +101,21 @@ fn introspection_follows_rfc_7662_and_changes_nothing() {
     let before = client.footprint();
     let inactive = json!({"active": false});
     for token in ["", "x", "lwr_", "a.b.c", &"x".repeat(1 << 20), &tokens.access[1..]] {
-        assert_eq!(told(&mut client, token), inactive);
+        assert_eq!(introspect(&mut client, token), inactive);
     }
     assert_eq!(client.footprint(), before);
     let second = client.rotate("auth", &tokens.refresh);
     let third = client.rotate("auth", &second.refresh);
-    // Asked about, a token that was used before ends nothing.
-    assert_eq!(told(&mut client, &tokens.refresh), inactive);
-    assert_eq!(told(&mut client, &second.refresh)["active"], true, "in grace");
-    assert_eq!(told(&mut client, &third.refresh)["active"], true);
+    // Introspection of a reused refresh token does not end the session.
+    assert_eq!(introspect(&mut client, &tokens.refresh), inactive);
+    assert_eq!(
+        introspect(&mut client, &second.refresh)["active"],
+        true,
+        "the previous token is active during grace"
+    );
+    assert_eq!(introspect(&mut client, &third.refresh)["active"], true);
     client.run("LW.REVOKEALL auth");
     for token in [&third.refresh, &third.access] {
-        assert_eq!(told(&mut client, token), inactive);
+        assert_eq!(introspect(&mut client, token), inactive);
     }
 }
