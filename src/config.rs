@@ -6,7 +6,6 @@
 use crate::server::directive::Directive;
 use crate::{alert, audit, ship, token, window};
 
-/// The table.
 pub static DIRECTIVES: &[&dyn Directive] = &[
     &window::settings::WINDOW_MAX_ENTRIES,
     &token::settings::JWT_KEYS,

@@ -9,7 +9,6 @@ use crate::server::events::{Hooks, Tick};
 use crate::token;
 use crate::{alert, audit};
 
-/// The table.
 pub static HOOKS: Hooks = Hooks {
     configured,
     config_set,
