@@ -40,6 +40,7 @@ pub mod info;
 pub mod journal;
 pub mod lifecycle;
 pub mod ratelimit;
+pub mod reload;
 pub mod server;
 pub mod ship;
 pub mod text;

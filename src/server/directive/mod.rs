@@ -101,7 +101,7 @@ pub(super) unsafe fn register(
     Ok(())
 }
 
-/// Reads the files of `directives` again: of all of them, or, if one can't be used, of none. The error names that one.
+/// Like [`reload`], but of `directives` alone.
 fn read_files_again(directives: &[&dyn Directive]) -> Result<(), String> {
     for directive in directives {
         if let Err(why) = directive.stage_again() {
@@ -111,6 +111,11 @@ fn read_files_again(directives: &[&dyn Directive]) -> Result<(), String> {
     }
     directives.iter().for_each(|directive| directive.apply());
     Ok(())
+}
+
+/// Reads the files of all directives again: of all of them, or, if one can't be used, of none. The error names that one.
+pub fn reload() -> Result<(), String> {
+    read_files_again(REGISTERED.get().map_or(&[], |(_, directives)| directives))
 }
 
 /// Reads the files of the directives again that a CONFIG SET has named without changing their text. Returns whether it
