@@ -1,24 +1,22 @@
-# shellcheck shell=bash
-# The part of demo.sh that is about applications: the example app in FastAPI and that in Express, beside each other on one
-# Redis, driven over HTTP. Sourced after demo.sh's own functions, never run.
-
-# shellcheck source=scripts/clients-lib.sh
-. scripts/clients-lib.sh
+# shellcheck shell=bash disable=SC2154 # demo.sh and lib.sh set the other variables
+# The part of demo.sh about applications: runs the FastAPI and the Express example on one Redis and sends requests to both.
+# demo.sh sources this after setup.sh and its own functions.
 
 start_apps() {
-    has curl || install_packages curl >&2 || die "could not install curl"
+    set_up app
     use_python
     use_node
     (cd clients/node && npm run --silent build) || die "could not build the Node client"
     start_app python clients/python/examples uvicorn --no-proxy-headers --no-access-log --log-level warning fastapi_app:app --port PORT
     start_app node clients/node/examples node express-app.mjs
-    say "  The same little shop twice, on one Redis: in FastAPI on port ${app_port[python]} (clients/python/examples/fastapi_app.py)," \
+    say "  The same shop twice on one Redis: in FastAPI on port ${app_port[python]} (clients/python/examples/fastapi_app.py)," \
         "  in Express on port ${app_port[node]} (clients/node/examples/express-app.mjs). Both limit a client to 100 requests a minute."
 }
 
 declare -A app_port=()
 
-# start_app NAME DIRECTORY COMMAND [WORD ...]: on a free port, which stands where PORT does.
+# start_app NAME DIRECTORY COMMAND [WORD ...]: starts it on a free port, which replaces PORT in COMMAND. Sets
+# app_port[NAME].
 start_app() {
     local name=$1 directory=$2 attempt port words pid
     shift 2
@@ -39,7 +37,7 @@ start_app() {
     die "the example app in $name did not start"
 }
 
-# Whether it answers before it ends.
+# await_app PORT PID: returns an error if the process ends, or 20 seconds pass, before it answers.
 await_app() {
     local deadline=$((SECONDS + 20))
     until curl -fsS -o /dev/null "http://127.0.0.1:$1/health" 2>/dev/null; do
@@ -48,17 +46,17 @@ await_app() {
     done
 }
 
-# statuses NAME PATH TIMES: requests it that often, ten at a time; the status of each, one a line.
+# statuses NAME PATH TIMES: requests PATH that many times, ten at a time, and prints the status codes, one a line.
 statuses() {
     seq "$3" | xargs -P 10 -I {} curl -s -o /dev/null -w '%{http_code}\n' "http://127.0.0.1:${app_port[$1]}$2"
 }
 
-# post NAME PATH JSON: the body of the answer.
+# post NAME PATH JSON: prints the body of the answer.
 post() {
     curl -s -H 'Content-Type: application/json' -d "$3" "http://127.0.0.1:${app_port[$1]}$2"
 }
 
-# member NAME: a text of the JSON object on standard input.
+# member NAME: prints a string member of the JSON object on standard input.
 member() { sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p"; }
 
 show_apps() {
@@ -74,10 +72,10 @@ show_apps() {
     denied=$(grep -cx 429 "$temp_dir/statuses" || true)
     printf '  %-34s %d admitted, %d denied\n' "120 requests to both" "$admitted" "$denied"
     check "$admitted == 100 && $denied == 20"
-    say "" "  What a client that is denied gets:" ""
+    say "" "  The answer to a denied request:" ""
     curl -si "http://127.0.0.1:${app_port[node]}/items" | tr -d '\r' | grep -iE '^HTTP|^retry-after|^x-ratelimit|^ratelimit|error' |
         sed 's/^/    /'
-    # Another minute, so to speak.
+    # Empty the limiter's keys, as if a minute had passed.
     cli --scan --pattern 'lw:*' | xargs redis-cli -p "$server_port" UNLINK >/dev/null
     title "Log in at one, use the token at the other"
     answer=$(post python /auth/login '{"user":"alice","password":"wonderland"}')
@@ -98,7 +96,7 @@ show_apps() {
     printf '  %-34s %d\n' "events in the audit log" "$(ids COUNT 10000)"
 }
 
-# Audit events come a moment after the answers.
+# await_audit N: waits for N audit events, which the clients record after they have answered.
 await_audit() {
     local deadline=$((SECONDS + 10))
     until (($(ids COUNT 10000) >= $1 || SECONDS >= deadline)); do sleep 0.1; done

@@ -1,18 +1,22 @@
 #!/usr/bin/env bash
-# Measures what a call costs, and what a key takes, beside what people use today. One run, two tables of speed, one of
-# memory, one of what reaches Postgres, one of tokens, and whether each target is met. It measures and does not judge: the exit code is 0 even where one is missed.
+# Measures what a call costs and what a key takes, beside what is used today: tables of speed with and without pipelining,
+# of memory, of shipping to Postgres and of tokens, and whether each target is met. A missed target does not change the
+# exit code.
 #
-#   scripts/bench.sh                  about ten minutes; on a machine that does nothing else
-#   scripts/bench.sh --quick          one short round, to see that all works; the numbers are rough
-#   scripts/bench.sh --rounds N       N rounds instead of 5; each row's median counts
-#   scripts/bench.sh --server PATH    another server: a Redis from 7.0 on, or Valkey
+#   scripts/bench.sh                  about ten minutes, on a machine that is otherwise idle
+#   scripts/bench.sh --quick          one short round with rough numbers, to see that everything works
+#   scripts/bench.sh --rounds N       N rounds instead of 5; the median of each row counts
+#   scripts/bench.sh --server PATH    with another server: Redis 7.0 or later, or Valkey
+#   scripts/bench.sh --module PATH    with another build of the module. Given more than once, it compares the CPU time of each
+#                                     row between the builds, in turn within each round, and measures nothing else
 #   scripts/bench.sh --json FILE      writes the numbers to FILE as well
-#   scripts/bench.sh --clients        what the middleware costs a hello-world application instead: FastAPI, Flask, Express
+#   scripts/bench.sh --clients        measures what the middleware costs an application instead: FastAPI, Flask, Express
+#   scripts/bench.sh --no-install     fails if something is missing, instead of installing it
 #
-# The server has one core, redis-benchmark another; nothing is persisted. Within a round every row runs once, so that a
-# machine whose speed drifts slows all rows alike. After each row it is checked that no call failed, and that the calls
-# of a row that is meant to be denied were denied, and no others. Beside requests a second stands what a call took of the
-# server's CPU time, which says the same where the machine is busy with other things.
+# The server has one core and redis-benchmark another; nothing is persisted. Within a round every row runs once, so that a
+# machine whose speed drifts slows all rows alike. After each row the script checks that no call failed, and that the calls
+# were denied if the row is about denials, and admitted otherwise. The table shows the server's CPU time of a call beside
+# requests a second, because it depends less on what else the machine does.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -28,8 +32,10 @@ rounds=5
 json=
 quick=
 clients_only=
+# The builds to measure: the release build of this directory, unless --module is given.
+modules=()
 
-# A sliding window as it is usually written in Lua: a sorted set with a member a call.
+# The usual sliding window in Lua: a sorted set with a member for each call.
 lua_window='
 local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call("TIME")
@@ -44,8 +50,8 @@ redis.call("ZADD", KEYS[1], now, time[1] .. "." .. time[2])
 redis.call("PEXPIRE", KEYS[1], window)
 return {0, limit - used - 1, 0}'
 
-# Row by row: what it is called in the table, how its keys are made, the command, and whether it is denied. In a command,
-# __rand_int__ is one of the keys at random.
+# The rows: label in the table, preparation of the keys, and command. redis-benchmark replaces __rand_int__ by the number
+# of a random key.
 row_ids=(incr setex lua admitted denied hot hot_full_100 hot_full_1m three peek burst xadd audit)
 declare -A label=(
     [incr]="INCR, on keys with a TTL"
@@ -94,29 +100,37 @@ declare -A command=(
 )
 is_denied() { [[ $1 == denied || $1 == hot_full_* ]]; }
 
-# rate[ROW.PIPELINE.ROUND]: requests a second. cost[…]: nanoseconds of the server's CPU a call. And their medians over
-# the rounds, median_rate[ROW.PIPELINE] and median_cost[…].
+# Requests a second in rate[ROW.PIPELINE.ROUND], nanoseconds of the server's CPU for a call in cost[ROW.PIPELINE.ROUND], and
+# the medians over the rounds in median_rate[ROW.PIPELINE] and median_cost[ROW.PIPELINE]. A comparison of builds puts
+# "BUILD/" in front of ROW.
 # shellcheck disable=SC2034 # rate and cost are read by name
 declare -A rate=() cost=() median_rate=() median_cost=()
-# bytes[KIND.HITS]: of a key.
+# Bytes of a key in bytes[KIND.HITS].
 declare -A bytes=()
 kinds=(lockwatch timestamps uuids)
 hit_counts=(1 10 100 1000)
 keys_of_a_kind=10
-# Less than the window: the first call must still count when the last one is made.
+# Less than the window of 60 seconds, so that the first call still counts at the last one.
 memory_seconds=55
 
 main() {
     read_options "$@"
     # shellcheck source=scripts/setup.sh
     . scripts/setup.sh
+    set_up
     cargo build --release --locked --quiet --lib --examples
+    if ((${#modules[@]} == 0)); then modules=("$release_module"); fi
+    module=${modules[0]}
     if [[ $clients_only ]]; then
         measure_clients
         return
     fi
     choose_cores
-    start_server taskset -c "$server_core" "$server" --loadmodule "$release_module"
+    if ((${#modules[@]} > 1)); then
+        compare_modules
+        return
+    fi
+    start_server taskset -c "$server_core" "$server" --loadmodule "$module"
     lua_sha=$(cli SCRIPT LOAD "$lua_window")
     introduce
     local round row
@@ -142,18 +156,53 @@ main() {
     if [[ $json ]]; then write_json >"$json"; fi
 }
 
-# Each prints tables of its own, and whether the aim is met.
+# Runs each client's own benchmark, which prints its tables and whether its targets are met.
 measure_clients() {
-    # shellcheck source=scripts/clients-lib.sh
-    . scripts/clients-lib.sh
     local short=()
     use_python
     use_node
-    export LOCKWATCH_MODULE=$release_module
+    export LOCKWATCH_MODULE=$module
     if [[ $quick ]]; then short=(--rounds 1 --requests 2000); else short=(--rounds "$rounds"); fi
     python clients/python/bench/run.py "${short[@]}"
     if [[ $quick ]]; then short=(--rounds 1 --seconds 1); else short=(--rounds "$rounds"); fi
     (cd clients/node && npm run --silent build && node bench/run.mjs "${short[@]}")
+}
+
+# Runs a server for each build and prints the CPU time of each row side by side.
+compare_modules() {
+    local servers=() round row build pipeline
+    for module in "${modules[@]}"; do
+        start_server taskset -c "$server_core" "$server" --loadmodule "$module"
+        servers+=("$server_port")
+        lua_sha=$(cli SCRIPT LOAD "$lua_window")
+    done
+    for ((round = 1; round <= rounds; round++)); do
+        for row in "${row_ids[@]}"; do
+            note "round $round of $rounds: ${label[$row]}"
+            for build in "${!modules[@]}"; do
+                server_port=${servers[build]}
+                measure "$row" "$round" "$build/"
+                cli FLUSHALL >/dev/null
+            done
+        done
+    done
+    take_medians "${!modules[@]}"
+    echo "$(server_name), the median of $rounds round(s). The builds:"
+    for build in "${!modules[@]}"; do echo "  $((build + 1)): ${modules[build]}"; done
+    for pipeline in 16 1; do comparison_table "$pipeline"; done
+}
+
+# comparison_table PIPELINE
+comparison_table() {
+    local row build
+    printf '\n%-42s' "CPU ns, pipeline $1"
+    for build in "${!modules[@]}"; do printf ' %9s' "build $((build + 1))"; done
+    printf ' %9s\n' "last/first"
+    for row in "${row_ids[@]}"; do
+        printf '%-42s' "${label[$row]}"
+        for build in "${!modules[@]}"; do printf ' %9d' "${median_cost[$build/$row.$1]}"; done
+        printf ' %9s\n' "$(ratio "${median_cost[$build/$row.$1]}" "${median_cost[0/$row.$1]}")"
+    done
 }
 
 read_options() {
@@ -171,6 +220,12 @@ read_options() {
                 server=$(realpath --no-symlinks "$server")
                 shift
                 ;;
+            --module)
+                [[ -e ${2:-} ]] || die "--module needs the path of a build of the module"
+                modules+=("$(realpath "$2")")
+                shift
+                ;;
+            --no-install) export LOCKWATCH_NO_INSTALL=1 ;;
             --json)
                 json=${2:-}
                 [[ $json ]] || die "--json needs a file"
@@ -192,21 +247,23 @@ introduce() {
     echo "The median of $rounds round(s); the spread is between the slowest and the fastest."
 }
 
-# measure ROW ROUND: makes the row's keys, then runs it with and without pipelining.
+# measure ROW ROUND [PREFIX]: makes the row's keys, then runs it with and without pipelining. PREFIX comes before the row
+# in the indices of the results.
 measure() {
-    local row=$1 round=$2 pipeline
+    local row=$1 round=$2 prefix=${3:-} pipeline
     cli FLUSHALL >/dev/null
     # shellcheck disable=SC2086 # words on purpose
     ${prepare[$row]//LUA_SHA/$lua_sha}
     for pipeline in 16 1; do
-        read -r rate["$row.$pipeline.$round"] cost["$row.$pipeline.$round"] <<<"$(verified_run "$row" "$pipeline")"
+        read -r rate["$prefix$row.$pipeline.$round"] cost["$prefix$row.$pipeline.$round"] <<<"$(verified_run "$row" "$pipeline")"
     done
 }
 
-# hammer TIMES COMMAND: calls it that often.
+# hammer TIMES COMMAND: calls it TIMES times.
 hammer() { load "$1" 16 "${@:2}" >/dev/null; }
 
-# verified_run ROW PIPELINE: requests a second and nanoseconds of CPU a call, or the end of the run if the server did not answer as it should.
+# verified_run ROW PIPELINE: prints requests a second and nanoseconds of CPU for a call. Ends the run if a call failed or
+# was denied or admitted against expectation.
 verified_run() {
     local row=$1 pipeline=$2 requests=1000000 words denied errors stats calls result cpu
     read -ra words <<<"${command[$row]//LUA_SHA/$lua_sha}"
@@ -219,7 +276,7 @@ verified_run() {
     cpu=$(($(cpu_time) - cpu))
     denied=$(($(info lockwatch_ratelimit_denied_total) - denied))
     errors=$(cli INFO errorstats | grep -c '^errorstat' || true)
-    # calls=1000,usec=…,usec_per_call=…,rejected_calls=0,failed_calls=0; the name is spelt as it was registered.
+    # calls=1000,usec=…,usec_per_call=…,rejected_calls=0,failed_calls=0
     stats=$(cli INFO commandstats | tr -d '\r' | sed -n "s/^cmdstat_${words[0]}://Ip")
     calls=${stats#calls=} calls=${calls%%,*}
     [[ $errors == 0 && $stats == *,rejected_calls=0,failed_calls=0 ]] || die "${label[$row]}: calls failed: $stats $(cli INFO errorstats)"
@@ -232,14 +289,16 @@ verified_run() {
     echo "$result $((cpu / calls))"
 }
 
-# Nanoseconds of CPU that the server has used.
+# Prints the nanoseconds of CPU that the server has used.
 cpu_time() {
     cli INFO cpu | tr -d '\r' | awk -F: '/^used_cpu_(user|sys):/ { sum += $2 } END { printf "%.0f", sum * 1000000000 }'
 }
 
+# take_medians [BUILD ...]
 take_medians() {
-    local row pipeline
-    for row in "${row_ids[@]}"; do
+    local row pipeline rows=("${row_ids[@]}")
+    if (($# > 0)); then mapfile -t rows < <(for build; do printf "$build/%s\n" "${row_ids[@]}"; done); fi
+    for row in "${rows[@]}"; do
         for pipeline in 16 1; do
             median_rate[$row.$pipeline]=$(of_rounds rate "$row.$pipeline" | median)
             median_cost[$row.$pipeline]=$(of_rounds cost "$row.$pipeline" | median)
@@ -247,7 +306,7 @@ take_medians() {
     done
 }
 
-# of_rounds rate|cost ROW.PIPELINE: the values, one a line.
+# of_rounds rate|cost ROW.PIPELINE: prints the values, one a line.
 of_rounds() {
     local -n values=$1
     local round
@@ -258,7 +317,7 @@ median() {
     sort -n | awk '{ value[NR] = $1 } END { printf "%d", (value[int((NR + 1) / 2)] + value[int(NR / 2) + 1]) / 2 }'
 }
 
-# ratio A B: A / B with two decimals.
+# ratio A B: prints A / B with two decimals.
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
 
 speed_table() {
@@ -276,7 +335,7 @@ speed_table() {
     done
 }
 
-# Real calls in real time, so that the gaps between a key's hits are what they are in use.
+# Calls are spread over real time, because the size of a key depends on the gaps between its hits.
 measure_memory() {
     local hits=1000 pace hit count
     note "memory: $memory_seconds seconds of calls"
@@ -300,7 +359,7 @@ wait_until() {
     if ((left > 0)); then read -rt "$(printf '%d.%06d' $((left / 1000000)) $((left % 1000000)))" -u "$never" || true; fi
 }
 
-# hit_keys COUNT: prints a call for each of the keys that are to have COUNT hits.
+# hit_keys COUNT: prints a call for each key that will have COUNT hits in the end.
 hit_keys() {
     local key now uuid
     for ((key = 0; key < keys_of_a_kind; key++)); do
@@ -373,7 +432,7 @@ at_least() {
         "$(awk -v a="$measured" -v b="$1" 'BEGIN { print (a >= b) ? "pass" : "miss" }')"
 }
 
-# is_at_least TARGET WHAT RATIO, and the opposite.
+# is_at_least TARGET WHAT RATIO; is_at_most likewise.
 is_at_least() {
     printf '%-42s %10s   at least %5s %8s   %s\n' "$2" "$3" "$1" "" \
         "$(awk -v a="$3" -v b="$1" 'BEGIN { print (a >= b) ? "pass" : "miss" }')"

@@ -1,18 +1,17 @@
 #!/usr/bin/env bash
-# Checks the clients, against real servers with the release build of the module: types, lints, tests, and that each can be
-# installed from this directory by who only wants to use it.
+# Checks the clients against real servers with the release build of the module: types, lints, tests, and whether each can be
+# installed from this directory alone.
 #
 #   scripts/clients.sh              both
 #   scripts/clients.sh python       clients/python: ruff, mypy --strict, pytest
 #   scripts/clients.sh node         clients/node: eslint, tsc, node --test, npm pack
 #
-# Build first: cargo build --release. What they need is installed into ${XDG_CACHE_HOME:-~/.cache}/lockwatch/clients, or
-# into $LOCKWATCH_CACHE/clients.
+# Build first: cargo build --release. Installs what is missing (scripts/setup.sh python node).
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
-# shellcheck source=scripts/clients-lib.sh
-. scripts/clients-lib.sh
+# shellcheck source=scripts/setup.sh
+. scripts/setup.sh
 
 main() {
     local client
@@ -29,7 +28,7 @@ main() {
     done
 }
 
-# The clients' version is the module's.
+# Fails unless the clients have the module's version.
 same_version() {
     local module python node
     module=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
@@ -48,7 +47,7 @@ check_python() {
         mypy
         pytest -q -p no:cacheprovider
     )
-    # As its README says, into an environment without anything else.
+    # Installs it as its README says into an empty environment: the client itself depends on no framework.
     python3 -m venv "$temp_dir/empty"
     "$temp_dir/empty/bin/pip" install --quiet --disable-pip-version-check ./clients/python
     "$temp_dir/empty/bin/python" -c 'import lockwatch; lockwatch.LockWatch; lockwatch.LockWatchMiddleware'
@@ -58,7 +57,7 @@ check_node() {
     use_node
     (
         cd clients/node
-        # The tests and the lints see the package as its users do: built.
+        # Tests and lints import the built package, as users do.
         npm run --silent build
         npm run --silent lint
         npm test --silent

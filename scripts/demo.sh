@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Shows lockwatch at work: builds it, starts a Redis with it on a free port, and plays a few scenes. Each outcome is
-# checked; the exit code is not 0 if one is wrong.
+# Shows lockwatch at work: builds it, starts a Redis with it on a free port and plays a few scenes. Checks each outcome and
+# fails if one is wrong.
 #
 #   scripts/demo.sh                  stops the server at the end
-#   scripts/demo.sh --keep           leaves it running and says how to connect and how to stop it
+#   scripts/demo.sh --keep           leaves it running and says how to connect to it and how to stop it
 #   scripts/demo.sh --no-postgres    shows the audit log without a database
-#   scripts/demo.sh --app            shows the example applications instead, in Python and Node, over HTTP
+#   scripts/demo.sh --app            shows the example applications in Python and Node instead, over HTTP
+#   scripts/demo.sh --no-install     fails if something is missing, instead of installing it
 #
-# Installs what is missing to build it (scripts/setup.sh). Touches no server that is already running.
+# Installs what is missing and says so first (scripts/setup.sh). Leaves servers that already run alone.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -20,6 +21,7 @@ for word; do
         --keep) keep=1 ;;
         --no-postgres) no_postgres=1 ;;
         --app) app=1 ;;
+        --no-install) export LOCKWATCH_NO_INSTALL=1 ;;
         -h | --help) usage && exit ;;
         *) die "unknown argument '$word'; see --help" ;;
     esac
@@ -55,7 +57,8 @@ main() {
 build() {
     # shellcheck source=scripts/setup.sh
     . scripts/setup.sh
-    if [[ ! -e $release_module ]]; then note "building it: a few minutes the first time"; fi
+    set_up
+    if [[ ! -e $release_module ]]; then note "building the module, which takes a few minutes the first time"; fi
     if [[ -t 2 ]]; then cargo build --release --locked; else cargo build --release --locked --quiet; fi
 }
 
@@ -68,14 +71,14 @@ fi
 say() { printf '%s\n' "${@:-}"; }
 title() { printf '\n%s%s%s\n\n' "$bold" "$*" "$plain"; }
 
-# check CONDITION: an arithmetic condition that holds if lockwatch is right.
+# check CONDITION: counts and reports an outcome as wrong unless the arithmetic condition holds.
 check() {
     if (($1)); then return; fi
     wrong=$((wrong + 1))
     say "  ${red}WRONG: expected $1${plain}"
 }
 
-# ratelimit WORD ...: calls LW.RATELIMIT. Sets the five numbers of its answer.
+# ratelimit WORD ...: calls LW.RATELIMIT. Sets limited, limit, remaining, retry_after and reset_after.
 ratelimit() {
     local answer
     mapfile -t answer < <(cli LW.RATELIMIT "$@")
@@ -83,7 +86,7 @@ ratelimit() {
     limited=${answer[0]} limit=${answer[1]} remaining=${answer[2]} retry_after=${answer[3]} reset_after=${answer[4]}
 }
 
-# The head of a table of calls, and a call in it.
+# The header of a table of calls, and a row in it.
 head_row() {
     printf '  %s%-20s %7s %6s %9s %11s %11s%s\n' \
         "$faint" "" limited limit remaining retry_after reset_after "$plain"
@@ -127,7 +130,7 @@ show_one_client() {
     check "$limited == 0"
 }
 
-# Every client waits at a gate before it calls, so that all of them call at once.
+# Every client first waits for an element of the list `gate`, so that all of them call at once.
 show_burst() {
     local clients=40 calls=50 limit=100 client answers=() pids=() admitted denied winners started_at took
     title "A burst: $clients clients at once, $((clients * calls)) calls, a limit of $limit a minute"
@@ -147,7 +150,7 @@ show_burst() {
     seq $clients | xargs redis-cli -p "$server_port" RPUSH gate >/dev/null
     wait "${pids[@]}" || true
     took=$(((${EPOCHREALTIME/[^0-9]/} - started_at) / 1000))
-    # A file holds the two lines the gate answered, then five lines a call, the first of which says whether it is limited.
+    # A file holds the two lines that BLPOP answered, then five lines a call, the first of which is `limited`.
     mapfile -t answers < <(awk 'FNR > 2 && (FNR - 2) % 5 == 1' "$temp_dir"/burst/*)
     admitted=$(printf '%s\n' "${answers[@]}" | grep -cx 0 || true)
     denied=$(printf '%s\n' "${answers[@]}" | grep -cx 1 || true)
@@ -157,7 +160,7 @@ show_burst() {
     printf '  %-10s %5d\n' denied "$denied"
     check "$admitted == $limit && $denied == $clients * $calls - $limit"
     if ((admitted == limit)); then
-        say "" "  Exactly $limit got in: not one more, not one less."
+        say "" "  Exactly $limit were admitted: not one more, not one less."
     fi
 }
 
@@ -200,10 +203,10 @@ show_memory() {
     check "$ours < $theirs"
 }
 
-# A receiver of webhooks, another process on this machine, prints what it gets.
+# Alerts go to a webhook receiver on this machine, which prints them.
 show_alert() {
     local secret port pid call burst count alerted line lines=()
-    title "A burst is seen, and told: the 5th failed login within 10 seconds"
+    title "A burst raises an alert: the 5th failed login within 10 seconds"
     secret=whsec_$(head -c 32 /dev/urandom | base64 | tr -d '\n')
     printf '%s\n' "$secret" >"$temp_dir/webhook.secret"
     perl scripts/receiver.pl "$secret" >"$temp_dir/received" 2>&1 </dev/null &
@@ -213,7 +216,7 @@ show_alert() {
     port=$(head -n 1 "$temp_dir/received")
     cli CONFIG SET lockwatch.webhook-allow-private yes lockwatch.webhook-secret-file "$temp_dir/webhook.secret" \
         lockwatch.webhook-urls "http://127.0.0.1:$port/alerts" >/dev/null
-    say "  A receiver of webhooks listens on port $port; lockwatch.webhook-urls names it. The command is" \
+    say "  A webhook receiver listens on port $port; lockwatch.webhook-urls names it. The command is" \
         "  LW.BURST login:203.0.113.9 5 10s IP 203.0.113.9 ENDPOINT /login  and answers burst, count, alerted:" ""
     for call in 1 2 3 4 5 6; do
         mapfile -t lines < <(cli LW.BURST login:203.0.113.9 5 10s IP 203.0.113.9 ENDPOINT /login)
@@ -231,7 +234,7 @@ show_alert() {
     kill "$pid"
 }
 
-# tokens COMMAND WORD ...: calls LW.ISSUE or LW.ROTATE. Sets the five parts of its answer, or $refused to the error's code.
+# tokens COMMAND WORD ...: calls LW.ISSUE or LW.ROTATE. Sets access and refresh, and refused to the code of an error or ''.
 tokens() {
     local answer
     mapfile -t answer < <(cli "$@" 2>&1)
@@ -243,14 +246,14 @@ tokens() {
     access=${answer[0]} refresh=${answer[1]}
 }
 
-# verify TOKEN: the claims of a good access token, or the code with which it is refused.
+# verify TOKEN: prints the claims of a valid access token, or the code of the error.
 verify() {
     local answer
     answer=$(cli LW.VERIFY auth "$1" 2>&1 | head -n 1)
     if [[ $answer == LW* ]]; then echo "${answer%% *}"; else echo "$answer"; fi
 }
 
-# Tokens are long: their beginning and end tell them apart.
+# Shortens a token to its beginning and end.
 short() { echo "${1:0:12}…${1: -6}"; }
 
 token_row() { printf '  %-34s access %s   refresh %s\n' "$1" "$(short "$access")" "$(short "$refresh")"; }
@@ -289,7 +292,7 @@ show_tokens() {
     check "$(ids KIND token.reuse) == 1"
 }
 
-# What happened at an API: what alice did, and a client that knocked too often and was turned away.
+# Records what happened at an API: requests by alice, and a client that was rate limited.
 record_events() {
     local call
     cli LW.AUDIT USER alice IP 198.51.100.7 METHOD GET ENDPOINT /v1/items STATUS 200 LATENCY 12.5ms >/dev/null
@@ -301,7 +304,7 @@ record_events() {
     cli LW.AUDIT KIND logout USER alice IP 198.51.100.7 >/dev/null
 }
 
-# ids WORD ...: how many events LW.AUDITLOG QUERY lists.
+# ids WORD ...: prints how many events LW.AUDITLOG QUERY lists.
 ids() { cli LW.AUDITLOG QUERY "$@" | grep -cx id || true; }
 
 show_query() {
@@ -347,7 +350,7 @@ show_audit_with_postgres() {
     if [[ ! $keep ]]; then cli CONFIG SET lockwatch.postgres-url-file "" >/dev/null; fi
 }
 
-# Until the table has all that was recorded.
+# Waits until the table has all recorded events.
 await_shipped() {
     local deadline=$((SECONDS + 60))
     until [[ $(info lockwatch_audit_pending) == 0 ]]; do
@@ -356,7 +359,7 @@ await_shipped() {
     done
 }
 
-# await_lines N FILE: waits until it has so many lines.
+# await_lines N FILE: waits until it has N lines, for 10 seconds at most.
 await_lines() {
     local deadline=$((SECONDS + 10))
     until (($(wc -l <"$2") >= $1)); do
@@ -368,7 +371,7 @@ await_lines() {
 conclude() {
     title "Done"
     if [[ $keep ]]; then
-        # From here on they belong to whoever asked for them.
+        # The exit trap must leave them alone.
         started=()
         temp_dir=
         say "  The server keeps running. Connect:   redis-cli -p $server_port" \

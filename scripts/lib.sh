@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# What the scripts share: strict mode, the way to the repository's root, messages, a temporary directory, starting a
-# server or a PostgreSQL on a free port, and stopping at the end whatever was started. Sourced, never run.
+# What the scripts share: strict mode, the change to the repository's root, messages, a temporary directory, starting a
+# server or PostgreSQL on a free port, and stopping at exit whatever was started. All scripts source this.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# The module that a release build leaves behind.
+# The release build of the module.
 # shellcheck disable=SC2034 # used by those who source this
 release_module=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")/release/liblockwatch.so
 
@@ -16,14 +16,14 @@ die() {
     exit 1
 }
 
-# The comment at the top of the script itself is its manual.
+# Prints the comment at the top of the script, which is its manual.
 usage() { sed -n '2,/^$/{ s/^# \{0,1\}//p }' "$0"; }
 
 started=()
 temp_dir=
 postgres_pid=
 
-# What was started is stopped and what was made is removed, however the script ends.
+# Stops the started processes and removes the temporary directory, however the script ends.
 clean_up() {
     local pid
     for pid in "${started[@]}"; do stop "$pid"; done
@@ -31,7 +31,7 @@ clean_up() {
     if [[ -n $temp_dir ]]; then rm -rf "$temp_dir"; fi
 }
 
-# SIGTERM would have PostgreSQL wait for its clients to leave.
+# On SIGTERM PostgreSQL would wait for its clients to disconnect.
 stop() {
     local signal=TERM
     if [[ $1 == "$postgres_pid" ]]; then signal=INT; fi
@@ -46,8 +46,8 @@ make_temp_dir() {
     [[ -n $temp_dir ]] || temp_dir=$(mktemp -d "${TMPDIR:-/tmp}/lockwatch.XXXXXX")
 }
 
-# start_server COMMAND [ARGUMENT ...]: starts it on a free port of the loopback interface, in a directory of its own and
-# without persistence, and waits until it answers. Sets server_port, server_pid, server_dir.
+# start_server COMMAND [ARGUMENT ...]: starts a server on a free port of the loopback interface, in a directory of its own
+# and without persistence, and waits until it answers. Sets server_port, server_pid and server_dir.
 start_server() {
     local attempt
     make_temp_dir
@@ -65,7 +65,7 @@ start_server() {
     die "$1 did not start"
 }
 
-# It is up when it answers with its own process id: another server may have the port.
+# Waits until the server answers with its own process id: another server may already use the port.
 await_server() {
     local deadline=$((SECONDS + 20))
     while kill -0 "$server_pid" 2>/dev/null && ((SECONDS < deadline)); do
@@ -80,20 +80,20 @@ stop_server() {
     wait "$server_pid" 2>/dev/null || true
 }
 
-# cli WORD ...: a command to the server that was started last.
+# cli WORD ...: sends a command to the server that was started last.
 cli() { redis-cli -p "$server_port" "$@"; }
 
-# info FIELD: one field of INFO; nothing if there is no such field.
+# info FIELD: prints one field of INFO, or nothing if there is no such field.
 info() { cli info everything | tr -d '\r' | sed -n "s/^$1://p"; }
 
-# "Redis 7.0.15" or "Valkey 8.1.1".
+# Prints the server's name and version, like "Redis 7.0.15".
 server_name() {
     local valkey
     valkey=$(info valkey_version)
     if [[ -n $valkey ]]; then echo "Valkey $valkey"; else echo "Redis $(info redis_version)"; fi
 }
 
-# The directory of PostgreSQL's programs, of the newest version there is. Debian keeps them off the PATH.
+# Prints the directory of PostgreSQL's newest programs, which Debian keeps off the PATH.
 postgres_bin() {
     local initdb
     initdb=$(printf '%s\n' /usr/lib/postgresql/*/bin/initdb | sort --version-sort | tail -n 1)
@@ -101,9 +101,10 @@ postgres_bin() {
     dirname "$(realpath "$initdb")"
 }
 
-# start_postgres [NAME=VALUE ...]: makes a PostgreSQL cluster of its own, with a database named lockwatch, starts it with
-# these settings on a free port of the loopback interface and waits until it answers. Says so and returns an error if
-# that can't be done. Sets postgres_port, postgres_pid, postgres_dir, and postgres_url, the way into the database.
+# shellcheck disable=SC2120 # some callers have no settings
+# start_postgres [NAME=VALUE ...]: makes a PostgreSQL cluster with a database named lockwatch, starts it with these settings
+# on a free port of the loopback interface and waits until it answers. Prints why and returns an error if that fails. Sets
+# postgres_port, postgres_pid, postgres_dir and postgres_url.
 start_postgres() {
     local attempt password
     make_temp_dir
@@ -125,10 +126,10 @@ start_postgres() {
     return 1
 }
 
-# What a command of PostgreSQL's begins with: it does not run as root.
+# The prefix of PostgreSQL's commands: they refuse to run as root.
 as_postgres=()
 
-# make_cluster PASSWORD: that of its superuser, lockwatch, who needs none on the Unix socket.
+# make_cluster PASSWORD: the password is that of the superuser, lockwatch, who needs none on the Unix socket.
 make_cluster() {
     local user=postgres bin
     bin=$(postgres_bin) || { note "there is no PostgreSQL server on this machine" && return 1; }
@@ -136,7 +137,7 @@ make_cluster() {
     if ((EUID == 0)); then
         id "$user" >/dev/null 2>&1 || user=nobody
         as_postgres=(setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups --)
-        # It has to get to its own.
+        # That user needs to reach its directory.
         chmod go+x "$temp_dir"
         chown -R "$user" "$postgres_dir"
     fi
@@ -149,7 +150,7 @@ make_cluster() {
     rm "$postgres_dir/password"
 }
 
-# run_postgres [NAME=VALUE ...]: starts the cluster on its port, also once it has been stopped.
+# run_postgres [NAME=VALUE ...]: starts the cluster on its port, for the first time or again.
 run_postgres() {
     local bin setting settings=() deadline=$((SECONDS + 20))
     bin=$(postgres_bin)
@@ -165,7 +166,7 @@ run_postgres() {
     return 1
 }
 
-# Its lock file says so: the first line is its process id, the last one how it is.
+# Reads PostgreSQL's lock file: the first line is its process id, the eighth its status.
 postgres_is_ready() {
     local lines
     mapfile -t lines 2>/dev/null <"$postgres_dir/data/postmaster.pid" || return
@@ -177,12 +178,12 @@ stop_postgres() {
     wait "$postgres_pid" 2>/dev/null || true
 }
 
-# sql DATABASE STATEMENTS: runs them in the PostgreSQL that was started last. Prints rows with | between the fields.
+# sql DATABASE STATEMENTS: runs them in the PostgreSQL that was started last and prints rows with | between the fields.
 sql() {
     "$(postgres_bin)/psql" -XAtq -v ON_ERROR_STOP=1 -h "$postgres_dir" -p "$postgres_port" -U lockwatch -d "$1" <<<"$2"
 }
 
-# table DATABASE STATEMENT: the same, as a person reads it.
+# table DATABASE STATEMENT: like sql, but prints a table for people.
 table() {
     "$(postgres_bin)/psql" -Xq -v ON_ERROR_STOP=1 -h "$postgres_dir" -p "$postgres_port" -U lockwatch -d "$1" <<<"$2"
 }

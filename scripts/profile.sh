@@ -1,9 +1,18 @@
 #!/usr/bin/env bash
-# Shows where the server's time goes during calls of LW.RATELIMIT: a table by part of the server, with the functions that
-# take most of each. Needs perf (Debian: linux-perf), and the right to use it.
+# Shows where the server's time goes, or counts its instructions.
 #
-#   scripts/profile.sh                 LW.RATELIMIT on 100000 keys, admitted, 50 connections, pipeline 16
-#   scripts/profile.sh COMMAND ...     another command; __rand_int__ in it stands for a number below 100000
+#   scripts/profile.sh                   samples LW.RATELIMIT on 100000 keys, admitted, 50 connections, pipeline 16, and prints a
+#                                        table of the server's parts with the functions that take most of each
+#   scripts/profile.sh COMMAND ...       samples another command; __rand_int__ in it becomes a number below 100000
+#   scripts/profile.sh --instructions    prints the instructions for a call of LW.RATELIMIT: admitted and denied on 10000 keys,
+#                                        and admitted on one hot key
+#   scripts/profile.sh --module PATH     with another build of the module. --instructions takes it more than once and prints
+#                                        the builds side by side
+#
+# Sampling uses perf and needs the right to. Instructions are counted by callgrind, for the whole server, for the command's
+# handler with everything that it calls, and for the module's own code. The clock and random seeds are replaced
+# (deterministic.c), so that the counts of a build hardly differ between runs: by 0.01 % for handler and module, and by
+# 0.2 % for the whole server. Both install what is missing, unless LOCKWATCH_NO_INSTALL=1 is set (scripts/setup.sh).
 #
 # The server is redis-server, or $LOCKWATCH_SERVER.
 
@@ -11,27 +20,47 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=scripts/load.sh
 . scripts/load.sh
+# shellcheck source=scripts/setup.sh
+. scripts/setup.sh
 
-case ${1:-} in
-    -h | --help) usage && exit ;;
-    -*) die "unknown option '$1'; see --help" ;;
-esac
+server=${LOCKWATCH_SERVER:-redis-server}
+modules=()
+instructions=
+while (($# > 0)); do
+    case $1 in
+        --instructions) instructions=1 ;;
+        --module)
+            [[ -e ${2:-} ]] || die "--module needs the path of a build of the module"
+            modules+=("$(realpath "$2")")
+            shift
+            ;;
+        -h | --help) usage && exit ;;
+        -*) die "unknown option '$1'; see --help" ;;
+        *) break ;;
+    esac
+    shift
+done
 
 seconds=5
-# The clock of the CPU where there are no hardware counters, as in most virtual machines.
+# The CPU clock works without hardware counters, which most virtual machines lack.
 sampling=(-e cpu-clock -F 2999)
 
 main() {
+    if [[ $instructions ]]; then set_up build valgrind; else set_up build perf; fi
+    if ((${#modules[@]} == 0)); then
+        modules=("$release_module")
+        cargo build --release --locked --quiet
+    fi
+    if [[ $instructions ]]; then count_instructions; else sample "$@"; fi
+}
+
+sample() {
     local words=("$@") name
     if ((${#words[@]} == 0)); then words=(LW.RATELIMIT k:__rand_int__ 1000000000 60); fi
-    command -v perf >/dev/null || die "there is no perf here; Debian has it in the package linux-perf"
     perf record --quiet "${sampling[@]}" --output /dev/null -- true 2>/dev/null ||
         die "perf may not be used here: try as root, or set kernel.perf_event_paranoid to 1"
-    # shellcheck source=scripts/setup.sh
-    . scripts/setup.sh
-    cargo build --release --locked --quiet
     choose_cores
-    start_server taskset -c "$server_core" "${LOCKWATCH_SERVER:-redis-server}" --loadmodule "$release_module"
+    start_server taskset -c "$server_core" "$server" --loadmodule "${modules[0]}"
     fill 1 LW.RATELIMIT k:%012d 1000000000 60
     name=$(server_name)
     record "${words[@]}"
@@ -42,7 +71,91 @@ main() {
         report
 }
 
-# Sets calls: how many there were while perf looked.
+cases=(admitted denied hot)
+# The arguments of calls.pl that prepare the keys, and those of the calls that are counted.
+declare -A prepared=(
+    [admitted]="10000 10000 LW.RATELIMIT k:%d 1000000000 60"
+    [denied]="100000 10000 LW.RATELIMIT k:%d 10 3600"
+    [hot]="1000 1 LW.RATELIMIT hot 1000000000 60"
+)
+declare -A counted=(
+    [admitted]="20000 10000 LW.RATELIMIT k:%d 1000000000 60"
+    [denied]="20000 10000 LW.RATELIMIT k:%d 10 3600"
+    [hot]="20000 1 LW.RATELIMIT hot 1000000000 60"
+)
+# Instructions for a call, by BUILD.CASE: of the server, of the handler with what it calls, and of the module's own code.
+declare -A whole=() handler=() own=()
+
+count_instructions() {
+    local build case name
+    # The server would not act on SIGTERM: it does so from a timer, and its clock stands still while it is idle.
+    stop() { kill -s KILL "$1" 2>/dev/null || true; }
+    make_temp_dir
+    cc -O2 -shared -fPIC -o "$temp_dir/deterministic.so" scripts/deterministic.c || die "could not build deterministic.c"
+    for build in "${!modules[@]}"; do
+        for case in "${cases[@]}"; do
+            note "counting: ${modules[build]}, $case"
+            count "$build" "$case"
+        done
+    done
+    echo "$name, instructions for a call of LW.RATELIMIT. The builds:"
+    for build in "${!modules[@]}"; do echo "  $((build + 1)): ${modules[build]}"; done
+    printf '\n%-42s' ""
+    for build in "${!modules[@]}"; do printf ' %9s' "build $((build + 1))"; done
+    printf ' %11s\n' "last/first"
+    for case in "${cases[@]}"; do
+        instruction_row "$case: the whole server" whole "$case"
+        instruction_row "$case: the handler and what it calls" handler "$case"
+        instruction_row "$case: the module's own code" own "$case"
+    done
+}
+
+# count BUILD CASE: runs the calls of a case with one build. Fills whole, handler and own, and sets name.
+# shellcheck disable=SC2034 # instruction_row reads the results by name
+count() {
+    local at=$1.$2 out calls=${counted[$2]%% *} denied expected=0
+    if [[ $2 == denied ]]; then expected=$calls; fi
+    start_server env LD_PRELOAD="$temp_dir/deterministic.so" valgrind --tool=callgrind --instr-atstart=no \
+        --callgrind-out-file="$temp_dir/callgrind.$at" "$server" --hz 1 --dynamic-hz no --loadmodule "${modules[$1]}"
+    name=$(server_name)
+    # shellcheck disable=SC2086 # words on purpose
+    {
+        scripts/calls.pl "$server_port" ${prepared[$2]}
+        callgrind_control -i on "$server_pid"
+        # Callgrind translates code when it first runs.
+        scripts/calls.pl "$server_port" ${counted[$2]}
+        denied=$(info lockwatch_ratelimit_denied_total)
+        callgrind_control -z "$server_pid"
+        scripts/calls.pl "$server_port" ${counted[$2]}
+        callgrind_control -d "$server_pid"
+    } >/dev/null 2>"$temp_dir/errors" || die "the calls failed: $(cat "$temp_dir/errors")"
+    denied=$(($(info lockwatch_ratelimit_denied_total) - denied))
+    ((denied == expected)) || die "$2: $denied of $calls calls were denied instead of $expected"
+    stop "$server_pid"
+    wait "$server_pid" 2>/dev/null || true
+    out=$temp_dir/callgrind.$at.1
+    [[ -s $out ]] || die "callgrind wrote nothing: $(tail -n 5 "$server_dir/log")"
+    whole[$at]=$(($(sed -n 's/^summary: //p' "$out") / calls))
+    # The servers name it RedisModuleCommandDispatcher and ValkeyModuleCommandDispatcher.
+    handler[$at]=$(($(callgrind_annotate --inclusive=yes "$out" | annotated ModuleCommandDispatcher) / calls))
+    own[$at]=$(($(callgrind_annotate --threshold=100 "$out" | annotated "[${modules[$1]}]") / calls))
+}
+
+# annotated TEXT: sums the counts of the lines with TEXT in callgrind_annotate's output.
+annotated() {
+    awk -v text="$1" '/^ *[0-9,]+ \(/ && index($0, text) { gsub(",", "", $1); sum += $1 } END { printf "%d", sum }'
+}
+
+# instruction_row LABEL ARRAY CASE
+instruction_row() {
+    local -n values=$2
+    local build
+    printf '%-42s' "$1"
+    for build in "${!modules[@]}"; do printf ' %9d' "${values[$build.$3]}"; done
+    awk -v last="${values[$build.$3]}" -v first="${values[0.$3]}" 'BEGIN { printf " %11.4f\n", first ? last / first : 0 }'
+}
+
+# record COMMAND ...: samples the server during a load of COMMAND. Sets calls to their number.
 record() {
     local load_pid
     load 100000000 16 "$@" >/dev/null &
@@ -51,12 +164,12 @@ record() {
     calls=$(info total_commands_processed)
     perf record --quiet "${sampling[@]}" --pid "$server_pid" --output "$temp_dir/perf.data" -- sleep "$seconds" 2>/dev/null
     calls=$(($(info total_commands_processed) - calls))
-    # The load ends with the server.
+    # redis-benchmark ends when the server does.
     stop_server
     wait "$load_pid" || true
 }
 
-# Sorts perf's lines into parts. The rest of the server's own functions are its protocol and command handling.
+# Groups perf's lines by part of the server. Functions that match no other part count as protocol and command handling.
 report() {
     awk -F '|' '
         function part(object, symbol) {

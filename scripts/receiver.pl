@@ -1,10 +1,10 @@
 #!/usr/bin/env perl
-# A webhook receiver for the demo: prints its port, then each request that it gets, and answers 204.
+# A webhook receiver for the demo: prints its port, then every request, and answers 204 until it is killed.
 #
 #   scripts/receiver.pl SECRET     SECRET as in lockwatch.webhook-secret-file
 #
-# It checks each signature by itself, as Standard Webhooks describes, if this Perl has Digest::SHA. Listens on the
-# loopback interface alone. It ends when it is killed.
+# Checks each signature as Standard Webhooks describes, if this Perl has Digest::SHA. Listens on the loopback interface
+# only.
 
 use strict;
 use warnings;
@@ -34,7 +34,7 @@ while (my $client = $server->accept) {
     }
 }
 
-# Whether one of the signatures is right and the timestamp is of the last five minutes.
+# A signature must match and the timestamp must be at most five minutes off.
 sub verdict {
     my ($header, $body) = @_;
     eval { require Digest::SHA; require MIME::Base64; 1 } or return 'signature not checked: this Perl has no Digest::SHA';

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Fetches Redis 8 and Valkey 8 as Debian builds them, beside whatever is installed and without touching it.
+# Downloads Redis 8 and Valkey 8 as Debian builds them, without touching what is installed.
 #
 #   scripts/servers.sh            both; prints the path of each server, one a line
 #   scripts/servers.sh redis      only Redis 8
 #   scripts/servers.sh valkey     only Valkey 8
-#   scripts/servers.sh --refresh  fetches them anew
+#   scripts/servers.sh --refresh  downloads them again
 #
-# Beside each server lie its -cli, -benchmark, -check-rdb and -check-aof. They stay in ${XDG_CACHE_HOME:-~/.cache}/lockwatch/servers, or in
-# $LOCKWATCH_CACHE; once there, nothing is fetched again and no network is needed. Root is not needed either.
+# Each server's -cli, -benchmark, -check-rdb and -check-aof are in the same directory, below
+# ${XDG_CACHE_HOME:-~/.cache}/lockwatch/servers or in $LOCKWATCH_CACHE. What is there is not downloaded again. Root is not
+# needed.
 #
-# The packages come from the mirror this machine's own apt uses, out of the suite below. They are unpacked together with
-# the libraries they need, the C library included, and run by the dynamic loader among those: that is how they run on
-# an older Debian too.
+# The packages come from the mirror that this machine's apt uses, out of the suite below. To run on an older Debian too,
+# they are unpacked together with all their libraries, including the C library, and run by the dynamic loader among those.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -36,13 +36,14 @@ main() {
     exec 9>"$cache/lock"
     flock 9
     if [[ ! -e $cache/$suite/complete ]]; then fetch; fi
-    # Always, as the cache may have been moved since.
+    # The wrappers hold absolute paths, and the cache may have been moved.
     write_wrappers
     for word in "${wanted[@]}"; do echo "$cache/bin/$word-server"; done
 }
 
 fetch() {
-    command -v apt-get >/dev/null || die "needs apt, as of Debian"
+    if [[ ${LOCKWATCH_NO_INSTALL:-} ]]; then die "--no-install forbids to download ${packages[*]} of Debian $suite"; fi
+    command -v apt-get >/dev/null || die "needs Debian's apt"
     make_temp_dir
     local apt=$temp_dir/apt deb new=$temp_dir/unpacked
     write_apt_config "$apt"
@@ -61,8 +62,8 @@ fetch() {
     mv "$new" "$cache/$suite"
 }
 
-# A configuration with lists, state and archives of its own. Only how to reach a mirror (proxies and the like) is taken
-# over from the machine's.
+# Writes an apt configuration with lists, state and archives of its own. Only the settings for reaching a mirror, such as
+# proxies, come from the machine's configuration.
 write_apt_config() {
     local dir=$1 mirror keys
     mirror=$(find_mirror)
@@ -97,8 +98,8 @@ END
     } >"$dir/apt.conf"
 }
 
-# Debian's mirror among this machine's sources, whichever way they are written: apt itself reads them, and says which
-# files an update would fetch ('URI/dists/SUITE/InRelease' …). Suites such as bookworm-security live elsewhere.
+# Prints the Debian mirror among this machine's sources. apt itself reads them and prints which files an update would
+# download ('URI/dists/SUITE/InRelease' …). Suites such as bookworm-security may have another mirror.
 find_mirror() {
     local lists=$temp_dir/no-lists codename mirror
     mkdir -p "$lists/partial"
@@ -114,7 +115,7 @@ quietly() {
     output=$("$@" 2>&1 </dev/null) || die "failed: $*"$'\n'"$output"
 }
 
-# Debian ships the server as NAME-check-rdb: it is one binary that looks at the name it was called by.
+# Debian's NAME-tools package has the server as NAME-check-rdb: one binary that acts by the name it is called with.
 write_wrappers() {
     local name
     mkdir -p "$cache/bin"

@@ -1,49 +1,197 @@
 #!/usr/bin/env bash
-# Installs what it takes to build lockwatch and to run its scripts, on Debian 12 or later: a Redis server, a PostgreSQL
-# server and PgBouncer, a C compiler and libclang (the bindings to Redis's module API are generated at build time), and
-# Rust.
+# Installs what lockwatch and its scripts need, on Debian 12 or later.
 #
-#   scripts/setup.sh
+#   scripts/setup.sh [GROUP ...]     installs what GROUP needs and is missing; without one, what `build` needs
+#   scripts/setup.sh --list          lists what would be installed for all groups and why, and installs nothing
+#   scripts/setup.sh --no-install    like --list, and fails if anything is missing
 #
-# Says nothing if all of it is there; run it as often as you like. The other scripts begin with it. It needs root, or
-# sudo, only if packages are missing. The packages of servers are kept from starting or enabling a service, and
-# PostgreSQL's from making a database cluster. Rust comes from Debian's packages where they are new enough, else from
-# rustup.
+# Groups:
+#   build      a Redis server, PostgreSQL, PgBouncer, OpenSSL, a C compiler, libclang, Rust
+#   interop    other implementations of JWT, for the tests: PyJWT and jose
+#   python     the Python client with what its tests need
+#   node       the Node client with what its tests need
+#   app        what scripts/demo.sh --app needs
+#   perf       what scripts/profile.sh needs
+#   valgrind   what scripts/profile.sh --instructions needs
+#
+# The other scripts run it first for the groups that they use. Before it installs, it prints what and why. With
+# LOCKWATCH_NO_INSTALL=1 in the environment it installs nothing and fails instead. Crates are not part of this: cargo
+# downloads them into its own cache.
+#
+# Only Debian packages need root or sudo. Packages of servers neither start nor enable a service, and PostgreSQL's makes no
+# database cluster. Rust comes from Debian's packages where they are new enough, else from rustup. The rest is kept in
+# ${XDG_CACHE_HOME:-~/.cache}/lockwatch, or in $LOCKWATCH_CACHE.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# The oldest Rust that will do.
 rust_version=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+setup_cache=${LOCKWATCH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lockwatch}
+# The last version that runs on the Node.js of Debian 12.
+jose=jose@5.10.0
+node_prefix=$setup_cache/clients/node
+# One environment for each list of dependencies and each place of the sources.
+venv=$setup_cache/clients/python-$( (pwd; cat clients/python/pyproject.toml) | sha256sum | cut -c 1-16)
 
+# What is missing: Debian packages, the services among them, functions that install the rest, and a line for the reader
+# about each.
+packages=() services=() installers=() plan=()
+
+# set_up [GROUP ...]
 set_up() {
-    install_missing_packages
-    if ! has_rust && [[ -d ${CARGO_HOME:-$HOME/.cargo}/bin ]]; then
-        # Where rustup puts it; a shell that was open at the time does not look there.
-        export PATH=${CARGO_HOME:-$HOME/.cargo}/bin:$PATH
+    find_missing "$@"
+    if ((${#plan[@]} == 0)); then return; fi
+    print_plan "to install:"
+    if [[ ${LOCKWATCH_NO_INSTALL:-} ]]; then die "these are missing, and --no-install forbids to install them"; fi
+    local installer
+    if ((${#packages[@]} > 0)); then
+        without_a_cluster install_packages "${packages[@]}" || die "could not install ${packages[*]}"
+        disable_services "${services[@]}"
+        hash -r
     fi
-    if ! has_rust; then install_rust; fi
+    for installer in "${installers[@]}"; do "$installer"; done
+    # What has just been installed may have to be found.
+    find_missing "$@"
+    if ((${#plan[@]} > 0)); then
+        print_plan "still missing:"
+        die "the installation is incomplete"
+    fi
 }
 
-install_missing_packages() {
-    local missing=() services=()
-    has redis-server redis-cli redis-benchmark || { services+=(redis-server) && missing+=(redis-server redis-tools); }
-    has_postgres || { services+=(postgresql) && missing+=(postgresql postgresql-client); }
-    # Not on everybody's PATH.
-    has pgbouncer || [[ -x /usr/sbin/pgbouncer ]] || { services+=(pgbouncer) && missing+=(pgbouncer); }
-    # PostgreSQL does not run as root: it gives the privileges up.
-    has setpriv || missing+=(util-linux)
-    has_c_compiler || missing+=(gcc libc6-dev)
-    has_libclang || missing+=(libclang-dev)
-    # The tests stop servers by it; the shell's own does not count.
-    has kill || missing+=(procps)
-    # The demo's receiver of webhooks is written in it; Debian's smallest has all it needs.
-    has perl || missing+=(perl-base)
-    [[ -e /etc/ssl/certs/ca-certificates.crt ]] || missing+=(ca-certificates)
-    if ((${#missing[@]} == 0)); then return; fi
-    without_a_cluster install_packages "${missing[@]}" || die "could not install ${missing[*]}"
-    disable_services "${services[@]}"
+print_plan() {
+    note "$1"
+    printf '  %s\n' "${plan[@]}" >&2
 }
+
+# find_missing [GROUP ...]: fills `packages`, `services`, `installers` and `plan`, and puts on PATH what is installed but not
+# on it.
+find_missing() {
+    local group
+    packages=() services=() installers=() plan=()
+    for group in "${@:-build}"; do "find_missing_for_$group"; done
+}
+
+# needs WHY PACKAGE ...
+needs() {
+    local package
+    for package in "${@:2}"; do
+        if [[ " ${packages[*]} " == *" $package "* ]]; then continue; fi
+        packages+=("$package")
+        plan+=("$(printf '%-22s %s' "$package" "$1")")
+    done
+}
+
+# needs_service WHY PACKAGE ...: the first package would start a service of its name.
+needs_service() {
+    services+=("$2")
+    needs "$@"
+}
+
+# needs_other WHY NAME INSTALLER: something that is not a Debian package.
+needs_other() {
+    installers+=("$3")
+    plan+=("$(printf '%-22s %s' "$2" "$1")")
+}
+
+find_missing_for_build() {
+    # An open shell does not have rustup's directory on its PATH yet.
+    if ! has_rust && [[ -d ${CARGO_HOME:-$HOME/.cargo}/bin ]]; then export PATH=${CARGO_HOME:-$HOME/.cargo}/bin:$PATH; fi
+    has redis-server redis-cli redis-benchmark ||
+        needs_service "the server that loads the module, and its command line client" redis-server redis-tools
+    has_postgres || needs_service "the database that audit events are shipped to" postgresql postgresql-client
+    # Debian puts it into /usr/sbin, which is not on everyone's PATH.
+    has pgbouncer || [[ -x /usr/sbin/pgbouncer ]] ||
+        needs_service "tests ship audit events through this connection pooler" pgbouncer
+    has setpriv || needs "setpriv, which runs PostgreSQL as another user than root" util-linux
+    has_c_compiler || needs "compiles the C code of some crates" gcc libc6-dev
+    has_libclang || needs "generates the bindings to Redis's module API" libclang-dev
+    # Not the shell's built-in kill.
+    has kill || needs "kill, with which the tests stop servers" procps
+    has perl || needs "the demo's webhook receiver" perl-base
+    has openssl || needs "generates keys for tokens" openssl
+    [[ -e /etc/ssl/certs/ca-certificates.crt ]] || needs "verifies TLS certificates" ca-certificates
+    has_rust || needs_other "with rustfmt and clippy, from Debian or else from rustup" "Rust $rust_version or later" install_rust
+}
+
+find_missing_for_interop() {
+    /usr/bin/python3 -c 'import jwt, cryptography' 2>/dev/null ||
+        needs "verifies tokens in the tests" python3-jwt python3-cryptography
+    has node || needs "runs jose" nodejs
+    if [[ ! -e $setup_cache/interop/node_modules/jose/package.json ]]; then
+        has npm || needs "installs packages of Node.js" npm
+        needs_other "verifies tokens in the tests; from npm into $setup_cache/interop" "$jose" install_jose
+    fi
+}
+
+install_jose() {
+    local dir=$setup_cache/interop
+    mkdir -p "$setup_cache"
+    rm -rf "$dir" "$dir.new"
+    npm install --silent --no-audit --no-fund --prefix "$dir.new" "$jose" >&2 || die "could not install $jose"
+    mv "$dir.new" "$dir"
+}
+
+find_missing_for_python() {
+    python3 -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null ||
+        needs "runs the Python client" python3 python3-venv
+    [[ -e $venv/complete ]] ||
+        needs_other "with all that its tests need; from PyPI into $venv" "the Python client" install_python_client
+}
+
+install_python_client() {
+    rm -rf "$venv"
+    mkdir -p "${venv%/*}"
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -e 'clients/python[test]' >&2 ||
+        die "could not install the Python client"
+    touch "$venv/complete"
+}
+
+find_missing_for_node() {
+    local installed=clients/node/node_modules/.package-lock.json
+    # Debian 12's own Node.js is too old for the client.
+    if ! is_node_new_enough && [[ -x $node_prefix/node_modules/.bin/node ]]; then
+        export PATH=$node_prefix/node_modules/.bin:$PATH
+    fi
+    has npm || needs "installs packages of Node.js" npm
+    is_node_new_enough || needs_other "runs the Node client; from npm into $node_prefix" "Node.js 20" install_node
+    if [[ ! -e $installed || clients/node/package-lock.json -nt $installed ]]; then
+        needs_other "what its tests need; from npm into clients/node/node_modules" "the Node client" install_node_client
+    fi
+}
+
+is_node_new_enough() { has node && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; }
+
+install_node() {
+    mkdir -p "$node_prefix"
+    npm install --silent --no-audit --no-fund --prefix "$node_prefix" node@20 >&2 || die "could not install Node.js 20"
+    export PATH=$node_prefix/node_modules/.bin:$PATH
+}
+
+install_node_client() {
+    (cd clients/node && npm ci --silent --no-audit --no-fund >&2) || die "could not install the Node client"
+}
+
+find_missing_for_app() {
+    has curl || needs "sends requests to the example applications" curl
+}
+
+find_missing_for_perf() {
+    has perf || needs "samples where the server spends its time" linux-perf
+}
+
+find_missing_for_valgrind() {
+    has valgrind || needs "counts the server's instructions" valgrind
+}
+
+# Installs the Python client and puts its environment first on PATH.
+use_python() {
+    set_up build python
+    export PATH=$venv/bin:$PATH
+}
+
+# Installs the Node client and puts a Node.js that can run it on PATH.
+use_node() { set_up build node; }
 
 has() {
     local name
@@ -57,7 +205,7 @@ has_postgres() {
 
 has_c_compiler() { has cc && cc -E -x c - <<<'#include <stdio.h>' >/dev/null 2>&1; }
 
-# The library, and the headers that a compiler brings itself.
+# libclang, and the headers that come with the compiler.
 has_libclang() {
     [[ ${LIBCLANG_PATH:-} ]] || {
         compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null &&
@@ -79,12 +227,12 @@ is_new_enough() {
 
 install_rust() {
     local suffix
-    # Where rustup is, it stays in charge.
+    # A machine that has rustup gets Rust from it.
     if ! has rustup; then
-        # Debian 12's own Rust is too old, but it has a newer one for building browsers.
+        # Debian 12's own Rust is too old, but it has a newer one, with this suffix, for building browsers.
         for suffix in '' -web; do
             is_new_enough "candidate $(candidate "cargo$suffix")" || continue
-            # Rust that other packages depend on is left alone.
+            # Do not replace an older Rust that other packages depend on.
             if install_packages --no-remove "rustc$suffix" "cargo$suffix" "rustfmt$suffix" "rust$suffix-clippy"; then
                 hash -r
                 has_rust && return
@@ -111,7 +259,7 @@ install_rustup() {
     export PATH=${CARGO_HOME:-$HOME/.cargo}/bin:$PATH
 }
 
-# The version of a package that apt would install; nothing if there is none.
+# candidate PACKAGE: prints the version that apt would install, or nothing.
 candidate() {
     if has apt-cache; then apt-cache policy "$1" | sed -n 's/^  Candidate: \([^(].*\)/\1/p'; fi
 }
@@ -120,6 +268,7 @@ apt_is_fresh=
 
 # install_packages [OPTION ...] PACKAGE ...
 install_packages() {
+    if [[ ${LOCKWATCH_NO_INSTALL:-} ]]; then die "--no-install forbids to install $*"; fi
     has apt-get || die "this machine lacks $* and has no apt-get: install them, and run this again"
     ((EUID == 0)) || has sudo || die "this machine lacks $*: run scripts/setup.sh as root, or install them"
     if [[ ! $apt_is_fresh ]]; then
@@ -140,7 +289,7 @@ apt_get() {
 
 as_root() { if ((EUID == 0)); then "$@"; else sudo "$@"; fi; }
 
-# Debian's package scripts ask /usr/sbin/policy-rc.d, if there is one, whether they may start a service.
+# Runs a command while packages may not start services: Debian's package scripts ask /usr/sbin/policy-rc.d, if it exists.
 without_starting_services() (
     policy=/usr/sbin/policy-rc.d
     if [[ ! -e $policy ]]; then
@@ -151,18 +300,18 @@ without_starting_services() (
     "$@"
 )
 
-# Debian's PostgreSQL makes a cluster, "main", when it is first installed, unless the administrator's settings for new
-# clusters say otherwise. For as long as the command runs, they do.
+# Runs a command while the settings for new PostgreSQL clusters forbid the one, "main", that Debian makes at the first
+# installation.
 without_a_cluster() (
-    settings=/etc/postgresql-common/createcluster.d/lockwatch-setup.conf
-    # What it leaves empty was not there before.
-    trap 'as_root rm -f "$settings" && as_root rmdir -p --ignore-fail-on-non-empty "${settings%/*}"' EXIT
-    as_root mkdir -p "${settings%/*}"
-    echo "create_main_cluster = false" | as_root tee "$settings" >/dev/null
+    file=/etc/postgresql-common/createcluster.d/lockwatch-setup.conf
+    # Directories that are empty afterwards did not exist before.
+    trap 'as_root rm -f "$file" && as_root rmdir -p --ignore-fail-on-non-empty "${file%/*}"' EXIT
+    as_root mkdir -p "${file%/*}"
+    echo "create_main_cluster = false" | as_root tee "$file" >/dev/null
     "$@"
 )
 
-# disable_services NAME ...: not started now, nor at the next boot.
+# disable_services NAME ...: keeps them from starting at the next boot.
 disable_services() {
     local name
     for name; do
@@ -174,10 +323,27 @@ disable_services() {
     done
 }
 
-if [[ ${BASH_SOURCE[0]} == "$0" && ${1:-} == @(-h|--help) ]]; then
-    usage
-elif [[ ${BASH_SOURCE[0]} == "$0" && $# -gt 0 ]]; then
-    die "takes no arguments; see --help"
-else
-    set_up
-fi
+groups=(build interop python node app perf valgrind)
+
+main() {
+    local list='' wanted=() word
+    for word; do
+        case $word in
+            --list) list=1 ;;
+            --no-install) export LOCKWATCH_NO_INSTALL=1 ;;
+            -h | --help) usage && exit ;;
+            *)
+                [[ " ${groups[*]} " == *" $word "* ]] || die "unknown argument '$word'; see --help"
+                wanted+=("$word")
+                ;;
+        esac
+    done
+    if [[ ! $list ]]; then
+        set_up "${wanted[@]}"
+        return
+    fi
+    find_missing "${wanted[@]:-${groups[@]}}"
+    if ((${#plan[@]} > 0)); then print_plan "to install:"; else note "nothing is missing"; fi
+}
+
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then main "$@"; fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks that the module of a release build loads into a server, answers, shows its version, and has none of the debug
-# commands that the tests build in.
+# Checks that the release build loads into a server, answers, reports its version, and lacks the debug commands of the test
+# build.
 #
 #   scripts/smoke.sh [SERVER]      SERVER is redis-server unless given; build first: cargo build --release
 

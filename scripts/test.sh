@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# Runs every check: formatting, lints, licences, unit and property tests, the tests against a real server, and a look at
-# the release build. Ends with one line that says how it went.
+# Runs every check: formatting, lints, licences, unit and property tests, the tests against a real server, a smoke test of
+# the release build, and the clients' checks. The last line says whether all of them passed.
 #
 #   scripts/test.sh                  with the redis-server of this machine
-#   scripts/test.sh --server PATH    with that server instead: a Redis from 7.0 on, or Valkey
+#   scripts/test.sh --server PATH    with that server instead: Redis 7.0 or later, or Valkey
 #   scripts/test.sh --matrix         with that of this machine, then with Redis 8 and Valkey 8 (scripts/servers.sh)
-#   scripts/test.sh --soak           the long counts: many more random cases, mutations and windows
+#   scripts/test.sh --soak           with many more random cases
+#   scripts/test.sh --no-install     fails if something is missing, instead of installing it
 #
-# Installs what is missing to build it (scripts/setup.sh). One test alone: cargo test --profile it --features
-# debug-commands NAME, with LOCKWATCH_SERVER=PATH for another server.
+# Installs what is missing and says so first (scripts/setup.sh). To run one test:
+#   cargo test --profile it --features debug-commands NAME
+# with LOCKWATCH_SERVER=PATH for another server.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -20,14 +22,15 @@ main() {
     read_options "$@"
     # shellcheck source=scripts/setup.sh
     . scripts/setup.sh
+    set_up build interop python node
     local server build=(--profile it --features debug-commands --locked)
     step "formatting" cargo fmt --check
     step "lints" cargo clippy --all-targets "${build[@]}" -- -D warnings
     step "licences" scripts/licences.sh
     step "unit and property tests" cargo test "${build[@]}" --lib
     step "examples in the documentation" cargo test "${build[@]}" --doc
-    step "other implementations of JWT" scripts/interop.sh
-    # What the server tests load; clippy and the unit tests do not link it.
+    step "refusing to install" scripts/setup-test.sh
+    # The server tests load it, and neither clippy nor the unit tests link it.
     step "the module for the tests" cargo build "${build[@]}"
     step "the module for release" cargo build --release --locked
     if [[ $matrix ]]; then
@@ -55,6 +58,7 @@ read_options() {
                 ;;
             --matrix) matrix=1 ;;
             --soak) export LOCKWATCH_SOAK=1 ;;
+            --no-install) export LOCKWATCH_NO_INSTALL=1 ;;
             -h | --help) usage && exit ;;
             *) die "unknown option '$1'; see --help" ;;
         esac
@@ -62,13 +66,13 @@ read_options() {
     done
 }
 
-# "Redis server v=7.0.15 …" as "Redis 7.0.15".
+# version_of SERVER: prints its name and version, like "Redis 7.0.15".
 version_of() { "$1" --version | sed -n 's/^\([A-Za-z]*\) server v=\([^ ]*\).*/\1 \2/p'; }
 
 passed=0
 failed=()
 
-# step NAME COMMAND [ARGUMENT ...]: runs it, shows what it prints, and goes on whether or not it succeeds.
+# step NAME COMMAND [ARGUMENT ...]: runs it and records whether it succeeded. A failure does not end the run.
 step() {
     local name=$1 began=$SECONDS
     shift

@@ -1,13 +1,14 @@
-# shellcheck shell=bash
-# The part of bench.sh that is about tokens: verifying and rotating beside GET and bare signatures, what rotation at full
-# speed does to the latency of LW.RATELIMIT, and what a store of a million sessions takes and costs. Sourced after
-# shipping.sh, never run.
+# shellcheck shell=bash disable=SC2154,SC2034 # bench.sh and lib.sh set the other variables; `of` reads ours by name
+# The part of bench.sh about tokens: verification and rotation compared with GET and bare signatures, how rotation at full
+# speed changes the latency of LW.RATELIMIT, and what a store of a million sessions takes. bench.sh sources this after
+# shipping.sh.
 
-# By algorithm and round: requests a second of GET and of LW.VERIFY with a remembered token, pipeline 16; nanoseconds to
-# verify a new one, of the server's CPU, and to check a bare signature; rotations and bare signatures a second; microseconds.
 algorithms=(RS256 EdDSA)
+# By ALGORITHM.ROUND: requests a second of GET and of LW.VERIFY with a cached token, at pipeline 16; nanoseconds of the
+# server's CPU for LW.VERIFY of a new token, and nanoseconds for a bare signature check; rotations and bare signatures a
+# second; microseconds of latency without and during rotation.
 declare -A got=() verified=() verify_ns=() bare_ns=() rotated=() signed=() rotate_p99_alone=() rotate_p99_beside=()
-# Of a store, by the number of its sessions: bytes a session, and requests a second of LW.VERIFY.
+# By number of sessions in the store: bytes a session, and requests a second of LW.VERIFY.
 declare -A session_bytes=() store_verified=()
 
 token_load() { "${release_module%/*}/examples/token_load" "$@"; }
@@ -28,12 +29,11 @@ measure_tokens() {
     measure_store "$sessions"
 }
 
-# start_issuer ALGORITHM [WORD ...]: a server that issues tokens; the words go in front of it.
+# start_issuer ALGORITHM [WORD ...]: starts a server that issues tokens; the words come before the server's command line.
 start_issuer() {
     local algorithm=$1
     shift
-    # shellcheck disable=SC2154 # bench.sh and lib.sh set them
-    start_server "$@" "$server" --loadmodule "$release_module" jwt-keys "$temp_dir/$algorithm.pem" \
+    start_server "$@" "$server" --loadmodule "$module" jwt-keys "$temp_dir/$algorithm.pem" \
         refresh-secret-file "$temp_dir/refresh.secret"
 }
 
@@ -41,7 +41,7 @@ measure_algorithm() {
     local algorithm=$1 at=$1.$2 seconds=$3 tokens requests=400000
     if [[ $quick ]]; then requests=100000; fi
     read -r signed["$at"] bare_ns["$at"] <<<"$(token_load bare "$temp_dir/$algorithm.pem" 2)"
-    # On a core of its own what takes the main thread's time alone …
+    # What runs on the main thread only is measured on a core of its own.
     start_issuer "$algorithm" taskset -c "$server_core"
     mapfile -t tokens < <(token_load fill "$server_port" auth 1000)
     cli SET value "$(head -c 600 /dev/zero | tr '\0' x)" >/dev/null
@@ -50,7 +50,7 @@ measure_algorithm() {
     (($(info lockwatch_token_verify_refused_total) == 0)) || die "tokens: LW.VERIFY has refused a token"
     verify_ns[$at]=$(token_load verify "$server_port" auth 5000)
     stop_server
-    # … and with the threads that sign on all cores.
+    # Rotation also uses the signing threads, so this server may use all cores.
     start_issuer "$algorithm"
     rotate_p99_alone[$at]=$(p99_of_ratelimit)
     rotated[$at]=$(token_load rotate "$server_port" 64 "$seconds")
@@ -79,7 +79,7 @@ measure_store() {
     store_sessions=$1
 }
 
-# of ARRAY ALGORITHM: the median of the rounds.
+# of ARRAY ALGORITHM: prints the median of the rounds.
 of() {
     local -n values=$1
     local key

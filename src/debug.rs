@@ -1,36 +1,32 @@
-//! `LW.DEBUG PANIC` panics inside a handler, for the test that the server survives it; `LW.DEBUG CLOCK ms` moves the
-//! clock that commands read, `LW.DEBUG STOP ms` stops it at a time, or lets it go on at 0,
-//! `LW.DEBUG ROOM n` lets so many signatures be waited for. Only with the cargo feature `debug-commands`, which no release has.
+//! `LW.DEBUG`, for tests only: the cargo feature `debug-commands` enables it, and no release has
+//! that.
+//!
+//! - `PANIC` panics inside the handler.
+//! - `CLOCK ms` moves the clock that commands read by an offset.
+//! - `STOP ms` stops that clock at a time; 0 lets it run.
+//! - `ROOM n` limits the signatures in flight.
 
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
-use crate::server::docs::{DocArg, DocKind};
+use crate::server::clock::debug as clock;
+use crate::server::command::Command;
 use crate::server::error::Refusal;
-use crate::server::events::debug as clock;
+use crate::server::spec::Spec;
+use crate::text::syntax::Param;
 use crate::token::signer;
 
-/// The command.
 pub struct Debug;
 
 impl Command for Debug {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.DEBUG",
         flags: "admin",
-        categories: "admin dangerous",
-        arity: -2,
-        key: KeyAccess::None,
         summary: c"Panics inside the handler, or moves the clock. For tests.",
-        complexity: c"O(1)",
-        since: c"0.1.0",
-        args: &[
-            DocArg::new(c"what", DocKind::String),
-            DocArg { optional: true, ..DocArg::new(c"ms", DocKind::Integer) },
-        ],
-        internal: false,
+        args: &[Param::string(c"what"), Param::integer(c"ms").optional()],
+        ..Spec::BASE
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {

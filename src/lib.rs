@@ -1,31 +1,34 @@
-//! lockwatch: a Redis module with an exact sliding-window rate limiter, tokens with reuse detection, burst detection with
-//! webhook alerts, and an audit log shipped to Postgres.
+//! lockwatch: a Redis module with an exact sliding-window rate limiter, tokens with reuse
+//! detection, burst detection with webhook alerts, and an audit log shipped to Postgres.
 //!
-//! The house has wings on one ground floor, and an arrow only ever points down.
+//! The crate has floors, and an import only points down. A test checks that. From the lowest floor
+//! to the highest:
 //!
-//! - [`server`] is the ground floor: the server's module API as safe Rust, and the only `unsafe` code. Arguments,
+//! - [`text`] parses and formats: numbers, durations, JSON, options. Pure.
+//! - [`server`] is the server's module API as safe Rust, and the only `unsafe` code: arguments,
 //!   replies, keys, native types, replication, directives, INFO, the allocator, the panic guard.
-//! - [`window`] is the exact sliding window: a pure value that takes the time as an argument, the same as a Redis
-//!   data type, and the internal command that applies its changes on replicas.
-//! - [`ratelimit`] is the first wing: `LW.RATELIMIT` and `LW.PEEK`, a file each: parse, decide, reply.
-//! - [`burst`] is `LW.BURST`, which counts calls in the same window and raises an alert once per cooldown.
-//! - [`journal`] is the durable queue that alerts and audit events wait in: bounded, ordered, with ids that stay unique, in segments that
-//!   another thread can read. A pure value.
-//! - [`alert`] raises alerts, keeps them, and delivers them to webhooks by threads of their own: `LW.ALERT` and
-//!   `LW.ALERTS`.
-//! - [`audit`] records who did what, keeps it in a journal, and ships it to Postgres exactly once: `LW.AUDIT` and
+//! - [`window`] is the exact sliding window: a pure value, the same value as a Redis data type, and
+//!   the internal command that applies its changes on replicas.
+//! - [`journal`] is a bounded and ordered queue with unique ids, in segments that another thread
+//!   can read. Pure.
+//! - [`outbox`] is that queue with dead letters, replication, persistence and management commands:
+//!   what alerts and audit events share.
+//! - [`ratelimit`] is `LW.RATELIMIT` and `LW.PEEK`: parse, decide, reply.
+//! - [`alert`] raises alerts and delivers them to webhooks on threads: `LW.ALERT` and `LW.ALERTS`.
+//! - [`audit`] records who did what and ships it to Postgres exactly once: `LW.AUDIT` and
 //!   `LW.AUDITLOG`.
-//! - [`token`] issues, rotates, verifies and revokes tokens, and catches a stolen one when it is used: `LW.ISSUE`,
-//!   `LW.ROTATE`, `LW.VERIFY`, `LW.INTROSPECT`, `LW.REVOKE`, `LW.REVOKEALL`, `LW.SESSIONS`, `LW.JWKS`.
-//! - [`lifecycle`] is what the module does when the server tells it of something: that it is about to sleep, loads,
-//!   changes its role, ends.
-//! - [`commands`], [`config`] and [`info`] are the tables through which the wings reach the server: to add a command,
-//!   a directive or a counter is to add a row.
+//! - [`burst`] is `LW.BURST`, which counts calls in a window and raises an alert once per cooldown.
+//! - [`token`] issues, rotates, verifies and revokes tokens, and detects stolen ones: `LW.ISSUE`,
+//!   `LW.ROTATE`, `LW.VERIFY`, `LW.INTROSPECT`, `LW.REVOKE`, `LW.REVOKEALL`, `LW.SESSIONS`,
+//!   `LW.JWKS`.
+//! - [`commands`], [`config`], [`info`] and [`lifecycle`] are tables that list the commands,
+//!   directives, INFO fields and event handlers of all parts.
 //!
-//! A call goes like this. The server calls [`server::command`]'s entry with raw pointers; the panic guard is set up and
-//! the handler gets a [`server::call::Call`]. `LW.RATELIMIT` parses a request, opens the key, asks
-//! [`window::verdict::judge`] and, if the call is admitted, makes a [`window::effect::Step`]: the same step that is
-//! then sent to replicas and the AOF as `LW._WINDOW key step`, so that every copy is equal to the bit.
+//! A call passes through these steps. The server calls the entry point in [`server::command`] with
+//! raw pointers. The panic guard is set up, and the handler gets a [`server::call::Call`].
+//! `LW.RATELIMIT` parses a request, opens the key and asks [`window::verdict::judge`]. If the call
+//! is admitted, it makes a [`window::effect::Step`], applies it, and replicates it as `LW._WINDOW
+//! key step`. Replicas apply the same step, so every copy is equal to the bit.
 
 #![deny(unsafe_code)]
 
@@ -39,6 +42,7 @@ pub mod debug;
 pub mod info;
 pub mod journal;
 pub mod lifecycle;
+pub mod outbox;
 pub mod ratelimit;
 pub mod reload;
 pub mod server;
@@ -48,25 +52,24 @@ pub mod token;
 pub mod window;
 
 use burst::Cooldown;
+use outbox::host::Saved;
 use server::module::Module;
 use server::native::{Boxed, TypeEntry};
 use server::node::NodeEntry;
 use token::store::Store;
 use window::log::Log;
 
-/// The module, as the server loads it.
 pub static MODULE: Module = Module {
     name: c"lockwatch",
     version: VERSION,
     commands: commands::COMMANDS,
     directives: config::DIRECTIVES,
     types: &[TypeEntry::of::<Log>(), TypeEntry::of::<Log<Cooldown>>(), TypeEntry::of::<Boxed<Store>>()],
-    states: &[NodeEntry::of::<alert::persist::Saved>(), NodeEntry::of::<audit::persist::Saved>()],
+    states: &[NodeEntry::of::<Saved<alert::state::State>>(), NodeEntry::of::<Saved<audit::state::State>>()],
     info: info::SECTIONS,
     hooks: &lifecycle::HOOKS,
 };
 
-/// The crate's version, from Cargo.toml.
 const VERSION: &std::ffi::CStr =
     match std::ffi::CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
         Ok(version) => version,

@@ -1,9 +1,10 @@
-//! What the module does when the server tells it of something: the wings' work before the event loop sleeps, their
-//! state around loading, their workers at the end.
+//! The handlers of server events: work before the event loop sleeps, loading, a change of role, a
+//! fork, the shutdown.
 
 #![forbid(unsafe_code)]
 
-use crate::server::events;
+use crate::outbox::host;
+use crate::server::clock;
 use crate::server::events::{Hooks, Tick};
 use crate::token;
 use crate::{alert, audit};
@@ -25,47 +26,51 @@ fn configured() -> Result<(), String> {
     audit::settings::read_environment()
 }
 
-/// Has the schedulers look at the directives.
+/// Has the schedulers read the directives again.
 pub fn wake_schedulers() {
-    alert::pump::attend();
-    audit::pump::attend();
+    alert::wake::scheduler();
+    audit::wake::scheduler();
 }
 
 fn before_sleep(tick: &Tick) {
     token::key_generation::before_sleep(tick);
-    // It may raise an alert, which then goes out in the same turn.
-    audit::pump::before_sleep(tick);
-    alert::pump::before_sleep(tick);
+    // First, because it may raise an alert.
+    audit::scheduler::before_sleep(tick);
+    alert::scheduler::before_sleep(tick);
 }
 
 fn loading_began() {
-    alert::persist::loading_began();
-    audit::persist::loading_began();
+    host::loading_began::<alert::state::State>();
+    host::loading_began::<audit::state::State>();
 }
 
 fn loading_ended() {
-    alert::persist::loading_ended();
-    audit::persist::begin_epoch();
-    token::life::begin(events::now());
+    alert::settings::forget_set_again();
+    begin_epochs();
+    token::life::begin(clock::now());
 }
 
 fn promoted() {
-    alert::persist::begin_epoch();
-    audit::persist::begin_epoch();
-    token::life::begin(events::now());
+    begin_epochs();
+    token::life::begin(clock::now());
 }
 
 fn demoted() {
-    alert::pump::attend();
-    audit::pump::attend();
+    alert::wake::scheduler();
+    audit::wake::scheduler();
 }
 
 fn forked(rewrites_aof: bool) {
-    alert::pump::forked(rewrites_aof);
-    audit::pump::forked(rewrites_aof);
+    alert::wake::DEADLINE.forked(rewrites_aof);
+    audit::wake::DEADLINE.forked(rewrites_aof);
 }
 
 fn shutdown() {
-    alert::pump::shutdown();
-    audit::pump::shutdown();
+    alert::scheduler::shutdown();
+    audit::scheduler::shutdown();
+}
+
+fn begin_epochs() {
+    host::begin_epoch::<alert::state::State>();
+    host::begin_epoch::<audit::state::State>();
 }

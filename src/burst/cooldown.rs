@@ -1,7 +1,8 @@
-//! What a key remembers of its alerts: until when it is quiet, and what happened since the last one.
+//! The alert state of a burst key: until when alerts are suppressed, and what happened since the
+//! last one.
 //!
-//! It is the extra of the key's log, so it is saved with the log, and every change carries it whole to replicas and the
-//! AOF: they are told what was decided and decide nothing.
+//! It is the extra of the key's log, so it is saved with the log, and each change carries it to
+//! replicas and the AOF. They apply what the primary decided.
 
 use std::ffi::CStr;
 
@@ -11,44 +12,41 @@ use crate::window::entries::Reader;
 use crate::window::extra::Extra;
 use crate::window::native::Kind;
 
-/// The memory of a key's alerts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cooldown {
-    /// The end of the cooldown behind the last alert.
+    /// The end of the cooldown after the last alert.
     pub quiet_until: Timestamp,
-    /// Calls in a burst since the last alert, all of them without one.
+    /// Calls in a burst since the last alert, none of which raised one.
     pub suppressed: u32,
     flags: u32,
 }
 
-/// The burst of the last alert has gone on: no call since has seen fewer calls than its threshold.
+/// Set while every call since the last alert was in a burst.
 const ONGOING: u32 = 1;
 
-/// The latest end of a cooldown: one that began at the end of time and took the longest.
+/// The latest possible end of a cooldown.
 const LATEST: Timestamp = Timestamp(Timestamp::NEVER.0 + Span::MAX.0);
 
 impl Cooldown {
-    /// A cooldown of which nothing has been suppressed yet.
     pub fn after_alert(quiet_until: Timestamp) -> Self {
         Self { quiet_until, suppressed: 0, flags: ONGOING }
     }
 
-    /// Whether the burst of the last alert has gone on ever since.
+    /// Whether every call since the last alert was in a burst.
     pub fn ongoing(self) -> bool {
         self.flags & ONGOING != 0
     }
 
-    /// The same, with the cooldown over at `end` at the latest.
+    /// Moves the end of the cooldown to `end` if it is later.
     pub fn ending_by(self, end: Timestamp) -> Self {
         Self { quiet_until: self.quiet_until.min(end), ..self }
     }
 
-    /// The same, with the burst over.
     pub fn without_burst(self) -> Self {
         Self { flags: self.flags & !ONGOING, ..self }
     }
 
-    /// The same, with one call in a burst more.
+    /// Counts one more suppressed call.
     pub fn suppressing(self) -> Self {
         Self { suppressed: self.suppressed.saturating_add(1), ..self }
     }

@@ -1,12 +1,12 @@
-//! What burst detection counts.
+//! The counters of burst detection. `info.rs` names them.
 
 use crate::server::info::Counter;
 
-/// Calls of LW.BURST that were answered.
+/// Answered calls of LW.BURST.
 pub static CALLS: Counter = Counter::new();
-/// Those that were answered with a burst.
+/// Calls that were in a burst.
 pub static BURSTS: Counter = Counter::new();
-/// Those that raised an alert.
+/// Calls that raised an alert.
 pub static ALERTS: Counter = Counter::new();
-/// Keys whose later entries were moved because the clock had stepped back.
+/// Keys whose later entries moved to now because the clock had stepped back.
 pub static CLOCK_STEPS: Counter = Counter::new();

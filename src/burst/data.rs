@@ -1,4 +1,4 @@
-//! What a burst's alert says, as the `data` of its JSON.
+//! The `data` of a burst alert.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ use crate::text::time::Span;
 use super::decision::{Alert, Verdict, Watch};
 use super::request::Context;
 
-/// The longest stretch of each text that an alert repeats, in bytes.
+/// The longest part of each text that an alert repeats, in bytes.
 const KEY: usize = 256;
 const ENDPOINT: usize = 1024;
 const AGENT: usize = 512;
@@ -30,7 +30,7 @@ struct Data<'a> {
     suppressed: u32,
 }
 
-/// Whole seconds as an integer, others with decimals.
+/// Writes whole seconds as an integer, others with decimals.
 fn seconds<S: Serializer>(span: &Span, serializer: S) -> Result<S::Ok, S::Error> {
     if span.0 % 1000 == 0 {
         serializer.serialize_u64(span.0 / 1000)
@@ -39,7 +39,7 @@ fn seconds<S: Serializer>(span: &Span, serializer: S) -> Result<S::Ok, S::Error>
     }
 }
 
-/// The data of the alert on `key`. Texts are escaped and cut.
+/// The data of an alert on `key`. Texts are escaped and truncated.
 pub fn json(key: &[u8], watch: &Watch, context: &Context<'_>, verdict: &Verdict, alert: Alert) -> String {
     let data = Data {
         key: escaped(key, KEY),
@@ -53,7 +53,7 @@ pub fn json(key: &[u8], watch: &Watch, context: &Context<'_>, verdict: &Verdict,
         ongoing: alert.ongoing,
         suppressed: alert.suppressed,
     };
-    // Only a map with keys that are no strings, or a failing writer, could fail.
+    // Serialisation to memory fails only for maps whose keys are no strings.
     serde_json::to_string(&data).unwrap_or_else(|_| "{}".to_owned())
 }
 

@@ -1,4 +1,4 @@
-//! What the calls so far mean for the one that comes now: whether they are a burst, and whether to raise an alert.
+//! Decides whether a call is in a burst and whether it raises an alert. Pure.
 
 use crate::text::time::{Span, Timestamp};
 use crate::window::effect::{Step, Windows};
@@ -6,40 +6,37 @@ use crate::window::log::{Log, MAX_UNITS};
 
 use super::cooldown::Cooldown;
 
-/// What is asked of every call.
+/// The arguments of LW.BURST that a decision depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Watch {
-    /// So many calls
+    /// The number of calls in `window` that counts as a burst.
     pub threshold: u64,
-    /// in so long are a burst.
     pub window: Span,
-    /// How long a key is quiet after an alert.
+    /// How long a key raises no further alert after one.
     pub cooldown: Span,
 }
 
-/// The answer to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// Calls in the window, this one included; at most [`MAX_UNITS`].
+    /// Calls in the window, including this one; at most [`MAX_UNITS`].
     pub count: u64,
-    /// Whether they are a burst.
     pub burst: bool,
-    /// The alert to raise.
+    /// The alert to raise, if any.
     pub alert: Option<Alert>,
 }
 
-/// What an alert tells of the time since the one before.
+/// What an alert says about the time since the previous one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alert {
-    /// Whether the burst has gone on since then.
+    /// Whether every call since then was in a burst.
     pub ongoing: bool,
-    /// Calls in a burst since then, all of them without an alert.
+    /// Calls in a burst since then.
     pub suppressed: u32,
 }
 
-/// Counts a call at `now`: what it is answered, and the change that records it and what was decided.
+/// Counts a call at `now`. Returns the verdict and the step that records it.
 ///
-/// A key is quiet from an alert for a cooldown. If the clock has stepped back in between, the rest of that time is at
+/// An alert starts a cooldown. If the clock has stepped back since, the rest of the cooldown is at
 /// most one cooldown from now, so that it never gets longer.
 #[inline]
 pub fn decide(
@@ -64,7 +61,7 @@ pub fn decide(
     (Verdict { count, burst, alert }, step)
 }
 
-/// Whether a call raises an alert, and what the key remembers from then on.
+/// Whether a call raises an alert, and the key's alert state after it.
 #[inline]
 fn alert(memory: Cooldown, burst: bool, length: Span, now: Timestamp) -> (Option<Alert>, Cooldown) {
     let full = now + length;

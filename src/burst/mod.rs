@@ -1,10 +1,10 @@
-//! Burst detection: [`detect`] is `LW.BURST`, which counts calls in the limiter's exact window and tells when they are
-//! too many.
+//! Burst detection: [`detect`] is `LW.BURST`, which counts calls in an exact window and reports
+//! when there are too many.
 //!
 //! - [`request`]: its arguments.
-//! - [`decision`]: what the calls so far mean for this one, as a pure function.
-//! - [`cooldown`]: what a key remembers of its alerts, and its Redis data type.
-//! - [`data`]: what an alert says.
+//! - [`decision`]: decides whether a call is in a burst and raises an alert. Pure.
+//! - [`cooldown`]: a key's alert state, and its Redis data type.
+//! - [`data`]: the data of an alert.
 
 #![forbid(unsafe_code)]
 

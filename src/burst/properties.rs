@@ -1,9 +1,9 @@
-//! Property tests of burst detection against what it means, told call by call.
+//! Property tests of burst detection against a model that keeps every call.
 
 use proptest::prelude::*;
 
 use crate::text::time::{Span, Timestamp};
-use crate::window::effect::{Effect, Step};
+use crate::window::effect::{Step, WindowEffect};
 use crate::window::log::Log;
 
 use super::cooldown::Cooldown;
@@ -12,10 +12,10 @@ use super::decision::{Verdict, Watch, decide};
 /// Some time in 2026.
 const START: u64 = 1_790_000_000_000;
 
-/// No test makes so many calls that entries would merge, unless it asks for that.
-const AMPLE: u16 = 16_384;
+/// More entries than any test makes calls, so that no entries merge.
+const MANY_ENTRIES: u16 = 16_384;
 
-/// A call after `delay` milliseconds, which are negative when the clock steps back.
+/// A call `delay` milliseconds after the previous one. Negative if the clock steps back.
 #[derive(Clone, Debug)]
 struct Call {
     delay: i64,
@@ -43,12 +43,12 @@ fn watch() -> impl Strategy<Value = Watch> {
     })
 }
 
-/// Calls that each look for something else.
+/// Calls with different thresholds, windows and cooldowns.
 fn changing() -> impl Strategy<Value = Vec<Call>> {
     prop::collection::vec((delay(), watch()).prop_map(|(delay, watch)| Call { delay, watch }), 1..250)
 }
 
-/// Calls that all look for the same.
+/// Calls with the same threshold, window and cooldown.
 fn steady() -> impl Strategy<Value = Vec<Call>> {
     let calls = (watch(), prop::collection::vec(delay(), 1..250));
     calls.prop_map(|(watch, delays)| delays.into_iter().map(|delay| Call { delay, watch }).collect())
@@ -63,8 +63,8 @@ fn count(log: &mut Log<Cooldown>, watch: &Watch, now: u64, max_entries: u16) -> 
 }
 
 fn decoded(step: &Step<Cooldown>) -> Step<Cooldown> {
-    match Effect::decode(step.encode().as_slice()) {
-        Ok(Effect::Step(read)) => {
+    match WindowEffect::decode(step.encode().as_slice()) {
+        Ok(WindowEffect::Step(read)) => {
             assert_eq!(&read, step);
             read
         }
@@ -72,18 +72,19 @@ fn decoded(step: &Step<Cooldown>) -> Step<Cooldown> {
     }
 }
 
-/// Every call ever, and what it was answered.
+/// Every call and its answer.
 #[derive(Default)]
 struct Oracle {
     calls: Vec<u64>,
-    /// The longest window so far: what has left it is forgotten.
+    /// The longest window so far. Calls that have left it are forgotten.
     horizon: u64,
-    /// Whether each call since the last alert was in a burst; none before the first.
+    /// For each call since the last alert, whether it was in a burst. `None` before the first
+    /// alert.
     since_alert: Option<Vec<bool>>,
 }
 
 impl Oracle {
-    /// Counts a call; how many were there in its window.
+    /// Counts a call and returns the calls in its window.
     fn count(&mut self, window: u64, now: u64) -> u64 {
         self.calls.iter_mut().for_each(|at| *at = now.min(*at));
         self.calls.push(now);
@@ -93,7 +94,7 @@ impl Oracle {
         seen as u64
     }
 
-    /// Takes note of an answer; of one with an alert, what that has to say: `ongoing` and `suppressed`.
+    /// Records an answer. Returns the expected `ongoing` and `suppressed` if it raised an alert.
     fn note(&mut self, verdict: &Verdict) -> Option<(bool, u32)> {
         if verdict.alert.is_none() {
             self.since_alert.iter_mut().for_each(|calls| calls.push(verdict.burst));
@@ -115,7 +116,7 @@ proptest! {
         for call in &calls {
             now = now.saturating_add_signed(call.delay);
             let expected = oracle.count(call.watch.window.0, now);
-            let (verdict, _) = count(&mut log, &call.watch, now, AMPLE);
+            let (verdict, _) = count(&mut log, &call.watch, now, MANY_ENTRIES);
             prop_assert_eq!(verdict.count, expected);
             prop_assert_eq!(verdict.burst, expected >= call.watch.threshold);
         }
@@ -136,7 +137,7 @@ proptest! {
         let (mut log, mut oracle, mut now) = (Log::new(), Oracle::default(), START);
         for call in &calls {
             now = now.saturating_add_signed(call.delay);
-            let (verdict, _) = count(&mut log, &call.watch, now, AMPLE);
+            let (verdict, _) = count(&mut log, &call.watch, now, MANY_ENTRIES);
             prop_assert!(verdict.burst || verdict.alert.is_none());
             let told = verdict.alert.map(|alert| (alert.ongoing, alert.suppressed));
             prop_assert_eq!(told, oracle.note(&verdict));
@@ -147,14 +148,14 @@ proptest! {
     fn alerts_come_once_per_cooldown_whatever_the_clock_does(calls in steady()) {
         let cooldown = calls[0].watch.cooldown.0;
         let (mut log, mut now) = (Log::new(), START);
-        // The time that has gone by since the last alert, and since the clock last stepped back or the key was new.
+        // Time since the last alert, and since the clock last stepped back or the key was created.
         let (mut since_alert, mut since_step) = (None, 0);
         for call in &calls {
             now = now.saturating_add_signed(call.delay);
             let gone = u64::try_from(call.delay).unwrap_or(0);
             since_alert = since_alert.map(|since| since + gone);
             since_step = if call.delay < 0 { 0 } else { since_step + gone };
-            let (verdict, _) = count(&mut log, &call.watch, now, AMPLE);
+            let (verdict, _) = count(&mut log, &call.watch, now, MANY_ENTRIES);
             let quiet = since_alert.is_some_and(|since: u64| since < cooldown);
             let waited = since_alert.is_none_or(|since| since >= cooldown && since_step >= cooldown);
             prop_assert!(verdict.alert.is_none() || !quiet, "an alert {since_alert:?} ms after the last");
@@ -170,7 +171,7 @@ proptest! {
         let (mut log, mut now, mut kept) = (Log::new(), START, 0);
         for call in &calls {
             now = now.saturating_add_signed(call.delay);
-            let (verdict, _) = count(&mut log, &call.watch, now, AMPLE);
+            let (verdict, _) = count(&mut log, &call.watch, now, MANY_ENTRIES);
             kept = log.expiry_to_set().map_or(kept, |at| at.0);
             prop_assert!(kept >= now + call.watch.window.0);
             prop_assert!(kept >= log.extra().quiet_until.0);
@@ -231,12 +232,12 @@ const WATCH: Watch = Watch { threshold: 3, window: Span(1000), cooldown: Span(60
 #[test]
 fn suppressed_calls_are_counted_up_to_a_bound() {
     let mut log = Log::new();
-    let (_, mut step) = decide(&mut log, &WATCH, Timestamp(START), AMPLE);
+    let (_, mut step) = decide(&mut log, &WATCH, Timestamp(START), MANY_ENTRIES);
     step.extra = Cooldown::after_alert(Timestamp(START + 60_000));
     step.extra.suppressed = u32::MAX - 1;
     log.apply(&step);
     for _ in 0..5 {
-        count(&mut log, &WATCH, START, AMPLE);
+        count(&mut log, &WATCH, START, MANY_ENTRIES);
     }
     assert_eq!(log.extra().suppressed, u32::MAX);
 }
@@ -244,11 +245,11 @@ fn suppressed_calls_are_counted_up_to_a_bound() {
 #[test]
 fn a_cooldown_from_the_far_future_ends_within_one() {
     let mut log = Log::new();
-    let (_, mut step) = decide(&mut log, &WATCH, Timestamp(START), AMPLE);
+    let (_, mut step) = decide(&mut log, &WATCH, Timestamp(START), MANY_ENTRIES);
     step.extra = Cooldown::after_alert(Timestamp::NEVER);
     log.apply(&step);
     let alerted =
-        |log: &mut _, now| count(log, &Watch { threshold: 1, ..WATCH }, now, AMPLE).0.alert.is_some();
+        |log: &mut _, now| count(log, &Watch { threshold: 1, ..WATCH }, now, MANY_ENTRIES).0.alert.is_some();
     assert!(!alerted(&mut log, START + 1));
     assert!(!alerted(&mut log, START + 60_000));
     assert!(alerted(&mut log, START + 60_001));
@@ -259,7 +260,7 @@ fn a_shorter_cooldown_takes_effect_at_the_call_that_brings_it() {
     let mut log = Log::new();
     let alerted = |log: &mut _, now, cooldown| {
         let watch = Watch { threshold: 1, cooldown: Span(cooldown), ..WATCH };
-        count(log, &watch, now, AMPLE).0.alert.is_some()
+        count(log, &watch, now, MANY_ENTRIES).0.alert.is_some()
     };
     assert!(alerted(&mut log, START, 3_600_000));
     assert!(!alerted(&mut log, START + 10, 100));
@@ -270,6 +271,6 @@ fn a_shorter_cooldown_takes_effect_at_the_call_that_brings_it() {
 #[test]
 fn a_key_with_a_single_call_is_small() {
     let mut log = Log::new();
-    count(&mut log, &WATCH, START, AMPLE);
+    count(&mut log, &WATCH, START, MANY_ENTRIES);
     assert_eq!(log.allocated(), 128);
 }

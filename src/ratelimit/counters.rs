@@ -1,12 +1,12 @@
-//! What the rate limiter counts.
+//! The counters of the rate limiter. `info.rs` names them.
 
 use crate::server::info::Counter;
 
-/// Calls of LW.RATELIMIT that were answered.
+/// Answered calls of LW.RATELIMIT.
 pub static CALLS: Counter = Counter::new();
-/// Those that were denied.
+/// Denied calls of LW.RATELIMIT.
 pub static DENIED: Counter = Counter::new();
-/// Calls of LW.PEEK that were answered.
+/// Answered calls of LW.PEEK.
 pub static PEEKS: Counter = Counter::new();
-/// Keys whose later entries were moved because the clock had stepped back.
+/// Keys whose later entries moved to now because the clock had stepped back.
 pub static CLOCK_STEPS: Counter = Counter::new();

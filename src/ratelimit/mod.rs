@@ -1,4 +1,5 @@
-//! The rate limiter: [`limit`] admits or denies a call, [`peek`] tells what it would do.
+//! The rate limiter: [`limit`] admits or denies a call, [`peek`] predicts the answer without
+//! recording.
 
 #![forbid(unsafe_code)]
 

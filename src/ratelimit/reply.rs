@@ -1,11 +1,11 @@
-//! The reply that LW.RATELIMIT and LW.PEEK share: `[limited, limit, remaining, retry_after_ms, reset_after_ms]`.
+//! The reply of LW.RATELIMIT and LW.PEEK: `[limited, limit, remaining, retry_after_ms,
+//! reset_after_ms]`.
 
 use crate::window::verdict::{Verdict, Wait};
 
-/// The five integers.
 #[inline]
 pub fn integers(verdict: &Verdict) -> [i64; 5] {
-    // Limits end at 2^53 and spans at ten years, so nothing saturates; a wrap would be worse than a wrong number.
+    // Limits end at 2^53 and spans at ten years, so nothing saturates.
     let integer = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     [
         i64::from(!verdict.admitted),

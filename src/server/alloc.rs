@@ -1,6 +1,7 @@
-//! Rust's allocations go through the server's allocator, so that INFO memory, maxmemory and MEMORY USAGE see them.
+//! Routes Rust's allocations through the server's allocator, so that INFO memory, maxmemory and
+//! MEMORY USAGE count them.
 //!
-//! Outside a server (unit tests, fuzzing) there is no such allocator and the system's serves instead.
+//! Unit tests run outside a server and use the system's allocator.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::c_void;
@@ -12,23 +13,25 @@ struct ServerAlloc;
 #[global_allocator]
 static ALLOCATOR: ServerAlloc = ServerAlloc;
 
-/// What the server's malloc aligns even its smallest blocks to (jemalloc's 8-byte class is why it is not 16).
+/// The alignment of the server's smallest blocks. jemalloc has an 8-byte size class, so it is not
+/// 16.
 const SERVER_ALIGNMENT: usize = 8;
 
-/// Whether `layout` is served by the server's allocator: it can't align further than malloc does.
+/// Whether the server's allocator serves `layout`: it can't align further than malloc.
 ///
-/// The answer for one layout never changes between an allocation and its release: the API is resolved once, in
-/// OnLoad, before anything of ours allocates.
+/// The answer for a layout never changes between an allocation and its release, because the API is
+/// resolved once, in OnLoad, before the module allocates anything.
 #[inline]
 fn fits(layout: Layout) -> bool {
     layout.align() <= SERVER_ALIGNMENT
 }
 
-// SAFETY: every method forwards to one allocator, chosen by the layout alone; the server's functions are malloc's.
+// SAFETY: every method forwards to one allocator, chosen by the layout alone. The server's
+// functions behave like malloc's.
 unsafe impl GlobalAlloc for ServerAlloc {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: a read of a pointer that is written once, before any command runs.
+        // SAFETY: the pointer is written once, before any command runs.
         match unsafe { raw::RedisModule_Alloc } {
             // SAFETY: RedisModule_Alloc takes any size.
             Some(alloc) if fits(layout) => unsafe { alloc(layout.size()) }.cast(),
@@ -71,12 +74,12 @@ unsafe impl GlobalAlloc for ServerAlloc {
     }
 }
 
-/// What the cryptography library frees its memory with, if the process has a function of this name.
+/// Frees memory of the cryptography library, in a process that has a function of this name.
 ///
-/// It takes memory by `malloc` and gives it back by jemalloc's `sdallocx` where it finds that (a weak symbol), for
-/// speed. Valkey and newer Redis load modules so that a module's own libraries come first (`RTLD_DEEPBIND`): then
-/// `malloc` is the C library's and `sdallocx` still the server's jemalloc's, which do not fit together. With this one the
-/// two always come from one allocator.
+/// The library allocates with `malloc` and frees with jemalloc's `sdallocx` if it finds that (a
+/// weak symbol). Valkey and newer Redis load modules with `RTLD_DEEPBIND`, so that a module's own
+/// libraries come first. `malloc` is then the C library's, but `sdallocx` is still the server's
+/// jemalloc's, and the two do not match. This definition makes both come from one allocator.
 ///
 /// # Safety
 /// `ptr` is null or came from `malloc`, and nobody uses it afterwards.

@@ -1,9 +1,10 @@
-//! How the server's functions are reached.
+//! Access to the server's functions.
 //!
-//! The server resolves them by name when the module loads; one that it lacks stays `None`. Those the module
-//! can't work without are checked then ([`require`]), the rest are probed where they are used.
+//! The server resolves them by name when the module loads. A function that it lacks stays `None`.
+//! [`require`] checks those that the module can't work without; the rest are probed where they are
+//! used.
 
-/// The function of that name, which [`require`] has found to exist.
+/// The function `$name`, which [`require`] has found to exist.
 macro_rules! api {
     ($name:ident) => {
         // SAFETY: a read of a pointer that is written once, in OnLoad, before any callback of ours can run.
@@ -14,7 +15,7 @@ macro_rules! api {
     };
 }
 
-/// The function of that name, if this server has it.
+/// The function `$name`, if this server has it.
 macro_rules! api_if_any {
     ($name:ident) => {
         // SAFETY: a read of a pointer that is written once, in OnLoad, before any callback of ours can run.
@@ -24,7 +25,7 @@ macro_rules! api_if_any {
 
 pub(super) use {api, api_if_any};
 
-/// Reached only if a function is called that [`require`] does not list.
+/// Reached only if [`require`] does not list the function.
 #[cold]
 pub(super) fn missing(name: &str) -> ! {
     panic!("{name} is not in the list of required functions")
@@ -32,7 +33,7 @@ pub(super) fn missing(name: &str) -> ! {
 
 macro_rules! required {
     ($($name:ident)*) => {
-        /// The first required function that the server lacks.
+        /// Returns the first required function that the server lacks as an error.
         pub(super) fn require() -> Result<(), &'static str> {
             $( if api_if_any!($name).is_none() { return Err(stringify!($name)); } )*
             Ok(())
@@ -40,7 +41,7 @@ macro_rules! required {
     };
 }
 
-// All of Redis 7.0.
+// Redis 7.0 has all of these.
 required! {
     RedisModule_Alloc RedisModule_Calloc RedisModule_Realloc RedisModule_Free
     RedisModule_CreateCommand RedisModule_GetCommand RedisModule_SetCommandInfo

@@ -1,4 +1,4 @@
-//! Clients that wait for an answer which the main thread does not have yet.
+//! Clients that wait for an answer from a worker.
 
 use std::ffi::{c_int, c_void};
 use std::ptr;
@@ -7,12 +7,13 @@ use redis_module::raw;
 
 use super::api::api;
 use super::call::{self, Call, Outcome};
+use super::error::Refusal;
 
-/// How a waiting client is answered in the end.
+/// Replies to a waiting client.
 pub type Answer = Box<dyn Fn(&Call<'_>) -> Outcome + Send>;
 
-/// A client that waits. It must be answered exactly once, even if it has gone. How long that may take is for its holder to
-/// see to.
+/// A client that waits. Its holder must answer it exactly once and in bounded time, even if the
+/// client has disconnected.
 pub struct Waiting {
     client: *mut raw::RedisModuleBlockedClient,
 }
@@ -20,14 +21,27 @@ pub struct Waiting {
 // SAFETY: the server's handle of a blocked client may be unblocked from any thread.
 unsafe impl Send for Waiting {}
 
+impl Call<'_> {
+    /// Blocks the client until it is answered. Refused in MULTI and scripts, before anything changes.
+    pub fn wait(&self) -> Result<Waiting, Refusal> {
+        if !self.may_wait() {
+            return Err(Refusal::malformed("this command waits, which MULTI and scripts do not allow"));
+        }
+        // SAFETY: `ctx` is this call's, which may block.
+        Ok(unsafe { Waiting::begin(self.ctx) })
+    }
+}
+
 impl Waiting {
+    /// Blocks the client of a running call.
+    ///
     /// # Safety
     /// `ctx` is the context of a running command that replies nothing itself and may block.
     pub(super) unsafe fn begin(ctx: *mut raw::RedisModuleCtx) -> Self {
         let block = api!(RedisModule_BlockClient);
-        // Without a time of its own: Redis 7.0 gives no reply at all to a client whose time is up just when it is
-        // answered, and everything that it asked for afterwards then seems to be the answer to something else.
-        // SAFETY: the caller's promise.
+        // No server-side timeout: when it expires at the moment of the answer, Redis 7.0 sends no
+        // reply at all, and the client takes every later reply for an earlier command's. SAFETY:
+        // the caller's promise.
         let client = unsafe { block(ctx, Some(reply), None, Some(free_answer), 0) };
         Self { client }
     }

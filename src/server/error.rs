@@ -1,37 +1,44 @@
-//! The one place that turns an error into a Redis error reply.
+//! The error replies of all commands.
 
 use std::borrow::Cow;
 use std::fmt::{self, Display};
 
-/// What a command answers instead of a result: `CODE message`.
+use crate::text::options::Malformed;
+
+/// The error of a command. Its text is `CODE message`.
 ///
-/// Wings have error enums of their own and convert them into this at the edge of a command.
+/// Wings convert their own errors into it.
 #[derive(Clone, Debug)]
 pub enum Refusal {
-    /// The call is malformed: `ERR`.
+    /// `ERR`: a malformed call.
     Malformed(String),
-    /// The key holds a value of another type: the server's own `WRONGTYPE`.
+    /// `WRONGTYPE`: the key holds a value of another type.
     WrongType,
-    /// An effect command that came neither from the primary nor from loading.
+    /// An effect command from a client.
     EffectOnly,
-    /// An effect that can't be read: damaged, or written by a newer version.
+    /// An effect that is damaged or was written by a newer version.
     BadEffect(&'static str),
-    /// A bounded store has no room: `LWFULL`.
+    /// `LWFULL`: a bounded store has no room.
     Full(String),
-    /// The same is under way already: `LWBUSY`.
+    /// `LWBUSY`: too many calls of this kind are in flight.
     Busy(&'static str),
-    /// It can't be done here or now: `LWUNAVAILABLE`.
+    /// `LWUNAVAILABLE`: something that the call needs is missing here or now.
     Unavailable(String),
-    /// A change of what belongs to a node, on a replica: the server's own `READONLY`.
+    /// `READONLY`: a change of the node's state on a replica.
     ReadOnly,
-    /// What a wing refuses, under a code of its own.
+    /// An error with a wing's own code.
     Coded(&'static str, Cow<'static, str>),
 }
 
 impl Refusal {
-    /// A malformed call, with the message.
     pub fn malformed(message: impl Display) -> Self {
         Self::Malformed(message.to_string())
+    }
+}
+
+impl From<Malformed> for Refusal {
+    fn from(Malformed(message): Malformed) -> Self {
+        Self::Malformed(message)
     }
 }
 

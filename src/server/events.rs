@@ -1,4 +1,4 @@
-//! What the server tells a module besides commands: that it is about to sleep, loads, forks, changes its role, ends.
+//! The server's events: before sleep, loading, forks, changes of role, shutdown.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
@@ -8,33 +8,36 @@ use redis_module::raw;
 
 use super::api::api;
 use super::call::{self, Call};
+use super::clock;
 use super::directive;
 use super::guard::guarded;
 use crate::text::time::Timestamp;
 
-/// What a module does at those moments. All run on the main thread.
+/// The module's event handlers. All run on the main thread.
 ///
-/// State may be changed and replicated in `before_sleep` alone, by a primary, and only if
-/// [`Tick::may_propagate`]: the server aborts or
-/// propagates the wrong thing if it is done in the others, which therefore only set flags and clear state.
+/// Only `before_sleep` may change and replicate state, on a primary, and only if
+/// [`Tick::may_propagate`]. In the other handlers the server would abort or propagate the wrong
+/// command, so they only set flags and clear state.
 pub struct Hooks {
-    /// The module loads, and the directives of the configuration file are in force. An error keeps it from loading.
+    /// The module loads, and the directives of the configuration file are in force. An error aborts
+    /// the load.
     pub configured: fn() -> Result<(), String>,
     /// A CONFIG SET that named a directive of the module has succeeded. What it set is in force.
     pub config_set: fn(),
-    /// The event loop is about to sleep: at least ten times a second, and after every batch of commands.
+    /// The event loop is about to sleep: at least ten times per second, and after every batch of
+    /// commands.
     pub before_sleep: fn(&Tick),
-    /// An RDB, an AOF or a full sync is about to be loaded: state that it brings must be cleared.
+    /// An RDB, an AOF or a full sync is about to be loaded. State that it brings must be cleared.
     pub loading_began: fn(),
-    /// Loading is over, whether or not it succeeded.
+    /// Loading has ended, successfully or not.
     pub loading_ended: fn(),
     /// This server has become a primary.
     pub promoted: fn(),
     /// This server has become a replica.
     pub demoted: fn(),
-    /// A child was forked: to rewrite the AOF, or for something else.
+    /// A child was forked. The argument says whether it rewrites the AOF.
     pub forked: fn(bool),
-    /// The server shuts down. What had to be saved is saved.
+    /// The server shuts down. It has saved the data set already.
     pub shutdown: fn(),
 }
 
@@ -128,24 +131,22 @@ unsafe fn rewrites_aof(ctx: *mut raw::RedisModuleCtx) -> bool {
     rewrites != 0
 }
 
-/// The moment before the event loop sleeps.
+/// Passed to [`Hooks::before_sleep`].
 pub struct Tick {
     ctx: *mut raw::RedisModuleCtx,
 }
 
 impl Tick {
-    /// The server's wall clock.
     pub fn now(&self) -> Timestamp {
-        now()
+        clock::now()
     }
 
-    /// Whether this server is the primary of its data.
     pub fn is_primary(&self) -> bool {
         self.flags() & raw::REDISMODULE_CTX_FLAGS_MASTER != 0
     }
 
-    /// Whether something may be replicated or appended to the AOF now: the server is not loading, and no failover or
-    /// pause of writes is under way, during which nothing new may happen.
+    /// Whether changes may be replicated or appended to the AOF now. False while the server loads
+    /// and during a failover or a pause of writes.
     pub fn may_propagate(&self) -> bool {
         let avoid = api!(RedisModule_AvoidReplicaTraffic);
         self.flags() & raw::REDISMODULE_CTX_FLAGS_LOADING == 0
@@ -153,7 +154,6 @@ impl Tick {
             && unsafe { avoid() } == 0
     }
 
-    /// Whether the server keeps an AOF.
     pub fn has_aof(&self) -> bool {
         self.flags() & raw::REDISMODULE_CTX_FLAGS_AOF != 0
     }
@@ -171,7 +171,8 @@ impl Tick {
         unsafe { get_flags(self.ctx) as u32 }
     }
 
-    /// Sends `command payload` to the replicas and the AOF. Only a primary, and only if [`Tick::may_propagate`].
+    /// Sends `command payload` to replicas and the AOF. Only on a primary, and only if
+    /// [`Tick::may_propagate`].
     pub fn replicate(&self, command: &CStr, payload: &[u8]) {
         self.send(command, c"b", payload);
     }
@@ -196,36 +197,7 @@ impl Tick {
     }
 }
 
-/// The server's wall clock.
-pub fn now() -> Timestamp {
-    let milliseconds = api!(RedisModule_Milliseconds);
-    // SAFETY: RedisModule_Milliseconds has no preconditions.
-    let ms = unsafe { milliseconds() };
-    #[cfg(feature = "debug-commands")]
-    let ms = debug::time(ms);
-    Timestamp(u64::try_from(ms).unwrap_or(0))
-}
-
-/// What tests do to the clock.
-#[cfg(feature = "debug-commands")]
-pub mod debug {
-    use std::sync::atomic::{AtomicI64, Ordering};
-
-    /// By how many milliseconds it is moved.
-    pub static STEP: AtomicI64 = AtomicI64::new(0);
-    /// Where it stands still; 0 if it goes on.
-    pub static STOPPED: AtomicI64 = AtomicI64::new(0);
-
-    /// What it shows where the server's shows `ms`.
-    pub(super) fn time(ms: i64) -> i64 {
-        match STOPPED.load(Ordering::Relaxed) {
-            0 => ms.saturating_add(STEP.load(Ordering::Relaxed)),
-            stopped => stopped,
-        }
-    }
-}
-
-/// Wakes the event loop, from any thread: [`Hooks::before_sleep`] runs soon.
+/// Wakes the event loop from any thread, so that [`Hooks::before_sleep`] runs soon.
 pub fn wake() {
     unsafe extern "C" fn nothing(_data: *mut c_void) {}
     let add = api!(RedisModule_EventLoopAddOneShot);

@@ -1,4 +1,5 @@
-//! Small files that directives name: read on the main thread, so only regular ones, and without ever blocking.
+//! Reads small files that directives name. This runs on the main thread, so it accepts regular
+//! files only and never blocks.
 
 use std::fs::OpenOptions;
 use std::io::Read;
@@ -7,22 +8,21 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::{ffi::OsStr, io};
 
-/// The largest file that is read.
 pub const MAX_BYTES: u64 = 64 * 1024;
 
-/// The contents of the regular file at `path`, at most [`MAX_BYTES`]; or why it can't be used, without its name.
+/// Reads the regular file at `path`, of at most [`MAX_BYTES`]. Errors do not contain its name.
 pub fn read_small(path: &[u8]) -> Result<Vec<u8>, String> {
     read_regular(path, MAX_BYTES)
 }
 
-/// The same of at most `most` bytes: on a worker's thread, if that is much.
+/// Like [`read_small`], with another limit. Large files belong on a worker.
 pub fn read_regular(path: &[u8], most: u64) -> Result<Vec<u8>, String> {
     let path = Path::new(OsStr::from_bytes(path));
     let failed = |why: io::Error| match why.kind() {
         io::ErrorKind::NotFound => "the file can't be read: there is none by that path".to_owned(),
         kind => format!("the file can't be read: {kind}"),
     };
-    // Opening a FIFO would wait for a writer, a terminal could become ours.
+    // Opening a FIFO would wait for a writer, and a terminal could become the controlling one.
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(failed)?;
     let meta = file.metadata().map_err(failed)?;
@@ -37,7 +37,7 @@ pub fn read_regular(path: &[u8], most: u64) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Whether everybody on the machine may read the file at `path`.
+/// Whether every user of the machine may read the file at `path`.
 pub fn is_open_to_all(path: &[u8]) -> bool {
     let meta = std::fs::metadata(Path::new(OsStr::from_bytes(path)));
     meta.is_ok_and(|meta| meta.permissions().mode() & 0o004 != 0)

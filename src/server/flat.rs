@@ -1,15 +1,15 @@
 //! A header and its bytes in one allocation, behind one thin pointer.
 //!
-//! Redis keeps one pointer per module value. A boxed struct that owns a `Vec` costs a second allocation and a
-//! second cache miss for every key; this costs neither.
+//! Redis keeps one pointer per module value. A boxed struct that owns a `Vec` would cost a second
+//! allocation and a second cache miss per key.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error, realloc};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
-/// One allocation that holds a header `H` and, behind it, a growable run of bytes.
+/// One allocation that holds a header `H` and a growable run of bytes.
 ///
-/// `H` is `Copy`, so dropping it never has to run code.
+/// `H` is `Copy`, so dropping it never runs code.
 pub struct Flat<H: Copy> {
     block: NonNull<Block<H>>,
     owns: PhantomData<Block<H>>,
@@ -23,7 +23,7 @@ struct Block<H> {
 }
 
 impl<H: Copy> Flat<H> {
-    /// What the allocation holds besides the caller's bytes.
+    /// The size of the allocation without the caller's bytes.
     pub const OVERHEAD: usize = size_of::<Block<H>>();
 
     /// Allocates a block with `header` and `capacity` zeroed bytes.
@@ -41,19 +41,18 @@ impl<H: Copy> Flat<H> {
         let size = Self::OVERHEAD.saturating_add(capacity);
         match Layout::from_size_align(size, align_of::<Block<H>>()) {
             Ok(layout) => layout,
-            // Only a capacity near isize::MAX gets here: the allocator's own answer to that is to abort.
+            // Only a capacity near isize::MAX comes here. The allocator itself would abort.
             Err(_) => handle_alloc_error(Layout::new::<Block<H>>()),
         }
     }
 
-    /// How many bytes stand behind the header.
+    /// The number of bytes behind the header.
     #[inline]
     pub fn capacity(&self) -> usize {
         // SAFETY: `block` is live and initialised for as long as `self`.
         unsafe { self.block.as_ref() }.capacity
     }
 
-    /// The header.
     #[inline]
     pub fn header(&self) -> &H {
         // SAFETY: `block` is live and initialised, and borrowed for as long as `self` is.
@@ -61,7 +60,6 @@ impl<H: Copy> Flat<H> {
         &block.header
     }
 
-    /// The header, to change it.
     #[inline]
     pub fn header_mut(&mut self) -> &mut H {
         // SAFETY: `block` is live and initialised, and `self` is borrowed exclusively.

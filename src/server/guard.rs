@@ -1,16 +1,17 @@
-//! The panic guard: no panic of ours unwinds into the server, which would end the process.
+//! The panic guard: no panic of this module unwinds into the server, where it would end the
+//! process.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 static PANICS: AtomicU64 = AtomicU64::new(0);
 
-/// How many panics the guard has caught since the module was loaded.
+/// The number of panics that the guard has caught since the module was loaded.
 pub(super) fn panics() -> u64 {
     PANICS.load(Ordering::Relaxed)
 }
 
-/// Runs `body`; `None` means that it panicked, which is counted and logged by the panic hook.
+/// Runs `body`. Returns `None` if it panicked, which the panic hook counts and logs.
 #[inline]
 pub(super) fn guarded<T>(body: impl FnOnce() -> T) -> Option<T> {
     let outcome = catch_unwind(AssertUnwindSafe(body));
@@ -20,9 +21,9 @@ pub(super) fn guarded<T>(body: impl FnOnce() -> T) -> Option<T> {
     outcome.ok()
 }
 
-/// From now on a panic writes where it happened to the server's log.
+/// Installs a panic hook that logs where a panic happened.
 ///
-/// Its message stays out: it may quote what a client sent.
+/// It leaves the message out, which may quote what a client sent.
 pub(super) fn log_panics() {
     std::panic::set_hook(Box::new(|info| {
         let (file, line) = info.location().map_or(("?", 0), |at| (at.file(), at.line()));

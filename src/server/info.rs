@@ -8,16 +8,15 @@ use redis_module::raw;
 use super::api::api;
 use super::guard;
 
-/// A number that only grows, since the module was loaded. Counted on the main thread, read from anywhere.
+/// A counter since the module was loaded. Only the main thread adds to it; any thread may read it.
 pub struct Counter(AtomicU64);
 
 impl Counter {
-    /// A counter at zero.
     pub const fn new() -> Self {
         Self(AtomicU64::new(0))
     }
 
-    /// Adds one. Only the main thread counts, so this is a plain load and store and not a locked instruction.
+    /// Adds one. With a single writer a plain load and store suffice, without a locked instruction.
     #[inline]
     pub fn count(&self) {
         self.add(1);
@@ -29,7 +28,6 @@ impl Counter {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
     }
 
-    /// The number so far.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -41,31 +39,31 @@ impl Default for Counter {
     }
 }
 
-/// A section of `INFO lockwatch`: its name and its fields in order.
+/// A section of `INFO lockwatch`.
 pub struct Section {
-    /// Its name, behind `lockwatch_`.
+    /// The name without the prefix `lockwatch_`.
     pub name: &'static CStr,
-    /// The counters' names and where their values come from.
+    /// The counters and their field names.
     pub counters: &'static [(&'static CStr, &'static Counter)],
-    /// Fields that are made when they are asked for. Left out of a crash report, which is written wherever the server
-    /// happened to be.
+    /// Computes further fields when INFO is called. Skipped in a crash report, which the server
+    /// writes wherever it happened to be.
     pub made: Option<Make>,
 }
 
-/// Makes fields, and gives each to its argument.
+/// Passes each field to its argument.
 pub type Make = fn(&mut dyn FnMut(&CStr, Value<'_>));
 
-/// What a field of INFO shows.
+/// The value of an INFO field.
 pub enum Value<'a> {
-    /// A number.
     Number(u64),
-    /// A text; a NUL or a line break in it is not shown.
+    /// A text. NUL and line breaks are replaced.
     Text(&'a str),
 }
 
 /// Writes the module's own section and those of the wings.
 ///
-/// It also runs while a crash report is written: it takes no lock and allocates nothing then.
+/// It also runs while the server writes a crash report, and then takes no lock and allocates
+/// nothing.
 ///
 /// # Safety
 /// `ctx` is the context of a running INFO callback.
@@ -109,7 +107,7 @@ pub(super) unsafe fn write(
     }
 }
 
-/// Starts a section; false if the caller of INFO did not ask for it.
+/// Starts a section. Returns false if the caller of INFO did not ask for it.
 ///
 /// # Safety
 /// `ctx` is the context of a running INFO callback.

@@ -5,21 +5,21 @@ use std::ptr;
 
 use super::api::api_if_any;
 
-/// Writes a line at the server's level `warning`.
+/// Logs a line at the server's level `warning`.
 pub fn warning(message: &str) {
     write(c"warning", message);
 }
 
-/// Writes a line at the server's level `notice`.
+/// Logs a line at the server's level `notice`.
 pub fn notice(message: &str) {
     write(c"notice", message);
 }
 
 fn write(level: &CStr, message: &str) {
-    // Newlines could forge a line of their own, and a NUL would end the string early.
+    // A line break could forge a log line, and a NUL would end the string early.
     let clean: Vec<u8> = message.bytes().map(|b| if b < b' ' { b' ' } else { b }).collect();
     let Ok(text) = CString::new(clean) else { return };
-    // Outside a server (unit tests) there is no log.
+    // Unit tests run without a server and have no log.
     let Some(log) = api_if_any!(RedisModule_Log) else { return };
     // SAFETY: RedisModule_Log takes a null context; all three strings are NUL-terminated, and the format reads
     // the one argument that is passed.

@@ -1,7 +1,7 @@
-//! The ground floor: the server's module API as safe Rust, and the only `unsafe` code of the crate.
+//! The server's module API as safe Rust, and the only `unsafe` code of the crate.
 //!
-//! It knows no wing. What it needs from them (commands, directives, types, INFO) they hand it as one
-//! [`module::Module`].
+//! It knows no wing. The wings hand their commands, directives, types and INFO sections to it as
+//! one [`module::Module`].
 
 #![expect(unsafe_code, reason = "this is the one place that speaks to the server's C API")]
 
@@ -10,7 +10,9 @@ mod api;
 pub mod args;
 pub mod blocked;
 pub mod call;
+pub mod clock;
 pub mod command;
+pub mod deadline;
 pub mod directive;
 pub mod docs;
 pub mod error;
@@ -24,5 +26,5 @@ pub mod log;
 pub mod module;
 pub mod native;
 pub mod node;
+pub mod spec;
 pub mod thread;
-pub mod turn;

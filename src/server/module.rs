@@ -1,4 +1,4 @@
-//! The module as a whole: what it consists of, and how the server loads it.
+//! The module as a whole, and how the server loads it.
 
 use std::ffi::{CStr, c_int};
 
@@ -15,23 +15,18 @@ use super::log;
 use super::native::TypeEntry;
 use super::node::NodeEntry;
 
-/// What the module consists of: the tables that the wings fill.
+/// The tables that the wings fill.
 pub struct Module {
-    /// The module's name, which is also the prefix of its directives and INFO sections.
+    /// Also the prefix of the directives and INFO sections.
     pub name: &'static CStr,
     /// `major.minor.patch`.
     pub version: &'static CStr,
-    /// Every command.
     pub commands: &'static [CommandEntry],
-    /// Every directive.
     pub directives: &'static [&'static dyn Directive],
-    /// Every data type.
     pub types: &'static [TypeEntry],
-    /// Every state that belongs to the node and not to a key.
+    /// State of the node that is saved in the RDB but belongs to no key.
     pub states: &'static [NodeEntry],
-    /// Every INFO section.
     pub info: &'static [Section],
-    /// What it does when the server tells it of something.
     pub hooks: &'static Hooks,
 }
 
@@ -61,7 +56,8 @@ pub(crate) use export;
 
 type InfoCallback = unsafe extern "C" fn(*mut raw::RedisModuleInfoCtx, c_int);
 
-/// Loads `module`. The server learns of an error by the return value, the operator by the log.
+/// Loads `module`. The return value tells the server about an error, and the log tells the
+/// operator.
 ///
 /// # Safety
 /// The arguments are those the server passes to OnLoad.
@@ -91,8 +87,8 @@ pub unsafe fn on_load(
     }
 }
 
-/// In this order because a load that fails after a type was registered would leave the type dangling on 7.0:
-/// what an operator can get wrong comes first, types come last.
+/// Registers everything. Directives, which an operator can get wrong, come first and types come
+/// last: on Redis 7.0 a load that fails after a type was registered leaves the type dangling.
 ///
 /// # Safety
 /// The arguments are those the server passes to OnLoad, and the API is resolved.
@@ -119,7 +115,7 @@ unsafe fn set_up(
     for command in module.commands {
         // SAFETY: the caller's promise.
         if !unsafe { command.register(ctx) } {
-            return Err(refused(command.spec.name));
+            return Err(refused(command.spec().name));
         }
     }
     let register_info = api!(RedisModule_RegisterInfoFunc);
@@ -149,8 +145,9 @@ unsafe fn set_up(
     Ok(())
 }
 
-/// Load errors come back to `rdb_load` instead of ending the process, and a key counts as modified only when we
-/// say so. Bit 5 tells Valkey 9 that our types bear its atomic slot migration; other servers ignore it.
+/// Load errors are returned to `rdb_load` instead of ending the process. Keys count as modified
+/// only when the module says so. Bit 5 tells Valkey 9 that the types support atomic slot migration;
+/// other servers ignore it.
 const OPTIONS: c_int = (raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS
     | raw::REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED) as c_int
     | 1 << 5;
@@ -162,7 +159,7 @@ pub unsafe fn info(module: &Module, ctx: *mut raw::RedisModuleInfoCtx, for_crash
     guarded(|| unsafe { info::write(ctx, module.version, module.info, for_crash_report) });
 }
 
-/// `major.minor.patch` as the number that MODULE LIST shows: two digits a part.
+/// `major.minor.patch` as MODULE LIST shows it: two decimal digits per part.
 fn version_number(version: &CStr) -> c_int {
     let parts = version.to_bytes().split(|&byte| byte == b'.');
     parts.fold(0, |sum, part| {

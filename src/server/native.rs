@@ -1,6 +1,6 @@
 //! Native data types: a pure Rust value behind the server's callbacks.
 //!
-//! A wing implements [`NativeType`] in safe code; the callbacks here hold only cast, guard and delegate.
+//! A wing implements [`NativeType`] in safe code. The callbacks here only cast, guard and delegate.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::ManuallyDrop;
@@ -15,14 +15,13 @@ use super::api::api;
 use super::flat::Flat;
 use super::guard::guarded;
 
-/// Something the server can hold as one pointer.
+/// A value that the server can hold as one pointer.
 pub trait Thin: Sized {
-    /// Gives the value up as a pointer.
     fn into_raw(self) -> NonNull<u8>;
-    /// Takes it back.
+    /// The inverse of [`Thin::into_raw`].
     ///
     /// # Safety
-    /// `raw` came from [`Thin::into_raw`] of the same type; the caller sees to it that one owner drops it.
+    /// `raw` came from [`Thin::into_raw`] of the same type, and exactly one owner drops the value.
     unsafe fn from_raw(raw: NonNull<u8>) -> Self;
 }
 
@@ -30,12 +29,10 @@ pub trait Thin: Sized {
 pub struct Boxed<T>(Box<T>);
 
 impl<T> Boxed<T> {
-    /// Puts `value` there.
     pub fn new(value: T) -> Self {
         Self(Box::new(value))
     }
 
-    /// Takes it out.
     pub fn into_inner(self) -> T {
         *self.0
     }
@@ -80,47 +77,46 @@ impl<H: Copy> Thin for Flat<H> {
     }
 }
 
-/// A data type of ours.
+/// A data type of this module.
 pub trait NativeType: Sized + From<Self::Repr> + Into<Self::Repr> {
-    /// How the server holds it.
+    /// The form in which the server holds it.
     type Repr: Thin;
     /// The type's name in RDB files: nine characters.
     const NAME: &'static CStr;
-    /// The newest encoding this version reads, and the one it writes.
+    /// The encoding that this version writes, and the newest that it reads.
     const ENCODING: i32;
-    /// The internal command that restores a value from [`NativeType::rewrite`] when the AOF is loaded.
+    /// The internal command that restores a value from [`NativeType::rewrite`] when the AOF is
+    /// loaded.
     const EFFECT: &'static CStr;
 
-    /// Where the server's handle of the type is kept.
     fn handle() -> &'static TypeHandle;
-    /// Writes the value, in as many pieces as it likes but at least one, equal for equal values.
+    /// Writes the value in one or more pieces. Equal values give equal pieces.
     fn save(&self, write: &mut dyn FnMut(&[u8]));
-    /// The value from its pieces, which may be damaged or hostile. It knows from them how many there are: `more` is the
-    /// next one, or `None` if the stream is cut short.
+    /// Reads the value from its pieces, which may be damaged or hostile. `more` returns the next
+    /// piece, or `None` if the stream is cut short.
     fn load(first: &[u8], more: &mut dyn FnMut() -> Option<Piece>) -> Result<Self, &'static str>;
-    /// Gives the payloads of the effects that make this value out of nothing, in order.
+    /// Passes on the payloads of effects that create this value from nothing, in order.
     fn rewrite(&self, emit: &mut dyn FnMut(&[u8]));
-    /// The value for another key.
+    /// The copy that COPY stores under another key.
     fn copy(&self) -> Self;
-    /// How many bytes it takes, if it is more than one allocation.
+    /// The size in bytes, if the value is more than one allocation.
     fn size(&self) -> Option<usize> {
         None
     }
-    /// Ends the value; on the main thread, unless the server frees it elsewhere.
+    /// Frees the value on the main thread, unless the server frees it on another.
     fn free(self) {
         drop(self);
     }
-    /// How many allocations freeing it takes.
+    /// The number of allocations that freeing the value touches.
     fn free_effort(&self) -> usize {
         1
     }
 }
 
-/// The server's handle of a data type, null until it is registered.
+/// The server's handle of a data type. Null until the type is registered.
 pub struct TypeHandle(AtomicPtr<raw::RedisModuleType>);
 
 impl TypeHandle {
-    /// A handle of a type that is not registered yet.
     pub const fn new() -> Self {
         Self(AtomicPtr::new(ptr::null_mut()))
     }
@@ -132,13 +128,12 @@ impl Default for TypeHandle {
     }
 }
 
-/// The server's handle of `T`.
 #[inline]
 pub(super) fn server_type<T: NativeType>() -> *mut raw::RedisModuleType {
     T::handle().0.load(Ordering::Relaxed)
 }
 
-/// A type's registration, as the module's table lists it.
+/// The registration of a type, as the module's table lists it.
 #[derive(Clone, Copy)]
 pub struct TypeEntry {
     register: unsafe fn(*mut raw::RedisModuleCtx) -> bool,
@@ -146,11 +141,12 @@ pub struct TypeEntry {
 }
 
 impl TypeEntry {
-    /// The entry of `T`.
     pub const fn of<T: NativeType>() -> Self {
         Self { register: register::<T>, name: T::NAME }
     }
 
+    /// Registers the type.
+    ///
     /// # Safety
     /// `ctx` is the context of a running OnLoad.
     pub(super) unsafe fn register(&self, ctx: *mut raw::RedisModuleCtx) -> bool {
@@ -193,7 +189,7 @@ unsafe fn register<T: NativeType>(ctx: *mut raw::RedisModuleCtx) -> bool {
     !handle.is_null()
 }
 
-/// The value at `raw`, borrowed for one callback.
+/// Borrows the value at `raw` for one callback.
 ///
 /// # Safety
 /// `raw` is a live value of type `T` that the server holds.
@@ -216,7 +212,7 @@ unsafe extern "C" fn rdb_load<T: NativeType>(io: *mut raw::RedisModuleIO, encodi
     match loaded {
         Some(Ok(value)) => value.into().into_raw().as_ptr().cast(),
         Some(Err(why)) => {
-            // RESTORE brings a client here: it must not be able to fill the log.
+            // A client reaches this through RESTORE and must not be able to fill the log.
             if REFUSED.fetch_add(1, Ordering::Relaxed) < LOGGED_REFUSALS {
                 guarded(|| super::log::warning(&format!("can't load a {:?} value: {why}", T::NAME)));
             }
@@ -226,7 +222,7 @@ unsafe extern "C" fn rdb_load<T: NativeType>(io: *mut raw::RedisModuleIO, encodi
     }
 }
 
-/// Values that were refused since the module was loaded, and how many of them the log tells of.
+/// Counts refused values. The log reports the first few.
 static REFUSED: AtomicU64 = AtomicU64::new(0);
 const LOGGED_REFUSALS: u64 = 100;
 
@@ -240,7 +236,7 @@ impl Deref for Piece {
     }
 }
 
-/// A buffer that the server allocated for us.
+/// A buffer that the server has allocated for the module.
 struct ServerBuffer {
     data: NonNull<c_char>,
     len: usize,
@@ -261,6 +257,8 @@ impl Drop for ServerBuffer {
     }
 }
 
+/// Reads the next piece.
+///
 /// # Safety
 /// `io` is the stream of a running rdb_load or aux_load.
 pub(super) unsafe fn read_piece(io: *mut raw::RedisModuleIO) -> Option<Piece> {
@@ -355,7 +353,7 @@ unsafe extern "C" fn free_effort<T: NativeType>(
     guarded(|| unsafe { borrow::<T>(value) }.map_or(1, |value| value.free_effort())).unwrap_or(1)
 }
 
-/// Nothing refers to a value besides its key, so unlinking it before it is freed elsewhere needs no work.
+/// Only its key refers to a value, so there is nothing to do before another thread frees it.
 unsafe extern "C" fn unlink(_key: *mut raw::RedisModuleString, _value: *const c_void) {}
 
 unsafe extern "C" fn copy<T: NativeType>(

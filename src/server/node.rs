@@ -1,4 +1,4 @@
-//! State that belongs to the node and not to a key, saved in the RDB beside the keys.
+//! State of the node that belongs to no key, saved in the RDB beside the keys.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
@@ -10,21 +10,21 @@ use super::guard::guarded;
 use super::log;
 use super::native::{Piece, read_piece};
 
-/// A state of the node.
 pub trait NodeState {
     /// The name of its type in RDB files: nine characters.
     const NAME: &'static CStr;
-    /// The newest encoding this version reads, and the one it writes.
+    /// The encoding that this version writes, and the newest that it reads.
     const ENCODING: i32;
-    /// Writes the state, in as many pieces as it likes; none if there is nothing to save. The child that saves an RDB calls
-    /// it, too: it may take no lock that another thread than the main one ever holds.
+    /// Writes the state in pieces, or nothing if there is nothing to save. The child that saves an
+    /// RDB calls this as well, so it must not take a lock that any thread but the main one may
+    /// hold.
     fn save(write: &mut dyn FnMut(&[u8]));
-    /// Replaces the state by what the pieces say, of which there is at least a first; they may be damaged or hostile. It
-    /// knows from them how many there are: `more` is the next one, or `None` if the stream is cut short.
+    /// Replaces the state by one or more pieces, which may be damaged or hostile. `more` returns
+    /// the next piece, or `None` if the stream is cut short.
     fn load(first: &[u8], more: &mut dyn FnMut() -> Option<Piece>) -> Result<(), &'static str>;
 }
 
-/// A state's registration, as the module's table lists it.
+/// The registration of a state, as the module's table lists it.
 #[derive(Clone, Copy)]
 pub struct NodeEntry {
     register: unsafe fn(*mut raw::RedisModuleCtx) -> bool,
@@ -32,11 +32,12 @@ pub struct NodeEntry {
 }
 
 impl NodeEntry {
-    /// The entry of `S`.
     pub const fn of<S: NodeState>() -> Self {
         Self { register: register::<S>, name: S::NAME }
     }
 
+    /// Registers the state.
+    ///
     /// # Safety
     /// `ctx` is the context of a running OnLoad.
     pub(super) unsafe fn register(&self, ctx: *mut raw::RedisModuleCtx) -> bool {
@@ -45,11 +46,14 @@ impl NodeEntry {
     }
 }
 
-/// Servers from this version of the callback table on leave no trace of a state that is empty (Redis 7.2).
+/// The version of the callback table with `aux_save2` (Redis 7.2), which leaves no trace of an
+/// empty state.
 const WITH_AUX_SAVE2: u64 = 5;
-/// The table's version on Redis 7.0.
+/// The version of the callback table in Redis 7.0.
 const WITH_AUX_SAVE: u64 = 3;
 
+/// Registers a type for the state.
+///
 /// # Safety
 /// `ctx` is the context of a running OnLoad.
 unsafe fn register<S: NodeState>(ctx: *mut raw::RedisModuleCtx) -> bool {
@@ -57,7 +61,7 @@ unsafe fn register<S: NodeState>(ctx: *mut raw::RedisModuleCtx) -> bool {
     let save: raw::RedisModuleTypeAuxSaveFunc = Some(aux_save::<S>);
     let mut methods = raw::RedisModuleTypeMethods {
         version: if leaves_no_trace { WITH_AUX_SAVE2 } else { WITH_AUX_SAVE },
-        // No key ever has this type, but RESTORE may claim one.
+        // No key has this type, but RESTORE may claim that one does.
         rdb_load: Some(no_value),
         rdb_save: Some(save_no_value),
         aof_rewrite: Some(rewrite_no_value),
@@ -95,7 +99,7 @@ unsafe extern "C" fn aux_save<S: NodeState>(io: *mut raw::RedisModuleIO, _when: 
             wrote = true;
             write(piece);
         });
-        // A server that writes a record all the same gets an empty piece.
+        // A server without `aux_save2` writes a record in any case, so it gets an empty piece.
         if !wrote && !knows_aux_save2() {
             write(&[]);
         }

@@ -1,9 +1,9 @@
-//! What a thread of ours asks of the system.
+//! System calls of the module's threads.
 
-/// From now on the calling thread gets the processor after others that want it, the server's main thread above all.
+/// Lowers the priority of the calling thread, so that the server's main thread gets the CPU first.
 pub fn give_way() {
     const LOWER: i32 = 10;
-    // SAFETY: on Linux a process id of 0 names the calling thread; nothing is read or written through a pointer. If the
-    // system refuses, the thread goes on as it was.
+    // SAFETY: on Linux the process id 0 names the calling thread, and no pointer is passed. A
+    // failure leaves the priority as it was.
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, LOWER) };
 }

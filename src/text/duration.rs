@@ -1,70 +1,48 @@
-//! Durations as commands take them: `0.25`, `60`, `500ms`, `90s`, `5m`, `1h`, `1d`.
+//! Durations in commands: `0.25`, `60`, `500ms`, `90s`, `5m`, `1h`, `1d`.
 
 use std::fmt::{self, Display};
 
 use super::number;
-use super::quoted::Quoted;
 use super::time::Span;
 
-/// Why a text is not a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotADuration {
-    /// It is not a decimal number with an optional unit.
+    /// Not a decimal number with an optional unit.
     Malformed,
-    /// It is below one millisecond or above ten years.
+    /// Below one millisecond or above ten years.
     OutOfRange,
-    /// It is above ten years.
+    /// Above ten years.
     TooLong,
 }
 
-/// An argument that is no duration, as an error message tells it.
-pub struct Misread<'a> {
-    /// What the argument is called.
-    pub name: &'static str,
-    /// What the caller gave.
-    pub text: &'a [u8],
-    /// Why it is none.
-    pub why: NotADuration,
-}
-
-impl Display for Misread<'_> {
+impl Display for NotADuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} is ", self.name, Quoted(self.text))?;
-        f.write_str(match self.why {
-            NotADuration::Malformed => {
-                "not a duration in seconds or with a unit (0.25 60 500ms 90s 5m 1h 1d)"
-            }
-            NotADuration::OutOfRange => "out of range: one millisecond to ten years (3650d)",
-            NotADuration::TooLong => "out of range: 0 to ten years (3650d)",
+        f.write_str(match self {
+            Self::Malformed => "is not a duration in seconds or with a unit (0.25 60 500ms 90s 5m 1h 1d)",
+            Self::OutOfRange => "is out of range: one millisecond to ten years (3650d)",
+            Self::TooLong => "is out of range: 0 to ten years (3650d)",
         })
     }
 }
 
-/// Reads a duration that is the argument `name`; what it is not, in the words of an error message.
-#[inline]
-pub fn argument<'a>(name: &'static str, text: &'a [u8]) -> Result<Span, Misread<'a>> {
-    parse(text).map_err(|why| Misread { name, text, why })
-}
-
-/// Reads a latency that is the argument `name`: a duration in whole microseconds, which may be nothing at all. A part of a
-/// microsecond counts as a whole one.
-pub fn micros<'a>(name: &'static str, text: &'a [u8]) -> Result<u64, Misread<'a>> {
-    let misread = |why| Misread { name, text, why };
-    let exact = scaled_ms(text).map_err(misread)?;
+/// Reads a latency in microseconds, which may be 0. A part of a microsecond rounds up.
+pub fn micros(text: &[u8]) -> Result<u64, NotADuration> {
+    let exact = scaled_ms(text)?;
     if exact > u128::from(Span::MAX.0) * SCALE {
-        return Err(misread(NotADuration::TooLong));
+        return Err(NotADuration::TooLong);
     }
     // In range, so it fits.
     Ok(u64::try_from((exact * 1000).div_ceil(SCALE)).unwrap_or(u64::MAX))
 }
 
-/// Reads a duration: decimal digits with an optional fraction, then `ms`, `s`, `m`, `h`, `d` or nothing (seconds).
+/// Reads decimal digits with an optional fraction, then `ms`, `s`, `m`, `h`, `d` or nothing
+/// (seconds).
 ///
-/// From one millisecond to ten years. A part of a millisecond counts as a whole one, so that a window is never
-/// shorter than it was asked for.
+/// The range is one millisecond to ten years. A part of a millisecond rounds up, so that a window
+/// is never shorter than requested.
 #[inline]
 pub fn parse(text: &[u8]) -> Result<Span, NotADuration> {
-    // Whole seconds are what nearly every call has.
+    // Nearly every call gives whole seconds.
     match number::unsigned(text) {
         Some(seconds) if (1..=Span::MAX.0 / 1000).contains(&seconds) => Ok(Span(seconds * 1000)),
         _ => parse_any(text),
@@ -80,7 +58,7 @@ fn parse_any(text: &[u8]) -> Result<Span, NotADuration> {
     Ok(Span(u64::try_from(exact.div_ceil(SCALE)).unwrap_or(Span::MAX.0)))
 }
 
-/// Milliseconds, as a multiple of [`SCALE`]. Above the range if it is far too long.
+/// Milliseconds times [`SCALE`], or a value above the range if it is far too long.
 fn scaled_ms(text: &[u8]) -> Result<u128, NotADuration> {
     let digits_end = text.iter().position(|b| !matches!(b, b'0'..=b'9' | b'.')).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits_end);
@@ -98,7 +76,7 @@ fn scaled_ms(text: &[u8]) -> Result<u128, NotADuration> {
     Ok((u128::from(ms) * SCALE + u128::from(unit) * fraction_scaled(fraction)).min(too_long))
 }
 
-/// A fraction is read to eighteen digits; anything behind them counts as one more unit of the last.
+/// A fraction is read to eighteen digits. Any further digit above 0 adds one unit of the last.
 const FRACTION_DIGITS: usize = 18;
 const SCALE: u128 = 10_u128.pow(FRACTION_DIGITS as u32);
 
@@ -159,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_latency_is_read_to_the_microsecond() {
-        let read = |text: &str| micros("latency", text.as_bytes()).ok();
+        let read = |text: &str| micros(text.as_bytes()).ok();
         for (text, us) in [
             ("0", 0),
             ("0ms", 0),

@@ -1,23 +1,33 @@
-//! Bytes that a caller sent, as text that JSON and databases take: nothing in them loses the record they stand in.
+//! Turns a caller's bytes into text that JSON and databases accept, so that no byte can lose the
+//! record it is part of.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// What stands at the end of a text that was cut.
+/// Marks the end of a truncated text.
 pub const CUT: char = '…';
 
-/// `bytes` as a name that needs no escaping anywhere: 1 to `most` letters, digits, dots, hyphens and underscores.
+/// Accepts names that need no escaping anywhere: 1 to `most` letters, digits, dots, hyphens and
+/// underscores.
 pub fn label(bytes: &[u8], most: usize) -> Option<&str> {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
     let sound = (1..=most).contains(&bytes.len()) && bytes.iter().all(allowed);
     std::str::from_utf8(bytes).ok().filter(|_| sound)
 }
 
-/// `bytes` as text. NUL and every other control character, whatever is not UTF-8, and the backslash become `\xHH`, one
-/// for each byte; all else stays as it is. Of more than `most` bytes those behind are left out, at the start of a
-/// character, and [`CUT`] takes their place.
+/// Reads a [`label`] of at most `most` bytes.
+pub fn read_label(most: usize) -> impl Fn(&[u8]) -> Result<&str, String> {
+    move |bytes| {
+        let wrong = || format!("is not 1 to {most} letters, digits, dots, hyphens and underscores");
+        label(bytes, most).ok_or_else(wrong)
+    }
+}
+
+/// Escapes `bytes` as text. Control characters, invalid UTF-8 and the backslash become one `\xHH`
+/// per byte; all else stays. The input is truncated to `most` bytes at the start of a character,
+/// and [`CUT`] marks that.
 ///
-/// So a text that was not cut tells every byte that was sent, and is at most four times as long.
+/// A text that was not truncated encodes every byte, and is at most four times as long.
 pub fn escaped(bytes: &[u8], most: usize) -> String {
     let kept = head(bytes, most);
     let mut text = String::with_capacity(kept.len() + CUT.len_utf8());
@@ -37,10 +47,10 @@ pub fn escaped(bytes: &[u8], most: usize) -> String {
     text
 }
 
-/// `bytes` as text, like [`escaped`], but bounded by what comes of them: of more than `most` bytes of text those behind are
-/// left out, at the start of a character or an escape, and [`CUT`] takes their place. What needs no escape is borrowed.
+/// Like [`escaped`], but truncates the resulting text to `most` bytes, at the start of a character
+/// or an escape. Text that needs no escape is borrowed.
 ///
-/// However long `bytes` is, no more than `most` of it is looked at.
+/// Reads at most `most` of the input, however long it is.
 pub fn escaped_within(bytes: &[u8], most: usize) -> Cow<'_, str> {
     let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
     if bytes.len() <= most && bytes.iter().all(is_plain) {
@@ -82,12 +92,12 @@ const ESCAPE: usize = 4;
 
 fn escape(bytes: &[u8], text: &mut String) {
     for byte in bytes {
-        // A String takes whatever is written.
+        // Writing to a String can't fail.
         let _ = write!(text, "\\x{byte:02x}");
     }
 }
 
-/// The first `most` bytes, or up to three fewer where the last of them would be but a part of a character.
+/// The first `most` bytes, or up to three fewer where they would end within a character.
 fn head(bytes: &[u8], most: usize) -> &[u8] {
     if bytes.len() <= most {
         return bytes;
@@ -97,7 +107,7 @@ fn head(bytes: &[u8], most: usize) -> &[u8] {
     &bytes[..end]
 }
 
-/// The length of the character that begins at `start`, if one does.
+/// The length of the character at `start`, if one begins there.
 fn character_at(bytes: &[u8], start: usize) -> Option<usize> {
     let longest = &bytes[start..bytes.len().min(start + 4)];
     longest.utf8_chunks().next()?.valid().chars().next().map(char::len_utf8)
@@ -109,7 +119,7 @@ mod tests {
 
     use super::{CUT, ESCAPE, escaped, escaped_within};
 
-    /// What [`escaped`] was given, from a text that was not cut.
+    /// The input of [`escaped`], from a text that was not truncated.
     fn unescaped(text: &str) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut rest = text.as_bytes();
@@ -204,7 +214,7 @@ mod tests {
             } else {
                 let told = text.strip_suffix(CUT).unwrap();
                 prop_assert!(told.len() <= most && whole.starts_with(told), "{:?} of {:?}", text, whole);
-                // What is left out is at most the longest escape of a character.
+                // The part that is missing is at most the longest escape of one character.
                 prop_assert!(told.len() + 4 * ESCAPE > most || bytes.len() < most, "{:?} of {:?}", text, whole);
             }
         }

@@ -1,24 +1,22 @@
-//! JSON that a caller sent: whether it is any, and how it is stored by a database that takes less than all of it.
+//! Checks JSON from callers, and adapts it to Postgres, which does not accept all of JSON.
 
 use std::borrow::Cow;
 use std::fmt::{self, Display};
 
 use super::escape::{self, CUT};
 
-/// Why bytes are not the JSON that a command takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotJson {
-    /// It has so many bytes, more than allowed.
+    /// Its length and the limit, in bytes.
     TooLong(usize, usize),
-    /// Arrays and objects stand in each other deeper than allowed.
+    /// The limit of nesting.
     TooDeep(usize),
-    /// It is not UTF-8.
     NotUtf8,
-    /// It stops being JSON there.
+    /// Where parsing failed.
     Malformed {
-        /// The line, from 1.
+        /// Counts from 1.
         line: usize,
-        /// The column, from 1.
+        /// Counts from 1.
         column: usize,
     },
 }
@@ -34,13 +32,13 @@ impl Display for NotJson {
     }
 }
 
-/// `json`, without the space around it, if it is JSON of at most so many bytes and levels.
+/// Returns `json` without surrounding whitespace if it is JSON within these limits.
 pub fn check(json: &[u8], most_bytes: usize, most_depth: usize) -> Result<&str, NotJson> {
     if json.len() > most_bytes {
         return Err(NotJson::TooLong(json.len(), most_bytes));
     }
     let text = std::str::from_utf8(json).map_err(|_| NotJson::NotUtf8)?;
-    // It is kept as it is; serde only says whether it is JSON, without building or recursing into anything.
+    // Only checks the syntax: serde neither builds a value nor recurses.
     if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
         return Err(NotJson::Malformed { line: error.line(), column: error.column() });
     }
@@ -50,7 +48,7 @@ pub fn check(json: &[u8], most_bytes: usize, most_depth: usize) -> Result<&str, 
     Ok(text.trim_ascii())
 }
 
-/// How deep arrays and objects stand in each other, in text that is JSON.
+/// The deepest nesting of arrays and objects in valid JSON.
 fn depth(json: &[u8]) -> usize {
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
     for &byte in json {
@@ -70,19 +68,21 @@ fn depth(json: &[u8]) -> usize {
     deepest
 }
 
-/// The longest number that is kept as one, and the greatest exponent, of either sign: some hundred times what any program
-/// counts with, and far from where Postgres's `numeric` ends.
+/// The longest number that stays a number, and the greatest exponent of either sign. Both are far
+/// below the limits of Postgres's `numeric`.
 const NUMBER: usize = 1000;
 
-/// JSON as Postgres's `jsonb` takes it. A NUL in a string (`\u0000`) becomes the text `\x00`, half of a surrogate pair the
-/// text `\xed\xa0\x80` and the like, and a number beyond all measure a string; everything else stays as it is.
+/// JSON that Postgres's `jsonb` accepts. A NUL in a string (`\u0000`) becomes the text `\x00`, a
+/// lone surrogate a text such as `\xed\xa0\x80`, and a number out of range a string. Everything
+/// else stays.
 ///
-/// `json` is JSON, and so is the answer.
+/// `json` must be valid JSON, and so is the result.
 pub fn storable(json: &str) -> Cow<'_, str> {
     written(json).finish()
 }
 
-/// How many bytes `json` may grow by when the database writes its numbers out: `1e400` becomes 401 digits.
+/// How many bytes `json` may grow by when the database writes its numbers out: `1e400` becomes 401
+/// digits.
 pub fn growth(json: &str) -> usize {
     written(json).growth
 }
@@ -101,18 +101,18 @@ fn written(json: &str) -> Writer<'_> {
     writer
 }
 
-/// Copies what stays in whole stretches.
+/// Copies unchanged stretches as a whole.
 struct Writer<'a> {
     json: &'a str,
-    /// Up to here it is copied.
+    /// The end of the copied part.
     kept: usize,
-    /// By how much what is kept grows when it is written out.
+    /// How much the numbers grow when they are written out.
     growth: usize,
     out: String,
 }
 
 impl<'a> Writer<'a> {
-    /// Puts `text` in the place of what stands from `from` to `to`.
+    /// Replaces the input between `from` and `to` by `text`.
     fn replace(&mut self, from: usize, to: usize, text: &str) {
         self.out.push_str(&self.json[self.kept..from]);
         self.out.push_str(text);
@@ -127,7 +127,7 @@ impl<'a> Writer<'a> {
         Cow::Owned(self.out)
     }
 
-    /// Reads the string that begins at `start`; where it ends.
+    /// Skips the string at `start` and returns its end.
     fn string(&mut self, start: usize) -> usize {
         let bytes = self.json.as_bytes();
         let mut i = start + 1;
@@ -141,7 +141,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Reads the escape that begins at `start`; where it ends.
+    /// Handles the escape at `start` and returns its end.
     fn escape(&mut self, start: usize) -> usize {
         let Some(unit) = unit_at(self.json.as_bytes(), start) else { return start + 2 };
         let end = start + UNIT;
@@ -157,7 +157,7 @@ impl<'a> Writer<'a> {
         end
     }
 
-    /// Reads the number that begins at `start`; where it ends.
+    /// Handles the number at `start` and returns its end.
     fn number(&mut self, start: usize) -> usize {
         let rest = &self.json[start..];
         let len = rest.bytes().take_while(|byte| b"+-.eE0123456789".contains(byte)).count();
@@ -179,13 +179,13 @@ impl<'a> Writer<'a> {
 /// The length of `\u0000`.
 const UNIT: usize = 6;
 
-/// The UTF-16 unit that is escaped at `start`, if one is.
+/// The UTF-16 unit of the escape at `start`, if there is one.
 fn unit_at(bytes: &[u8], start: usize) -> Option<u16> {
     let hex = bytes.get(start..start + UNIT)?.strip_prefix(br"\u")?;
     u16::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()
 }
 
-/// Half of a surrogate pair, as the three bytes that it would be in UTF-8, each escaped, in a JSON string.
+/// The three bytes that a lone surrogate would have in UTF-8, each escaped for a JSON string.
 fn half(unit: u16) -> String {
     let bytes = [0xe0 | (unit >> 12) as u8, 0x80 | (unit >> 6 & 0x3f) as u8, 0x80 | (unit & 0x3f) as u8];
     escape::escaped(&bytes, bytes.len()).replace('\\', r"\\")
@@ -261,7 +261,7 @@ mod tests {
         let leaf = prop_oneof![
             text.clone(),
             any::<i64>().prop_map(|n| n.to_string()),
-            // What lies between these two serde itself can't hold.
+            // serde can't hold numbers between these two.
             "-?[1-9][0-9]{0,3}(\\.[0-9]{1,4})?[eE][+-]?([0-9]{1,2}|[1-9][0-9]{4,30})",
             Just("null".to_owned()),
         ];
@@ -290,7 +290,7 @@ mod tests {
         fn what_is_stored_is_json_without_what_is_refused(json in json()) {
             let stored = storable(&json);
             prop_assert_eq!(storable(&stored), stored.as_ref(), "a second time it changes nothing");
-            // serde reads no half of a surrogate pair either.
+            // serde refuses lone surrogates as well.
             let value: Value = serde_json::from_str(&stored).map_err(|why| TestCaseError::fail(format!("{why}: {stored}")))?;
             prop_assert!(!has_nul(&value), "{}", stored);
             if let Ok(plain) = serde_json::from_str::<Value>(&json) {

@@ -1,7 +1,7 @@
-//! The lines of small text files that an operator writes.
+//! Lines of small text files that an operator writes.
 
-/// The lines of a file that mean something, without the blanks around them, and their numbers, from 1: those that are blank
-/// or begin with `#` don't.
+/// The lines of a file without surrounding blanks, with their numbers from 1. Skips blank lines and
+/// those that begin with `#`.
 pub fn lines(bytes: &[u8]) -> Result<Vec<(usize, &str)>, String> {
     let mut kept = Vec::new();
     for (at, line) in bytes.split(|&byte| byte == b'\n').enumerate() {

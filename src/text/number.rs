@@ -1,38 +1,22 @@
-//! Integers as commands take them: decimal digits and nothing else.
+//! Integers in commands: decimal digits and nothing else.
 
 use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 
-use super::quoted::Quoted;
+/// An argument is not an integer in this range.
+#[derive(Debug)]
+pub struct OutOf(RangeInclusive<u64>);
 
-/// An argument that is no integer in its range, as an error message tells it.
-pub struct Misread<'a> {
-    /// What the argument is called.
-    pub name: &'static str,
-    /// What the caller gave.
-    pub text: &'a [u8],
-    /// What it may be.
-    pub range: RangeInclusive<u64>,
-}
-
-impl Display for Misread<'_> {
+impl Display for OutOf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (low, high) = (self.range.start(), self.range.end());
-        write!(f, "{} {} is not an integer from {low} to {high}", self.name, Quoted(self.text))
+        write!(f, "is not an integer from {} to {}", self.0.start(), self.0.end())
     }
 }
 
-/// Reads an integer in `range` that is the argument `name`; what it is not, in the words of an error message.
+/// Reads an integer in `range`.
 #[inline]
-pub fn argument<'a>(
-    name: &'static str,
-    text: &'a [u8],
-    range: RangeInclusive<u64>,
-) -> Result<u64, Misread<'a>> {
-    match unsigned(text) {
-        Some(value) if range.contains(&value) => Ok(value),
-        _ => Err(Misread { name, text, range }),
-    }
+pub fn within(range: RangeInclusive<u64>) -> impl Fn(&[u8]) -> Result<u64, OutOf> {
+    move |text| unsigned(text).filter(|value| range.contains(value)).ok_or_else(|| OutOf(range.clone()))
 }
 
 /// Reads an unsigned decimal integer: `0`, or digits without a leading zero, sign or space.
@@ -43,7 +27,7 @@ pub fn unsigned(text: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 20 || (text[0] == b'0' && text.len() > 1) {
         return None;
     }
-    // Nineteen digits can't overflow; only a twentieth needs the check.
+    // Nineteen digits can't overflow. Only the twentieth needs the check.
     let (head, last) = text.split_at(text.len().min(19));
     let mut value = digits(head)?;
     if let [digit] = last {

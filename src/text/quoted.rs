@@ -2,10 +2,10 @@
 
 use std::fmt::{self, Display, Write};
 
-/// The longest stretch of a caller's argument that an error repeats.
+/// The longest part of an argument that an error repeats, in bytes.
 const QUOTED: usize = 64;
 
-/// An argument as an error message may show it: printable, on one line, and short.
+/// Displays an argument in quotes: printable, on one line, and truncated.
 pub struct Quoted<'a>(pub &'a [u8]);
 
 impl Display for Quoted<'_> {

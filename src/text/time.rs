@@ -1,6 +1,7 @@
-//! Points in time and lengths of time, both in whole milliseconds, as two types that can't be mixed up.
+//! Points in time and lengths of time in whole milliseconds, as two types that can't be mixed up.
 
 use std::ops::{Add, Sub};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,14 +14,20 @@ pub struct Timestamp(pub u64);
 pub struct Span(pub u64);
 
 impl Timestamp {
-    /// Beyond any moment that a clock shows. Arithmetic on points up to here, plus [`Span::MAX`], can't overflow.
+    /// Later than any clock shows. Adding [`Span::MAX`] to a time up to here can't overflow.
     pub const NEVER: Self = Self(1 << 60);
+
+    /// The system's clock, for worker threads. The main thread reads the server's.
+    pub fn from_system_clock() -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(u64::try_from(since_epoch.as_millis()).unwrap_or(0))
+    }
 }
 
 impl Span {
-    /// The shortest duration a command accepts: one millisecond.
+    /// The shortest duration that commands accept.
     pub const MIN: Self = Self(1);
-    /// The longest duration a command accepts: ten years of 365 days.
+    /// The longest duration that commands accept: ten years of 365 days.
     pub const MAX: Self = Self(10 * 365 * 86_400_000);
 }
 
@@ -33,7 +40,7 @@ impl Add<Span> for Timestamp {
 
 impl Sub for Timestamp {
     type Output = Span;
-    /// The time from `earlier` to `self`; nothing if `earlier` is the later one.
+    /// The time from `earlier` to `self`; zero if `earlier` is later.
     fn sub(self, earlier: Timestamp) -> Span {
         Span(self.0.saturating_sub(earlier.0))
     }

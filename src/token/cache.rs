@@ -1,7 +1,7 @@
-//! Tokens whose signature was found to be right, so that it is checked once. All else is checked at every call.
+//! Remembers the access tokens whose signature was verified, so that each is verified once.
 //!
-//! A table of fixed size in which a token has four places, by its SHA-256: looking up, adding and replacing cost the same
-//! whatever it holds, and it never grows or is swept.
+//! The table has a fixed size. The SHA-256 of a token selects a set of four places, so lookups and
+//! inserts cost the same however full the table is, and it needs no sweeping.
 
 use std::sync::Arc;
 
@@ -9,21 +9,20 @@ use aws_lc_rs::digest::{SHA256, digest};
 
 use super::claims::Claims;
 
-/// In how many places an entry can stand.
+/// Places in a set.
 const WAYS: usize = 4;
 
-/// Remembers tokens.
 #[derive(Default)]
 pub struct Cache {
     /// A multiple of [`WAYS`].
     places: Vec<Option<Box<Entry>>>,
-    /// Counts what happens, to know what was used last.
+    /// Incremented by each lookup and insert, to find the least recently used entry.
     tick: u64,
 }
 
 struct Entry {
     token: Digest,
-    /// The revision of the keyring that it was checked with.
+    /// The revision of the keyring that verified it.
     revision: u64,
     used: u64,
     claims: Arc<Claims>,
@@ -34,7 +33,6 @@ struct Entry {
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// That of a token.
     pub fn of(token: &[u8]) -> Self {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(digest(&SHA256, token).as_ref());
@@ -43,7 +41,7 @@ impl Digest {
 }
 
 impl Cache {
-    /// From now on it holds `entries` at most, rounded up to whole sets; nothing that it held, if that changes it.
+    /// Sets the capacity, rounded up to whole sets. A change of capacity empties the cache.
     pub fn resize(&mut self, entries: usize) {
         let places = entries.div_ceil(WAYS) * WAYS;
         if places != self.places.len() {
@@ -60,7 +58,7 @@ impl Cache {
         self.places.get_mut(set * WAYS..(set + 1) * WAYS)
     }
 
-    /// What a token says, if it was checked with the keyring of that revision.
+    /// The claims of a token that the keyring of this revision verified.
     pub fn get(&mut self, token: &Digest, revision: u64) -> Option<Arc<Claims>> {
         self.tick += 1;
         let tick = self.tick;
@@ -69,7 +67,7 @@ impl Cache {
         (entry.revision == revision).then(|| Arc::clone(&entry.claims))
     }
 
-    /// Remembers what a token says. What was not used for the longest time gives way.
+    /// Remembers the claims of a token in place of the least recently used entry of its set.
     pub fn put(&mut self, token: Digest, revision: u64, claims: Arc<Claims>) {
         self.tick += 1;
         let used = self.tick;
@@ -84,7 +82,6 @@ impl Cache {
         }
     }
 
-    /// How many tokens it holds.
     #[cfg(test)]
     fn len(&self) -> usize {
         self.places.iter().flatten().count()

@@ -8,17 +8,14 @@ use crate::text::time::Timestamp;
 use super::id::{Generation, SessionId};
 use super::session::{Rotation, Session};
 
-/// A change of a store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
-    /// A session begins.
     Issue(SessionId, Box<Session>),
-    /// Its tokens are renewed.
     Rotate(SessionId, Rotation),
-    /// An access token is revoked at a time, which matters until another.
+    /// An access token is revoked: its generation, the time of the revocation, and the time until
+    /// which the revocation must be remembered.
     Deny(SessionId, Generation, Timestamp, Timestamp),
-    /// A session is over.
     End(SessionId),
-    /// All sessions are over.
+    /// Every session ends.
     Clear,
 }

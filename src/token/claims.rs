@@ -1,4 +1,5 @@
-//! What an access token says (RFC 7519, section 4; RFC 9068, section 2.2): written from a session, and read back.
+//! The claims of an access token (RFC 7519, section 4; RFC 9068, section 2.2): written from a
+//! session, and read back.
 
 use std::fmt::Write;
 
@@ -9,35 +10,29 @@ use super::id::{Generation, SessionId, generation_of, token_id};
 use super::session::Session;
 use super::strict::{self, Value};
 
-/// The claims of a token that are looked at.
+/// The claims that LW.VERIFY checks, and all of them as JSON.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claims {
-    /// All of them, as the JSON that was signed.
+    /// All claims, as the JSON that was signed.
     pub json: Box<str>,
-    /// Who issued it.
     pub issuer: Box<str>,
-    /// Whose it is.
     pub subject: Box<str>,
-    /// Whom it is for; any of these.
+    /// The token is for any of these.
     pub audience: Box<[Box<str>]>,
-    /// When it was issued.
     pub issued: Timestamp,
-    /// Before when it is not valid, if that is said.
+    /// `nbf`, if present.
     pub not_before: Option<Timestamp>,
-    /// From when on it is not valid.
     pub expires: Timestamp,
-    /// Its session.
     pub session: SessionId,
-    /// That of the session's tokens it belongs to.
+    /// The generation of the session's tokens that it belongs to.
     pub generation: Generation,
 }
 
-/// The claims of the current access token of a session, as JSON.
 pub fn write(id: SessionId, session: &Session, issuer: &str, audience: &str) -> String {
     let mut json = String::with_capacity(256 + session.claims().map_or(0, str::len));
     json.push('{');
     let text = |json: &mut String, name: &str, text: &str| {
-        // A string is always JSON.
+        // Serialising a string can't fail.
         let quoted = serde_json::to_string(text).unwrap_or_default();
         let _ = write!(json, "\"{name}\":{quoted},");
     };
@@ -56,7 +51,7 @@ pub fn write(id: SessionId, session: &Session, issuer: &str, audience: &str) -> 
     json
 }
 
-/// Reads the claims of a token.
+/// Reads and checks the types of a token's claims.
 pub fn read(json: Vec<u8>) -> Result<Claims, TokenError> {
     let members =
         strict::members(&json).ok_or(TokenError::Invalid("the token's claims are not strict JSON"))?;
@@ -86,15 +81,15 @@ pub fn read(json: Vec<u8>) -> Result<Claims, TokenError> {
         return Err(TokenError::Invalid("exp or iat is missing"));
     };
     drop(members);
-    // It was read as JSON, so it is text.
+    // The JSON parser has accepted it, so it is UTF-8.
     let json = String::from_utf8(json).map_err(|_| TokenError::Invalid("the token's claims are not text"))?;
     let json = json.into_boxed_str();
     Ok(Claims { json, issuer, subject, audience, issued, not_before, expires, session, generation })
 }
 
-/// A NumericDate as a point in time.
+/// Converts a NumericDate.
 fn moment(seconds: f64) -> Timestamp {
-    // A conversion to an integer goes to its nearest end where the number is beyond it.
+    // The conversion saturates at the bounds of u64.
     Timestamp((seconds * 1000.0) as u64).min(Timestamp::NEVER)
 }
 

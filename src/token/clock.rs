@@ -1,29 +1,27 @@
-//! The time that tokens are judged by: the server's, except that it does not go back.
+//! The time by which tokens are judged: the server's clock, except that it does not go back.
 //!
-//! A token that has expired, or whose session has, stays so when the clock is set back: until the clock is there again, the
-//! latest time that was seen goes on. A clock that is set back by more than [`MOST`] was plainly wrong before, and is
-//! followed.
+//! Without this, setting the clock back would revive tokens and sessions that have expired. When
+//! the clock steps back, the latest time seen stays in force until the clock reaches it again. A
+//! step of more than [`MAX_STEP_BACK`] means that the clock was wrong before, and is followed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::text::time::{Span, Timestamp};
 
-/// How far back the clock may be set without being followed.
-const MOST: Span = Span(86_400_000);
+/// The largest step back that is not followed.
+const MAX_STEP_BACK: Span = Span(86_400_000);
 
-/// A clock that does not go back.
 pub struct Clock(AtomicU64);
 
 impl Clock {
-    /// One that has seen no time yet.
     pub const fn new() -> Self {
         Self(AtomicU64::new(0))
     }
 
-    /// The time, where the server's clock shows `wall`.
+    /// The time when the server's clock shows `wall`.
     pub fn time(&self, wall: Timestamp) -> Timestamp {
         let seen = Timestamp(self.0.load(Ordering::Relaxed));
-        let time = if seen - wall > MOST { wall } else { seen.max(wall) };
+        let time = if seen - wall > MAX_STEP_BACK { wall } else { seen.max(wall) };
         self.0.store(time.0, Ordering::Relaxed);
         time
     }
@@ -37,12 +35,13 @@ impl Default for Clock {
 
 static CLOCK: Clock = Clock::new();
 
-/// The time, where the server's clock shows `wall`. Only the main thread asks.
+/// Like [`Clock::time`], for the clock of this server. Main thread only.
 pub fn time(wall: Timestamp) -> Timestamp {
     CLOCK.time(wall)
 }
 
-/// How far the time is ahead of the server's clock, which shows `wall`: nothing, unless that was set back.
+/// How far the time in force is ahead of the server's clock, which shows `wall`. Zero unless the
+/// clock was set back.
 pub fn ahead(wall: Timestamp) -> Span {
     Timestamp(CLOCK.0.load(Ordering::Relaxed)) - wall
 }
@@ -60,7 +59,7 @@ mod tests {
             [time(base), time(base - 5000), time(base - 1), time(base + 7)],
             [base, base, base, base + 7]
         );
-        assert_eq!(time(base + 7 - MOST.0), base + 7);
-        assert_eq!(time(base + 6 - MOST.0), base + 6 - MOST.0);
+        assert_eq!(time(base + 7 - MAX_STEP_BACK.0), base + 7);
+        assert_eq!(time(base + 6 - MAX_STEP_BACK.0), base + 6 - MAX_STEP_BACK.0);
     }
 }

@@ -18,51 +18,47 @@ use super::change::Change;
 use super::id::SessionId;
 use super::session::Session;
 
-/// The internal command that applies an effect.
+/// The internal command that applies a payload.
 pub const EFFECT: &CStr = c"LW._TOKEN";
 
 const CHANGES: u8 = 1;
 const OPENING: u8 = 2;
 const MORE: u8 = 3;
 
-/// What is changed in one step.
+/// Changes that are made together, in this order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
-    /// In this order.
+pub struct Changes {
     pub changes: Vec<Change>,
-    /// When the key expires, if that is set.
+    /// The new expiry of the key, if it changes.
     pub expires: Option<Timestamp>,
 }
 
-/// What the payload of an effect says.
+/// A decoded payload.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Changes.
-    Step(Step),
-    /// The store is replaced by these sessions.
+pub enum StoreEffect {
+    Changes(Changes),
+    /// Replaces the whole store.
     Opening(Vec<(SessionId, Box<Session>)>),
-    /// These are added.
+    /// Adds sessions to the store.
     More(Vec<(SessionId, Box<Session>)>),
 }
 
-impl Step {
-    /// The payload that makes these changes.
+impl Changes {
     pub fn encode(&self) -> Vec<u8> {
         wire::write(CHANGES, self)
     }
 }
 
-/// The payload that brings sessions of a whole store: the first of them, or more.
+/// Encodes sessions of a whole store: its first batch, or a later one.
 pub fn encode_sessions(is_first: bool, sessions: &[(SessionId, &Session)]) -> Vec<u8> {
     wire::write(if is_first { OPENING } else { MORE }, sessions)
 }
 
-impl Effect {
-    /// Reads a payload.
+impl StoreEffect {
     pub fn decode(payload: &[u8]) -> Result<Self, &'static str> {
         let read = |rest| wire::read::<Vec<(SessionId, Box<Session>)>>(rest).ok_or("damaged sessions");
         match payload.split_first() {
-            Some((&CHANGES, rest)) => wire::read(rest).map(Self::Step).ok_or("damaged changes"),
+            Some((&CHANGES, rest)) => wire::read(rest).map(Self::Changes).ok_or("damaged changes"),
             Some((&OPENING, rest)) => read(rest).map(Self::Opening),
             Some((&MORE, rest)) => read(rest).map(Self::More),
             Some(_) => Err("a newer version of lockwatch wrote it"),

@@ -1,21 +1,22 @@
-//! What the token commands refuse, and how a client is told.
+//! The errors of the token commands, and their codes.
 
 use std::borrow::Cow;
 
 use crate::server::error::Refusal;
 
-/// Why a token is not accepted, or none can be made.
+/// Why a token is refused or can't be issued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenError {
-    /// It is none of ours, or not for this use: `LWINVALID`. It says what is wrong, and never what was presented.
+    /// `LWINVALID`: malformed, of another issuer, or for another use. The text says what is wrong
+    /// and never repeats the token.
     Invalid(&'static str),
-    /// Its time is over: `LWEXPIRED`.
+    /// `LWEXPIRED`
     Expired(&'static str),
-    /// It, or its session, was ended, or was never in this store: `LWREVOKED`.
+    /// `LWREVOKED`: the token or its session was ended, or its session is not in this store.
     Revoked(&'static str),
-    /// It was used before: `LWREUSED`. Its session has been ended.
+    /// `LWREUSED`: the refresh token was used before, and its session has been ended.
     Reused,
-    /// There is no key or secret to sign or check it with: `LWNOKEY`.
+    /// `LWNOKEY`: there is no key to sign or verify with.
     NoKey(Cow<'static, str>),
 }
 

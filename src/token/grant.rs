@@ -1,11 +1,13 @@
-//! The tokens of a session's current generation, before and after they are signed. Made from the session alone: made again,
-//! they are the same, as far as signing is deterministic.
+//! The tokens of a session's current generation, before and after signing. They depend on the
+//! session and the keys alone, so a repeated grant gives the same tokens (except that ES256
+//! signatures are random).
 
 use std::sync::Arc;
 
 use crate::server::call::{Call, Outcome};
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
+use crate::server::spec::Spec;
 use crate::text::time::Timestamp;
 
 use super::clock;
@@ -18,11 +20,10 @@ use super::session::Session;
 use super::store::Store;
 use super::{claims, jwt, refresh, settings};
 
-/// Tokens that are to be handed out.
+/// Tokens that are ready to be signed and handed out.
 pub struct Grant {
-    /// The key that signs the access token.
     pub key: Arc<Key>,
-    /// What it signs.
+    /// The header and claims that [`Grant::key`] signs.
     pub message: String,
     session: SessionId,
     access_expires: Timestamp,
@@ -30,7 +31,7 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// The current tokens of a session.
+    /// Builds the tokens of a session's current generation.
     pub fn of(id: SessionId, session: &Session, ring: &Keyring) -> Result<Self, TokenError> {
         let key = Arc::clone(ring.signer()?);
         let (issuer, audience) = settings::names();
@@ -45,13 +46,13 @@ impl Grant {
         Ok(Self { key, message, session: id, access_expires, refresh })
     }
 
-    /// Refuses an access token that LW.VERIFY would find too long.
-    pub fn require_length(&self, syntax: &str) -> Result<(), Refusal> {
-        if self.message.len() + 1 + self.key.signature_chars() <= jwt::MOST {
+    /// Refuses an access token that LW.VERIFY would refuse as too long.
+    pub fn require_length(&self, spec: &Spec) -> Result<(), Refusal> {
+        if self.message.len() + 1 + self.key.signature_chars() <= jwt::MAX_BYTES {
             return Ok(());
         }
-        let most = jwt::MOST;
-        Err(Refusal::malformed(format_args!("the access token would be longer than {most} bytes: {syntax}")))
+        let why = format_args!("the access token would be longer than {} bytes", jwt::MAX_BYTES);
+        Err(spec.malformed(why).into())
     }
 
     /// Replies `[access_token, refresh_token, access_expires_at_ms, refresh_expires_at_ms, session_id]`.
@@ -70,7 +71,8 @@ impl Grant {
         call.reply_text(&self.session.to_string());
     }
 
-    /// Replies to a client that waited, if its session has not ended meanwhile.
+    /// Replies to a client that has waited for the signature, unless its session has ended
+    /// meanwhile.
     pub fn reply_late(&self, call: &Call<'_>, signature: &str) -> Outcome {
         let (name, _) = call.key_and_args();
         let key = call.read(name);
@@ -83,7 +85,7 @@ impl Grant {
                 Ok(())
             }
             Some(_) => Err(ended().into()),
-            // Its slot may have gone to another node, and the session with it.
+            // The slot may have moved to another node together with the session.
             None if call.is_in_cluster() => Err(Refusal::Coded(
                 "TRYAGAIN",
                 "the session has left this node while its token was signed".into(),

@@ -1,4 +1,4 @@
-//! What sessions and tokens are called.
+//! Identifiers of sessions and tokens.
 
 use std::fmt::{self, Display};
 
@@ -8,26 +8,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::number;
 
-/// A session: 128 random bits, written as 22 characters of base64url.
+/// 128 random bits, written as 22 characters of base64url.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SessionId(pub [u8; 16]);
 
-/// How often a session's tokens have been renewed: 1 for those it began with.
+/// Counts the token pairs of a session. The first pair has generation 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Generation(pub u32);
 
 impl SessionId {
-    /// How many characters it is written as.
+    /// The length in characters.
     pub const TEXT: usize = 22;
 
-    /// One that nobody has. `None` if the system has no random bytes to give.
+    /// A new random id, or `None` if the system has no random bytes.
     pub fn random() -> Option<Self> {
         let mut bytes = [0; 16];
         aws_lc_rs::rand::fill(&mut bytes).ok()?;
         Some(Self(bytes))
     }
 
-    /// Reads what [`Display`] writes, and nothing else.
+    /// Reads exactly what [`Display`] writes.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let mut bytes = [0; 16];
         let len = BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
@@ -38,33 +38,32 @@ impl SessionId {
 impl Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = [0; Self::TEXT];
-        // The length of sixteen bytes is known.
+        // Sixteen bytes always fit.
         let len = BASE64_URL_SAFE_NO_PAD.encode_slice(self.0, &mut text).unwrap_or(0);
         f.write_str(std::str::from_utf8(&text[..len]).unwrap_or_default())
     }
 }
 
 impl Generation {
-    /// That of the tokens a session begins with.
     pub const FIRST: Self = Self(1);
 
-    /// The one behind it, if there is any.
+    /// The next generation, or `None` at the end of the range.
     pub fn next(self) -> Option<Self> {
         self.0.checked_add(1).map(Self)
     }
 
-    /// Whether `self` comes right before `other`.
+    /// Whether `self` comes directly before `other`.
     pub fn precedes(self, other: Self) -> bool {
         self.next() == Some(other)
     }
 }
 
-/// The id of an access token (`jti`): its session's and its generation, with a dot between.
+/// The `jti` of an access token: session id, dot, generation.
 pub fn token_id(session: SessionId, generation: Generation) -> String {
     format!("{session}.{}", generation.0)
 }
 
-/// The generation that a `jti` of `session` names.
+/// Reads the generation from a `jti` of `session`.
 pub fn generation_of(token_id: &str, session: &str) -> Option<Generation> {
     let digits = token_id.strip_prefix(session)?.strip_prefix('.')?;
     let number = number::unsigned(digits.as_bytes())?;

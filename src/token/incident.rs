@@ -1,5 +1,5 @@
-//! What is told when a refresh token was stolen, forged, or came from a write that was lost: an alert and an audit event, in
-//! the step in which it was noticed.
+//! Raises an alert and records an audit event when a refresh token turns out to be stolen, forged,
+//! or from a lost write. Both are part of the step that found it.
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -15,15 +15,16 @@ use crate::text::time::Timestamp;
 use super::rotation::Presented;
 use super::session::Session;
 
-/// A refresh token was used twice: its session has been ended.
+/// A refresh token was used twice. Its session has been ended.
 pub const REUSE: &str = "token.reuse";
-/// A refresh token with a right authentication code was never given out: the refresh secret is known to somebody.
+/// A refresh token with a valid authentication code was never issued: somebody knows the refresh
+/// secret.
 pub const FORGERY: &str = "token.forgery";
-/// A refresh token came from a rotation that this copy of the data does not know of: the last writes before a restart or a
-/// failover were lost.
+/// A refresh token comes from a rotation that this copy of the data does not know: the last writes
+/// before a restart or failover were lost.
 pub const ROLLBACK: &str = "token.rollback";
 
-/// The longest stretch of a key that is told, in bytes.
+/// The longest part of a key that is reported, in bytes.
 const KEY: usize = 256;
 
 #[derive(Serialize)]
@@ -39,8 +40,8 @@ struct Data<'a> {
     presented_meta: Option<&'a RawValue>,
 }
 
-/// Tells of what has happened to `session` when `presented` came, with `meta`.
-pub fn tell(
+/// Reports that `kind` happened to `session` when `presented` was used with `meta`.
+pub fn report(
     call: &Call<'_>,
     kind: &'static str,
     key: &[u8],
@@ -63,7 +64,7 @@ pub fn tell(
         stored_meta: stored_meta.as_deref(),
         presented_meta: presented_meta.as_deref(),
     };
-    // Plain data that is written into memory can't fail.
+    // Serialising plain data to memory can't fail.
     let data = serde_json::to_string(&data).unwrap_or_else(|_| "{}".to_owned());
     raise::own(call, now, kind, &data);
     let user = escaped_within(session.subject.as_bytes(), audit::entry::USER);

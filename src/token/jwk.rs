@@ -4,18 +4,17 @@ use aws_lc_rs::{digest, rsa};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
-/// The members that a public key consists of, in base64url.
+/// The members of a public key, in base64url.
 pub enum Parameters {
-    /// Modulus and exponent; how many bytes the modulus has.
+    /// Modulus, exponent, and the length of the modulus in bytes.
     Rsa(String, String, usize),
-    /// The coordinates of a point on P-256.
+    /// Coordinates x and y.
     P256(String, String),
-    /// An Ed25519 point.
+    /// The point.
     Ed25519(String),
 }
 
 impl Parameters {
-    /// Those of an RSA key.
     pub fn rsa(key: &rsa::PublicKey) -> Self {
         let modulus = key.modulus();
         let modulus = modulus.big_endian_without_leading_zero();
@@ -23,18 +22,17 @@ impl Parameters {
         Self::Rsa(encode(modulus), encode(exponent.big_endian_without_leading_zero()), modulus.len())
     }
 
-    /// Those of an uncompressed point on P-256.
+    /// From an uncompressed point.
     pub fn p256(point: &[u8]) -> Option<Self> {
         let (x, y) = point.strip_prefix(&[4]).filter(|point| point.len() == 64)?.split_at(32);
         Some(Self::P256(encode(x), encode(y)))
     }
 
-    /// Those of an Ed25519 key.
     pub fn ed25519(point: &[u8]) -> Self {
         Self::Ed25519(encode(point))
     }
 
-    /// How many bytes a signature has.
+    /// The length of a signature in bytes.
     pub fn signature(&self) -> usize {
         match self {
             Self::Rsa(_, _, bytes) => *bytes,
@@ -42,7 +40,7 @@ impl Parameters {
         }
     }
 
-    /// The members in the order that the thumbprint wants.
+    /// The required members in lexicographic order, as RFC 7638 hashes them.
     fn required(&self) -> String {
         match self {
             Self::Rsa(n, e, _) => format!(r#""e":"{e}","kty":"RSA","n":"{n}""#),
@@ -51,13 +49,13 @@ impl Parameters {
         }
     }
 
-    /// The thumbprint by SHA-256, in base64url.
+    /// The SHA-256 thumbprint in base64url.
     pub fn thumbprint(&self) -> String {
         let canonical = format!("{{{}}}", self.required());
         encode(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref())
     }
 
-    /// The key as others fetch it.
+    /// The JSON Web Key that LW.JWKS publishes.
     pub fn public_key(&self, kid: &str, algorithm: &str) -> String {
         format!(r#"{{{},"kid":"{kid}","alg":"{algorithm}","use":"sig"}}"#, self.required())
     }

@@ -1,7 +1,8 @@
-//! The access token's outer form: JWS compact serialisation (RFC 7515), read strictly.
+//! The outer form of access tokens: JWS compact serialisation (RFC 7515), parsed strictly.
 //!
-//! More is refused than the RFC asks for: a header has the three members that ours have and no other, so that `crit`, `jwk`,
-//! `jku`, `x5u` and `x5c` never mean anything; base64url has one spelling; JSON has one reading.
+//! The parser refuses more than the RFC does. A header must have the three members that lockwatch
+//! writes and no other, so `crit`, `jwk`, `jku`, `x5u` and `x5c` can have no effect. Base64url and
+//! JSON must have only one reading.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -11,40 +12,36 @@ use super::refresh::PREFIX;
 use super::strict::{self, Value};
 
 /// The longest access token, in bytes.
-pub const MOST: usize = 8192;
+pub const MAX_BYTES: usize = 8192;
 
 /// The `typ` of an access token (RFC 9068, section 2.1).
 pub const TYPE: &str = "at+jwt";
 
-/// A token in three parts.
+/// A token split at its dots.
 pub struct Parts<'a> {
-    /// The header, as it stands.
+    /// The header, still encoded.
     pub header: &'a str,
-    /// What is signed: the header, a dot and the claims, as they stand.
+    /// The signed part: header, dot, claims, still encoded.
     pub message: &'a [u8],
-    /// The claims' JSON.
+    /// The decoded claims.
     pub claims: Vec<u8>,
-    /// The signature.
+    /// The decoded signature.
     pub signature: Vec<u8>,
 }
 
-/// What a header says.
 pub struct Header {
-    /// Which algorithm.
     pub algorithm: String,
-    /// Which key.
     pub kid: String,
-    /// What it is.
+    /// `typ`
     pub kind: String,
 }
 
-/// Takes a token apart.
 pub fn split(token: &[u8]) -> Result<Parts<'_>, TokenError> {
-    if token.len() > MOST {
+    if token.len() > MAX_BYTES {
         return Err(TokenError::Invalid("the token is longer than 8192 bytes"));
     }
     let malformed = TokenError::Invalid("the token is not three parts of base64url with dots between");
-    // Likely mistakes, told by name.
+    // Likely mistakes get an error that names them.
     if token.starts_with(PREFIX.as_bytes()) {
         return Err(TokenError::Invalid("it is a refresh token, not an access token"));
     }
@@ -66,7 +63,6 @@ pub fn split(token: &[u8]) -> Result<Parts<'_>, TokenError> {
     Ok(Parts { header, message, claims: decode(claims)?, signature: decode(signature)? })
 }
 
-/// Reads a header.
 pub fn header(text: &str) -> Result<Header, TokenError> {
     let malformed = TokenError::Invalid("the token is not three parts of base64url with dots between");
     let json = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| malformed)?;
@@ -91,7 +87,7 @@ pub fn header(text: &str) -> Result<Header, TokenError> {
     }
 }
 
-/// What is signed: the header of a key and the claims.
+/// The part of a token that is signed.
 pub fn message(header: &str, claims: &str) -> String {
     let mut message = String::with_capacity(header.len() + 1 + (claims.len() * 4).div_ceil(3));
     message.push_str(header);

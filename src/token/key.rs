@@ -1,5 +1,6 @@
-//! A key that signs access tokens or verifies them: RS256, ES256 or EdDSA (RFC 7518, RFC 8037) by the key's own type, or
-//! HS256 by a shared secret. It is parsed once; what a token's header says never chooses between algorithms.
+//! A key that signs or verifies access tokens. The type of the key decides the algorithm: RS256,
+//! ES256 or EdDSA (RFC 7518, RFC 8037) for a key pair, HS256 for a shared secret. The header of a
+//! token never chooses it. A key is parsed once.
 
 use std::fmt;
 
@@ -16,7 +17,6 @@ use rustls::pki_types::pem::{PemObject, SectionKind};
 use super::jwk;
 use super::jwt::TYPE;
 
-/// How a key signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     /// RSASSA-PKCS1-v1_5 with SHA-256.
@@ -30,7 +30,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// As headers and key sets write it.
+    /// The name in headers and key sets.
     pub fn name(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
@@ -41,15 +41,13 @@ impl Algorithm {
     }
 }
 
-/// A key.
 pub struct Key {
-    /// Its id: for a key pair the thumbprint of the public key (RFC 7638).
+    /// Key id: for a key pair the thumbprint of the public key (RFC 7638).
     pub kid: String,
-    /// How it signs.
     pub algorithm: Algorithm,
     /// The header of its tokens, in base64url.
     pub header: String,
-    /// The public key as a JSON Web Key, unless it is a secret.
+    /// The public key as a JSON Web Key; `None` for a secret.
     pub jwk: Option<String>,
     private: Option<Private>,
     public: Public,
@@ -68,22 +66,22 @@ enum Public {
     Secret(Box<hmac::Key>),
 }
 
-/// Its private half stays unsaid.
+/// Leaves the private key out.
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Key {{ kid: {:?}, algorithm: {:?} }}", self.kid, self.algorithm)
     }
 }
 
-/// How long an RSA modulus may be.
+/// The allowed lengths of an RSA modulus.
 const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 
 const UNUSABLE: &str =
     "it holds no usable key: RSA of 2048 to 8192 bits, EC on P-256 or Ed25519, not encrypted";
 
 impl Key {
-    /// Reads the one key that a PEM file holds: a private key (PKCS #8, PKCS #1 or SEC 1), or a public key, which verifies
-    /// only. No error shows what the file holds.
+    /// Reads the one key in a PEM file: a private key (PKCS #8, PKCS #1 or SEC 1), or a public key
+    /// that only verifies. No error shows a part of the file.
     pub fn from_pem(pem: &[u8]) -> Result<Self, String> {
         let mut key = None;
         for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(pem) {
@@ -102,10 +100,10 @@ impl Key {
         key.ok_or_else(|| UNUSABLE.to_owned())
     }
 
-    /// A secret that signs and verifies.
+    /// A shared secret, which signs and verifies.
     pub fn from_secret(secret: &[u8]) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-        // An id that tells the secret from others and nothing about it.
+        // The id distinguishes secrets and reveals nothing about them.
         let tag = hmac::sign(&key, b"lockwatch key id");
         let kid = BASE64_URL_SAFE_NO_PAD.encode(&tag.as_ref()[..16]);
         let signature = digest::SHA256_OUTPUT_LEN;
@@ -144,29 +142,28 @@ impl Key {
         let kid = parameters.thumbprint();
         let jwk = parameters.public_key(&kid, algorithm.name());
         let signature = parameters.signature();
-        // A public key is not refused for its size where it is parsed.
+        // Parsing does not check the size of a public key.
         if algorithm == Algorithm::Rs256 && !RSA_BYTES.contains(&signature) {
             return None;
         }
         Some(Self::new(kid, algorithm, Some(jwk), private, Public::Asymmetric(parsed), signature))
     }
 
-    /// Whether it has its private half.
     pub fn can_sign(&self) -> bool {
         self.private.is_some()
     }
 
-    /// Whether signing takes so long that it is done on another thread.
+    /// Whether signing takes long enough to belong on a worker.
     pub fn is_slow(&self) -> bool {
         matches!(self.private, Some(Private::Rsa(_)))
     }
 
-    /// How long its signatures are, in base64url.
+    /// The length of a signature in base64url.
     pub fn signature_chars(&self) -> usize {
         (self.signature * 4).div_ceil(3)
     }
 
-    /// Signs. `None` if it can't.
+    /// Signs, or returns `None` if the key can't sign.
     pub fn sign(&self, message: &[u8]) -> Option<String> {
         let text = |signature: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(signature);
         Some(match self.private.as_ref()? {
@@ -181,7 +178,6 @@ impl Key {
         })
     }
 
-    /// Whether `signature` is its own of `message`.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         match &self.public {
             Public::Asymmetric(key) => key.verify_sig(message, signature).is_ok(),
@@ -208,7 +204,7 @@ fn private(kind: SectionKind, der: &[u8]) -> Option<Key> {
     Key::pair(Algorithm::EdDsa, Some(Private::Ed(pair)), &public)
 }
 
-/// A SubjectPublicKeyInfo: what its algorithm is says the length of what stands in front of the key.
+/// Reads a SubjectPublicKeyInfo. The algorithm determines the length of the prefix before the key.
 fn public(der: &[u8]) -> Option<Key> {
     const P256: &[u8] = b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00";
     const ED25519: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";

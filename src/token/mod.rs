@@ -1,20 +1,31 @@
-//! Tokens: signed access tokens (JWT, RFC 7519 and RFC 9068) and opaque refresh tokens with reuse detection (RFC 9700,
-//! section 4.14.2), issued, rotated, verified and revoked in one step each.
+//! Tokens: signed access tokens (JWT, RFC 7519 and RFC 9068) and opaque refresh tokens with reuse
+//! detection (RFC 9700, section 4.14.2).
 //!
-//! From the inside out:
+//! Pure, from the inside out:
 //!
-//! - [`session`] is one login of a subject, [`store`] all sessions of a key, [`change`] every way in which a store
-//!   changes, [`snapshot`] the store as bytes. Pure.
-//! - [`rotation`] is the table by which a presented refresh token is judged. Pure.
-//! - [`refresh`] is the refresh token's format, [`jwt`] the access token's, [`claims`] what is in one, [`strict`] JSON
-//!   without two readings.
-//! - [`key`] is a signing key, [`jwk`] its public half as others fetch it, [`secrets`] the refresh secrets; [`keyring`] is
-//!   what of them is configured, [`generate`] what is made where nothing is, [`making`] who waits for that. [`life`] is when
-//!   this copy of the data may have lost writes, [`clock`] a time that does not go back.
-//! - [`verify`] checks an access token, with a [`cache`] of signatures.
-//! - [`grant`] makes the tokens of a session, [`signer`] signs them on threads of its own.
-//! - [`incident`] raises the alert and records the audit event when a token was stolen, forged or came from a lost write.
-//! - [`native`] is the store as a Redis data type; [`commands`] are the commands, a file each.
+//! - [`session`] is one login of a subject; [`store`] holds all sessions of a key; [`change`] lists
+//!   every way in which a store changes; [`snapshot`] writes and reads a whole store; [`effect`]
+//!   encodes changes for replicas and the AOF.
+//! - [`rotation`] decides what to do with a presented refresh token.
+//! - [`refresh`] is the format of refresh tokens, [`jwt`] that of access tokens; [`claims`] writes
+//!   and reads their claims; [`strict`] parses JSON that has only one reading.
+//!
+//! Keys:
+//!
+//! - [`key`] is a signing key, [`jwk`] its public half for others, [`secrets`] the file format of
+//!   secrets.
+//! - [`keyring`] holds the keys in force; [`generate`] makes keys where none are configured;
+//!   [`key_generation`] lets LW.ISSUE wait for that.
+//!
+//! With the server:
+//!
+//! - [`settings`] are the directives, [`counters`] and [`info`] the fields of INFO.
+//! - [`life`] knows when writes may have been lost; [`clock`] is a time that does not go back.
+//! - [`verify`] checks an access token, with a [`cache`] of checked signatures.
+//! - [`grant`] builds the tokens of a session; [`signer`] signs them, on workers where that is
+//!   slow.
+//! - [`incident`] raises the alert and records the audit event of a stolen or forged token.
+//! - [`native`] is the store as a Redis data type; [`commands`] has one file per command.
 
 #![forbid(unsafe_code)]
 

@@ -1,20 +1,18 @@
-//! The store as a Redis data type, and the one way in which commands change it.
+//! The store as a Redis data type, and the function through which commands change it.
 
 use std::ffi::CStr;
 
-use crate::server::args::Arg;
-use crate::server::call::Call;
 use crate::server::error::Refusal;
 use crate::server::key::WriteKey;
 use crate::server::native::{Boxed, NativeType, Piece, TypeHandle};
 use crate::text::time::Timestamp;
 
 use super::change::Change;
-use super::effect::{self, EFFECT, Step};
+use super::effect::{self, Changes, EFFECT};
 use super::store::Store;
 use super::{life, snapshot};
 
-/// How many sessions that have ended are removed with each change.
+/// How many ended sessions each change removes as well.
 const SWEEP: usize = 8;
 
 impl NativeType for Boxed<Store> {
@@ -61,18 +59,12 @@ impl NativeType for Boxed<Store> {
     }
 }
 
-/// Makes `changes` of the store that `key`, which is called `name`, holds, removes a few sessions that have ended, keeps the
-/// key's expiry, and has all of it replicated.
-pub fn commit(
-    call: &Call<'_>,
-    name: Arg<'_>,
-    mut key: WriteKey<'_>,
-    changes: Vec<Change>,
-    now: Timestamp,
-) -> Result<(), Refusal> {
+/// Applies `changes` to the store of a key, removes a few ended sessions, sets the key's expiry,
+/// and replicates all of it.
+pub fn commit(mut key: WriteKey<'_>, changes: Vec<Change>, now: Timestamp) -> Result<(), Refusal> {
     let (life, _) = life::current();
-    let mut step = Step { changes, expires: None };
-    let made = |store: &mut Store, step: &mut Step| {
+    let mut step = Changes { changes, expires: None };
+    let apply = |store: &mut Store, step: &mut Changes| {
         step.changes.extend(store.ended(now, SWEEP).map(Change::End));
         for change in &step.changes {
             store.apply(change);
@@ -82,20 +74,19 @@ pub fn commit(
     };
     let mut fresh = None;
     match key.value::<Boxed<Store>>()? {
-        Some(mut store) => made(&mut store, &mut step),
-        None => made(fresh.insert(Store::default()), &mut step),
+        Some(mut store) => apply(&mut store, &mut step),
+        None => apply(fresh.insert(Store::default()), &mut step),
     }
     if let Some(store) = fresh {
         key.set(Boxed::new(store));
     }
-    keep(&mut key, step.expires);
-    drop(key);
-    call.replicate_effect(EFFECT, name, &step.encode());
+    set_expiry(&mut key, step.expires);
+    key.replicate(EFFECT, &step.encode());
     Ok(())
 }
 
-/// The key expires with the last session; without any it goes.
-pub fn keep(key: &mut WriteKey<'_>, end: Option<Timestamp>) {
+/// Sets the key to expire with the last session, and deletes it when there is none.
+pub fn set_expiry(key: &mut WriteKey<'_>, end: Option<Timestamp>) {
     match end {
         Some(end) => key.expire_at(end),
         None => key.delete(),

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use crate::text::time::{Span, Timestamp};
 
 use super::change::Change;
-use super::effect::{Effect, Step};
+use super::effect::{Changes, StoreEffect};
 use super::id::{Generation, SessionId};
 use super::rotation::{Judgement, Presented, Rules, judge};
 use super::session::{Rotation, Session};
@@ -117,7 +117,7 @@ impl World {
             self.store.apply(change);
             self.store.mark(change, self.life);
         }
-        let step = Step { changes, expires: self.store.end() };
+        let step = Changes { changes, expires: self.store.end() };
         self.log.push((step.encode(), self.known.clone()));
     }
 
@@ -222,7 +222,7 @@ impl World {
         self.log.truncate(self.log.len().saturating_sub(lost));
         let mut store = Store::default();
         for (effect, _) in &self.log {
-            let Ok(Effect::Step(step)) = Effect::decode(effect) else { panic!("no step") };
+            let Ok(StoreEffect::Changes(step)) = StoreEffect::decode(effect) else { panic!("no step") };
             // Applied again it changes nothing.
             step.changes.iter().for_each(|change| store.apply(change));
             step.changes.iter().for_each(|change| store.apply(change));
@@ -372,6 +372,6 @@ proptest! {
 
     #[test]
     fn any_bytes_are_an_effect_or_refused(bytes: Vec<u8>) {
-        let _ = Effect::decode(&bytes);
+        let _ = StoreEffect::decode(&bytes);
     }
 }

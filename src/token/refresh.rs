@@ -1,8 +1,9 @@
-//! The refresh token: `lwr_` and 80 characters of base64url.
+//! The format of refresh tokens: `lwr_` and 80 characters of base64url.
 //!
-//! Behind the prefix are 60 bytes: a version (1), the session (16), the generation (4), the end in Unix milliseconds (7),
-//! all big-endian, and the HMAC-SHA256 of these under the first refresh secret (32). A store holds all but the code, so
-//! that the same token can be made again, but only by who has the secret.
+//! They encode 60 bytes: version (1 byte), session (16), generation (4), end in Unix milliseconds
+//! (7), all big-endian, and the HMAC-SHA256 of these under the first refresh secret (32). A store
+//! holds everything but the code. So the server can make the same token again, and a stolen RDB
+//! file can't without the secret.
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -14,18 +15,16 @@ use super::error::TokenError;
 use super::id::{Generation, SessionId};
 use super::rotation::Presented;
 
-/// What every refresh token begins with.
 pub const PREFIX: &str = "lwr_";
-/// How long one is.
+/// The length of a token in characters.
 pub const LENGTH: usize = 84;
 
 const VERSION: u8 = 1;
 const BODY: usize = 28;
 const WHOLE: usize = 60;
-/// The code is of this and no other use of a secret.
+/// Separates this use of the secret from any other.
 const DOMAIN: &[u8] = b"lockwatch refresh token\0";
 
-/// Makes the token.
 pub fn make(secret: &hmac::Key, token: &Presented) -> String {
     let mut bytes = [0; WHOLE];
     bytes[0] = VERSION;
@@ -44,14 +43,14 @@ fn code(secret: &hmac::Key, body: &[u8]) -> hmac::Tag {
     context.sign()
 }
 
-/// Reads a token that one of `secrets` made.
+/// Reads a token that one of `secrets` has made.
 pub fn read(token: &[u8], secrets: &[hmac::Key]) -> Result<Presented, TokenError> {
     let malformed = TokenError::Invalid("it is not a refresh token");
     let Some(text) = token.strip_prefix(PREFIX.as_bytes()).filter(|_| token.len() == LENGTH) else {
         return Err(malformed);
     };
     let mut bytes = [0; WHOLE];
-    // Strict: no padding, no other alphabet, no bit that means nothing.
+    // Accepts no padding, no other alphabet and no unused bits.
     match BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
         Ok(WHOLE) => {}
         _ => return Err(malformed),
@@ -60,7 +59,7 @@ pub fn read(token: &[u8], secrets: &[hmac::Key]) -> Result<Presented, TokenError
     let mut message = [0; DOMAIN.len() + BODY];
     message[..DOMAIN.len()].copy_from_slice(DOMAIN);
     message[DOMAIN.len()..].copy_from_slice(body);
-    // Every comparison takes the same time, whatever is presented.
+    // Compares in constant time.
     if !secrets.iter().any(|secret| hmac::verify(secret, &message, tag).is_ok()) {
         return Err(TokenError::Invalid("the refresh token's authentication code is wrong"));
     }
@@ -82,7 +81,7 @@ fn end(body: &[u8]) -> Timestamp {
     Timestamp(bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
 }
 
-/// The bytes at `at`, which are there: the length of the body is known.
+/// The `N` bytes at `at`. The caller knows that the body is long enough.
 fn array<const N: usize>(body: &[u8], at: usize) -> [u8; N] {
     let mut bytes = [0; N];
     bytes.copy_from_slice(&body[at..at + N]);

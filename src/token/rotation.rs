@@ -1,72 +1,64 @@
-//! How a presented refresh token is judged: the table that makes a stolen one useless.
+//! Decides what to do with a presented refresh token. This table makes a stolen token useless.
 //!
-//! | presented | judgement |
+//! | presented token | decision |
 //! |---|---|
-//! | its session is not in the store | expired, if the token is past its end, else revoked |
-//! | the generation before the current one, within grace | the same successor again |
-//! | any other older generation, expired or not | reused: the session ends |
-//! | a later generation than the store knows | accepted if this copy may have lost a write since the session was last rotated here; if it was rotated since, reused; else forged |
-//! | the current one, past its end | expired |
-//! | the current one | rotated |
+//! | its session is not in the store | `Expired` if the token is past its end, else `Revoked` |
+//! | the generation before the current one, within grace | `Replay`: the same successor again |
+//! | any other older generation, expired or not | `Reused`: the session ends |
+//! | a later generation than stored, if its rotation may have been lost | `RollForward` |
+//! | the same, but the session was rotated since the loss | `Reused` |
+//! | a later generation otherwise | `Forged` |
+//! | the current one, past its end | `Expired` |
+//! | the current one | `Rotate` |
 
 use crate::text::time::{Span, Timestamp};
 
 use super::id::{Generation, SessionId};
 use super::session::Session;
 
-/// For how long behind a rotation a restart or a promotion may begin the grace anew.
+/// A restart or promotion restarts the grace of rotations that are at most this old.
 const RECENT: Span = Span(15 * 60 * 1000);
 
-/// A refresh token whose authentication code is right.
+/// A refresh token with a valid authentication code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Presented {
-    /// Its session.
     pub session: SessionId,
-    /// Its generation.
     pub generation: Generation,
-    /// Its end.
     pub expires: Timestamp,
 }
 
-/// What it is judged by.
+/// The time and the settings that a decision depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// The time.
     pub now: Timestamp,
-    /// How long the token before the current one is still answered with it.
+    /// How long the previous token still gets the same successor.
     pub grace: Span,
-    /// The same, if that is longer, for replies that were lost.
+    /// A longer grace for lost replies, as long as the successor was not used.
     pub retry: Span,
-    /// Sessions that began before it have ended.
+    /// Sessions that began earlier have ended.
     pub not_before: Timestamp,
-    /// How long a session may last in all.
+    /// The longest life of a session.
     pub max_age: Span,
-    /// Which life of this copy it is: a server's begins when it is loaded or promoted.
+    /// The current life of this copy; see [`life`](super::life).
     pub life: u32,
-    /// When that life began.
     pub alive_since: Timestamp,
 }
 
-/// The judgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judgement {
-    /// New tokens are made.
     Rotate,
-    /// New tokens are made behind the presented one, whose making was lost with an earlier copy.
+    /// Accept the presented token, whose rotation was lost with an earlier copy of the data.
     RollForward,
-    /// The current tokens are made again.
+    /// Issue the current tokens again.
     Replay,
-    /// It was used before: the session ends.
     Reused,
-    /// Nobody but who holds the refresh secret can have made it.
+    /// Only somebody who knows the refresh secret can have made it.
     Forged,
-    /// It is over.
     Expired,
-    /// Its session is over, or was never here.
+    /// The session has ended or was never in this store.
     Revoked,
 }
 
-/// Judges `presented`, whose session in the store is `session`.
 pub fn judge(session: Option<&Session>, presented: &Presented, rules: &Rules) -> Judgement {
     let is_over = presented.expires <= rules.now;
     let Some(session) = session.filter(|session| session.is_live(rules.now, rules.not_before)) else {
@@ -85,7 +77,8 @@ pub fn judge(session: Option<&Session>, presented: &Presented, rules: &Rules) ->
     }
     let is_later = presented.generation > session.generation;
     if is_later && session.life.is_in(rules.life) {
-        // Where writes were lost, both may be genuine: then two hold tokens of one session, of whom one stole them.
+        // After a loss both tokens may be genuine. Two clients then hold tokens of one session, and
+        // one of them stole its token.
         return if session.life.is_rescued() { Judgement::Reused } else { Judgement::Forged };
     }
     let has_successor = presented.generation.next().is_some();
@@ -95,16 +88,17 @@ pub fn judge(session: Option<&Session>, presented: &Presented, rules: &Rules) ->
     if is_later { Judgement::RollForward } else { Judgement::Rotate }
 }
 
-/// Whether the session is in its last second, in which no access token would live.
+/// Whether the session is in its last second. An access token issued now would expire at once.
 fn ends_now(session: &Session, rules: &Rules) -> bool {
     (session.created + rules.max_age).0 / 1000 <= rules.now.0 / 1000
 }
 
-/// Whether the reply to the last rotation may still be under way, or have been lost.
+/// Whether the reply to the last rotation may still be in flight or may have been lost.
 fn is_in_grace(session: &Session, rules: &Rules) -> bool {
     let grace = rules.grace.max(rules.retry);
     let ends = session.rotated + grace;
-    // The reply may have been lost with the server that made it: from when this one began, it has time again.
+    // The reply may have been lost with the previous server, so the grace starts again with this
+    // life.
     let revived = !session.life.is_in(rules.life)
         && rules.alive_since > session.rotated
         && rules.alive_since - session.rotated <= RECENT;
@@ -157,7 +151,7 @@ mod tests {
         assert_eq!(of(5, &session, &rules(ROTATED)), Judgement::Rotate);
         assert_eq!(of(5, &session, &rules(end - 1)), Judgement::Rotate);
         assert_eq!(of(5, &session, &rules(end)), Judgement::Expired);
-        // Not in the last second of the session's whole life, in which no access token would live.
+        // The last second of a session allows no rotation.
         assert_eq!(of(5, &session, &Rules { max_age: Span(DAY), ..rules(T + DAY - 1) }), Judgement::Rotate);
         assert_eq!(of(5, &session, &Rules { max_age: Span(DAY), ..rules(T + DAY) }), Judgement::Expired);
         let odd = Span(DAY + 500);

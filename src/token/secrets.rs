@@ -1,22 +1,22 @@
-//! Files of secrets: `jwt-secret-file` and `refresh-secret-file`. A secret a line, of 32 bytes or more without the blanks around it;
-//! the first makes, all verify. Blank lines and those that begin with `#` are skipped. No error shows any part of one.
+//! The file format of secrets, for `jwt-secret-file` and `refresh-secret-file`. One secret of 32
+//! bytes or more per line, without the surrounding blanks. The first one makes tokens, all verify.
+//! Blank lines and lines that begin with `#` are skipped. No error shows a part of a secret.
 
 use crate::text::lines::lines;
 
 /// The shortest secret, in bytes (RFC 7518, section 3.2).
-const LEAST: usize = 32;
-/// How many there may be: two while they are changed over, a few more for who does it often.
-const MOST: usize = 8;
+const MIN_BYTES: usize = 32;
+/// Two are in use during a change of secrets. The rest is for frequent changes.
+const MAX_SECRETS: usize = 8;
 
-/// The secrets of a file.
 pub fn parse(bytes: &[u8]) -> Result<Vec<&[u8]>, String> {
     let mut secrets: Vec<&[u8]> = Vec::new();
     for (number, line) in lines(bytes)? {
-        if line.len() < LEAST {
-            return Err(format!("line {number}: the secret is shorter than {LEAST} bytes"));
+        if line.len() < MIN_BYTES {
+            return Err(format!("line {number}: the secret is shorter than {MIN_BYTES} bytes"));
         }
-        if secrets.len() == MOST {
-            return Err(format!("line {number}: there are more than {MOST} secrets"));
+        if secrets.len() == MAX_SECRETS {
+            return Err(format!("line {number}: there are more than {MAX_SECRETS} secrets"));
         }
         secrets.push(line.as_bytes());
     }

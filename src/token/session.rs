@@ -1,4 +1,4 @@
-//! A session: one login of a subject, and what its tokens are made of.
+//! A session: one login of a subject, and everything that its tokens are made of.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,84 +7,79 @@ use crate::text::time::{Span, Timestamp};
 use super::id::Generation;
 use super::strict;
 
-/// The longest subject, audience and issuer, in bytes (OpenID Connect Core, section 2, for a subject).
+/// The longest subject, audience or issuer, in bytes (OpenID Connect Core, section 2, for
+/// subjects).
 pub const NAME: usize = 255;
-/// The longest time to live of a token, in seconds: ten years.
+/// The longest lifetime of a token, in seconds: ten years.
 pub const MOST_TTL: u32 = (Span::MAX.0 / 1000) as u32;
 /// The greatest `jwt-leeway`, in seconds.
 pub const MOST_LEEWAY: u32 = 300;
-/// For how long behind its end an access token that was revoked is remembered: for any leeway, and a day in which the clock
-/// may be set back.
+/// How long a revoked access token is remembered after its end: the largest leeway, and a day by
+/// which the clock may be set back.
 pub const REMEMBERED: Span = Span((MOST_LEEWAY as u64 + 86_400) * 1000);
-/// How many revoked access tokens of a session are remembered one by one. Beyond them the session is ended.
+/// The most revoked access tokens that a session remembers. One more ends the session.
 pub const MOST_DENIED: usize = 1000;
 
-/// One login.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// Whose it is.
     pub subject: Box<str>,
-    /// When it began.
     pub created: Timestamp,
-    /// When its current tokens were made.
+    /// When its current tokens were issued.
     pub rotated: Timestamp,
-    /// When it ends unless it is rotated: the end of its current refresh token.
+    /// The end of its current refresh token.
     pub expires: Timestamp,
-    /// That of its current tokens.
+    /// The generation of its current tokens.
     pub generation: Generation,
-    /// How long an access token lives, in seconds.
+    /// The lifetime of an access token, in seconds.
     pub access_ttl: u32,
-    /// How long a refresh token lives, in seconds; 0 if there is none.
+    /// The lifetime of a refresh token, in seconds; 0 if the session has none.
     pub refresh_ttl: u32,
-    /// In which life of this copy it was last rotated here.
+    /// The life of this copy in which it was last rotated here.
     #[serde(skip)]
     pub life: Life,
-    /// What few sessions have, or none.
+    /// Fields that few sessions have, boxed to keep the others small.
     more: Option<Box<More>>,
 }
 
-/// In which life of this copy of the data (see [`life`](super::life)) a session was begun or last rotated here; in none if
-/// it came from elsewhere: a file, a primary.
+/// The life of this copy of the data (see [`life`](super::life)) in which a session began or was
+/// last rotated here; 0 if it came from a file or from a primary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Life(u32);
 
 impl Life {
-    /// Set if the session came from elsewhere and was rotated in this life: writes of it may have been lost before.
+    /// Set if the session came from elsewhere and was then rotated in this life. Writes may have
+    /// been lost before that.
     const RESCUED: u32 = 1 << 31;
 
-    /// Of a session that begins in that life.
     pub fn begun(life: u32) -> Self {
         Self(life & !Self::RESCUED)
     }
 
-    /// Of the same session, after it was rotated in that life.
+    /// The value after a rotation in `life`.
     pub fn rotated_in(self, life: u32) -> Self {
         if self.is_in(life) { self } else { Self(life | Self::RESCUED) }
     }
 
-    /// Whether it is that life.
     pub fn is_in(self, life: u32) -> bool {
         self.0 & !Self::RESCUED == life & !Self::RESCUED
     }
 
-    /// Whether writes may have been lost before it.
+    /// Whether writes may have been lost before this life.
     pub fn is_rescued(self) -> bool {
         self.0 & Self::RESCUED != 0
     }
 }
 
-/// What not every session has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct More {
     audience: Option<Box<str>>,
     claims: Option<Box<str>>,
     meta: Option<Box<str>>,
-    /// Revoked access tokens, and until when that matters; ascending.
+    /// Revoked access tokens and until when each is remembered, in ascending order.
     denied: Vec<(Generation, Timestamp)>,
 }
 
 impl Session {
-    /// A session of `subject` that begins at `now`.
     pub fn new(subject: &str, now: Timestamp, expires: Timestamp, access_ttl: u32, refresh_ttl: u32) -> Self {
         Self {
             subject: subject.into(),
@@ -99,7 +94,7 @@ impl Session {
         }
     }
 
-    /// The same with the audience, the members of CLAIMS and the META that were given.
+    /// Adds the audience, claims and metadata that the caller gave.
     pub fn with(mut self, audience: Option<&str>, claims: Option<&str>, meta: Option<&str>) -> Self {
         self.change(|more| {
             more.audience = audience.map(Into::into);
@@ -109,37 +104,36 @@ impl Session {
         self
     }
 
-    /// The audience, if it has one of its own.
+    /// Its own audience, if it has one.
     pub fn audience(&self) -> Option<&str> {
         self.more.as_ref()?.audience.as_deref()
     }
 
-    /// The members of CLAIMS, without the braces around them.
+    /// The members of CLAIMS, without the enclosing braces.
     pub fn claims(&self) -> Option<&str> {
         self.more.as_ref()?.claims.as_deref()
     }
 
-    /// What the application says of it.
+    /// The metadata that the application gave.
     pub fn meta(&self) -> Option<&str> {
         self.more.as_ref()?.meta.as_deref()
     }
 
-    /// Whether it can still be used at `now`, where what began before `not_before` can't.
     pub fn is_live(&self, now: Timestamp, not_before: Timestamp) -> bool {
         now < self.expires && self.created >= not_before
     }
 
-    /// When its current access token was made, in Unix seconds.
+    /// When its current access token was issued, in Unix seconds.
     pub fn issued_s(&self) -> u64 {
         self.rotated.0 / 1000
     }
 
-    /// When its current access token ends, in Unix seconds: never behind the session.
+    /// When its current access token ends, in Unix seconds: at the latest with the session.
     pub fn access_expires_s(&self) -> u64 {
         (self.issued_s() + u64::from(self.access_ttl)).min(self.expires.0 / 1000)
     }
 
-    /// Whether the access token of that generation was revoked.
+    /// Whether the access token of this generation was revoked.
     pub fn denies(&self, generation: Generation) -> bool {
         let denied = self.more.as_ref().map(|more| more.denied.as_slice()).unwrap_or_default();
         denied.binary_search_by_key(&generation, |(generation, _)| *generation).is_ok()
@@ -150,7 +144,7 @@ impl Session {
         self.more.as_ref().map_or(0, |more| more.denied.len())
     }
 
-    /// From now on the access token of that generation is revoked, which matters until `until`.
+    /// Revokes the access token of this generation, and remembers that until `until`.
     pub(super) fn deny(&mut self, generation: Generation, until: Timestamp) {
         self.change(|more| {
             match more.denied.binary_search_by_key(&generation, |(generation, _)| *generation) {
@@ -160,7 +154,6 @@ impl Session {
         });
     }
 
-    /// It has been rotated.
     pub(super) fn rotate(&mut self, rotation: &Rotation) {
         self.generation = rotation.generation;
         self.rotated = rotation.at;
@@ -171,7 +164,7 @@ impl Session {
         }
     }
 
-    /// Revoked access tokens that have ended by `now` need not be remembered.
+    /// Forgets revoked access tokens that have ended by `now`.
     pub(super) fn forget_denied(&mut self, now: Timestamp) {
         if self.denied() > 0 {
             self.change(|more| more.denied.retain(|(_, until)| *until > now));
@@ -184,7 +177,7 @@ impl Session {
         self.more = Some(more).filter(|more| **more != More::default());
     }
 
-    /// How many bytes it takes, about, itself included.
+    /// Its approximate size in bytes, itself included.
     pub(super) fn size(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         let more = self.more.as_ref().map_or(0, |more| {
@@ -194,9 +187,9 @@ impl Session {
         size_of::<Self>() + self.subject.len() + more
     }
 
-    /// Whether it can have been made by this module: bytes that were loaded may be damaged or hostile.
+    /// Whether this module can have made it. Loaded bytes may be damaged or hostile.
     pub(super) fn is_sound(&self) -> bool {
-        // Not in any order: the clocks of the servers that made it may differ.
+        // The times are in no order: different servers with different clocks may have set them.
         let times =
             [self.created, self.rotated, self.expires].into_iter().all(|time| time < Timestamp::NEVER);
         let numbers = self.generation >= Generation::FIRST
@@ -219,20 +212,17 @@ impl More {
     }
 }
 
-/// Whether `text` can be a subject, an audience or an issuer.
 pub fn is_name(text: &str) -> bool {
     (1..=NAME).contains(&text.len()) && !text.contains('\0')
 }
 
-/// What a rotation makes of a session.
+/// The changes that a rotation makes to a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rotation {
-    /// That of the new tokens.
     pub generation: Generation,
-    /// When they were made.
     pub at: Timestamp,
-    /// When the new refresh token ends.
+    /// The end of the new refresh token.
     pub expires: Timestamp,
-    /// What the application says of the session from now on, if it says something new.
+    /// New metadata, if the application gave any.
     pub meta: Option<String>,
 }

@@ -1,7 +1,8 @@
-//! A whole store as bytes, in pieces, for the RDB and DUMP; and back, from bytes that may be damaged or hostile.
+//! Writes a whole store in pieces for the RDB and DUMP, and reads it back from bytes that may be
+//! damaged or hostile.
 //!
-//! Version 1: a piece of the byte 1 and the number of sessions, then pieces of up to [`BATCH`] sessions each, in the order
-//! of their ids.
+//! Version 1: the first piece is the byte 1 and the number of sessions. Each further piece holds up
+//! to [`BATCH`] sessions, in the order of their ids.
 
 use std::ops::Deref;
 
@@ -13,10 +14,8 @@ use super::store::Store;
 
 const VERSION: u8 = 1;
 
-/// Some of a store's sessions.
 pub type Batch<'a> = [(SessionId, &'a Session)];
 
-/// How many sessions are in a piece.
 pub const BATCH: usize = 500;
 
 /// Writes a store. Equal stores give equal pieces.
@@ -25,7 +24,7 @@ pub fn write(store: &Store, write: &mut dyn FnMut(&[u8])) {
     batches(store, &mut |batch| write(&wire::write(VERSION, &batch)));
 }
 
-/// Gives the sessions of a store in batches; none of an empty one.
+/// Passes the sessions of a store on in batches.
 pub fn batches(store: &Store, give: &mut dyn FnMut(&Batch<'_>)) {
     let mut batch = Vec::with_capacity(BATCH.min(store.len()));
     for session in store.iter() {
@@ -40,7 +39,7 @@ pub fn batches(store: &Store, give: &mut dyn FnMut(&Batch<'_>)) {
     }
 }
 
-/// Reads a store whose first piece is `first`.
+/// Reads a store from its first piece and those that `more` returns.
 pub fn read<P: Deref<Target = [u8]>>(
     first: &[u8],
     more: &mut dyn FnMut() -> Option<P>,
@@ -70,7 +69,7 @@ fn versioned<'a, T: serde::Deserialize<'a>>(piece: &'a [u8]) -> Result<T, &'stat
     }
 }
 
-/// Adds sessions that were read, if they are sound.
+/// Adds sessions if all of them are sound.
 fn fill(store: &mut Store, sessions: Vec<(SessionId, Box<Session>)>) -> Result<(), &'static str> {
     for (id, session) in sessions {
         if !session.is_sound() || store.get(id).is_some() {

@@ -1,7 +1,7 @@
 //! All sessions of a key.
 //!
-//! Ordered trees rather than hash tables: a table that has to grow moves all it holds at once, which at a million sessions
-//! stalls the server; a tree never does.
+//! The indexes are ordered trees. A hash table moves all its entries when it grows, which would
+//! stall the server at a million sessions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
@@ -17,46 +17,43 @@ use super::change::Change;
 use super::id::SessionId;
 use super::session::{Life, Session};
 
-/// Sessions, found by id, by subject and by end.
 #[derive(Default)]
 pub struct Store {
     sessions: BTreeMap<SessionId, Box<Session>>,
-    /// Each session under the hash of its subject.
+    /// Sessions by the hash of their subject.
     subjects: BTreeSet<(u64, SessionId)>,
-    /// Each session under its end.
+    /// Sessions by their end.
     ends: BTreeSet<(Timestamp, SessionId)>,
-    /// How many bytes the sessions take.
+    /// The size of all sessions in bytes.
     bytes: usize,
 }
 
-/// What an entry of a tree takes besides itself, as a multiple of itself: nodes are two thirds full.
+/// A tree's overhead per entry, as a fraction: nodes are two thirds full on average.
 const TREE_NUMERATOR: usize = 3;
 const TREE_DENOMINATOR: usize = 2;
 
-/// What the allocator keeps besides an allocation, about: a session is two of them.
+/// The allocator's approximate overhead per allocation. A session takes two.
 const ALLOCATOR: usize = 16;
 
-/// From so many sessions on freeing a store would be felt.
+/// Stores of at least this many sessions are freed on a thread.
 const MANY: usize = 1000;
 
-/// Subjects are hashed with keys of this process: nobody can choose some that collide.
+/// The hash is keyed per process, so that nobody can choose subjects that collide.
 fn hash(subject: &str) -> u64 {
     static STATE: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     STATE.hash_one(subject)
 }
 
 impl Store {
-    /// How many sessions there are, those that have ended and were not swept yet included.
+    /// The number of sessions, including ended ones that were not removed yet.
     pub fn len(&self) -> usize {
         self.sessions.len()
     }
 
-    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.sessions.is_empty()
     }
 
-    /// A session.
     pub fn get(&self, id: SessionId) -> Option<&Session> {
         self.sessions.get(&id).map(|session| &**session)
     }
@@ -66,7 +63,6 @@ impl Store {
         self.sessions.iter().map(|(id, session)| (*id, &**session))
     }
 
-    /// The sessions of `subject`.
     pub fn of_subject(&self, subject: &str) -> impl Iterator<Item = (SessionId, &Session)> {
         let hash = hash(subject);
         let from = Bound::Included((hash, SessionId([0; 16])));
@@ -77,18 +73,18 @@ impl Store {
         sessions.filter(move |(_, session)| session.subject == subject)
     }
 
-    /// When the last of them ends.
+    /// When the last session ends.
     pub fn end(&self) -> Option<Timestamp> {
         self.ends.last().map(|(at, _)| *at)
     }
 
-    /// The first few that have ended by `now`.
+    /// Up to `most` sessions that have ended by `now`.
     pub fn ended(&self, now: Timestamp, most: usize) -> impl Iterator<Item = SessionId> {
         let ended = self.ends.iter().take_while(move |(at, _)| *at <= now);
         ended.map(|(_, id)| *id).take(most)
     }
 
-    /// Makes a change. Made again it changes nothing.
+    /// Applies a change. Applying it again changes nothing.
     pub fn apply(&mut self, change: &Change) {
         match change {
             Change::Issue(id, session) => {
@@ -114,7 +110,7 @@ impl Store {
         }
     }
 
-    /// That change was made here, in that life of this copy.
+    /// Records that this copy made `change` in this life.
     pub fn mark(&mut self, change: &Change, life: u32) {
         let (Change::Issue(id, _) | Change::Rotate(id, _)) = change else { return };
         if let Some(session) = self.sessions.get_mut(id) {
@@ -123,7 +119,7 @@ impl Store {
         }
     }
 
-    /// Adds sessions that the primary or the AOF tells of; those that are there stay.
+    /// Adds sessions from the primary or the AOF. Existing sessions stay.
     pub fn extend(&mut self, sessions: Vec<(SessionId, Box<Session>)>) {
         for (id, session) in sessions {
             if !self.sessions.contains_key(&id) {
@@ -132,7 +128,7 @@ impl Store {
         }
     }
 
-    /// Adds a session of which there is none by that id.
+    /// Adds a session whose id is not in the store yet.
     pub(super) fn insert(&mut self, id: SessionId, session: Box<Session>) {
         self.bytes += session.size();
         self.subjects.insert((hash(&session.subject), id));
@@ -158,28 +154,28 @@ impl Store {
         self.ends.remove(&(session.expires, id));
     }
 
-    /// How many bytes all of it takes, about.
+    /// The approximate size in bytes.
     pub fn size(&self) -> usize {
         let entries = size_of::<(SessionId, Box<Session>)>() + 2 * size_of::<(u64, SessionId)>();
         let trees = self.len() * entries * TREE_NUMERATOR / TREE_DENOMINATOR;
         size_of::<Self>() + self.bytes + self.len() * ALLOCATOR + trees
     }
 
-    /// Frees it; a big one on a thread of its own.
+    /// Frees the store, on a thread if it is large.
     pub fn dispose(self) {
         if self.len() < MANY {
             return;
         }
         static DISPOSED: LazyLock<Sender<Store>> = LazyLock::new(|| {
             let (sender, disposed) = unbounded::<Store>();
-            // Without a thread nobody receives: they are freed where they are.
+            // Without the thread the channel is closed, and stores are freed by the sender.
             let _ = Builder::new().name("lw-token-free".into()).spawn(move || disposed.iter().for_each(drop));
             sender
         });
         let _ = DISPOSED.send(self);
     }
 
-    /// A copy: every session of it came from elsewhere.
+    /// A copy in which every session counts as coming from elsewhere.
     pub fn copied(&self) -> Self {
         let mut copy = Self::default();
         for (id, session) in self.iter() {

@@ -1,6 +1,6 @@
-//! JSON with one reading only: no member twice in an object, at any depth and however it is escaped, no half of a surrogate
-//! pair, no number beyond a double. Parsers differ in what they make of those, and what one checks another might not see
-//! (RFC 8725, section 2.4; RFC 7493).
+//! Parses JSON that has only one reading: no duplicate member at any depth or in any spelling, no
+//! lone surrogate, no number beyond a double. Parsers disagree about those, so one could check what
+//! another does not see (RFC 8725, section 2.4; RFC 7493).
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -18,16 +18,12 @@ pub const META: usize = 1024;
 /// The deepest nesting of arrays and objects in CLAIMS and META.
 pub const DEPTH: usize = 32;
 
-/// A value, as much of it as is looked at.
+/// A value. Nested values are checked but not kept, except in arrays.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value<'a> {
-    /// A string.
     Text(Cow<'a, str>),
-    /// A number.
     Number(f64),
-    /// An array.
     List(Vec<Value<'a>>),
-    /// An object.
     Object,
     /// `null`, `true` or `false`.
     Other,
@@ -37,7 +33,7 @@ pub enum Value<'a> {
 #[derive(Debug)]
 pub struct Members<'a>(pub Vec<(Cow<'a, str>, Value<'a>)>);
 
-/// Reads `json`, if it is an object with one reading.
+/// Reads `json` if it is an object with only one reading.
 pub fn members(json: &[u8]) -> Option<Members<'_>> {
     serde_json::from_slice(json).ok()
 }
@@ -60,7 +56,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
     }
 }
 
-/// Above so many members a hash table finds one that comes twice; below, a look at all of them is faster.
+/// Up to this many members a linear search for duplicates is faster than a hash table.
 const FEW: usize = 16;
 
 fn each_member<'de, A: MapAccess<'de>>(
@@ -85,7 +81,7 @@ fn each_member<'de, A: MapAccess<'de>>(
     Ok(())
 }
 
-/// A string, borrowed if nothing in it is escaped.
+/// Borrowed unless it contains an escape.
 struct Text<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Text<'de> {
@@ -152,19 +148,17 @@ impl<'de> Deserialize<'de> for Value<'de> {
     }
 }
 
-/// The claims that the module makes, and nobody else can.
+/// The claims that only the module may set.
 pub const OWNED: [&str; 8] = ["iss", "sub", "aud", "iat", "exp", "nbf", "jti", "sid"];
 
-/// Why CLAIMS or META can't be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unusable {
-    /// It is no JSON, too long or too deep.
+    /// Not JSON, too long or too deep.
     NotJson(NotJson),
-    /// It is no object.
     NotAnObject,
-    /// It can be read in two ways.
+    /// JSON with more than one reading.
     Ambiguous,
-    /// It sets a claim that the module makes.
+    /// Sets a claim of [`OWNED`].
     Owned(&'static str),
 }
 
@@ -181,13 +175,13 @@ impl fmt::Display for Unusable {
     }
 }
 
-/// The members of CLAIMS, without the braces around them, if they may be put into a token.
+/// The members of CLAIMS without the enclosing braces.
 pub fn claims(json: &[u8]) -> Result<&str, Unusable> {
     let text = json::check(json, CLAIMS, DEPTH).map_err(Unusable::NotJson)?;
     own_claims(text)
 }
 
-/// The same of text that is JSON, or is believed to be.
+/// Like [`claims`], for text whose syntax was checked before.
 pub fn own_claims(text: &str) -> Result<&str, Unusable> {
     let inner =
         text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).ok_or(Unusable::NotAnObject)?;
@@ -198,7 +192,6 @@ pub fn own_claims(text: &str) -> Result<&str, Unusable> {
     }
 }
 
-/// META, if it can be taken.
 pub fn meta(json: &[u8]) -> Result<&str, Unusable> {
     let text = json::check(json, META, DEPTH).map_err(Unusable::NotJson)?;
     serde_json::from_str::<Value<'_>>(text).map_err(|_| Unusable::Ambiguous)?;

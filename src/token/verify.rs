@@ -1,9 +1,9 @@
-//! Whether an access token is good. In this order: its size, its three parts, a header without two readings, a key known by
-//! `kid`, that key's `alg`, its `typ`, the signature, claims without two readings, `exp` `nbf` `iat`, `iss`, `aud`; then that
-//! its session is live and its subject's, and the token not revoked.
+//! Checks access tokens, in this order: length, number of parts, header, key by `kid`, `alg`,
+//! `typ`, signature, claims, `exp` `nbf` `iat`, `iss`, `aud`; then that the session is live, has
+//! the same subject, and that the token was not revoked.
 //!
-//! Once a signature was right, it and what stands before it in that order are remembered for that token and keyring. All
-//! else is looked at every time.
+//! The cache keeps the result up to the reading of the claims, for one token and one revision of
+//! the keyring. Everything after that is checked in every call.
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
@@ -21,10 +21,10 @@ use super::store::Store;
 
 static CACHE: LazyLock<Mutex<Cache>> = LazyLock::new(Mutex::default);
 
-/// What an access token says, if a key of the ring has signed it. Only the main thread asks.
+/// The claims of an access token that a key of the ring has signed. Main thread only.
 pub fn signed(ring: &Keyring, token: &[u8]) -> Result<Arc<Claims>, TokenError> {
     ring.require_keys()?;
-    if token.len() > jwt::MOST {
+    if token.len() > jwt::MAX_BYTES {
         return check(ring, token).map(Arc::new);
     }
     let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -39,68 +39,65 @@ pub fn signed(ring: &Keyring, token: &[u8]) -> Result<Arc<Claims>, TokenError> {
     Ok(claims)
 }
 
-/// The same without memory.
+/// Like [`signed`], but bypasses the cache.
 pub fn check(ring: &Keyring, token: &[u8]) -> Result<Claims, TokenError> {
     let parts = jwt::split(token)?;
-    // What our own keys write needs no reading.
+    // A header that one of our keys writes needs no parsing.
     let key = match ring.keys.iter().find(|key| key.header == parts.header) {
         Some(key) => key,
         None => named(ring, parts.header)?,
     };
-    // Before the claims: who can't sign can't have us read much, either.
+    // Verify the signature before parsing the claims, so that unauthenticated input reaches as
+    // little code as possible.
     if !key.verify(parts.message, &parts.signature) {
         return Err(TokenError::Invalid("the token's signature is wrong"));
     }
     claims::read(parts.claims)
 }
 
-/// The key that a header names, if the rest of it fits.
+/// The key that a header names, if its algorithm and type fit.
 fn named<'a>(ring: &'a Keyring, header: &str) -> Result<&'a Key, TokenError> {
     let header = jwt::header(header)?;
     let key = ring.find(&header.kid).ok_or(TokenError::Invalid("no key has the token's kid"))?;
-    match () {
-        () if header.algorithm != key.algorithm.name() => {
-            Err(TokenError::Invalid("alg is not that of the token's key"))
-        }
-        () if header.kind != jwt::TYPE => {
-            Err(TokenError::Invalid("typ is not at+jwt: it is not an access token"))
-        }
-        () => Ok(key),
+    if header.algorithm != key.algorithm.name() {
+        return Err(TokenError::Invalid("alg is not that of the token's key"));
     }
+    if header.kind != jwt::TYPE {
+        return Err(TokenError::Invalid("typ is not at+jwt: it is not an access token"));
+    }
+    Ok(key)
 }
 
-/// What a signed token is judged by.
-pub struct Terms<'a> {
-    /// The time.
+/// The time and the settings that the check of a signed token depends on.
+pub struct AccessRules<'a> {
     pub now: Timestamp,
-    /// How far clocks may be apart.
+    /// How far clocks may differ.
     pub leeway: Span,
-    /// Who has to have issued it.
     pub issuer: &'a str,
-    /// Whom it has to be for, if that is asked.
+    /// The expected audience, unless any is accepted.
     pub audience: Option<&'a str>,
-    /// Sessions that began before it have ended.
+    /// Sessions that began earlier have ended.
     pub not_before: Timestamp,
 }
 
-/// Whether a signed token is good on these terms, with the sessions of `store`.
-pub fn judge(claims: &Claims, store: Option<&Store>, terms: &Terms<'_>) -> Result<(), TokenError> {
-    if terms.now >= claims.expires + terms.leeway {
+/// Checks the claims of a signed token against `rules` and the sessions of `store`.
+pub fn judge(claims: &Claims, store: Option<&Store>, rules: &AccessRules<'_>) -> Result<(), TokenError> {
+    if rules.now >= claims.expires + rules.leeway {
         return Err(TokenError::Expired("the access token is past its exp"));
     }
     let earliest = claims.issued.max(claims.not_before.unwrap_or_default());
-    if terms.now + terms.leeway < earliest {
+    if rules.now + rules.leeway < earliest {
         return Err(TokenError::Invalid("the access token is not valid yet"));
     }
-    if *claims.issuer != *terms.issuer {
+    if *claims.issuer != *rules.issuer {
         return Err(TokenError::Invalid("iss is not jwt-issuer"));
     }
-    if terms.audience.is_some_and(|audience| !claims.audience.iter().any(|aud| **aud == *audience)) {
+    if rules.audience.is_some_and(|audience| !claims.audience.iter().any(|aud| **aud == *audience)) {
         return Err(TokenError::Invalid("aud does not name the audience"));
     }
     let session = store.and_then(|store| store.get(claims.session));
-    let Some(session) = session.filter(|session| session.is_live(terms.now, terms.not_before)) else {
-        return Err(if terms.now >= claims.expires {
+    let Some(session) = session.filter(|session| session.is_live(rules.now, rules.not_before)) else {
+        return Err(if rules.now >= claims.expires {
             TokenError::Expired("the access token is past its exp")
         } else {
             TokenError::Revoked("the access token's session is not in this store, or has ended")

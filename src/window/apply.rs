@@ -1,37 +1,33 @@
-//! `LW._WINDOW key effect`, and the like for every other kind of log: applies a change that was made on the primary,
-//! or that the AOF holds.
+//! `LW._WINDOW key effect`, and the same command of every other kind of log: applies a change from
+//! the primary or the AOF.
 //!
-//! Internal: refused unless it comes from the primary's link or from loading. It never refuses an effect it can
-//! read, consults no clock and no configuration, and changes nothing when it is applied again.
+//! Internal: refused unless it comes from the primary's link or from loading. It applies every
+//! effect that it can read, reads no clock and no configuration, and is idempotent.
 
 use std::marker::PhantomData;
 
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
-use crate::server::docs::{DocArg, DocKind};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::key::WriteKey;
+use crate::server::spec::Spec;
+use crate::text::syntax::Param;
 
-use super::effect::{Effect, Step};
+use super::effect::{Step, WindowEffect};
 use super::extra::Extra;
 use super::log::Log;
 use super::native::Kind;
 
-/// The command of the logs with extra `X`.
+/// The effect command of the logs with extra `X`.
 pub struct Apply<X>(PhantomData<X>);
 
 impl<X: Kind> Command for Apply<X> {
     const SPEC: &'static Spec = &Spec {
         name: X::EFFECT,
-        flags: "write fast admin deny-script",
-        categories: "write fast admin dangerous",
-        arity: 3,
-        key: KeyAccess::Update,
         summary: X::EFFECT_SUMMARY,
         complexity: c"O(1) amortised for a change, O(N) for a whole window of N entries.",
-        since: c"0.1.0",
-        args: &[DocArg::new(c"key", DocKind::Key), DocArg::new(c"effect", DocKind::String)],
-        internal: true,
+        args: &[Param::KEY, Param::string(c"effect")],
+        ..Spec::EFFECT
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
@@ -40,20 +36,19 @@ impl<X: Kind> Command for Apply<X> {
         let (Some(name), Some(payload)) = (args.next(), args.next()) else {
             return Err(Refusal::BadEffect("it is missing"));
         };
-        let effect = Effect::<X>::decode(payload.bytes()).map_err(Refusal::BadEffect)?;
+        let effect = WindowEffect::<X>::decode(payload.bytes()).map_err(Refusal::BadEffect)?;
         let mut key = call.write(name);
         match effect {
-            Effect::Snapshot(log) => replace(&mut key, log),
-            Effect::Step(step) => take(&mut key, &step),
+            WindowEffect::Snapshot(log) => replace(&mut key, log),
+            WindowEffect::Step(step) => apply_step(&mut key, &step),
         }
-        drop(key);
-        call.pass_effect_on(name);
+        key.pass_effect_on();
         call.reply_ok();
         Ok(())
     }
 }
 
-/// Puts a whole log in the key's place, unless what stands there is as new.
+/// Sets the key to a whole log, unless the key holds one that is as new.
 fn replace<X: Kind>(key: &mut WriteKey<'_>, log: Log<X>) {
     let stands = matches!(key.value::<Log<X>>(), Ok(Some(there)) if !log.is_newer_than(&there));
     if !stands {
@@ -61,13 +56,13 @@ fn replace<X: Kind>(key: &mut WriteKey<'_>, log: Log<X>) {
     }
 }
 
-fn take<X: Kind>(key: &mut WriteKey<'_>, step: &Step<X>) {
+fn apply_step<X: Kind>(key: &mut WriteKey<'_>, step: &Step<X>) {
     let mut fresh = None;
     let taken = match key.value::<Log<X>>() {
         Ok(Some(mut log)) => apply(&mut log, step),
-        // Nothing to move in time where there is nothing.
+        // There is no entry whose time could change.
         Ok(None) | Err(_) if step.units == 0 => false,
-        // The primary's word is the truth: what else stands here gives way.
+        // The primary is authoritative, so any other value is replaced.
         Ok(None) | Err(_) => {
             let mut log = Log::new();
             apply(&mut log, step);
@@ -78,7 +73,7 @@ fn take<X: Kind>(key: &mut WriteKey<'_>, step: &Step<X>) {
     if let Some(log) = fresh {
         key.set(log);
     }
-    // An effect that comes again must not bring an old expiry back.
+    // A repeated effect must not restore an old expiry.
     if let Some(at) = step.expires.filter(|_| taken) {
         key.expire_at(at);
     }

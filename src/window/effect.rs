@@ -1,11 +1,13 @@
-//! A change of a log in the form in which it travels to replicas and the AOF, and how a log takes it.
+//! A change of a log in the form in which it travels to replicas and the AOF, and how a log applies
+//! it.
 //!
-//! The primary applies its own changes in the same way, so all copies stay equal to the bit. An effect holds all
-//! that it depends on (the time, the windows, the bound on entries), so applying it asks no clock and no
-//! configuration. It is numbered: applied twice, it changes nothing.
+//! The primary applies its own changes in the same way, so all copies are equal to the bit. An
+//! effect holds everything that it depends on (time, windows, bound on entries), so applying it
+//! reads no clock and no configuration. Its sequence number makes it idempotent.
 //!
-//! Format, version 1: the byte 1, then the LEB128 integers sequence number, time, units, expiry (0: unchanged), most
-//! entries, number of windows, each window, those of the extra. The byte 2 and a snapshot replaces the whole log.
+//! Format, version 1: the byte 1, then the LEB128 integers sequence number, time, units, expiry (0:
+//! unchanged), bound on entries, number of windows, each window, the numbers of the extra. The byte
+//! 2 and a snapshot replace the whole log.
 
 use crate::text::time::{Span, Timestamp};
 
@@ -15,22 +17,22 @@ use super::log::{Log, MAX_ENTRIES, MAX_PAIRS};
 use super::snapshot;
 use super::thin::thin_if_full;
 
-/// Units admitted at a time, or, without units, a clock that has stepped back to it.
+/// An admission, or, without units, a clock that has stepped back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step<X: Extra = ()> {
-    /// Its number: one more than the log's last.
+    /// One more than the number of the log's last change.
     pub seq: u64,
-    /// When.
+    /// The time of the admission.
     pub at: Timestamp,
-    /// How many; 0 only moves what is later than `at` to `at`.
+    /// The admitted units. 0 only moves entries later than `at` to `at`.
     pub units: u64,
-    /// When the key expires, if that changes.
+    /// The new expiry of the key, if it changes.
     pub expires: Option<Timestamp>,
-    /// How many entries the log may hold.
+    /// The bound on the log's entries.
     pub max_entries: u16,
     /// The windows of the call.
     pub windows: Windows,
-    /// The log's extra from now on.
+    /// The new extra of the log.
     pub extra: X,
 }
 
@@ -42,7 +44,7 @@ pub struct Windows {
 }
 
 impl Windows {
-    /// The windows of a call; those beyond [`MAX_PAIRS`] are left out.
+    /// Keeps the first [`MAX_PAIRS`] windows.
     pub fn new(spans: impl Iterator<Item = Span>) -> Self {
         let mut windows = Self::default();
         for (slot, span) in windows.spans.iter_mut().zip(spans) {
@@ -59,11 +61,9 @@ impl Windows {
     }
 }
 
-/// What the payload of an effect says.
-pub enum Effect<X: Extra = ()> {
-    /// A change.
+/// A decoded payload.
+pub enum WindowEffect<X: Extra = ()> {
     Step(Step<X>),
-    /// A whole log.
     Snapshot(Log<X>),
 }
 
@@ -73,7 +73,7 @@ const SNAPSHOT: u8 = 2;
 /// The longest payload of a [`Step`]: six numbers of its own, the windows, the extra.
 const STEP_BYTES: usize = 1 + 10 * 6 + WINDOW_BYTES * MAX_PAIRS + 10 * MAX_NUMBERS;
 
-/// The longest window, as LEB128.
+/// The length of the longest window as LEB128.
 const WINDOW_BYTES: usize = 6;
 const _: () = assert!(Span::MAX.0 < 1 << (7 * WINDOW_BYTES));
 
@@ -84,14 +84,12 @@ pub struct Payload {
 }
 
 impl Payload {
-    /// The payload.
     pub fn as_slice(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
 }
 
 impl<X: Extra> Step<X> {
-    /// The payload of the effect.
     #[inline]
     pub fn encode(&self) -> Payload {
         let mut bytes = [0; STEP_BYTES];
@@ -133,8 +131,7 @@ impl<X: Extra> Step<X> {
     }
 }
 
-impl<X: Extra> Effect<X> {
-    /// Reads a payload.
+impl<X: Extra> WindowEffect<X> {
     pub fn decode(payload: &[u8]) -> Result<Self, &'static str> {
         match payload.split_first() {
             Some((&STEP, rest)) => Step::decode(rest).map(Self::Step).ok_or("a damaged step"),
@@ -144,7 +141,7 @@ impl<X: Extra> Effect<X> {
         }
     }
 
-    /// The payload that makes `log` out of nothing.
+    /// The payload that replaces any log by `log`.
     pub fn snapshot_of(log: &Log<X>) -> Vec<u8> {
         let mut payload = vec![SNAPSHOT];
         snapshot::write(log, &mut payload);
@@ -152,8 +149,8 @@ impl<X: Extra> Effect<X> {
     }
 }
 
-/// Whether the change `a` was made after `b`, in serial number arithmetic (RFC 1982): no number is too high to count
-/// on from, whatever a RESTOREd value claims.
+/// Whether change `a` was made after change `b`, in serial number arithmetic (RFC 1982). The
+/// numbers may wrap, so no number that a RESTOREd value claims is too high.
 #[inline]
 fn is_after(a: u64, b: u64) -> bool {
     a.wrapping_sub(b).wrapping_sub(1) < u64::MAX / 2
@@ -165,7 +162,7 @@ impl<X: Extra> Log<X> {
         is_after(self.seq(), other.seq())
     }
 
-    /// Takes `step`; false if it was taken before.
+    /// Applies `step`. Returns false if it was applied before.
     #[inline]
     pub fn apply(&mut self, step: &Step<X>) -> bool {
         if !self.is_new() && !is_after(step.seq, self.seq()) {

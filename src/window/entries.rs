@@ -1,32 +1,34 @@
-//! Admissions as bytes: each entry says how long after the previous one it began, how long it lasted, how much it
-//! holds.
+//! The encoding of admissions as bytes.
 //!
-//! An entry is one to three LEB128 integers. The first is `gap << 2 | lasted << 1 | many`: the milliseconds from the
-//! previous entry's end to this one's start, and whether the other two follow: the milliseconds from its start to
-//! its end (entries that were merged), and its units (else one). A hit per second is two bytes.
+//! An entry is one to three LEB128 integers. The first is `gap << 2 | lasted << 1 | many`. `gap` is
+//! the time in milliseconds from the previous entry's end to this one's start. If `lasted` is set,
+//! the time from its start to its end follows (merged entries). If `many` is set, its units follow
+//! (otherwise one). A hit per second takes two bytes.
 
 use crate::text::time::Timestamp;
 
-/// Units admitted from `start` to `end`, taken as admitted at `end`.
+/// Units admitted from `start` to `end`. All count as admitted at `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// When the first of its units was admitted.
+    /// When the first unit was admitted.
     pub start: Timestamp,
-    /// When the last of them was. All count as admitted then: never too early for a window to let go of them.
+    /// When the last unit was admitted. No unit leaves a window too early, because all count from
+    /// here.
     pub end: Timestamp,
-    /// How many; at least one.
+    /// At least one.
     pub units: u64,
 }
 
-/// The most bytes one entry takes.
+/// The longest encoding of an entry.
 pub const MAX_BYTES: usize = 30;
 
 const LASTED: u64 = 2;
 const MANY: u64 = 1;
 
-/// Writes `entry`, which follows one that ended at `previous`, to the start of `out`. Returns its length.
+/// Encodes `entry`, which follows an entry that ended at `previous`, at the start of `out`. Returns
+/// its length.
 ///
-/// `out` has room for [`MAX_BYTES`].
+/// `out` must have room for [`MAX_BYTES`].
 #[inline]
 pub fn write(out: &mut [u8], previous: Timestamp, entry: Entry) -> usize {
     let gap = entry.start - previous;
@@ -43,10 +45,10 @@ pub fn write(out: &mut [u8], previous: Timestamp, entry: Entry) -> usize {
     len
 }
 
-/// Reads the entry at the start of `bytes`, which follows one that ended at `previous`, and its length.
+/// Decodes the entry at the start of `bytes`, which follows an entry that ended at `previous`.
+/// Returns it and its length.
 ///
-/// `None` if the bytes are not an entry, or one that can't be: before `previous` has no form, but a time or a
-/// number beyond all bounds has.
+/// `None` if the bytes are no entry or its numbers are out of range.
 #[inline]
 pub fn read(bytes: &[u8], previous: Timestamp) -> Option<(Entry, usize)> {
     let (head, mut len) = get(bytes)?;
@@ -67,7 +69,7 @@ pub fn read(bytes: &[u8], previous: Timestamp) -> Option<(Entry, usize)> {
     (end < Timestamp::NEVER && units > 0).then_some((Entry { start, end, units }, len))
 }
 
-/// Writes a LEB128 integer to the start of `out` and returns its length, at most ten.
+/// Encodes a LEB128 integer at the start of `out`. Returns its length, at most ten.
 #[inline]
 pub fn put(out: &mut [u8], mut value: u64) -> usize {
     let mut len = 0;
@@ -80,9 +82,10 @@ pub fn put(out: &mut [u8], mut value: u64) -> usize {
     len + 1
 }
 
-/// Reads a LEB128 integer from the start of `bytes`, and its length.
+/// Decodes a LEB128 integer at the start of `bytes`. Returns it and its length.
 ///
-/// `None` if it is cut short, above `u64::MAX`, or longer than it has to be: equal logs have equal bytes.
+/// `None` if it is cut short, above `u64::MAX`, or longer than necessary. So equal logs have equal
+/// bytes.
 #[inline]
 pub fn get(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut value = 0_u64;
@@ -99,25 +102,23 @@ pub fn get(bytes: &[u8]) -> Option<(u64, usize)> {
     None
 }
 
-/// A cursor that reads integers off a byte string, for payloads of several.
+/// Reads several integers in a row.
 pub struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    /// A reader at the start of `bytes`.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    /// The next integer.
     pub fn integer(&mut self) -> Option<u64> {
         let (value, len) = get(self.rest)?;
         self.rest = &self.rest[len..];
         Some(value)
     }
 
-    /// All that has not been read.
+    /// The bytes that were not read.
     pub fn rest(self) -> &'a [u8] {
         self.rest
     }

@@ -1,5 +1,6 @@
-//! What a kind of log carries besides its admissions, so that commands other than the limiter's can build on the
-//! window: a few numbers in the header, saved with the log and set by each of its changes.
+//! A few numbers that one kind of log carries in addition to its admissions, so that other commands
+//! than the limiter's can build on the window. They are saved with the log, and each change sets
+//! them.
 
 use std::fmt::Debug;
 
@@ -7,17 +8,16 @@ use crate::text::time::Timestamp;
 
 use super::entries::Reader;
 
-/// The most numbers an extra consists of.
 pub const MAX_NUMBERS: usize = 3;
 
-/// A small value in the header of a log. The rate limiter needs none: its extra is `()`, which takes no byte in memory
-/// and none in what is saved or replicated.
+/// A small value in the header of a log. The limiter's extra is `()`, which takes no bytes in
+/// memory, in files or in effects.
 pub trait Extra: Copy + Debug + Default + 'static {
-    /// It as numbers: at most [`MAX_NUMBERS`].
+    /// Its encoding: at most [`MAX_NUMBERS`] numbers.
     fn numbers(self) -> impl AsRef<[u64]>;
-    /// Reads the numbers back. `None` if they can't be: they may be damaged or hostile.
+    /// Decodes numbers that may be damaged or hostile. `None` if they are out of range.
     fn read(reader: &mut Reader<'_>) -> Option<Self>;
-    /// The moment from which it does not matter any more; the key is kept until then.
+    /// When the value loses its meaning. The key is kept until then.
     fn matters_until(self) -> Timestamp;
 }
 

@@ -1,11 +1,12 @@
-//! The admissions of one key: what was admitted when, for as long as any of its windows can see it.
+//! The admissions of one key, for as long as any of its windows covers them.
 //!
-//! The log is exact: it holds when each unit was admitted, to the millisecond. Admissions of the same millisecond
-//! share an entry. The newest entry stands in the header, the closed ones behind it as bytes, oldest first; for each
-//! window the key is called with there is a cursor at the oldest entry which that window still sees. A call moves
-//! the cursors forward over what has expired since the last one, so it costs amortised O(1), whatever the limit.
+//! The log is exact: it holds the millisecond in which each unit was admitted. Admissions of the
+//! same millisecond share an entry. The newest entry is in the header; the closed ones follow as
+//! bytes, oldest first. For each window that the key is called with, a cursor points at the oldest
+//! entry in that window. A call moves the cursors past the entries that have expired since the last
+//! call. So a call costs amortised O(1), whatever the limit.
 //!
-//! What a log answers depends on its entries and the time alone, never on where the cursors happen to stand: a
+//! Answers depend on the entries and the time alone, never on the positions of the cursors. So a
 //! replica, a reloaded copy and the original agree.
 
 use crate::server::flat::Flat;
@@ -14,66 +15,68 @@ use crate::text::time::{Span, Timestamp};
 use super::entries::{self, Entry, MAX_BYTES};
 use super::extra::Extra;
 
-/// The most (limit, window) pairs of one call.
+/// The most limit-window pairs of a call.
 pub const MAX_PAIRS: usize = 8;
 
-/// The most windows a log keeps in mind: those of a call, and the longest it has ever been called with.
+/// The most windows that a log remembers: those of a call, and the longest it was ever called with.
 pub const MAX_WINDOWS: usize = MAX_PAIRS + 1;
 
-/// Units beyond this are not counted: no limit is that high (they end at 2^53).
+/// The most units that are counted. Every limit is lower (at most 2^53).
 pub const MAX_UNITS: u64 = 1 << 62;
 /// The highest bound on the entries of a log.
 pub const MAX_ENTRIES: u16 = 16_384;
 
-/// One allocation: the header, with what this kind of log carries besides its admissions, the cursors, the closed
-/// entries.
+/// One allocation that holds the header with the extra, the cursors, and the closed entries.
 #[derive(Clone)]
 pub struct Log<X: Extra = ()> {
     flat: Flat<Header<X>>,
 }
 
-/// Laid out for size: a key with a single hit is 112 bytes in all, a size class of the server's allocator.
+/// Its layout makes a key with a single hit 112 bytes, which is a size class of the server's
+/// allocator.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Header<X: Extra = ()> {
-    /// The number of the last change; the next one is one more. An effect that is not newer was applied already.
+    /// The number of the last change. An effect with an earlier or equal number was applied
+    /// already.
     pub(super) seq: u64,
-    /// Units in all entries, the newest included.
+    /// The units of all entries, including the newest.
     pub(super) total: u64,
-    /// The end of the entry in front of the oldest, from where that one's gap counts.
+    /// The end of the entry before the oldest, to which the oldest entry's gap is relative.
     pub(super) base: Timestamp,
     /// The end of the last closed entry.
     pub(super) last_end: Timestamp,
     /// When the newest entry's units were admitted.
     pub(super) newest: Timestamp,
-    /// How many those are; 0 only in a log that never admitted any.
+    /// The newest entry's units. 0 only in a log that never admitted any.
     pub(super) newest_units: u64,
-    /// The latest time the cursors were moved to. Not saved: it says nothing about the entries.
+    /// The latest time that the cursors were moved to. Not saved, because it does not depend on the
+    /// entries.
     advanced_to: Timestamp,
-    /// The bytes of the oldest closed entry, counted from the end of the cursors.
+    /// The offset of the oldest closed entry, counted from the end of the cursors.
     head: u32,
-    /// The end of the bytes of the last closed entry, counted likewise.
+    /// The offset behind the last closed entry, counted likewise.
     tail: u32,
-    /// The Unix second up to which the server is known to keep the key. A cache: never saved or copied.
+    /// The Unix second until which the server is known to keep the key. A cache: never saved or
+    /// copied.
     kept_until: u32,
-    /// Closed entries.
+    /// The number of closed entries.
     pub(super) entries: u16,
-    /// Windows.
+    /// The number of windows.
     pub(super) windows: u8,
-    /// What this kind of log carries besides its admissions: nothing, and no byte, in the limiter's.
+    /// The extra of this kind of log. The limiter's takes no bytes.
     pub(super) extra: X,
 }
 
-/// A window and its cursor, 32 bytes at the front of the log's.
+/// A window and its cursor: 32 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cursor {
-    /// The window.
     pub(super) window: Span,
-    /// The end of the closed entry the cursor is at; `NEVER` behind the last.
+    /// The end of the closed entry at the cursor; `NEVER` behind the last.
     end: Timestamp,
-    /// Units in the closed entries before it.
+    /// The units of the closed entries before the cursor.
     gone: u64,
-    /// Where that entry's bytes begin.
+    /// The offset of the entry at the cursor.
     at: u32,
 }
 
@@ -86,7 +89,7 @@ impl<X: Extra> Default for Log<X> {
 }
 
 impl<X: Extra> Log<X> {
-    /// A log without admissions. It allocates room for one window and no closed entry.
+    /// A log without admissions, with room for one window and no closed entry.
     pub fn new() -> Self {
         let header = Header {
             seq: 0,
@@ -152,12 +155,12 @@ impl<X: Extra> Log<X> {
         self.header().newest
     }
 
-    /// How many entries the log holds, the newest included.
+    /// The number of entries, including the newest.
     pub fn entries(&self) -> usize {
         usize::from(self.header().entries) + usize::from(self.header().newest_units > 0)
     }
 
-    /// The longest window the log was ever called with: how far back it remembers.
+    /// The longest window that the log was ever called with.
     #[inline]
     pub fn horizon(&self) -> Span {
         match self.header().windows {
@@ -166,22 +169,21 @@ impl<X: Extra> Log<X> {
         }
     }
 
-    /// What this kind of log carries besides its admissions.
     #[inline]
     pub fn extra(&self) -> X {
         self.header().extra
     }
 
-    /// When the last admission will have left the longest window, and nothing of the log can matter any more.
+    /// When the last admission leaves the longest window. Nothing in the log matters after that.
     #[inline]
     pub fn expires(&self) -> Timestamp {
         (self.newest() + self.horizon()).max(self.header().extra.matters_until())
     }
 
-    /// Whether the server has to be told to keep the key for longer, and until when.
+    /// The new expiry of the key, if the server must keep it for longer.
     ///
-    /// The first time it is told the exact end. A key that goes on being used gets some time on top, so that it is
-    /// not told again at every call.
+    /// The first expiry is exact. Later ones add some time, so that a busy key's expiry is not set
+    /// in every call.
     #[inline]
     pub fn expiry_to_set(&mut self) -> Option<Timestamp> {
         let needed = self.expires();
@@ -195,14 +197,14 @@ impl<X: Extra> Log<X> {
         Some(until)
     }
 
-    /// Nothing is known of how long the server keeps the key: the log stands under a new one.
+    /// Forgets how long the server keeps the key, because the log is now under another key.
     pub(super) fn expiry_unknown(&mut self) {
         self.header_mut().kept_until = 0;
     }
 
-    /// The server keeps the key until then.
+    /// Records that the server keeps the key until `until`.
     pub fn kept_until(&mut self, until: Timestamp) {
-        // Rounded down: the cache may claim less than is true, never more.
+        // Rounded down, because the cache must never claim more than is true.
         self.header_mut().kept_until = u32::try_from(until.0 / 1000).unwrap_or(0);
     }
 
@@ -233,7 +235,8 @@ impl<X: Extra> Log<X> {
         (0..self.count_of_windows()).map(|i| self.cursor(i).window)
     }
 
-    /// The cursor of `window`, moved to `now`; a fresh one if the log does not know the window.
+    /// The cursor of `window` at `now`. A window that the log does not know starts at the oldest
+    /// entry.
     #[inline]
     pub(super) fn cursor_at(&self, window: Span, now: Timestamp) -> Cursor {
         let known = (0..self.count_of_windows()).map(|i| self.cursor(i)).find(|c| c.window == window);
@@ -259,12 +262,12 @@ impl<X: Extra> Log<X> {
         let bytes = &self.flat.bytes()[start + at as usize..start + self.header().tail as usize];
         match entries::read(bytes, previous) {
             Some((entry, len)) => (entry, len as u32),
-            // Entries are validated when they are loaded and written only by `entries::write`.
+            // Loaded entries are validated, and all others are written by `entries::write`.
             None => unreachable_entry(),
         }
     }
 
-    /// `cursor`, moved over what its window no longer sees at `now`.
+    /// `cursor`, moved past the entries that have left its window by `now`.
     #[inline]
     fn moved(&self, mut cursor: Cursor, now: Timestamp) -> Cursor {
         while cursor.end + cursor.window <= now {
@@ -276,11 +279,12 @@ impl<X: Extra> Log<X> {
         cursor
     }
 
-    /// Moves the cursors of `windows` to `now`, so that what expired is not walked over again at the next call.
+    /// Moves the cursors of `windows` to `now`, so that the next call does not walk expired entries
+    /// again.
     #[inline]
     pub fn advance(&mut self, windows: impl Iterator<Item = Span>, now: Timestamp) {
         if now < self.header().advanced_to {
-            // The clock has stepped back: what had expired may not have.
+            // The clock has stepped back, so entries behind a cursor may be in its window again.
             self.rewind();
         }
         for window in windows {
@@ -297,7 +301,7 @@ impl<X: Extra> Log<X> {
         self.header_mut().advanced_to = now;
     }
 
-    /// Puts every cursor back to the oldest entry.
+    /// Moves every cursor to the oldest entry.
     fn rewind(&mut self) {
         for i in 0..self.count_of_windows() {
             self.set_cursor(i, self.first(self.cursor(i).window));
@@ -305,9 +309,9 @@ impl<X: Extra> Log<X> {
         self.header_mut().advanced_to = Timestamp(0);
     }
 
-    // --- what a window sees ---
+    // --- views ---
 
-    /// What the `window` that ends at `now` sees.
+    /// The part of the log in the `window` that ends at `now`.
     #[inline]
     pub fn view(&self, window: Span, now: Timestamp) -> View<'_, X> {
         View { log: self, cursor: self.cursor_at(window, now), newest_seen: self.newest() + window > now }
@@ -320,7 +324,8 @@ impl<X: Extra> Log<X> {
 
     // --- changes ---
 
-    /// Makes sure that the log knows `windows`. It forgets the others only for want of room, and never the longest.
+    /// Adds `windows` to those that the log knows. Others are dropped only for lack of room, and
+    /// the longest never.
     #[inline]
     pub(super) fn adopt(&mut self, windows: &[Span]) {
         let known = |log: &Self, window: &Span| log.windows().any(|w| w == *window);
@@ -395,7 +400,8 @@ impl<X: Extra> Log<X> {
         self.set_closed_bytes(closed, &bytes[..len], base);
     }
 
-    /// Replaces the closed entries by `closed`, which in bytes are `bytes` and follow one that ended at `base`.
+    /// Replaces the closed entries by `closed`, whose encoding after an entry that ended at `base`
+    /// is `bytes`.
     pub(super) fn set_closed_bytes(&mut self, closed: &[Entry], bytes: &[u8], base: Timestamp) {
         let start = self.count_of_windows() * CURSOR_BYTES;
         let end = start + bytes.len();
@@ -412,7 +418,7 @@ impl<X: Extra> Log<X> {
         self.rewind();
     }
 
-    /// Moves what is later than `now` to `now`: the clock has stepped back.
+    /// Moves entries later than `now` to `now`, after the clock has stepped back.
     #[inline]
     pub(super) fn step_back(&mut self, now: Timestamp) {
         if self.newest() > now {
@@ -430,12 +436,13 @@ impl<X: Extra> Log<X> {
         self.set_closed(&kept);
     }
 
-    /// Forgets what the longest window no longer sees at `now`.
+    /// Removes the entries that have left the longest window by `now`.
     #[inline]
     pub(super) fn forget(&mut self, now: Timestamp) {
         let Some(last) = self.count_of_windows().checked_sub(1) else { return };
         let oldest = self.cursor(last);
-        // The common case needs none of the entries' bytes: the cursor is at the oldest and that is still seen.
+        // The common case reads no entry: the cursor of the longest window is at the oldest entry,
+        // which is still in the window.
         if oldest.at != self.header().head || oldest.end + oldest.window <= now {
             self.forget_expired(oldest.window, now);
         }
@@ -480,7 +487,7 @@ impl<X: Extra> Log<X> {
         }
     }
 
-    /// Adds `units` admitted at `now`, which is no earlier than the newest entry.
+    /// Adds `units` admitted at `now`, which is not earlier than the newest entry.
     #[inline]
     pub(super) fn push(&mut self, now: Timestamp, units: u64) {
         if self.header().total + units > MAX_UNITS {
@@ -496,7 +503,7 @@ impl<X: Extra> Log<X> {
         header.total += units;
     }
 
-    /// More units than can be counted, and than any limit allows: they all count as admitted now.
+    /// Counts all units as admitted now, because there are more than any limit allows.
     #[cold]
     fn overflow(&mut self, now: Timestamp) {
         let header = self.header_mut();
@@ -505,7 +512,7 @@ impl<X: Extra> Log<X> {
         self.set_closed(&[]);
     }
 
-    /// Moves the newest entry behind the closed ones.
+    /// Closes the newest entry.
     #[inline]
     fn close_newest(&mut self) {
         self.make_room();
@@ -533,10 +540,10 @@ impl<X: Extra> Log<X> {
         }
     }
 
-    /// Sees to it that one more entry fits behind the closed ones.
+    /// Makes room for one more closed entry.
     #[inline]
     fn make_room(&mut self) {
-        // A single hit at a single time, the most common entry by far, is at most seven bytes.
+        // A single hit at a single time, by far the most common entry, takes at most seven bytes.
         let entry = if self.header().newest_units == 1 { 10 } else { MAX_BYTES };
         let start = self.count_of_windows() * CURSOR_BYTES;
         if start + self.header().tail as usize + entry > self.flat.capacity() {
@@ -547,7 +554,8 @@ impl<X: Extra> Log<X> {
     fn reclaim_or_grow(&mut self, entry: usize) {
         let start = self.count_of_windows() * CURSOR_BYTES;
         let (head, tail) = (self.header().head as usize, self.header().tail as usize);
-        // What was forgotten leaves a hole in front; closing it costs less than growing while it is an eighth.
+        // Removed entries leave a gap in front. Closing it costs less than growing as long as the
+        // gap is an eighth or more.
         if head > 0 {
             self.flat.bytes_mut().copy_within(start + head..start + tail, start);
             let header = self.header_mut();
@@ -567,7 +575,7 @@ impl<X: Extra> Log<X> {
     }
 }
 
-/// What one window sees of a log at one moment.
+/// The part of a log in one window at one moment.
 pub struct View<'a, X: Extra = ()> {
     log: &'a Log<X>,
     cursor: Cursor,
@@ -575,13 +583,14 @@ pub struct View<'a, X: Extra = ()> {
 }
 
 impl<X: Extra> View<'_, X> {
-    /// The units it sees.
+    /// The units in the window.
     #[inline]
     pub fn count(&self) -> u64 {
         if self.newest_seen { self.log.header().total - self.cursor.gone } else { 0 }
     }
 
-    /// When so many units will have left it: the end of the entry with the last of them. `None` if it sees fewer.
+    /// When `units` units will have left the window: the end of the entry with the last of them.
+    /// `None` if the window has fewer.
     #[inline]
     pub fn last_of(&self, units: u64) -> Option<Timestamp> {
         let (log, mut cursor) = (self.log, self.cursor);
@@ -600,7 +609,8 @@ impl<X: Extra> View<'_, X> {
     }
 }
 
-/// The capacity that fills the allocator's size class for a block of `bytes`: four classes to a doubling.
+/// The capacity that fills the allocator's size class for a block of `bytes`. There are four
+/// classes per doubling.
 fn size_class<H: Copy>(bytes: usize) -> usize {
     let size = Flat::<H>::OVERHEAD + bytes;
     let step = (size.next_power_of_two() / 8).max(16);
@@ -609,6 +619,6 @@ fn size_class<H: Copy>(bytes: usize) -> usize {
 
 #[cold]
 fn unreachable_entry() -> (Entry, u32) {
-    // Unwinds into the panic guard: an error reply, and the log as it was.
+    // The panic guard turns this into an error reply. The log is unchanged.
     panic!("a closed entry can't be read")
 }

@@ -1,11 +1,11 @@
-//! The exact sliding window: which units were admitted when, and what that means for the next call.
+//! The exact sliding window: when units were admitted, and what that means for the next call.
 //!
-//! - [`log`]: the admissions of one key, as a pure value. Time comes in as an argument.
-//! - [`entries`]: how admissions are packed into two or three bytes each.
-//! - [`extra`]: what one kind of log carries besides, for whoever builds on it.
-//! - [`thin`]: how a full log is made smaller without ever admitting too early.
-//! - [`verdict`]: what a log says to a call with its limits.
-//! - [`effect`]: a change of a log as it travels to replicas and the AOF.
+//! - [`log`]: the admissions of one key, as a pure value. Time is an argument.
+//! - [`entries`]: the encoding of admissions, two or three bytes each.
+//! - [`extra`]: additional numbers of a kind of log, for commands that build on the window.
+//! - [`thin`]: shrinks a full log without ever admitting too early.
+//! - [`verdict`]: judges a call against a log.
+//! - [`effect`]: a change of a log for replicas and the AOF.
 //! - [`native`]: the log as a Redis data type.
 //! - [`apply`]: the internal command that applies an effect.
 

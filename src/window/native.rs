@@ -1,32 +1,27 @@
-//! The log as a Redis data type, one for each kind: what is saved, loaded, copied and rewritten.
+//! The log as a Redis data type, one for each kind.
 
 use std::ffi::CStr;
 
-use crate::server::args::Arg;
-use crate::server::call::Call;
 use crate::server::error::Refusal;
 use crate::server::flat::Flat;
 use crate::server::key::WriteKey;
 use crate::server::native::{NativeType, Piece, TypeHandle};
 
-use super::effect::{Effect, Step};
+use super::effect::{Step, WindowEffect};
 use super::extra::Extra;
 use super::log::{Header, Log};
 
-/// A kind of log, told apart by its extra: a data type of its own, with an effect command of its own.
+/// A kind of log, distinguished by its extra, with a data type and an effect command of its own.
 pub trait Kind: Extra {
-    /// The data type's name.
     const TYPE: &'static CStr;
-    /// The internal command that applies an effect.
     const EFFECT: &'static CStr;
-    /// What that command does, in one sentence.
+    /// The summary of that command in COMMAND DOCS.
     const EFFECT_SUMMARY: &'static CStr;
 
-    /// Where the server's handle of the type is kept.
     fn handle() -> &'static TypeHandle;
 }
 
-/// The rate limiter's kind.
+/// The limiter's kind.
 impl Kind for () {
     const TYPE: &'static CStr = c"lw-window";
     const EFFECT: &'static CStr = c"LW._WINDOW";
@@ -72,7 +67,7 @@ impl<X: Kind> NativeType for Log<X> {
     }
 
     fn rewrite(&self, emit: &mut dyn FnMut(&[u8])) {
-        emit(&Effect::snapshot_of(self));
+        emit(&WindowEffect::snapshot_of(self));
     }
 
     fn copy(&self) -> Self {
@@ -82,14 +77,12 @@ impl<X: Kind> NativeType for Log<X> {
     }
 }
 
-/// Runs `decide` on the log that `key`, which is called `name`, holds (an empty one if there is none) and makes the
-/// step it returns, if any: applied, expiry kept, replicated. Without a step nothing changes.
+/// Runs `decide` on the log of a key (an empty one if the key does not exist), applies the step
+/// that it returns, sets the key's expiry, and replicates the step. Without a step nothing changes.
 ///
-/// `decide` sees the log before the step and may only move its cursors.
+/// `decide` must not change the log, except for its cursors.
 #[inline]
 pub fn update<X: Kind, R>(
-    call: &Call<'_>,
-    name: Arg<'_>,
     mut key: WriteKey<'_>,
     decide: impl FnOnce(&mut Log<X>) -> (R, Option<Step<X>>),
 ) -> Result<R, Refusal> {
@@ -99,12 +92,12 @@ pub fn update<X: Kind, R>(
     match key.value::<Log<X>>()? {
         Some(mut log) => {
             (answer, step) = decide(&mut log);
-            take(&mut log, step.as_mut());
+            apply_step(&mut log, step.as_mut());
         }
         None => {
             let mut log = Log::new();
             (answer, step) = decide(&mut log);
-            if take(&mut log, step.as_mut()) {
+            if apply_step(&mut log, step.as_mut()) {
                 fresh = Some(log);
             }
         }
@@ -116,14 +109,13 @@ pub fn update<X: Kind, R>(
         if let Some(at) = step.expires {
             key.expire_at(at);
         }
-        drop(key);
-        call.replicate_effect(X::EFFECT, name, step.encode().as_slice());
+        key.replicate(X::EFFECT, step.encode().as_slice());
     }
     Ok(answer)
 }
 
 #[inline]
-fn take<X: Extra>(log: &mut Log<X>, step: Option<&mut Step<X>>) -> bool {
+fn apply_step<X: Extra>(log: &mut Log<X>, step: Option<&mut Step<X>>) -> bool {
     step.is_some_and(|step| {
         let taken = log.apply(step);
         step.expires = log.expiry_to_set();

@@ -1,21 +1,21 @@
-//! The sliding window by brute force: every admission ever, counted anew at every call.
+//! A brute-force sliding window, which counts every admission anew in each call.
 
 use crate::text::time::{Span, Timestamp};
 
 use super::log::Log;
 use super::verdict::{Quota, Verdict, Wait, judge};
 
-/// The oracle. It is slow, holds everything, and is small enough to be seen to be right.
+/// Slow, but small enough to be obviously correct.
 #[derive(Clone, Debug, Default)]
 pub struct Oracle {
-    /// Admissions: when, how many units.
+    /// Time and units of every admission.
     admitted: Vec<(u64, u64)>,
     /// The longest window so far.
     horizon: u64,
 }
 
 impl Oracle {
-    /// Units admitted in `(now - window, now]`. What is later than `now` is taken as admitted now.
+    /// Units admitted in `(now - window, now]`. Admissions later than `now` count as admitted now.
     pub fn count(&self, window: u64, now: u64) -> u64 {
         self.admitted.iter().filter(|(at, _)| at + window > now).map(|(_, units)| units).sum()
     }
@@ -24,7 +24,7 @@ impl Oracle {
         quotas.iter().all(|q| self.count(q.window.0, now) + cost <= q.limit)
     }
 
-    /// The contract's reply, each field found by its definition.
+    /// The documented reply, each field computed from its definition.
     pub fn judge(&self, quotas: &[Quota], cost: u64, now: u64) -> Verdict {
         let admitted = self.admits(quotas, cost, now);
         let mut seen_now = self.clone();
@@ -34,7 +34,7 @@ impl Oracle {
             let retry_after = if self.admits(only, cost, now) {
                 Wait::For(Span(0))
             } else {
-                // Only when something leaves the window can the answer change.
+                // The answer can only change when something leaves the window.
                 let ends = seen_now.admitted.iter().map(|(at, _)| at + q.window.0).filter(|end| *end > now);
                 let first = ends.filter(|end| seen_now.admits(only, cost, *end)).min();
                 first.map_or(Wait::Never, |end| Wait::For(Span(end - now)))
@@ -69,14 +69,14 @@ impl Oracle {
         best.expect("at least one quota").0
     }
 
-    /// The clock shows `now`: what is later moves there.
+    /// Moves admissions later than `now` to `now`.
     pub fn step_back(&mut self, now: u64) {
         for (at, _) in &mut self.admitted {
             *at = now.min(*at);
         }
     }
 
-    /// Records an admission, and forgets what the contract lets it forget.
+    /// Records an admission and forgets those that have left every window.
     pub fn record(&mut self, quotas: &[Quota], cost: u64, now: u64) {
         self.horizon = quotas.iter().map(|q| q.window.0).max().unwrap_or(0).max(self.horizon);
         let horizon = self.horizon;
@@ -85,7 +85,7 @@ impl Oracle {
     }
 }
 
-/// Asserts that a denied call is denied until the millisecond before `retry_after`, and admitted at it.
+/// Asserts that the call is denied one millisecond before `retry_after` and admitted at it.
 pub fn retry_after_is_exact(log: &Log, quotas: &[Quota], cost: u64, now: u64, verdict: &Verdict) {
     let Wait::For(Span(wait)) = verdict.retry_after else {
         assert!(quotas.iter().any(|q| cost > q.limit), "never, although no limit forbids it");

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::text::time::{Span, Timestamp};
 
-use super::effect::{Effect, Step, Windows};
+use super::effect::{Step, WindowEffect, Windows};
 use super::log::{Log, MAX_UNITS};
 use super::oracle::{Oracle, retry_after_is_exact};
 use super::snapshot;
@@ -13,7 +13,7 @@ use super::verdict::{Quota, judge};
 /// Some time in 2026.
 const START: u64 = 1_790_000_000_000;
 
-/// A call after `delay` milliseconds, which are negative when the clock steps back.
+/// A call `delay` milliseconds after the previous one. Negative if the clock steps back.
 #[derive(Clone, Debug)]
 struct Call {
     delay: i64,
@@ -52,7 +52,7 @@ fn calls(quotas: impl Strategy<Value = Vec<Quota>>, n: usize) -> impl Strategy<V
     prop::collection::vec(call, 1..n)
 }
 
-/// What LW.RATELIMIT does with a log, without Redis: the step it makes, if any.
+/// The step that LW.RATELIMIT would make, without Redis.
 fn step_for(log: &mut Log, call: &Call, now: u64, max_entries: u16) -> (bool, Option<Step>) {
     let now = Timestamp(now);
     log.advance(call.quotas.iter().map(|q| q.window), now);
@@ -71,8 +71,8 @@ fn step_for(log: &mut Log, call: &Call, now: u64, max_entries: u16) -> (bool, Op
 }
 
 fn decoded(step: &Step) -> Step {
-    match Effect::decode(step.encode().as_slice()) {
-        Ok(Effect::Step(step)) => step,
+    match WindowEffect::decode(step.encode().as_slice()) {
+        Ok(WindowEffect::Step(step)) => step,
         _ => panic!("a step that can't be read back"),
     }
 }
@@ -127,7 +127,8 @@ proptest! {
         let (mut log, mut oracle, mut now) = (Log::new(), Oracle::default(), START);
         for (i, (delay, cost, only)) in steps.into_iter().enumerate() {
             now = now.saturating_add_signed(delay);
-            // The first calls are admitted and name a window each, the longest first; later ones mostly name all.
+            // The first calls are admitted and use one window each, the longest first. Most later
+            // ones use all.
             let introduced = quotas.iter().rev().nth(i).map(|q| [Quota { limit: 10_000, ..*q }]);
             let named = match &introduced {
                 Some(one) => one,
@@ -147,7 +148,7 @@ proptest! {
             }
             let (admitted, step) = step_for(&mut log, &call, now, max_entries);
             if admitted {
-                // The oracle must hold what it needs to tell how late an admission is.
+                // The oracle needs a window this long to compute how late an admission is.
                 oracle.record(&[Quota { limit: 0, window: Span(100_000) }], call.cost, now);
                 for quota in named {
                     prop_assert!(oracle.count(quota.window.0, now) <= quota.limit, "over-admitted");
@@ -228,7 +229,7 @@ proptest! {
         for first in 0..4 {
             let mut payload = vec![first];
             payload.extend(&bytes);
-            if let Ok(Effect::Step(step)) = <Effect>::decode(&payload) {
+            if let Ok(WindowEffect::Step(step)) = <WindowEffect>::decode(&payload) {
                 Log::new().apply(&step);
             }
         }
@@ -307,8 +308,8 @@ fn a_sequence_number_wraps_and_goes_on() {
 
 #[test]
 fn an_effect_of_a_newer_version_is_refused() {
-    assert!(<Effect>::decode(&[3, 0, 0]).is_err());
-    assert!(<Effect>::decode(&[]).is_err());
+    assert!(<WindowEffect>::decode(&[3, 0, 0]).is_err());
+    assert!(<WindowEffect>::decode(&[]).is_err());
     assert!(snapshot::read::<()>(&[2]).is_err());
 }
 

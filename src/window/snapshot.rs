@@ -1,8 +1,9 @@
-//! A whole log as bytes, for the RDB, DUMP and a rewritten AOF; and back, from bytes that may be damaged or hostile.
+//! Writes a whole log as bytes for the RDB, DUMP and a rewritten AOF, and reads it back from bytes
+//! that may be damaged or hostile.
 //!
-//! Version 1: the byte 1, then the LEB128 integers sequence number, number of windows, each window (ascending), time
-//! and units of the newest entry, number of closed entries, end of the entry before the first, those of the extra;
-//! then the closed entries as they stand in memory.
+//! Version 1: the byte 1, then the LEB128 integers sequence number, number of windows, each window
+//! (ascending), time and units of the newest entry, number of closed entries, end of the entry
+//! before the first, the numbers of the extra; then the closed entries as in memory.
 
 use crate::text::time::{Span, Timestamp};
 
@@ -12,7 +13,7 @@ use super::log::{Log, MAX_ENTRIES, MAX_UNITS, MAX_WINDOWS};
 
 const VERSION: u8 = 1;
 
-/// The most closed entries a log can hold: the highest bound, its working room and one for each window.
+/// The most closed entries of a log: the highest bound, the working room, and one for each window.
 const MOST_CLOSED: usize = MAX_ENTRIES as usize + MAX_ENTRIES as usize / 8 + MAX_WINDOWS + 1;
 
 /// Appends `log` to `out`. Equal logs give equal bytes.
@@ -36,20 +37,19 @@ pub(super) fn write<X: Extra>(log: &Log<X>, out: &mut Vec<u8>) {
 }
 
 impl<X: Extra> Log<X> {
-    /// The log as bytes, equal for equal logs.
+    /// The log as bytes. Equal logs give equal bytes.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.allocated());
         write(self, &mut bytes);
         bytes
     }
 
-    /// A log from bytes that may be damaged or hostile.
+    /// Reads a log from bytes that may be damaged or hostile.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, &'static str> {
         read(bytes)
     }
 }
 
-/// Reads a log, or says why the bytes are none.
 pub(super) fn read<X: Extra>(bytes: &[u8]) -> Result<Log<X>, &'static str> {
     match bytes.split_first() {
         Some((&VERSION, rest)) => parse(rest).ok_or("it is damaged"),
@@ -96,7 +96,7 @@ fn read_windows(reader: &mut Reader<'_>) -> Option<Vec<Span>> {
 }
 
 fn read_closed(mut bytes: &[u8], count: usize, base: Timestamp) -> Option<(Vec<Entry>, u64)> {
-    // Not `with_capacity(count)`: the number is the sender's word until the entries have been seen.
+    // The count is not trusted to reserve memory before the entries were read.
     let mut closed = Vec::new();
     let mut units = 0_u64;
     let mut previous = base;

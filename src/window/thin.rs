@@ -1,13 +1,15 @@
-//! Makes a full log smaller: neighbouring entries merge, oldest first, and count as admitted at the later one's time.
+//! Shrinks a full log: neighbouring entries merge, oldest first, and count as admitted at the later
+//! one's time. So a merged unit leaves its window late, never early. The log denies a little longer
+//! and never admits too much.
 //!
-//! So a merged unit leaves its window late, never early: the log denies a little longer and never admits too much.
-//! How late is bounded. With `p` windows and room for `n` entries, units that only windows of `w` and longer still
-//! see may merge when the later is at most `p * w / n` behind the earlier. The part of the past that is seen by `w`
-//! but not by the next shorter window then takes at most `n / p` entries and one that straddles its edge, since each
-//! merged entry begins further behind the one before than both granularities differ: all windows together fit.
+//! The delay is bounded. With `p` windows and room for `n` entries, units that only windows of `w`
+//! and longer cover may merge if the later is at most `p * w / n` behind the earlier. Consider the
+//! stretch of time that `w` covers and the next shorter window does not. Its merged entries begin
+//! at least `p * w / n` apart, so it holds at most `n / p` entries and one across its edge. So all
+//! windows together fit.
 //!
-//! Thinning to exactly `n` would have to be done again at the next hit. An eighth of `n` is working room, which makes
-//! the cost of a hit amortised O(1).
+//! Thinning to exactly `n` would have to run again at the next hit. The working room of `n / 8`
+//! entries makes a hit amortised O(1).
 
 use crate::text::time::{Span, Timestamp};
 
@@ -29,8 +31,8 @@ pub(super) fn thin_if_full<X: Extra>(log: &mut Log<X>, now: Timestamp, max_entri
 fn thin<X: Extra>(log: &mut Log<X>, now: Timestamp, target: usize, max_entries: u64) {
     let windows: Vec<Span> = log.windows().collect();
     let mut entries: Vec<Entry> = log.closed().collect();
-    // The first round suffices as long as the windows stay the same. After they have changed, entries merged for the
-    // old ones may stand in the way, and then it takes coarser ones until those have left.
+    // The first round suffices as long as the windows stay the same. After they have changed,
+    // entries that were merged for the old windows may need a coarser round until they expire.
     let mut coarser = 1;
     while entries.len() > target {
         let tolerance = |end: Timestamp| {
@@ -47,7 +49,7 @@ fn thin<X: Extra>(log: &mut Log<X>, now: Timestamp, target: usize, max_entries: 
     log.set_closed(&entries);
 }
 
-/// Merges neighbours, oldest first, until only `target` are left or none may merge any more.
+/// Merges neighbours, oldest first, until `target` entries are left or none may merge any more.
 fn merge(entries: &mut Vec<Entry>, target: usize, tolerance: impl Fn(Timestamp) -> Span) {
     let mut surplus = entries.len().saturating_sub(target);
     entries.dedup_by(|later, earlier| {

@@ -1,4 +1,4 @@
-//! What a log says to a call: admitted or not, what is left, and how long to wait.
+//! Judges a call against a log: admitted or not, what remains, and how long to wait.
 
 use crate::text::time::{Span, Timestamp};
 
@@ -7,41 +7,39 @@ use super::log::{Log, MAX_PAIRS, View};
 /// At most `limit` units in any `window`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quota {
-    /// How many units; 0 denies everything.
+    /// 0 denies everything.
     pub limit: u64,
-    /// In how long.
     pub window: Span,
 }
 
-/// How long until a denied call would be admitted if nothing else happens.
+/// How long until a denied call would be admitted if no other call came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wait {
-    /// Exactly so long; nothing if the call is admitted.
+    /// Exact. Zero if the call is admitted.
     For(Span),
-    /// It never will be: its cost is above the limit. Outranks any time.
+    /// Never, because the cost is above the limit. Compares greater than any time.
     Never,
 }
 
-/// The answer to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// Whether every quota has room for the call.
     pub admitted: bool,
-    /// The limit of the quota that binds: of a denied call the one that keeps it waiting longest, of an admitted one
-    /// the one with the least left; of equals the one with the longer window.
+    /// The limit of the binding quota: for a denied call the one with the longest wait, for an
+    /// admitted one the one with the least remaining. Of equals, the one with the longer window.
     pub limit: u64,
-    /// Units left of that quota after the call.
+    /// The remaining units of the binding quota after the call.
     pub remaining: u64,
-    /// How long to wait.
     pub retry_after: Wait,
-    /// How long until that whole quota is free again.
+    /// How long until the binding quota is completely free.
     pub reset_after: Span,
 }
 
-/// Judges a call of `cost` units at `now`. It changes nothing; `None` is a key that does not exist.
+/// Judges a call of `cost` units at `now`, without changing anything. `None` is a key that does not
+/// exist.
 #[inline]
 pub fn judge(log: Option<&Log>, quotas: &[Quota], cost: u64, now: Timestamp) -> Verdict {
-    // Most calls have one pair, and need not look for the one that binds.
+    // Most calls have one pair, which needs no search for the binding one.
     if let [quota] = quotas {
         let view = log.map(|log| log.view(quota.window, now));
         let used = view.as_ref().map_or(0, View::count);
@@ -76,7 +74,8 @@ fn judge_many(log: Option<&Log>, quotas: &[Quota], cost: u64, now: Timestamp) ->
     binding.map_or(nothing_asked, |(verdict, _)| verdict)
 }
 
-/// The verdict as `quota` sees it, with `used` units in its window, on a call that is `admitted` by all or not.
+/// The verdict for one quota, with `used` units in its window, on a call that all quotas together
+/// admit or not.
 #[inline]
 fn judge_one(
     log: Option<&Log>,
@@ -88,7 +87,7 @@ fn judge_one(
     now: Timestamp,
 ) -> Verdict {
     let over = used.saturating_add(cost).saturating_sub(quota.limit);
-    // An entry later than now (the clock has stepped back) counts as admitted now.
+    // An entry later than now, after the clock has stepped back, counts as admitted now.
     let free_at = |end: Timestamp| end.min(now) + quota.window - now;
     Verdict {
         admitted,

@@ -4,37 +4,33 @@
 //! consults no clock and no configuration, and changes nothing when it is applied again.
 
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
-use crate::server::docs::{DocArg, DocKind};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
+use crate::server::spec::Spec;
+use crate::text::syntax::Param;
 
-use super::super::effect::{EFFECT, Effect};
-use super::super::native::keep;
+use super::super::effect::{EFFECT, StoreEffect};
+use super::super::native::set_expiry;
 use super::super::store::Store;
 
-/// The command.
 pub struct ApplyTokens;
 
 impl Command for ApplyTokens {
     const SPEC: &'static Spec = &Spec {
         name: EFFECT,
         flags: "write admin deny-script",
-        categories: "write admin dangerous",
-        arity: 3,
-        key: KeyAccess::Update,
         summary: c"Internal: applies a change of a token store that comes from the primary or the AOF.",
         complexity: c"O(log N) for a change with N sessions in the store, O(N) for N sessions at once.",
-        since: c"0.1.0",
-        args: &[DocArg::new(c"key", DocKind::Key), DocArg::new(c"effect", DocKind::String)],
-        internal: true,
+        args: &[Param::KEY, Param::string(c"effect")],
+        ..Spec::EFFECT
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         call.require_effect_source()?;
         let (name, mut args) = call.key_and_args();
         let payload = args.next().ok_or(Refusal::BadEffect("it is missing"))?;
-        let effect = Effect::decode(payload.bytes()).map_err(Refusal::BadEffect)?;
+        let effect = StoreEffect::decode(payload.bytes()).map_err(Refusal::BadEffect)?;
         let mut key = call.write(name);
         // The primary's word is the truth: what else stands here gives way.
         let is_ours = matches!(key.value::<Boxed<Store>>(), Ok(Some(_)));
@@ -46,25 +42,24 @@ impl Command for ApplyTokens {
         };
         let mut expires = None;
         match effect {
-            Effect::Step(step) => {
+            StoreEffect::Changes(step) => {
                 step.changes.iter().for_each(|change| store.apply(change));
                 expires = step.expires;
             }
-            Effect::Opening(sessions) => {
+            StoreEffect::Opening(sessions) => {
                 **store = Store::default();
                 store.extend(sessions);
             }
-            Effect::More(sessions) => store.extend(sessions),
+            StoreEffect::More(sessions) => store.extend(sessions),
         }
         let is_empty = store.is_empty();
         drop(store);
         if is_empty {
             key.delete();
         } else if expires.is_some() {
-            keep(&mut key, expires);
+            set_expiry(&mut key, expires);
         }
-        drop(key);
-        call.pass_effect_on(name);
+        key.pass_effect_on();
         call.reply_ok();
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The commands on tokens, a file each.
+//! The token commands, one file each.
 
 pub mod apply;
 mod arguments;

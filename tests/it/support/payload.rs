@@ -93,7 +93,7 @@ pub fn crc64(bytes: &[u8]) -> u64 {
 }
 
 #[test]
-fn the_checksum_is_that_of_redis() {
+fn crc64_matches_the_check_value_of_redis() {
     // From crc64.c.
     assert_eq!(crc64(b"123456789"), 0xe9c6_d914_c4b8_d9ca);
 }

@@ -47,13 +47,13 @@ pub struct Workload {
     /// Calls of LW.BURST.
     pub counted: i64,
     /// Also keys that expire at once, and DEL.
-    pub fleeting: bool,
+    pub short_lived_keys: bool,
 }
 
 impl Workload {
     /// One that has made no call yet. Every key it makes outlasts the test.
     pub fn new(random: Random) -> Self {
-        Self { random, admitted: 0, denied: 0, counted: 0, fleeting: false }
+        Self { random, admitted: 0, denied: 0, counted: 0, short_lived_keys: false }
     }
 
     /// Puts one key of each kind into an empty server: see the lines.
@@ -111,7 +111,7 @@ impl Workload {
 
     /// One random call.
     fn call(&mut self) -> Vec<Vec<u8>> {
-        if self.fleeting && self.random.one_in(4) {
+        if self.short_lived_keys && self.random.one_in(4) {
             let name = self.random.pick(NAMES).to_vec();
             if self.random.one_in(3) {
                 return vec![self.random.pick(&[b"DEL".to_vec(), b"UNLINK".to_vec()]).clone(), name];

@@ -58,7 +58,7 @@ impl Target {
 }
 
 #[test]
-fn what_is_signed_right_is_taken() {
+fn a_correctly_signed_token_is_accepted() {
     let mut target = Target::new();
     let plain = target.sign(&target.header(), &target.claims());
     assert_eq!(target.client.verdict("auth", &plain), "OK");
@@ -71,7 +71,7 @@ fn what_is_signed_right_is_taken() {
 }
 
 #[test]
-fn another_algorithm_than_the_keys_is_refused() {
+fn a_token_with_another_algorithm_than_its_key_is_refused() {
     let mut target = Target::new();
     let (kid, claims) = (target.kid.clone(), target.claims());
     let mut tokens = Vec::new();
@@ -107,7 +107,7 @@ fn another_algorithm_than_the_keys_is_refused() {
 }
 
 #[test]
-fn a_header_says_alg_kid_and_typ_and_nothing_else() {
+fn a_header_with_anything_but_alg_kid_and_typ_is_refused() {
     let mut target = Target::new();
     let (kid, claims) = (target.kid.clone(), target.claims());
     let headers = [
@@ -148,7 +148,7 @@ fn a_header_says_alg_kid_and_typ_and_nothing_else() {
 }
 
 #[test]
-fn claims_have_their_types_and_one_reading() {
+fn claims_with_wrong_types_or_duplicate_names_are_refused() {
     let mut target = Target::new();
     let good = target.tokens.claims();
     let with = |name: &str, text: &str| {
@@ -236,7 +236,7 @@ fn claims_have_their_types_and_one_reading() {
 }
 
 #[test]
-fn a_token_has_one_spelling() {
+fn only_the_canonical_encoding_of_a_token_is_accepted() {
     let mut target = Target::new();
     let token = target.tokens.access.clone();
     let parts: Vec<&str> = token.split('.').collect();
@@ -300,7 +300,7 @@ fn a_token_has_one_spelling() {
 }
 
 #[test]
-fn a_token_of_another_kind_place_or_person_is_refused() {
+fn a_token_of_another_kind_store_session_or_subject_is_refused() {
     let mut target = Target::new();
     assert_eq!(target.client.verdict("auth", &target.tokens.refresh), "LWINVALID");
     assert_eq!(target.client.rotate_refused("auth", &target.tokens.access), "LWINVALID");
@@ -327,7 +327,7 @@ fn a_token_of_another_kind_place_or_person_is_refused() {
 }
 
 #[test]
-fn a_refresh_token_can_be_made_with_no_other_secret() {
+fn a_refresh_token_made_with_another_secret_is_refused() {
     let mut target = Target::new();
     let body = BASE64_URL_SAFE_NO_PAD.decode(&target.tokens.refresh[4..]).unwrap()[..28].to_vec();
     let domain = b"lockwatch refresh token\0".to_vec();

@@ -4,7 +4,7 @@ use crate::support::tokens::{ALGORITHMS, Algorithm, Keys, Tokens, code, issuer};
 use crate::support::{Client, Server, Value, wait_until};
 
 #[test]
-fn transactions_and_scripts_sign_at_once() {
+fn transactions_and_scripts_sign_synchronously() {
     for algorithm in ALGORITHMS {
         let (_keys, server) = issuer(algorithm);
         let mut client = server.client();
@@ -31,7 +31,7 @@ fn transactions_and_scripts_sign_at_once() {
 }
 
 #[test]
-fn a_stolen_token_is_caught_inside_a_transaction_in_one_step() {
+fn reuse_detected_in_a_transaction_reaches_the_replica_with_its_alert_and_event() {
     let keys = Keys::new();
     let server = Server::builder().issuing(&keys, Algorithm::Rs256).config("appendonly yes").start();
     let replica = Server::builder().issuing(&keys, Algorithm::Rs256).replica_of(&server).start();
@@ -50,7 +50,7 @@ fn a_stolen_token_is_caught_inside_a_transaction_in_one_step() {
 }
 
 #[test]
-fn the_reply_is_the_same_in_resp3() {
+fn replies_are_the_same_in_resp3() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     client.run("HELLO 3");
@@ -62,7 +62,7 @@ fn the_reply_is_the_same_in_resp3() {
 }
 
 #[test]
-fn a_writable_replica_changes_nothing() {
+fn a_writable_replica_refuses_token_writes() {
     let (keys, primary) = issuer(Algorithm::EdDsa);
     let replica = Server::builder()
         .issuing(&keys, Algorithm::EdDsa)
@@ -105,7 +105,7 @@ fn crowd(server: &Server, clients: usize) -> Vec<Client> {
 }
 
 #[test]
-fn what_happens_to_a_session_while_it_is_signed_wins() {
+fn ending_a_session_while_its_token_is_signed_wins() {
     for end in ["LW.REVOKEALL auth", "DEL auth", "FLUSHALL", "RENAME auth elsewhere", "SET auth x"] {
         let (_keys, server) = busy();
         let mut client = server.client();
@@ -135,7 +135,7 @@ fn what_happens_to_a_session_while_it_is_signed_wins() {
 }
 
 #[test]
-fn clients_that_go_away_while_they_wait_harm_nobody() {
+fn clients_that_disconnect_while_waiting_do_no_harm() {
     let (_keys, server) = busy();
     let mut client = server.client();
     for round in 0..5 {
@@ -153,7 +153,7 @@ fn clients_that_go_away_while_they_wait_harm_nobody() {
 }
 
 #[test]
-fn a_full_queue_refuses_before_anything_is_changed() {
+fn a_full_signing_queue_refuses_calls_before_changing_anything() {
     let (_keys, server) = busy();
     let mut client = server.client();
     let tokens = client.issue("auth alice");
@@ -172,7 +172,7 @@ fn a_full_queue_refuses_before_anything_is_changed() {
 }
 
 #[test]
-fn a_pause_of_writes_delays_and_loses_nothing() {
+fn client_pause_write_delays_token_writes_without_losing_any() {
     let (_keys, server) = busy();
     let mut client = server.client();
     let tokens = client.issue("auth alice");
@@ -186,7 +186,7 @@ fn a_pause_of_writes_delays_and_loses_nothing() {
 }
 
 #[test]
-fn least_rights_are_enough() {
+fn an_application_needs_only_minimal_acl_permissions() {
     let (_keys, server) = issuer(Algorithm::Rs256);
     let mut client = server.client();
     let user =

@@ -21,7 +21,7 @@ fn promote(replica: &Server) -> Client {
 }
 
 #[test]
-fn a_client_whose_rotation_was_lost_is_let_in_and_told_of() {
+fn after_a_lost_rotation_the_client_is_accepted_and_an_alert_is_raised() {
     let keys = Keys::new();
     let (primary, replica) = pair(&keys);
     let mut client = primary.client();
@@ -49,7 +49,7 @@ fn a_client_whose_rotation_was_lost_is_let_in_and_told_of() {
 }
 
 #[test]
-fn a_reply_that_was_lost_with_the_primary_can_be_asked_for_again() {
+fn a_rotation_may_be_repeated_within_grace_after_a_failover() {
     let keys = Keys::new();
     let (primary, replica) = pair(&keys);
     let mut client = primary.client();
@@ -68,7 +68,7 @@ fn a_reply_that_was_lost_with_the_primary_can_be_asked_for_again() {
 }
 
 #[test]
-fn what_was_revoked_before_stays_so() {
+fn revocations_survive_a_failover() {
     let keys = Keys::new();
     let (primary, replica) = pair(&keys);
     let mut client = primary.client();
@@ -93,7 +93,7 @@ fn what_was_revoked_before_stays_so() {
 }
 
 #[test]
-fn a_coordinated_failover_under_load_locks_nobody_out() {
+fn a_coordinated_failover_under_load_locks_out_no_client() {
     let keys = Keys::new();
     let (primary, replica) = pair(&keys);
     let done = AtomicBool::new(false);
@@ -148,7 +148,7 @@ impl Drop for Done<'_> {
 }
 
 #[test]
-fn after_a_lost_write_a_thief_and_the_victim_cant_both_go_on() {
+fn after_a_lost_write_a_thief_and_the_victim_cannot_both_continue() {
     let keys = Keys::new();
     let (primary, replica) = pair(&keys);
     let mut client = primary.client();
@@ -171,7 +171,7 @@ fn after_a_lost_write_a_thief_and_the_victim_cant_both_go_on() {
 }
 
 #[test]
-fn clocks_that_differ_spoil_nothing() {
+fn different_clocks_on_primary_and_replica_do_no_harm() {
     let keys = Keys::new();
     let primary = Server::builder().issuing(&keys, Algorithm::EdDsa).start();
     let replica = Server::builder()

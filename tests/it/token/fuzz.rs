@@ -38,7 +38,7 @@ fn mutated(bytes: &[u8], random: &mut Random) -> Vec<u8> {
 }
 
 #[test]
-fn mutated_tokens_and_arguments_are_refused_or_right() {
+fn mutated_tokens_are_refused_and_mutated_arguments_do_no_harm() {
     for algorithm in [Algorithm::Rs256, Algorithm::EdDsa] {
         let (_keys, server) = issuer(algorithm);
         let mut client = server.client();
@@ -125,7 +125,7 @@ fn mutated_tokens_and_arguments_are_refused_or_right() {
 }
 
 #[test]
-fn claims_that_are_taken_come_back_as_they_were() {
+fn accepted_claims_are_returned_unchanged() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let mut random = Random::new();
@@ -164,7 +164,7 @@ fn seeds(client: &mut Client) -> Vec<Payload> {
 }
 
 #[test]
-fn damaged_stores_are_refused_or_sound() {
+fn damaged_stores_are_refused_or_usable() {
     let keys = Keys::new();
     let server = Server::builder().issuing(&keys, Algorithm::EdDsa).config("rdbcompression no").start();
     let mut client = server.client();

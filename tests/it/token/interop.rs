@@ -1,71 +1,73 @@
-//! Access tokens verify with other implementations, by what LW.JWKS says: PyJWT, jose (Node.js) and jwt-simple. And what
-//! LW.VERIFY takes, jwt-simple takes.
+//! Access tokens verify with other implementations by the keys that LW.JWKS publishes: jsonwebtoken, PyJWT and jose
+//! (Node.js).
+//!
+//! jsonwebtoken parses and checks independently of the module, but its signatures come from the same library,
+//! aws-lc-rs. PyJWT and jose verify with OpenSSL; for HS256 the test here also computes the MAC with RustCrypto.
 
 use std::process::Command;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use jwt_simple::prelude::*;
+use hmac::{Hmac, Mac};
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{DecodingKey, Validation, decode, decode_header, get_current_timestamp};
 use serde_json::Value as Json;
+use sha2::Sha256;
 
 use crate::support::tokens::{ALGORITHMS, Algorithm, SECRET, Tokens, issuer};
 use crate::support::{Client, Random};
 
-/// The key of an algorithm, as jwt-simple has it.
-enum Key {
-    Rs256(RS256PublicKey),
-    Es256(ES256PublicKey),
-    EdDsa(Ed25519PublicKey),
-    Hs256(HS256Key),
+/// A verifier of access tokens that is not ours.
+struct Oracle {
+    algorithm: Algorithm,
+    keys: JwkSet,
 }
 
-impl Key {
-    fn of(client: &mut Client, algorithm: Algorithm) -> Self {
-        let set: Json = serde_json::from_str(&client.run("LW.JWKS").text()).unwrap();
-        let bytes =
-            |name: &str| BASE64_URL_SAFE_NO_PAD.decode(set["keys"][0][name].as_str().unwrap()).unwrap();
-        match algorithm {
-            Algorithm::Rs256 => {
-                Self::Rs256(RS256PublicKey::from_components(&bytes("n"), &bytes("e")).unwrap())
-            }
-            Algorithm::Es256 => Self::Es256(
-                ES256PublicKey::from_bytes(&[&[4], &bytes("x")[..], &bytes("y")].concat()).unwrap(),
-            ),
-            Algorithm::EdDsa => Self::EdDsa(Ed25519PublicKey::from_bytes(&bytes("x")).unwrap()),
-            Algorithm::Hs256 => Self::Hs256(HS256Key::from_bytes(format!("{SECRET}0").as_bytes())),
-        }
+const LEEWAY: u64 = 5;
+
+impl Oracle {
+    fn new(client: &mut Client, algorithm: Algorithm) -> Self {
+        Self { algorithm, keys: serde_json::from_str(&client.run("LW.JWKS").text()).unwrap() }
     }
 
-    /// The claims of a token that it takes.
-    fn verify(&self, token: &str) -> Option<JWTClaims<Json>> {
-        let options = Some(VerificationOptions {
-            required_signature_type: Some("at+jwt".into()),
-            allowed_issuers: Some(["lockwatch".to_owned()].into()),
-            allowed_audiences: Some(["lockwatch-api".to_owned()].into()),
-            time_tolerance: Some(Duration::from_secs(5)),
-            ..VerificationOptions::default()
-        });
-        match self {
-            Self::Rs256(key) => key.verify_token(token, options).ok(),
-            Self::Es256(key) => key.verify_token(token, options).ok(),
-            Self::EdDsa(key) => key.verify_token(token, options).ok(),
-            Self::Hs256(key) => key.verify_token(token, options).ok(),
-        }
+    /// The claims of a token that it accepts.
+    fn verify(&self, token: &str) -> Option<Json> {
+        let header = decode_header(token).ok()?;
+        let key = if self.algorithm == Algorithm::Hs256 {
+            DecodingKey::from_secret(format!("{SECRET}0").as_bytes())
+        } else {
+            DecodingKey::from_jwk(self.keys.find(header.kid.as_deref()?)?).unwrap()
+        };
+        let mut validation = Validation::new(self.algorithm.name().parse().unwrap());
+        validation.leeway = LEEWAY;
+        validation.validate_nbf = true;
+        validation.set_issuer(&["lockwatch"]);
+        validation.set_audience(&["lockwatch-api"]);
+        // A claim of the wrong type passes unless it is required.
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        let claims = decode::<Json>(token, &key, &validation).ok()?.claims;
+        // jsonwebtoken does not check `typ` and `iat`.
+        let issued = claims["iat"].as_u64()?;
+        (header.typ.as_deref() == Some("at+jwt") && issued <= get_current_timestamp() + LEEWAY)
+            .then_some(claims)
     }
 }
 
 #[test]
-fn jwt_simple_takes_what_is_issued_and_what_is_accepted() {
+fn jsonwebtoken_accepts_every_token_that_the_module_issues_or_accepts() {
     for algorithm in ALGORITHMS {
         let (_keys, server) = issuer(algorithm);
         let mut client = server.client();
-        let key = Key::of(&mut client, algorithm);
+        let oracle = Oracle::new(&mut client, algorithm);
         let tokens = client.issue(r#"auth alice CLAIMS {"role":"admin"}"#);
-        let claims = key.verify(&tokens.access).expect("it is taken");
-        assert_eq!(claims.subject.as_deref(), Some("alice"));
-        assert_eq!(claims.custom["role"], "admin");
-        assert_eq!(claims.jwt_id, Some(format!("{}.1", tokens.session)));
-        // A token that is changed at random: where the module accepts it, so does the other.
+        let claims = oracle.verify(&tokens.access).expect("an issued token is accepted");
+        assert_eq!(claims["sub"], "alice");
+        assert_eq!(claims["role"], "admin");
+        assert_eq!(claims["jti"], format!("{}.1", tokens.session));
+        let (message, signature) = tokens.access.rsplit_once('.').unwrap();
+        let changed = format!("{message}.{}{}", &signature[1..], &signature[..1]);
+        assert_eq!(oracle.verify(&changed), None);
+        // Wherever the module accepts a randomly changed token, so does the oracle.
         let mut random = Random::new();
         let alphabet: Vec<u8> =
             (b'a'..=b'z').chain(b'A'..=b'Z').chain(b'0'..=b'9').chain(*b"-_.=+/ ").collect();
@@ -75,14 +77,24 @@ fn jwt_simple_takes_what_is_issued_and_what_is_accepted() {
             token[at] = *random.pick(&alphabet);
             let token = String::from_utf8(token).unwrap();
             if client.verdict("auth", &token) == "OK" {
-                assert!(key.verify(&token).is_some(), "{token}");
+                assert!(oracle.verify(&token).is_some(), "{token}");
                 assert_eq!(token, tokens.access);
             }
         }
     }
 }
 
-/// Writes key sets and tokens to a file, which a program in another language then checks.
+#[test]
+fn an_hs256_signature_is_the_hmac_of_header_and_claims() {
+    let (_keys, server) = issuer(Algorithm::Hs256);
+    let token = server.client().issue("auth alice").access;
+    let (message, signature) = token.rsplit_once('.').unwrap();
+    let mut mac = Hmac::<Sha256>::new_from_slice(format!("{SECRET}0").as_bytes()).unwrap();
+    mac.update(message.as_bytes());
+    mac.verify_slice(&BASE64_URL_SAFE_NO_PAD.decode(signature).unwrap()).unwrap();
+}
+
+/// Writes key sets and tokens to a file and runs `command` on it, a program that verifies them.
 #[track_caller]
 fn checked_by(command: &mut Command) {
     let dir = tempfile::tempdir().unwrap();
@@ -99,12 +111,12 @@ fn checked_by(command: &mut Command) {
     let path = dir.path().join("cases.json");
     std::fs::write(&path, serde_json::to_vec(&cases).unwrap()).unwrap();
     let out = command.arg(&path).output().expect("it runs");
-    let told = String::from_utf8_lossy(&out.stdout);
-    assert!(out.status.success(), "{told}{}", String::from_utf8_lossy(&out.stderr));
-    assert_eq!(told.trim(), "8 tokens verified, 8 changed ones refused");
+    let printed = String::from_utf8_lossy(&out.stdout);
+    assert!(out.status.success(), "{printed}{}", String::from_utf8_lossy(&out.stderr));
+    assert_eq!(printed.trim(), "8 tokens verified, 8 changed ones refused");
 }
 
-/// Where Node.js finds jose; what is missing is installed.
+/// Installs PyJWT and jose where they are missing. Returns the directory in which Node.js finds jose.
 fn installed() -> String {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/interop.sh");
     let out = Command::new(script).output().expect("scripts/interop.sh runs");

@@ -6,7 +6,7 @@ use crate::support::tokens::{ALGORITHMS, Algorithm, issuer};
 use crate::support::{Server, Value};
 
 #[test]
-fn a_session_begins_with_an_access_and_a_refresh_token() {
+fn lw_issue_returns_an_access_and_a_refresh_token() {
     for algorithm in ALGORITHMS {
         let (_keys, server) = issuer(algorithm);
         let mut client = server.client();
@@ -31,7 +31,7 @@ fn a_session_begins_with_an_access_and_a_refresh_token() {
 }
 
 #[test]
-fn options_are_the_sessions_and_survive_rotation() {
+fn options_belong_to_the_session_and_survive_rotation() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let line = r#"auth bob META {"ua":"x"} claims {"role":"admin","scope":["a","b"]} AUDIENCE billing ACCESSTTL 5m RefreshTTL 1h"#;
@@ -54,7 +54,7 @@ fn options_are_the_sessions_and_survive_rotation() {
 }
 
 #[test]
-fn an_access_token_alone_has_a_session_as_long_as_itself() {
+fn without_a_refresh_token_the_session_ends_with_its_access_token() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let tokens = client.issue("auth job REFRESHTTL 0 ACCESSTTL 60");
@@ -87,7 +87,7 @@ fn an_access_token_never_outlives_its_session() {
 }
 
 #[test]
-fn a_subject_has_so_many_sessions_and_the_longest_unused_goes() {
+fn exceeding_sessions_per_subject_evicts_the_longest_unused_session() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     client.set("sessions-per-subject", "3");
@@ -120,7 +120,7 @@ fn a_subject_has_so_many_sessions_and_the_longest_unused_goes() {
 }
 
 #[test]
-fn what_is_malformed_is_refused_with_the_reason_and_the_syntax() {
+fn malformed_calls_are_refused_with_the_reason_and_the_syntax() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let long = "x".repeat(256);
@@ -167,7 +167,7 @@ fn what_is_malformed_is_refused_with_the_reason_and_the_syntax() {
 }
 
 #[test]
-fn what_verify_would_refuse_is_not_issued() {
+fn tokens_that_lw_verify_would_refuse_are_not_issued() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     // 4096 bytes of claims and long names still fit.
@@ -186,7 +186,7 @@ fn what_verify_would_refuse_is_not_issued() {
 }
 
 #[test]
-fn tokens_not_before_ends_every_session_that_began_before() {
+fn tokens_not_before_ends_every_older_session() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let old = client.issue("auth alice");
@@ -209,7 +209,7 @@ fn tokens_not_before_ends_every_session_that_began_before() {
 }
 
 #[test]
-fn another_type_of_value_is_left_alone() {
+fn a_key_of_another_type_is_refused_and_left_unchanged() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let tokens = client.issue("auth alice");
@@ -235,7 +235,7 @@ fn another_type_of_value_is_left_alone() {
 }
 
 #[test]
-fn a_server_without_memory_refuses_sessions_but_renews_and_revokes() {
+fn at_maxmemory_new_sessions_are_refused_and_rotation_and_revocation_work() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let tokens = client.issue("auth alice");
@@ -266,7 +266,7 @@ fn the_key_expires_with_its_last_session() {
 }
 
 #[test]
-fn sessions_that_have_ended_are_swept_as_others_change() {
+fn ended_sessions_are_removed_as_others_change() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     client.issue("auth keeper REFRESHTTL 1d");
@@ -284,7 +284,7 @@ fn sessions_that_have_ended_are_swept_as_others_change() {
 }
 
 #[test]
-fn a_server_without_keys_says_so() {
+fn a_cluster_node_without_keys_replies_lwnokey() {
     let server = Server::builder().config("cluster-enabled yes").start();
     let mut client = server.client();
     let slots = "CLUSTER ADDSLOTSRANGE 0 16383";

@@ -16,7 +16,7 @@ fn kids(client: &mut Client) -> Vec<String> {
 }
 
 #[test]
-fn the_key_set_shows_public_keys_alone() {
+fn lw_jwks_lists_public_keys_only() {
     let keys = Keys::new();
     let list: Vec<_> = [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa]
         .map(|algorithm| keys.signing(algorithm, 0))
@@ -47,7 +47,7 @@ fn the_key_set_shows_public_keys_alone() {
 }
 
 #[test]
-fn a_key_is_changed_over_under_load_without_a_failed_verification() {
+fn signing_keys_can_be_replaced_under_load_without_a_failed_verification() {
     let keys = Keys::new();
     let server = Server::builder().issuing(&keys, Algorithm::Rs256).start();
     let path = |algorithm, n| keys.signing(algorithm, n);
@@ -99,7 +99,7 @@ fn everybody_goes_on(turns: &[AtomicUsize]) {
 }
 
 #[test]
-fn a_removed_key_verifies_nothing_and_refresh_tokens_stay_good() {
+fn removing_a_key_ends_its_access_tokens_but_not_refresh_tokens() {
     for algorithm in ALGORITHMS {
         let (keys, server) = issuer(algorithm);
         let mut client = server.client();
@@ -115,7 +115,7 @@ fn a_removed_key_verifies_nothing_and_refresh_tokens_stay_good() {
 }
 
 #[test]
-fn the_refresh_secret_is_changed_over() {
+fn the_refresh_secret_can_be_replaced() {
     let (keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let old = client.issue("auth alice");
@@ -130,7 +130,7 @@ fn the_refresh_secret_is_changed_over() {
 }
 
 #[test]
-fn a_file_that_cant_be_used_changes_nothing() {
+fn an_unusable_key_file_is_refused_and_changes_nothing() {
     let (keys, server) = issuer(Algorithm::Rs256);
     let mut client = server.client();
     let tokens = client.issue("auth alice");
@@ -202,7 +202,7 @@ fn a_public_key_verifies_but_does_not_sign() {
 }
 
 #[test]
-fn keys_of_other_forms_are_read() {
+fn keys_in_pkcs1_sec1_and_pkcs8_are_accepted() {
     let (keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let openssl = |args: &[&str]| {
@@ -225,7 +225,7 @@ fn keys_of_other_forms_are_read() {
 }
 
 #[test]
-fn secrets_stay_out_of_what_a_server_tells_of_its_configuration() {
+fn secrets_do_not_appear_in_the_configuration() {
     let (keys, server) = issuer(Algorithm::Hs256);
     let mut client = server.client();
     client.issue("auth alice");
@@ -242,7 +242,7 @@ fn secrets_stay_out_of_what_a_server_tells_of_its_configuration() {
 }
 
 #[test]
-fn sign_threads_come_and_go() {
+fn sign_threads_can_be_changed_at_runtime() {
     let (_keys, server) = issuer(Algorithm::Rs256);
     let mut client = server.client();
     let threads =
@@ -262,7 +262,7 @@ fn sign_threads_come_and_go() {
 }
 
 #[test]
-fn a_server_does_not_start_with_a_key_that_cant_be_used() {
+fn a_server_does_not_start_with_an_unusable_key() {
     let keys = Keys::new();
     let bad = keys.file("bad", "nonsense");
     let log =
@@ -273,7 +273,7 @@ fn a_server_does_not_start_with_a_key_that_cant_be_used() {
 }
 
 #[test]
-fn a_change_of_several_directives_that_fails_leaves_the_keys_in_force() {
+fn a_refused_config_set_of_several_directives_keeps_the_keys() {
     let (keys, server) = issuer(Algorithm::Rs256);
     let mut client = server.client();
     let tokens = client.issue("auth alice");

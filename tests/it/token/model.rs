@@ -258,7 +258,7 @@ impl World {
 }
 
 #[test]
-fn no_dead_token_is_accepted_and_no_client_locked_out() {
+fn random_histories_accept_no_ended_token_and_lock_out_no_client() {
     let (worlds, steps) = if std::env::var_os("LOCKWATCH_SOAK").is_some() { (30, 400) } else { (6, 100) };
     for _ in 0..worlds {
         let mut world = World::new();

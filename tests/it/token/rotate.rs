@@ -13,7 +13,7 @@ fn rotated(client: &mut Client) -> (Tokens, Tokens) {
 }
 
 #[test]
-fn a_refresh_token_is_exchanged_for_the_next_ones() {
+fn rotation_returns_tokens_of_the_next_generation() {
     for algorithm in ALGORITHMS {
         let (_keys, server) = issuer(algorithm);
         let mut client = server.client();
@@ -34,7 +34,7 @@ fn a_refresh_token_is_exchanged_for_the_next_ones() {
 }
 
 #[test]
-fn within_grace_the_same_successor_comes_again_and_nothing_is_written() {
+fn repeating_a_rotation_within_grace_returns_the_same_tokens_and_writes_nothing() {
     for algorithm in ALGORITHMS {
         let (_keys, server) = issuer(algorithm);
         let mut client = server.client();
@@ -71,7 +71,7 @@ fn is_active(client: &mut Client, token: &str) -> bool {
 }
 
 #[test]
-fn grace_ends_on_the_millisecond() {
+fn grace_ends_to_the_millisecond() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     for retry in [0, 60] {
@@ -94,7 +94,7 @@ fn grace_ends_on_the_millisecond() {
 }
 
 #[test]
-fn a_refresh_token_ends_on_the_millisecond() {
+fn a_refresh_token_expires_to_the_millisecond() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let now = start(&mut client);
@@ -111,7 +111,7 @@ fn a_refresh_token_ends_on_the_millisecond() {
 }
 
 #[test]
-fn a_token_from_before_ends_the_session_and_is_told_of_once() {
+fn reusing_an_old_refresh_token_ends_the_session_and_raises_one_alert() {
     for algorithm in ALGORITHMS {
         let (_keys, server) = issuer(algorithm);
         let mut client = server.client();
@@ -142,7 +142,7 @@ fn a_token_from_before_ends_the_session_and_is_told_of_once() {
 }
 
 #[test]
-fn meta_is_renewed_with_a_rotation() {
+fn a_rotation_may_replace_meta() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let (_, second) = rotated(&mut client);
@@ -153,7 +153,7 @@ fn meta_is_renewed_with_a_rotation() {
 }
 
 #[test]
-fn what_is_malformed_or_forged_changes_nothing() {
+fn malformed_or_forged_refresh_tokens_change_nothing() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let tokens = client.issue("auth alice");
@@ -184,7 +184,7 @@ fn what_is_malformed_or_forged_changes_nothing() {
 }
 
 #[test]
-fn a_later_generation_is_forged_unless_a_write_can_have_been_lost() {
+fn a_generation_ahead_of_the_store_is_forged_unless_a_write_may_have_been_lost() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let first = client.issue("auth alice");
@@ -226,7 +226,7 @@ fn a_later_generation_is_forged_unless_a_write_can_have_been_lost() {
 }
 
 #[test]
-fn a_clock_that_is_set_back_revives_nothing() {
+fn setting_the_clock_back_revives_no_token() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let now = start(&mut client);
@@ -243,7 +243,7 @@ fn a_clock_that_is_set_back_revives_nothing() {
 }
 
 #[test]
-fn a_restart_begins_the_grace_anew() {
+fn a_restart_starts_the_grace_period_again() {
     let keys = Keys::new();
     let mut server = Server::builder().issuing(&keys, Algorithm::EdDsa).config("appendonly yes").start();
     let mut client = server.client();

@@ -162,7 +162,7 @@ fn everything(server: &Server, algorithm: Algorithm, play: &mut Vec<Tokens>, see
 }
 
 #[test]
-fn what_generated_keys_leave_behind_is_in_their_files_alone() {
+fn generated_keys_appear_only_in_their_files() {
     let server = Server::builder().config("appendonly yes").config("loglevel debug").start();
     let mut client = server.client();
     client.issue("auth alice");

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::tokens::{ALGORITHMS, Algorithm, issuer};
 
 #[test]
-fn times_are_judged_on_the_millisecond_with_leeway() {
+fn an_access_token_expires_to_the_millisecond_plus_leeway() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     for leeway in [0, 5, 300] {
@@ -28,7 +28,7 @@ fn times_are_judged_on_the_millisecond_with_leeway() {
 }
 
 #[test]
-fn a_token_of_the_future_is_not_valid_yet() {
+fn a_token_issued_in_the_future_is_refused() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     client.set("jwt-leeway", "0");
@@ -42,7 +42,7 @@ fn a_token_of_the_future_is_not_valid_yet() {
 }
 
 #[test]
-fn a_remembered_token_is_judged_anew_each_time() {
+fn a_cached_signature_skips_no_other_check() {
     for algorithm in ALGORITHMS {
         let (_keys, server) = issuer(algorithm);
         let mut client = server.client();
@@ -72,7 +72,7 @@ fn a_remembered_token_is_judged_anew_each_time() {
 }
 
 #[test]
-fn introspection_tells_what_rfc_7662_asks() {
+fn introspection_follows_rfc_7662_and_changes_nothing() {
     let (_keys, server) = issuer(Algorithm::Rs256);
     let mut client = server.client();
     let call = [

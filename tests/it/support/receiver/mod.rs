@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_answers_as_it_is_told_and_remembers_what_it_got() {
+    fn a_receiver_answers_by_its_script_and_records_requests() {
         let receiver = Receiver::start();
         receiver.answer_first([Answer::status(500).header("retry-after", "7")], Answer::Close);
         let mut stream = connect(&receiver).unwrap();
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_that_is_stopped_refuses_and_is_back_on_the_same_port() {
+    fn a_stopped_receiver_refuses_connections_and_restarts_on_the_same_port() {
         let mut receiver = Receiver::start();
         receiver.answer(Answer::Hang);
         let mut stream = connect(&receiver).unwrap();

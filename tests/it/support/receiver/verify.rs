@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_not() {
+    fn changed_requests_wrong_secrets_and_stale_timestamps_are_refused() {
         for now in [SENT_AT + TOLERANCE_SECONDS + 1, SENT_AT - TOLERANCE_SECONDS - 1] {
             verify_at(&example(), &[SECRET], now).unwrap_err();
         }

@@ -1,0 +1,30 @@
+#!/usr/bin/env perl
+# Sends calls of LW.RATELIMIT in pipelines of exactly 16, so that the server reads and answers the same number of bytes at a
+# time in every run.
+#
+#   scripts/calls.pl PORT CALLS KEYS WORD ...     %d in a word becomes the number of a key; each key has its turn
+
+use strict;
+use warnings;
+use IO::Socket::INET;
+
+my ($port, $calls, $keys, @words) = @ARGV;
+my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or die "can't connect: $!\n";
+my $lines_of_a_reply = 6;
+
+for (my $call = 0; $call < $calls;) {
+    my ($batch, $missing) = ('', 0);
+    for (1 .. 16) {
+        last if $call == $calls;
+        my $key = $call++ % $keys;
+        my @arguments = map { s/%d/$key/r } @words;
+        $batch .= '*' . @arguments . "\r\n" . join '', map { '$' . length($_) . "\r\n$_\r\n" } @arguments;
+        $missing += $lines_of_a_reply;
+    }
+    syswrite($server, $batch) == length $batch or die "can't send: $!\n";
+    while ($missing > 0) {
+        sysread $server, my $reply, 65536 or die "the server closed the connection\n";
+        die "the server answered: $reply\n" if $reply =~ /^-/m && $reply !~ /^:/;
+        $missing -= $reply =~ tr/\n//;
+    }
+}
