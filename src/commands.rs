@@ -15,6 +15,7 @@ use crate::outbox::apply::Apply as ApplyToOutbox;
 use crate::outbox::manage::{Dead, Discard, Help, Managed, Replay};
 use crate::ratelimit::limit::RateLimit;
 use crate::ratelimit::peek::Peek;
+use crate::reload::Reload;
 use crate::server::command::CommandEntry;
 use crate::token::commands::apply::ApplyTokens;
 use crate::token::commands::introspect::Introspect;
@@ -54,6 +55,7 @@ pub static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<RevokeAll>(),
     CommandEntry::of::<Sessions>(),
     CommandEntry::of::<Jwks>(),
+    CommandEntry::of::<Reload>(),
     CommandEntry::of::<Apply<()>>(),
     CommandEntry::of::<Apply<Cooldown>>(),
     CommandEntry::of::<ApplyToOutbox<Alerts>>(),

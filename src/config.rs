@@ -1,5 +1,5 @@
-//! Every directive, in one table. A wing declares its directives in its `settings.rs`. redis.conf.example documents the
-//! same list.
+//! Every directive, in one table. A wing declares its directives in its `settings.rs`.
+//! redis.conf.example documents the same list.
 
 #![forbid(unsafe_code)]
 

@@ -3,6 +3,7 @@
 mod acl;
 mod commands;
 mod config;
+mod config_set;
 mod info;
 mod memory;
 mod module;
