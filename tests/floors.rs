@@ -19,8 +19,9 @@ const FLOORS: &[&[&str]] = &[
     &["ratelimit", "alert"],
     &["audit", "burst"],
     &["token"],
-    &["debug"],
-    &["commands", "config", "info", "lifecycle", "reload"],
+    &["debug", "lifecycle"],
+    &["reload"],
+    &["commands", "config", "info"],
     &["lib"],
 ];
 
