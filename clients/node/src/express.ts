@@ -3,11 +3,13 @@ import type { Request, RequestHandler } from "express";
 import type { LockWatchState } from "./http/state.js";
 import { admitted, guardOf, isGone, visit } from "./http/handle.js";
 import type { MiddlewareOptions } from "./http/options.js";
+import { routeLimit, type Limit } from "./http/route-limit.js";
 import { send } from "./http/exchange.js";
 import type { LockWatch } from "./lockwatch.js";
 import { TokenEndpoints, type Action, type TokenRoutesOptions } from "./token/endpoints.js";
 import type { Claims } from "./tokens.js";
 
+export type { RouteLimitOptions } from "./http/route-limit.js";
 export { jwtRequired, type JwtOptions } from "./token/bearer.js";
 export { jwks, type JwksOptions } from "./token/jwks.js";
 export type { CookieOptions } from "./token/cookie.js";
@@ -54,6 +56,12 @@ export function lockwatch(options: ExpressOptions): RequestHandler & { readonly 
   };
   return Object.assign(handler, { lockwatch: guard.lockwatch });
 }
+
+/**
+ * A limit on one route:
+ * `app.post("/orders", authenticate, limit(lw, "5/minute", { key: (request) => request.claims?.sub }), handler)`.
+ */
+export const limit: Limit<Request> = routeLimit;
 
 /** `POST login`, `refresh` and `logout`, below where it is mounted: `app.use("/auth", tokenRouter(lw, …))`. */
 export function tokenRouter(lockwatch: LockWatch, options: TokenRoutesOptions<Request>): RequestHandler {

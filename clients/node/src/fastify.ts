@@ -3,12 +3,14 @@ import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from "fas
 import type { LockWatchState } from "./http/state.js";
 import { admitted, guardOf, isGone, visit } from "./http/handle.js";
 import type { MiddlewareOptions } from "./http/options.js";
+import { routeLimit, type Limit } from "./http/route-limit.js";
 import { send } from "./http/exchange.js";
 import { pathOf } from "./http/pattern.js";
 import { LockWatch } from "./lockwatch.js";
 import { TokenEndpoints, type Action, type TokenRoutesOptions } from "./token/endpoints.js";
 import type { Claims } from "./tokens.js";
 
+export type { RouteLimitOptions } from "./http/route-limit.js";
 export { jwtRequired, type JwtOptions } from "./token/bearer.js";
 export { jwks, type JwksOptions } from "./token/jwks.js";
 export type { CookieOptions } from "./token/cookie.js";
@@ -84,6 +86,9 @@ export const lockwatch = Object.assign(plugin, {
   [Symbol.for("fastify.display-name")]: "lockwatch",
   [Symbol.for("plugin-meta")]: { fastify: ">=5", name: "lockwatch" },
 });
+
+/** A limit on one route: `app.post("/orders", { preHandler: [authenticate, limit(lw, "5/minute")] }, handler)`. */
+export const limit: Limit<FastifyRequest> = routeLimit;
 
 export interface FastifyTokenOptions extends TokenRoutesOptions<FastifyRequest> {
   lockwatch: LockWatch;

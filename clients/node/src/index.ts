@@ -27,7 +27,6 @@ export {
   TokenRevokedError,
   UnavailableError,
 } from "./errors.js";
-export type { RouteLimitOptions } from "./http/route-limit.js";
 export { LockWatchState } from "./http/state.js";
 export type { FailureMode, MiddlewareOptions, PolicyOptions } from "./http/options.js";
 export type { Reply } from "./http/verdict.js";

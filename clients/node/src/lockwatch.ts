@@ -6,8 +6,6 @@ import { burstCommand, parseBurst, type BurstOptions, type BurstResult } from ".
 import { windowMs, type Duration } from "./duration.js";
 import { ConfigurationError } from "./errors.js";
 import { FailureLog, type Log } from "./failure-log.js";
-import type { AnyRequest, Middleware } from "./http/exchange.js";
-import { routeLimit, type RouteLimitOptions } from "./http/route-limit.js";
 import { checkOptions, type Names } from "./known-options.js";
 import { parseLimits, type Limits } from "./limits.js";
 import { rateLimitCommand, RateLimitResult } from "./ratelimit.js";
@@ -55,7 +53,7 @@ export class LockWatch {
   readonly failures: FailureLog;
   readonly #connections: Connections;
   /** The way for what Redis does on another thread, reading nothing more from the connection meanwhile. */
-  readonly #patient: Link;
+  readonly #slow: Link;
 
   /**
    * @param redis a client of ioredis (`Redis`, `Cluster`) or node-redis (`createClient`, `createCluster`), connected or not, or a
@@ -70,8 +68,8 @@ export class LockWatch {
     }
     const timing = { commandTimeoutMs, breakerTimeouts, breakerPauseMs: breakerSeconds * 1000 };
     this.#connections = openConnections(redis, { connectTimeoutMs });
-    this.link = new Link(this.#connections.prompt, timing);
-    this.#patient = new Link(this.#connections.patient, timing);
+    this.link = new Link(this.#connections.fast, timing);
+    this.#slow = new Link(this.#connections.slow, timing);
     const { auditQueueSize = 10_000, logIntervalSeconds = 10, log = (message) => console.warn(message) } = options;
     this.failures = new FailureLog(log, logIntervalSeconds * 1000);
     this.trail = new AuditTrail(new Link(this.#connections.audit, timing), this.link, auditQueueSize, this.failures);
@@ -96,14 +94,6 @@ export class LockWatch {
     return parseBurst(await this.link.call(burstCommand(key, threshold, windowMs(window), options)));
   }
 
-  /**
-   * A limit on one route: `app.post("/orders", authenticate, lw.limit("5/minute", { key: (req: Request) => req.user.id }), handler)` in
-   * Express, `{ preHandler: lw.limit("5/minute") }` in Fastify.
-   */
-  limit<Req extends AnyRequest = AnyRequest>(limits: Limits, options: RouteLimitOptions<Req> = {}): Middleware {
-    return routeLimit(this, limits, options);
-  }
-
   /** Raises an alert. Its id, or null if `dedup` suppressed it. */
   async alert(type: string, data: unknown, options: AlertOptions = {}): Promise<string | null> {
     const reply = await this.link.call(alertCommand(type, data, options));
@@ -117,18 +107,18 @@ export class LockWatch {
 
   /** The events that match, newest first. In a cluster: of one node's journal, and of Postgres. */
   async auditLog(query: AuditQuery = {}): Promise<AuditEvent[]> {
-    return parseAuditLog(await this.#patient.callPatiently(auditLogCommand(query)));
+    return parseAuditLog(await this.#slow.callSlow(auditLogCommand(query)));
   }
 
   /** Opens a session in the token store at the key `store`. */
   async issue(store: Bytes, subject: string | number, options: tokens.IssueOptions = {}): Promise<tokens.Tokens> {
-    const reply = await this.#patient.callPatiently(tokens.issueCommand(store, subject, options));
+    const reply = await this.#slow.callSlow(tokens.issueCommand(store, subject, options));
     return tokens.parseTokens(reply, "LW.ISSUE");
   }
 
   /** The next pair of tokens for a refresh token. The same again if it was rotated a moment ago. */
   async rotate(store: Bytes, refreshToken: string, { meta }: { meta?: unknown } = {}): Promise<tokens.Tokens> {
-    const reply = await this.#patient.callPatiently(tokens.rotateCommand(store, refreshToken, meta));
+    const reply = await this.#slow.callSlow(tokens.rotateCommand(store, refreshToken, meta));
     return tokens.parseTokens(reply, "LW.ROTATE");
   }
 
@@ -145,21 +135,21 @@ export class LockWatch {
 
   /** How many ended. A token that is unknown or has expired counts 0. */
   async revoke(store: Bytes, what: tokens.Revocation): Promise<number> {
-    return Number(await this.#patient.callPatiently(tokens.revokeCommand(store, what)));
+    return Number(await this.#slow.callSlow(tokens.revokeCommand(store, what)));
   }
 
   /** Ends every session of the store, and says how many there were. */
   async revokeAll(store: Bytes): Promise<number> {
-    return Number(await this.#patient.callPatiently({ args: ["LW.REVOKEALL", store], key: store }));
+    return Number(await this.#slow.callSlow({ args: ["LW.REVOKEALL", store], key: store }));
   }
 
   async sessions(store: Bytes, subject: string | number): Promise<tokens.Session[]> {
-    return tokens.parseSessions(await this.#patient.callPatiently({ args: ["LW.SESSIONS", store, nameArgument(subject)], key: store }));
+    return tokens.parseSessions(await this.#slow.callSlow({ args: ["LW.SESSIONS", store, nameArgument(subject)], key: store }));
   }
 
   /** The public keys that verify access tokens. */
   async jwks(): Promise<tokens.Jwks> {
-    return tokens.parseJson(await this.#patient.callPatiently({ args: ["LW.JWKS"] }), "LW.JWKS") as tokens.Jwks;
+    return tokens.parseJson(await this.#slow.callSlow({ args: ["LW.JWKS"] }), "LW.JWKS") as tokens.Jwks;
   }
 
   /** Lets the audit events go out that wait, for two seconds at most, and closes the connections. */

@@ -58,6 +58,19 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
       assert.equal(made.audit - before.audit, 30);
     });
 
+    it("a request's audit event goes to the node that holds its limiter key", async () => {
+      const served = await serve("fastify", { redis: lw, key: "credential", keyPrefix: "routed" }, ({ answer }) => answer(200, [], "hello"));
+      const before = await Promise.all(cluster.admins.map(auditEvents));
+      for (let i = 0; i < 20; i++) await ask(served.port, "/items", { headers: { authorization: `Bearer ${i}` } });
+      await served.ended;
+      await lw.trail.drained();
+      await served.close();
+      for (const [index, admin] of cluster.admins.entries()) {
+        const keys = await admin.keys("routed:{cred:*}:default");
+        assert.equal((await auditEvents(admin)) - (before[index] as number), keys.length);
+      }
+    });
+
     it("a slot that moves is followed, and nothing is counted twice", async () => {
       const key = await cluster.keyOf(0, 1);
       const [source, target] = cluster.admins as [Redis, Redis];
@@ -118,6 +131,10 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
 async function redirectionsOf(admin: Redis): Promise<number> {
   const stats = await admin.info("errorstats");
   return [...stats.matchAll(/^errorstat_(?:MOVED|ASK):count=(\d+)/gm)].reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+async function auditEvents(admin: Redis): Promise<number> {
+  return Number(/^lockwatch_audit_appended_total:(\d+)/m.exec(await admin.info("lockwatch"))?.[1]);
 }
 
 async function calls(cluster: TestCluster): Promise<{ ratelimit: number; burst: number; audit: number }> {

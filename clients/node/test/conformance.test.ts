@@ -39,6 +39,10 @@ async function run(framework: Framework, given: Options, steps: readonly Step[])
       answer(status, headers, body);
     },
     (request) => disguise(request, current as Step),
+    () => {
+      const placed = current?.route_limit;
+      return placed && forExpress.limit(lockwatch, placed.limits, optionsOf(placed.options));
+    },
   );
   try {
     for (const step of steps) {
@@ -56,8 +60,8 @@ async function run(framework: Framework, given: Options, steps: readonly Step[])
 
 async function perform(served: Served, step: Step, lockwatch: LockWatch, connection: ScriptedConnection): Promise<void> {
   const { method, path, headers } = step.request;
-  const sent = METHODS.includes(method) ? method : "GET";
-  const response = await ask(served.port, path, { method: sent, headers: ["Host", "localhost", "Content-Length", "0", ...headers.flat()] });
+  const known = METHODS.includes(method) ? method : "GET";
+  const response = await ask(served.port, path, { method: known, headers: ["Host", "localhost", "Content-Length", "0", ...headers.flat()] });
   await served.ended;
   await lockwatch.trail.drained();
   const expected = step.response;
@@ -73,11 +77,12 @@ async function perform(served: Served, step: Step, lockwatch: LockWatch, connect
   if (expected.body !== null) assert.equal(response.body, expected.body);
   if (expected.failure !== undefined) assert.equal(served.state?.failure, expected.failure);
   const roundTrip = step.round_trip.map(({ command }) => command);
-  assert.deepEqual(connection.writes, [...writes(roundTrip), ...writes(step.audit && [step.audit])].map(latencyShape(connection)));
+  const sent = [roundTrip, step.route_limit && [step.route_limit.command], step.audit && [step.audit]].flatMap(writes);
+  assert.deepEqual(connection.writes, sent.map(latencyShape(connection)));
 }
 
-/** No command is no write. */
-function writes(commands: string[][] | null): string[][][] {
+/** One write, or none for no commands. */
+function writes(commands: string[][] | null | undefined): string[][][] {
   return commands && commands.length > 0 ? [commands] : [];
 }
 

@@ -17,7 +17,7 @@ const MISTAKES: Record<string, () => unknown> = {
   "of the middleware": () => express().use(forExpress.lockwatch({ redis, onRedisFailiure: "deny" } as never)),
   "of a policy": () => express().use(forExpress.lockwatch({ redis, routes: { "/a": { limit: "1/s" } } } as never)),
   "of LockWatch": () => new LockWatch(redis, { commandTimeout: 1 } as never),
-  "of a route's limit": () => lw.limit("1/s", { keyFunc: () => "a" } as never),
+  "of a route's limit": () => forExpress.limit(lw, "1/s", { keyFunc: () => "a" } as never),
   "of jwtRequired": () => forExpress.jwtRequired(lw, { store: "auth", scope: ["root"] } as never),
   "scopes as a text": () => forExpress.jwtRequired(lw, { store: "auth", scopes: "root" } as never),
   "of jwks": () => forExpress.jwks(lw, { maxAge: 1 } as never),

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { after, afterEach, before, describe, it } from "node:test";
 import express, { type Request } from "express";
-import fastify, { type FastifyRequest } from "fastify";
+import fastify from "fastify";
 import { LockWatch } from "lockwatch";
 import * as forExpress from "lockwatch/express";
 import * as forFastify from "lockwatch/fastify";
@@ -80,7 +80,7 @@ for (const framework of FRAMEWORKS) {
 it("a limit that is not on a route needs a name", async () => {
   const app = express();
   const lw = new LockWatch(new Stub());
-  app.use(lw.limit("1/minute"));
+  app.use(forExpress.limit(lw, "1/minute"));
   app.use((error: Error, _request: Request, response: express.Response, _next: express.NextFunction) => {
     response.status(500).end(error.message);
   });
@@ -102,11 +102,11 @@ async function startExpress(lw: LockWatch): Promise<Api> {
   const app = express();
   app.use(forExpress.lockwatch({ redis: lw }));
   const orders = express.Router();
-  orders.post("/:id", lw.limit("2/minute", { key: (request: Request) => request.get("x-user") }), (_request, response) => {
+  orders.post("/:id", forExpress.limit(lw, "2/minute", { key: (request) => request.get("x-user") }), (_request, response) => {
     response.json({});
   });
   app.use("/orders", orders);
-  for (const [path, limit] of Object.entries(limits(lw))) {
+  for (const [path, limit] of Object.entries(limits(lw, forExpress))) {
     app.get(path, limit, (_request, response) => {
       response.json({});
     });
@@ -125,17 +125,17 @@ async function startExpress(lw: LockWatch): Promise<Api> {
 async function startFastify(lw: LockWatch): Promise<Api> {
   const app = fastify({ forceCloseConnections: true });
   await app.register(forFastify.lockwatch, { redis: lw });
-  const key = (request: FastifyRequest) => String(request.headers["x-user"]);
-  app.post("/orders/:id", { preHandler: lw.limit("2/minute", { key }) }, () => ({}));
-  for (const [path, limit] of Object.entries(limits(lw))) app.get(path, { preHandler: limit }, () => ({}));
+  const perUser = forFastify.limit(lw, "2/minute", { key: (request) => String(request.headers["x-user"]) });
+  app.post("/orders/:id", { preHandler: perUser }, () => ({}));
+  for (const [path, limit] of Object.entries(limits(lw, forFastify))) app.get(path, { preHandler: limit }, () => ({}));
   await app.listen({ port: 0, host: "127.0.0.1" });
   return { port: (app.server.address() as AddressInfo).port, close: () => app.close() };
 }
 
-function limits(lw: LockWatch) {
+function limits(lw: LockWatch, { limit }: Pick<typeof forExpress | typeof forFastify, "limit">) {
   return {
-    "/search": lw.limit("1/minute", { name: "search" }),
-    "/shadow": lw.limit("1/minute", { shadow: true }),
-    "/strict": lw.limit("1/minute", { onRedisFailure: "deny" }),
+    "/search": limit(lw, "1/minute", { name: "search" }),
+    "/shadow": limit(lw, "1/minute", { shadow: true }),
+    "/strict": limit(lw, "1/minute", { onRedisFailure: "deny" }),
   };
 }

@@ -9,7 +9,7 @@ import { ConfigurationError, LockWatchError } from "../errors.js";
 import { addressLimits, parseLimits, type Limit, type Limits } from "../limits.js";
 import type { LockWatch } from "../lockwatch.js";
 import { rateLimitCommand, RateLimitResult } from "../ratelimit.js";
-import type { Command } from "../redis/connection.js";
+import type { Bytes, Command } from "../redis/connection.js";
 import type { Answer } from "../redis/link.js";
 import { addressClient, credentialClient, Keys, ownClient } from "./keys.js";
 import type { MiddlewareOptions } from "./options.js";
@@ -107,6 +107,8 @@ function bindingFinding(questions: readonly Question[], answers: readonly Answer
 export class Visit<Req> {
   readonly state: LockWatchState;
   readonly #started = performance.now();
+  /** Routes the audit event in a cluster to the node that has counted this request. */
+  #limiterKey: Bytes | undefined;
 
   constructor(
     private readonly guard: Guard<Req>,
@@ -122,6 +124,7 @@ export class Visit<Req> {
     const { client, isCredential } = await this.#client(request);
     const limits = await this.guard.limitsFor(this.policy, request);
     const questions = [this.#question(client, this.policy.name, limits, this.policy.name)];
+    this.#limiterKey = questions[0]?.command.key;
     const addressOf = addressClient(this.state.address);
     if (isCredential) {
       const { name } = this.policy;
@@ -160,8 +163,7 @@ export class Visit<Req> {
         latencyMs: performance.now() - this.#started,
         data: shadowed ? { shadow: true } : undefined,
       });
-      // In a cluster, to the node of the address, so that all nodes share the work.
-      return { ...command, key: this.guard.keys.burst(addressClient(address)) };
+      return { ...command, key: this.#limiterKey };
     });
   }
 

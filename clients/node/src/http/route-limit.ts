@@ -32,7 +32,6 @@ export interface RouteLimitOptions<Req> {
   keyPrefix?: string | undefined;
 }
 
-
 const NAMES: Names<RouteLimitOptions<never>> = {
   key: true,
   cost: true,
@@ -43,15 +42,23 @@ const NAMES: Names<RouteLimitOptions<never>> = {
   keyPrefix: true,
 };
 
+/** How a framework's entry exports `routeLimit`: `key` and `onDenied` get that framework's request unless annotated otherwise. */
+export type Limit<Default extends AnyRequest> = <Req extends AnyRequest = Default>(
+  lockwatch: LockWatch,
+  limits: Limits,
+  options?: RouteLimitOptions<Req>,
+) => Middleware;
+
 /** Names of policies have no colon, so a route's limit never counts into one of them. */
 const KIND = "limit:";
 
-export function routeLimit<Req extends AnyRequest>(lockwatch: LockWatch, limits: Limits, options: RouteLimitOptions<Req>): Middleware {
-  checkOptions(options, NAMES, "lw.limit");
+export function routeLimit<Req extends AnyRequest>(lockwatch: LockWatch, limits: Limits, options: RouteLimitOptions<Req> = {}): Middleware {
+  checkOptions(options, NAMES, "limit");
   const parsed = parseLimits(limits);
   const keys = new Keys(options.keyPrefix ?? "lw");
   const cost = checkedCost(options.cost ?? 1);
   const mode = checkedMode(options.onRedisFailure ?? "allow");
+  const { shadow = false } = options;
   const given = options.name === undefined ? undefined : checkedName(options.name);
 
   async function admits(request: AnyRequest, response: AnyResponse): Promise<boolean> {
@@ -65,16 +72,19 @@ export function routeLimit<Req extends AnyRequest>(lockwatch: LockWatch, limits:
     } catch (error) {
       if (!(error instanceof LockWatchError)) throw error;
       lockwatch.failures.tell(error.code, `${error.message}; limit '${name}' ${mode === "deny" ? "answers 503" : "lets requests through"}`);
-      if (mode === "allow" || options.shadow) return true;
+      if (mode === "allow" || shadow) return true;
       send(response, SERVICE_UNAVAILABLE);
       return false;
     }
     const { "Retry-After": retryAfter, ...headers } = result.headers(name);
     setHeaders(response, headers);
     if (result.allowed) return true;
-    if (state) state.limited = true;
-    if (state && options.shadow) state.shadowed = true;
-    if (options.shadow) return true;
+    if (state) {
+      state.limited = true;
+      // A denial that counts outweighs an earlier one in shadow mode.
+      state.shadowed = shadow;
+    }
+    if (shadow) return true;
     if (retryAfter !== undefined) setHeaders(response, { "Retry-After": retryAfter });
     send(response, (await options.onDenied?.(request as Req, result)) ?? rateLimitExceeded(result.retryAfterSeconds));
     return false;
@@ -94,7 +104,7 @@ function addressOf(request: AnyRequest, state: LockWatchState | undefined): stri
 function routeName(request: AnyRequest): string {
   const pattern = routePattern(request);
   if (pattern === undefined) {
-    throw new ConfigurationError("a limit that is not on a route with a path of its own needs a name: lw.limit('5/minute', { name: 'search' })");
+    throw new ConfigurationError("a limit that is not on a route with a path of its own needs a name: limit(lw, '5/minute', { name: 'search' })");
   }
   const method = rawRequest(request).method === "HEAD" ? "GET" : rawRequest(request).method;
   return policyName(`${method} ${pattern}`);

@@ -11,8 +11,8 @@ export interface LinkOptions {
   breakerPauseMs: number;
 }
 
-/** For what does its work on another thread of the server: signing, and asking Postgres. */
-const PATIENT_TIMEOUT_MS = 10_000;
+/** For commands that Redis executes on another thread, because they sign or ask Postgres. */
+const SLOW_TIMEOUT_MS = 10_000;
 
 /** A reply, or a {@link LockWatchError} that Redis answered. */
 export type Answer = Reply;
@@ -68,7 +68,7 @@ export class Link {
       const { message } = error as Error;
       if (error instanceof TimeoutError) {
         // What said nothing at all for so long is not busy but gone, and no breaker watches over what is sent aside.
-        if (timeoutMs >= PATIENT_TIMEOUT_MS && performance.now() - this.#lastAnswer >= timeoutMs) this.#reset();
+        if (timeoutMs >= SLOW_TIMEOUT_MS && performance.now() - this.#lastAnswer >= timeoutMs) this.#reset();
         throw new UnavailableError("TIMEOUT", message);
       }
       // Not with the library's error as its cause: that one carries the command's arguments, and those may be tokens.
@@ -97,8 +97,8 @@ export class Link {
     return replyIn(await this.send([command]));
   }
 
-  async callPatiently(command: Command): Promise<Reply> {
-    return replyIn(await this.sendAside([command], PATIENT_TIMEOUT_MS));
+  async callSlow(command: Command): Promise<Reply> {
+    return replyIn(await this.sendAside([command], Math.max(SLOW_TIMEOUT_MS, this.options.commandTimeoutMs)));
   }
 
   /** A library goes on trying by itself, unless its handshake waits for a server that is gone. */

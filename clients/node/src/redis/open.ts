@@ -31,11 +31,11 @@ export type RedisSource = string | URL | IoredisClient | NodeRedisClient | Conne
  */
 export interface Connections {
   /** For what requests wait for. */
-  readonly prompt: Connection;
+  readonly fast: Connection;
   /** For the audit events of the middleware, for which nobody waits. */
   readonly audit: Connection;
   /** For what waits for a signature, or for Postgres. */
-  readonly patient: Connection;
+  readonly slow: Connection;
 }
 
 /** Each is opened by its first call. A connection that the application brings along is all three. */
@@ -48,7 +48,7 @@ export function openConnections(source: RedisSource, patience: Patience): Connec
 }
 
 function three(open: () => Connection): Connections {
-  return { prompt: open(), audit: open(), patient: open() };
+  return { fast: open(), audit: open(), slow: open() };
 }
 
 function fromIoredis(source: IoredisClient, patience: Patience): Connections {
@@ -92,6 +92,6 @@ function endingWith(source: Emitter, connections: Connections, event = "end"): C
   return connections;
 }
 
-export async function closeAll({ prompt, audit, patient }: Connections): Promise<void> {
-  await Promise.all([...new Set([prompt, audit, patient])].map((connection) => connection.close()));
+export async function closeAll({ fast, audit, slow }: Connections): Promise<void> {
+  await Promise.all([...new Set([fast, audit, slow])].map((connection) => connection.close()));
 }

@@ -4,12 +4,18 @@ import { ServerError, type Command, type Connection } from "lockwatch";
 
 export type Scripted = number[] | string | { error: string } | { failure: "timeout" | "closed" };
 
+export interface Exchange {
+  command: string[];
+  reply: Scripted;
+}
+
 export interface Step {
   after_ms?: number;
   redis?: "refused";
   request: { method: string; path: string; headers: [string, string][]; peer: string | null };
   app?: App;
-  round_trip: { command: string[]; reply: Scripted }[];
+  round_trip: Exchange[];
+  route_limit?: Exchange & { limits: string; options: Options };
   app_called: boolean;
   response: { status: number; headers: Record<string, string>; absent: string[]; body: string | null; failure?: string; configuration_error?: string };
   audit: string[] | null;
@@ -88,10 +94,11 @@ export class ScriptedConnection implements Connection {
     return Promise.resolve();
   }
 
-  #answer([name]: string[], index: number): Promise<unknown> {
+  #answer([name, key = ""]: string[], index: number): Promise<unknown> {
     const step = this.#step as Step;
+    const isRouteLimit = key.includes("}:limit:");
     const audit = step.audit_reply ?? conformance.defaults.audit_reply;
-    const reply = name === "LW.AUDIT" ? audit : step.round_trip[index]?.reply;
+    const reply = name === "LW.AUDIT" ? audit : (isRouteLimit ? step.route_limit : step.round_trip[index])?.reply;
     if (reply === undefined) return Promise.reject(new Error(`nothing is scripted for ${name}`));
     if (typeof reply === "string" || Array.isArray(reply)) return Promise.resolve(reply);
     if ("error" in reply) return Promise.resolve(new ServerError(reply.error));
