@@ -50,7 +50,7 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
         assert.equal(answer.header("X-RateLimit-Remaining"), "99");
       }
       await served.ended;
-      await lw.trail.drained();
+      await lw.auditQueue.drained();
       await served.close();
       const made = await calls(cluster);
       assert.equal(made.ratelimit - before.ratelimit, 60);
@@ -63,7 +63,7 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
       const before = await Promise.all(cluster.admins.map(auditEvents));
       for (let i = 0; i < 20; i++) await ask(served.port, "/items", { headers: { authorization: `Bearer ${i}` } });
       await served.ended;
-      await lw.trail.drained();
+      await lw.auditQueue.drained();
       await served.close();
       for (const [index, admin] of cluster.admins.entries()) {
         const keys = await admin.keys("routed:{cred:*}:default");

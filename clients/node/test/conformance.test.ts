@@ -63,7 +63,7 @@ async function perform(served: Served, step: Step, lockwatch: LockWatch, connect
   const known = METHODS.includes(method) ? method : "GET";
   const response = await ask(served.port, path, { method: known, headers: ["Host", "localhost", "Content-Length", "0", ...headers.flat()] });
   await served.ended;
-  await lockwatch.trail.drained();
+  await lockwatch.auditQueue.drained();
   const expected = step.response;
   if (expected.configuration_error !== undefined) {
     assert.ok(served.error instanceof ConfigurationError);

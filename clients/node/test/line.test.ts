@@ -40,7 +40,7 @@ describe("one round trip before the handler", () => {
         assert.equal(seen.length, 1, "writes before the handler");
         assert.deepEqual(seen[0]?.match(/LW\.\w+/g), ["LW.RATELIMIT", "LW.BURST"]);
         await served.ended;
-        await lw.trail.drained();
+        await lw.auditQueue.drained();
         // Over a connection of their own, whose greeting does not count.
         const after = proxy.chunks.slice(before + 1).map((chunk) => chunk.match(/LW\.\w+/g));
         assert.deepEqual(after.filter((commands) => commands !== null), [["LW.AUDIT"]]);

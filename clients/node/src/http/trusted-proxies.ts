@@ -3,7 +3,7 @@ import { BlockList, isIP, isIPv4 } from "node:net";
 import { ConfigurationError } from "../errors.js";
 import { canonicalAddress, hopAddress } from "./address.js";
 
-export class Origins {
+export class TrustedProxies {
   readonly #trusted = new BlockList();
   readonly #trustsUnix: boolean;
   readonly #trustsNobody: boolean;
@@ -17,7 +17,7 @@ export class Origins {
   }
 
   /** The canonical address; undefined for the peer of a Unix socket without a usable forwarding header. */
-  address(peer: string | undefined, header: (name: string) => string | undefined): string | undefined {
+  clientAddress(peer: string | undefined, header: (name: string) => string | undefined): string | undefined {
     const address = peer === undefined ? undefined : canonicalAddress(peer);
     if (this.#trustsNobody && address !== undefined) return address;
     if (address === undefined && !this.#trustsUnix) {
@@ -31,8 +31,9 @@ export class Origins {
   }
 
   /**
-   * The rightmost hop that is not a trusted proxy, or the leftmost if all are; undefined if a hop on the way there is not an
-   * address. Hops left of the result are not read, because clients can write anything there.
+   * The rightmost hop that is not a trusted proxy, or the leftmost if all are; undefined if a hop on
+   * the way there is not an address. Hops left of the result are not read, because clients can write
+   * anything there.
    */
   #forwarded(value: string | undefined): string | undefined {
     if (value === undefined) return undefined;
@@ -68,8 +69,8 @@ function family(address: string): "ipv4" | "ipv6" {
 }
 
 /**
- * The parts between separators outside of quoted strings, the last part first. Lazy, and one pass over the text, which may be
- * as long as the server allows.
+ * The parts between separators outside of quoted strings, the last part first. It is lazy and takes
+ * linear time, because clients decide how long a header is.
  */
 function* partsFromRight(text: string, separator: string): Generator<string> {
   let end = text.length;
