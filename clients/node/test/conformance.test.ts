@@ -1,4 +1,4 @@
-/** Every case of the conformance file, through the real middleware of both frameworks. */
+/** Runs every case of the conformance file through the middleware of both frameworks. */
 import assert from "node:assert/strict";
 import { METHODS, type IncomingMessage } from "node:http";
 import { after, describe, it } from "node:test";
@@ -14,7 +14,7 @@ const { defaults } = conformance;
 for (const framework of FRAMEWORKS) {
   describe(`conformance: ${framework}`, { concurrency: 16 }, () => {
     for (const { name, options, steps } of conformance.cases) {
-      // Node's parser refuses a method that it does not know before Fastify sees it.
+      // Node's parser refuses unknown methods before Fastify sees them.
       const isRefused = framework === "fastify" && steps.some(({ request }) => !METHODS.includes(request.method));
       if (!isRefused) it(name, () => run(framework, options, steps));
     }
@@ -86,7 +86,7 @@ function writes(commands: string[][] | null | undefined): string[][][] {
   return commands && commands.length > 0 ? [commands] : [];
 }
 
-/** Puts the latency that was sent where the file has a placeholder, if it has the right form. */
+/** Replaces the file's placeholder by the latency that was sent, if that has the right form. */
 function latencyShape(connection: ScriptedConnection) {
   return (write: string[][], index: number) =>
     write.map((command, position) =>

@@ -1,4 +1,4 @@
-/** Limits that the application places itself: on one route, by what only it knows. */
+/** Limits that the application places on a route. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
@@ -34,7 +34,7 @@ for (const framework of FRAMEWORKS) {
 
     after(() => world.stop());
 
-    it("a user is limited on a route, whatever the address", async () => {
+    it("a key limits a user from any address", async () => {
       const api = await start(framework, world.lockwatch);
       const as = (user: string) => ask(api.port, "/orders/1", { method: "POST", headers: { "x-user": user, "content-length": 0 } });
       const first = await as("alice");
@@ -52,21 +52,21 @@ for (const framework of FRAMEWORKS) {
       assert.deepEqual(rows.map(({ status, limited }) => [status, limited]), [[200, false], [200, false], [429, true], [200, false]]);
     });
 
-    it("without a key it is the address", async () => {
+    it("without a key the address is limited", async () => {
       const api = await start(framework, world.lockwatch);
       assert.equal((await ask(api.port, "/search")).status, 200);
       assert.equal((await ask(api.port, "/search")).status, 429);
       assert.equal(await world.admin.exists("lw:{ip:127.0.0.1}:limit:search"), 1);
     });
 
-    it("shadow mode denies nothing, and is recorded", async () => {
+    it("shadow mode denies nothing and records what it would deny", async () => {
       const api = await start(framework, world.lockwatch);
       for (let i = 0; i < 2; i++) assert.equal((await ask(api.port, "/shadow")).status, 200);
       const rows = await world.auditRows("/shadow", 2);
       assert.deepEqual(rows.map(({ limited, data }) => [limited, data]), [[false, null], [true, { shadow: true }]]);
     });
 
-    it("where Redis is away: allow and deny", async () => {
+    it("a failure of Redis lets requests through, or answers 503 with deny", async () => {
       const oom: Scripted = { error: "OOM command not allowed when used memory > 'maxmemory'." };
       const stub = new Stub().answer("LW.RATELIMIT", oom);
       const api = await start(framework, new LockWatch(stub, { log: () => undefined }));
@@ -77,7 +77,7 @@ for (const framework of FRAMEWORKS) {
   });
 }
 
-it("a limit that is not on a route needs a name", async () => {
+it("a limit outside of a route needs a name", async () => {
   const app = express();
   const lw = new LockWatch(new Stub());
   app.use(forExpress.limit(lw, "1/minute"));

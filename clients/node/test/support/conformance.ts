@@ -1,4 +1,4 @@
-/** The conformance file, and its cases' connection: it answers what a case says, and has no logic of its own. */
+/** The conformance file, and a connection that replies what a case says. */
 import { readFileSync } from "node:fs";
 import { ServerError, type Command, type Connection } from "lockwatch";
 
@@ -42,7 +42,7 @@ export interface Conformance {
 
 export const conformance = JSON.parse(readFileSync(new URL("../../../conformance.json", import.meta.url), "utf8")) as Conformance;
 
-/** From the file's spelling to this client's. */
+/** Translates the file's option names to this client's. */
 export function optionsOf(given: Options): Options {
   const options: Options = {};
   for (const [name, value] of Object.entries(given)) {
@@ -67,7 +67,7 @@ function camelCase(name: string): string {
 }
 
 export class ScriptedConnection implements Connection {
-  /** What was sent since the step began, each write by itself. */
+  /** The writes since the step began. */
   writes: string[][][] = [];
   #step: Step | undefined;
 

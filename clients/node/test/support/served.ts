@@ -1,4 +1,4 @@
-/** An application behind the middleware, served in this process: where a test gives functions or a scripted connection. */
+/** Serves an application behind the middleware in this process, for tests with functions or a scripted connection. */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -17,16 +17,16 @@ export interface Handled {
   answer: (status: number, headers: [string, string][], body: string) => void;
 }
 
-/** The limit in front of the handler, if it has one. */
+/** Called for each request: returns the limit in front of the handler, if there is one. */
 export type RouteLimit = () => ReturnType<typeof forExpress.limit> | undefined;
 
 export interface Served {
   readonly port: number;
-  /** The last error that the middleware handed to the framework. */
+  /** The last error that the middleware passed to the framework. */
   error: unknown;
   /** The last request's state. */
   state: LockWatchState | undefined;
-  /** Resolves when the response of the last request is out and its audit event recorded. */
+  /** Resolves when the response of the last request has been sent and its audit event queued. */
   ended: Promise<unknown>;
   close(): Promise<void>;
 }
