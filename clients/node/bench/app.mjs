@@ -1,4 +1,5 @@
-// A hello-world application, bare or behind one of the compared limiters. MODE and REDIS_URL are environment variables.
+// A hello-world application, bare or behind one of the compared limiters. MODE and REDIS_URL are
+// environment variables.
 import { randomUUID } from "node:crypto";
 import express from "express";
 import { Redis } from "ioredis";

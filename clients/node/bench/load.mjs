@@ -1,10 +1,13 @@
-// Sends requests over kept connections, each when the one before has been answered. It writes raw bytes
+// Sends requests over kept connections, each when the one before has been answered. It writes raw
+// bytes
 // to the socket, so that the client takes less CPU time than the server.
 import { connect } from "node:net";
 
 const REQUEST = "GET / HTTP/1.1\r\nHost: bench\r\n\r\n";
 
-/** Sends for `seconds`. Returns the requests per second and the sorted latencies in milliseconds. */
+/**
+ * Sends for `seconds`. Returns the requests per second and the sorted latencies in milliseconds.
+ */
 export async function load(port, connections, seconds) {
   const latencies = [];
   const end = performance.now() + seconds * 1000;

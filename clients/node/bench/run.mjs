@@ -1,8 +1,12 @@
-// Measures the cost of the middleware: requests per second and latencies of a hello-world application
-// in Express, bare, behind lockwatch and behind the usual sorted-set limiter. Every round runs each row
-// once, so that a drift of the machine's speed affects all rows alike. The result is each row's median.
+// Measures the cost of the middleware: requests per second and latencies of a hello-world
+// application
+// in Express, bare, behind lockwatch and behind the usual sorted-set limiter. Every round runs each
+// row
+// once, so that a drift of the machine's speed affects all rows alike. The result is each row's
+// median.
 //
-//   LOCKWATCH_MODULE=/path/to/liblockwatch.so node bench/run.mjs [--rounds 5] [--seconds 3] [--json FILE]
+//   LOCKWATCH_MODULE=/path/to/liblockwatch.so node bench/run.mjs [--rounds 5] [--seconds 3] [--json
+// FILE]
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
@@ -61,7 +65,9 @@ async function busyMicroseconds(app) {
   return user + system;
 }
 
-/** The CPU time of Redis in microseconds, and its commands, to check that every request was limited. */
+/**
+ * The CPU time of Redis in microseconds, and its commands, to check that every request was limited.
+ */
 async function serverOf({ url }) {
   const admin = new Redis(url);
   const [stats, cpu] = [await admin.info("commandstats"), await admin.info("cpu")];

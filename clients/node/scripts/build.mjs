@@ -1,5 +1,7 @@
-// Builds the package: CommonJS by tsc, and for `import` a module that re-exports it. A second build would
-// have error classes of its own, and a program that loads both builds could not catch them by class.
+// Builds the package: CommonJS by tsc, and for `import` a module that re-exports it. A second build
+// would
+// have error classes of its own, and a program that loads both builds could not catch them by
+// class.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";

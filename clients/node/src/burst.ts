@@ -3,7 +3,10 @@ import { durationArgument, milliseconds, type Duration } from "./duration.js";
 import { wrongModule } from "./errors.js";
 import type { Bytes, Command, RedisReply } from "./redis/connection.js";
 
-/** The request, for the data of the alert. Leave the query string out of `endpoint`, because it can hold secrets. */
+/**
+ * The request, for the data of the alert. Leave the query string out of `endpoint`, because it can
+ * hold secrets.
+ */
 export interface Caller {
   ip?: string | undefined;
   endpoint?: string | undefined;

@@ -19,7 +19,10 @@ export class LockWatchError extends Error {
   }
 }
 
-/** The call is malformed (`ERR`), the key holds another type (`WRONGTYPE`), or the ACL forbids the call (`NOPERM`). */
+/**
+ * The call is malformed (`ERR`), the key holds another type (`WRONGTYPE`), or the ACL forbids the
+ * call (`NOPERM`).
+ */
 export class CommandError extends LockWatchError {}
 
 /**
@@ -49,7 +52,10 @@ export class TokenExpiredError extends TokenError {}
 /** LWREVOKED: the session has ended. */
 export class TokenRevokedError extends TokenError {}
 
-/** LWREUSED: the refresh token was used before, so somebody has a copy. The module has ended the session. */
+/**
+ * LWREUSED: the refresh token was used before, so somebody has a copy. The module has ended the
+ * session.
+ */
 export class TokenReusedError extends TokenError {}
 
 type ErrorClass = new (code: string, message: string) => LockWatchError;

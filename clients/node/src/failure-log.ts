@@ -1,4 +1,6 @@
-/** Logs failures that no caller sees, without flooding the log when every request has the same one. */
+/**
+ * Logs failures that no caller sees, without flooding the log when every request has the same one.
+ */
 export type Log = (message: string) => void;
 
 export class FailureLog {

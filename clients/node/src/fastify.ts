@@ -60,7 +60,8 @@ function pluginOf<Options extends object>(setUp: (fastify: FastifyInstance, opti
 const plugin = pluginOf<FastifyOptions>((fastify, options) => {
   const limiter = createRateLimiter(options);
   const { useSemicolonDelimiter, routerOptions } = fastify.initialConfig as RouterConfig & { routerOptions?: RouterConfig };
-  // If the two options contradict each other, the policy applies to the path without the semicolon, so that it cannot be evaded.
+  // If the two options contradict each other, the policy applies to the path without the semicolon,
+  // so that it cannot be evaded.
   const cutsSemicolons = (useSemicolonDelimiter ?? false) || (routerOptions?.useSemicolonDelimiter ?? false);
   fastify.decorate("lockwatch", limiter.lockwatch);
   fastify.decorateRequest("lockwatch", undefined);
@@ -71,7 +72,8 @@ const plugin = pluginOf<FastifyOptions>((fastify, options) => {
     const path = pathOf(cutsSemicolons ? target.replace(/;.*/s, "") : target);
     return (await admit(limiter, request, reply, path)) ? undefined : reply;
   });
-  // The plugin closes a LockWatch that it has created. One of the application is the application's to close.
+  // The plugin closes a LockWatch that it has created. One of the application is the application's
+  // to close.
   if (!(options.redis instanceof LockWatch)) fastify.addHook("onClose", () => limiter.lockwatch.close());
 });
 
@@ -83,14 +85,20 @@ export const lockwatch = Object.assign(plugin, {
   [Symbol.for("plugin-meta")]: { fastify: ">=5", name: "lockwatch" },
 });
 
-/** A limit on one route: `app.post("/orders", { preHandler: [authenticate, limit(lw, "5/minute")] }, handler)`. */
+/**
+ * A limit on one route: `app.post("/orders", { preHandler: [authenticate, limit(lw, "5/minute")] },
+ * handler)`.
+ */
 export const limit: Limit<FastifyRequest> = routeLimit;
 
 export interface FastifyTokenOptions extends TokenRoutesOptions<FastifyRequest> {
   lockwatch: LockWatch;
 }
 
-/** `POST login`, `refresh` and `logout` below a prefix: `app.register(tokenRoutes, { prefix: "/auth", lockwatch: lw, … })`. */
+/**
+ * `POST login`, `refresh` and `logout` below a prefix: `app.register(tokenRoutes, { prefix:
+ * "/auth", lockwatch: lw, … })`.
+ */
 export const tokenRoutes: FastifyPluginCallback<FastifyTokenOptions> = pluginOf<FastifyTokenOptions>((fastify, options) => {
   const { lockwatch, ...others } = options;
   const endpoints = new TokenEndpoints(lockwatch, others);

@@ -1,4 +1,7 @@
-/** Refuses unknown options, because a misspelt one would silently leave a limit or a scope unchecked. */
+/**
+ * Refuses unknown options, because a misspelt one would silently leave a limit or a scope
+ * unchecked.
+ */
 import { ConfigurationError } from "./errors.js";
 
 /** Every name of an options type. The compiler reports a missing one. */

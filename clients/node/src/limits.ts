@@ -6,7 +6,10 @@ export interface Limit {
   readonly windowMs: number;
 }
 
-/** `"100/minute"`, `"100/minute; 5000/hour"`, `"5 per 2 minutes"`, or pairs: `[[100, 60], [5000, "1h"]]`. */
+/**
+ * `"100/minute"`, `"100/minute; 5000/hour"`, `"5 per 2 minutes"`, or pairs: `[[100, 60], [5000,
+ * "1h"]]`.
+ */
 export type Limits = string | readonly (readonly [limit: number, window: Duration])[];
 
 /** The maximum of one command of the module. */
@@ -60,7 +63,10 @@ export function addressLimits(limits: readonly Limit[]): readonly Limit[] {
   return more;
 }
 
-/** The limit that a reply names. A reply has no window: of equal limits, the one with the longest window binds. */
+/**
+ * The limit that a reply names. A reply has no window: of equal limits, the one with the longest
+ * window binds.
+ */
 export function bindingLimit(limits: readonly Limit[], limit: number): Limit | undefined {
   const named = limits.filter((candidate) => candidate.limit === limit);
   return named.reduce<Limit | undefined>((longest, next) => (longest && longest.windowMs >= next.windowMs ? longest : next), undefined);

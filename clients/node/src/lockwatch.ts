@@ -1,4 +1,7 @@
-/** The commands as methods. The module makes every decision; the client builds arguments and parses replies. */
+/**
+ * The commands as methods. The module makes every decision; the client builds arguments and parses
+ * replies.
+ */
 import { alertCommand, type AlertOptions } from "./alert.js";
 import { auditCommand, auditLogCommand, parseAuditLog, type AuditEvent, type AuditFields, type AuditQuery } from "./audit.js";
 import { AuditQueue } from "./audit-queue.js";
@@ -26,9 +29,15 @@ export interface LockWatchOptions {
   breakerTimeouts?: number;
   /** How long Redis is bypassed; 1 unless given. */
   breakerSeconds?: number;
-  /** The maximum number of the middleware's audit events that wait in this process; further ones are dropped. 10000 unless given. */
+  /**
+   * The maximum number of the middleware's audit events that wait in this process; further ones are
+   * dropped. 10000 unless given.
+   */
   auditQueueSize?: number;
-  /** Gets the failures that no caller sees, each kind once per interval; `console.warn` unless given. */
+  /**
+   * Gets the failures that no caller sees, each kind once per interval; `console.warn` unless
+   * given.
+   */
   log?: Log;
   logIntervalSeconds?: number;
 }
@@ -86,14 +95,19 @@ export class LockWatch {
     return RateLimitResult.parse(reply, parsed, "LW.RATELIMIT");
   }
 
-  /** Returns what `ratelimit` would return and counts nothing. For the present `remaining`, pass `cost: 0`. */
+  /**
+   * Returns what `ratelimit` would return and counts nothing. For the present `remaining`, pass
+   * `cost: 0`.
+   */
   async peek(key: Bytes, limits: Limits, { cost = 1 }: CostOption = {}): Promise<RateLimitResult> {
     const parsed = parseLimits(limits);
     const reply = await this.link.call(rateLimitCommand("LW.PEEK", key, parsed, cost));
     return RateLimitResult.parse(reply, parsed, "LW.PEEK");
   }
 
-  /** Counts the call and returns whether the window holds `threshold` calls or more. Denies nothing. */
+  /**
+   * Counts the call and returns whether the window holds `threshold` calls or more. Denies nothing.
+   */
   async burst(key: Bytes, threshold: number, window: Duration, options: BurstOptions = {}): Promise<BurstResult> {
     return parseBurst(await this.link.call(burstCommand(key, threshold, windowMs(window), options)));
   }
@@ -104,12 +118,18 @@ export class LockWatch {
     return reply === null ? null : replyText(reply);
   }
 
-  /** Records an event in the module's journal and returns its id. In a cluster it goes to any primary. */
+  /**
+   * Records an event in the module's journal and returns its id. In a cluster it goes to any
+   * primary.
+   */
   async audit(event: AuditFields): Promise<string> {
     return replyText(await this.link.call(auditCommand(event)));
   }
 
-  /** The matching events, the newest first. In a cluster, those in Postgres and in the journal of one node. */
+  /**
+   * The matching events, the newest first. In a cluster, those in Postgres and in the journal of
+   * one node.
+   */
   async auditLog(query: AuditQuery = {}): Promise<AuditEvent[]> {
     return parseAuditLog(await this.#slow.callSlow(auditLogCommand(query)));
   }
@@ -120,7 +140,10 @@ export class LockWatch {
     return tokens.parseTokens(reply, "LW.ISSUE");
   }
 
-  /** Exchanges a refresh token for new tokens. Within `rotate-grace` the same refresh token returns the same tokens. */
+  /**
+   * Exchanges a refresh token for new tokens. Within `rotate-grace` the same refresh token returns
+   * the same tokens.
+   */
   async rotate(store: Bytes, refreshToken: string, { meta }: { meta?: unknown } = {}): Promise<tokens.Tokens> {
     const reply = await this.#slow.callSlow(tokens.rotateCommand(store, refreshToken, meta));
     return tokens.parseTokens(reply, "LW.ROTATE");

@@ -15,10 +15,14 @@ export function rateLimitCommand(name: "LW.RATELIMIT" | "LW.PEEK", key: Bytes, l
 export class RateLimitResult {
   constructor(
     readonly allowed: boolean,
-    /** Like `remaining` and `resetAfterMs`, that of the binding limit: the one with the least room. */
+    /**
+     * Like `remaining` and `resetAfterMs`, that of the binding limit: the one with the least room.
+     */
     readonly limit: number,
     readonly remaining: number,
-    /** 0 if allowed; Infinity if the call costs more than a limit, so that waiting does not help. */
+    /**
+     * 0 if allowed; Infinity if the call costs more than a limit, so that waiting does not help.
+     */
     readonly retryAfterMs: number,
     readonly resetAfterMs: number,
     /** The limits of the call. */

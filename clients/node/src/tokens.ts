@@ -1,17 +1,26 @@
-/** The token commands: LW.ISSUE, LW.ROTATE, LW.VERIFY, LW.INTROSPECT, LW.REVOKE, LW.REVOKEALL, LW.SESSIONS, LW.JWKS. */
+/**
+ * The token commands: LW.ISSUE, LW.ROTATE, LW.VERIFY, LW.INTROSPECT, LW.REVOKE, LW.REVOKEALL,
+ * LW.SESSIONS, LW.JWKS.
+ */
 import { durationArgument, milliseconds, type Duration } from "./duration.js";
 import { wrongModule } from "./errors.js";
 import { nameArgument, replyText, type Bytes, type Command, type RedisReply } from "./redis/connection.js";
 import { records } from "./redis/records.js";
 
 export interface IssueOptions {
-  /** Claims of the application for the access token. They belong to the session, so rotation keeps them. */
+  /**
+   * Claims of the application for the access token. They belong to the session, so rotation keeps
+   * them.
+   */
   claims?: Readonly<Record<string, unknown>> | undefined;
   audience?: string | undefined;
   accessTtl?: Duration | undefined;
   /** 0 issues an access token without a refresh token. */
   refreshTtl?: Duration | undefined;
-  /** Any JSON. Kept with the session and returned by `sessions`; for example the address and the device. */
+  /**
+   * Any JSON. Kept with the session and returned by `sessions`; for example the address and the
+   * device.
+   */
   meta?: unknown;
 }
 
@@ -55,7 +64,10 @@ export interface Jwks {
   readonly keys: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** One access token, the session of a refresh token, one session, or all sessions of a subject but `except`. */
+/**
+ * One access token, the session of a refresh token, one session, or all sessions of a subject but
+ * `except`.
+ */
 export type Revocation = { token: string } | { session: string } | { subject: string | number; except?: string | undefined };
 
 export function issueCommand(store: Bytes, subject: string | number, options: IssueOptions): Command {

@@ -1,4 +1,7 @@
-/** Every combination of framework, library and situation: applications in their own processes, over HTTP, on a real Redis. */
+/**
+ * Every combination of framework, library and situation: applications in their own processes, over
+ * HTTP, on a real Redis.
+ */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { startRedis } from "lockwatch/testing";
@@ -27,7 +30,8 @@ function cells(framework: Framework, library: Settings["library"]): void {
   async function inWorld(options: Options, test: (app: App, world: World) => Promise<void>): Promise<void> {
     const world = await World.start();
     try {
-      // Generous timeouts, because a busy machine must not change the results. Tests of timeouts set their own.
+      // Generous timeouts, because a busy machine must not change the results. Tests of timeouts
+      // set their own.
       await withApp(world.url, { commandTimeoutMs: 10_000, connectTimeoutMs: 10_000, ...options }, (app) => test(app, world));
     } finally {
       await world.stop();
@@ -228,7 +232,10 @@ function failed(answer: Answer, mode: "allow" | "deny"): void {
   if (mode === "deny") assert.equal(answer.body, '{"error":"service_unavailable","retry_after":1}');
 }
 
-/** Without the breaker each of the hundred requests would wait for a timeout of 100 ms, ten seconds in total. */
+/**
+ * Without the breaker each of the hundred requests would wait for a timeout of 100 ms, ten seconds
+ * in total.
+ */
 async function costsLittle(app: App, mode: "allow" | "deny"): Promise<void> {
   const started = performance.now();
   for (let i = 0; i < 100; i++) failed(await ask(app.port, "/before"), mode);

@@ -1,4 +1,7 @@
-/** The package of `npm pack` can be installed into an empty project, imported, required and compiled against. */
+/**
+ * The package of `npm pack` can be installed into an empty project, imported, required and compiled
+ * against.
+ */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";

@@ -1,4 +1,7 @@
-/** The token commands, routes that require a token, and login, refresh and logout in both frameworks. */
+/**
+ * The token commands, routes that require a token, and login, refresh and logout in both
+ * frameworks.
+ */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";

@@ -1,7 +1,10 @@
 /** Parses IP addresses strictly and formats them canonically (RFC 5952). */
 import { isIPv4, isIPv6 } from "node:net";
 
-/** The canonical text without a zone. An IPv4-mapped IPv6 address is returned as IPv4. Undefined if the text is not an address. */
+/**
+ * The canonical text without a zone. An IPv4-mapped IPv6 address is returned as IPv4. Undefined if
+ * the text is not an address.
+ */
 export function canonicalAddress(text: string): string | undefined {
   if (isIPv4(text)) return text;
   const zone = text.indexOf("%");
@@ -18,7 +21,10 @@ export function clientNetwork(address: string): string {
   return `${formatIPv6(groups.fill(0, 4))}/64`;
 }
 
-/** The address of a hop in a forwarding header, without its port and brackets; undefined if it is not an address. */
+/**
+ * The address of a hop in a forwarding header, without its port and brackets; undefined if it is
+ * not an address.
+ */
 export function hopAddress(hop: string): string | undefined {
   const match = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(hop) ?? /^([\d.]+):\d{1,5}$/.exec(hop);
   return canonicalAddress(match?.[1] ?? hop);

@@ -35,7 +35,10 @@ export function credentialClient(header: string, value: string): string | undefi
   return credential === "" ? undefined : `cred:${digest(credential)}`;
 }
 
-/** A key of the application. Nothing and an empty text mean that the application has none for this request. */
+/**
+ * A key of the application. Nothing and an empty text mean that the application has none for this
+ * request.
+ */
 export type ClientKey = string | number | null | undefined;
 
 export function keyClient(given: ClientKey): string | undefined {
@@ -45,7 +48,10 @@ export function keyClient(given: ClientKey): string | undefined {
   return Buffer.byteLength(key) > MAX_KEY_BYTES ? `long:${digest(key)}` : `key:${key}`;
 }
 
-/** Writes the scheme in lower case and one space, so that spellings of one credential are one client. */
+/**
+ * Writes the scheme in lower case and one space, so that spellings of one credential are one
+ * client.
+ */
 function authorization(value: string): string {
   const match = /^(\S+)\s+(.*)$/s.exec(value);
   return match ? `${(match[1] as string).toLowerCase()} ${match[2] as string}` : value;

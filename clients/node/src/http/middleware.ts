@@ -1,4 +1,7 @@
-/** What the Express middleware and the Fastify plugin share: they let the rate limiter decide on a request of the framework. */
+/**
+ * What the Express middleware and the Fastify plugin share: they let the rate limiter decide on a
+ * request of the framework.
+ */
 import type { IncomingMessage } from "node:http";
 import { checkOptions, type OptionNames } from "../known-options.js";
 import { LockWatch, LOCKWATCH_OPTIONS, type LockWatchOptions } from "../lockwatch.js";
@@ -7,7 +10,10 @@ import type { MiddlewareOptions } from "./options.js";
 import { RateLimiter } from "./rate-limiter.js";
 import type { LockWatchState } from "./state.js";
 
-/** The status in the audit event if the client closed the connection before the response. nginx logs the same. */
+/**
+ * The status in the audit event if the client closed the connection before the response. nginx logs
+ * the same.
+ */
 const CLIENT_CLOSED_REQUEST = 499;
 
 const MIDDLEWARE_OPTIONS: OptionNames<MiddlewareOptions<never>> = {
@@ -65,7 +71,10 @@ export async function admit<Req extends AnyRequest>(limiter: RateLimiter<Req>, r
   return applyDecision(response, await check.decide(request), { replace: false });
 }
 
-/** Whether the client closed the connection before its request was handled. It gets no response, and it has no address to limit. */
+/**
+ * Whether the client closed the connection before its request was handled. It gets no response, and
+ * it has no address to limit.
+ */
 export function isGone(raw: IncomingMessage): boolean {
   return raw.socket.destroyed && raw.socket.remoteAddress === undefined;
 }

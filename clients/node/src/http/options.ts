@@ -1,4 +1,7 @@
-/** The options of the middleware. They are checked when it is created, so that a mistake is an error at start-up. */
+/**
+ * The options of the middleware. They are checked when it is created, so that a mistake is an error
+ * at start-up.
+ */
 import type { Duration } from "../duration.js";
 import type { OptionNames } from "../known-options.js";
 import type { Limits } from "../limits.js";
@@ -30,14 +33,26 @@ export interface LimitOptions<Req> {
   limits?: Limits | undefined;
   /** The number of units that a request takes; 1 unless given. */
   cost?: number | undefined;
-  /** Whether to limit each address, or each credential and, with higher limits, the address that it comes from. */
+  /**
+   * Whether to limit each address, or each credential and, with higher limits, the address that it
+   * comes from.
+   */
   key?: "address" | "credential" | undefined;
   credentialHeader?: string | undefined;
-  /** The limits of an address with credentials, under the default policy. Ten times each limit unless given, as under other policies. */
+  /**
+   * The limits of an address with credentials, under the default policy. Ten times each limit
+   * unless given, as under other policies.
+   */
   addressLimits?: Limits | undefined;
-  /** The client to limit, for example a tenant. If it returns nothing or an empty text, `key` applies. */
+  /**
+   * The client to limit, for example a tenant. If it returns nothing or an empty text, `key`
+   * applies.
+   */
   keyFunc?: ((request: Req) => Awaitable<ClientKey>) | undefined;
-  /** Limits in place of the default ones, for example for paying customers. If it returns nothing, the default ones apply. */
+  /**
+   * Limits in place of the default ones, for example for paying customers. If it returns nothing,
+   * the default ones apply.
+   */
   planFunc?: ((request: Req) => Awaitable<Limits | null | undefined>) | undefined;
   /** Patterns and their policies. The first pattern that matches applies. */
   routes?: Readonly<Record<string, PolicyOptions | Limits>> | undefined;
@@ -69,7 +84,10 @@ export interface MiddlewareOptions<Req> extends LimitOptions<Req>, LockWatchOpti
   audit?: boolean | undefined;
   /** Makes the response to a denied request. The limit's headers are added. */
   onDenied?: OnDenied<Req> | undefined;
-  /** Addresses and networks of proxies whose forwarding header is read; `unix` is the peer of a Unix socket. */
+  /**
+   * Addresses and networks of proxies whose forwarding header is read; `unix` is the peer of a Unix
+   * socket.
+   */
   trustedProxies?: readonly string[] | undefined;
   forwardedHeader?: string | undefined;
   /** The first part of every Redis key; `lw` unless given. */

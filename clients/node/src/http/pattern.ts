@@ -1,4 +1,6 @@
-/** Patterns of routes, `[METHOD[,METHOD…] ]/path`, and the policy names that are derived from them. */
+/**
+ * Patterns of routes, `[METHOD[,METHOD…] ]/path`, and the policy names that are derived from them.
+ */
 import { ConfigurationError } from "../errors.js";
 
 /** A request's path, split and decoded once for all patterns. */
@@ -20,7 +22,10 @@ export class PathSegments {
     this.isUnambiguous = path.startsWith("/") && raw.every((segment, index) => isUnambiguous(segment, this.exact[index] as string));
   }
 
-  /** The decoded path for bursts and audit events. An encoded slash in a segment is written as `%2F`. */
+  /**
+   * The decoded path for bursts and audit events. An encoded slash in a segment is written as
+   * `%2F`.
+   */
   get text(): string {
     return this.exact.length === 0 ? "/" : this.exact.map((segment) => `/${segment.replaceAll("/", "%2F")}`).join("");
   }
@@ -59,7 +64,9 @@ export class Pattern {
     return path.isUnambiguous && this.#matches(path.method, path.exact, this.#exact);
   }
 
-  /** Compares as leniently as any router, for policies: another spelling must not evade a policy. */
+  /**
+   * Compares as leniently as any router, for policies: another spelling must not evade a policy.
+   */
   matches(path: PathSegments): boolean {
     return this.#matches(path.method, path.lenient, this.#lenient);
   }
@@ -94,7 +101,10 @@ export function policyName(pattern: string): string {
   return name === "" ? "root" : name;
 }
 
-/** The encoded path of a request target, which may have a scheme and host in front, a query or a fragment. */
+/**
+ * The encoded path of a request target, which may have a scheme and host in front, a query or a
+ * fragment.
+ */
 export function pathOf(target: string): string {
   const end = target.search(/[?#]/);
   const whole = end < 0 ? target : target.slice(0, end);
@@ -121,7 +131,10 @@ function isUnambiguous(raw: string, text: string): boolean {
   return encoded.some((one) => one.toLowerCase() === lower);
 }
 
-/** Undefined for a method that the module does not accept: it takes HTTP tokens of at most 32 characters. */
+/**
+ * Undefined for a method that the module does not accept: it takes HTTP tokens of at most 32
+ * characters.
+ */
 export function methodArgument(method: string): string | undefined {
   return /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}$/.test(method) ? method : undefined;
 }

@@ -93,7 +93,10 @@ interface NamedResult {
   readonly result: RateLimitResult;
 }
 
-/** The result with the longest wait, or the first if none has a longer one. Every limit has to admit the request. */
+/**
+ * The result with the longest wait, or the first if none has a longer one. Every limit has to admit
+ * the request.
+ */
 function bindingResult(calls: readonly LimitCall[], replies: readonly RedisReply[]): NamedResult {
   const results = calls.map(({ limits, name }, index) => {
     const reply = replies[index];
@@ -148,7 +151,8 @@ export class RequestCheck<Req> {
     this.state.limit = result;
     this.state.limited = !result.allowed;
     this.state.shadowed = this.state.limited && this.policy.shadow;
-    // Outside of the `try`, because an error of the application's `onDenied` is not a failure of Redis.
+    // Outside of the `try`, because an error of the application's `onDenied` is not a failure of
+    // Redis.
     return decisionFor(result, name, this.policy, () => options.onDenied?.(request, result));
   }
 

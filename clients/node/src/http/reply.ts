@@ -26,7 +26,10 @@ interface Mode {
 /** What happens to a request if Redis fails: it is let through or answered 503. */
 export type FailureMode = "allow" | "deny";
 
-/** The decision for a result of the limiter. In shadow mode a denied request gets the headers and goes on. */
+/**
+ * The decision for a result of the limiter. In shadow mode a denied request gets the headers and
+ * goes on.
+ */
 export async function decisionFor(
   result: RateLimitResult,
   policy: string,

@@ -17,10 +17,16 @@ import type { LockWatchState } from "./state.js";
 import { TrustedProxies } from "./trusted-proxies.js";
 
 export interface RouteLimitOptions<Req> {
-  /** The client to limit. Without it, or if it returns nothing or an empty text, the address that the middleware found. */
+  /**
+   * The client to limit. Without it, or if it returns nothing or an empty text, the address that
+   * the middleware found.
+   */
   key?: ((request: Req) => Awaitable<ClientKey>) | undefined;
   cost?: number | undefined;
-  /** Part of the Redis key and of the `RateLimit` header. Derived from the route's method and pattern unless given. */
+  /**
+   * Part of the Redis key and of the `RateLimit` header. Derived from the route's method and
+   * pattern unless given.
+   */
   name?: string | undefined;
   /** Sets the headers and records denials, but denies nothing. */
   shadow?: boolean | undefined;
@@ -40,7 +46,10 @@ const OPTIONS: OptionNames<RouteLimitOptions<never>> = {
   keyPrefix: true,
 };
 
-/** `routeLimit` as a framework's entry exports it: `key` and `onDenied` get that framework's request unless annotated otherwise. */
+/**
+ * `routeLimit` as a framework's entry exports it: `key` and `onDenied` get that framework's request
+ * unless annotated otherwise.
+ */
 export type Limit<Default extends AnyRequest> = <Req extends AnyRequest = Default>(
   lockwatch: LockWatch,
   limits: Limits,

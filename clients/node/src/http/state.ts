@@ -1,4 +1,7 @@
-/** What the middleware knows about a request: for handlers (`request.lockwatch`) and for the audit event. */
+/**
+ * What the middleware knows about a request: for handlers (`request.lockwatch`) and for the audit
+ * event.
+ */
 import type { BurstResult } from "../burst.js";
 import type { RateLimitResult } from "../ratelimit.js";
 
@@ -6,7 +9,10 @@ export class LockWatchState {
   /** The binding limit; undefined if Redis failed. */
   limit: RateLimitResult | undefined;
   burst: BurstResult | undefined;
-  /** How Redis failed: `timeout`, `connection`, `bypassed`, `module_missing`, or the code of its error in lower case. */
+  /**
+   * How Redis failed: `timeout`, `connection`, `bypassed`, `module_missing`, or the code of its
+   * error in lower case.
+   */
   failure: string | undefined;
   /** A limit denied the request, in shadow mode too. */
   limited = false;
@@ -17,7 +23,10 @@ export class LockWatchState {
 
   constructor(
     readonly policy: string,
-    /** The client's address; undefined for the peer of a Unix socket without a usable forwarding header. */
+    /**
+     * The client's address; undefined for the peer of a Unix socket without a usable forwarding
+     * header.
+     */
     readonly address: string | undefined,
   ) {}
 }

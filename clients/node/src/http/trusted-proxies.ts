@@ -16,7 +16,10 @@ export class TrustedProxies {
     for (const proxy of trustedProxies) if (proxy !== "unix") this.#trust(proxy);
   }
 
-  /** The canonical address; undefined for the peer of a Unix socket without a usable forwarding header. */
+  /**
+   * The canonical address; undefined for the peer of a Unix socket without a usable forwarding
+   * header.
+   */
   clientAddress(peer: string | undefined, header: (name: string) => string | undefined): string | undefined {
     const address = peer === undefined ? undefined : canonicalAddress(peer);
     if (this.#trustsNobody && address !== undefined) return address;
@@ -84,7 +87,10 @@ function* partsFromRight(text: string, separator: string): Generator<string> {
   yield text.slice(0, end);
 }
 
-/** Where the quoted string starts that ends at `closing`; -1 if nowhere. A backslash escapes a quote. */
+/**
+ * Where the quoted string starts that ends at `closing`; -1 if nowhere. A backslash escapes a
+ * quote.
+ */
 function openingQuote(text: string, closing: number): number {
   let quote = closing;
   let backslashes: number;
@@ -95,7 +101,9 @@ function openingQuote(text: string, closing: number): number {
   return quote;
 }
 
-/** The first `for` of an element of a `Forwarded` header (RFC 7239); an empty text if it has none. */
+/**
+ * The first `for` of an element of a `Forwarded` header (RFC 7239); an empty text if it has none.
+ */
 function forwardedFor(element: string): string {
   for (const pair of [...partsFromRight(element, ";")].reverse()) {
     const equals = pair.indexOf("=");

@@ -20,7 +20,8 @@ export class Batch {
     return new Promise((resolve, reject) => {
       // An argument that cannot be sent rejects this call alone.
       checkArguments(commands);
-      // Immediates run after every readable socket has been read, so requests that arrive together share a write.
+      // Immediates run after every readable socket has been read, so requests that arrive together
+      // share a write.
       if (this.#parts.push({ commands, resolve, reject }) === 1) setImmediate(() => void this.#flush());
     });
   }

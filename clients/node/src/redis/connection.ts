@@ -9,7 +9,10 @@ export type Bytes = string | Uint8Array;
 /** A user, subject or key of the application. Ids are often numbers. */
 export type Name = Bytes | number;
 
-/** Throws a TypeError for null or an object: a mistake of the caller must not become a call that fails open. */
+/**
+ * Throws a TypeError for null or an object: a mistake of the caller must not become a call that
+ * fails open.
+ */
 export function nameArgument(name: Name): Bytes {
   if (typeof name === "number" && Number.isFinite(name)) return String(name);
   return checkedArgument(name);
@@ -20,7 +23,10 @@ function checkedArgument(value: unknown): Bytes {
   throw new TypeError(`an argument of a command is to be a text or bytes, and not ${value === null ? "null" : typeof value}`);
 }
 
-/** Throws a TypeError for arguments that no library can send, before they share a write with other calls' commands. */
+/**
+ * Throws a TypeError for arguments that no library can send, before they share a write with other
+ * calls' commands.
+ */
 export function checkArguments(commands: readonly Command[]): void {
   for (const { args, key } of commands) {
     for (const value of args) checkedArgument(value);
@@ -74,7 +80,10 @@ export interface Connection {
 export class ServerError extends Error {
   override readonly name = "ServerError";
 
-  /** The first word of the message, in capitals by Redis's convention: `ERR`, `WRONGTYPE`, `LWEXPIRED`. */
+  /**
+   * The first word of the message, in capitals by Redis's convention: `ERR`, `WRONGTYPE`,
+   * `LWEXPIRED`.
+   */
   get code(): string {
     return /^[A-Z][A-Z0-9_]*/.exec(this.message)?.[0] ?? "ERR";
   }

@@ -10,7 +10,10 @@ import { ServerError, type Command, type Connection, type RedisReply } from "./c
 import { IoredisBase, pipeline } from "./ioredis.js";
 import { hashSlot } from "./slot.js";
 
-/** A slot may move again while a redirection is followed. More redirections than this in one call are an error of the cluster. */
+/**
+ * A slot may move again while a redirection is followed. More redirections than this in one call
+ * are an error of the cluster.
+ */
 const MAX_REDIRECTIONS = 5;
 
 /** The nodes of the client are made with `ioredisOptions`, too. */
@@ -30,7 +33,8 @@ export class IoredisClusterConnection extends IoredisBase<Cluster> implements Co
   }
 
   reset(): void {
-    // The cluster client replaces the connection to a hung node. The connections to the other nodes stay.
+    // The cluster client replaces the connection to a hung node. The connections to the other nodes
+    // stay.
     this.client.refreshSlotsCache();
   }
 

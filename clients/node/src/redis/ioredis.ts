@@ -30,7 +30,10 @@ export function ioredisOptions() {
   } satisfies RedisOptions & { disconnectTimeout: number };
 }
 
-/** What a single server and a cluster share. The client, made with `ioredisOptions`, is closed with the connection. */
+/**
+ * What a single server and a cluster share. The client, made with `ioredisOptions`, is closed with
+ * the connection.
+ */
 export abstract class IoredisBase<Client extends Redis | Cluster> {
   readonly #readiness = new Readiness();
 

@@ -56,7 +56,10 @@ export class Link {
     }
   }
 
-  /** Like `send`, for commands that no request waits for: it neither respects nor changes the breaker. */
+  /**
+   * Like `send`, for commands that no request waits for: it neither respects nor changes the
+   * breaker.
+   */
   async sendWithoutBreaker(commands: readonly Command[], timeoutMs = this.options.commandTimeoutMs): Promise<RedisReply[]> {
     checkArguments(commands);
     let replies: RedisReply[];
@@ -68,11 +71,13 @@ export class Link {
     } catch (error) {
       const { message } = error as Error;
       if (error instanceof TimeoutError) {
-        // No breaker resets this connection, so a connection that was silent for a long timeout is reset here.
+        // No breaker resets this connection, so a connection that was silent for a long timeout is
+        // reset here.
         if (timeoutMs >= SLOW_TIMEOUT_MS && performance.now() - this.#lastReply >= timeoutMs) this.#reset();
         throw new UnavailableError("TIMEOUT", message);
       }
-      // The library's error is not the cause of this one, because it holds the arguments, which may be tokens.
+      // The library's error is not the cause of this one, because it holds the arguments, which may
+      // be tokens.
       throw new UnavailableError("CONNECTION", `no answer from Redis: ${message}`);
     }
     return replies.map((reply, index) => {
@@ -102,7 +107,10 @@ export class Link {
     return onlyReply(await this.sendWithoutBreaker([command], Math.max(SLOW_TIMEOUT_MS, this.options.commandTimeoutMs)));
   }
 
-  /** The library reconnects by itself, but its handshake may wait for ever for a server that is gone. */
+  /**
+   * The library reconnects by itself, but its handshake may wait for ever for a server that is
+   * gone.
+   */
   async #opened(opening: Promise<void>): Promise<void> {
     try {
       await opening;
@@ -135,7 +143,8 @@ function onlyReply([reply]: RedisReply[]): RedisReply {
 function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      // If this process was busy for longer than the timeout, the reply may lie unread in the socket.
+      // If this process was busy for longer than the timeout, the reply may lie unread in the
+      // socket.
       // The event loop reads sockets before it runs immediates.
       setImmediate(() => reject(new TimeoutError(`no answer from Redis within ${timeoutMs} ms`)));
     }, timeoutMs);

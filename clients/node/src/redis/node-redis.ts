@@ -2,7 +2,10 @@
 import { libraryArgument, ServerError, type Command, type Connection, type RedisReply } from "./connection.js";
 import { Readiness, reconnectDelay } from "./readiness.js";
 
-/** The members of the library's clients that are used here. Its own types take the compiler longer than this whole package. */
+/**
+ * The members of the library's clients that are used here. Its own types take the compiler longer
+ * than this whole package.
+ */
 interface NodeRedisBase {
   readonly isOpen: boolean;
   on(event: "error", listener: (error: Error) => void): unknown;
@@ -19,7 +22,10 @@ export interface NodeRedis extends NodeRedisBase {
   sendCommand(args: readonly (string | Buffer)[]): Promise<unknown>;
 }
 
-/** A result of `createCluster`. Its private `_options` are the only way to extend the nodes' defaults. */
+/**
+ * A result of `createCluster`. Its private `_options` are the only way to extend the nodes'
+ * defaults.
+ */
 export interface NodeRedisCluster extends NodeRedisBase {
   readonly _options: { readonly defaults?: { readonly socket?: object } };
   duplicate(overrides: object): NodeRedisCluster;
@@ -108,7 +114,8 @@ export class NodeRedisClusterConnection implements Connection {
   }
 
   reset(): void {
-    // The cluster client replaces the connection to a hung node. The connections to the other nodes stay.
+    // The cluster client replaces the connection to a hung node. The connections to the other nodes
+    // stay.
   }
 
   close(): Promise<void> {
@@ -123,7 +130,8 @@ export class NodeRedisClusterConnection implements Connection {
       await this.cluster.connect();
       this.#readiness.up();
     } catch (error) {
-      // Unlike a single client, a cluster client that did not find its nodes does not try again by itself.
+      // Unlike a single client, a cluster client that did not find its nodes does not try again by
+      // itself.
       const again = () => void (this.#closed || this.#connect().catch(() => undefined));
       setTimeout(again, reconnectDelay(Infinity)).unref();
       this.#readiness.down(error as Error);

@@ -12,7 +12,10 @@ import { IoredisConnection, ioredisOptions } from "./ioredis.js";
 import { NodeRedisClusterConnection, NodeRedisConnection, nodeRedisOptions, type NodeRedis, type NodeRedisCluster } from "./node-redis.js";
 import { UrlConnection } from "./url.js";
 
-/** `Redis` or `Cluster` of ioredis. A structural type, so that a user does not need the types of both libraries. */
+/**
+ * `Redis` or `Cluster` of ioredis. A structural type, so that a user does not need the types of
+ * both libraries.
+ */
 export interface IoredisClient {
   readonly status: string;
   duplicate(...args: never[]): unknown;
@@ -39,7 +42,10 @@ export interface Connections {
   readonly slow: Connection;
 }
 
-/** The first call on each connection opens it. A `Connection` of the application serves as all three. */
+/**
+ * The first call on each connection opens it. A `Connection` of the application serves as all
+ * three.
+ */
 export function openConnections(source: RedisSource, connectTimeoutMs: number): Connections {
   if (typeof source === "string" || source instanceof URL) return three(() => new UrlConnection(String(source), connectTimeoutMs));
   if ("send" in source && "reset" in source) return three(() => source);

@@ -24,7 +24,10 @@ export class Readiness {
     for (const { reject } of this.#waiting.splice(0)) reject(this.#failure);
   }
 
-  /** Implements `Connection.ready`. The first call runs `connect`, whose success is reported by `up`. */
+  /**
+   * Implements `Connection.ready`. The first call runs `connect`, whose success is reported by
+   * `up`.
+   */
   wait(timeoutMs: number, connect: () => Promise<unknown>): Promise<void> | undefined {
     if (this.#state === "up") return undefined;
     if (this.#state === "new") {

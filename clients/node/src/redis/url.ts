@@ -1,4 +1,7 @@
-/** A connection to a `redis://` URL. The first call loads the installed library, ioredis before node-redis. */
+/**
+ * A connection to a `redis://` URL. The first call loads the installed library, ioredis before
+ * node-redis.
+ */
 import type { Command, Connection, RedisReply } from "./connection.js";
 import { IoredisConnection, ioredisOptions } from "./ioredis.js";
 import { NodeRedisConnection, nodeRedisOptions, type NodeRedis } from "./node-redis.js";

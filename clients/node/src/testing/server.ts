@@ -8,7 +8,10 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
 export interface RedisServerOptions {
-  /** The module's file; the environment variable LOCKWATCH_MODULE unless given. Null starts Redis without the module. */
+  /**
+   * The module's file; the environment variable LOCKWATCH_MODULE unless given. Null starts Redis
+   * without the module.
+   */
   module?: string | null | undefined;
   /** `redis-server` unless given. */
   executable?: string | undefined;

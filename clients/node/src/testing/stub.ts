@@ -1,4 +1,7 @@
-/** A connection that records commands and replies from a script. It counts nothing: to test a limit, start a real server. */
+/**
+ * A connection that records commands and replies from a script. It counts nothing: to test a limit,
+ * start a real server.
+ */
 import { ServerError, type Command, type Connection, type RedisReply } from "../redis/connection.js";
 
 /** A reply, an error reply, or no reply because Redis hangs or the connection is closed. */

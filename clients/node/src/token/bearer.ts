@@ -27,7 +27,10 @@ const OPTIONS: OptionNames<JwtOptions> = {
   realm: true,
 };
 
-/** Sets `request.claims`, and the user of the audit event. In Fastify, use it as an `onRequest` or `preHandler` hook. */
+/**
+ * Sets `request.claims`, and the user of the audit event. In Fastify, use it as an `onRequest` or
+ * `preHandler` hook.
+ */
 export function jwtRequired(lockwatch: LockWatch, options: JwtOptions): Middleware {
   checkOptions(options, OPTIONS, "jwtRequired");
   const { store, audience, scopes = [] } = options;
@@ -84,7 +87,9 @@ function refusal(status: number, error: string, challenge: string): Reply {
   return { status, headers, body: JSON.stringify({ error }) };
 }
 
-/** RFC 8693 has `scope`, a text with spaces between. Some issuers use `scopes` or `scp`, or a list. */
+/**
+ * RFC 8693 has `scope`, a text with spaces between. Some issuers use `scopes` or `scp`, or a list.
+ */
 function scopesOf(claims: Claims): ReadonlySet<string> {
   // A member of a list is one scope, even with a space in it.
   const lists = [claims.scope, claims.scopes, claims.scp].map((value: unknown) => (typeof value === "string" ? value.split(" ") : value));

@@ -1,4 +1,7 @@
-/** Login, refresh and logout, independent of the framework. The application authenticates users; the module keeps the sessions. */
+/**
+ * Login, refresh and logout, independent of the framework. The application authenticates users; the
+ * module keeps the sessions.
+ */
 import { LockWatchError, TokenError } from "../errors.js";
 import type { Duration } from "../duration.js";
 import { rawRequest, stateOf, type AnyRequest } from "../http/framework.js";
@@ -30,7 +33,9 @@ export interface TokenRoutesOptions<Req> {
   refreshTtl?: Duration | undefined;
   /** The metadata of the session; address and user agent unless given. */
   meta?: ((request: Req) => unknown) | undefined;
-  /** Keeps the refresh token in a cookie instead of the response's body, out of reach of scripts. */
+  /**
+   * Keeps the refresh token in a cookie instead of the response's body, out of reach of scripts.
+   */
   cookie?: CookieOptions | undefined;
 }
 
@@ -81,7 +86,9 @@ export class TokenEndpoints<Req extends AnyRequest> {
     return this.#tokens(tokens, mount);
   }
 
-  /** Every failure has the same response, so that a thief does not learn why a token was refused. */
+  /**
+   * Every failure has the same response, so that a thief does not learn why a token was refused.
+   */
   private async refresh(request: Req, mount: string): Promise<Reply> {
     const token = await this.#refreshToken(request);
     if (token === undefined) return json(401, { error: "invalid_grant" });

@@ -1,4 +1,7 @@
-/** Serves the public keys, usually at `/.well-known/jwks.json`, to services that verify access tokens themselves. */
+/**
+ * Serves the public keys, usually at `/.well-known/jwks.json`, to services that verify access
+ * tokens themselves.
+ */
 import { createHash } from "node:crypto";
 import { LockWatchError } from "../errors.js";
 import { rawRequest, send, type AnyRequest, type AnyResponse } from "../http/framework.js";
@@ -7,7 +10,10 @@ import { checkOptions } from "../known-options.js";
 import type { LockWatch } from "../lockwatch.js";
 
 export interface JwksOptions {
-  /** How long the keys may be cached; 300 unless given. A new key should be in the set for this long before it signs. */
+  /**
+   * How long the keys may be cached; 300 unless given. A new key should be in the set for this long
+   * before it signs.
+   */
   maxAgeSeconds?: number | undefined;
 }
 

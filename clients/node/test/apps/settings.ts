@@ -1,4 +1,6 @@
-/** The settings of both applications: Redis's URL, the library, and the options of the middleware. */
+/**
+ * The settings of both applications: Redis's URL, the library, and the options of the middleware.
+ */
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Redis } from "ioredis";

@@ -5,7 +5,10 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 export class Proxy {
   /** The chunks that clients wrote. */
   readonly chunks: string[] = [];
-  /** When a client sends this text, its connection is closed after Redis has replied, and the reply is dropped. */
+  /**
+   * When a client sends this text, its connection is closed after Redis has replied, and the reply
+   * is dropped.
+   */
   cut: string | undefined;
   readonly #sockets = new Set<Socket>();
 

@@ -1,4 +1,7 @@
-/** Serves an application behind the middleware in this process, for tests with functions or a scripted connection. */
+/**
+ * Serves an application behind the middleware in this process, for tests with functions or a
+ * scripted connection.
+ */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
