@@ -43,13 +43,8 @@ export interface LockWatchOptions {
 }
 
 export const LOCKWATCH_OPTIONS: OptionNames<LockWatchOptions> = {
-  connectTimeoutMs: true,
-  commandTimeoutMs: true,
-  breakerTimeouts: true,
-  breakerSeconds: true,
-  auditQueueSize: true,
-  log: true,
-  logIntervalSeconds: true,
+  connectTimeoutMs: true, commandTimeoutMs: true, breakerTimeouts: true, breakerSeconds: true,
+  auditQueueSize: true, log: true, logIntervalSeconds: true,
 };
 
 export interface CostOption {

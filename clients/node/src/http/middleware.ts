@@ -17,29 +17,11 @@ import type { LockWatchState } from "./state.js";
 const CLIENT_CLOSED_REQUEST = 499;
 
 const MIDDLEWARE_OPTIONS: OptionNames<MiddlewareOptions<never>> = {
-  ...LOCKWATCH_OPTIONS,
-  redis: true,
-  rateLimitRequests: true,
-  rateLimitWindowSeconds: true,
-  limits: true,
-  cost: true,
-  key: true,
-  credentialHeader: true,
-  addressLimits: true,
-  keyFunc: true,
-  planFunc: true,
-  routes: true,
-  exempt: true,
-  shadow: true,
-  onRedisFailure: true,
-  burstThreshold: true,
-  burstWindowSeconds: true,
-  burstCooldownSeconds: true,
-  audit: true,
-  onDenied: true,
-  trustedProxies: true,
-  forwardedHeader: true,
-  keyPrefix: true,
+  ...LOCKWATCH_OPTIONS, redis: true, rateLimitRequests: true, rateLimitWindowSeconds: true,
+  limits: true, cost: true, key: true, credentialHeader: true, addressLimits: true, keyFunc: true,
+  planFunc: true, routes: true, exempt: true, shadow: true, onRedisFailure: true,
+  burstThreshold: true, burstWindowSeconds: true, burstCooldownSeconds: true, audit: true,
+  onDenied: true, trustedProxies: true, forwardedHeader: true, keyPrefix: true,
 };
 
 export function createRateLimiter<Req>(options: MiddlewareOptions<Req>): RateLimiter<Req> {

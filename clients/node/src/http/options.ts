@@ -65,11 +65,7 @@ export interface LimitOptions<Req> {
 }
 
 export const POLICY_OPTIONS: OptionNames<PolicyOptions> = {
-  limits: true,
-  cost: true,
-  onRedisFailure: true,
-  shadow: true,
-  name: true,
+  limits: true, cost: true, onRedisFailure: true, shadow: true, name: true,
 };
 
 export interface MiddlewareOptions<Req> extends LimitOptions<Req>, LockWatchOptions {

@@ -37,12 +37,7 @@ export interface RouteLimitOptions<Req> {
 }
 
 const OPTIONS: OptionNames<RouteLimitOptions<never>> = {
-  key: true,
-  cost: true,
-  name: true,
-  shadow: true,
-  onRedisFailure: true,
-  onDenied: true,
+  key: true, cost: true, name: true, shadow: true, onRedisFailure: true, onDenied: true,
   keyPrefix: true,
 };
 

@@ -20,12 +20,7 @@ export interface JwtOptions {
   realm?: string | undefined;
 }
 
-const OPTIONS: OptionNames<JwtOptions> = {
-  store: true,
-  audience: true,
-  scopes: true,
-  realm: true,
-};
+const OPTIONS: OptionNames<JwtOptions> = { store: true, audience: true, scopes: true, realm: true };
 
 /**
  * Sets `request.claims`, and the user of the audit event. In Fastify, use it as an `onRequest` or

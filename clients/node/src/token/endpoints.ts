@@ -40,12 +40,7 @@ export interface TokenRoutesOptions<Req> {
 }
 
 const OPTIONS: OptionNames<TokenRoutesOptions<never>> = {
-  store: true,
-  authenticate: true,
-  accessTtl: true,
-  refreshTtl: true,
-  meta: true,
-  cookie: true,
+  store: true, authenticate: true, accessTtl: true, refreshTtl: true, meta: true, cookie: true,
 };
 
 export const ACTIONS = ["login", "refresh", "logout"] as const;
