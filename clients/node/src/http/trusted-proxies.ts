@@ -1,12 +1,9 @@
-/** Where a request comes from: the peer, or what proxies that are trusted say before whom they stand. */
+/** The client's address: the peer's, or what trusted proxies report in a forwarding header. */
 import { BlockList, isIP, isIPv4 } from "node:net";
 import { ConfigurationError } from "../errors.js";
 import { canonicalAddress, hopAddress } from "./address.js";
 
-/** Longer than any chain of proxies makes it. */
-const MAX_HEADER = 4096;
-
-export class Origins {
+export class TrustedProxies {
   readonly #trusted = new BlockList();
   readonly #trustsUnix: boolean;
   readonly #trustsNobody: boolean;
@@ -19,8 +16,11 @@ export class Origins {
     for (const proxy of trustedProxies) if (proxy !== "unix") this.#trust(proxy);
   }
 
-  /** The canonical address; undefined for the other end of a Unix socket whose forwarding header does not tell. */
-  address(peer: string | undefined, header: (name: string) => string | undefined): string | undefined {
+  /**
+   * The canonical address; undefined for the peer of a Unix socket without a usable forwarding
+   * header.
+   */
+  clientAddress(peer: string | undefined, header: (name: string) => string | undefined): string | undefined {
     const address = peer === undefined ? undefined : canonicalAddress(peer);
     if (this.#trustsNobody && address !== undefined) return address;
     if (address === undefined && !this.#trustsUnix) {
@@ -33,13 +33,17 @@ export class Origins {
     return this.#forwarded(header(this.#header)) ?? address;
   }
 
-  /** From the right, the first hop that is not a trusted proxy: what is left of it anybody can have written. */
+  /**
+   * The rightmost hop that is not a trusted proxy, or the leftmost if all are; undefined if a hop on
+   * the way there is not an address. Hops left of the result are not read, because clients can write
+   * anything there.
+   */
   #forwarded(value: string | undefined): string | undefined {
-    if (value === undefined || value.length > MAX_HEADER) return undefined;
-    const hops = this.#header === "forwarded" ? standardHops(value) : value.split(",");
+    if (value === undefined) return undefined;
+    const isStandard = this.#header === "forwarded";
     let address: string | undefined;
-    for (const hop of hops.reverse()) {
-      address = hopAddress(hop.trim());
+    for (const element of partsFromRight(value, ",")) {
+      address = hopAddress(isStandard ? forwardedFor(element) : element.trim());
       if (address === undefined || !this.#isTrusted(address)) return address;
     }
     return address;
@@ -67,32 +71,45 @@ function family(address: string): "ipv4" | "ipv6" {
   return isIPv4(address) ? "ipv4" : "ipv6";
 }
 
-/** The `for=` of each element of a `Forwarded` header (RFC 7239); an empty text where there is none. In one pass. */
-function standardHops(value: string): string[] {
-  return split(value, ",").map((element) => {
-    for (const pair of split(element, ";")) {
-      const equals = pair.indexOf("=");
-      if (pair.slice(0, Math.max(equals, 0)).trim().toLowerCase() !== "for") continue;
-      const node = pair.slice(equals + 1).trim();
-      return node.startsWith('"') && node.endsWith('"') ? node.slice(1, -1).replace(/\\(.)/g, "$1") : node;
-    }
-    return "";
-  });
-}
-
-/** At a separator outside of quotes. */
-function split(text: string, separator: string): string[] {
-  const parts: string[] = [];
-  let start = 0;
-  let isQuoted = false;
-  for (let i = 0; i < text.length; i++) {
-    if (isQuoted && text[i] === "\\") i++;
-    else if (text[i] === '"') isQuoted = !isQuoted;
-    else if (!isQuoted && text[i] === separator) {
-      parts.push(text.slice(start, i));
-      start = i + 1;
+/**
+ * The parts between separators outside of quoted strings, the last part first. It is lazy and takes
+ * linear time, because clients decide how long a header is.
+ */
+function* partsFromRight(text: string, separator: string): Generator<string> {
+  let end = text.length;
+  for (let i = end - 1; i >= 0; i--) {
+    if (text[i] === '"') i = openingQuote(text, i);
+    else if (text[i] === separator) {
+      yield text.slice(i + 1, end);
+      end = i;
     }
   }
-  parts.push(text.slice(start));
-  return parts;
+  yield text.slice(0, end);
+}
+
+/**
+ * Where the quoted string starts that ends at `closing`; -1 if nowhere. A backslash escapes a
+ * quote.
+ */
+function openingQuote(text: string, closing: number): number {
+  let quote = closing;
+  let backslashes: number;
+  do {
+    quote = text.lastIndexOf('"', quote - 1);
+    for (backslashes = 0; text[quote - 1 - backslashes] === "\\"; ) backslashes++;
+  } while (backslashes % 2 === 1);
+  return quote;
+}
+
+/**
+ * The first `for` of an element of a `Forwarded` header (RFC 7239); an empty text if it has none.
+ */
+function forwardedFor(element: string): string {
+  for (const pair of [...partsFromRight(element, ";")].reverse()) {
+    const equals = pair.indexOf("=");
+    if (pair.slice(0, Math.max(equals, 0)).trim().toLowerCase() !== "for") continue;
+    const node = pair.slice(equals + 1).trim();
+    return node.startsWith('"') && node.endsWith('"') ? node.slice(1, -1).replace(/\\(.)/g, "$1") : node;
+  }
+  return "";
 }
