@@ -13,7 +13,7 @@ use crate::outbox::effect::Change as OutboxChange;
 use crate::outbox::host::Host;
 use crate::outbox::limits::{self, Full, Source};
 use crate::outbox::state::Outbox;
-use crate::server::command::Spec;
+use crate::server::spec::Spec;
 use crate::server::{events, log};
 use crate::text::time::{Span, Timestamp};
 

@@ -7,10 +7,11 @@
 use crate::outbox::host::edit;
 use crate::outbox::limits::{Full, Source};
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 
-use super::request::{DOC, Request};
+use super::request::{ARGS, Request};
 use super::state::State;
 use super::{counters, wake};
 
@@ -19,21 +20,17 @@ pub(crate) struct Audit;
 impl Command for Audit {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.AUDIT",
-        flags: "write fast",
-        categories: "write fast",
-        arity: -2,
-        key: KeyAccess::None,
         summary:
             c"Records who did what and when in the audit log, which is shipped to Postgres exactly once.",
         complexity: c"O(N) with N the length of the arguments.",
-        since: c"0.1.0",
-        args: DOC,
-        internal: false,
+        args: ARGS,
+        at_least: 1,
+        ..Spec::FAST_WRITE
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let now = call.now();
-        let request = Request::parse(call.args(), now)?;
+        let request = Request::parse(call, Self::SPEC, now)?;
         call.require_primary()?;
         let at = request.time.unwrap_or(now);
         let recorded = edit(call, |state: &mut State| {

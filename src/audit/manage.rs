@@ -10,27 +10,21 @@
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::manage::{self, Managed};
 use crate::server::call::Call;
-use crate::server::command::{KeyAccess, Spec};
+use crate::server::command::Command;
+use crate::server::spec::Spec;
 
 use super::entry::Entry;
+use super::query::command::Query;
 use super::query::record;
 use super::refused::Refused;
 use super::state::State;
 
-pub(crate) const CONTAINER: &Spec = &Spec {
-    name: c"LW.AUDITLOG",
-    flags: "",
-    categories: "slow",
-    arity: -2,
-    key: KeyAccess::None,
-    summary: c"A container for commands about the audit log.",
-    complexity: c"Depends on subcommand.",
-    since: c"0.1.0",
-    args: &[],
-    internal: false,
-};
-
 impl Managed for State {
+    const CONTAINER: &'static Spec = &Spec {
+        name: c"LW.AUDITLOG",
+        summary: c"A container for commands about the audit log.",
+        ..Spec::CONTAINER
+    };
     const DEAD: &'static Spec = &Spec {
         name: c"LW.AUDITLOG|DEAD",
         summary: c"Lists the events that Postgres refused as data, newest first.",
@@ -46,20 +40,9 @@ impl Managed for State {
         summary: c"Throws events away that Postgres refused.",
         ..manage::DISCARD
     };
-    const HELP: &'static Spec = &Spec { name: c"LW.AUDITLOG|HELP", ..manage::HELP };
-    const HELP_LINES: &'static [&'static str] = &[
-        "LW.AUDITLOG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-        "QUERY [KIND <kind>] [USER <id>] [IP <address>|<network>] [ENDPOINT <prefix>] [FROM <ms>] [TO <ms>] [LIMITED] [ANOMALY] [COUNT <count>] [BEFORE <id>]",
-        "    The events that match, newest first.",
-        "DEAD [COUNT <count>]",
-        "    The events that Postgres refused as data, newest first.",
-        "REPLAY <id>|ALL",
-        "    Puts dead letters back to be shipped.",
-        "DISCARD <id>|ALL",
-        "    Throws dead letters away.",
-        "HELP",
-        "    Prints this help.",
-    ];
+    const HELP: &'static Spec = &Spec { name: c"LW.AUDITLOG|HELP", ..Spec::HELP };
+    const SUBCOMMANDS: &'static [&'static Spec] =
+        &[Query::SPEC, Self::DEAD, Self::REPLAY, Self::DISCARD, Self::HELP];
 
     fn reply_dead(call: &Call<'_>, dead: &DeadLetter<Entry, Refused>, refused: &Refused) {
         call.reply_map(record::FIELDS + 2);

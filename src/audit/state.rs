@@ -10,8 +10,8 @@ use crate::outbox::effect::Change as OutboxChange;
 use crate::outbox::host::Host;
 use crate::outbox::limits::{self, Full, Source};
 use crate::outbox::state::Outbox;
-use crate::server::command::Spec;
 use crate::server::events;
+use crate::server::spec::Spec;
 use crate::text::time::{Span, Timestamp};
 
 use super::entry::{Entry, Fields, GAP, Record};

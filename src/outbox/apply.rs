@@ -5,25 +5,15 @@
 use std::marker::PhantomData;
 
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
-use crate::server::docs::{DocArg, DocKind};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
+use crate::text::syntax::Param;
 
 use super::host::Host;
 
 /// What every effect command of an outbox declares.
-pub(crate) const EFFECT: Spec = Spec {
-    name: c"",
-    flags: "write fast admin deny-script",
-    categories: "write fast admin dangerous",
-    arity: 2,
-    key: KeyAccess::None,
-    summary: c"",
-    complexity: c"",
-    since: c"0.1.0",
-    args: &[DocArg::new(c"effect", DocKind::String)],
-    internal: true,
-};
+pub(crate) const EFFECT: Spec = Spec { args: &[Param::string(c"effect")], ..Spec::EFFECT };
 
 pub(crate) struct Apply<H>(PhantomData<H>);
 

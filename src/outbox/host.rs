@@ -5,10 +5,10 @@ use std::marker::PhantomData;
 use std::sync::MutexGuard;
 
 use crate::server::call::Call;
-use crate::server::command::Spec;
 use crate::server::events::{Tick, random_u64};
 use crate::server::native::Piece;
 use crate::server::node::NodeState;
+use crate::server::spec::Spec;
 
 use super::extension::Extension;
 use super::state::Outbox;

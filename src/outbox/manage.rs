@@ -4,10 +4,11 @@ use std::marker::PhantomData;
 
 use crate::journal::id::Id;
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 
-use super::arguments::{COUNT_DOC, WHICH_DOC, count, which};
+use super::arguments::{COUNT, WHICH, count, which};
 use super::dead::DeadLetter;
 use super::effect::Change;
 use super::extension::Extension;
@@ -16,40 +17,15 @@ use super::host::{Host, edit};
 type Entry<H> = <<H as Host>::Extension as Extension>::Entry;
 type Cause<H> = <<H as Host>::Extension as Extension>::Cause;
 
-/// What DEAD declares, whichever the outbox.
+/// What DEAD, REPLAY and DISCARD declare, whichever the outbox.
 pub(crate) const DEAD: Spec = Spec {
-    name: c"",
-    flags: "readonly admin",
-    categories: "read admin dangerous",
-    arity: -2,
-    key: KeyAccess::None,
-    summary: c"",
     complexity: c"O(N) with N the number of dead letters listed.",
-    since: c"0.1.0",
-    args: COUNT_DOC,
-    internal: false,
+    args: &[COUNT],
+    ..Spec::ADMIN_READ
 };
-
-pub(crate) const REPLAY: Spec = Spec {
-    flags: "write admin",
-    categories: "write admin dangerous",
-    arity: 3,
-    complexity: c"O(N) with N the number of dead letters.",
-    args: WHICH_DOC,
-    ..DEAD
-};
-
+pub(crate) const REPLAY: Spec =
+    Spec { complexity: c"O(N) with N the number of dead letters.", args: &[WHICH], ..Spec::ADMIN_WRITE };
 pub(crate) const DISCARD: Spec = REPLAY;
-
-pub(crate) const HELP: Spec = Spec {
-    flags: "readonly",
-    categories: "read",
-    arity: 2,
-    summary: c"Returns helpful text about the different subcommands.",
-    complexity: c"O(1)",
-    args: &[],
-    ..DEAD
-};
 
 /// What the commands of one outbox add to the shared ones.
 pub(crate) trait Managed: Host {
@@ -57,8 +33,9 @@ pub(crate) trait Managed: Host {
     const REPLAY: &'static Spec;
     const DISCARD: &'static Spec;
     const HELP: &'static Spec;
-    /// The reply of HELP.
-    const HELP_LINES: &'static [&'static str];
+    const CONTAINER: &'static Spec;
+    /// The subcommands that HELP lists.
+    const SUBCOMMANDS: &'static [&'static Spec];
 
     /// Replies with a map: a dead letter and one of its causes.
     fn reply_dead(call: &Call<'_>, letter: &DeadLetter<Entry<Self>, Cause<Self>>, cause: &Cause<Self>);
@@ -81,7 +58,7 @@ impl<H: Managed> Command for Dead<H> {
     const SPEC: &'static Spec = H::DEAD;
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let count = count(call.args(), H::DEAD)?;
+        let count = count(call, H::DEAD)?;
         let mut state = H::lock();
         let letters = state.outbox().dead().iter().rev();
         let pairs = letters.flat_map(|letter| letter.causes.iter().map(move |cause| (letter, cause)));
@@ -99,7 +76,7 @@ impl<H: Managed> Command for Replay<H> {
     const SPEC: &'static Spec = H::REPLAY;
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let which = which(call.args(), H::REPLAY)?;
+        let which = which(call, H::REPLAY)?;
         call.require_primary()?;
         let replayed = edit(call, |state: &mut H| for_dead(state, which, H::replay));
         H::wake_scheduler();
@@ -115,7 +92,7 @@ impl<H: Managed> Command for Discard<H> {
     const SPEC: &'static Spec = H::DISCARD;
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let which = which(call.args(), H::DISCARD)?;
+        let which = which(call, H::DISCARD)?;
         call.require_primary()?;
         let discarded = edit(call, |state: &mut H| {
             let dead = for_dead(state, which, |state, id| state.outbox().change(Change::Discard(id.seq)));
@@ -145,7 +122,7 @@ impl<H: Managed> Command for Help<H> {
     const SPEC: &'static Spec = H::HELP;
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        call.reply_lines(H::HELP_LINES);
+        H::CONTAINER.reply_help(call, H::SUBCOMMANDS);
         Ok(())
     }
 }

@@ -55,26 +55,7 @@ impl<'a> Call<'a> {
 
     /// Opens a key to change it.
     pub fn write(&self, name: Arg<'a>) -> WriteKey<'_> {
-        WriteKey::new(ReadKey::open(self.ctx, name.string(), raw::REDISMODULE_READ | raw::REDISMODULE_WRITE))
-    }
-
-    /// Sends `command key payload` to the replicas and the AOF in place of the call that is running, and tells
-    /// WATCH and client-side caches that the key has changed.
-    pub fn replicate_effect(&self, command: &CStr, key: Arg<'a>, payload: &[u8]) {
-        let replicate = api!(RedisModule_Replicate);
-        // SAFETY: `ctx` is this call's. The format names a server string and a buffer with its length (`b` reads
-        // a pointer and a size_t), which is what follows.
-        unsafe {
-            replicate(
-                self.ctx,
-                command.as_ptr(),
-                c"sb".as_ptr(),
-                key.string(),
-                payload.as_ptr().cast::<c_char>(),
-                payload.len(),
-            )
-        };
-        self.signal_modified(key);
+        WriteKey::open(self.ctx, name)
     }
 
     /// Sends `command payload` to the replicas and the AOF, a change of what belongs to the node and not to a key.
@@ -92,23 +73,11 @@ impl<'a> Call<'a> {
         };
     }
 
-    /// Passes an effect on `key` that was just applied on, to this replica's own AOF and sub-replicas.
-    pub fn pass_effect_on(&self, key: Arg<'a>) {
-        self.pass_node_effect_on();
-        self.signal_modified(key);
-    }
-
     /// Passes an effect on the node that was just applied on, to this replica's own AOF and sub-replicas.
     pub fn pass_node_effect_on(&self) {
         let verbatim = api!(RedisModule_ReplicateVerbatim);
         // SAFETY: `ctx` is this call's.
         unsafe { verbatim(self.ctx) };
-    }
-
-    fn signal_modified(&self, key: Arg<'a>) {
-        let signal = api!(RedisModule_SignalModifiedKey);
-        // SAFETY: `ctx` is this call's and `key` one of its arguments.
-        unsafe { signal(self.ctx, key.string()) };
     }
 
     /// Refuses the call unless it comes from the primary's link or from loading the AOF.
@@ -171,12 +140,6 @@ impl<'a> Call<'a> {
         let string = api!(RedisModule_ReplyWithStringBuffer);
         // SAFETY: `ctx` is this call's; the server copies the bytes.
         unsafe { string(self.ctx, text.as_ptr().cast::<c_char>(), text.len()) };
-    }
-
-    /// Replies with an array of lines, as HELP does.
-    pub fn reply_lines(&self, lines: &[&str]) {
-        self.reply_array(lines.len());
-        lines.iter().for_each(|line| self.reply_text(line));
     }
 
     /// Replies that there is nothing.

@@ -26,4 +26,5 @@ pub mod log;
 pub mod module;
 pub mod native;
 pub mod node;
+pub mod spec;
 pub mod thread;

@@ -115,7 +115,7 @@ unsafe fn set_up(
     for command in module.commands {
         // SAFETY: the caller's promise.
         if !unsafe { command.register(ctx) } {
-            return Err(refused(command.spec.name));
+            return Err(refused(command.spec().name));
         }
     }
     let register_info = api!(RedisModule_RegisterInfoFunc);

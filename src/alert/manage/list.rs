@@ -3,10 +3,11 @@
 //! The alerts that wait to be delivered, newest first: `id`, `type`, `timestamp_ms`, `size` in bytes, and `pending`, the
 //! endpoints that do not have it yet, each with `endpoint`, the number of failed `tries`, `next_try_ms` and `last_error`.
 
-use crate::outbox::arguments::{COUNT_DOC, count};
+use crate::outbox::arguments::{COUNT, count};
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 
 use super::super::state::{self, State};
 
@@ -15,19 +16,14 @@ pub(crate) struct List;
 impl Command for List {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.ALERTS|LIST",
-        flags: "readonly admin",
-        categories: "read admin dangerous",
-        arity: -2,
-        key: KeyAccess::None,
         summary: c"Lists the alerts that wait to be delivered, newest first.",
         complexity: c"O(N) with N the number of alerts listed.",
-        since: c"0.1.0",
-        args: COUNT_DOC,
-        internal: false,
+        args: &[COUNT],
+        ..Spec::ADMIN_READ
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let count = count(call.args(), Self::SPEC)?;
+        let count = count(call, Self::SPEC)?;
         let state = state::lock();
         let queue = state.contents().queue();
         call.reply_array(queue.len().min(count));

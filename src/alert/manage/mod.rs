@@ -16,26 +16,22 @@ use crate::journal::id::Id;
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::manage::{self, Managed};
 use crate::server::call::Call;
-use crate::server::command::{KeyAccess, Spec};
+use crate::server::command::Command;
+use crate::server::spec::Spec;
 
 use super::Alert;
 use super::letter::Letter;
 use super::state::State;
-
-pub(crate) const CONTAINER: &Spec = &Spec {
-    name: c"LW.ALERTS",
-    flags: "admin",
-    categories: "admin dangerous",
-    arity: -2,
-    key: KeyAccess::None,
-    summary: c"A container for commands about alerts.",
-    complexity: c"Depends on subcommand.",
-    since: c"0.1.0",
-    args: &[],
-    internal: false,
-};
+use list::List;
+use test::Test;
 
 impl Managed for State {
+    const CONTAINER: &'static Spec = &Spec {
+        name: c"LW.ALERTS",
+        flags: "admin",
+        summary: c"A container for commands about alerts.",
+        ..Spec::CONTAINER
+    };
     const DEAD: &'static Spec = &Spec {
         name: c"LW.ALERTS|DEAD",
         summary: c"Lists the alerts that an endpoint did not take in all its tries, newest first.",
@@ -53,27 +49,9 @@ impl Managed for State {
         complexity: c"O(N) with N the number of alerts that wait or are dead.",
         ..manage::DISCARD
     };
-    const HELP: &'static Spec = &Spec {
-        name: c"LW.ALERTS|HELP",
-        flags: "readonly admin",
-        categories: "read admin dangerous",
-        ..manage::HELP
-    };
-    const HELP_LINES: &'static [&'static str] = &[
-        "LW.ALERTS <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-        "LIST [COUNT <count>]",
-        "    The alerts that wait to be delivered, newest first.",
-        "DEAD [COUNT <count>]",
-        "    The alerts that an endpoint did not take in all its tries, newest first.",
-        "REPLAY <id>|ALL",
-        "    Puts dead letters back to be delivered, with all their tries anew.",
-        "DISCARD <id>|ALL",
-        "    Throws dead letters away, or an alert that still waits.",
-        "TEST",
-        "    Sends a test alert to every endpoint now and reports what each answers.",
-        "HELP",
-        "    Prints this help.",
-    ];
+    const HELP: &'static Spec = &Spec { name: c"LW.ALERTS|HELP", flags: "readonly admin", ..Spec::HELP };
+    const SUBCOMMANDS: &'static [&'static Spec] =
+        &[List::SPEC, Self::DEAD, Self::REPLAY, Self::DISCARD, Test::SPEC, Self::HELP];
 
     fn reply_dead(call: &Call<'_>, dead: &DeadLetter<Alert, Letter>, letter: &Letter) {
         call.reply_map(8);

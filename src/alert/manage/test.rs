@@ -9,9 +9,10 @@ use std::sync::Arc;
 use crate::journal::id::Id;
 use crate::server::blocked;
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::events::random_u64;
+use crate::server::spec::Spec;
 
 use super::super::test_run::Report;
 use super::super::worker::{Attempt, DeliveryStatus};
@@ -26,14 +27,9 @@ impl Command for Test {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.ALERTS|TEST",
         flags: "write admin deny-script",
-        categories: "write admin dangerous",
-        arity: 2,
-        key: KeyAccess::None,
         summary: c"Sends a test alert to every endpoint now and reports what each answers.",
         complexity: c"O(N) with N the number of endpoints.",
-        since: c"0.1.0",
-        args: &[],
-        internal: false,
+        ..Spec::BASE
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {

@@ -5,11 +5,12 @@
 //! `status_code` `rate_limit_hit` `anomaly_detected` `latency_ms` `data`. BEFORE the id of the last one continues.
 
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 
 use super::super::state;
-use super::page::{DOC, Page};
+use super::page::{ARGS, Page};
 use super::reader::{self, Asker, Question};
 use super::record;
 use super::search::in_queue;
@@ -19,19 +20,14 @@ pub(crate) struct Query;
 impl Command for Query {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.AUDITLOG|QUERY",
-        flags: "readonly",
-        categories: "read slow",
-        arity: -2,
-        key: KeyAccess::None,
         summary: c"Lists the events of the audit log that match, newest first, from the journal and from Postgres.",
         complexity: c"O(N+M) with N the number of events in the journal and M the number of events listed; on another thread.",
-        since: c"0.1.0",
-        args: DOC,
-        internal: false,
+        args: ARGS,
+        ..Spec::READ
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let page = Page::parse(call.args())?;
+        let page = Page::parse(call, Self::SPEC)?;
         let state = state::lock();
         let target = state.target().cloned();
         if !call.may_wait() {
