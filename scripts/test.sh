@@ -28,6 +28,7 @@ main() {
     step "lints" cargo clippy --all-targets "${build[@]}" -- -D warnings
     step "licences" scripts/licences.sh
     step "unit and property tests" cargo test "${build[@]}" --lib
+    step "imports only point down" cargo test "${build[@]}" --test floors
     step "examples in the documentation" cargo test "${build[@]}" --doc
     step "refusing to install" scripts/setup-test.sh
     # The server tests load it, and neither clippy nor the unit tests link it.

@@ -15,6 +15,7 @@ use crate::outbox::apply::Apply as ApplyToOutbox;
 use crate::outbox::manage::{Dead, Discard, Help, Managed, Replay};
 use crate::ratelimit::limit::RateLimit;
 use crate::ratelimit::peek::Peek;
+use crate::reload::Reload;
 use crate::server::command::CommandEntry;
 use crate::token::commands::apply::ApplyTokens;
 use crate::token::commands::introspect::Introspect;
@@ -32,7 +33,7 @@ pub static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<Peek>(),
     CommandEntry::of::<Burst>(),
     CommandEntry::of::<RaiseAlert>(),
-    CommandEntry::container(Alerts::CONTAINER),
+    CommandEntry::container(<Alerts as Managed>::CONTAINER),
     CommandEntry::of::<alerts::list::List>(),
     CommandEntry::of::<Dead<Alerts>>(),
     CommandEntry::of::<Replay<Alerts>>(),
@@ -40,7 +41,7 @@ pub static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<alerts::test::Test>(),
     CommandEntry::of::<Help<Alerts>>(),
     CommandEntry::of::<Audit>(),
-    CommandEntry::container(AuditLog::CONTAINER),
+    CommandEntry::container(<AuditLog as Managed>::CONTAINER),
     CommandEntry::of::<Query>(),
     CommandEntry::of::<Dead<AuditLog>>(),
     CommandEntry::of::<Replay<AuditLog>>(),
@@ -54,6 +55,7 @@ pub static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<RevokeAll>(),
     CommandEntry::of::<Sessions>(),
     CommandEntry::of::<Jwks>(),
+    CommandEntry::of::<Reload>(),
     CommandEntry::of::<Apply<()>>(),
     CommandEntry::of::<Apply<Cooldown>>(),
     CommandEntry::of::<ApplyToOutbox<Alerts>>(),

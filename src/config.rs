@@ -1,12 +1,11 @@
-//! Every directive, in one table. A wing declares its directives in its `settings.rs`. redis.conf.example documents the
-//! same list.
+//! Every directive, in one table. A wing declares its directives in its `settings.rs`.
+//! redis.conf.example documents the same list.
 
 #![forbid(unsafe_code)]
 
 use crate::server::directive::Directive;
 use crate::{alert, audit, ship, token, window};
 
-/// The table.
 pub static DIRECTIVES: &[&dyn Directive] = &[
     &window::settings::WINDOW_MAX_ENTRIES,
     &token::settings::JWT_KEYS,

@@ -44,6 +44,7 @@ pub mod journal;
 pub mod lifecycle;
 pub mod outbox;
 pub mod ratelimit;
+pub mod reload;
 pub mod server;
 pub mod ship;
 pub mod text;

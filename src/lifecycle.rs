@@ -9,10 +9,9 @@ use crate::server::events::{Hooks, Tick};
 use crate::token;
 use crate::{alert, audit};
 
-/// The table.
 pub static HOOKS: Hooks = Hooks {
     configured,
-    config_set,
+    config_set: wake_schedulers,
     before_sleep,
     loading_began,
     loading_ended,
@@ -26,7 +25,8 @@ fn configured() -> Result<(), String> {
     audit::settings::read_environment()
 }
 
-fn config_set() {
+/// Has the schedulers read the directives again.
+pub fn wake_schedulers() {
     alert::wake::scheduler();
     audit::wake::scheduler();
 }

@@ -10,17 +10,17 @@ export default tseslint.config(
     languageOptions: { parserOptions: { projectService: true } },
     rules: {
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
-      // One of the two styles is refused either way; `as` says what is left.
+      // Each of the two styles is forbidden by some rule. `as` names the resulting type.
       "@typescript-eslint/non-nullable-type-assertion-style": "off",
-      // An underscore marks what a signature demands and a body does not need.
+      // An underscore marks a parameter that the signature requires and the body does not use.
       "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
-      // `length(x)` and `array.forEach((x) => (y = x))` say what they do.
+      // Arrow functions like `(x) => (y = x)` and `() => clearTimeout(timer)` are clear.
       "@typescript-eslint/no-confusing-void-expression": "off",
     },
   },
   {
     files: ["test/**/*.ts"],
-    // node:test collects the promises of `it` and `describe` itself.
+    // node:test awaits the promises of `it` and `describe` itself.
     rules: { "@typescript-eslint/no-floating-promises": ["error", { allowForKnownSafeCalls: [{ from: "package", name: ["it", "describe", "before", "after"], package: "node:test" }] }] },
   },
   { files: ["**/*.mjs"], languageOptions: { globals: { process: "readonly", console: "readonly", URL: "readonly", performance: "readonly" } } },

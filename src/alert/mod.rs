@@ -5,7 +5,7 @@
 //! - [`schedule`]: when a failed try is repeated.
 //! - [`dial`]: the HTTP client and its limits. [`reason`]: why a try failed.
 //! - [`signature`], [`slack`], [`webhook`]: one attempt, from the request to the meaning of the answer.
-//! - [`worker`]: the threads that make the attempts.
+//! - [`attempt`], [`worker`]: the threads that make the attempts.
 //!
 //! Pure, with the time passed in:
 //! - [`rollup`]: many alerts of a type become one. [`dedup`]: which alerts are suppressed.
@@ -20,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod address;
+pub(crate) mod attempt;
 pub(crate) mod command;
 pub(crate) mod counters;
 pub(crate) mod dedup;

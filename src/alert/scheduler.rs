@@ -10,11 +10,12 @@ use crate::server::events::{self, Tick};
 use crate::ship::SHIP;
 use crate::text::time::Timestamp;
 
+use super::attempt::Attempt;
 use super::endpoint::EndpointId;
 use super::state::{self, State};
 use super::test_run::{Report, TestRuns};
 use super::wake::{self, DEADLINE};
-use super::worker::{Attempt, Workers};
+use super::worker::Workers;
 
 /// How long attempts in flight may take to end when the server shuts down.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);

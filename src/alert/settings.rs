@@ -40,7 +40,8 @@ pub struct Settings {
     pub endpoints: Vec<Arc<Endpoint>>,
 }
 
-/// The endpoints that were set since [`changed`] was last called; `None` if no directive of theirs changed.
+/// The endpoints that were set since [`changed`] was last called; `None` if no directive of theirs
+/// changed.
 static CHANGED: Mutex<Option<Vec<EndpointId>>> = Mutex::new(None);
 
 fn change() -> MutexGuard<'static, Option<Vec<EndpointId>>> {
@@ -51,7 +52,8 @@ fn endpoints_changed(set: &[Endpoint]) {
     change().get_or_insert_default().extend(set.iter().map(|endpoint| endpoint.id));
 }
 
-/// The endpoints in force and the ids of those that were set, if either has changed since the last call.
+/// The endpoints in force and the ids of those that were set, if either has changed since the last
+/// call.
 pub fn changed() -> Option<(Settings, Vec<EndpointId>)> {
     let set_again = change().take()?;
     let secrets = WEBHOOK_SECRET_FILE.get();
@@ -65,8 +67,8 @@ pub fn changed() -> Option<(Settings, Vec<EndpointId>)> {
     Some((Settings { endpoints: endpoints.map(with_secrets).collect() }, set_again))
 }
 
-/// Forgets which endpoints were set. When the server starts, its configuration file sets them all, but the data it loads
-/// may say that one is disabled.
+/// Forgets which endpoints were set. When the server starts, its configuration file sets them all,
+/// but the data it loads may say that one is disabled.
 pub fn forget_set_again() {
     if let Some(set_again) = &mut *change() {
         set_again.clear();

@@ -17,6 +17,7 @@ use crate::server::spec::Spec;
 use crate::server::{events, log};
 use crate::text::time::{Span, Timestamp};
 
+use super::attempt::{Attempt, AttemptResult};
 use super::dedup::{Decision, Digest};
 use super::deliveries::{Change, Deliveries, Pending};
 use super::endpoint::{Endpoint, EndpointId};
@@ -26,7 +27,7 @@ use super::reason::Reason;
 use super::rollup::{self, Route};
 use super::schedule::{hurried, retry_after_failure};
 use super::settings::{self, Settings};
-use super::worker::{Attempt, AttemptResult, DeliveryStatus};
+use super::webhook::DeliveryStatus;
 use super::{Alert, counters, wake};
 
 static STATE: LazyLock<Mutex<State>> = LazyLock::new(|| {

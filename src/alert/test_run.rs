@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::journal::id::Id;
 use crate::server::blocked::{Answer, Waiting};
 
+use super::attempt::{Attempt, AttemptResult};
 use super::endpoint::Endpoint;
-use super::worker::{Attempt, AttemptResult};
 
 /// The maximum number of runs at a time.
 const MAX_RUNS: usize = 8;

@@ -19,10 +19,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use self::mailbox::Mailbox;
 use self::thread::Reporter;
-use super::Alert;
-use super::endpoint::{Endpoint, EndpointId};
-pub(crate) use super::webhook::DeliveryStatus;
-use crate::journal::id::Id;
+use super::attempt::{Attempt, AttemptResult};
+use super::endpoint::EndpointId;
+use super::webhook::DeliveryStatus;
 
 /// The capacity of a worker's queue.
 pub(crate) const QUEUE: usize = 16;
@@ -32,37 +31,6 @@ const THREADS: usize = 64;
 
 /// The stack of a thread: several times what an attempt over TLS takes.
 const STACK_BYTES: usize = 1024 * 1024;
-
-/// An attempt to deliver an alert to an endpoint.
-#[derive(Clone, Debug)]
-pub(crate) struct Attempt {
-    pub id: Id,
-    pub alert: Arc<Alert>,
-    pub endpoint: Arc<Endpoint>,
-    pub timeout: Duration,
-    /// Whether private, shared and loopback addresses may be dialled.
-    pub allow_private: bool,
-    /// The generation of the settings that it goes by: see [`Workers::recall`].
-    pub generation: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct AttemptResult {
-    pub id: Id,
-    pub endpoint: EndpointId,
-    pub status: DeliveryStatus,
-    pub took: Duration,
-}
-
-impl Attempt {
-    fn finished(&self, status: DeliveryStatus, took: Duration) -> AttemptResult {
-        AttemptResult { id: self.id, endpoint: self.endpoint.id, status, took }
-    }
-
-    fn not_started(&self, status: DeliveryStatus) -> AttemptResult {
-        self.finished(status, Duration::ZERO)
-    }
-}
 
 /// The workers, as the main thread sees them.
 pub(crate) struct Workers {

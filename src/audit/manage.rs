@@ -33,12 +33,12 @@ impl Managed for State {
     const REPLAY: &'static Spec = &Spec {
         name: c"LW.AUDITLOG|REPLAY",
         summary: c"Puts events that Postgres refused back to be shipped.",
-        ..manage::REPLAY
+        ..manage::CHANGE
     };
     const DISCARD: &'static Spec = &Spec {
         name: c"LW.AUDITLOG|DISCARD",
         summary: c"Throws events away that Postgres refused.",
-        ..manage::DISCARD
+        ..manage::CHANGE
     };
     const HELP: &'static Spec = &Spec { name: c"LW.AUDITLOG|HELP", ..Spec::HELP };
     const SUBCOMMANDS: &'static [&'static Spec] =

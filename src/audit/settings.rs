@@ -1,5 +1,5 @@
-//! The directives of the audit log, and the database that audit events are shipped to: the one that the environment
-//! names, else the one that a directive names.
+//! The directives of the audit log, and the database that audit events are shipped to: the one that
+//! the environment names, else the one that a directive names.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};

@@ -1,14 +1,14 @@
 //! `LW.BURST key threshold window [COOLDOWN d] [IP ip] [ENDPOINT path] [METHOD m] [AGENT ua]`
 //!
-//! Counts the call, whatever the count, and tells whether there were `threshold` calls or more in the trailing
-//! `window`. It never denies. Replies with three integers:
+//! Counts the call and reports whether the trailing `window` has at least `threshold` calls. It
+//! never denies. Replies with three integers:
 //!
-//! 0. `burst`: 1 if there were, else 0
-//! 1. `count`: the calls in the window, this one included
+//! 0. `burst`: 1 if it has, else 0
+//! 1. `count`: the calls in the window, including this one
 //! 2. `alerted`: 1 if this call raised an alert, else 0
 //!
-//! In a burst an alert is raised, but then none on the same key for the cooldown `d` (60 s unless given). It repeats
-//! what the caller tells of the request: address, path, method, user agent.
+//! A burst raises an alert, and then no further one on the same key for the cooldown `d` (default
+//! 60 s). The alert repeats the caller's details of the request: address, path, method, user agent.
 
 use crate::alert::raise;
 use crate::server::call::Call;
@@ -41,7 +41,7 @@ impl Command for Burst {
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let (name, _) = call.key_and_args();
         let key = call.write(name);
-        // Its value is on its way to the cache while the arguments are read.
+        // Fetches the value into the cache while the arguments are parsed.
         key.prefetch();
         let Request { watch, context } = Request::parse(call, Self::SPEC)?;
         let now = call.now();

@@ -29,7 +29,6 @@ pub const ARGS: &[Param] = &[
     Param::string(c"agent").token(c"AGENT").shown(c"ua").optional(),
 ];
 
-/// A call's arguments.
 pub struct Request<'a> {
     pub watch: Watch,
     pub context: Context<'a>,

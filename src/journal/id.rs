@@ -1,8 +1,8 @@
-//! What an event is called: `ms-epoch-seq`, unique across restarts and failovers.
+//! The id of an event: `ms-epoch-seq`, unique across restarts and failovers.
 //!
-//! The sequence number alone does not do: when a server loses the tail of its AOF, or a replica that lagged behind is
-//! promoted, the same numbers are given again to other events. The epoch tells them apart: 64 random bits, made anew
-//! whenever a server begins to give numbers.
+//! The sequence number alone is not unique. A server that loses the tail of its AOF, or a promoted
+//! replica that lagged behind, gives the same numbers to other events. So each server that starts
+//! to assign numbers draws a new epoch of 64 random bits.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -11,24 +11,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::time::Timestamp;
 
-/// The name of an event, shown as `1764000000000-00f3a5c1d2e4b697-42`: it holds no dot, so it can be signed as a
+/// Displayed as `1764000000000-00f3a5c1d2e4b697-42`. It contains no dot, so it can be signed as a
 /// `webhook-id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct Id {
-    /// When the event was appended.
     pub at: Timestamp,
-    /// The epoch in which it was: 16 hexadecimal digits.
+    /// Displayed as 16 hexadecimal digits.
     pub epoch: u64,
-    /// Its place in the queue, from 1 to [`Id::MAX_SEQ`]: what the queue is ordered by.
+    /// Its place in the queue, from 1 to [`Id::MAX_SEQ`].
     pub seq: u64,
 }
 
 impl Id {
-    /// The highest sequence number: beyond what counting reaches, and far enough from overflow.
+    /// Higher than any counter gets, and far below an overflow.
     pub const MAX_SEQ: u64 = 1 << 63;
 
-    /// Reads an id in the one form in which it is shown, and nothing else.
+    /// Reads exactly what [`Display`] writes.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
         let mut parts = text.split('-');
@@ -39,7 +38,7 @@ impl Id {
         (id.is_sound() && id.to_string() == text).then_some(id)
     }
 
-    /// As it is shown, written into `buffer`: the answer of a command that is called for every request.
+    /// Writes the id into `buffer`, without an allocation, for commands that run in every request.
     pub fn to_text<'b>(&self, buffer: &'b mut [u8; 64]) -> &'b str {
         let mut at = buffer.len();
         let mut put = |byte: u8| {
@@ -61,7 +60,7 @@ impl Id {
     }
 }
 
-/// The digits of `number`, the last one first.
+/// Passes on the digits of `number`, the last one first.
 fn put_decimal(mut number: u64, put: &mut impl FnMut(u8)) {
     loop {
         put(b'0' + (number % 10) as u8);
@@ -72,7 +71,7 @@ fn put_decimal(mut number: u64, put: &mut impl FnMut(u8)) {
     }
 }
 
-// What tells events apart; the time does not.
+// The epoch and the number distinguish events; the time need not be hashed.
 impl Hash for Id {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.epoch, self.seq).hash(state);
@@ -85,7 +84,7 @@ impl fmt::Display for Id {
     }
 }
 
-/// An [`Id`] as it was saved or sent, which may be damaged.
+/// An [`Id`] in serialised form, which may be damaged.
 #[derive(Deserialize)]
 #[serde(rename = "Id")]
 struct Unchecked {

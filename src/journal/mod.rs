@@ -2,7 +2,6 @@
 //!
 //! - [`id`]: the id of an event, unique across restarts and failovers.
 //! - [`queue`]: the queue, a pure value in segments that another thread can read.
-//! - [`snapshot`]: the queue at one moment, for that other thread.
 //! - [`wire`]: values as bytes, for replicas and files.
 
 #![forbid(unsafe_code)]
@@ -10,7 +9,6 @@
 pub mod id;
 pub mod queue;
 mod segment;
-pub mod snapshot;
 pub mod wire;
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ impl Model {
         assert!(!room(usize::MAX, needed - 1));
     }
 
-    /// Asserts that `queue` finds the events from `seq` on as the model does.
+    /// Asserts that `queue` finds the same events from `seq` on as the model.
     pub fn finds_equally(&self, queue: &Queue<Note>, seq: u64) {
         let found = queue.get(seq).map(|(id, note)| (id, (**note).clone()));
         assert_eq!(found, self.events.get(&seq).cloned());
@@ -89,7 +89,7 @@ impl Model {
     }
 }
 
-/// Asserts that the memory of `queue` is proportional to its events, whatever has left it.
+/// Asserts that the memory of `queue` is proportional to the events that it holds now.
 pub(crate) fn is_compact(queue: &Queue<Note>) {
     let shape = queue.shape();
     assert!(shape.iter().all(|(len, _)| (1..=256).contains(len)), "{shape:?}");
@@ -105,7 +105,7 @@ pub(super) fn contents(queue: &Queue<Note>) -> (u64, Vec<(Id, Note)>) {
     (queue.last_seq(), queue.iter().map(|(id, note)| (id, (**note).clone())).collect())
 }
 
-/// A queue with the same events as `queue`, built as one that is loaded from a file: without an epoch.
+/// A copy of `queue`, built like one that is loaded from a file: without an epoch.
 pub(super) fn reloaded(queue: &Queue<Note>) -> Queue<Note> {
     let mut loaded = Queue::new();
     loaded.reserve(queue.last_seq());

@@ -7,17 +7,17 @@ use proptest::prelude::*;
 
 use super::id::Id;
 use super::model::{Model, NOW, Note, contents, is_compact, reloaded};
+use super::queue::Snapshot;
 use super::queue::{Event, Queue};
-use super::snapshot::Snapshot;
 
 #[derive(Clone, Debug)]
 enum Op {
-    /// Appends a number of events, each numbered that much above the one before.
+    /// Appends a number of events, with a distance between their numbers.
     Append(usize, u64),
     /// Appends an event with a number that was used before.
     AppendAgain(prop::sample::Index),
     Remove(prop::sample::Index),
-    /// Puts back a number of removed events, or reserves a number and fills it later.
+    /// Puts a number of removed events back, or reserves a number and fills it later.
     Insert(usize),
     /// Removes every nth event.
     Scatter(usize),
@@ -56,7 +56,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// A number that is in the queue or beyond all.
+    /// A number in the queue, or one above all.
     fn number(&self, index: prop::sample::Index) -> u64 {
         let seqs = self.model.seqs();
         match index.index(seqs.len() + 2) {
@@ -185,7 +185,7 @@ fn the_highest_number_is_the_last() {
     assert_eq!(reloaded(&queue).last_seq(), Id::MAX_SEQ);
 }
 
-/// An event whose end can be observed.
+/// An event whose drop can be observed.
 struct Tracked(#[expect(dead_code, reason = "held, so that its end shows")] Arc<()>);
 
 impl Event for Tracked {

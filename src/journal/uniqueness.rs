@@ -1,4 +1,5 @@
-//! No two events get the same id, whatever happens to the servers: loads, promotions, lost tails of the AOF.
+//! No two events get the same id, whatever happens to the servers: loads, promotions, lost tails of
+//! the AOF.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -66,7 +67,7 @@ impl Servers {
 
     fn begin_epoch(&mut self) {
         self.epochs += 1;
-        // All differ, as random ones do.
+        // Epochs must differ, as random ones do.
         self.primary.begin_epoch(self.epochs.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     }
 

@@ -1,19 +1,20 @@
-//! Changes of a queue's owner as bytes, for replicas, the AOF and the RDB: a version, then what postcard writes.
+//! Encodes values for replicas, the AOF and the RDB: a version byte, then postcard.
 
 use serde::{Deserialize, Serialize};
 
-/// `value` behind `version`.
+/// Encodes `value` behind the byte `version`.
 pub fn write<T: Serialize + ?Sized>(version: u8, value: &T) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(USUAL);
     bytes.push(version);
-    // Writing plain data into memory can't fail; if it could, replicas refuse what is cut short.
+    // Encoding plain data into memory can't fail. If it did, replicas would refuse the truncated
+    // payload.
     postcard::to_extend(value, bytes).unwrap_or_default()
 }
 
-/// What a change of one event usually takes at most.
+/// The usual size of a change of one event.
 const USUAL: usize = 256;
 
-/// Reads a value that takes up all of `bytes`, which may be damaged or hostile.
+/// Decodes a value that takes up all of `bytes`, which may be damaged or hostile.
 pub fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
     let (value, rest) = postcard::take_from_bytes(bytes).ok()?;
     rest.is_empty().then_some(value)

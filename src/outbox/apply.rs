@@ -12,7 +12,7 @@ use crate::text::syntax::Param;
 
 use super::host::Host;
 
-/// What every effect command of an outbox declares.
+/// The base of the specs.
 pub(crate) const EFFECT: Spec = Spec { args: &[Param::string(c"effect")], ..Spec::EFFECT };
 
 pub(crate) struct Apply<H>(PhantomData<H>);

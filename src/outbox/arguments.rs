@@ -1,4 +1,4 @@
-//! The arguments of the commands that list and manage an outbox.
+//! The arguments of the commands that manage an outbox: `[COUNT n]` and `id|ALL`.
 
 use crate::journal::id::Id;
 use crate::server::call::Call;
@@ -27,6 +27,6 @@ pub(crate) fn which(call: &Call<'_>, spec: &Spec) -> Result<Option<Id>, Refusal>
     let given = spec.parse(call)?;
     let is_all = given.has("ALL");
     let id = given.optional("id", |text| Id::parse(text).ok_or("is neither ALL nor an id"))?;
-    debug_assert!(is_all || id.is_some(), "one of the two is given");
+    debug_assert!(is_all || id.is_some(), "the table requires one of the two");
     Ok(id)
 }

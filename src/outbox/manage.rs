@@ -17,15 +17,14 @@ use super::host::{Host, edit};
 type Entry<H> = <<H as Host>::Extension as Extension>::Entry;
 type Cause<H> = <<H as Host>::Extension as Extension>::Cause;
 
-/// What DEAD, REPLAY and DISCARD declare, whichever the outbox.
+/// Bases of the specs.
 pub(crate) const DEAD: Spec = Spec {
     complexity: c"O(N) with N the number of dead letters listed.",
     args: &[COUNT],
     ..Spec::ADMIN_READ
 };
-pub(crate) const REPLAY: Spec =
+pub(crate) const CHANGE: Spec =
     Spec { complexity: c"O(N) with N the number of dead letters.", args: &[WHICH], ..Spec::ADMIN_WRITE };
-pub(crate) const DISCARD: Spec = REPLAY;
 
 /// What the commands of one outbox add to the shared ones.
 pub(crate) trait Managed: Host {

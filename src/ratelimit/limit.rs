@@ -1,13 +1,15 @@
 //! `LW.RATELIMIT key limit window [limit window ...] [COST n]`
 //!
-//! Admits the call if for every pair the units admitted in the trailing `window`, plus `n` (1 unless given), are at
-//! most `limit`; records it then, and only then. Replies with five integers:
+//! Admits the call if, for every pair, the units admitted in the trailing `window` plus `n`
+//! (default 1) are at most `limit`. An admitted call is recorded, a denied one is not. Replies with
+//! five integers:
 //!
 //! 0. `limited`: 0 admitted, 1 denied
-//! 1. `limit` of the pair that binds
+//! 1. `limit` of the binding pair
 //! 2. `remaining` units of that pair
-//! 3. `retry_after_ms`: 0 if admitted, else the exact time until this call would be admitted; -1 for never
-//! 4. `reset_after_ms`: the time until the whole quota of that pair is free again
+//! 3. `retry_after_ms`: 0 if admitted, else the exact time until this call would be admitted; -1
+//! for never
+//! 4. `reset_after_ms`: the time until that pair's quota is completely free
 
 use crate::server::call::Call;
 use crate::server::command::Command;
@@ -38,7 +40,7 @@ impl Command for RateLimit {
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let (name, args) = call.key_and_args();
         let key = call.write(name);
-        // Its value is on its way to the cache while the arguments are read.
+        // Fetches the value into the cache while the arguments are parsed.
         key.prefetch();
         let request = Request::parse(Self::SPEC, args, 1)?;
         let now = call.now();
@@ -52,8 +54,8 @@ impl Command for RateLimit {
     }
 }
 
-/// The verdict, and the change that follows from it: the units if the call is admitted; if not, nothing, unless the
-/// clock has stepped back behind what was recorded.
+/// The verdict and the change that follows: the units of an admitted call. A denied call changes
+/// nothing unless the clock has stepped back.
 #[inline]
 fn decide(log: &mut Log, request: &Request, now: Timestamp) -> (Verdict, Option<Step>) {
     log.advance(request.windows(), now);

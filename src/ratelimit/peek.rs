@@ -1,7 +1,7 @@
 //! `LW.PEEK key limit window [limit window ...] [COST n]`
 //!
-//! Replies what LW.RATELIMIT with the same arguments would reply now, and records nothing. `COST 0` asks for the
-//! state as it is. Works on replicas.
+//! Replies what LW.RATELIMIT with the same arguments would reply now, and records nothing. `COST 0`
+//! asks for the current state. Works on replicas.
 
 use crate::server::call::Call;
 use crate::server::command::Command;

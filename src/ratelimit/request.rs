@@ -1,4 +1,4 @@
-//! The arguments that LW.RATELIMIT and LW.PEEK share: `key limit window [limit window ...] [COST n]`.
+//! The arguments of LW.RATELIMIT and LW.PEEK: `key limit window [limit window ...] [COST n]`.
 
 use std::fmt::Display;
 use std::iter;
@@ -26,7 +26,6 @@ pub const ARGS: &[Param] = &[
     Param::integer(c"cost").token(c"COST").shown(c"n").optional(),
 ];
 
-/// A call's arguments.
 pub struct Request {
     pub cost: u64,
     quotas: [Quota; MAX_PAIRS],
@@ -34,15 +33,15 @@ pub struct Request {
 }
 
 impl Request {
-    /// Reads the arguments behind the key. `min_cost` is 1 where the call records something, else 0.
+    /// Reads the arguments behind the key. `min_cost` is 1 for calls that record something, else 0.
     ///
-    /// The pairs, which are all that most calls have, are read without the table.
+    /// Most calls have pairs only. Those are read without the table.
     #[inline]
     pub fn parse(spec: &'static Spec, mut args: Args<'_>, min_cost: u64) -> Result<Self, Refusal> {
         let mut request = Self { cost: 1, quotas: [Quota::default(); MAX_PAIRS], len: 0 };
         while let Some(arg) = args.next() {
             let word = arg.bytes();
-            // The first limit is one even in letters, unless it is an option.
+            // The first word must be a limit, unless it is an option.
             if word.first().is_some_and(u8::is_ascii_alphabetic)
                 && (request.len > 0 || spec.syntax().option(word).is_some())
             {
@@ -84,7 +83,7 @@ impl Request {
         Ok(())
     }
 
-    /// The (limit, window) pairs in the call's order: one to [`MAX_PAIRS`].
+    /// The pairs in the call's order: one to [`MAX_PAIRS`].
     #[inline]
     pub fn quotas(&self) -> &[Quota] {
         &self.quotas[..self.len]

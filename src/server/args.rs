@@ -6,7 +6,6 @@ use redis_module::raw;
 
 use super::api::api;
 
-/// One argument: its bytes, and the server's string they stand in.
 #[derive(Clone, Copy)]
 pub struct Arg<'a> {
     string: *mut raw::RedisModuleString,
@@ -14,7 +13,7 @@ pub struct Arg<'a> {
 }
 
 impl<'a> Arg<'a> {
-    /// The argument's bytes: anything at all, NUL and invalid UTF-8 included.
+    /// Any bytes, including NUL and invalid UTF-8.
     #[inline]
     pub fn bytes(self) -> &'a [u8] {
         let string_ptr_len = api!(RedisModule_StringPtrLen);
@@ -30,14 +29,14 @@ impl<'a> Arg<'a> {
     }
 }
 
-/// A cursor over the arguments of a call, the command's name left out.
+/// A cursor over the arguments of a call.
 #[derive(Clone)]
 pub struct Args<'a> {
     rest: &'a [*mut raw::RedisModuleString],
 }
 
 impl<'a> Args<'a> {
-    /// Those behind a command's name of so many `words`.
+    /// The arguments behind a command name of `words` words.
     ///
     /// # Safety
     /// `argv` holds `argc` valid strings, and they outlive `'a`.
@@ -62,7 +61,6 @@ impl<'a> Args<'a> {
         Self { rest: unsafe { std::slice::from_raw_parts(argv, count) } }
     }
 
-    /// How many arguments are left.
     pub fn remaining(&self) -> usize {
         self.rest.len()
     }

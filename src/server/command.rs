@@ -10,7 +10,6 @@ use super::docs;
 use super::error::Refusal;
 use super::spec::Spec;
 
-/// A command of a wing.
 pub trait Command {
     const SPEC: &'static Spec;
     /// Parses, decides and replies.
@@ -19,8 +18,8 @@ pub trait Command {
 
 type Entry = unsafe extern "C" fn(*mut raw::RedisModuleCtx, *mut *mut raw::RedisModuleString, c_int) -> c_int;
 
-/// A row of the command table: a command, a subcommand, or (without an entry) a container of subcommands, which stands
-/// in front of them.
+/// A row of the command table: a command, a subcommand, or a container. A container has no entry
+/// point and comes before its subcommands.
 #[derive(Clone, Copy)]
 pub struct CommandEntry {
     spec: &'static Spec,
@@ -28,12 +27,10 @@ pub struct CommandEntry {
 }
 
 impl CommandEntry {
-    /// The row of `C`.
     pub const fn of<C: Command>() -> Self {
         Self { spec: C::SPEC, entry: Some(entry::<C>) }
     }
 
-    /// The row of a container.
     pub const fn container(spec: &'static Spec) -> Self {
         Self { spec, entry: None }
     }
@@ -42,7 +39,7 @@ impl CommandEntry {
         self.spec
     }
 
-    /// Registers the command with all that its spec says. Returns whether the server accepted it.
+    /// Registers the command as its spec says. Returns whether the server accepted it.
     ///
     /// # Safety
     /// `ctx` is the context of a running OnLoad.
@@ -56,6 +53,8 @@ impl CommandEntry {
             || unsafe { self.create(ctx, spec.flags) }
     }
 
+    /// Creates the command with `flags`.
+    ///
     /// # Safety
     /// `ctx` is the context of a running OnLoad.
     unsafe fn create(&self, ctx: *mut raw::RedisModuleCtx, flags: &str) -> bool {
@@ -89,6 +88,8 @@ impl CommandEntry {
     }
 }
 
+/// Looks a command up.
+///
 /// # Safety
 /// `ctx` is the context of a running OnLoad.
 unsafe fn find(ctx: *mut raw::RedisModuleCtx, name: &CStr) -> *mut raw::RedisModuleCommand {
@@ -121,6 +122,8 @@ fn categories(spec: &Spec) -> String {
     categories.join(" ")
 }
 
+/// Sets the ACL categories.
+///
 /// # Safety
 /// `command` is a command of this module, and OnLoad is running.
 unsafe fn categorise(command: *mut raw::RedisModuleCommand, spec: &Spec) -> bool {

@@ -9,7 +9,7 @@ use super::api::api;
 use super::spec::Spec;
 use crate::text::syntax::{Kind, Param};
 
-/// Gives the server `command`'s documentation. Returns whether it accepted it.
+/// Sets the documentation of `command`. Returns whether the server accepted it.
 ///
 /// # Safety
 /// `command` is a command of this module, and OnLoad is running.
@@ -43,7 +43,8 @@ fn current_version() -> raw::RedisModuleCommandInfoVersion {
     }
 }
 
-/// The arguments as a C array that ends in a zeroed element. `blocks` owns it, and the arrays it points at.
+/// The arguments as a C array that ends in a zeroed element. `blocks` owns it and the arrays that
+/// it points to.
 fn c_args(
     args: &[Param],
     blocks: &mut Vec<Vec<raw::RedisModuleCommandArg>>,
@@ -90,7 +91,7 @@ const fn no_arg() -> raw::RedisModuleCommandArg {
     }
 }
 
-/// The specification of the key, which is always the first argument, ended by a zeroed element.
+/// The specification of the key, which is always the first argument, and a zeroed element.
 fn key_specs(spec: &Spec) -> Vec<raw::RedisModuleCommandKeySpec> {
     if !spec.syntax().has_key() {
         return vec![no_key()];

@@ -17,14 +17,14 @@ use crate::text::time::Timestamp;
 /// A lifetime that raw pointers don't carry.
 type Borrowed<'a> = PhantomData<&'a ()>;
 
-/// A key that is open for reading. Closed on drop.
+/// A key that is open for reading. Dropping it closes the key.
 pub struct ReadKey<'a> {
     /// Null if the key was opened for reading and does not exist.
     key: *mut raw::RedisModuleKey,
     call: Borrowed<'a>,
 }
 
-/// What a key was found to hold.
+/// The contents of a key.
 enum Held {
     Nothing,
     Value(NonNull<u8>),
@@ -70,7 +70,7 @@ impl<'a> ReadKey<'a> {
         NonNull::new(value.cast::<u8>()).map_or(Held::Nothing, Held::Value)
     }
 
-    /// The value, if the key exists; an error if it is of another type.
+    /// The value, or `None` if the key does not exist. An error if it has another type.
     #[inline]
     pub fn value<T: NativeType>(&self) -> Result<Option<ValueRef<'_, T>>, Refusal> {
         match self.held::<T>() {
@@ -94,7 +94,7 @@ impl Drop for ReadKey<'_> {
     }
 }
 
-/// A key that is open for writing. Closed on drop.
+/// A key that is open for writing. Dropping it closes the key.
 pub struct WriteKey<'a> {
     key: ReadKey<'a>,
     ctx: *mut raw::RedisModuleCtx,
@@ -108,7 +108,7 @@ impl WriteKey<'_> {
         Self { key, ctx, name }
     }
 
-    /// The value, if the key exists; an error if it is of another type.
+    /// The value, or `None` if the key does not exist. An error if it has another type.
     #[inline]
     pub fn value<T: NativeType>(&mut self) -> Result<Option<ValueMut<'_, T>>, Refusal> {
         match self.key.held::<T>() {
@@ -124,9 +124,10 @@ impl WriteKey<'_> {
         }
     }
 
-    /// Has the processor fetch the value while the caller does something else first.
+    /// Prefetches the value into the CPU cache.
     ///
-    /// With many keys the first touch of a value is a cache miss, and the dearest part of a call that is ours.
+    /// With many keys, the first access to a value is a cache miss and the largest cost of a call
+    /// in this module.
     #[inline]
     pub fn prefetch(&self) {
         let get_value = api!(RedisModule_ModuleTypeGetValue);
@@ -136,7 +137,7 @@ impl WriteKey<'_> {
         prefetch(value.cast::<u8>().wrapping_add(CACHE_LINE));
     }
 
-    /// Puts a value in the key's place, whatever it held.
+    /// Sets the value of the key, whatever it held.
     pub fn set<T: NativeType>(&mut self, value: T) {
         let set = api!(RedisModule_ModuleTypeSetValue);
         let raw = value.into().into_raw();
@@ -144,22 +145,20 @@ impl WriteKey<'_> {
         unsafe { set(self.key.key, server_type::<T>(), raw.as_ptr().cast()) };
     }
 
-    /// Takes the key away.
     pub fn delete(&mut self) {
         let delete = api!(RedisModule_DeleteKey);
         // SAFETY: `key` is open for writing.
         unsafe { delete(self.key.key) };
     }
 
-    /// Sets the moment at which the key expires.
     pub fn expire_at(&self, at: Timestamp) {
         let expire = api!(RedisModule_SetAbsExpire);
         // SAFETY: `key` is open for writing.
         unsafe { expire(self.key.key, i64::try_from(at.0).unwrap_or(i64::MAX)) };
     }
 
-    /// Closes the key and sends `command key payload` to the replicas and the AOF in place of the
-    /// running call. WATCH and client-side caches see a change of the key.
+    /// Closes the key and replicates `command key payload` to replicas and the AOF in place of the
+    /// running call. Signals the change to WATCH and client-side caches.
     #[inline]
     pub fn replicate(self, command: &CStr, payload: &[u8]) {
         let (ctx, name) = self.close();
@@ -171,8 +170,8 @@ impl WriteKey<'_> {
         signal_modified(ctx, name);
     }
 
-    /// Closes the key and passes the effect that was just applied to it on, to this server's own AOF
-    /// and sub-replicas.
+    /// Closes the key and replicates the effect that was applied to it to this server's own AOF and
+    /// replicas.
     pub fn pass_effect_on(self) {
         let (ctx, name) = self.close();
         let verbatim = api!(RedisModule_ReplicateVerbatim);
@@ -202,7 +201,7 @@ fn prefetch(at: *const u8) {
     unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
 }
 
-/// Elsewhere the stable standard library has no such instruction.
+/// Other processors have no such instruction in stable Rust.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline]
 fn prefetch(_at: *const u8) {}
@@ -221,7 +220,8 @@ impl<T> Deref for ValueRef<'_, T> {
     }
 }
 
-/// An exclusively borrowed value of a key. If changing it moved its allocation, the key learns of it on drop.
+/// An exclusively borrowed value of a key. If a change has moved its allocation, dropping it tells
+/// the key.
 pub struct ValueMut<'k, T: NativeType> {
     value: ManuallyDrop<T>,
     original: NonNull<u8>,

@@ -11,10 +11,11 @@ use crate::text::syntax::{Param, Syntax};
 
 /// The declaration of a command.
 ///
-/// Its key is the first argument if that is one, and a command with the flag `write` changes it.
-/// The ACL categories follow from the flags, and the arity and the usage text from the arguments.
+/// If the first argument is a key, it is the command's key, and a command with the flag `write`
+/// changes it. The ACL categories follow from the flags. Arity and usage text follow from the
+/// arguments.
 pub struct Spec {
-    /// In capitals; of a subcommand `CONTAINER|NAME`.
+    /// In capitals. A subcommand is called `CONTAINER|NAME`.
     pub name: &'static CStr,
     /// Redis's command flags: `write`, `readonly`, `fast`, `deny-oom` …
     pub flags: &'static str,
@@ -25,7 +26,7 @@ pub struct Spec {
     /// The first version of lockwatch with the command.
     pub since: &'static CStr,
     pub args: &'static [Param],
-    /// The number of arguments that a call needs although each one is optional.
+    /// The number of required arguments, if each one alone is optional.
     pub at_least: usize,
     /// An effect command, hidden where the server can hide it.
     pub internal: bool,
@@ -68,13 +69,13 @@ impl Spec {
         Ok(Given::parse(syntax, behind_key.map(Arg::bytes))?)
     }
 
-    /// The error of a malformed call: why, and the syntax.
+    /// The error of a malformed call: the reason and the usage text.
     #[cold]
     pub fn malformed(&self, why: impl Display) -> Malformed {
         self.syntax().malformed(why)
     }
 
-    /// Replies to the HELP of this container: two lines per subcommand, as in Redis's own HELP.
+    /// Replies to HELP of this container: two lines per subcommand, as in Redis.
     pub fn reply_help(&self, call: &Call<'_>, subcommands: &[&Self]) {
         let container = self.syntax().to_string();
         call.reply_array(1 + 2 * subcommands.len());
@@ -90,7 +91,6 @@ impl Spec {
         self.flags.split(' ').any(|its| its == flag)
     }
 
-    /// The number of words in the name.
     pub(super) const fn words(&self) -> usize {
         let name = self.name.to_bytes();
         let mut i = 0;

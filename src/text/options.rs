@@ -110,11 +110,12 @@ impl<'a> Given<'a> {
         option: &'static Param,
         words: &mut impl Iterator<Item = &'a [u8]>,
     ) -> Result<(), Malformed> {
-        match words.next().filter(|_| option.kind != Kind::Word) {
-            _ if option.kind == Kind::Word => self.put(option, &[]),
-            Some(value) => self.put(option, value),
-            None => Err(self.malformed(format_args!("{} has no value", option.label()))),
+        if option.kind == Kind::Word {
+            return self.put(option, &[]);
         }
+        let value = words.next();
+        let value = value.ok_or_else(|| self.malformed(format_args!("{} has no value", option.label())))?;
+        self.put(option, value)
     }
 
     fn put(&mut self, param: &'static Param, value: &'a [u8]) -> Result<(), Malformed> {

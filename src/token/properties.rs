@@ -1,5 +1,6 @@
-//! The store and the table of rotation against a simple reference: sessions begin, are rotated with any token ever handed out,
-//! are revoked, time passes, the server restarts, and a replica that lacks the last writes takes over.
+//! Tests the store and the decisions about refresh tokens against a simple reference. Sessions
+//! begin, are rotated with any token ever issued, and are revoked; time passes; the server
+//! restarts; a replica that lacks the last writes takes over.
 
 use std::collections::BTreeMap;
 
@@ -23,11 +24,11 @@ const SUBJECTS: [&str; 3] = ["alice", "bob", "eve"];
 #[derive(Clone, Debug)]
 enum Op {
     Issue(usize),
-    /// The client of a session presents the token that it got last.
+    /// The client of a session presents its last token.
     Refresh(prop::sample::Index),
-    /// It presents the one before again: the reply was lost.
+    /// The client presents the token before, because the reply was lost.
     Retry(prop::sample::Index),
-    /// Somebody presents any token that was ever handed out.
+    /// Somebody presents any token that was ever issued.
     Present(prop::sample::Index),
     RevokeSession(prop::sample::Index),
     RevokeSubject(usize),
@@ -35,7 +36,7 @@ enum Op {
     Pass(u64),
     Sweep,
     Restart,
-    /// A replica takes over that lacks so many of the last writes.
+    /// A replica that lacks this many of the last writes takes over.
     Failover(usize),
 }
 
@@ -56,7 +57,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// What the reference knows of a session.
+/// What the reference knows about a session.
 #[derive(Clone)]
 struct Known {
     subject: usize,
@@ -64,9 +65,9 @@ struct Known {
     rotated: u64,
     expires: u64,
     generation: u32,
-    /// Writes of it may have been lost.
+    /// Writes of the session may have been lost.
     doubtful: bool,
-    /// They may have been lost before it was last rotated.
+    /// Writes may have been lost before the last rotation.
     rescued: bool,
 }
 
@@ -75,12 +76,12 @@ struct World {
     life: u32,
     alive_since: u64,
     store: Store,
-    /// What was replicated, and what the reference knew after each.
+    /// The replicated effects, and the reference's state after each.
     log: Vec<(Vec<u8>, BTreeMap<SessionId, Known>)>,
     known: BTreeMap<SessionId, Known>,
-    /// Every token that was handed out.
+    /// Every token that was issued.
     tokens: Vec<Presented>,
-    /// The last two that the client of a session got, unless somebody else meddled.
+    /// The last two tokens of each session's client, as long as nobody else has used one.
     clients: BTreeMap<SessionId, Vec<Presented>>,
     next_id: u8,
 }
@@ -148,7 +149,7 @@ impl World {
         self.clients.entry(token.session).or_default().push(token);
     }
 
-    /// What the table says, told from the reference alone.
+    /// The expected decision, from the reference alone.
     fn expected(&self, token: &Presented) -> Judgement {
         let over = token.expires.0 <= self.now;
         let Some(known) = self.known.get(&token.session).filter(|known| known.expires > self.now) else {
@@ -190,7 +191,7 @@ impl World {
                 self.hand_out(Presented { session: token.session, generation, expires: Timestamp(expires) });
             }
             Judgement::Replay => {
-                // The successor is made again, from the session alone.
+                // The successor must be reproducible from the session alone.
                 let session = self.store.get(token.session).unwrap();
                 let (generation, expires) = (session.generation, session.expires);
                 self.hand_out(Presented { session: token.session, generation, expires });
@@ -223,7 +224,7 @@ impl World {
         let mut store = Store::default();
         for (effect, _) in &self.log {
             let Ok(StoreEffect::Changes(step)) = StoreEffect::decode(effect) else { panic!("no step") };
-            // Applied again it changes nothing.
+            // Applying it again must change nothing.
             step.changes.iter().for_each(|change| store.apply(change));
             step.changes.iter().for_each(|change| store.apply(change));
         }
@@ -238,7 +239,8 @@ impl World {
         self.known.values_mut().for_each(|known| (known.doubtful, known.rescued) = (true, false));
     }
 
-    /// A client that presents what it got last is accepted unless its session is over, or was never there.
+    /// A client that presents its last token is accepted, unless its session has ended or is
+    /// unknown.
     fn refresh(&mut self, id: SessionId) -> Result<(), TestCaseError> {
         let Some(token) = self.clients.get(&id).and_then(|tokens| tokens.last()).copied() else {
             return Ok(());
@@ -281,7 +283,7 @@ impl World {
                 if !self.tokens.is_empty() {
                     let token = *index.get(&self.tokens);
                     self.present(token)?;
-                    // From here on who holds what is anybody's guess.
+                    // The client's tokens are unknown from here on.
                     self.clients.remove(&token.session);
                 }
             }
@@ -320,7 +322,7 @@ impl World {
         Ok(())
     }
 
-    /// The store's trees tell the same, and its account of bytes is right.
+    /// The indexes agree, and so does the count of bytes.
     fn check(&self) -> Result<(), TestCaseError> {
         let by_subject: usize = SUBJECTS.iter().map(|subject| self.store.of_subject(subject).count()).sum();
         prop_assert_eq!(by_subject, self.store.len());

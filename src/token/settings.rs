@@ -54,7 +54,8 @@ pub static SESSIONS_PER_SUBJECT: Count = Count::new(c"sessions-per-subject", 100
 /// How long a refresh token that was used is answered with the same successor.
 pub static ROTATE_GRACE: Seconds = Seconds::new(c"rotate-grace", 10, 0, 3600);
 
-/// How long it is answered so while the successor was not used, because the reply may have been lost.
+/// How long it is answered so while the successor was not used, because the reply may have been
+/// lost.
 pub static ROTATE_RETRY: Seconds = Seconds::new(c"rotate-retry", 0, 0, 604_800);
 
 /// Sessions that began before this time have ended.

@@ -1,4 +1,5 @@
-// One hello-world application, bare or behind one of the limiters that are compared. MODE and REDIS_URL come in the environment.
+// A hello-world application, bare or behind one of the compared limiters. MODE and REDIS_URL are
+// environment variables.
 import { randomUUID } from "node:crypto";
 import express from "express";
 import { Redis } from "ioredis";
@@ -11,7 +12,7 @@ const redis = new Redis(process.env.REDIS_URL, { lazyConnect: !process.env.MODE.
 const LIMIT = 1_000_000_000;
 const WINDOW_MS = 60_000;
 
-// A sliding window as it is usually written, a sorted set with a member a call: in Lua, or as a transaction.
+// The usual sliding window, a sorted set with one member per call, in Lua or as a transaction.
 const SORTED_SET = `
 local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call("TIME")
@@ -50,7 +51,7 @@ function sortedSet(spend) {
   };
 }
 
-// A time-out would let a request through, and what comes after it would be measured without a limiter.
+// After a timeout the request would go on, and its measurement would be one without a limiter.
 const options = { redis, rateLimitRequests: LIMIT, burstThreshold: LIMIT, commandTimeoutMs: 10_000 };
 
 const limiters = {
@@ -66,6 +67,6 @@ for (const middleware of limiters[process.env.MODE]()) app.use(middleware);
 app.get("/", (_request, response) => {
   response.type("text/plain").send("hello, world");
 });
-// Asked by the benchmark: processor time so far.
+// For the benchmark: the CPU time so far.
 process.on("message", () => process.send(process.cpuUsage()));
 const server = app.listen(0, "127.0.0.1", () => console.log(`listening ${server.address().port}`));

@@ -1,10 +1,13 @@
-// Requests over kept connections, each sent when the one before is answered. Written to the socket as they are, so that the
-// client takes less of the machine than the server.
+// Sends requests over kept connections, each when the one before has been answered. It writes raw
+// bytes
+// to the socket, so that the client takes less CPU time than the server.
 import { connect } from "node:net";
 
 const REQUEST = "GET / HTTP/1.1\r\nHost: bench\r\n\r\n";
 
-/** Sends for `seconds`, and returns the requests a second and the latencies in milliseconds, sorted. */
+/**
+ * Sends for `seconds`. Returns the requests per second and the sorted latencies in milliseconds.
+ */
 export async function load(port, connections, seconds) {
   const latencies = [];
   const end = performance.now() + seconds * 1000;

@@ -1,8 +1,12 @@
-// What the middleware costs: requests a second and latencies of a hello-world application in Express, bare, behind lockwatch and
-// behind a sorted-set limiter of the usual kind, in one run. Within a round every row runs once, so that a machine whose speed
-// drifts slows all rows alike; each row's median counts.
+// Measures the cost of the middleware: requests per second and latencies of a hello-world
+// application
+// in Express, bare, behind lockwatch and behind the usual sorted-set limiter. Every round runs each
+// row
+// once, so that a drift of the machine's speed affects all rows alike. The result is each row's
+// median.
 //
-//   LOCKWATCH_MODULE=/path/to/liblockwatch.so node bench/run.mjs [--rounds 5] [--seconds 3] [--json FILE]
+//   LOCKWATCH_MODULE=/path/to/liblockwatch.so node bench/run.mjs [--rounds 5] [--seconds 3] [--json
+// FILE]
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
@@ -61,7 +65,9 @@ async function busyMicroseconds(app) {
   return user + system;
 }
 
-/** What Redis did: commands, to see that every request was asked about, and microseconds of processor time. */
+/**
+ * The CPU time of Redis in microseconds, and its commands, to check that every request was limited.
+ */
 async function serverOf({ url }) {
   const admin = new Redis(url);
   const [stats, cpu] = [await admin.info("commandstats"), await admin.info("cpu")];
@@ -88,7 +94,7 @@ function report() {
     console.log(`| ${name} | ${Math.round(rate)} | ${p50.toFixed(2)} | ${p99.toFixed(2)} | ${app.toFixed(0)} | ${server.toFixed(0)} | ${commands.toFixed(2)} |`);
     return { mode, ...row };
   });
-  // In time, of which every request has so much less; and in processor time, of the application and of Redis.
+  // The added wall-clock time per request, and the added CPU time of the application and of Redis.
   const costs = { time: (mode) => 1e6 / median(mode, "rate"), CPU: (mode) => median(mode, "app") + median(mode, "server") };
   const ratios = {};
   for (const other of ["sorted-set", "sorted-set-transaction"]) {

@@ -11,7 +11,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import express from "express";
 import { Redis } from "ioredis";
 import { LockWatch } from "lockwatch";
-import { jwks, jwtRequired, lockwatch, tokenRouter } from "lockwatch/express";
+import { jwks, jwtRequired, limit, lockwatch, tokenRouter } from "lockwatch/express";
 
 const redis = new Redis(process.env.REDIS_URL ?? "redis://localhost:6379", { lazyConnect: true });
 const lw = new LockWatch(redis);
@@ -53,8 +53,8 @@ app.get("/.well-known/jwks.json", jwks(lw));
 
 const reader = jwtRequired(lw, { store: "auth", scopes: ["orders:read"] });
 const writer = jwtRequired(lw, { store: "auth", scopes: ["orders:write"] });
-// Known only behind the check of the token: who it is.
-const perUser = lw.limit("10/minute", { key: (request) => request.claims?.sub });
+// The user is known only after the token has been verified.
+const perUser = limit(lw, "10/minute", { key: (request) => request.claims?.sub });
 
 app.get("/health", (_request, response) => {
   response.json({ status: "ok" });

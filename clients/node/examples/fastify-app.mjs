@@ -6,7 +6,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import fastify from "fastify";
 import { LockWatch } from "lockwatch";
-import { jwks, jwtRequired, lockwatch, tokenRoutes } from "lockwatch/fastify";
+import { jwks, jwtRequired, limit, lockwatch, tokenRoutes } from "lockwatch/fastify";
 
 const lw = new LockWatch(process.env.REDIS_URL ?? "redis://localhost:6379");
 const app = fastify();
@@ -45,8 +45,8 @@ app.get("/.well-known/jwks.json", jwks(lw));
 
 const reader = jwtRequired(lw, { store: "auth", scopes: ["orders:read"] });
 const writer = jwtRequired(lw, { store: "auth", scopes: ["orders:write"] });
-// Known only behind the check of the token: who it is.
-const perUser = lw.limit("10/minute", { key: (request) => request.claims?.sub });
+// The user is known only after the token has been verified.
+const perUser = limit(lw, "10/minute", { key: (request) => request.claims?.sub });
 
 app.get("/health", () => ({ status: "ok" }));
 app.get("/items", () => ["lamp", "chair"]);

@@ -1,5 +1,7 @@
-// Builds the package: CommonJS by tsc, and for `import` a module that hands on what it exports. Not a second build, since a program
-// may load both, and an error of one would be no error of the other.
+// Builds the package: CommonJS by tsc, and for `import` a module that re-exports it. A second build
+// would
+// have error classes of its own, and a program that loads both builds could not catch them by
+// class.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -10,7 +12,7 @@ const dist = new URL("dist/", root);
 
 rmSync(dist, { recursive: true, force: true });
 execFileSync(process.execPath, [require.resolve("typescript/bin/tsc"), "-p", "."], { cwd: root, stdio: "inherit" });
-// As in `src`: these files are CommonJS.
+// The package is of type module, and these files are CommonJS.
 copyFileSync(new URL("src/package.json", root), new URL("package.json", dist));
 
 for (const { require: entry } of Object.values(JSON.parse(readFileSync(new URL("package.json", root), "utf8")).exports)) {

@@ -1,4 +1,4 @@
-// Compiles the tests and runs them, or those that are named: `npm test -- cluster tls`.
+// Compiles the tests and runs all of them, or those that are named: `npm test -- cluster tls`.
 import { spawnSync } from "node:child_process";
 import { readdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";

@@ -1,10 +1,10 @@
-/** LW.ALERT: an alert of the application's own, sent to every webhook endpoint. */
+/** LW.ALERT */
 import { durationArgument, milliseconds, type Duration } from "./duration.js";
 import type { Command } from "./redis/connection.js";
 
 export type AlertOptions =
   | { dedup?: undefined; cooldown?: undefined }
-  /** Raises it only if none with this type and text was raised in the last `cooldown`. */
+  /** Raises no alert if one with the same type and `dedup` was raised in the last `cooldown`. */
   | { dedup: string; cooldown: Duration };
 
 export function alertCommand(type: string, data: unknown, options: AlertOptions): Command {

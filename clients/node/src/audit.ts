@@ -1,6 +1,6 @@
-/** LW.AUDIT and LW.AUDITLOG QUERY: who did what. */
-import { nameArgument, type Bytes, type Command, type Name, type Reply } from "./redis/connection.js";
-import { records, type Fields } from "./redis/records.js";
+/** LW.AUDIT and LW.AUDITLOG QUERY */
+import { nameArgument, type Bytes, type Command, type Name, type RedisReply } from "./redis/connection.js";
+import { records } from "./redis/records.js";
 
 export interface AuditFields {
   /** `request` unless given. */
@@ -10,12 +10,12 @@ export interface AuditFields {
   method?: string | undefined;
   endpoint?: string | undefined;
   status?: number | undefined;
-  /** A limit denied it. */
+  /** A limit denied the request, in shadow mode too. */
   limited?: boolean | undefined;
-  /** It was part of a burst, or strange in another way. */
+  /** The request was part of a burst or unusual in another way. */
   anomaly?: boolean | undefined;
   latencyMs?: number | undefined;
-  /** When it was; now unless given. */
+  /** Now unless given. A number is milliseconds since 1970. */
   time?: Date | number | undefined;
   /** Any JSON. */
   data?: unknown;
@@ -42,19 +42,19 @@ export interface AuditQuery {
   user?: Name | null | undefined;
   /** An address or a network: `203.0.113.0/24`. */
   ip?: string | undefined;
-  /** The beginning of a path. */
+  /** A prefix of the path. */
   endpoint?: string | undefined;
   from?: Date | number | undefined;
   to?: Date | number | undefined;
   limited?: boolean | undefined;
   anomaly?: boolean | undefined;
-  /** How many at most: 100 unless given, up to 10000. */
+  /** The maximum number of events: 100 unless given, at most 10000. */
   count?: number | undefined;
-  /** The id of a page's last event, for the next page. */
+  /** The id of the last event of a page: returns the page after it. */
   before?: string | undefined;
 }
 
-/** What was recorded; null for what the event does not tell. */
+/** A recorded event. Fields that it does not have are null. */
 export interface AuditEvent {
   readonly id: string;
   readonly timestamp: Date;
@@ -85,7 +85,7 @@ export function auditLogCommand(query: AuditQuery): Command {
   return { args };
 }
 
-export function parseAuditLog(reply: Reply): AuditEvent[] {
+export function parseAuditLog(reply: RedisReply): AuditEvent[] {
   return records(reply, "LW.AUDITLOG").map((fields) => ({
     id: fields.text("id"),
     timestamp: fields.time("timestamp_ms"),
@@ -98,11 +98,6 @@ export function parseAuditLog(reply: Reply): AuditEvent[] {
     limited: fields.flag("rate_limit_hit"),
     anomaly: fields.flag("anomaly_detected"),
     latencyMs: fields.optionalNumber("latency_ms"),
-    data: data(fields),
+    data: fields.json("data"),
   }));
-}
-
-function data(fields: Fields): unknown {
-  const text = fields.optionalText("data");
-  return text === null ? null : (JSON.parse(text) as unknown);
 }

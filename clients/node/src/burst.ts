@@ -1,9 +1,12 @@
-/** LW.BURST: who calls too often. */
+/** LW.BURST */
 import { durationArgument, milliseconds, type Duration } from "./duration.js";
 import { wrongModule } from "./errors.js";
-import type { Bytes, Command, Reply } from "./redis/connection.js";
+import type { Bytes, Command, RedisReply } from "./redis/connection.js";
 
-/** Who calls what, for the data of the alert. Leave query strings out: they hold secrets. */
+/**
+ * The request, for the data of the alert. Leave the query string out of `endpoint`, because it can
+ * hold secrets.
+ */
 export interface Caller {
   ip?: string | undefined;
   endpoint?: string | undefined;
@@ -12,13 +15,13 @@ export interface Caller {
 }
 
 export interface BurstOptions extends Caller {
-  /** How long the key is quiet after an alert; the module's 60 s unless given. */
+  /** The minimum time between two alerts of the key; the module's 60 s unless given. */
   cooldown?: Duration | undefined;
 }
 
 export interface BurstResult {
   readonly burst: boolean;
-  /** Calls in the window, with this one. */
+  /** The number of calls in the window, including this one. */
   readonly count: number;
   /** Whether this call raised an alert. */
   readonly alerted: boolean;
@@ -34,7 +37,7 @@ export function burstCommand(key: Bytes, threshold: number, windowMs: number, op
   return { args, key };
 }
 
-export function parseBurst(reply: Reply): BurstResult {
+export function parseBurst(reply: RedisReply): BurstResult {
   if (!Array.isArray(reply) || reply.length !== 3) throw wrongModule("LW.BURST");
   const [burst, count, alerted] = reply.map(Number) as [number, number, number];
   return { burst: burst === 1, count, alerted: alerted === 1 };

@@ -1,4 +1,4 @@
-/** Lengths of time as a person writes them, and as the module reads them. */
+/** Durations as users write them and as the module reads them. */
 
 /** Seconds, or a text with a unit: `60`, `0.5`, `"500ms"`, `"90s"`, `"5m"`, `"1h"`, `"7d"`. */
 export type Duration = number | string;
@@ -15,22 +15,22 @@ const UNITS: Readonly<Record<string, number>> = {
   ...named(MINUTE, "m", "min", "minute", "minutes"),
   ...named(HOUR, "h", "hour", "hours"),
   ...named(DAY, "d", "day", "days"),
-  // As in the rate limiters of Python whose limit strings these are.
+  // As in the Python package limits, which slowapi and Flask-Limiter use.
   ...named(30 * DAY, "month", "months"),
   ...named(360 * DAY, "year", "years"),
 };
 
-/** The longest that the module takes. */
+/** The longest window of the module. */
 const MAX_MS = 3650 * DAY;
 
 function named(ms: number, ...names: string[]): Record<string, number> {
   return Object.fromEntries(names.map((name) => [name, ms]));
 }
 
-/** Whole milliseconds, rounded up. */
+/** Rounded up. */
 export function milliseconds(duration: Duration): number {
   const ms = typeof duration === "number" ? duration * SECOND : parse(duration);
-  // 1.1 s are 1100.0000000000002 ms in binary, and not 1101.
+  // 1.1 s is 1100.0000000000002 ms in floating point, which must not become 1101.
   return Math.ceil(ms - 1e-6);
 }
 
@@ -44,14 +44,14 @@ function parse(text: string): number {
   return (count === undefined ? 1 : Number(count)) * size;
 }
 
-/** A window: at least a millisecond and at most ten years. */
+/** Throws a RangeError outside of a millisecond to ten years. */
 export function windowMs(duration: Duration): number {
   const ms = milliseconds(duration);
   if (ms >= 1 && ms <= MAX_MS) return ms;
   throw new RangeError(`window '${duration}' is not between one millisecond and ten years`);
 }
 
-/** How a duration is written in a command: whole seconds bare, anything else in milliseconds. */
+/** As an argument of a command: whole seconds as a bare number, others as `500ms`. */
 export function durationArgument(ms: number): string {
   return ms % SECOND === 0 ? String(ms / SECOND) : `${ms}ms`;
 }

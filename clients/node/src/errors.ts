@@ -1,11 +1,10 @@
 /**
- * What can go wrong, as classes. `code` is the first word of what Redis answered (`LWEXPIRED`, `WRONGTYPE`, `OOM`) or, where
- * it did not answer, one of `TIMEOUT`, `CONNECTION`, `BYPASSED`;
- * `MODULE_MISSING` is an answer of the wrong kind.
+ * The errors of the client. `code` is the first word of Redis's error reply (`LWEXPIRED`,
+ * `WRONGTYPE`, `OOM`); `TIMEOUT`, `CONNECTION` or `BYPASSED` without a reply; or `MODULE_MISSING`.
  */
 import { ServerError } from "./redis/connection.js";
 
-/** The middleware was set up in a way that can not be meant. */
+/** An option is wrong, or the server does not fit the options. */
 export class ConfigurationError extends Error {
   override readonly name = "ConfigurationError";
 }
@@ -20,37 +19,43 @@ export class LockWatchError extends Error {
   }
 }
 
-/** The call was malformed (`ERR`), the key holds something else (`WRONGTYPE`), or the user may not (`NOPERM`). */
+/**
+ * The call is malformed (`ERR`), the key holds another type (`WRONGTYPE`), or the ACL forbids the
+ * call (`NOPERM`).
+ */
 export class CommandError extends LockWatchError {}
 
 /**
- * Redis did not do it, and might another time: away, slow, loading, read-only, out of memory, or without the module. The
- * middleware turns it into the route's failure mode.
+ * Redis is unreachable, slow, loading, read-only, out of memory or without the module. The same call
+ * may succeed later. The middleware applies the policy's `onRedisFailure`.
  */
 export class UnavailableError extends LockWatchError {}
 
-/** Redis answers, but does not know the command, or not as lockwatch does. */
+/** Redis does not know the command, or its reply is not one of lockwatch. */
 export class ModuleMissingError extends UnavailableError {}
 
-/** LWFULL: too many events or alerts wait to be delivered. */
+/** LWFULL: too many events or alerts are waiting for delivery. */
 export class FullError extends LockWatchError {}
 
-/** LWNOKEY: the server has no key to sign with, and may not make one. */
+/** LWNOKEY: the server has no signing key. */
 export class NoKeyError extends LockWatchError {}
 
-/** A token that is not to be accepted, for the reason that its class says. */
+/** The token is not accepted. The subclass is the reason. */
 export class TokenError extends LockWatchError {}
 
-/** LWINVALID: not a token of this server, or not for this audience. */
+/** LWINVALID: the token is malformed, of another server, or for another audience. */
 export class TokenInvalidError extends TokenError {}
 
 /** LWEXPIRED */
 export class TokenExpiredError extends TokenError {}
 
-/** LWREVOKED: its session has ended. */
+/** LWREVOKED: the session has ended. */
 export class TokenRevokedError extends TokenError {}
 
-/** LWREUSED: a refresh token that had been used before. The session has ended with it: somebody has a copy. */
+/**
+ * LWREUSED: the refresh token was used before, so somebody has a copy. The module has ended the
+ * session.
+ */
 export class TokenReusedError extends TokenError {}
 
 type ErrorClass = new (code: string, message: string) => LockWatchError;
@@ -79,7 +84,6 @@ const CLASSES: Record<string, ErrorClass> = {
   WRONGPASS: UnavailableError,
 };
 
-/** The error for what Redis answered to `command`. */
 export function answeredError(error: ServerError, command: string): LockWatchError {
   const { code, message } = error;
   if (/^ERR unknown command/i.test(message)) return moduleMissing(command);

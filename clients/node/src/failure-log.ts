@@ -1,16 +1,18 @@
-/** Tells of failures without flooding the log when every request meets the same one. */
+/**
+ * Logs failures that no caller sees, without flooding the log when every request has the same one.
+ */
 export type Log = (message: string) => void;
 
 export class FailureLog {
   readonly #last = new Map<string, { at: number; suppressed: number }>();
 
   constructor(
-    private readonly log: Log,
+    private readonly write: Log,
     private readonly intervalMs: number,
   ) {}
 
-  /** Writes the message, unless one of its kind was written less than an interval ago. */
-  tell(kind: string, message: string): void {
+  /** Writes the message, unless one of the same kind was written less than an interval ago. */
+  log(kind: string, message: string): void {
     const now = performance.now();
     const last = this.#last.get(kind);
     if (last && now - last.at < this.intervalMs) {
@@ -18,6 +20,6 @@ export class FailureLog {
       return;
     }
     this.#last.set(kind, { at: now, suppressed: 0 });
-    this.log(`lockwatch: ${message}${last?.suppressed ? ` (and ${last.suppressed} times since it was last said)` : ""}`);
+    this.write(`lockwatch: ${message}${last?.suppressed ? ` (and ${last.suppressed} times since it was last said)` : ""}`);
   }
 }

@@ -1,40 +1,36 @@
-/** lockwatch in Fastify: the plugin. */
+/** The Fastify plugin, the limit on a route, and the token routes. */
 import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from "fastify";
-import type { LockWatchState } from "./http/state.js";
-import { admitted, guardOf, isGone, visit } from "./http/handle.js";
+import { send } from "./http/framework.js";
+import { admit, createRateLimiter, isGone } from "./http/middleware.js";
 import type { MiddlewareOptions } from "./http/options.js";
-import { send } from "./http/exchange.js";
 import { pathOf } from "./http/pattern.js";
+import { routeLimit, type Limit } from "./http/route-limit.js";
+import type { LockWatchState } from "./http/state.js";
 import { LockWatch } from "./lockwatch.js";
-import { TokenEndpoints, type Action, type TokenRoutesOptions } from "./token/endpoints.js";
+import { ACTIONS, TokenEndpoints, type TokenRoutesOptions } from "./token/endpoints.js";
 import type { Claims } from "./tokens.js";
 
+export type { RouteLimitOptions } from "./http/route-limit.js";
 export { jwtRequired, type JwtOptions } from "./token/bearer.js";
-export { jwks, type JwksOptions } from "./token/jwks.js";
 export type { CookieOptions } from "./token/cookie.js";
 export type { Login, TokenRoutesOptions } from "./token/endpoints.js";
+export { jwks, type JwksOptions } from "./token/jwks.js";
 
 declare module "fastify" {
   interface FastifyInstance {
     lockwatch: LockWatch;
   }
   interface FastifyRequest {
-    /** What lockwatch found out; undefined for what is exempt. */
+    /** Undefined for exempt paths. */
     lockwatch: LockWatchState | undefined;
-    /** Of the access token that `jwtRequired` accepted. */
+    /** The claims of the access token that `jwtRequired` accepted. */
     claims?: Claims;
   }
 }
 
 export type FastifyOptions = MiddlewareOptions<FastifyRequest>;
 
-/** Without those that `register` reads itself. */
-function ownOptions<Options extends object>(options: Options): Options {
-  const { prefix: _prefix, logLevel: _level, logSerializers: _serializers, ...own } = options as Options & FastifyRegisterOptions;
-  return own as unknown as Options;
-}
-
-interface FastifyRegisterOptions {
+interface RegisterOptions {
   prefix?: unknown;
   logLevel?: unknown;
   logSerializers?: unknown;
@@ -44,11 +40,15 @@ interface RouterConfig {
   useSemicolonDelimiter?: boolean;
 }
 
-/** A plugin that throws ends the process; one that tells is an error of `register`, `ready` and `listen`. */
-function telling<Options extends object>(setUp: (fastify: FastifyInstance, options: Options) => void): FastifyPluginCallback<Options> {
+/**
+ * A plugin whose errors reject `register`, `ready` and `listen`. An exception in a plugin would end
+ * the process. `setUp` gets the options without those that `register` reads itself.
+ */
+function pluginOf<Options extends object>(setUp: (fastify: FastifyInstance, options: Options) => void): FastifyPluginCallback<Options> {
   return (fastify, options, done) => {
     try {
-      setUp(fastify, ownOptions(options));
+      const { prefix: _prefix, logLevel: _level, logSerializers: _serializers, ...own } = options as Options & RegisterOptions;
+      setUp(fastify, own as unknown as Options);
     } catch (error) {
       done(error as Error);
       return;
@@ -57,42 +57,49 @@ function telling<Options extends object>(setUp: (fastify: FastifyInstance, optio
   };
 }
 
-const plugin = telling<FastifyOptions>((fastify, options) => {
-  const guard = guardOf(options);
+const plugin = pluginOf<FastifyOptions>((fastify, options) => {
+  const limiter = createRateLimiter(options);
   const { useSemicolonDelimiter, routerOptions } = fastify.initialConfig as RouterConfig & { routerOptions?: RouterConfig };
-  // Where the two contradict each other, rather a semicolon too many than a policy that is evaded.
+  // If the two options contradict each other, the policy applies to the path without the semicolon,
+  // so that it cannot be evaded.
   const cutsSemicolons = (useSemicolonDelimiter ?? false) || (routerOptions?.useSemicolonDelimiter ?? false);
-  fastify.decorate("lockwatch", guard.lockwatch);
+  fastify.decorate("lockwatch", limiter.lockwatch);
   fastify.decorateRequest("lockwatch", undefined);
   fastify.addHook("onRequest", async (request, reply) => {
     const { raw } = request;
     if (isGone(raw)) return reply.hijack();
     const target = raw.url ?? "/";
-    const visited = visit(guard, raw, reply.raw, pathOf(cutsSemicolons ? target.replace(/;.*/s, "") : target));
-    if (!visited) return undefined;
-    request.lockwatch = visited.state;
-    return (await admitted(visited, request, reply)) ? undefined : reply;
+    const path = pathOf(cutsSemicolons ? target.replace(/;.*/s, "") : target);
+    return (await admit(limiter, request, reply, path)) ? undefined : reply;
   });
-  // What the plugin opened it closes. A LockWatch of the application's is the application's.
-  if (!(options.redis instanceof LockWatch)) fastify.addHook("onClose", () => guard.lockwatch.close());
+  // The plugin closes a LockWatch that it has created. One of the application is the application's
+  // to close.
+  if (!(options.redis instanceof LockWatch)) fastify.addHook("onClose", () => limiter.lockwatch.close());
 });
 
 /** Limits, counts and records every request of the server. */
 export const lockwatch = Object.assign(plugin, {
-  // For the whole server, not only for what is registered inside the plugin.
+  // Applies the plugin to the whole server instead of a scope of its own.
   [Symbol.for("skip-override")]: true,
   [Symbol.for("fastify.display-name")]: "lockwatch",
   [Symbol.for("plugin-meta")]: { fastify: ">=5", name: "lockwatch" },
 });
 
+/**
+ * A limit on one route: `app.post("/orders", { preHandler: [authenticate, limit(lw, "5/minute")] },
+ * handler)`.
+ */
+export const limit: Limit<FastifyRequest> = routeLimit;
+
 export interface FastifyTokenOptions extends TokenRoutesOptions<FastifyRequest> {
   lockwatch: LockWatch;
 }
 
-const ACTIONS: readonly Action[] = ["login", "refresh", "logout"];
-
-/** `POST login`, `refresh` and `logout`, below a prefix: `app.register(tokenRoutes, { prefix: "/auth", lockwatch: lw, … })`. */
-export const tokenRoutes: FastifyPluginCallback<FastifyTokenOptions> = telling<FastifyTokenOptions>((fastify, options) => {
+/**
+ * `POST login`, `refresh` and `logout` below a prefix: `app.register(tokenRoutes, { prefix:
+ * "/auth", lockwatch: lw, … })`.
+ */
+export const tokenRoutes: FastifyPluginCallback<FastifyTokenOptions> = pluginOf<FastifyTokenOptions>((fastify, options) => {
   const { lockwatch, ...others } = options;
   const endpoints = new TokenEndpoints(lockwatch, others);
   for (const action of ACTIONS) {

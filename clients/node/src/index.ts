@@ -1,13 +1,15 @@
 /**
  * lockwatch for Node: a thin client of the Redis module, and middleware on top of it.
  *
- * - `lockwatch.ts` has a method for each command; the arguments and results are in `ratelimit.ts`, `burst.ts`, `alert.ts`,
- *   `audit.ts` and `tokens.ts`, the errors in `errors.ts`. `limits.ts` and `duration.ts` read what people write.
- * - `redis/` is the way to Redis: an adapter for each library, and the `Link` with its timeouts and its breaker.
- * - `http/` is the middleware without a framework: `guard.ts` asks Redis about a request and judges it, with the addresses, keys,
- *   policies and headers of the files beside it. `express.ts` and `fastify.ts` fit it into the frameworks.
- * - `token/` guards routes with access tokens and has the login, refresh and logout routes.
- * - `testing.ts` is for an application's own tests.
+ * - `lockwatch.ts` has a method for each command. Arguments and results are in `ratelimit.ts`,
+ *   `burst.ts`, `alert.ts`, `audit.ts` and `tokens.ts`, errors in `errors.ts`. `limits.ts` and
+ *   `duration.ts` parse the limits and durations of users.
+ * - `redis/` sends commands: an adapter for each library, and `Link` with timeouts and a breaker.
+ * - `http/` is the middleware. `rate-limiter.ts` decides on requests, independent of the framework;
+ *   `route-limit.ts` is a limit on one route.
+ * - `token/` verifies access tokens and has the login, refresh and logout routes.
+ * - `express.ts` and `fastify.ts` are the entries of the frameworks. This entry loads neither.
+ * - `testing.ts` is for the tests of applications.
  */
 export type { AlertOptions } from "./alert.js";
 export type { AuditEvent, AuditFields, AuditQuery } from "./audit.js";
@@ -27,10 +29,9 @@ export {
   TokenRevokedError,
   UnavailableError,
 } from "./errors.js";
-export type { RouteLimitOptions } from "./http/route-limit.js";
 export { LockWatchState } from "./http/state.js";
-export type { FailureMode, MiddlewareOptions, PolicyOptions } from "./http/options.js";
-export type { Reply } from "./http/verdict.js";
+export type { MiddlewareOptions, PolicyOptions } from "./http/options.js";
+export type { FailureMode, Reply } from "./http/reply.js";
 export type { Limit, Limits } from "./limits.js";
 export { parseLimits } from "./limits.js";
 export { LockWatch, type CostOption, type LockWatchOptions } from "./lockwatch.js";

@@ -1,10 +1,13 @@
-/** An option that nobody reads is one that somebody believes in: a misspelt limit, or a scope that is not asked for. */
+/**
+ * Refuses unknown options, because a misspelt one would silently leave a limit or a scope
+ * unchecked.
+ */
 import { ConfigurationError } from "./errors.js";
 
-/** Every name of an options type; the compiler sees to it that none is missing. */
-export type Names<Options> = Readonly<Record<keyof Options, true>>;
+/** Every name of an options type. The compiler reports a missing one. */
+export type OptionNames<Options> = Readonly<Record<keyof Options, true>>;
 
-export function checkOptions<Options extends object>(options: Options, names: Names<Options>, of: string): void {
+export function checkOptions<Options extends object>(options: Options, names: OptionNames<Options>, of: string): void {
   if ((options as unknown) === null || typeof options !== "object") throw new ConfigurationError(`the options of ${of} are not an object`);
   const unknown = Object.keys(options).find((name) => !Object.hasOwn(names, name));
   if (unknown !== undefined) {

@@ -1,4 +1,4 @@
-/** Limits as pairs or as texts, in the spelling that slowapi, Flask-Limiter and express-rate-limit users have. */
+/** Limits as pairs, or as texts in the notation of slowapi and Flask-Limiter. */
 import { durationArgument, windowMs, type Duration } from "./duration.js";
 
 export interface Limit {
@@ -6,10 +6,13 @@ export interface Limit {
   readonly windowMs: number;
 }
 
-/** `"100/minute"`, `"100/minute; 5000/hour"`, `"5 per 2 minutes"`, or pairs: `[[100, 60], [5000, "1h"]]`. */
+/**
+ * `"100/minute"`, `"100/minute; 5000/hour"`, `"5 per 2 minutes"`, or pairs: `[[100, 60], [5000,
+ * "1h"]]`.
+ */
 export type Limits = string | readonly (readonly [limit: number, window: Duration])[];
 
-/** What one command takes. */
+/** The maximum of one command of the module. */
 const MAX_LIMITS = 8;
 
 export function parseLimits(limits: Limits): readonly Limit[] {
@@ -37,7 +40,7 @@ function parsePair([limit, window]: readonly [number, Duration]): Limit {
 
 const ARGUMENTS = new WeakMap<readonly Limit[], readonly string[]>();
 
-/** The same limits are asked for again and again: what they are in a command is worked out once. */
+/** Cached per limits, because the middleware sends the same limits with every request. */
 export function limitArguments(limits: readonly Limit[]): readonly string[] {
   const known = ARGUMENTS.get(limits);
   if (known) return known;
@@ -48,10 +51,10 @@ export function limitArguments(limits: readonly Limit[]): readonly string[] {
 
 const ADDRESS_LIMITS = new WeakMap<readonly Limit[], readonly Limit[]>();
 
-/** How much more than one credential the address may spend that it comes from. */
+/** How many credentials may spend their whole limit at one address. */
 const ADDRESS_FACTOR = 10;
 
-/** What an address may spend, of whose credentials each may spend `limits`. */
+/** The limits of an address at which each credential has `limits`. */
 export function addressLimits(limits: readonly Limit[]): readonly Limit[] {
   const known = ADDRESS_LIMITS.get(limits);
   if (known) return known;
@@ -60,7 +63,10 @@ export function addressLimits(limits: readonly Limit[]): readonly Limit[] {
   return more;
 }
 
-/** Which of the limits a reply speaks of. It names the limit only; of equal ones it means the longest window. */
+/**
+ * The limit that a reply names. A reply has no window: of equal limits, the one with the longest
+ * window binds.
+ */
 export function bindingLimit(limits: readonly Limit[], limit: number): Limit | undefined {
   const named = limits.filter((candidate) => candidate.limit === limit);
   return named.reduce<Limit | undefined>((longest, next) => (longest && longest.windowMs >= next.windowMs ? longest : next), undefined);

@@ -1,14 +1,15 @@
-/** The commands as methods. Everything that decides anything is in the module; here are arguments and results. */
+/**
+ * The commands as methods. The module makes every decision; the client builds arguments and parses
+ * replies.
+ */
 import { alertCommand, type AlertOptions } from "./alert.js";
 import { auditCommand, auditLogCommand, parseAuditLog, type AuditEvent, type AuditFields, type AuditQuery } from "./audit.js";
-import { AuditTrail } from "./audit-trail.js";
+import { AuditQueue } from "./audit-queue.js";
 import { burstCommand, parseBurst, type BurstOptions, type BurstResult } from "./burst.js";
 import { windowMs, type Duration } from "./duration.js";
 import { ConfigurationError } from "./errors.js";
 import { FailureLog, type Log } from "./failure-log.js";
-import type { AnyRequest, Middleware } from "./http/exchange.js";
-import { routeLimit, type RouteLimitOptions } from "./http/route-limit.js";
-import { checkOptions, type Names } from "./known-options.js";
+import { checkOptions, type OptionNames } from "./known-options.js";
 import { parseLimits, type Limits } from "./limits.js";
 import { rateLimitCommand, RateLimitResult } from "./ratelimit.js";
 import { nameArgument, replyText, type Bytes } from "./redis/connection.js";
@@ -17,50 +18,55 @@ import { closeAll, openConnections, type Connections, type RedisSource } from ".
 import * as tokens from "./tokens.js";
 
 export interface LockWatchOptions {
-  /** How long a call waits for the first connection. */
+  /** How long a call waits for the first connection; 200 unless given. */
   connectTimeoutMs?: number;
-  /** How long a call waits for an answer. Issuing, rotating and revoking tokens and asking the audit log have 10 s. */
+  /**
+   * How long a call waits for its reply; 100 unless given. `auditLog`, `issue`, `rotate`, `revoke`,
+   * `revokeAll`, `sessions` and `jwks` wait for 10 s, or for this if it is longer.
+   */
   commandTimeoutMs?: number;
-  /** After so many timeouts in a row … */
+  /** The number of timeouts in a row after which Redis is bypassed; 3 unless given. */
   breakerTimeouts?: number;
-  /** … Redis is not asked for so long. */
+  /** How long Redis is bypassed; 1 unless given. */
   breakerSeconds?: number;
-  /** How many audit events of the middleware may wait in this process for Redis to take them; what comes then is dropped. */
+  /**
+   * The maximum number of the middleware's audit events that wait in this process; further ones are
+   * dropped. 10000 unless given.
+   */
   auditQueueSize?: number;
-  /** Where failures are told that no caller sees, each kind once per interval. `console.warn` unless given. */
+  /**
+   * Gets the failures that no caller sees, each kind once per interval; `console.warn` unless
+   * given.
+   */
   log?: Log;
   logIntervalSeconds?: number;
 }
 
-export const LOCKWATCH_OPTIONS: Names<LockWatchOptions> = {
-  connectTimeoutMs: true,
-  commandTimeoutMs: true,
-  breakerTimeouts: true,
-  breakerSeconds: true,
-  auditQueueSize: true,
-  log: true,
-  logIntervalSeconds: true,
+export const LOCKWATCH_OPTIONS: OptionNames<LockWatchOptions> = {
+  connectTimeoutMs: true, commandTimeoutMs: true, breakerTimeouts: true, breakerSeconds: true,
+  auditQueueSize: true, log: true, logIntervalSeconds: true,
 };
 
 export interface CostOption {
-  /** How many units the call takes. */
+  /** The number of units that the call takes from each limit. */
   cost?: number | undefined;
 }
 
 export class LockWatch {
-  /** The way to Redis, for the middleware. */
+  /** For the middleware. */
   readonly link: Link;
-  /** The middleware's audit events. */
-  readonly trail: AuditTrail;
+  /** For the middleware. */
+  readonly auditQueue: AuditQueue;
+  /** For the middleware. */
   readonly failures: FailureLog;
   readonly #connections: Connections;
-  /** The way for what Redis does on another thread, reading nothing more from the connection meanwhile. */
-  readonly #patient: Link;
+  readonly #slow: Link;
 
   /**
-   * @param redis a client of ioredis (`Redis`, `Cluster`) or node-redis (`createClient`, `createCluster`), connected or not, or a
-   *   `redis://` or `rediss://` URL. Of a client the settings are taken: the connection is lockwatch's own, opened by the first
-   *   call, and closed with the client.
+   * @param redis a client of ioredis (`Redis`, `Cluster`) or node-redis (`createClient`,
+   *   `createCluster`), connected or not, or a `redis://` or `rediss://` URL. lockwatch opens
+   *   connections of its own with the client's settings, on the first call, and closes them when
+   *   the client is closed.
    */
   constructor(redis: RedisSource, options: LockWatchOptions = {}) {
     checkOptions(options, LOCKWATCH_OPTIONS, "LockWatch");
@@ -69,70 +75,76 @@ export class LockWatch {
       if (!(value > 0)) throw new ConfigurationError(`${name} '${value}' is not a positive number`);
     }
     const timing = { commandTimeoutMs, breakerTimeouts, breakerPauseMs: breakerSeconds * 1000 };
-    this.#connections = openConnections(redis, { connectTimeoutMs });
-    this.link = new Link(this.#connections.prompt, timing);
-    this.#patient = new Link(this.#connections.patient, timing);
+    this.#connections = openConnections(redis, connectTimeoutMs);
+    this.link = new Link(this.#connections.fast, timing);
+    this.#slow = new Link(this.#connections.slow, timing);
     const { auditQueueSize = 10_000, logIntervalSeconds = 10, log = (message) => console.warn(message) } = options;
     this.failures = new FailureLog(log, logIntervalSeconds * 1000);
-    this.trail = new AuditTrail(new Link(this.#connections.audit, timing), this.link, auditQueueSize, this.failures);
+    this.auditQueue = new AuditQueue(new Link(this.#connections.audit, timing), this.link, auditQueueSize, this.failures);
   }
 
-  /** Admits the call if every limit has room for it, and counts it then, and only then. */
+  /** Admits the call if every limit has room for it. Only an admitted call is counted. */
   async ratelimit(key: Bytes, limits: Limits, { cost = 1 }: CostOption = {}): Promise<RateLimitResult> {
     const parsed = parseLimits(limits);
     const reply = await this.link.call(rateLimitCommand("LW.RATELIMIT", key, parsed, cost));
     return RateLimitResult.parse(reply, parsed, "LW.RATELIMIT");
   }
 
-  /** What `ratelimit` would say, counting nothing. With `cost: 0` the state as it is: read `remaining` then. */
+  /**
+   * Returns what `ratelimit` would return and counts nothing. For the present `remaining`, pass
+   * `cost: 0`.
+   */
   async peek(key: Bytes, limits: Limits, { cost = 1 }: CostOption = {}): Promise<RateLimitResult> {
     const parsed = parseLimits(limits);
     const reply = await this.link.call(rateLimitCommand("LW.PEEK", key, parsed, cost));
     return RateLimitResult.parse(reply, parsed, "LW.PEEK");
   }
 
-  /** Counts the call, and says whether there is a burst: `threshold` calls or more in the window. Denies nothing. */
+  /**
+   * Counts the call and returns whether the window holds `threshold` calls or more. Denies nothing.
+   */
   async burst(key: Bytes, threshold: number, window: Duration, options: BurstOptions = {}): Promise<BurstResult> {
     return parseBurst(await this.link.call(burstCommand(key, threshold, windowMs(window), options)));
   }
 
-  /**
-   * A limit on one route: `app.post("/orders", authenticate, lw.limit("5/minute", { key: (req: Request) => req.user.id }), handler)` in
-   * Express, `{ preHandler: lw.limit("5/minute") }` in Fastify.
-   */
-  limit<Req extends AnyRequest = AnyRequest>(limits: Limits, options: RouteLimitOptions<Req> = {}): Middleware {
-    return routeLimit(this, limits, options);
-  }
-
-  /** Raises an alert. Its id, or null if `dedup` suppressed it. */
+  /** Raises an alert and returns its id, or null if `dedup` suppressed it. */
   async alert(type: string, data: unknown, options: AlertOptions = {}): Promise<string | null> {
     const reply = await this.link.call(alertCommand(type, data, options));
     return reply === null ? null : replyText(reply);
   }
 
-  /** Records an event. Its id: it is in the journal then. */
+  /**
+   * Records an event in the module's journal and returns its id. In a cluster it goes to any
+   * primary.
+   */
   async audit(event: AuditFields): Promise<string> {
     return replyText(await this.link.call(auditCommand(event)));
   }
 
-  /** The events that match, newest first. In a cluster: of one node's journal, and of Postgres. */
+  /**
+   * The matching events, the newest first. In a cluster, those in Postgres and in the journal of
+   * one node.
+   */
   async auditLog(query: AuditQuery = {}): Promise<AuditEvent[]> {
-    return parseAuditLog(await this.#patient.callPatiently(auditLogCommand(query)));
+    return parseAuditLog(await this.#slow.callSlow(auditLogCommand(query)));
   }
 
   /** Opens a session in the token store at the key `store`. */
   async issue(store: Bytes, subject: string | number, options: tokens.IssueOptions = {}): Promise<tokens.Tokens> {
-    const reply = await this.#patient.callPatiently(tokens.issueCommand(store, subject, options));
+    const reply = await this.#slow.callSlow(tokens.issueCommand(store, subject, options));
     return tokens.parseTokens(reply, "LW.ISSUE");
   }
 
-  /** The next pair of tokens for a refresh token. The same again if it was rotated a moment ago. */
+  /**
+   * Exchanges a refresh token for new tokens. Within `rotate-grace` the same refresh token returns
+   * the same tokens.
+   */
   async rotate(store: Bytes, refreshToken: string, { meta }: { meta?: unknown } = {}): Promise<tokens.Tokens> {
-    const reply = await this.#patient.callPatiently(tokens.rotateCommand(store, refreshToken, meta));
+    const reply = await this.#slow.callSlow(tokens.rotateCommand(store, refreshToken, meta));
     return tokens.parseTokens(reply, "LW.ROTATE");
   }
 
-  /** The claims of an access token; a {@link TokenError} for one that is not to be accepted. */
+  /** The claims of an access token. Throws a {@link TokenError} if the token is not accepted. */
   async verify(store: Bytes, accessToken: string, { audience }: { audience?: string | undefined } = {}): Promise<tokens.Claims> {
     const reply = await this.link.call(tokens.verifyCommand(store, accessToken, audience));
     return tokens.parseJson(reply, "LW.VERIFY") as tokens.Claims;
@@ -143,28 +155,28 @@ export class LockWatch {
     return tokens.parseJson(reply, "LW.INTROSPECT") as tokens.Introspection;
   }
 
-  /** How many ended. A token that is unknown or has expired counts 0. */
+  /** Returns the number of tokens or sessions that ended: 0 for an unknown or expired one. */
   async revoke(store: Bytes, what: tokens.Revocation): Promise<number> {
-    return Number(await this.#patient.callPatiently(tokens.revokeCommand(store, what)));
+    return Number(await this.#slow.callSlow(tokens.revokeCommand(store, what)));
   }
 
-  /** Ends every session of the store, and says how many there were. */
+  /** Ends every session of the store and returns their number. */
   async revokeAll(store: Bytes): Promise<number> {
-    return Number(await this.#patient.callPatiently({ args: ["LW.REVOKEALL", store], key: store }));
+    return Number(await this.#slow.callSlow({ args: ["LW.REVOKEALL", store], key: store }));
   }
 
   async sessions(store: Bytes, subject: string | number): Promise<tokens.Session[]> {
-    return tokens.parseSessions(await this.#patient.callPatiently({ args: ["LW.SESSIONS", store, nameArgument(subject)], key: store }));
+    return tokens.parseSessions(await this.#slow.callSlow({ args: ["LW.SESSIONS", store, nameArgument(subject)], key: store }));
   }
 
   /** The public keys that verify access tokens. */
   async jwks(): Promise<tokens.Jwks> {
-    return tokens.parseJson(await this.#patient.callPatiently({ args: ["LW.JWKS"] }), "LW.JWKS") as tokens.Jwks;
+    return tokens.parseJson(await this.#slow.callSlow({ args: ["LW.JWKS"] }), "LW.JWKS") as tokens.Jwks;
   }
 
-  /** Lets the audit events go out that wait, for two seconds at most, and closes the connections. */
+  /** Sends the waiting audit events, for at most two seconds, and closes the connections. */
   async close(): Promise<void> {
-    await this.trail.drained();
+    await this.auditQueue.drained();
     await closeAll(this.#connections);
   }
 }

@@ -1,8 +1,8 @@
-/** LW.RATELIMIT and LW.PEEK: the call, the reply, and the reply as HTTP headers. */
+/** LW.RATELIMIT and LW.PEEK, and their reply as HTTP headers. */
 import { durationArgument, secondsRoundedUp } from "./duration.js";
 import { wrongModule } from "./errors.js";
 import { bindingLimit, limitArguments, type Limit } from "./limits.js";
-import type { Bytes, Command, Reply } from "./redis/connection.js";
+import type { Bytes, Command, RedisReply } from "./redis/connection.js";
 
 export type Headers = Record<string, string>;
 
@@ -15,31 +15,35 @@ export function rateLimitCommand(name: "LW.RATELIMIT" | "LW.PEEK", key: Bytes, l
 export class RateLimitResult {
   constructor(
     readonly allowed: boolean,
-    /** Of the window that binds, and so are `remaining` and `resetAfterMs`. */
+    /**
+     * Like `remaining` and `resetAfterMs`, that of the binding limit: the one with the least room.
+     */
     readonly limit: number,
     readonly remaining: number,
-    /** 0 if allowed, and Infinity if this call can never be: it costs more than a limit. */
+    /**
+     * 0 if allowed; Infinity if the call costs more than a limit, so that waiting does not help.
+     */
     readonly retryAfterMs: number,
     readonly resetAfterMs: number,
-    /** What was asked for. */
+    /** The limits of the call. */
     readonly limits: readonly Limit[],
   ) {}
 
-  static parse(reply: Reply, limits: readonly Limit[], command: string): RateLimitResult {
+  static parse(reply: RedisReply, limits: readonly Limit[], command: string): RateLimitResult {
     if (!Array.isArray(reply) || reply.length !== 5) throw wrongModule(command);
     const [limited, limit, remaining, retryAfterMs, resetAfterMs] = reply.map(Number) as [number, number, number, number, number];
     return new RateLimitResult(limited === 0, limit, remaining, retryAfterMs < 0 ? Infinity : retryAfterMs, resetAfterMs, limits);
   }
 
-  /** Whole seconds, at least one; undefined if allowed and where waiting does not help. */
+  /** Whole seconds, rounded up, at least 1; undefined if allowed or if waiting does not help. */
   get retryAfterSeconds(): number | undefined {
     if (this.allowed || this.retryAfterMs === Infinity) return undefined;
     return Math.max(1, secondsRoundedUp(this.retryAfterMs));
   }
 
   /**
-   * `X-RateLimit-*`, the IETF's `RateLimit` and `RateLimit-Policy`, and `Retry-After` for a denial. `policy` is the name that the
-   * IETF's fields carry.
+   * `X-RateLimit-*`, `RateLimit` and `RateLimit-Policy` (IETF draft), and `Retry-After` for a denial.
+   * `policy` is the name in the IETF's fields.
    */
   headers(policy = "default"): Headers {
     const { limits, limit, remaining } = this;
@@ -61,7 +65,7 @@ export class RateLimitResult {
 
 function policyItem(name: string, { limit, windowMs }: Limit): string {
   const item = `"${name}";q=${limit}`;
-  // The field counts whole seconds: half a second can't be told.
+  // `w` is in whole seconds, so other windows have none.
   return windowMs % 1000 === 0 ? `${item};w=${windowMs / 1000}` : item;
 }
 

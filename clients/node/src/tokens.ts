@@ -1,17 +1,26 @@
-/** The token commands: LW.ISSUE, LW.ROTATE, LW.VERIFY, LW.INTROSPECT, LW.REVOKE, LW.REVOKEALL, LW.SESSIONS, LW.JWKS. */
+/**
+ * The token commands: LW.ISSUE, LW.ROTATE, LW.VERIFY, LW.INTROSPECT, LW.REVOKE, LW.REVOKEALL,
+ * LW.SESSIONS, LW.JWKS.
+ */
 import { durationArgument, milliseconds, type Duration } from "./duration.js";
 import { wrongModule } from "./errors.js";
-import { nameArgument, replyText, type Bytes, type Command, type Reply } from "./redis/connection.js";
+import { nameArgument, replyText, type Bytes, type Command, type RedisReply } from "./redis/connection.js";
 import { records } from "./redis/records.js";
 
 export interface IssueOptions {
-  /** Claims of the application's own. They belong to the session and survive rotation. */
+  /**
+   * Claims of the application for the access token. They belong to the session, so rotation keeps
+   * them.
+   */
   claims?: Readonly<Record<string, unknown>> | undefined;
   audience?: string | undefined;
   accessTtl?: Duration | undefined;
-  /** 0 for an access token alone. */
+  /** 0 issues an access token without a refresh token. */
   refreshTtl?: Duration | undefined;
-  /** Kept with the session and listed by `sessions`: where it was opened, on what device. */
+  /**
+   * Any JSON. Kept with the session and returned by `sessions`; for example the address and the
+   * device.
+   */
   meta?: unknown;
 }
 
@@ -23,7 +32,7 @@ export interface Tokens {
   readonly sessionId: string;
 }
 
-/** The claims of a verified access token: the module's, and those that the application gave to `issue`. */
+/** The claims of a verified access token: the module's and the application's. */
 export interface Claims {
   readonly iss: string;
   readonly sub: string;
@@ -35,7 +44,7 @@ export interface Claims {
   readonly [claim: string]: unknown;
 }
 
-/** RFC 7662. Of a token that is not accepted only `active` is told. */
+/** RFC 7662. A token that is not accepted has `active` only. */
 export interface Introspection {
   readonly active: boolean;
   readonly [member: string]: unknown;
@@ -55,7 +64,10 @@ export interface Jwks {
   readonly keys: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** What is to end: one token (of a refresh token its session), one session, or all sessions of a subject. */
+/**
+ * One access token, the session of a refresh token, one session, or all sessions of a subject but
+ * `except`.
+ */
 export type Revocation = { token: string } | { session: string } | { subject: string | number; except?: string | undefined };
 
 export function issueCommand(store: Bytes, subject: string | number, options: IssueOptions): Command {
@@ -88,7 +100,7 @@ export function revokeCommand(store: Bytes, what: Revocation): Command {
   return { args, key: store };
 }
 
-export function parseTokens(reply: Reply, command: string): Tokens {
+export function parseTokens(reply: RedisReply, command: string): Tokens {
   if (!Array.isArray(reply) || reply.length !== 5) throw wrongModule(command);
   const [accessToken, refreshToken, accessExpires, refreshExpires, sessionId] = reply as unknown[];
   const hasRefresh = refreshToken !== null && refreshToken !== undefined;
@@ -101,21 +113,18 @@ export function parseTokens(reply: Reply, command: string): Tokens {
   };
 }
 
-export function parseSessions(reply: Reply): Session[] {
-  return records(reply, "LW.SESSIONS").map((fields) => {
-    const meta = fields.optionalText("meta");
-    return {
-      sessionId: fields.text("session_id"),
-      createdAt: fields.time("created_at_ms"),
-      rotatedAt: fields.time("rotated_at_ms"),
-      expiresAt: fields.time("expires_at_ms"),
-      generation: fields.number("generation"),
-      meta: meta === null || meta === "" ? null : (JSON.parse(meta) as unknown),
-    };
-  });
+export function parseSessions(reply: RedisReply): Session[] {
+  return records(reply, "LW.SESSIONS").map((fields) => ({
+    sessionId: fields.text("session_id"),
+    createdAt: fields.time("created_at_ms"),
+    rotatedAt: fields.time("rotated_at_ms"),
+    expiresAt: fields.time("expires_at_ms"),
+    generation: fields.number("generation"),
+    meta: fields.json("meta"),
+  }));
 }
 
-export function parseJson(reply: Reply, command: string): unknown {
+export function parseJson(reply: RedisReply, command: string): unknown {
   try {
     return JSON.parse(replyText(reply));
   } catch {

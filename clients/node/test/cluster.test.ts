@@ -1,4 +1,4 @@
-/** Redis Cluster: three nodes, both libraries. */
+/** A Redis Cluster of three nodes with both libraries. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { Cluster, type Redis } from "ioredis";
@@ -29,7 +29,7 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
       await cluster.stop();
     });
 
-    it("each key is counted on the node that owns it, without detours", async () => {
+    it("each key is counted on the node that owns it, without redirections", async () => {
       const keys = Array.from({ length: 60 }, (_, i) => `user:${i}`);
       for (const allowed of [true, true, false]) {
         const results = await Promise.all(keys.map((key) => lw.ratelimit(key, "2/minute")));
@@ -41,7 +41,7 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
       assert.equal(sizes.reduce((sum, size) => sum + size), keys.length);
     });
 
-    it("the middleware's limit and burst, and those of a credential on two nodes", async () => {
+    it("a request's credential and address can be counted on two nodes", async () => {
       const served = await serve("express", { redis: lw, key: "credential", trustedProxies: ["127.0.0.1"] }, ({ answer }) => answer(200, [], "hello"));
       const before = await calls(cluster);
       for (let i = 0; i < 30; i++) {
@@ -50,7 +50,7 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
         assert.equal(answer.header("X-RateLimit-Remaining"), "99");
       }
       await served.ended;
-      await lw.trail.drained();
+      await lw.auditQueue.drained();
       await served.close();
       const made = await calls(cluster);
       assert.equal(made.ratelimit - before.ratelimit, 60);
@@ -58,7 +58,20 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
       assert.equal(made.audit - before.audit, 30);
     });
 
-    it("a slot that moves is followed, and nothing is counted twice", async () => {
+    it("a request's audit event goes to the node that holds its limiter key", async () => {
+      const served = await serve("fastify", { redis: lw, key: "credential", keyPrefix: "routed" }, ({ answer }) => answer(200, [], "hello"));
+      const before = await Promise.all(cluster.admins.map(auditEvents));
+      for (let i = 0; i < 20; i++) await ask(served.port, "/items", { headers: { authorization: `Bearer ${i}` } });
+      await served.ended;
+      await lw.auditQueue.drained();
+      await served.close();
+      for (const [index, admin] of cluster.admins.entries()) {
+        const keys = await admin.keys("routed:{cred:*}:default");
+        assert.equal((await auditEvents(admin)) - (before[index] as number), keys.length);
+      }
+    });
+
+    it("a moving slot is followed, and no call is counted twice", async () => {
       const key = await cluster.keyOf(0, 1);
       const [source, target] = cluster.admins as [Redis, Redis];
       const slot = await source.cluster("KEYSLOT", key);
@@ -66,29 +79,29 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
       const before = await calls(cluster);
       await target.cluster("SETSLOT", slot, "IMPORTING", sourceId);
       await source.cluster("SETSLOT", slot, "MIGRATING", targetId);
-      // Not there yet: ASK.
+      // While the slot moves, the source answers ASK.
       assert.equal((await lw.ratelimit(key, "5/minute")).remaining, 4);
       assert.equal((await lw.ratelimit(key, "5/minute")).remaining, 3);
       for (const admin of cluster.admins) await admin.cluster("SETSLOT", slot, "NODE", targetId);
-      // Somewhere else for good: MOVED.
+      // After the move, it answers MOVED.
       assert.equal((await lw.ratelimit(key, "5/minute")).remaining, 2);
       assert.equal((await lw.ratelimit(key, "5/minute")).remaining, 1);
       assert.equal((await calls(cluster)).ratelimit - before.ratelimit, 4);
     });
 
-    it("commands without a key go to some node", async () => {
+    it("commands without a key go to any node", async () => {
       const id = await lw.audit({ kind: "cluster", user: "alice" });
       assert.match(id, /^\d+-[0-9a-f]{16}-\d+$/);
       assert.ok(Array.isArray(await lw.auditLog({ kind: "cluster" })));
     });
 
-    it("a node whose connections were lost is found again", async () => {
+    it("after its connections were lost a node is reconnected", async () => {
       const key = await cluster.keyOf(1);
       await cluster.admins[1]?.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
       await until("the key is served", async () => (await lw.ratelimit(key, "99999/minute").catch(() => undefined))?.allowed);
     });
 
-    it("the connection ends with the application's own client", async () => {
+    it("the connection is closed with the application's client", async () => {
       const source = sourceOf(cluster) as Cluster;
       await source.connect();
       const client = new LockWatch(source, { connectTimeoutMs: 5000, commandTimeoutMs: 5000 });
@@ -100,7 +113,7 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
       });
     });
 
-    it("a node that is gone fails its own keys only", async () => {
+    it("the failure of a node affects its own keys only", async () => {
       const [lost, kept] = [await cluster.keyOf(2), await cluster.keyOf(1)];
       await lw.ratelimit(lost, "9/minute");
       await cluster.servers[2]?.stop();
@@ -114,10 +127,14 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
   });
 }
 
-/** Commands that were answered MOVED or ASK. */
+/** The number of commands that were answered MOVED or ASK. */
 async function redirectionsOf(admin: Redis): Promise<number> {
   const stats = await admin.info("errorstats");
   return [...stats.matchAll(/^errorstat_(?:MOVED|ASK):count=(\d+)/gm)].reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+async function auditEvents(admin: Redis): Promise<number> {
+  return Number(/^lockwatch_audit_appended_total:(\d+)/m.exec(await admin.info("lockwatch"))?.[1]);
 }
 
 async function calls(cluster: TestCluster): Promise<{ ratelimit: number; burst: number; audit: number }> {

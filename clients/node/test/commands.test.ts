@@ -1,4 +1,4 @@
-/** The commands as methods, with each library, on a real server. */
+/** The methods of LockWatch with each library, on a real server. */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
@@ -30,7 +30,7 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
       await world.stop();
     });
 
-    it("ratelimit admits until the limit, and says when to come back", async () => {
+    it("ratelimit admits up to the limit, then returns the wait", async () => {
       const first = await lw.ratelimit("user:1", "2/minute");
       assert.deepEqual([first.allowed, first.limit, first.remaining, first.retryAfterMs, first.resetAfterMs], [true, 2, 1, 0, 60_000]);
       await lw.ratelimit("user:1", [[2, 60]]);
@@ -47,7 +47,7 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
       assert.equal(never.headers()["Retry-After"], undefined);
     });
 
-    it("several windows: the binding one is told", async () => {
+    it("of several windows, the result is that of the binding one", async () => {
       const result = await lw.ratelimit("user:3", "10/second; 11/hour", { cost: 10 });
       assert.deepEqual([result.limit, result.remaining], [10, 0]);
       assert.equal(result.headers("api")["RateLimit-Policy"], '"api-1s";q=10;w=1, "api-3600s";q=11;w=3600');
@@ -58,7 +58,7 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
       for (let i = 0; i < 3; i++) assert.equal((await lw.peek("user:4", "2/minute", { cost: 0 })).remaining, 1);
     });
 
-    it("a key may be bytes", async () => {
+    it("a key can be bytes", async () => {
       const key = Buffer.from([0, 255, 10, 13, 128]);
       await lw.ratelimit(key, "5/minute");
       assert.equal((await lw.ratelimit(new Uint8Array(key), "5/minute")).remaining, 3);
@@ -71,14 +71,14 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
       assert.deepEqual(await call(), { burst: true, count: 3, alerted: false });
     });
 
-    it("alert gives an id, or null if it was deduplicated", async () => {
+    it("alert returns an id, or null if dedup suppressed it", async () => {
       const raise = () => lw.alert("payment.failed", { order: 42 }, { dedup: "order 42", cooldown: "1h" });
       assert.match((await raise()) ?? "", /^\d+-[0-9a-f]{16}-\d+$/);
       assert.equal(await raise(), null);
       assert.notEqual(await lw.alert("payment.failed", null), null);
     });
 
-    it("audit and auditLog", async () => {
+    it("audit records an event, and auditLog finds it", async () => {
       const time = new Date("2025-11-24T16:00:00.123Z");
       const id = await lw.audit({
         kind: "login",
@@ -110,7 +110,7 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
       });
     });
 
-    it("auditLog pages with before", async () => {
+    it("before returns the next page of auditLog", async () => {
       for (const user of ["a", "b", "c"]) await lw.audit({ kind: "page", user });
       const page = await lw.auditLog({ kind: "page", count: 2 });
       assert.deepEqual(page.map(({ user }) => user), ["c", "b"]);
@@ -119,7 +119,7 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
       assert.equal(rest[0]?.data, null);
     });
 
-    it("an error has Redis's code", async () => {
+    it("an error has the code of Redis's error", async () => {
       await world.admin.set("text", "x");
       await assert.rejects(lw.ratelimit("text", "1/s"), (error) => error instanceof CommandError && error.code === "WRONGTYPE");
       await assert.rejects(lw.alert("no spaces", {}), (error) => error instanceof CommandError && error.code === "ERR");
@@ -129,7 +129,7 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
       await assert.rejects(lw.ratelimit("k", "5/fortnight"), RangeError);
     });
 
-    it("a server without the module is named as such", async () => {
+    it("without the module, the error says how to load it", async () => {
       const plain = await startRedis({ module: null });
       const client = new LockWatch(sourceOf(plain.url), { connectTimeoutMs: 5000, commandTimeoutMs: 5000 });
       await assert.rejects(client.ratelimit("k", "1/s"), (error) => error instanceof ModuleMissingError && error.message.includes("loadmodule"));
@@ -137,14 +137,14 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
       await plain.stop();
     });
 
-    it("a full server is unavailable, not broken", async () => {
+    it("a server that is out of memory is an UnavailableError", async () => {
       await world.admin.config("SET", "maxmemory", "1");
       const isOom = (error: unknown) => error instanceof UnavailableError && error.code === "OOM";
       await assert.rejects(lw.ratelimit("oom", "1/s"), isOom);
       await world.admin.config("SET", "maxmemory", "0");
     });
 
-    it("a demoted primary is left for what its name leads to", async () => {
+    it("after a READONLY error the client reconnects", async () => {
       await world.admin.replicaof("127.0.0.1", 1);
       const before = await connections(world);
       await assert.rejects(lw.ratelimit("k", "1/s"), (error) => error instanceof UnavailableError && error.code === "READONLY");
@@ -170,14 +170,14 @@ describe("the connection", () => {
     });
   }
 
-  it("its version is the module's", async () => {
+  it("the package has the module's version", async () => {
     const world = await World.start();
     const { version } = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
     assert.match(await world.admin.info("lockwatch"), new RegExp(`^lockwatch_version:${version}\r$`, "m"));
     await world.stop();
   });
 
-  it("something else than a client or a URL is refused", () => {
+  it("anything but a client or a URL is refused", () => {
     assert.throws(() => new LockWatch({} as RedisSource), /expected a client of ioredis or node-redis/);
     assert.throws(() => new LockWatch("http://localhost"), /redis:\/\//);
   });

@@ -1,4 +1,4 @@
-/** Every case of the conformance file, through the real middleware of both frameworks. */
+/** Runs every case of the conformance file through the middleware of both frameworks. */
 import assert from "node:assert/strict";
 import { METHODS, type IncomingMessage } from "node:http";
 import { after, describe, it } from "node:test";
@@ -14,7 +14,7 @@ const { defaults } = conformance;
 for (const framework of FRAMEWORKS) {
   describe(`conformance: ${framework}`, { concurrency: 16 }, () => {
     for (const { name, options, steps } of conformance.cases) {
-      // Node's parser refuses a method that it does not know before Fastify sees it.
+      // Node's parser refuses unknown methods before Fastify sees them.
       const isRefused = framework === "fastify" && steps.some(({ request }) => !METHODS.includes(request.method));
       if (!isRefused) it(name, () => run(framework, options, steps));
     }
@@ -39,6 +39,10 @@ async function run(framework: Framework, given: Options, steps: readonly Step[])
       answer(status, headers, body);
     },
     (request) => disguise(request, current as Step),
+    () => {
+      const placed = current?.route_limit;
+      return placed && forExpress.limit(lockwatch, placed.limits, optionsOf(placed.options));
+    },
   );
   try {
     for (const step of steps) {
@@ -56,10 +60,10 @@ async function run(framework: Framework, given: Options, steps: readonly Step[])
 
 async function perform(served: Served, step: Step, lockwatch: LockWatch, connection: ScriptedConnection): Promise<void> {
   const { method, path, headers } = step.request;
-  const sent = METHODS.includes(method) ? method : "GET";
-  const response = await ask(served.port, path, { method: sent, headers: ["Host", "localhost", "Content-Length", "0", ...headers.flat()] });
+  const known = METHODS.includes(method) ? method : "GET";
+  const response = await ask(served.port, path, { method: known, headers: ["Host", "localhost", "Content-Length", "0", ...headers.flat()] });
   await served.ended;
-  await lockwatch.trail.drained();
+  await lockwatch.auditQueue.drained();
   const expected = step.response;
   if (expected.configuration_error !== undefined) {
     assert.ok(served.error instanceof ConfigurationError);
@@ -73,15 +77,16 @@ async function perform(served: Served, step: Step, lockwatch: LockWatch, connect
   if (expected.body !== null) assert.equal(response.body, expected.body);
   if (expected.failure !== undefined) assert.equal(served.state?.failure, expected.failure);
   const roundTrip = step.round_trip.map(({ command }) => command);
-  assert.deepEqual(connection.writes, [...writes(roundTrip), ...writes(step.audit && [step.audit])].map(latencyShape(connection)));
+  const sent = [roundTrip, step.route_limit && [step.route_limit.command], step.audit && [step.audit]].flatMap(writes);
+  assert.deepEqual(connection.writes, sent.map(latencyShape(connection)));
 }
 
-/** No command is no write. */
-function writes(commands: string[][] | null): string[][][] {
+/** One write, or none for no commands. */
+function writes(commands: string[][] | null | undefined): string[][][] {
   return commands && commands.length > 0 ? [commands] : [];
 }
 
-/** Puts the latency that was sent where the file has a placeholder, if it has the right form. */
+/** Replaces the file's placeholder by the latency that was sent, if that has the right form. */
 function latencyShape(connection: ScriptedConnection) {
   return (write: string[][], index: number) =>
     write.map((command, position) =>

@@ -1,4 +1,4 @@
-/** What takes its time in Redis holds up nothing that a request waits for. */
+/** Slow commands do not delay commands that a request waits for. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
@@ -28,7 +28,7 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
 
     after(() => world.stop());
 
-    it("the breaker's new connection ends no call that signs", async () => {
+    it("a reset by the breaker does not abort a slow command", async () => {
       const lw = new LockWatch(sourceOf(world.url), { connectTimeoutMs: 5000, commandTimeoutMs: 50, breakerTimeouts: 1 });
       await lw.issue("auth", "alice");
       await lw.ratelimit("k", "100/minute").catch(() => undefined);
@@ -44,7 +44,7 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
     });
 
     for (const framework of FRAMEWORKS) {
-      it(`a question that waits for Postgres does not take the limits off: ${framework}`, async () => {
+      it(`limits apply while a query waits for Postgres: ${framework}`, async () => {
         const sockets: Socket[] = [];
         const silent = createServer((socket) => sockets.push(socket.on("error", () => undefined))).listen(0, "127.0.0.1");
         await once(silent, "listening");

@@ -1,4 +1,4 @@
-/** The pure parts, which take time and text as arguments. */
+/** The parts without input and output, which take the time as an argument. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { canonicalAddress, clientNetwork, hopAddress } from "../dist/http/address.js";
@@ -14,14 +14,14 @@ describe("the breaker", () => {
     return breaker;
   };
 
-  it("opens after so many timeouts in a row, for so long", () => {
+  it("opens after the given number of timeouts in a row, for the given pause", () => {
     const breaker = opened();
     assert.equal(breaker.admission(11), "bypass");
     assert.equal(breaker.admission(1009), "bypass");
     assert.equal(breaker.admission(1010), "go");
   });
 
-  it("an answer starts the count anew", () => {
+  it("an answer resets the count", () => {
     const breaker = new Breaker(2, 1000);
     breaker.timedOut(0);
     breaker.answered();
@@ -29,7 +29,7 @@ describe("the breaker", () => {
     assert.equal(breaker.admission(2), "go");
   });
 
-  it("one call tries, and the others wait for what it finds", async () => {
+  it("after the pause one call is the probe, and the others wait for its result", async () => {
     for (const isBack of [true, false]) {
       const breaker = opened();
       assert.equal(breaker.admission(1010), "go");
@@ -42,7 +42,7 @@ describe("the breaker", () => {
     }
   });
 
-  it("calls that were under way when it opened do not lengthen the pause", () => {
+  it("timeouts of calls in flight do not extend the pause", () => {
     const breaker = opened();
     assert.equal(breaker.timedOut(900), false);
     assert.equal(breaker.admission(1010), "go");
@@ -69,16 +69,16 @@ describe("addresses", () => {
     ["", undefined],
   ];
   for (const [text, canonical] of cases) {
-    it(`'${text}' is ${canonical ?? "none"}`, () => assert.equal(canonicalAddress(text), canonical));
+    it(`'${text}' is ${canonical ?? "not an address"}`, () => assert.equal(canonicalAddress(text), canonical));
   }
 
-  it("a client has an IPv4 address or a /64", () => {
+  it("a client is an IPv4 address or the /64 of an IPv6 one", () => {
     assert.equal(clientNetwork("192.0.2.1"), "192.0.2.1");
     assert.equal(clientNetwork("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
     assert.equal(clientNetwork("::1"), "::/64");
   });
 
-  it("hops lose their port and brackets, and nothing else", () => {
+  it("a hop is an address, optionally with a port and brackets", () => {
     assert.equal(hopAddress("192.0.2.1:80"), "192.0.2.1");
     assert.equal(hopAddress("[2001:db8::1]:80"), "2001:db8::1");
     assert.equal(hopAddress("[2001:db8::1"), undefined);
@@ -91,7 +91,7 @@ describe("addresses", () => {
 describe("patterns", () => {
   const matches = (pattern: string, path: string, method = "GET") => new Pattern(pattern).matches(new PathSegments(method, path));
 
-  it("a parameter may be a part of a segment", () => {
+  it("a parameter can be a part of a segment", () => {
     assert.ok(matches("/x-{id}.json", "/X-42.JSON"));
     assert.ok(!matches("/x-{id}.json", "/x-.json"));
     assert.ok(matches("/:id/x", "/42/x"));
@@ -99,18 +99,18 @@ describe("patterns", () => {
     assert.throws(() => new Pattern("/a**"), /elsewhere than at its end/);
   });
 
-  it("an exempt tree has its root and what is below, to the letter", () => {
+  it("an exempt tree is matched exactly: its root and the paths below", () => {
     const exact = (path: string) => new Pattern("/static/**").matchesExactly(new PathSegments("GET", path));
     assert.deepEqual(["/static", "/static/", "/static/a/b", "/Static/a", "/static/./a", "/statics"].map(exact), [true, true, true, false, false, false]);
   });
 
-  it("exempt is what cannot be read as something else", () => {
+  it("an ambiguous path is not exempt", () => {
     const exact = (path: string) => new Pattern("/a/{id}").matchesExactly(new PathSegments("GET", path));
     assert.deepEqual(["/a/5", "/a/x%20y", "/a/caf%c3%A9"].map(exact), [true, true, true]);
     assert.deepEqual(["/%61/5", "/a/5%2Fb", "/a/..%5Cb", "/a/%2e%2e", "/a/%zz", "/a/b\\c"].map(exact), new Array(6).fill(false));
   });
 
-  it("the path of a request line", () => {
+  it("the path of a request target", () => {
     assert.equal(pathOf("/a%20b?c=%20"), "/a%20b");
     assert.equal(pathOf("/%zz"), "/%zz");
     assert.equal(pathOf("http://host/a?b"), "/a");

@@ -1,4 +1,4 @@
-/** Under load nothing is admitted too much, and nothing goes unrecorded. */
+/** Under load exactly the limit is admitted, and every request is recorded. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { App } from "./support/app.js";
@@ -16,7 +16,7 @@ describe(`${REQUESTS} requests from ${CONNECTIONS} connections with a limit of $
     const library = index === 0 ? "ioredis" : "node-redis";
     it(`${framework} with ${library}`, async () => {
       const world = await World.start();
-      // A time-out would let a request through: what is measured here is the limit, and not how busy this machine is.
+      // Generous timeouts, because a timeout would let a request through on a busy machine.
       const options = { limits: `${LIMIT}/hour`, commandTimeoutMs: 10_000 };
       const app = await App.start(framework, { library, url: world.url, options });
       try {

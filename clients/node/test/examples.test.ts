@@ -1,4 +1,4 @@
-/** The example applications run, and do what they show. */
+/** Runs the example applications. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -32,20 +32,20 @@ for (const name of ["express-app", "fastify-app"]) {
 
     after(() => world.stop());
 
-    it("limits, and leaves the health check alone", async () => {
+    it("limits requests, except for the health check", async () => {
       const statuses = await load(port, "/items", 120, 8);
       assert.deepEqual(Object.fromEntries(statuses), { 200: 100, 429: 20 });
       assert.equal((await ask(port, "/health")).status, 200);
     });
 
-    it("slows down who guesses passwords", async () => {
+    it("limits attempts to log in", async () => {
       await world.admin.flushall();
       const guess = () => ask(port, "/auth/login", { method: "POST", body: "{}", headers: { "content-type": "application/json", "content-length": 2 } });
       for (let i = 0; i < 5; i++) assert.notEqual((await guess()).status, 429);
       assert.equal((await guess()).status, 429);
     });
 
-    it("ends when it is told to, with everything recorded", async () => {
+    it("records every request before it exits on SIGTERM", async () => {
       await world.admin.flushall();
       await load(port, "/items", 50, 8);
       await stop();

@@ -1,4 +1,7 @@
-/** Every cell of frameworks, libraries and what can happen: applications in processes of their own, over HTTP, on a real Redis. */
+/**
+ * Every combination of framework, library and situation: applications in their own processes, over
+ * HTTP, on a real Redis.
+ */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { startRedis } from "lockwatch/testing";
@@ -27,7 +30,8 @@ function cells(framework: Framework, library: Settings["library"]): void {
   async function inWorld(options: Options, test: (app: App, world: World) => Promise<void>): Promise<void> {
     const world = await World.start();
     try {
-      // Unless a test is about it, how busy this machine is should decide nothing.
+      // Generous timeouts, because a busy machine must not change the results. Tests of timeouts
+      // set their own.
       await withApp(world.url, { commandTimeoutMs: 10_000, connectTimeoutMs: 10_000, ...options }, (app) => test(app, world));
     } finally {
       await world.stop();
@@ -95,7 +99,7 @@ function cells(framework: Framework, library: Settings["library"]): void {
       const rows = await world.auditRows("/items", 4);
       assert.deepEqual(rows.map(({ anomaly }) => anomaly), [false, false, true, true]);
       const alerts = JSON.stringify(await world.admin.call("LW.ALERTS", "LIST"));
-      assert.equal(alerts.split('"burst"').length, 2, "one alert of the type burst");
+      assert.equal(alerts.split('"burst"').length, 2, "one alert of type burst");
     }));
 
   it("route policy", () =>
@@ -228,7 +232,10 @@ function failed(answer: Answer, mode: "allow" | "deny"): void {
   if (mode === "deny") assert.equal(answer.body, '{"error":"service_unavailable","retry_after":1}');
 }
 
-/** Without the breaker each request would wait for a timeout of a tenth of a second, which makes ten seconds. */
+/**
+ * Without the breaker each of the hundred requests would wait for a timeout of 100 ms, ten seconds
+ * in total.
+ */
 async function costsLittle(app: App, mode: "allow" | "deny"): Promise<void> {
   const started = performance.now();
   for (let i = 0; i < 100; i++) failed(await ask(app.port, "/before"), mode);

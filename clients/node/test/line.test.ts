@@ -1,4 +1,4 @@
-/** What goes over the line: one write before the handler, and no command a second time. */
+/** The traffic to Redis: one write before the handler, and no command twice. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Cluster, Redis } from "ioredis";
@@ -12,7 +12,7 @@ import { until } from "./support/wait.js";
 import { World } from "./support/world.js";
 
 const SOURCES: Record<string, (port: number) => RedisSource> = {
-  // Set to repeat what it can, as by default: lockwatch's own connection must not.
+  // By default this client repeats commands. lockwatch's own connection must not.
   ioredis: (port) => new Redis({ port, lazyConnect: true, autoResendUnfulfilledCommands: true, maxRetriesPerRequest: 20 }),
   "node-redis": (port) => createClient({ socket: { port } }),
 };
@@ -40,8 +40,8 @@ describe("one round trip before the handler", () => {
         assert.equal(seen.length, 1, "writes before the handler");
         assert.deepEqual(seen[0]?.match(/LW\.\w+/g), ["LW.RATELIMIT", "LW.BURST"]);
         await served.ended;
-        await lw.trail.drained();
-        // Over a connection of their own, whose greeting does not count.
+        await lw.auditQueue.drained();
+        // The audit events have their own connection, whose handshake is not counted.
         const after = proxy.chunks.slice(before + 1).map((chunk) => chunk.match(/LW\.\w+/g));
         assert.deepEqual(after.filter((commands) => commands !== null), [["LW.AUDIT"]]);
         await served.close();
@@ -53,7 +53,7 @@ describe("one round trip before the handler", () => {
   }
 });
 
-describe("a command whose answer was lost is not sent again", () => {
+describe("a command whose reply was lost is not sent again", () => {
   for (const [name, sourceOf] of Object.entries(SOURCES)) {
     it(name, async () => {
       const world = await World.start();
@@ -66,7 +66,7 @@ describe("a command whose answer was lost is not sent again", () => {
 
   for (const [name, sourceOf] of Object.entries(CLUSTERS)) {
     it(name, async () => {
-      // A cluster of one node, whose address as it tells it is the proxy's.
+      // A cluster of one node that announces the address of the proxy.
       const [port, bus] = await Promise.all([freePort(), freePort()]);
       const proxy = await Proxy.start(port);
       const args = ["--cluster-enabled", "yes", "--cluster-announce-ip", "127.0.0.1", "--cluster-announce-port", String(proxy.port)];
@@ -92,7 +92,7 @@ async function loseAnswers(source: RedisSource, proxy: Proxy, world: World): Pro
   for (const { command, call, counter, before } of calls) {
     proxy.cut = command;
     await assert.rejects(call(), (error) => error instanceof UnavailableError && error.code === "CONNECTION");
-    // Once there is a connection again, a library that repeats would have done so before it serves this.
+    // A library that repeats commands would do so before it sends this one on the new connection.
     await until("there is a connection again", async () => (await lw.peek("k", "100/hour").catch(() => undefined))?.allowed);
     assert.equal(await world.counter(counter), before + 1, command);
   }

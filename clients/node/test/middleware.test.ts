@@ -1,4 +1,4 @@
-/** What the conformance file can't say: functions, sockets, clients that leave, logs. */
+/** What the conformance file cannot express: functions, sockets, closed connections, logs. */
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, request as httpRequest } from "node:http";
@@ -20,7 +20,7 @@ import { World } from "./support/world.js";
 
 for (const framework of FRAMEWORKS) {
   describe(`the middleware in ${framework}`, () => {
-    it("keys and plans may take their time", async () => {
+    it("keyFunc and planFunc can return promises", async () => {
       const stub = new Stub();
       const keyFunc = () => Promise.resolve("tenant-7");
       const planFunc = () => Promise.resolve("7/second");
@@ -30,7 +30,7 @@ for (const framework of FRAMEWORKS) {
       });
     });
 
-    it("a number is a key and a user, and another argument that is wrong harms nobody but its own request", async () => {
+    it("a key and a user can be numbers, and an invalid argument fails only its own request", async () => {
       const world = await World.start();
       const lw = new LockWatch(new Redis(world.url, { lazyConnect: true }), { connectTimeoutMs: 5000, commandTimeoutMs: 5000, log: () => undefined });
       const served = await serve(
@@ -49,7 +49,7 @@ for (const framework of FRAMEWORKS) {
       assert.equal(await world.admin.exists("lw:{key:42}:default"), 1);
       assert.equal((await as("object")).status, 500);
       assert.equal((await world.auditRows("/items", 1))[0]?.user, "42");
-      // In one turn, and so in one write.
+      // Both calls are made in one turn of the event loop, so they share a write.
       const calls = [lw.verify("auth", 42 as unknown as string), lw.ratelimit("lw:{key:42}:default", "1/minute")] as const;
       const [wrong, right] = await Promise.allSettled(calls);
       assert.ok(wrong.status === "rejected" && wrong.reason instanceof TypeError);
@@ -59,7 +59,7 @@ for (const framework of FRAMEWORKS) {
       await world.stop();
     });
 
-    it("a user that is none is not recorded, and neither is what can't be one", async () => {
+    it("the event has no USER without a user, and is dropped for an invalid one", async () => {
       for (const [user, expected] of [[null, false], [undefined, false], [7, true], [{}, undefined]] as const) {
         const stub = new Stub();
         const served = await serve(framework, { redis: stub, log: () => undefined }, ({ state, answer }) => {
@@ -76,7 +76,7 @@ for (const framework of FRAMEWORKS) {
       }
     });
 
-    it("an answer to the denied that fails is an error, and not a way past the limit", async () => {
+    it("an error of onDenied fails the request instead of letting it through", async () => {
       const stub = new Stub().answer("LW.RATELIMIT", [1, 1, 0, 60_000, 60_000]);
       const onDenied = () => Promise.reject(new UnavailableError("TIMEOUT", "the alert was not raised"));
       await serving(framework, { redis: stub, onDenied }, async (served) => {
@@ -85,7 +85,7 @@ for (const framework of FRAMEWORKS) {
       });
     });
 
-    it("a key function that fails is the application's error, not a way past the limit", async () => {
+    it("an error of keyFunc fails the request instead of letting it through", async () => {
       const keyFunc = () => Promise.reject(new Error("no such tenant"));
       await serving(framework, { redis: new Stub(), keyFunc }, async (served) => {
         assert.equal((await ask(served.port, "/items")).status, 500);
@@ -93,13 +93,13 @@ for (const framework of FRAMEWORKS) {
       });
     });
 
-    it("a client that leaves before the response is recorded as such", async () => {
+    it("a client that disconnects before the response is recorded with status 499", async () => {
       const stub = new Stub();
       let called = false;
       const never = () => (called = true);
       await serving(framework, { redis: stub }, async ({ port }) => {
         const socket = connect(port, "127.0.0.1", () => socket.write("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"));
-        await until("the handler is at work", () => called);
+        await until("the handler is called", () => called);
         socket.destroy();
         const audit = await until("the event", () => stub.calls.find(([name]) => name === "LW.AUDIT"));
         assert.equal(audit[audit.indexOf("STATUS") + 1], "499");
@@ -114,7 +114,7 @@ for (const framework of FRAMEWORKS) {
       });
     });
 
-    it("an encoded slash neither evades a policy nor makes a path exempt", async () => {
+    it("an encoded slash neither evades a policy nor exempts a path", async () => {
       const stub = new Stub();
       const options = { redis: stub, routes: { "/items/{id}": "1/minute" }, exempt: ["/items/{id}/thumb"] };
       await serving(framework, options, async (served) => {
@@ -130,7 +130,7 @@ for (const framework of FRAMEWORKS) {
       });
     });
 
-    it("a forwarding header costs little, whatever is in it", async () => {
+    it("a hostile forwarding header is read in linear time", async () => {
       const stub = new Stub();
       await serving(framework, { redis: stub, trustedProxies: ["127.0.0.1"], forwardedHeader: "Forwarded", audit: false }, async ({ port }) => {
         const started = performance.now();
@@ -139,43 +139,43 @@ for (const framework of FRAMEWORKS) {
         assert.ok(performance.now() - started < 1000);
         await ask(port, "/items", { headers: { forwarded: 'for=192.0.2.7;by="a,b", for="127.0.0.1:80"' } });
         const keys = stub.calls.filter(([name]) => name === "LW.RATELIMIT").map(([, key]) => key);
-        assert.deepEqual(keys, ["127.0.0.1", "127.0.0.1", "192.0.2.7"].map((ip) => `lw:{ip:${ip}}:default`));
+        assert.deepEqual(keys, ["127.0.0.1", "192.0.2.7", "192.0.2.7"].map((ip) => `lw:{ip:${ip}}:default`));
       });
     });
 
-    it("failures are told once, and in words", async () => {
-      const told: string[] = [];
+    it("a failure is logged once per interval, with its consequence", async () => {
+      const logged: string[] = [];
       const stub = new Stub().answer("LW.RATELIMIT", { error: "READONLY You can't write against a read only replica." });
-      const options = { redis: stub, log: (message: string) => told.push(message) };
+      const options = { redis: stub, log: (message: string) => logged.push(message) };
       await serving(framework, options, async ({ port }) => {
         for (let i = 0; i < 5; i++) await ask(port, "/items");
-        assert.deepEqual(told, ["lockwatch: READONLY You can't write against a read only replica.; requests are let through"]);
+        assert.deepEqual(logged, ["lockwatch: READONLY You can't write against a read only replica.; requests are let through"]);
       });
     });
 
-    it("bursts that can't be counted are told of, and deny nothing", async () => {
+    it("a failure of LW.BURST is logged and denies nothing", async () => {
       for (const reply of [{ error: "NOPERM this user has no permissions" }, "not three integers"]) {
-        const told: string[] = [];
+        const logged: string[] = [];
         const stub = new Stub().answer("LW.BURST", reply);
-        const options = { redis: stub, onRedisFailure: "deny", log: (message: string) => told.push(message) };
+        const options = { redis: stub, onRedisFailure: "deny", log: (message: string) => logged.push(message) };
         await serving(framework, options, async ({ port }) => {
           assert.equal((await ask(port, "/items")).status, 200);
-          assert.match(told[0] ?? "", /LW\.BURST failed, bursts are not counted/);
+          assert.match(logged[0] ?? "", /LW\.BURST failed, bursts are not counted/);
         });
       }
     });
 
-    it("no more audit events wait than may", async () => {
-      const told: string[] = [];
+    it("at most auditQueueSize events wait, and dropped ones are logged", async () => {
+      const logged: string[] = [];
       const stub = new Stub().answer("LW.AUDIT", { failure: "timeout" });
-      const options = { redis: stub, auditQueueSize: 3, log: (message: string) => told.push(message) };
+      const options = { redis: stub, auditQueueSize: 3, log: (message: string) => logged.push(message) };
       await serving(framework, options, async (served) => {
         for (let i = 0; i < 5; i++) {
           await ask(served.port, "/items");
           await served.ended;
         }
-        await until("the drop is told", () => told.length > 0);
-        assert.match(told[0] ?? "", /an audit event was dropped: 3 wait/);
+        await until("the drop is logged", () => logged.length > 0);
+        assert.match(logged[0] ?? "", /an audit event was dropped: 3 wait/);
         assert.equal(stub.calls.filter(([name]) => name === "LW.AUDIT").length, 3);
       });
     });
@@ -184,7 +184,7 @@ for (const framework of FRAMEWORKS) {
 
 describe("Fastify", () => {
   for (const options of [{ useSemicolonDelimiter: true }, { routerOptions: { useSemicolonDelimiter: true } }]) {
-    it(`a semicolon evades no policy: ${JSON.stringify(options)}`, async () => {
+    it(`a semicolon does not evade a policy: ${JSON.stringify(options)}`, async () => {
       const stub = new Stub();
       const app = fastify(options as object);
       await app.register(forFastify.lockwatch, { redis: stub, routes: { "POST /auth/login": "1/minute" } });
@@ -199,7 +199,7 @@ describe("Fastify", () => {
 });
 
 describe("Express", () => {
-  it("below a mount point, patterns and paths are those of the whole server", async () => {
+  it("below a mount point, patterns match the whole path", async () => {
     const stub = new Stub();
     const app = express();
     app.use("/api", forExpress.lockwatch({ redis: stub, routes: { "/api/login": "1/minute" } }), (_request, response) => {
@@ -213,7 +213,7 @@ describe("Express", () => {
     server.close();
   });
 
-  it("the policy is that of the route, whatever the target is written like", async () => {
+  it("every spelling of a target gets the policy of the route that Express selects", async () => {
     const stub = new Stub();
     const app = express();
     app.use("/api", forExpress.lockwatch({ redis: stub, routes: { "/api/login": "1/minute", "/api/login/x": "2/minute" }, audit: false }));
@@ -239,7 +239,7 @@ describe("Express", () => {
     server.close();
   });
 
-  it("on a Unix socket it is the trusted header that counts, and without one the server is set up wrongly", async () => {
+  it("on a Unix socket the trusted header has the address, and without trust there is a configuration error", async () => {
     const dir = await mkdtemp(join(tmpdir(), "lockwatch-"));
     const path = join(dir, "http.sock");
     for (const [trustedProxies, expected] of [[["unix"], 200], [[], 500]] as const) {
@@ -268,7 +268,7 @@ describe("Express", () => {
     await rm(dir, { recursive: true });
   });
 
-  it("what it opened can be closed", async () => {
+  it("the LockWatch that the middleware created can be closed", async () => {
     const middleware = forExpress.lockwatch({ redis: "redis://127.0.0.1:1" });
     assert.ok(middleware.lockwatch instanceof LockWatch);
     await middleware.lockwatch.close();

@@ -1,4 +1,4 @@
-/** A mistake in an option is an error when the middleware is made. */
+/** A mistake in an option is an error at start-up. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import express from "express";
@@ -17,7 +17,7 @@ const MISTAKES: Record<string, () => unknown> = {
   "of the middleware": () => express().use(forExpress.lockwatch({ redis, onRedisFailiure: "deny" } as never)),
   "of a policy": () => express().use(forExpress.lockwatch({ redis, routes: { "/a": { limit: "1/s" } } } as never)),
   "of LockWatch": () => new LockWatch(redis, { commandTimeout: 1 } as never),
-  "of a route's limit": () => lw.limit("1/s", { keyFunc: () => "a" } as never),
+  "of a route's limit": () => forExpress.limit(lw, "1/s", { keyFunc: () => "a" } as never),
   "of jwtRequired": () => forExpress.jwtRequired(lw, { store: "auth", scope: ["root"] } as never),
   "scopes as a text": () => forExpress.jwtRequired(lw, { store: "auth", scopes: "root" } as never),
   "of jwks": () => forExpress.jwks(lw, { maxAge: 1 } as never),
@@ -26,16 +26,16 @@ const MISTAKES: Record<string, () => unknown> = {
   "of the cookie": () => forExpress.tokenRouter(lw, tokens({ cookie: { origins: ["https://a.example"], secure: false } })),
 };
 
-describe("unknown options are refused", () => {
+describe("options that are unknown or of a wrong type are refused", () => {
   for (const [name, make] of Object.entries(MISTAKES)) it(name, () => assert.throws(make, ConfigurationError));
 
-  it("of Fastify's plugins", async () => {
+  it("of the Fastify plugins", async () => {
     await assert.rejects(async () => await fastify().register(forFastify.lockwatch, { redis, limit: "1/s" } as never), ConfigurationError);
     const options = tokens({ lockwatch: lw, accessTTL: 5 });
     await assert.rejects(async () => await fastify().register(forFastify.tokenRoutes, options), ConfigurationError);
   });
 
-  it("and known ones are not", async () => {
+  it("known options are accepted", async () => {
     const app = fastify();
     await app.register(forFastify.lockwatch, { redis, limits: "1/s", commandTimeoutMs: 50, logLevel: "warn", prefix: "/x" } as never);
     await app.register(forFastify.tokenRoutes, { prefix: "/auth", lockwatch: lw, store: "auth", authenticate });

@@ -1,13 +1,17 @@
-/** What `npm pack` makes can be installed into an empty project, imported, required and compiled against. */
+/**
+ * The package of `npm pack` can be installed into an empty project, imported, required and compiled
+ * against.
+ */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { LockWatch } from "lockwatch";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -31,13 +35,13 @@ describe("the package", () => {
     return (await run(process.execPath, [file], { cwd: project })).stdout.trim();
   };
 
-  it("holds what it needs and nothing else", async () => {
+  it("has no other files and no dependencies", async () => {
     const files = await readdir(join(project, "node_modules/lockwatch"));
     assert.deepEqual(files.sort(), ["LICENSE", "README.md", "dist", "package.json"]);
     assert.deepEqual((await readdir(join(project, "node_modules"))).filter((name) => !name.startsWith(".")), ["lockwatch"]);
   });
 
-  it("can be imported and required, with neither a framework nor a Redis library there", async () => {
+  it("can be imported and required without a framework or a Redis library", async () => {
     const names = "lockwatch lockwatch/express lockwatch/fastify lockwatch/testing".split(" ");
     const imports = names.map((name, index) => `import * as m${index} from "${name}";`).join("\n");
     const expected = "LockWatch,lockwatch,lockwatch,startRedis";
@@ -47,25 +51,32 @@ describe("the package", () => {
     assert.equal(await node("cjs.cjs", `${requires}\n${shown}`), expected);
   });
 
-  it("is one package, whichever way it is loaded", async () => {
+  it("loads no framework entry and no route limit from the generic entry", async () => {
+    const reached = [...(await reachable("index.js")), ...(await reachable("index.d.ts"))];
+    assert.ok(reached.includes("lockwatch.js") && reached.includes("lockwatch.d.ts"), "the graph is read");
+    assert.deepEqual(reached.filter((file) => /^(express|fastify|http\/route-limit)\./.test(file)), []);
+    assert.ok(!("limit" in LockWatch.prototype));
+  });
+
+  it("has the same classes for import and require", async () => {
     const code = 'import { createRequire } from "node:module"; import { LockWatch } from "lockwatch";\n';
     const shown = 'console.log(createRequire(import.meta.url)("lockwatch").LockWatch === LockWatch)';
     assert.equal(await node("both.mjs", code + shown), "true");
   });
 
-  it("a URL without a library says what to install", async () => {
+  it("names the package to install for a URL without a Redis library", async () => {
     const code = 'import { LockWatch } from "lockwatch"; new LockWatch("redis://x").ratelimit("k", "1/s").catch((e) => console.log(e.message));';
     assert.match(await node("url.mjs", code), /neither ioredis nor redis is installed/);
     assert.match(await node("url.cjs", code.replace("import { LockWatch } from", "const { LockWatch } = require(").replace('"lockwatch";', '"lockwatch");')), /neither/);
   });
 
-  it("compiles in strict projects of either kind", async () => {
+  it("compiles in strict ESM and CommonJS projects", async () => {
     await link("express", "@types/express", "@types/node", "fastify", "ioredis", "redis");
     const readme = await readFile(join(root, "README.md"), "utf8");
     const samples = [...readme.matchAll(/```ts\n([^]*?)```/g)].map(([, code]) => code as string);
     assert.ok(samples.length >= 3, "the README has samples");
     for (const [index, sample] of samples.entries()) {
-      // The types of node-redis take the compiler long enough once.
+      // Compiled once only, because the types of node-redis take the compiler long.
       const extensions = sample.includes('from "redis"') ? ["mts"] : ["mts", "cts"];
       for (const extension of extensions) await writeFile(join(project, `sample${index}.${extension}`), `export {};\n${sample}`);
     }
@@ -76,7 +87,7 @@ describe("the package", () => {
     });
   });
 
-  it("its own types need no library that is not there", async () => {
+  it("has types that compile without the libraries", async () => {
     await rm(join(project, "node_modules/ioredis"), { recursive: true, force: true });
     await link("@types/node");
     await writeFile(join(project, "plain.mts"), 'import { LockWatch } from "lockwatch";\nimport "lockwatch/testing";\nvoid new LockWatch("redis://x").jwks();\n');
@@ -86,7 +97,20 @@ describe("the package", () => {
     });
   });
 
-  /** Puts in what is installed for the tests, so that nothing has to be fetched. */
+  /** The files of `dist` that an entry loads, by the paths in `require`, `import` and `from`. */
+  async function reachable(entry: string): Promise<string[]> {
+    const dist = join(root, "dist");
+    const files = new Set([entry]);
+    for (const file of files) {
+      const code = await readFile(join(dist, file), "utf8");
+      for (const [, path] of code.matchAll(/(?:require\(|import\(|from |import )"(\.[^"]+)\.js"/g)) {
+        files.add(relative(dist, join(dist, dirname(file), `${path}${file.endsWith(".d.ts") ? ".d.ts" : ".js"}`)));
+      }
+    }
+    return [...files];
+  }
+
+  /** Links the tests' own packages into the project, so that the test needs no network. */
   async function link(...packages: string[]): Promise<void> {
     for (const name of packages) {
       const target = join(project, "node_modules", name);

@@ -1,10 +1,10 @@
-/** Limits that the application places itself: on one route, by what only it knows. */
+/** Limits that the application places on a route. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { after, afterEach, before, describe, it } from "node:test";
 import express, { type Request } from "express";
-import fastify, { type FastifyRequest } from "fastify";
+import fastify from "fastify";
 import { LockWatch } from "lockwatch";
 import * as forExpress from "lockwatch/express";
 import * as forFastify from "lockwatch/fastify";
@@ -34,7 +34,7 @@ for (const framework of FRAMEWORKS) {
 
     after(() => world.stop());
 
-    it("a user is limited on a route, whatever the address", async () => {
+    it("a key limits a user from any address", async () => {
       const api = await start(framework, world.lockwatch);
       const as = (user: string) => ask(api.port, "/orders/1", { method: "POST", headers: { "x-user": user, "content-length": 0 } });
       const first = await as("alice");
@@ -52,21 +52,21 @@ for (const framework of FRAMEWORKS) {
       assert.deepEqual(rows.map(({ status, limited }) => [status, limited]), [[200, false], [200, false], [429, true], [200, false]]);
     });
 
-    it("without a key it is the address", async () => {
+    it("without a key the address is limited", async () => {
       const api = await start(framework, world.lockwatch);
       assert.equal((await ask(api.port, "/search")).status, 200);
       assert.equal((await ask(api.port, "/search")).status, 429);
       assert.equal(await world.admin.exists("lw:{ip:127.0.0.1}:limit:search"), 1);
     });
 
-    it("shadow mode denies nothing, and is recorded", async () => {
+    it("shadow mode denies nothing and records what it would deny", async () => {
       const api = await start(framework, world.lockwatch);
       for (let i = 0; i < 2; i++) assert.equal((await ask(api.port, "/shadow")).status, 200);
       const rows = await world.auditRows("/shadow", 2);
       assert.deepEqual(rows.map(({ limited, data }) => [limited, data]), [[false, null], [true, { shadow: true }]]);
     });
 
-    it("where Redis is away: allow and deny", async () => {
+    it("a failure of Redis lets requests through, or answers 503 with deny", async () => {
       const oom: Scripted = { error: "OOM command not allowed when used memory > 'maxmemory'." };
       const stub = new Stub().answer("LW.RATELIMIT", oom);
       const api = await start(framework, new LockWatch(stub, { log: () => undefined }));
@@ -77,10 +77,10 @@ for (const framework of FRAMEWORKS) {
   });
 }
 
-it("a limit that is not on a route needs a name", async () => {
+it("a limit outside of a route needs a name", async () => {
   const app = express();
   const lw = new LockWatch(new Stub());
-  app.use(lw.limit("1/minute"));
+  app.use(forExpress.limit(lw, "1/minute"));
   app.use((error: Error, _request: Request, response: express.Response, _next: express.NextFunction) => {
     response.status(500).end(error.message);
   });
@@ -102,11 +102,11 @@ async function startExpress(lw: LockWatch): Promise<Api> {
   const app = express();
   app.use(forExpress.lockwatch({ redis: lw }));
   const orders = express.Router();
-  orders.post("/:id", lw.limit("2/minute", { key: (request: Request) => request.get("x-user") }), (_request, response) => {
+  orders.post("/:id", forExpress.limit(lw, "2/minute", { key: (request) => request.get("x-user") }), (_request, response) => {
     response.json({});
   });
   app.use("/orders", orders);
-  for (const [path, limit] of Object.entries(limits(lw))) {
+  for (const [path, limit] of Object.entries(limits(lw, forExpress))) {
     app.get(path, limit, (_request, response) => {
       response.json({});
     });
@@ -125,17 +125,17 @@ async function startExpress(lw: LockWatch): Promise<Api> {
 async function startFastify(lw: LockWatch): Promise<Api> {
   const app = fastify({ forceCloseConnections: true });
   await app.register(forFastify.lockwatch, { redis: lw });
-  const key = (request: FastifyRequest) => String(request.headers["x-user"]);
-  app.post("/orders/:id", { preHandler: lw.limit("2/minute", { key }) }, () => ({}));
-  for (const [path, limit] of Object.entries(limits(lw))) app.get(path, { preHandler: limit }, () => ({}));
+  const perUser = forFastify.limit(lw, "2/minute", { key: (request) => String(request.headers["x-user"]) });
+  app.post("/orders/:id", { preHandler: perUser }, () => ({}));
+  for (const [path, limit] of Object.entries(limits(lw, forFastify))) app.get(path, { preHandler: limit }, () => ({}));
   await app.listen({ port: 0, host: "127.0.0.1" });
   return { port: (app.server.address() as AddressInfo).port, close: () => app.close() };
 }
 
-function limits(lw: LockWatch) {
+function limits(lw: LockWatch, { limit }: Pick<typeof forExpress | typeof forFastify, "limit">) {
   return {
-    "/search": lw.limit("1/minute", { name: "search" }),
-    "/shadow": lw.limit("1/minute", { shadow: true }),
-    "/strict": lw.limit("1/minute", { onRedisFailure: "deny" }),
+    "/search": limit(lw, "1/minute", { name: "search" }),
+    "/shadow": limit(lw, "1/minute", { shadow: true }),
+    "/strict": limit(lw, "1/minute", { onRedisFailure: "deny" }),
   };
 }

@@ -1,4 +1,4 @@
-/** TLS, a password, and a user that may do no more than the README's ACL line says. */
+/** TLS, a password, and a user with the rights of the README's ACL line. */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
@@ -41,7 +41,7 @@ describe("TLS, password and ACL user", () => {
 
   for (const [name, sourceOf] of Object.entries(sources)) {
     for (const framework of FRAMEWORKS) {
-      it(`${framework} with ${name}: what the middleware needs is allowed`, async () => {
+      it(`${framework} with ${name}: the ACL line allows what the middleware needs`, async () => {
         const complaints: string[] = [];
         const redis = new LockWatch(sourceOf("password"), { connectTimeoutMs: 5000, log: (message) => complaints.push(message) });
         const endpoint = `/${framework}/${name}`;
@@ -56,14 +56,14 @@ describe("TLS, password and ACL user", () => {
       });
     }
 
-    it(`${name}: what it does not need is not`, async () => {
+    it(`${name}: the ACL line forbids other keys and commands`, async () => {
       const lw = new LockWatch(sourceOf("password"), { connectTimeoutMs: 5000 });
       await assert.rejects(lw.ratelimit("other:key", "1/s"), { code: "NOPERM" });
       await assert.rejects(lw.auditLog(), { code: "NOPERM" });
       await lw.close();
     });
 
-    it(`${name}: a wrong password fails, and does not hang`, async () => {
+    it(`${name}: a wrong password fails at once`, async () => {
       const lw = new LockWatch(sourceOf("wrong"), { connectTimeoutMs: 5000 });
       await assert.rejects(lw.ratelimit("lw:k", "1/s"), (error) => error instanceof UnavailableError && error.message.includes("WRONGPASS"));
       await lw.close();
@@ -96,7 +96,7 @@ describe("an ACL user in a cluster", () => {
   }
 });
 
-/** The lines of the README that make the user, as arguments of ACL. */
+/** The arguments of ACL SETUSER in the README. */
 async function aclLines(): Promise<string[][]> {
   const lines = (await readFile(README, "utf8")).match(/^ACL SETUSER api .*$/gm) ?? [];
   assert.ok(lines.length > 0, "the README has an ACL line");

@@ -1,4 +1,7 @@
-/** Tokens: the commands, routes that need one, and login, refresh and logout in both frameworks. */
+/**
+ * The token commands, routes that require a token, and login, refresh and logout in both
+ * frameworks.
+ */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
@@ -29,7 +32,7 @@ const lw = world.lockwatch;
 after(() => world.stop());
 
 describe("token commands", () => {
-  it("issue, verify, introspect", async () => {
+  it("issue returns tokens that verify and introspect accept", async () => {
     const tokens = await lw.issue(STORE, "alice", { claims: { scope: "a b", tenant: 7 }, accessTtl: "5m", refreshTtl: "1d", meta: { ip: "x" } });
     assert.ok(tokens.refreshToken?.startsWith("lwr_"));
     assert.ok(Math.abs(tokens.accessExpiresAt.getTime() - Date.now() - 300_000) < 5000);
@@ -39,13 +42,13 @@ describe("token commands", () => {
     assert.deepEqual(await lw.introspect(STORE, "nonsense"), { active: false });
   });
 
-  it("an access token alone", async () => {
+  it("a refreshTtl of 0 issues an access token alone", async () => {
     const tokens = await lw.issue(STORE, "machine", { refreshTtl: 0 });
     assert.equal(tokens.refreshToken, null);
     assert.equal(tokens.refreshExpiresAt, null);
   });
 
-  it("rotate, and reuse ends the session", async () => {
+  it("rotate exchanges a refresh token, and its reuse ends the session", async () => {
     const first = await lw.issue("reuse", "bob");
     const second = await lw.rotate("reuse", first.refreshToken ?? "");
     assert.equal((await lw.rotate("reuse", first.refreshToken ?? "")).refreshToken, second.refreshToken, "a retry gets the same");
@@ -54,7 +57,7 @@ describe("token commands", () => {
     await assert.rejects(lw.verify("reuse", third.accessToken), TokenRevokedError);
   });
 
-  it("revoke, sessions, revokeAll", async () => {
+  it("sessions lists sessions, and revoke and revokeAll end them", async () => {
     const [one, two] = [await lw.issue("many", "carol", { meta: { device: "phone" } }), await lw.issue("many", "carol")];
     const sessions = await lw.sessions("many", "carol");
     assert.deepEqual(sessions.map(({ sessionId }) => sessionId).sort(), [one.sessionId, two.sessionId].sort());
@@ -68,7 +71,7 @@ describe("token commands", () => {
     assert.equal(await lw.revokeAll("many"), 1);
   });
 
-  it("errors are classes", async () => {
+  it("each error has a class of its own", async () => {
     await assert.rejects(lw.verify(STORE, "a.b.c"), TokenInvalidError);
     await assert.rejects(lw.issue(STORE, "alice", { claims: { sub: "mallory" } }), CommandError);
     const { accessToken } = await lw.issue(STORE, "dave", { accessTtl: 1 });
@@ -77,14 +80,14 @@ describe("token commands", () => {
     await world.admin.config("SET", "lockwatch.jwt-leeway", 5);
   });
 
-  it("jwks has public keys only", async () => {
+  it("jwks returns public keys only", async () => {
     const { keys } = await lw.jwks();
     assert.equal(keys.length, 1);
     assert.deepEqual(Object.keys(keys[0] ?? {}).filter((member) => ["d", "p", "q", "k"].includes(member)), []);
   });
 });
 
-it("a mount point with a semicolon is no attribute of the cookie", async () => {
+it("a semicolon in the mount path adds no attribute to the cookie", async () => {
   const app = express();
   app.use("/:tenant", forExpress.tokenRouter(lw, { store: STORE, authenticate, cookie: { origins: [ORIGIN] } }));
   const server: Server = app.listen(0, "127.0.0.1");
@@ -108,7 +111,7 @@ for (const framework of FRAMEWORKS) {
 
     const withToken = (path: string, token: string) => ask(api.port, path, { headers: { authorization: `Bearer ${token}` } });
 
-    it("login gives tokens, and a route that needs one takes it", async () => {
+    it("login returns tokens, and a route that requires one accepts it", async () => {
       const answer = await post(api, "/auth/login", { name: "alice", password: "right" });
       assert.equal(answer.status, 200);
       assert.equal(answer.header("Cache-Control"), "no-store");
@@ -125,7 +128,7 @@ for (const framework of FRAMEWORKS) {
       assert.ok(sessions.some(({ meta }) => (meta as { ip: string }).ip === "127.0.0.1"));
     });
 
-    it("a subject may be a number", async () => {
+    it("a subject can be a number", async () => {
       const answer = await post(api, "/auth/login", { name: 42, password: "right" });
       assert.equal(answer.status, 200);
       const { access_token } = JSON.parse(answer.body) as { access_token: string };
@@ -134,14 +137,14 @@ for (const framework of FRAMEWORKS) {
       assert.equal(await lw.revoke(STORE, { subject: 42 }), 1);
     });
 
-    it("wrong credentials are a 401", async () => {
+    it("wrong credentials are answered 401", async () => {
       for (const body of [{ name: "alice", password: "wrong" }, {}, undefined]) {
         const answer = await post(api, "/auth/login", body);
         assert.deepEqual([answer.status, answer.body], [401, '{"error":"invalid_credentials"}']);
       }
     });
 
-    it("without a token, with a bad one, without the scope", async () => {
+    it("a missing or bad token is answered 401, a missing scope 403", async () => {
       const none = await ask(api.port, "/me");
       assert.deepEqual([none.status, none.header("WWW-Authenticate"), none.body], [401, 'Bearer realm="api"', '{"error":"unauthorized"}']);
       const basic = await ask(api.port, "/me", { headers: { authorization: "Basic YTpi" } });
@@ -159,7 +162,7 @@ for (const framework of FRAMEWORKS) {
       assert.match(revoked.header("WWW-Authenticate") ?? "", /the token has been revoked/);
     });
 
-    it("refresh gives the next tokens, and every failure looks alike", async () => {
+    it("refresh returns the next tokens, and every failure has the same response", async () => {
       const { refreshToken, accessToken } = await lw.issue(STORE, "frank");
       const refreshed = await post(api, "/auth/refresh", { refresh_token: refreshToken });
       assert.equal(refreshed.status, 200);
@@ -177,7 +180,7 @@ for (const framework of FRAMEWORKS) {
       for (const one of seen) assert.deepEqual(one, [401, '{"error":"invalid_grant"}', "no-store", undefined]);
     });
 
-    it("logout ends the session, and is always content", async () => {
+    it("logout ends the session, and answers 204 without one too", async () => {
       const { refreshToken, accessToken } = await lw.issue(STORE, "grace");
       for (const token of [refreshToken, refreshToken, "lwr_nonsense", undefined]) {
         const answer = await post(api, "/auth/logout", { refresh_token: token });
@@ -186,7 +189,7 @@ for (const framework of FRAMEWORKS) {
       assert.equal((await withToken("/me", accessToken)).status, 401);
     });
 
-    it("logout with an access token alone ends its session, or says that it did not", async () => {
+    it("logout with an access token alone ends its session, and is answered 401 if there is none", async () => {
       const { accessToken } = await lw.issue(STORE, "heidi", { audience: "another" });
       const logout = (token: string) => post(api, "/auth/logout", undefined, { authorization: `Bearer ${token}` });
       assert.equal((await logout(accessToken)).status, 204);
@@ -197,14 +200,14 @@ for (const framework of FRAMEWORKS) {
       }
     });
 
-    it("only a text is split into scopes, and not the members of a list", async () => {
+    it("a text is split into scopes, a member of a list is not", async () => {
       for (const [scope, status] of [["orders:read a", 200], [["orders:read", "a"], 200], [["a orders:read"], 403]] as const) {
         const { accessToken } = await lw.issue(STORE, "ivan", { claims: { scopes: scope } });
         assert.equal((await withToken("/orders", accessToken)).status, status);
       }
     });
 
-    it("cookie mode keeps the refresh token from scripts, and other origins out", async () => {
+    it("cookie mode hides the refresh token from scripts and refuses other origins", async () => {
       const credentials = { name: "alice", password: "right" };
       for (const origin of [undefined, "https://evil.example.com", "null"]) {
         const answer = await post(api, "/web/login", credentials, { ...(origin && { origin }) });
@@ -227,7 +230,7 @@ for (const framework of FRAMEWORKS) {
       assert.equal((await post(api, "/web/refresh", undefined, { origin: ORIGIN, cookie: next })).status, 401);
     });
 
-    it("the key set can be cached", async () => {
+    it("the key set has an ETag and can be cached", async () => {
       const first = await ask(api.port, "/.well-known/jwks.json");
       assert.equal(first.status, 200);
       assert.equal(first.header("Content-Type"), "application/jwk-set+json");
@@ -239,7 +242,7 @@ for (const framework of FRAMEWORKS) {
   });
 
   describe(`tokens in ${framework} without Redis`, () => {
-    it("never fail open, and log nobody out", async () => {
+    it("every route answers 503, without a challenge", async () => {
       const gone = await World.start();
       const { accessToken, refreshToken } = await gone.lockwatch.issue(STORE, "alice");
       const client = new LockWatch(gone.url, { log: () => undefined });

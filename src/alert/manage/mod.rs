@@ -22,8 +22,6 @@ use crate::server::spec::Spec;
 use super::Alert;
 use super::letter::Letter;
 use super::state::State;
-use list::List;
-use test::Test;
 
 impl Managed for State {
     const CONTAINER: &'static Spec = &Spec {
@@ -41,17 +39,17 @@ impl Managed for State {
         name: c"LW.ALERTS|REPLAY",
         summary: c"Puts dead letters back to be delivered, with all their tries anew.",
         complexity: c"O(N) with N the number of alerts that wait or are dead.",
-        ..manage::REPLAY
+        ..manage::CHANGE
     };
     const DISCARD: &'static Spec = &Spec {
         name: c"LW.ALERTS|DISCARD",
         summary: c"Throws dead letters away, or an alert that still waits.",
         complexity: c"O(N) with N the number of alerts that wait or are dead.",
-        ..manage::DISCARD
+        ..manage::CHANGE
     };
     const HELP: &'static Spec = &Spec { name: c"LW.ALERTS|HELP", flags: "readonly admin", ..Spec::HELP };
     const SUBCOMMANDS: &'static [&'static Spec] =
-        &[List::SPEC, Self::DEAD, Self::REPLAY, Self::DISCARD, Test::SPEC, Self::HELP];
+        &[list::List::SPEC, Self::DEAD, Self::REPLAY, Self::DISCARD, test::Test::SPEC, Self::HELP];
 
     fn reply_dead(call: &Call<'_>, dead: &DeadLetter<Alert, Letter>, letter: &Letter) {
         call.reply_map(8);

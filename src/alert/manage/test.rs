@@ -14,8 +14,9 @@ use crate::server::error::Refusal;
 use crate::server::events::random_u64;
 use crate::server::spec::Spec;
 
+use super::super::attempt::Attempt;
 use super::super::test_run::Report;
-use super::super::worker::{Attempt, DeliveryStatus};
+use super::super::webhook::DeliveryStatus;
 use super::super::{Alert, scheduler, settings, state};
 
 /// The type of the test alert.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::AttemptResult;
+use crate::alert::attempt::AttemptResult;
 
 /// The maximum number of attempts in flight or with a result that was not taken yet. The channel has room for all.
 const MAX_IN_FLIGHT: usize = 1024;

@@ -7,8 +7,10 @@ use std::sync::{Condvar, Mutex};
 use std::time::Instant;
 
 use super::*;
-use crate::alert::endpoint::parse_urls;
+use crate::alert::Alert;
+use crate::alert::endpoint::{Endpoint, parse_urls};
 use crate::alert::receiver::{OK, PATIENCE, Receiver, until_closed};
+use crate::journal::id::Id;
 use crate::text::time::Timestamp;
 
 static NEWS: (Mutex<u64>, Condvar) = (Mutex::new(0), Condvar::new());

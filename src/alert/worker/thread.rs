@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use super::{Attempt, AttemptResult, DeliveryStatus};
+use crate::alert::attempt::{Attempt, AttemptResult};
 use crate::alert::dial::{DialOptions, KEEP_ALIVE};
-use crate::alert::webhook;
+use crate::alert::webhook::{self, DeliveryStatus};
 
 pub(super) struct Reporter {
     pub(super) results: Sender<AttemptResult>,
     pub(super) wake: fn(),
-    /// Dropped when the thread ends: that is how [`super::Workers`] waits for all.
+    /// Dropped when the thread ends: that is how `Workers` waits for all.
     pub(super) _alive: Sender<Infallible>,
 }
 

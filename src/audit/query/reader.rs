@@ -16,7 +16,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::timeout;
 
-use crate::journal::snapshot::Snapshot;
+use crate::journal::queue::Snapshot;
 use crate::server::blocked::Waiting;
 use crate::server::error::Refusal;
 

@@ -66,8 +66,8 @@ impl FromInteger for Duration {
 }
 
 impl FromInteger for Timestamp {
-    /// In milliseconds, or in seconds where that many milliseconds would be before 1973: in an incident nobody should
-    /// have to know the unit.
+    /// In milliseconds, or in seconds where that many milliseconds would be before 1973: in an
+    /// incident nobody should have to know the unit.
     fn from_integer(value: i64) -> Self {
         const SECONDS_BELOW: u64 = 100_000_000_000;
         let value = u64::from_integer(value);

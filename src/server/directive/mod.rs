@@ -1,11 +1,12 @@
 //! Directives of the configuration: what one declares about itself, and how the server sets it.
 //!
-//! CONFIG SET has two phases. The server first calls the setter of each directive that it names, which checks the value
-//! and stages it. If one refuses its value, the server sets the others back, which drops what they staged. Otherwise it
-//! calls the `apply` callback of each, which brings the staged value into force. Files are read in the first phase.
+//! CONFIG SET has two phases. The server first calls the setter of each directive that it names,
+//! which checks the value and stages it. If one refuses its value, the server sets the others back,
+//! which drops what they staged. Otherwise it calls the `apply` callback of each, which brings the
+//! staged value into force. Files are read in the first phase.
 //!
-//! The server skips a directive whose text does not change. For one that names a file, [`config_set`] reads the file
-//! again.
+//! The server skips a directive whose text does not change. For one that names a file,
+//! [`config_set`] reads the file again.
 
 mod integer;
 mod switch;
@@ -101,7 +102,7 @@ pub(super) unsafe fn register(
     Ok(())
 }
 
-/// Reads the files of `directives` again: of all of them, or, if one can't be used, of none. The error names that one.
+/// Like [`reload`], but of `directives` alone.
 fn read_files_again(directives: &[&dyn Directive]) -> Result<(), String> {
     for directive in directives {
         if let Err(why) = directive.stage_again() {
@@ -113,8 +114,14 @@ fn read_files_again(directives: &[&dyn Directive]) -> Result<(), String> {
     Ok(())
 }
 
-/// Reads the files of the directives again that a CONFIG SET has named without changing their text. Returns whether it
-/// named a directive of this module.
+/// Reads the files of all directives again: of all of them, or, if one can't be used, of none. The
+/// error names that one.
+pub fn reload() -> Result<(), String> {
+    read_files_again(REGISTERED.get().map_or(&[], |(_, directives)| directives))
+}
+
+/// Reads the files of the directives again that a CONFIG SET has named without changing their text.
+/// Returns whether it named a directive of this module.
 ///
 /// The server replies OK whatever happens here, so a file that can't be used is only logged.
 ///

@@ -1,4 +1,5 @@
-//! Directives that are texts: paths, lists and names. Most are empty unless something is configured.
+//! Directives that are texts: paths, lists and names. Most are empty unless something is
+//! configured.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::ptr;
@@ -11,7 +12,8 @@ use super::super::api::api;
 use super::super::guard::guarded;
 use super::{Directive, apply, nothing};
 
-/// Makes a value of a text, or says why the text can't be used. Runs on the main thread and changes nothing.
+/// Makes a value of a text, or says why the text can't be used. Runs on the main thread and changes
+/// nothing.
 pub type Parse<T> = fn(&[u8]) -> Result<T, String>;
 
 /// A directive that is a text, of which a value is made: the keys in a file, a list of endpoints.
@@ -25,7 +27,8 @@ pub struct Text<T> {
     /// The default that the loadmodule line gives.
     default: Mutex<Option<CString>>,
     state: Mutex<State<T>>,
-    /// What the getter has returned last. The server copies it, and leaves it to this directive to free.
+    /// What the getter has returned last. The server copies it, and leaves it to this directive to
+    /// free.
     shown: AtomicPtr<raw::RedisModuleString>,
 }
 
@@ -74,11 +77,12 @@ impl<T: Clone + Default + Send + 'static> Text<T> {
         in_force.or_else(|| (self.parse)(self.initial.to_bytes()).ok()).unwrap_or_default()
     }
 
-    /// The staged value, else the one in force: against this a value of another directive in the same CONFIG SET has to
-    /// be checked.
+    /// The staged value, else the one in force, else an empty one. Directives of one CONFIG SET
+    /// that depend on each other check against this.
     pub fn latest(&self) -> T {
-        let staged = self.state().staged.as_ref().map(|parsed| parsed.value.clone());
-        staged.unwrap_or_else(|| self.get())
+        let state = self.state();
+        let latest = state.staged.as_ref().or(state.in_force.as_ref());
+        latest.map(|parsed| parsed.value.clone()).unwrap_or_default()
     }
 
     /// Only the main thread sets and reads a directive, so nobody waits here.
@@ -90,7 +94,8 @@ impl<T: Clone + Default + Send + 'static> Text<T> {
         {
             let mut state = self.state();
             if state.in_force.as_ref().is_some_and(|in_force| in_force.text == text) {
-                // A refused CONFIG SET sets the directive back: what is in force stays, whatever its files hold by now.
+                // A refused CONFIG SET sets the directive back: what is in force stays, whatever
+                // its files hold by now.
                 state.staged = None;
                 return Ok(());
             }
@@ -104,8 +109,9 @@ impl<T: Clone + Default + Send + 'static> Text<T> {
         Ok(())
     }
 
-    /// The staged text, else the one in force, as a string that lives until the next call. Null before the directive was
-    /// set, so that the server sets it even to its default, and its files are read.
+    /// The staged text, else the one in force, as a string that lives until the next call. Null
+    /// before the directive was set, so that the server sets it even to its default, and its files
+    /// are read.
     fn show(&self) -> *mut raw::RedisModuleString {
         let state = self.state();
         let latest = state.staged.as_ref().or(state.in_force.as_ref());
@@ -134,8 +140,8 @@ impl<T: Clone + Default + Send + 'static> Directive for Text<T> {
     unsafe fn register(&'static self, ctx: *mut raw::RedisModuleCtx) -> bool {
         let register = api!(RedisModule_RegisterStringConfig);
         let default = self.default.lock().unwrap_or_else(PoisonError::into_inner);
-        // SAFETY: the caller's promise; the server copies the default, and `self` is 'static, which is what the
-        // callbacks rely on.
+        // SAFETY: the caller's promise; the server copies the default, and `self` is 'static, which
+        // is what the callbacks rely on.
         let answer = unsafe {
             register(
                 ctx,

@@ -1,7 +1,7 @@
-//! `LW._TOKEN key effect`: applies a change of a token store that was made on the primary, or that the AOF holds.
+//! `LW._TOKEN key effect`: applies a change of a token store from the primary or the AOF.
 //!
-//! Internal: refused unless it comes from the primary's link or from loading. It never refuses an effect it can read,
-//! consults no clock and no configuration, and changes nothing when it is applied again.
+//! Internal: refused unless it comes from the primary's link or from loading. It applies every
+//! effect that it can read, reads no clock and no configuration, and is idempotent.
 
 use crate::server::call::Call;
 use crate::server::command::Command;
@@ -32,7 +32,7 @@ impl Command for ApplyTokens {
         let payload = args.next().ok_or(Refusal::BadEffect("it is missing"))?;
         let effect = StoreEffect::decode(payload.bytes()).map_err(Refusal::BadEffect)?;
         let mut key = call.write(name);
-        // The primary's word is the truth: what else stands here gives way.
+        // The primary is authoritative, so any other value is replaced.
         let is_ours = matches!(key.value::<Boxed<Store>>(), Ok(Some(_)));
         if !is_ours {
             key.set(Boxed::new(Store::default()));

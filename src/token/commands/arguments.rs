@@ -6,12 +6,12 @@ use crate::text::syntax::Param;
 use super::super::id::SessionId;
 use super::super::session::{self, NAME};
 
-// A token that is given in the place of another argument must not appear in an error.
+// A caller may pass a token as another argument by mistake. Errors must not show it.
 pub const SUBJECT: Param = Param::string(c"subject").secret();
 pub const AUDIENCE: Param = Param::string(c"audience").token(c"AUDIENCE").shown(c"aud").optional().secret();
 pub const META: Param = Param::json(c"meta").token(c"META").optional();
 
-/// Reads a token. Whether it is one is checked later, with an error that does not show it.
+/// Accepts any bytes. The token is checked later, and that error does not show it.
 pub fn token(text: &[u8]) -> Result<&[u8], &'static str> {
     Ok(text)
 }
@@ -26,14 +26,14 @@ pub fn session_id(text: &[u8]) -> Result<SessionId, &'static str> {
     SessionId::parse(text).ok_or("is not a session's id")
 }
 
-/// Reads a time to live in whole seconds.
+/// Reads a lifetime in whole seconds.
 pub fn ttl(text: &[u8]) -> Result<u32, &'static str> {
     let span = duration::parse(text).ok().filter(|span| span.0 % 1000 == 0);
     let seconds = span.and_then(|span| u32::try_from(span.0 / 1000).ok());
     seconds.ok_or("is not a duration in whole seconds, up to ten years (900 15m 7d)")
 }
 
-/// Like [`ttl`], but takes `0`, which is no refresh token.
+/// Like [`ttl`], and accepts `0` for a session without a refresh token.
 pub fn refresh_ttl(text: &[u8]) -> Result<u32, &'static str> {
     if text == b"0" { Ok(0) } else { ttl(text) }
 }

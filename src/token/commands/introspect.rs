@@ -1,8 +1,9 @@
 //! `LW.INTROSPECT key token`
 //!
-//! What a token says and whether it is active, as the JSON of RFC 7662: for an access token its claims, with `token_type`
-//! `Bearer`; for a refresh token `iss sub iat exp sid`, with `token_type` `refresh_token`. Any other token is
-//! `{"active":false}` and no error. Nothing is changed, and no reuse detected.
+//! Replies with the state of a token as the JSON of RFC 7662. An access token has its claims and
+//! `token_type` `Bearer`; a refresh token has `iss sub iat exp sid` and `token_type`
+//! `refresh_token`. Any other token is `{"active":false}`, without an error. Changes nothing and
+//! detects no reuse.
 
 use std::collections::BTreeMap;
 
@@ -62,13 +63,13 @@ fn access(ring: &Keyring, token: &[u8], store: Option<&Store>, now: Timestamp) -
         now,
         leeway: settings::JWT_LEEWAY.get(),
         issuer: &issuer,
-        // Whom it is for is for its reader to judge.
+        // The reader of the reply checks the audience.
         audience: None,
         not_before: settings::TOKENS_NOT_BEFORE.get(),
     };
     verify::judge(&claims, store, &rules).ok()?;
     let mut members: BTreeMap<&str, Box<RawValue>> = serde_json::from_str(&claims.json).ok()?;
-    // Whatever the application's own claims are called.
+    // Overrides a claim `active` of the application.
     members.insert("active", RawValue::from_string("true".to_owned()).ok()?);
     members.insert("token_type", RawValue::from_string("\"Bearer\"".to_owned()).ok()?);
     serde_json::to_string(&members).ok()

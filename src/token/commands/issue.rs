@@ -1,10 +1,12 @@
 //! `LW.ISSUE key subject [CLAIMS json] [AUDIENCE aud] [ACCESSTTL d] [REFRESHTTL d] [META json]`
 //!
-//! Begins a session of `subject`. Replies `[access_token, refresh_token, access_expires_at_ms, refresh_expires_at_ms,
-//! session_id]`. CLAIMS are a JSON object whose members the access token has besides `iss sub aud iat exp jti sid`; they
-//! and AUDIENCE belong to the session and survive rotation, and so do the times to live. REFRESHTTL 0 issues an access
-//! token alone; the refresh token and its end are then null. META is what LW.SESSIONS, alerts and the audit log tell of the
-//! session.
+//! Begins a session of `subject`. Replies `[access_token, refresh_token, access_expires_at_ms,
+//! refresh_expires_at_ms, session_id]`.
+//!
+//! - CLAIMS: a JSON object whose members the access token has in addition to `iss sub aud iat exp
+//!   jti sid`. CLAIMS, AUDIENCE and the lifetimes belong to the session and survive rotation.
+//! - REFRESHTTL 0 issues an access token only. The refresh token and its end are then null.
+//! - META: shown by LW.SESSIONS, in alerts and in the audit log.
 
 use crate::server::call::Call;
 use crate::server::command::Command;
@@ -86,12 +88,10 @@ impl<'a> Request<'a> {
             subject: given.required("subject", arguments::name)?,
             claims: given.optional("CLAIMS", strict::claims)?.filter(|claims| !claims.is_empty()),
             audience: given.optional("AUDIENCE", arguments::name)?,
-            access_ttl: given
-                .optional("ACCESSTTL", arguments::ttl)?
-                .unwrap_or_else(|| settings::ACCESS_TTL.get()),
+            access_ttl: given.optional("ACCESSTTL", arguments::ttl)?.unwrap_or(settings::ACCESS_TTL.get()),
             refresh_ttl: given
                 .optional("REFRESHTTL", arguments::refresh_ttl)?
-                .unwrap_or_else(|| settings::REFRESH_TTL.get()),
+                .unwrap_or(settings::REFRESH_TTL.get()),
             meta: given.optional("META", strict::meta)?,
         })
     }
@@ -99,7 +99,7 @@ impl<'a> Request<'a> {
     fn session(&self, now: Timestamp) -> Session {
         let whole = |seconds: u32| Span(u64::from(seconds) * 1000);
         let end = match self.refresh_ttl {
-            // The access token's end, which is a whole second.
+            // The end of the access token, which is a whole second.
             0 => Timestamp(now.0 / 1000 * 1000) + whole(self.access_ttl),
             seconds => now + whole(seconds),
         };
@@ -135,7 +135,8 @@ fn begin(call: &Call<'_>, request: &Request<'_>, ring: &Keyring) -> Result<Grant
     Ok(grant)
 }
 
-/// The sessions of `subject` that have to go for another: those that were rotated the longest ago.
+/// The sessions of `subject` that must end to make room for another: those that were rotated the
+/// longest ago.
 fn crowding(store: &Store, subject: &str, now: Timestamp) -> Vec<SessionId> {
     let most = settings::SESSIONS_PER_SUBJECT.get();
     let live = store

@@ -1,6 +1,7 @@
 //! `LW.JWKS`
 //!
-//! The public keys that verify access tokens, as a JSON Web Key Set (RFC 7517, section 5). A shared secret is never in it.
+//! Replies with the public keys that verify access tokens, as a JSON Web Key Set (RFC 7517, section
+//! 5). It never contains a shared secret.
 
 use crate::server::call::Call;
 use crate::server::command::Command;

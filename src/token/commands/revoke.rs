@@ -1,8 +1,8 @@
 //! `LW.REVOKE key TOKEN token | SESSION id | SUBJECT subject [EXCEPT id]`
 //!
-//! Ends what is named, and replies how many sessions or access tokens that were: of an access token that token alone, of a
-//! refresh token of any generation its session, of a subject all its sessions but one. What is unknown or over counts 0; a
-//! token with a wrong signature is `LWINVALID`.
+//! Ends an access token, the session of a refresh token of any generation, a session, or all
+//! sessions of a subject but one. Replies with the number of sessions or access tokens that were
+//! live and ended. Unknown ones count 0. A token with a wrong signature is `LWINVALID`.
 
 use crate::server::call::Call;
 use crate::server::command::Command;
@@ -86,8 +86,8 @@ impl<'a> What<'a> {
         }
     }
 
-    /// How many that were live it ends, and what that changes. What is stored is ended, live or not: a clock or
-    /// `tokens-not-before` that is set back brings nothing back that was revoked.
+    /// The number of live sessions or tokens that it ends, and the changes. Sessions that are not
+    /// live end as well, so that setting back the clock or `tokens-not-before` revives nothing.
     fn changes(&self, store: Option<&Store>, now: Timestamp) -> Result<(u64, Vec<Change>), Refusal> {
         let is_live = |session: &Session| session.is_live(now, settings::TOKENS_NOT_BEFORE.get());
         let stored = |id| store.and_then(|store| store.get(id));
@@ -123,7 +123,7 @@ impl<'a> What<'a> {
                 let change = if session.denied() < MOST_DENIED {
                     Change::Deny(claims.session, claims.generation, now, until)
                 } else {
-                    // Nearly every access token of the session is revoked.
+                    // Nearly every access token of the session is revoked already.
                     Change::End(claims.session)
                 };
                 Ok((count, vec![change]))

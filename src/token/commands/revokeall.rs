@@ -1,6 +1,6 @@
 //! `LW.REVOKEALL key`
 //!
-//! Ends every session of the store, and replies how many those were.
+//! Ends every session of the store. Replies with the number of sessions that were live.
 
 use crate::server::call::Call;
 use crate::server::command::Command;

@@ -1,7 +1,8 @@
 //! `LW.ROTATE key refresh_token [META json]`
 //!
-//! Renews a session's tokens: replies as LW.ISSUE does, and from then on the presented token is used up. What becomes of one
-//! that was used before, is too old or too new, [`rotation`](super::super::rotation) says.
+//! Exchanges a refresh token for the session's next tokens. Replies like LW.ISSUE.
+//! [`rotation`](super::super::rotation) decides about tokens that were used before, are too old or
+//! too new.
 
 use crate::server::call::{Call, Outcome};
 use crate::server::command::Command;
@@ -103,7 +104,7 @@ fn rotate(call: &Call<'_>, token: &[u8], meta: Option<&str>) -> Outcome {
     }
 }
 
-/// The current tokens again: META is ignored and nothing changes.
+/// Replies with the current tokens again. Ignores META and changes nothing.
 fn replay(call: &Call<'_>, presented: &Presented, session: &Session, ring: &Keyring) -> Outcome {
     let grant = Grant::of(presented.session, session, ring)?;
     if !signer::is_signing(&grant) {
@@ -113,7 +114,7 @@ fn replay(call: &Call<'_>, presented: &Presented, session: &Session, ring: &Keyr
     signer::deliver(call, grant)
 }
 
-/// What a rotation changes, and the session as it will be.
+/// The rotation, and the session after it.
 fn renew(
     session: &Session,
     presented: &Presented,
@@ -121,10 +122,10 @@ fn renew(
     now: Timestamp,
 ) -> (Rotation, Session) {
     let ttl = Span(u64::from(session.refresh_ttl) * 1000);
-    // The clock of the server that made the session may have been ahead of this one's.
+    // The clock of the server that created the session may have been ahead of this one's.
     let at = now.max(session.rotated);
     let rotation = Rotation {
-        // A token without a successor is not accepted.
+        // A token of the highest generation is refused earlier, so there is a next one.
         generation: presented.generation.next().unwrap_or(presented.generation),
         at,
         expires: (at + ttl).min(session.created + settings::SESSION_MAX_AGE.get()).max(at),

@@ -1,7 +1,7 @@
 //! `LW.SESSIONS key subject`
 //!
-//! The live sessions of a subject, the most recently rotated first, each a record of `session_id` `created_at_ms`
-//! `rotated_at_ms` `expires_at_ms` `generation` `meta`.
+//! Lists the live sessions of a subject, the most recently rotated first, each a record of
+//! `session_id` `created_at_ms` `rotated_at_ms` `expires_at_ms` `generation` `meta`.
 
 use crate::server::call::Call;
 use crate::server::command::Command;

@@ -1,7 +1,7 @@
 //! `LW.VERIFY key access_token [AUDIENCE aud]`
 //!
-//! Replies with the claims of a good access token as JSON; `LWEXPIRED`, `LWREVOKED` or `LWINVALID` else. What is checked, and
-//! in which order, [`verify`](super::super::verify) says.
+//! Replies with the claims of a valid access token as JSON, or with `LWEXPIRED`, `LWREVOKED` or
+//! `LWINVALID`. [`verify`](super::super::verify) lists the checks in their order.
 
 use crate::server::call::{Call, Outcome};
 use crate::server::command::Command;

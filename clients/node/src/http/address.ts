@@ -1,7 +1,10 @@
-/** IP addresses: read strictly, written canonically (RFC 5952), and grouped as one client would be. */
+/** Parses IP addresses strictly and formats them canonically (RFC 5952). */
 import { isIPv4, isIPv6 } from "node:net";
 
-/** The canonical text, IPv6 that carries an IPv4 address as that, without a zone; undefined if it is no address. */
+/**
+ * The canonical text without a zone. An IPv4-mapped IPv6 address is returned as IPv4. Undefined if
+ * the text is not an address.
+ */
 export function canonicalAddress(text: string): string | undefined {
   if (isIPv4(text)) return text;
   const zone = text.indexOf("%");
@@ -11,20 +14,23 @@ export function canonicalAddress(text: string): string | undefined {
   return mappedIPv4(groups) ?? formatIPv6(groups);
 }
 
-/** The part of a canonical address that belongs to one client: all of an IPv4 address, the /64 of an IPv6 one. */
+/** The network that counts as one client: an IPv4 address itself, the /64 of an IPv6 address. */
 export function clientNetwork(address: string): string {
   if (!address.includes(":")) return address;
   const groups = parseIPv6(address);
   return `${formatIPv6(groups.fill(0, 4))}/64`;
 }
 
-/** The address of a hop in a forwarding header, without port and brackets; undefined if it is not one. */
+/**
+ * The address of a hop in a forwarding header, without its port and brackets; undefined if it is
+ * not an address.
+ */
 export function hopAddress(hop: string): string | undefined {
   const match = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(hop) ?? /^([\d.]+):\d{1,5}$/.exec(hop);
   return canonicalAddress(match?.[1] ?? hop);
 }
 
-/** Eight groups of 16 bits of a valid address. */
+/** @param text a valid address */
 function parseIPv6(text: string): number[] {
   const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text);
   if (dotted) {
@@ -52,7 +58,7 @@ function formatIPv6(groups: readonly number[]): string {
   return `${hex.slice(0, start).join(":")}::${hex.slice(start + length).join(":")}`;
 }
 
-/** The first of the longest runs of zero groups: what `::` stands for, if it is longer than one. */
+/** The first of the longest runs of zero groups, which `::` replaces if it has two or more. */
 function longestZeros(groups: readonly number[]): { start: number; length: number } {
   let longest = { start: 0, length: 0 };
   let start = 0;

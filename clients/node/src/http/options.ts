@@ -1,78 +1,91 @@
-/** What the middleware can be told, with the defaults; checked when it is made, so that a mistake is a start-up error. */
+/**
+ * The options of the middleware. They are checked when it is created, so that a mistake is an error
+ * at start-up.
+ */
 import type { Duration } from "../duration.js";
-import type { Names } from "../known-options.js";
+import type { OptionNames } from "../known-options.js";
 import type { Limits } from "../limits.js";
 import type { LockWatch, LockWatchOptions } from "../lockwatch.js";
 import type { RedisSource } from "../redis/open.js";
 import type { RateLimitResult } from "../ratelimit.js";
-import type { Reply } from "./verdict.js";
+import type { ClientKey } from "./keys.js";
+import type { FailureMode, Reply } from "./reply.js";
 
-export type FailureMode = "allow" | "deny";
-
-type Awaitable<T> = T | PromiseLike<T>;
+export type Awaitable<T> = T | PromiseLike<T>;
 
 export type OnDenied<Req> = (request: Req, result: RateLimitResult) => Awaitable<Reply>;
 
 export interface PolicyOptions {
-  /** Of its own. Without them the policy spends from the default one. */
+  /** Without them, requests count against the default policy. */
   limits?: Limits | undefined;
-  /** How many units a request takes. */
+  /** The number of units that a request takes; 1 unless given. */
   cost?: number | undefined;
   onRedisFailure?: FailureMode | undefined;
   shadow?: boolean | undefined;
-  /** Part of the key, and of the `RateLimit` field. Derived from the pattern unless given. */
+  /** Part of the Redis key and of the `RateLimit` header. Derived from the pattern unless given. */
   name?: string | undefined;
 }
 
 export interface LimitOptions<Req> {
   rateLimitRequests?: number | undefined;
   rateLimitWindowSeconds?: number | undefined;
-  /** The same as a text or as pairs; outweighs the two above. */
+  /** Overrides the two options above. */
   limits?: Limits | undefined;
-  /** How many units a request takes. */
+  /** The number of units that a request takes; 1 unless given. */
   cost?: number | undefined;
-  /** What a request is limited by: its address, or its credential and, less strictly, its address. */
+  /**
+   * Whether to limit each address, or each credential and, with higher limits, the address that it
+   * comes from.
+   */
   key?: "address" | "credential" | undefined;
   credentialHeader?: string | undefined;
-  /** What the address of a credential may spend under the default policy. Ten times each limit unless given, as for all others. */
+  /**
+   * The limits of an address with credentials, under the default policy. Ten times each limit
+   * unless given, as under other policies.
+   */
   addressLimits?: Limits | undefined;
-  /** What to limit by instead: a user's id, a tenant. Nothing or an empty text means what `key` says. */
-  keyFunc?: ((request: Req) => Awaitable<string | number | null | undefined>) | undefined;
-  /** Limits instead of the default ones, for those who pay for more. Nothing means the default ones. */
+  /**
+   * The client to limit, for example a tenant. If it returns nothing or an empty text, `key`
+   * applies.
+   */
+  keyFunc?: ((request: Req) => Awaitable<ClientKey>) | undefined;
+  /**
+   * Limits in place of the default ones, for example for paying customers. If it returns nothing,
+   * the default ones apply.
+   */
   planFunc?: ((request: Req) => Awaitable<Limits | null | undefined>) | undefined;
-  /** Patterns to policies, in order: the first that matches counts. */
+  /** Patterns and their policies. The first pattern that matches applies. */
   routes?: Readonly<Record<string, PolicyOptions | Limits>> | undefined;
-  /** Patterns of what is neither limited nor counted nor audited. */
+  /** Patterns of paths that are not limited, counted or audited. */
   exempt?: readonly string[] | undefined;
-  /** Evaluate, tell and record, and deny nothing. */
+  /** Sets the headers and records denials, but denies nothing. */
   shadow?: boolean | undefined;
-  /** What a request gets that Redis could not decide on: let through, or 503. */
+  /** What happens to a request if Redis fails: `allow` lets it through, `deny` answers 503. */
   onRedisFailure?: FailureMode | undefined;
 }
 
-export const POLICY_OPTIONS: Names<PolicyOptions> = {
-  limits: true,
-  cost: true,
-  onRedisFailure: true,
-  shadow: true,
-  name: true,
+export const POLICY_OPTIONS: OptionNames<PolicyOptions> = {
+  limits: true, cost: true, onRedisFailure: true, shadow: true, name: true,
 };
 
 export interface MiddlewareOptions<Req> extends LimitOptions<Req>, LockWatchOptions {
-  /** A `LockWatch`; or what one is made from, with the options of `LockWatch` among these. */
+  /** A `LockWatch`, or the argument of its constructor; then its options may be among these. */
   redis: LockWatch | RedisSource;
-  /** Calls in the window that are a burst; null for none. */
+  /** The number of requests in the window that is a burst; null turns the detection off. */
   burstThreshold?: number | null | undefined;
   burstWindowSeconds?: number | undefined;
-  /** How long a burst is quiet after an alert; the module's 60 s unless given. */
+  /** The minimum time between two alerts of a client; the module's 60 s unless given. */
   burstCooldownSeconds?: Duration | undefined;
-  /** Record each request. */
+  /** Whether to record each request; true unless given. */
   audit?: boolean | undefined;
-  /** The response to a denied request, instead of the usual one. The rate limit's headers are added. */
+  /** Makes the response to a denied request. The limit's headers are added. */
   onDenied?: OnDenied<Req> | undefined;
-  /** Addresses and networks whose forwarding header is believed, and `unix` for the peer of a Unix socket. */
+  /**
+   * Addresses and networks of proxies whose forwarding header is read; `unix` is the peer of a Unix
+   * socket.
+   */
   trustedProxies?: readonly string[] | undefined;
   forwardedHeader?: string | undefined;
-  /** What all keys begin with. */
+  /** The first part of every Redis key; `lw` unless given. */
   keyPrefix?: string | undefined;
 }

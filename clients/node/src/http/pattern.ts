@@ -1,13 +1,15 @@
-/** Patterns of routes, `[METHOD[,METHOD…] ]/path`, and the names of the policies that are given to them. */
+/**
+ * Patterns of routes, `[METHOD[,METHOD…] ]/path`, and the policy names that are derived from them.
+ */
 import { ConfigurationError } from "../errors.js";
 
-/** What patterns are compared with, split once for all of them. */
+/** A request's path, split and decoded once for all patterns. */
 export class PathSegments {
   readonly exact: readonly string[];
-  /** Without what a router may overlook: case, doubled slashes, a slash at the end. */
+  /** Without differences that a router may ignore: case, doubled slashes, a slash at the end. */
   readonly lenient: readonly string[];
-  /** Whether nobody could read it as another path than this. */
-  readonly isCertain: boolean;
+  /** Whether every router reads it as this path. */
+  readonly isUnambiguous: boolean;
 
   /** @param path still encoded */
   constructor(
@@ -17,16 +19,19 @@ export class PathSegments {
     const raw = path.split("/").slice(1);
     this.exact = raw.map(decoded);
     this.lenient = lenient(this.exact);
-    this.isCertain = path.startsWith("/") && raw.every((segment, index) => isCertain(segment, this.exact[index] as string));
+    this.isUnambiguous = path.startsWith("/") && raw.every((segment, index) => isUnambiguous(segment, this.exact[index] as string));
   }
 
-  /** For people, with the slashes of segments told from those between them. */
+  /**
+   * The decoded path for bursts and audit events. An encoded slash in a segment is written as
+   * `%2F`.
+   */
   get text(): string {
     return this.exact.length === 0 ? "/" : this.exact.map((segment) => `/${segment.replaceAll("/", "%2F")}`).join("");
   }
 }
 
-/** A segment of a pattern: a text, or with a parameter what stands before and behind it. */
+/** A segment of a pattern: a text, or the texts around a parameter. */
 type Segment = string | { readonly before: string; readonly behind: string };
 
 const REST = "**";
@@ -42,7 +47,7 @@ export class Pattern {
     const match = /^(?:([A-Za-z]+(?:,[A-Za-z]+)*)\s+)?\/(\S*)$/.exec(text);
     if (!match) throw new ConfigurationError(`pattern '${text}' is not like '/path' or 'GET,POST /path/{id}/**'`);
     const methods = match[1]?.toUpperCase().split(",");
-    // Where a framework has a handler for GET, it lets it answer HEAD.
+    // The frameworks answer HEAD with the handler for GET.
     this.#methods = methods && new Set(methods.includes("GET") ? [...methods, "HEAD"] : methods);
     const segments = (match[2] as string).split("/");
     this.#hasRest = segments.at(-1) === REST;
@@ -54,12 +59,14 @@ export class Pattern {
     this.#lenient = lenient(segments).map((segment) => parseSegment(segment, text));
   }
 
-  /** To the letter: what is exempt should not become more by a clever spelling. */
+  /** Compares exactly, for exempt patterns: another spelling must not exempt a path. */
   matchesExactly(path: PathSegments): boolean {
-    return path.isCertain && this.#matches(path.method, path.exact, this.#exact);
+    return path.isUnambiguous && this.#matches(path.method, path.exact, this.#exact);
   }
 
-  /** As a router may see it: what is limited should not become less by a clever spelling. */
+  /**
+   * Compares as leniently as any router, for policies: another spelling must not evade a policy.
+   */
   matches(path: PathSegments): boolean {
     return this.#matches(path.method, path.lenient, this.#lenient);
   }
@@ -88,13 +95,16 @@ function lenient(segments: readonly string[]): string[] {
   return segments.filter((segment) => segment !== "").map((segment) => segment.toLowerCase());
 }
 
-/** In lower case, each run of other characters as one hyphen: `POST /login` is `post-login`. */
+/** `POST /login` becomes `post-login`, and `/` becomes `root`. */
 export function policyName(pattern: string): string {
   const name = pattern.toLowerCase().replace(/[^a-z0-9_.]+/g, "-").replace(/^-|-$/g, "");
   return name === "" ? "root" : name;
 }
 
-/** The path of a request line, still encoded, as a router finds it that sees through a scheme and a host in front of it. */
+/**
+ * The encoded path of a request target, which may have a scheme and host in front, a query or a
+ * fragment.
+ */
 export function pathOf(target: string): string {
   const end = target.search(/[?#]/);
   const whole = end < 0 ? target : target.slice(0, end);
@@ -103,7 +113,7 @@ export function pathOf(target: string): string {
   return path === "" ? "/" : path;
 }
 
-/** Of one segment. Routers split first, so a slash that is encoded belongs to its segment. */
+/** Decodes one segment, or returns it unchanged if it cannot be decoded. */
 function decoded(segment: string): string {
   if (!segment.includes("%")) return segment;
   try {
@@ -113,15 +123,18 @@ function decoded(segment: string): string {
   }
 }
 
-/** Whether every router and every handler behind it reads the segment as `text`. */
-function isCertain(raw: string, text: string): boolean {
+/** Whether every router and handler reads the segment as `text`. */
+function isUnambiguous(raw: string, text: string): boolean {
   if (text === "." || text === ".." || /[/\\?#;\0]/.test(text)) return false;
   if (!raw.includes("%")) return true;
   const [lower, encoded] = [raw.toLowerCase(), [encodeURI(text), encodeURIComponent(text)]];
   return encoded.some((one) => one.toLowerCase() === lower);
 }
 
-/** A method that the module accepts: an HTTP token of at most 32 characters. */
+/**
+ * Undefined for a method that the module does not accept: it takes HTTP tokens of at most 32
+ * characters.
+ */
 export function methodArgument(method: string): string | undefined {
   return /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}$/.test(method) ? method : undefined;
 }

@@ -1,13 +1,14 @@
-/** Which limits a request is under: its path's policy, or the default one, or none at all. */
+/** The policy of a request: that of its path, the default one, or none if the path is exempt. */
 import { ConfigurationError } from "../errors.js";
 import { checkOptions } from "../known-options.js";
 import { parseLimits, type Limit, type Limits } from "../limits.js";
-import { POLICY_OPTIONS, type FailureMode, type LimitOptions, type PolicyOptions } from "./options.js";
+import { POLICY_OPTIONS, type LimitOptions, type PolicyOptions } from "./options.js";
 import { PathSegments, Pattern, policyName } from "./pattern.js";
+import type { FailureMode } from "./reply.js";
 
 export interface Policy {
   readonly name: string;
-  /** Undefined: the default limits, or those of the caller's plan. */
+  /** Undefined if the default limits or those of `planFunc` apply. */
   readonly ownLimits: readonly Limit[] | undefined;
   readonly cost: number;
   readonly onRedisFailure: FailureMode;
@@ -41,7 +42,7 @@ export class Policies {
     if (twice !== undefined) throw new ConfigurationError(`two policies are named '${twice}', and would share their limits: give one a name`);
   }
 
-  /** Undefined: exempt. */
+  /** Undefined if the path is exempt. */
   of(segments: PathSegments): Policy | undefined {
     if (this.#routes.length === 0 && this.#exempt.length === 0) return this.#default;
     if (this.#exempt.some((pattern) => pattern.matchesExactly(segments))) return undefined;
@@ -55,7 +56,7 @@ export class Policies {
       throw new ConfigurationError(`policy '${options.name}' has a name and no limits: it would spend from the default policy`);
     }
     const policy: Policy = {
-      name: options.limits === undefined ? DEFAULT : notTaken(options.name === undefined ? policyName(pattern.text) : checkedName(options.name)),
+      name: options.limits === undefined ? DEFAULT : notReserved(options.name === undefined ? policyName(pattern.text) : checkedName(options.name)),
       ownLimits: options.limits === undefined ? undefined : parseLimits(options.limits),
       cost: checkedCost(options.cost ?? this.#default.cost),
       onRedisFailure: checkedMode(options.onRedisFailure ?? this.#default.onRedisFailure),
@@ -76,7 +77,7 @@ export function checkedName(name: string): string {
   return name;
 }
 
-function notTaken(name: string): string {
+function notReserved(name: string): string {
   if (RESERVED.includes(name)) throw new ConfigurationError(`policy name '${name}' is taken: give the policy another name`);
   return name;
 }

@@ -1,62 +1,70 @@
 /**
- * A limit on one route, for what only the application knows: after authentication, by user or tenant. In front of a handler of
- * Express, or as a `preHandler` of Fastify.
+ * A limit on one route, for clients that only the application knows: users or tenants, after
+ * authentication. It is middleware of Express and a `preHandler` of Fastify.
  */
 import { ConfigurationError, LockWatchError } from "../errors.js";
-import { checkOptions, type Names } from "../known-options.js";
+import { checkOptions, type OptionNames } from "../known-options.js";
 import { parseLimits, type Limits } from "../limits.js";
 import type { LockWatch } from "../lockwatch.js";
 import { rateLimitCommand, RateLimitResult } from "../ratelimit.js";
-import { rawRequest, routePattern, send, setHeaders, stateOf, type AnyRequest, type AnyResponse, type Middleware } from "./exchange.js";
-import { addressClient, Keys, ownClient } from "./keys.js";
-import type { FailureMode, OnDenied } from "./options.js";
-import { Origins } from "./origin.js";
+import { applyDecision, middleware, rawRequest, routePattern, stateOf, type AnyRequest, type AnyResponse, type Middleware } from "./framework.js";
+import { addressClient, keyClient, Keys, type ClientKey } from "./keys.js";
+import type { Awaitable, OnDenied } from "./options.js";
 import { policyName } from "./pattern.js";
 import { checkedCost, checkedMode, checkedName } from "./policies.js";
+import { decisionFor, failureDecision, type Decision, type FailureMode } from "./reply.js";
 import type { LockWatchState } from "./state.js";
-import { rateLimitExceeded, SERVICE_UNAVAILABLE } from "./verdict.js";
-
-/** Whom a limit is counted for; nothing or an empty text for nobody in particular. */
-type Owner = string | number | null | undefined;
+import { TrustedProxies } from "./trusted-proxies.js";
 
 export interface RouteLimitOptions<Req> {
-  /** Whom to limit. Nothing, an empty text or no function mean the address, as the middleware found it. */
-  key?: ((request: Req) => Owner | PromiseLike<Owner>) | undefined;
+  /**
+   * The client to limit. Without it, or if it returns nothing or an empty text, the address that
+   * the middleware found.
+   */
+  key?: ((request: Req) => Awaitable<ClientKey>) | undefined;
   cost?: number | undefined;
-  /** Part of the key, and of the `RateLimit` field. Derived from the route's method and pattern unless given. */
+  /**
+   * Part of the Redis key and of the `RateLimit` header. Derived from the route's method and
+   * pattern unless given.
+   */
   name?: string | undefined;
+  /** Sets the headers and records denials, but denies nothing. */
   shadow?: boolean | undefined;
   onRedisFailure?: FailureMode | undefined;
-  /** The response to a denied request, instead of the usual one. The rate limit's headers are added. */
+  /** Makes the response to a denied request. The limit's headers are added. */
   onDenied?: OnDenied<Req> | undefined;
   keyPrefix?: string | undefined;
 }
 
-
-const NAMES: Names<RouteLimitOptions<never>> = {
-  key: true,
-  cost: true,
-  name: true,
-  shadow: true,
-  onRedisFailure: true,
-  onDenied: true,
+const OPTIONS: OptionNames<RouteLimitOptions<never>> = {
+  key: true, cost: true, name: true, shadow: true, onRedisFailure: true, onDenied: true,
   keyPrefix: true,
 };
 
-/** Names of policies have no colon, so a route's limit never counts into one of them. */
+/**
+ * `routeLimit` as a framework's entry exports it: `key` and `onDenied` get that framework's request
+ * unless annotated otherwise.
+ */
+export type Limit<Default extends AnyRequest> = <Req extends AnyRequest = Default>(
+  lockwatch: LockWatch,
+  limits: Limits,
+  options?: RouteLimitOptions<Req>,
+) => Middleware;
+
+/** Names of policies have no colon, so the limit of a route never shares a key with a policy. */
 const KIND = "limit:";
 
-export function routeLimit<Req extends AnyRequest>(lockwatch: LockWatch, limits: Limits, options: RouteLimitOptions<Req>): Middleware {
-  checkOptions(options, NAMES, "lw.limit");
+export function routeLimit<Req extends AnyRequest>(lockwatch: LockWatch, limits: Limits, options: RouteLimitOptions<Req> = {}): Middleware {
+  checkOptions(options, OPTIONS, "limit");
   const parsed = parseLimits(limits);
   const keys = new Keys(options.keyPrefix ?? "lw");
   const cost = checkedCost(options.cost ?? 1);
-  const mode = checkedMode(options.onRedisFailure ?? "allow");
+  const mode = { shadow: options.shadow ?? false, onRedisFailure: checkedMode(options.onRedisFailure ?? "allow") };
   const given = options.name === undefined ? undefined : checkedName(options.name);
 
-  async function admits(request: AnyRequest, response: AnyResponse): Promise<boolean> {
+  async function decide(request: AnyRequest): Promise<Decision> {
     const state = stateOf(request);
-    const client = ownClient(await options.key?.(request as Req)) ?? addressClient(addressOf(request, state));
+    const client = keyClient(await options.key?.(request as Req)) ?? addressClient(addressOf(request, state));
     const name = given ?? routeName(request);
     let result: RateLimitResult;
     try {
@@ -64,37 +72,29 @@ export function routeLimit<Req extends AnyRequest>(lockwatch: LockWatch, limits:
       result = RateLimitResult.parse(reply, parsed, "LW.RATELIMIT");
     } catch (error) {
       if (!(error instanceof LockWatchError)) throw error;
-      lockwatch.failures.tell(error.code, `${error.message}; limit '${name}' ${mode === "deny" ? "answers 503" : "lets requests through"}`);
-      if (mode === "allow" || options.shadow) return true;
-      send(response, SERVICE_UNAVAILABLE);
-      return false;
+      return failureDecision(error, mode, lockwatch.failures, `requests under the limit '${name}'`);
     }
-    const { "Retry-After": retryAfter, ...headers } = result.headers(name);
-    setHeaders(response, headers);
-    if (result.allowed) return true;
-    if (state) state.limited = true;
-    if (state && options.shadow) state.shadowed = true;
-    if (options.shadow) return true;
-    if (retryAfter !== undefined) setHeaders(response, { "Retry-After": retryAfter });
-    send(response, (await options.onDenied?.(request as Req, result)) ?? rateLimitExceeded(result.retryAfterSeconds));
-    return false;
+    if (state && !result.allowed) {
+      state.limited = true;
+      // Overwrites the mark of a denial in the middleware's shadow mode.
+      state.shadowed = mode.shadow;
+    }
+    return decisionFor(result, name, mode, () => options.onDenied?.(request as Req, result));
   }
 
-  return (request, response, next) => {
-    admits(request, response).then((goesOn) => goesOn && next(), next);
-  };
+  return middleware(async (request: AnyRequest, response: AnyResponse) => applyDecision(response, await decide(request), { replace: true }));
 }
 
-const PEER_ONLY = new Origins([], "X-Forwarded-For");
+const NO_PROXIES = new TrustedProxies([], "X-Forwarded-For");
 
 function addressOf(request: AnyRequest, state: LockWatchState | undefined): string | undefined {
-  return state ? state.address : PEER_ONLY.address(rawRequest(request).socket.remoteAddress, () => undefined);
+  return state ? state.address : NO_PROXIES.clientAddress(rawRequest(request).socket.remoteAddress, () => undefined);
 }
 
 function routeName(request: AnyRequest): string {
   const pattern = routePattern(request);
   if (pattern === undefined) {
-    throw new ConfigurationError("a limit that is not on a route with a path of its own needs a name: lw.limit('5/minute', { name: 'search' })");
+    throw new ConfigurationError("a limit that is not on a route with a path of its own needs a name: limit(lw, '5/minute', { name: 'search' })");
   }
   const method = rawRequest(request).method === "HEAD" ? "GET" : rawRequest(request).method;
   return policyName(`${method} ${pattern}`);

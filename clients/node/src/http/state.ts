@@ -1,24 +1,32 @@
-/** What the middleware found out about a request, for the handlers (`request.lockwatch`) and for the audit event. */
+/**
+ * What the middleware knows about a request: for handlers (`request.lockwatch`) and for the audit
+ * event.
+ */
 import type { BurstResult } from "../burst.js";
 import type { RateLimitResult } from "../ratelimit.js";
 
 export class LockWatchState {
-  /** The limit that binds; undefined if Redis could not tell. */
+  /** The binding limit; undefined if Redis failed. */
   limit: RateLimitResult | undefined;
   burst: BurstResult | undefined;
-  /** Why Redis could not tell: `timeout`, `connection`, `bypassed`, `module_missing`, or its error's code in lower case. */
+  /**
+   * How Redis failed: `timeout`, `connection`, `bypassed`, `module_missing`, or the code of its
+   * error in lower case.
+   */
   failure: string | undefined;
-  /** A limit said no, whether or not that was heeded. */
+  /** A limit denied the request, in shadow mode too. */
   limited = false;
-  /** A limit said no and was not heeded: shadow mode. */
+  /** A limit in shadow mode denied the request, which went on. */
   shadowed = false;
-  /** Who it is, once the application knows: recorded in the audit event. */
+  /** The application sets the user here, for the audit event. */
   user: string | number | null | undefined;
 
   constructor(
-    /** The name of the policy that applies. */
     readonly policy: string,
-    /** The client's address, undefined where a Unix socket hides it. */
+    /**
+     * The client's address; undefined for the peer of a Unix socket without a usable forwarding
+     * header.
+     */
     readonly address: string | undefined,
   ) {}
 }

@@ -1,26 +1,27 @@
 /**
- * Puts together what is sent in one turn of the event loop. Requests that arrive together then share a write, which is what a
- * command costs this process most. node-redis does the same by itself.
+ * Combines the commands of one turn of the event loop into one write, because writes dominate the
+ * CPU time of a command in this process. node-redis does this itself.
  */
-import { checkArguments, type Command, type Reply } from "./connection.js";
+import { checkArguments, type Command, type RedisReply } from "./connection.js";
 
 interface Part {
   readonly commands: readonly Command[];
-  readonly resolve: (replies: Reply[]) => void;
+  readonly resolve: (replies: RedisReply[]) => void;
   readonly reject: (reason: unknown) => void;
 }
 
 export class Batch {
   #parts: Part[] = [];
 
-  /** @param write sends commands, and resolves to an answer each */
-  constructor(private readonly write: (commands: readonly Command[]) => Promise<Reply[]>) {}
+  /** @param write sends commands and resolves to one reply per command */
+  constructor(private readonly write: (commands: readonly Command[]) => Promise<RedisReply[]>) {}
 
-  send(commands: readonly Command[]): Promise<Reply[]> {
+  send(commands: readonly Command[]): Promise<RedisReply[]> {
     return new Promise((resolve, reject) => {
-      // What is thrown here rejects this call alone.
+      // An argument that cannot be sent rejects this call alone.
       checkArguments(commands);
-      // Immediates run when all sockets that had something to read have been read.
+      // Immediates run after every readable socket has been read, so requests that arrive together
+      // share a write.
       if (this.#parts.push({ commands, resolve, reject }) === 1) setImmediate(() => void this.#flush());
     });
   }

@@ -1,6 +1,7 @@
 /**
- * When to stop asking a Redis that does not answer. A hung server would cost every request a timeout; after a few of them in a
- * row it is left alone for a moment. Then one call finds out whether it is back, and those that come meanwhile wait for that.
+ * A circuit breaker. After several timeouts in a row it opens for a pause, so that a hung Redis does
+ * not cost every request a timeout. Then one call, the probe, tests Redis, and calls that arrive
+ * meanwhile wait for its result.
  */
 export class Breaker {
   #timeouts = 0;
@@ -8,16 +9,16 @@ export class Breaker {
   #probe: { readonly ended: Promise<void>; readonly end: () => void } | undefined;
 
   constructor(
-    private readonly tolerance: number,
+    private readonly maxTimeouts: number,
     private readonly pauseMs: number,
   ) {}
 
   /**
-   * Whether a call may go out at `now`. The end of one that may is to be told with `answered` or `timedOut`. A promise resolves
-   * when it makes sense to ask again.
+   * Whether a call may go out at `now`, in milliseconds. After "go" the caller reports the result
+   * with `answered` or `timedOut`. A promise resolves when the caller should ask again.
    */
   admission(now: number): "go" | "bypass" | Promise<void> {
-    if (this.#timeouts < this.tolerance) return "go";
+    if (this.#timeouts < this.maxTimeouts) return "go";
     if (now < this.#openUntil) return "bypass";
     if (this.#probe) return this.#probe.ended;
     let end = (): void => undefined;
@@ -26,16 +27,16 @@ export class Breaker {
     return "go";
   }
 
-  /** There was an answer, if only an error or that nothing listens: that takes no time. */
+  /** Any answer closes the breaker: an error or a refused connection takes no time either. */
   answered(): void {
     this.#timeouts = 0;
     this.#endProbe();
   }
 
-  /** True if Redis is to be left alone from now on. */
+  /** Returns whether this timeout opened the breaker. */
   timedOut(now: number): boolean {
     this.#timeouts++;
-    const opens = this.#timeouts >= this.tolerance && now >= this.#openUntil;
+    const opens = this.#timeouts >= this.maxTimeouts && now >= this.#openUntil;
     if (opens) this.#openUntil = now + this.pauseMs;
     this.#endProbe();
     return opens;

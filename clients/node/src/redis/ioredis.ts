@@ -1,25 +1,27 @@
-/** ioredis, a single server or one found through Sentinel. */
-import type { Redis, RedisOptions } from "ioredis";
+/** ioredis with a single server, or one found through Sentinel. */
+import type { Cluster, Redis, RedisOptions } from "ioredis";
 import { Batch } from "./batch.js";
-import { ServerError, type Bytes, type Command, type Connection, type Patience, type Reply } from "./connection.js";
+import { libraryArgument, ServerError, type Command, type Connection, type RedisReply } from "./connection.js";
 import { Readiness, reconnectDelay, SILENCE_MS } from "./readiness.js";
 
 /**
- * What a connection of ours must have, whatever the application's own has. ioredis repeats commands after a lost
- * connection and keeps others until there is one; either way a call that was given up would be counted later.
+ * Options that override the application's. By default ioredis repeats commands after a lost
+ * connection and queues others until it has one. In both cases a call that has timed out here would
+ * be counted later.
  */
-export function withoutRepeats() {
+export function ioredisOptions() {
   return {
     lazyConnect: true,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    // How long a socket that is given up may take to close, and how long one may be silent that owes an answer.
+    // Limits the time that an abandoned socket takes to close.
     disconnectTimeout: 100,
+    // Limits the silence of a socket that owes a reply.
     socketTimeout: SILENCE_MS,
     retryStrategy: reconnectDelay,
     reconnectOnError: null,
-    // Both would need INFO and CLIENT from the ACL; a server that still loads says so in its replies.
+    // Both would need INFO and CLIENT in the ACL. A server that is loading says so in its replies.
     enableReadyCheck: false,
     disableClientInfo: true,
     enableAutoPipelining: false,
@@ -28,57 +30,59 @@ export function withoutRepeats() {
   } satisfies RedisOptions & { disconnectTimeout: number };
 }
 
-export class IoredisConnection implements Connection {
-  readonly #client: Redis;
-  readonly #patience: Patience;
+/**
+ * What a single server and a cluster share. The client, made with `ioredisOptions`, is closed with
+ * the connection.
+ */
+export abstract class IoredisBase<Client extends Redis | Cluster> {
   readonly #readiness = new Readiness();
-  readonly #batch = new Batch((commands) => pipeline(this.#client, commands));
 
-  /** Takes a client that was made `withoutRepeats`, and that is this connection's to close. */
-  constructor(client: Redis, patience: Patience) {
-    this.#client = client;
-    this.#patience = patience;
-    client.on("ready", () => this.#readiness.up());
-    client.on("close", () => this.#readiness.down());
-    client.on("error", (error: Error) => {
+  constructor(
+    protected readonly client: Client,
+    private readonly connectTimeoutMs: number,
+  ) {
+    const emitter = client as Redis;
+    emitter.on("ready", () => this.#readiness.up());
+    emitter.on("close", () => this.#readiness.down());
+    emitter.on("error", (error: Error) => {
       if (client.status !== "ready") this.#readiness.down(error);
     });
   }
 
   ready(): Promise<void> | undefined {
-    return this.#readiness.wait(this.#patience.connectTimeoutMs, () => this.#client.connect());
-  }
-
-  send(commands: readonly Command[]): Promise<Reply[]> {
-    return this.#batch.send(commands);
-  }
-
-  reset(): void {
-    if (this.#client.status !== "end") this.#client.disconnect(true);
+    return this.#readiness.wait(this.connectTimeoutMs, () => this.client.connect());
   }
 
   close(): Promise<void> {
-    this.#client.disconnect();
+    this.client.disconnect();
     this.#readiness.down(new Error("the client has been closed"));
     return Promise.resolve();
   }
 }
 
-/** One write, an answer each. Also how a node of a cluster is spoken to. */
-export async function pipeline(client: Redis, commands: readonly Command[]): Promise<Reply[]> {
+export class IoredisConnection extends IoredisBase<Redis> implements Connection {
+  readonly #batch = new Batch((commands) => pipeline(this.client, commands));
+
+  send(commands: readonly Command[]): Promise<RedisReply[]> {
+    return this.#batch.send(commands);
+  }
+
+  reset(): void {
+    if (this.client.status !== "end") this.client.disconnect(true);
+  }
+}
+
+/** Sends the commands in one write to a server or to a node of a cluster. */
+export async function pipeline(client: Redis, commands: readonly Command[]): Promise<RedisReply[]> {
   const batch = client.pipeline();
   for (const { args } of commands) {
-    const [name, ...rest] = args.map(ioredisArgument);
+    const [name, ...rest] = args.map(libraryArgument);
     batch.call(name as string, ...rest);
   }
-  const answers = (await batch.exec()) ?? [];
-  return answers.map(([error, reply]) => {
+  const replies = (await batch.exec()) ?? [];
+  return replies.map(([error, reply]) => {
     if (!error) return reply;
     if (error.name === "ReplyError") return new ServerError(error.message);
     throw error;
   });
-}
-
-function ioredisArgument(value: Bytes): string | Buffer {
-  return typeof value === "string" ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 }

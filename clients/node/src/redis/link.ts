@@ -1,8 +1,11 @@
-/** Every command's way to Redis: bounded in time, bypassed while Redis hangs, its errors made into this package's. */
+/**
+ * A connection with timeouts and a circuit breaker. It turns the errors of Redis and of the library
+ * into this package's.
+ */
 import { setTimeout as pause } from "node:timers/promises";
 import { answeredError, LockWatchError, UnavailableError } from "../errors.js";
 import { Breaker } from "./breaker.js";
-import { checkArguments, ServerError, TimeoutError, type Command, type Connection, type Reply } from "./connection.js";
+import { checkArguments, ServerError, TimeoutError, type Command, type Connection, type RedisReply } from "./connection.js";
 import { SILENCE_MS } from "./readiness.js";
 
 export interface LinkOptions {
@@ -11,16 +14,13 @@ export interface LinkOptions {
   breakerPauseMs: number;
 }
 
-/** For what does its work on another thread of the server: signing, and asking Postgres. */
-const PATIENT_TIMEOUT_MS = 10_000;
-
-/** A reply, or a {@link LockWatchError} that Redis answered. */
-export type Answer = Reply;
+/** For commands that sign, query Postgres or go through many sessions. */
+const SLOW_TIMEOUT_MS = 10_000;
 
 export class Link {
   readonly #breaker: Breaker;
   #lastReset = -Infinity;
-  #lastAnswer = -Infinity;
+  #lastReply = -Infinity;
   #downSince: number | undefined;
 
   constructor(
@@ -31,10 +31,11 @@ export class Link {
   }
 
   /**
-   * For what a request waits for. One answer for each command, in order: a reply, or the error that Redis gave to that one;
-   * rejects if it gave none. Arguments that can't be sent are a TypeError, which is no failure of Redis's.
+   * For commands that a request waits for. Resolves to one reply per command, in order, or a
+   * {@link LockWatchError} in its place. Rejects with an UnavailableError if Redis did not answer,
+   * and with a TypeError for arguments that cannot be sent.
    */
-  async send(commands: readonly Command[]): Promise<Answer[]> {
+  async send(commands: readonly Command[]): Promise<RedisReply[]> {
     checkArguments(commands);
     let admission = this.#breaker.admission(performance.now());
     if (typeof admission !== "string") {
@@ -45,9 +46,9 @@ export class Link {
       throw new UnavailableError("BYPASSED", "Redis has not answered of late and is left alone for a moment");
     }
     try {
-      const answers = await this.sendAside(commands);
+      const replies = await this.sendWithoutBreaker(commands);
       this.#breaker.answered();
-      return answers;
+      return replies;
     } catch (error) {
       if ((error as LockWatchError).code !== "TIMEOUT") this.#breaker.answered();
       else if (this.#breaker.timedOut(performance.now())) this.#reset();
@@ -55,56 +56,64 @@ export class Link {
     }
   }
 
-  /** For what no request waits for: it neither heeds the breaker nor trips it. */
-  async sendAside(commands: readonly Command[], timeoutMs = this.options.commandTimeoutMs): Promise<Answer[]> {
+  /**
+   * Like `send`, for commands that no request waits for: it neither respects nor changes the
+   * breaker.
+   */
+  async sendWithoutBreaker(commands: readonly Command[], timeoutMs = this.options.commandTimeoutMs): Promise<RedisReply[]> {
     checkArguments(commands);
-    let replies: Reply[];
+    let replies: RedisReply[];
     try {
-      const waiting = this.connection.ready();
-      if (waiting) await this.#opened(waiting);
+      const opening = this.connection.ready();
+      if (opening) await this.#opened(opening);
       replies = await within(timeoutMs, this.connection.send(commands));
-      this.#lastAnswer = performance.now();
+      this.#lastReply = performance.now();
     } catch (error) {
       const { message } = error as Error;
       if (error instanceof TimeoutError) {
-        // What said nothing at all for so long is not busy but gone, and no breaker watches over what is sent aside.
-        if (timeoutMs >= PATIENT_TIMEOUT_MS && performance.now() - this.#lastAnswer >= timeoutMs) this.#reset();
+        // No breaker resets this connection, so a connection that was silent for a long timeout is
+        // reset here.
+        if (timeoutMs >= SLOW_TIMEOUT_MS && performance.now() - this.#lastReply >= timeoutMs) this.#reset();
         throw new UnavailableError("TIMEOUT", message);
       }
-      // Not with the library's error as its cause: that one carries the command's arguments, and those may be tokens.
+      // The library's error is not the cause of this one, because it holds the arguments, which may
+      // be tokens.
       throw new UnavailableError("CONNECTION", `no answer from Redis: ${message}`);
     }
     return replies.map((reply, index) => {
       if (!(reply instanceof ServerError)) return reply;
-      // The primary has become a replica: what its name leads to now is found by connecting anew.
+      // The primary has become a replica. A new connection finds the new primary by the same name.
       if (reply.code === "READONLY") this.#reset();
       return answeredError(reply, String(commands[index]?.args[0]));
     });
   }
 
-  /** Opens the connection if nobody has. False where it can't be used at present. */
+  /** Opens the connection on the first call. Resolves to whether it can be used. */
   async isOpen(): Promise<boolean> {
     try {
-      const waiting = this.connection.ready();
-      if (waiting) await this.#opened(waiting);
+      const opening = this.connection.ready();
+      if (opening) await this.#opened(opening);
       return true;
     } catch {
       return false;
     }
   }
 
-  async call(command: Command): Promise<Reply> {
-    return replyIn(await this.send([command]));
+  async call(command: Command): Promise<RedisReply> {
+    return onlyReply(await this.send([command]));
   }
 
-  async callPatiently(command: Command): Promise<Reply> {
-    return replyIn(await this.sendAside([command], PATIENT_TIMEOUT_MS));
+  async callSlow(command: Command): Promise<RedisReply> {
+    return onlyReply(await this.sendWithoutBreaker([command], Math.max(SLOW_TIMEOUT_MS, this.options.commandTimeoutMs)));
   }
 
-  /** A library goes on trying by itself, unless its handshake waits for a server that is gone. */
-  async #opened(waiting: Promise<void>): Promise<void> {
+  /**
+   * The library reconnects by itself, but its handshake may wait for ever for a server that is
+   * gone.
+   */
+  async #opened(opening: Promise<void>): Promise<void> {
     try {
-      await waiting;
+      await opening;
       this.#downSince = undefined;
     } catch (error) {
       const now = performance.now();
@@ -117,6 +126,7 @@ export class Link {
     }
   }
 
+  /** At most one reset per pause of the breaker. */
   #reset(): void {
     const now = performance.now();
     if (now - this.#lastReset < this.options.breakerPauseMs) return;
@@ -125,16 +135,17 @@ export class Link {
   }
 }
 
-function replyIn([answer]: Answer[]): Reply {
-  if (answer instanceof LockWatchError) throw answer;
-  return answer;
+function onlyReply([reply]: RedisReply[]): RedisReply {
+  if (reply instanceof LockWatchError) throw reply;
+  return reply;
 }
 
 function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      // After this process has been busy for longer than the timeout, the answer may lie unread in the socket. It is read
-      // before an immediate runs, and a timer by itself would not wait for it.
+      // If this process was busy for longer than the timeout, the reply may lie unread in the
+      // socket.
+      // The event loop reads sockets before it runs immediates.
       setImmediate(() => reject(new TimeoutError(`no answer from Redis within ${timeoutMs} ms`)));
     }, timeoutMs);
     const settled = () => clearTimeout(timer);

@@ -1,17 +1,21 @@
 /**
- * From what the application has, a client of either library or a URL, to connections of our own.
+ * Opens connections for a client of either library or a URL.
  *
- * Of its own, since the application's client may repeat commands, queue them without bound or be busy with a blocking
- * call. They have the same servers, credentials and TLS settings, and they end when the application's client is closed.
+ * They are lockwatch's own, because the application's client may repeat commands, queue them without
+ * a bound or be busy with a blocking call. They use the same servers, credentials and TLS settings,
+ * and they are closed with the application's client.
  */
 import type { Cluster, Redis } from "ioredis";
-import type { Connection, Patience } from "./connection.js";
+import type { Connection } from "./connection.js";
 import { IoredisClusterConnection } from "./ioredis-cluster.js";
-import { IoredisConnection, withoutRepeats } from "./ioredis.js";
-import { NodeRedisClusterConnection, NodeRedisConnection, withoutQueue, type NodeRedis, type NodeRedisCluster } from "./node-redis.js";
+import { IoredisConnection, ioredisOptions } from "./ioredis.js";
+import { NodeRedisClusterConnection, NodeRedisConnection, nodeRedisOptions, type NodeRedis, type NodeRedisCluster } from "./node-redis.js";
 import { UrlConnection } from "./url.js";
 
-/** `Redis` or `Cluster` of ioredis. Described by its shape, so that neither library's types are needed to compile. */
+/**
+ * `Redis` or `Cluster` of ioredis. A structural type, so that a user does not need the types of
+ * both libraries.
+ */
 export interface IoredisClient {
   readonly status: string;
   duplicate(...args: never[]): unknown;
@@ -26,33 +30,36 @@ export interface NodeRedisClient {
 export type RedisSource = string | URL | IoredisClient | NodeRedisClient | Connection;
 
 /**
- * Redis reads nothing more from a client while it works for it on another thread, so what takes its time must not stand in front
- * of what a request waits for.
+ * Redis reads nothing more from a connection while it executes a blocking command of it. So commands
+ * that a request waits for do not share a connection with slow ones.
  */
 export interface Connections {
-  /** For what requests wait for. */
-  readonly prompt: Connection;
-  /** For the audit events of the middleware, for which nobody waits. */
+  /** For commands that requests wait for. */
+  readonly fast: Connection;
+  /** For the audit events of the middleware. */
   readonly audit: Connection;
-  /** For what waits for a signature, or for Postgres. */
-  readonly patient: Connection;
+  /** For commands that sign, query Postgres or go through many sessions. */
+  readonly slow: Connection;
 }
 
-/** Each is opened by its first call. A connection that the application brings along is all three. */
-export function openConnections(source: RedisSource, patience: Patience): Connections {
-  if (typeof source === "string" || source instanceof URL) return three(() => new UrlConnection(String(source), patience));
+/**
+ * The first call on each connection opens it. A `Connection` of the application serves as all
+ * three.
+ */
+export function openConnections(source: RedisSource, connectTimeoutMs: number): Connections {
+  if (typeof source === "string" || source instanceof URL) return three(() => new UrlConnection(String(source), connectTimeoutMs));
   if ("send" in source && "reset" in source) return three(() => source);
-  if ("status" in source && typeof source.duplicate === "function") return fromIoredis(source, patience);
-  if ("isOpen" in source && typeof source.duplicate === "function") return fromNodeRedis(source, patience);
+  if ("status" in source && typeof source.duplicate === "function") return fromIoredis(source, connectTimeoutMs);
+  if ("isOpen" in source && typeof source.duplicate === "function") return fromNodeRedis(source, connectTimeoutMs);
   throw new TypeError("expected a client of ioredis or node-redis (createClient, createCluster), or a redis:// URL");
 }
 
 function three(open: () => Connection): Connections {
-  return { prompt: open(), audit: open(), patient: open() };
+  return { fast: open(), audit: open(), slow: open() };
 }
 
-function fromIoredis(source: IoredisClient, patience: Patience): Connections {
-  const options = withoutRepeats();
+function fromIoredis(source: IoredisClient, connectTimeoutMs: number): Connections {
+  const options = ioredisOptions();
   if ((source as unknown as Cluster).isCluster) {
     const cluster = source as unknown as Cluster;
     const copy = () =>
@@ -65,33 +72,33 @@ function fromIoredis(source: IoredisClient, patience: Patience): Connections {
         scaleReads: "master",
         clusterRetryStrategy: options.retryStrategy,
       });
-    return endingWith(cluster, three(() => new IoredisClusterConnection(copy(), patience)));
+    return closedWith(cluster, three(() => new IoredisClusterConnection(copy(), connectTimeoutMs)));
   }
   const redis = source as unknown as Redis;
-  return endingWith(redis, three(() => new IoredisConnection(redis.duplicate(options), patience)));
+  return closedWith(redis, three(() => new IoredisConnection(redis.duplicate(options), connectTimeoutMs)));
 }
 
-function fromNodeRedis(source: NodeRedisClient, patience: Patience): Connections {
+function fromNodeRedis(source: NodeRedisClient, connectTimeoutMs: number): Connections {
   if ("masters" in source) {
     const cluster = source as unknown as NodeRedisCluster;
     const { defaults } = cluster._options;
-    const copy = () => cluster.duplicate({ defaults: { ...defaults, ...withoutQueue(defaults?.socket) } });
-    return endingWith(cluster, three(() => new NodeRedisClusterConnection(copy(), patience)), "disconnect");
+    const copy = () => cluster.duplicate({ defaults: { ...defaults, ...nodeRedisOptions(defaults?.socket) } });
+    return closedWith(cluster, three(() => new NodeRedisClusterConnection(copy(), connectTimeoutMs)), "disconnect");
   }
   const client = source as unknown as NodeRedis;
-  const copy = () => client.duplicate(withoutQueue(client.options.socket));
-  return endingWith(client, three(() => new NodeRedisConnection(copy(), patience)));
+  const copy = () => client.duplicate(nodeRedisOptions(client.options.socket));
+  return closedWith(client, three(() => new NodeRedisConnection(copy(), connectTimeoutMs)));
 }
 
 interface Emitter {
   on(event: string, listener: () => void): unknown;
 }
 
-function endingWith(source: Emitter, connections: Connections, event = "end"): Connections {
+function closedWith(source: Emitter, connections: Connections, event = "end"): Connections {
   source.on(event, () => void closeAll(connections));
   return connections;
 }
 
-export async function closeAll({ prompt, audit, patient }: Connections): Promise<void> {
-  await Promise.all([...new Set([prompt, audit, patient])].map((connection) => connection.close()));
+export async function closeAll({ fast, audit, slow }: Connections): Promise<void> {
+  await Promise.all([...new Set([fast, audit, slow])].map((connection) => connection.close()));
 }

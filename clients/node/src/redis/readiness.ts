@@ -1,8 +1,10 @@
 /**
- * Whether a connection can be used, for libraries that connect in the background and announce it by events.
+ * Whether a connection can be used, for libraries that connect in the background and report it by
+ * events.
  *
- * The first connection is worth waiting for: a process that has just started should not let its first requests through
- * unlimited. After a failure nobody waits: the library tries again by itself, and until it succeeds each call fails at once.
+ * Calls wait for the first connection, so that a process that has just started does not let its
+ * first requests through unlimited. After a failure no call waits: the library reconnects by itself,
+ * and until it succeeds each call fails at once.
  */
 import { TimeoutError } from "./connection.js";
 
@@ -22,7 +24,10 @@ export class Readiness {
     for (const { reject } of this.#waiting.splice(0)) reject(this.#failure);
   }
 
-  /** What `Connection.ready` answers. `connect` is called the first time, its success is to be told by `up`. */
+  /**
+   * Implements `Connection.ready`. The first call runs `connect`, whose success is reported by
+   * `up`.
+   */
   wait(timeoutMs: number, connect: () => Promise<unknown>): Promise<void> | undefined {
     if (this.#state === "up") return undefined;
     if (this.#state === "new") {
@@ -48,10 +53,10 @@ export class Readiness {
   }
 }
 
-/** Longer than any command may take: what was not heard from for so long is not there any more. */
+/** A connection that was silent for this long is dead: no command may take as long. */
 export const SILENCE_MS = 15_000;
 
-/** The pause before the n-th attempt to connect again: soon at first, and never more than a second. */
+/** The pause in milliseconds before the n-th attempt to reconnect: from 50 ms up to a second. */
 export function reconnectDelay(attempt: number): number {
   return Math.min(50 * attempt, 1000);
 }

@@ -1,14 +1,14 @@
 /**
- * Replies that are records. They come as maps over RESP3 and as flat arrays over RESP2, and each library turns a map into
- * something else: a Map, an object, or pairs again.
+ * Replies that are records: maps over RESP3, flat arrays over RESP2. The libraries decode a map to a
+ * Map, an object or a flat array.
  */
 import { wrongModule } from "../errors.js";
-import { replyText, type Reply } from "./connection.js";
+import { replyText, type RedisReply } from "./connection.js";
 
 export class Fields {
   readonly #values: Map<string, unknown>;
 
-  constructor(reply: Reply, private readonly command: string) {
+  constructor(reply: RedisReply, private readonly command: string) {
     this.#values = new Map(entries(reply).map(([name, value]) => [String(name), value]));
   }
 
@@ -38,17 +38,23 @@ export class Fields {
     return this.number(name) === 1;
   }
 
+  /** Null for a missing or empty text. */
+  json(name: string): unknown {
+    const text = this.optionalText(name);
+    return text === null || text === "" ? null : (JSON.parse(text) as unknown);
+  }
+
   #missing(): never {
     throw wrongModule(this.command);
   }
 }
 
-export function records(reply: Reply, command: string): Fields[] {
+export function records(reply: RedisReply, command: string): Fields[] {
   if (!Array.isArray(reply)) throw wrongModule(command);
   return reply.map((record) => new Fields(record, command));
 }
 
-function entries(reply: Reply): [unknown, unknown][] {
+function entries(reply: RedisReply): [unknown, unknown][] {
   if (reply instanceof Map) return [...reply];
   if (!Array.isArray(reply)) return Object.entries(reply as object);
   const pairs: [unknown, unknown][] = [];

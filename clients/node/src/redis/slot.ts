@@ -1,4 +1,7 @@
-/** Which hash slot of a Redis Cluster a key is in: CRC16 (XMODEM) of the key, or of what stands in its first `{}`. */
+/**
+ * The hash slot of a key in a Redis Cluster: CRC16 (XMODEM) of the key or, if not empty, of its
+ * first `{…}`.
+ */
 import type { Bytes } from "./connection.js";
 
 const SLOTS = 16384;

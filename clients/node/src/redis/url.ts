@@ -1,7 +1,10 @@
-/** A Redis given by its URL: the first call loads whichever of the two libraries is installed. */
-import type { Command, Connection, Patience, Reply } from "./connection.js";
-import { IoredisConnection, withoutRepeats } from "./ioredis.js";
-import { NodeRedisConnection, withoutQueue, type NodeRedis } from "./node-redis.js";
+/**
+ * A connection to a `redis://` URL. The first call loads the installed library, ioredis before
+ * node-redis.
+ */
+import type { Command, Connection, RedisReply } from "./connection.js";
+import { IoredisConnection, ioredisOptions } from "./ioredis.js";
+import { NodeRedisConnection, nodeRedisOptions, type NodeRedis } from "./node-redis.js";
 
 export class UrlConnection implements Connection {
   #opening: Promise<Connection> | undefined;
@@ -9,21 +12,21 @@ export class UrlConnection implements Connection {
 
   constructor(
     private readonly url: string,
-    private readonly patience: Patience,
+    private readonly connectTimeoutMs: number,
   ) {
     if (!/^rediss?:\/\//.test(url)) throw new TypeError("a Redis URL starts with redis:// or rediss://");
   }
 
   ready(): Promise<void> | undefined {
     if (this.#opened) return this.#opened.ready();
-    this.#opening ??= open(this.url, this.patience);
+    this.#opening ??= open(this.url, this.connectTimeoutMs);
     return this.#opening.then((connection) => {
       this.#opened = connection;
       return connection.ready();
     });
   }
 
-  send(commands: readonly Command[]): Promise<Reply[]> {
+  send(commands: readonly Command[]): Promise<RedisReply[]> {
     if (!this.#opened) return Promise.reject(new Error("not connected to Redis"));
     return this.#opened.send(commands);
   }
@@ -38,16 +41,16 @@ export class UrlConnection implements Connection {
   }
 }
 
-async function open(url: string, patience: Patience): Promise<Connection> {
+async function open(url: string, connectTimeoutMs: number): Promise<Connection> {
   try {
     const { Redis } = await import("ioredis");
-    return new IoredisConnection(new Redis(url, withoutRepeats()), patience);
+    return new IoredisConnection(new Redis(url, ioredisOptions()), connectTimeoutMs);
   } catch (error) {
     if (!isMissing(error)) throw error;
   }
   try {
     const library = (await import("redis")) as unknown as { createClient(options: object): NodeRedis };
-    return new NodeRedisConnection(library.createClient({ url, ...withoutQueue(undefined) }), patience);
+    return new NodeRedisConnection(library.createClient({ url, ...nodeRedisOptions(undefined) }), connectTimeoutMs);
   } catch (error) {
     if (!isMissing(error)) throw error;
   }

@@ -1,4 +1,4 @@
-/** A real Redis with the module, on a free port and in a directory of its own, for as long as a test takes. */
+/** Starts a real Redis with the module for a test, on a free port and in a temporary directory. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -8,13 +8,16 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
 export interface RedisServerOptions {
-  /** The module's file; the environment's LOCKWATCH_MODULE unless given. Null starts a Redis without it. */
+  /**
+   * The module's file; the environment variable LOCKWATCH_MODULE unless given. Null starts Redis
+   * without the module.
+   */
   module?: string | null | undefined;
-  /** `redis-server` on the path unless given. */
+  /** `redis-server` unless given. */
   executable?: string | undefined;
   /** Further arguments of redis-server. */
   args?: readonly string[] | undefined;
-  /** A free one unless given. */
+  /** A free port unless given. */
   port?: number | undefined;
 }
 
@@ -23,11 +26,11 @@ export interface RedisServer {
   readonly url: string;
   readonly dir: string;
   readonly process: ChildProcess;
-  /** Stops it and removes its directory. */
+  /** Stops the server and removes its directory. */
   stop(): Promise<void>;
 }
 
-/** Those that run: a test that fails half-way leaves nothing behind. */
+/** Killed at exit, so that a failed test leaves no server behind. */
 const running = new Set<ChildProcess>();
 process.once("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 
@@ -35,7 +38,7 @@ const DEADLINE_MS = 30_000;
 const ATTEMPTS = 5;
 
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
-  // Between finding a port free and listening on it somebody else may take it.
+  // Another process may take the port before Redis listens on it.
   for (let attempt = 1; ; attempt++) {
     try {
       return await start(options, options.port ?? (await freePort()));
@@ -62,14 +65,14 @@ async function start(options: RedisServerOptions, port: number): Promise<RedisSe
   try {
     await Promise.race([listening(port), ended.then(() => Promise.reject(new Error("redis-server ended")))]);
   } catch (error) {
-    const told = await readFile(log, "utf8").catch(() => "");
+    const output = await readFile(log, "utf8").catch(() => "");
     await stop();
-    throw new Error(`redis-server did not start: ${String(error)}\n${told}`, { cause: error });
+    throw new Error(`redis-server did not start: ${String(error)}\n${output}`, { cause: error });
   }
   return { port, url: `redis://127.0.0.1:${port}`, dir, process: child, stop };
 }
 
-/** Any answer will do: a server that wants a password or still loads says so. */
+/** Waits for any reply: a server that requires a password or is loading replies, too. */
 async function listening(port: number): Promise<void> {
   const deadline = Date.now() + DEADLINE_MS;
   while (!(await answers(port))) {
@@ -92,8 +95,8 @@ function answers(port: number): Promise<boolean> {
 }
 
 /**
- * Below the ports that systems give to outgoing connections: a client that tries in vain to reach a port among those is sooner
- * or later given that very port, and then it is connected to itself, and the port taken.
+ * A port below those that systems assign to outgoing connections. A client that keeps trying to
+ * reach a closed port in that range can be assigned the same port and connect to itself.
  */
 export async function freePort(): Promise<number> {
   for (;;) {

@@ -1,11 +1,11 @@
 /**
- * A connection with scripted answers, which records what it was asked. It limits nothing: what a limit does is for a test with a
- * real server.
+ * A connection that records commands and replies from a script. It counts nothing: to test a limit,
+ * start a real server.
  */
-import { ServerError, type Command, type Connection, type Reply } from "../redis/connection.js";
+import { ServerError, type Command, type Connection, type RedisReply } from "../redis/connection.js";
 
-/** A reply; `{ error }` that Redis answers; or no answer, because Redis hangs or the connection is lost. */
-export type Scripted = string | number | null | readonly Reply[] | { readonly error: string } | { readonly failure: "timeout" | "closed" };
+/** A reply, an error reply, or no reply because Redis hangs or the connection is closed. */
+export type Scripted = string | number | null | readonly RedisReply[] | { readonly error: string } | { readonly failure: "timeout" | "closed" };
 
 const DEFAULT_ANSWERS: Readonly<Record<string, Scripted>> = {
   "LW.RATELIMIT": [0, 100, 99, 0, 60_000],
@@ -17,11 +17,11 @@ const DEFAULT_ANSWERS: Readonly<Record<string, Scripted>> = {
 };
 
 export class Stub implements Connection {
-  /** Every command that was sent, in order. */
+  /** The commands that were sent, in order. */
   readonly calls: string[][] = [];
   readonly #answers = new Map<string, Scripted[]>();
 
-  /** What the next calls of a command are answered, one after the other; the last answer stays. */
+  /** Scripts the next replies to a command. The last one repeats. */
   answer(command: string, ...answers: Scripted[]): this {
     this.#answers.set(command.toUpperCase(), answers);
     return this;
@@ -31,7 +31,7 @@ export class Stub implements Connection {
     return undefined;
   }
 
-  send(commands: readonly Command[]): Promise<Reply[]> {
+  send(commands: readonly Command[]): Promise<RedisReply[]> {
     const replies = commands.map(({ args }) => {
       const call = args.map((value) => (typeof value === "string" ? value : Buffer.from(value).toString()));
       this.calls.push(call);
@@ -41,7 +41,7 @@ export class Stub implements Connection {
   }
 
   reset(): void {
-    // A script has no socket.
+    // There is no socket.
   }
 
   close(): Promise<void> {
@@ -56,7 +56,7 @@ export class Stub implements Connection {
   }
 }
 
-function perform(answer: Scripted): Promise<Reply> {
+function perform(answer: Scripted): Promise<RedisReply> {
   if (answer === null || typeof answer !== "object") return Promise.resolve(answer);
   if ("error" in answer) return Promise.resolve(new ServerError(answer.error));
   if (!("failure" in answer)) return Promise.resolve(answer);

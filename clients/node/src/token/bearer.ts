@@ -1,42 +1,40 @@
 /**
- * Routes for those who bring an access token (RFC 6750). It never fails open: where Redis can't say whether a token counts, the
- * answer is 503, which logs nobody out.
+ * Requires a bearer token (RFC 6750). If Redis fails, the answer is 503: that admits nobody, and
+ * clients keep their tokens.
  */
 import { ConfigurationError, LockWatchError, TokenError, TokenExpiredError, TokenRevokedError } from "../errors.js";
-import { rawRequest, send, stateOf, type AnyRequest, type AnyResponse, type Middleware } from "../http/exchange.js";
-import { SERVICE_UNAVAILABLE, type Reply } from "../http/verdict.js";
-import { checkOptions, type Names } from "../known-options.js";
+import { middleware, rawRequest, send, stateOf, type AnyRequest, type AnyResponse, type Middleware } from "../http/framework.js";
+import { SERVICE_UNAVAILABLE, type Reply } from "../http/reply.js";
+import { checkOptions, type OptionNames } from "../known-options.js";
 import type { LockWatch } from "../lockwatch.js";
 import type { Claims } from "../tokens.js";
 import { storeOf, type Store } from "./store.js";
 
 export interface JwtOptions {
-  /** The key of the token store, or what finds it. */
+  /** The Redis key of the token store, or a function that returns it. */
   store: Store<AnyRequest>;
-  /** What the token must be for; the module's `jwt-audience` unless given. */
+  /** The required audience; the module's `jwt-audience` unless given. */
   audience?: string | undefined;
-  /** All of these must be in the claims `scope`, `scopes` or `scp`. */
+  /** The required scopes, from the claims `scope`, `scopes` or `scp`. */
   scopes?: readonly string[] | undefined;
   realm?: string | undefined;
 }
 
-const NAMES: Names<JwtOptions> = {
-  store: true,
-  audience: true,
-  scopes: true,
-  realm: true,
-};
+const OPTIONS: OptionNames<JwtOptions> = { store: true, audience: true, scopes: true, realm: true };
 
-/** Puts the claims into `request.claims`, and the subject into the audit event. In Fastify an `onRequest` or `preHandler` hook. */
+/**
+ * Sets `request.claims`, and the user of the audit event. In Fastify, use it as an `onRequest` or
+ * `preHandler` hook.
+ */
 export function jwtRequired(lockwatch: LockWatch, options: JwtOptions): Middleware {
-  checkOptions(options, NAMES, "jwtRequired");
+  checkOptions(options, OPTIONS, "jwtRequired");
   const { store, audience, scopes = [] } = options;
   if (!Array.isArray(scopes) || !scopes.every((scope) => typeof scope === "string" && scope !== "")) {
     throw new ConfigurationError("scopes is not an array of texts");
   }
   const challenge = `Bearer realm="${(options.realm ?? "api").replace(/["\\]/g, "")}"`;
 
-  async function accepts(request: AnyRequest, response: AnyResponse): Promise<boolean> {
+  async function admits(request: AnyRequest, response: AnyResponse): Promise<boolean> {
     const token = bearerToken(rawRequest(request).headers.authorization);
     if (token === undefined) {
       send(response, refusal(401, "unauthorized", challenge));
@@ -58,9 +56,7 @@ export function jwtRequired(lockwatch: LockWatch, options: JwtOptions): Middlewa
     return false;
   }
 
-  return (request, response, next) => {
-    accepts(request, response).then((accepted) => accepted && next(), next);
-  };
+  return middleware(admits);
 }
 
 export function bearerToken(header: string | undefined): string | undefined {
@@ -72,7 +68,7 @@ function refusalFor(error: unknown, lockwatch: LockWatch, challenge: string): Re
     return refusal(401, "invalid_token", `${challenge}, error="invalid_token", error_description="${description(error)}"`);
   }
   if (!(error instanceof LockWatchError)) throw error;
-  lockwatch.failures.tell(error.code, `${error.message}; requests with tokens are answered 503`);
+  lockwatch.failures.log(error.code, `${error.message}; requests with tokens are answered 503`);
   return SERVICE_UNAVAILABLE;
 }
 
@@ -86,9 +82,11 @@ function refusal(status: number, error: string, challenge: string): Reply {
   return { status, headers, body: JSON.stringify({ error }) };
 }
 
-/** RFC 8693's `scope` is a text with spaces; `scopes` and `scp` are what others make of it. */
+/**
+ * RFC 8693 has `scope`, a text with spaces between. Some issuers use `scopes` or `scp`, or a list.
+ */
 function scopesOf(claims: Claims): ReadonlySet<string> {
-  // A member of a list is one scope, with whatever is in it.
+  // A member of a list is one scope, even with a space in it.
   const lists = [claims.scope, claims.scopes, claims.scp].map((value: unknown) => (typeof value === "string" ? value.split(" ") : value));
   return new Set(lists.flat().filter((value): value is string => typeof value === "string"));
 }

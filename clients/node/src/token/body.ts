@@ -1,12 +1,12 @@
-/** The members of a request's body, whether or not the application parses bodies itself. */
-import { rawRequest, type AnyRequest } from "../http/exchange.js";
+/** Reads the members of a request's body, whether or not the application has parsed it. */
+import { rawRequest, type AnyRequest } from "../http/framework.js";
 
 export type Body = Readonly<Record<string, unknown>>;
 
-/** More than any credentials or token need. */
+/** Enough for credentials and tokens. */
 const MAX_BYTES = 16 * 1024;
 
-/** JSON or a form. What is neither, or too long, has no members: it lacks what the route looks for. */
+/** Accepts JSON and forms. Any other body, or one that is too long, has no members. */
 export async function bodyOf(request: AnyRequest): Promise<Body> {
   if (request.body !== undefined) return members(request.body);
   const raw = rawRequest(request);

@@ -1,13 +1,13 @@
-/** The refresh token as a cookie that scripts can't read, and that other sites can neither send nor set in motion. */
+/** Keeps the refresh token in a cookie that scripts cannot read and that other sites cannot use. */
 import { ConfigurationError } from "../errors.js";
-import { rawRequest, type AnyRequest } from "../http/exchange.js";
+import { rawRequest, type AnyRequest } from "../http/framework.js";
 import { checkOptions } from "../known-options.js";
 
 export interface CookieOptions {
-  /** The origins of the pages that log in here: `https://app.example.com`. A request from elsewhere is refused. */
+  /** The origins that may send requests, like `https://app.example.com`. Others are refused. */
   origins: readonly string[];
   name?: string | undefined;
-  /** Where the cookie is sent to; where the routes are mounted unless given. */
+  /** The cookie's `Path`; the path of the token routes unless given. */
   path?: string | undefined;
 }
 
@@ -26,7 +26,7 @@ export class RefreshCookie {
     if (this.#origins.size === 0) throw new ConfigurationError("cookies need origins: the pages that may log in, like https://app.example.com");
   }
 
-  /** SameSite alone lets other hosts of the same site through. */
+  /** Checks the origin, because SameSite alone would admit other hosts of the same site. */
   allows(request: AnyRequest): boolean {
     return this.#origins.has(rawRequest(request).headers.origin ?? "");
   }
@@ -36,7 +36,7 @@ export class RefreshCookie {
     return pairs.find((pair) => pair.startsWith(`${this.#name}=`))?.slice(this.#name.length + 1);
   }
 
-  /** A `Set-Cookie` for a refresh token, which is URL-safe. */
+  /** Returns a `Set-Cookie` header. A refresh token is URL-safe and needs no encoding. */
   set(token: string, expires: Date | null, mount: string): string {
     const seconds = expires === null ? 0 : Math.max(0, Math.floor((expires.getTime() - Date.now()) / 1000));
     return this.#cookie(token, seconds, mount);
@@ -52,7 +52,10 @@ export class RefreshCookie {
   }
 }
 
-/** The mount comes from the request's path: what RFC 6265 does not allow in `Path` must not become another attribute. */
+/**
+ * Encodes characters that RFC 6265 does not allow in `Path`. The mount path comes from the request, so
+ * it could add attributes to the cookie otherwise.
+ */
 function encoded(path: string): string {
   return path.replace(/[^\x20-\x3a\x3c-\x7e]/gu, (character) => (character === ";" ? "%3B" : encodeURIComponent(character)));
 }

@@ -1,9 +1,13 @@
-/** Login, refresh and logout without a framework. Who somebody is the application says; the module does the rest. */
+/**
+ * Login, refresh and logout, independent of the framework. The application authenticates users; the
+ * module keeps the sessions.
+ */
 import { LockWatchError, TokenError } from "../errors.js";
 import type { Duration } from "../duration.js";
-import { rawRequest, stateOf, type AnyRequest } from "../http/exchange.js";
-import { SERVICE_UNAVAILABLE, type Reply } from "../http/verdict.js";
-import { checkOptions, type Names } from "../known-options.js";
+import { rawRequest, stateOf, type AnyRequest } from "../http/framework.js";
+import type { Awaitable } from "../http/options.js";
+import { SERVICE_UNAVAILABLE, type Reply } from "../http/reply.js";
+import { checkOptions, type OptionNames } from "../known-options.js";
 import type { LockWatch } from "../lockwatch.js";
 import type { Bytes } from "../redis/connection.js";
 import type { Tokens } from "../tokens.js";
@@ -12,39 +16,35 @@ import { bodyOf, type Body } from "./body.js";
 import { RefreshCookie, type CookieOptions } from "./cookie.js";
 import { storeOf, type Store } from "./store.js";
 
-/** Somebody whom the application has recognised. */
+/** An authenticated user. */
 export interface Login {
   subject: string | number;
-  /** Claims of the access token: `{ scope: "orders:read" }`. */
+  /** Claims of the application for the access token, like `{ scope: "orders:read" }`. */
   claims?: Readonly<Record<string, unknown>> | undefined;
   audience?: string | undefined;
 }
 
-type Awaitable<T> = T | PromiseLike<T>;
-
 export interface TokenRoutesOptions<Req> {
-  /** The key of the token store, or what finds it. */
+  /** The Redis key of the token store, or a function that returns it. */
   store: Store<Req>;
-  /** Who it is, by the members of the request's body. Nothing means that the credentials are wrong. */
+  /** Checks the credentials in the request's body. Returns nothing if they are wrong. */
   authenticate: (body: Body, request: Req) => Awaitable<Login | null | undefined>;
   accessTtl?: Duration | undefined;
   refreshTtl?: Duration | undefined;
-  /** What is kept with a session. Address and user agent unless given. */
+  /** The metadata of the session; address and user agent unless given. */
   meta?: ((request: Req) => unknown) | undefined;
-  /** Keep the refresh token in a cookie, and not in the hands of a page's scripts. */
+  /**
+   * Keeps the refresh token in a cookie instead of the response's body, out of reach of scripts.
+   */
   cookie?: CookieOptions | undefined;
 }
 
-const NAMES: Names<TokenRoutesOptions<never>> = {
-  store: true,
-  authenticate: true,
-  accessTtl: true,
-  refreshTtl: true,
-  meta: true,
-  cookie: true,
+const OPTIONS: OptionNames<TokenRoutesOptions<never>> = {
+  store: true, authenticate: true, accessTtl: true, refreshTtl: true, meta: true, cookie: true,
 };
 
-export type Action = "login" | "refresh" | "logout";
+export const ACTIONS = ["login", "refresh", "logout"] as const;
+export type Action = (typeof ACTIONS)[number];
 
 export class TokenEndpoints<Req extends AnyRequest> {
   readonly #cookie: RefreshCookie | undefined;
@@ -53,18 +53,18 @@ export class TokenEndpoints<Req extends AnyRequest> {
     private readonly lockwatch: LockWatch,
     private readonly options: TokenRoutesOptions<Req>,
   ) {
-    checkOptions(options, NAMES, "the token routes");
+    checkOptions(options, OPTIONS, "the token routes");
     this.#cookie = options.cookie && new RefreshCookie(options.cookie);
   }
 
-  /** `mount` is the path in front of the action's. */
+  /** @param mount the path before the action's */
   async handle(action: Action, request: Req, mount: string): Promise<Reply> {
     if (this.#cookie && !this.#cookie.allows(request)) return json(403, { error: "origin_not_allowed" });
     try {
       return await this[action](request, mount);
     } catch (error) {
       if (!(error instanceof LockWatchError)) throw error;
-      this.lockwatch.failures.tell(error.code, `${error.message}; ${action} is answered 503`);
+      this.lockwatch.failures.log(error.code, `${error.message}; ${action} is answered 503`);
       return { ...SERVICE_UNAVAILABLE, headers: Object.assign({}, SERVICE_UNAVAILABLE.headers, NO_STORE) };
     }
   }
@@ -81,14 +81,16 @@ export class TokenEndpoints<Req extends AnyRequest> {
     return this.#tokens(tokens, mount);
   }
 
-  /** Every failure looks alike: whether a token was stolen, used up or made up is not for its bearer to learn. */
+  /**
+   * Every failure has the same response, so that a thief does not learn why a token was refused.
+   */
   private async refresh(request: Req, mount: string): Promise<Reply> {
     const token = await this.#refreshToken(request);
     if (token === undefined) return json(401, { error: "invalid_grant" });
     try {
       return this.#tokens(await this.lockwatch.rotate(storeOf(this.options.store, request), token, { meta: this.#meta(request) }), mount);
     } catch (error) {
-      // The cookie stays: it may be another tab's by now, which got the reply that this one lost.
+      // The cookie stays, because another tab may have replaced it with the successor meanwhile.
       if (error instanceof TokenError) return json(401, { error: "invalid_grant" });
       throw error;
     }
@@ -109,7 +111,7 @@ export class TokenEndpoints<Req extends AnyRequest> {
     return { status: 204, headers: { ...NO_STORE, ...cleared } };
   }
 
-  /** Of an access token for whatever audience: who holds it may end what it came from. */
+  /** Accepts an access token for any audience: its holder may end its session. */
   async #endSessionOf(store: Bytes, accessToken: string): Promise<boolean> {
     const { active, sid } = await this.lockwatch.introspect(store, accessToken);
     return active && typeof sid === "string" && (await this.lockwatch.revoke(store, { session: sid })) > 0;

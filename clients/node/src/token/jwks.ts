@@ -1,13 +1,19 @@
-/** The public keys at `/.well-known/jwks.json`, for those who verify access tokens themselves. */
+/**
+ * Serves the public keys, usually at `/.well-known/jwks.json`, to services that verify access
+ * tokens themselves.
+ */
 import { createHash } from "node:crypto";
 import { LockWatchError } from "../errors.js";
-import { rawRequest, send, type AnyRequest, type AnyResponse } from "../http/exchange.js";
-import { SERVICE_UNAVAILABLE, type Reply } from "../http/verdict.js";
+import { rawRequest, send, type AnyRequest, type AnyResponse } from "../http/framework.js";
+import { SERVICE_UNAVAILABLE, type Reply } from "../http/reply.js";
 import { checkOptions } from "../known-options.js";
 import type { LockWatch } from "../lockwatch.js";
 
 export interface JwksOptions {
-  /** How long the keys may be cached. A new key should be in the set for so long before it signs. */
+  /**
+   * How long the keys may be cached; 300 unless given. A new key should be in the set for this long
+   * before it signs.
+   */
   maxAgeSeconds?: number | undefined;
 }
 
@@ -23,7 +29,7 @@ export function jwks(lockwatch: LockWatch, options: JwksOptions = {}): Handler {
       body = JSON.stringify(await lockwatch.jwks());
     } catch (error) {
       if (!(error instanceof LockWatchError)) throw error;
-      lockwatch.failures.tell(error.code, `${error.message}; the key set is answered 503`);
+      lockwatch.failures.log(error.code, `${error.message}; the key set is answered 503`);
       return SERVICE_UNAVAILABLE;
     }
     const etag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`;

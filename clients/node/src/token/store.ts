@@ -1,4 +1,7 @@
-/** Which token store a request belongs to: one for all, or, where an application shards them, its tenant's. */
+/**
+ * The Redis key of a request's token store. An application with several stores, one per tenant for
+ * example, gives a function.
+ */
 import type { Bytes } from "../redis/connection.js";
 
 export type Store<Req> = Bytes | ((request: Req) => Bytes);

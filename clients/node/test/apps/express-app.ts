@@ -1,4 +1,7 @@
-/** A small API in Express behind lockwatch, as a process of its own. What it is set up with comes in the environment. */
+/**
+ * A small API in Express behind lockwatch, in its own process. Its settings are environment
+ * variables.
+ */
 import express from "express";
 import { lockwatch } from "lockwatch/express";
 import { announce, redisOf, settings } from "./settings.js";

@@ -1,4 +1,6 @@
-/** What the applications have in common: where Redis is, with which library, and what the middleware is told. */
+/**
+ * The settings of both applications: Redis's URL, the library, and the options of the middleware.
+ */
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Redis } from "ioredis";
@@ -18,7 +20,7 @@ export function settings(): Settings {
 export function redisOf(): RedisSource {
   const { library, url } = settings();
   if (library === "url") return url;
-  // Neither is ever connected: lockwatch takes the settings, and connects by itself.
+  // Neither client connects: lockwatch opens connections of its own with their settings.
   return library === "ioredis" ? new Redis(url, { lazyConnect: true }) : createClient({ url });
 }
 

@@ -1,4 +1,4 @@
-/** Applications in processes of their own. */
+/** Starts applications in their own processes. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";

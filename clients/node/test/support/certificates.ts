@@ -1,4 +1,4 @@
-/** An authority and a server's certificate for 127.0.0.1, made by the openssl command. */
+/** Creates a CA and a server certificate for 127.0.0.1 with the openssl command. */
 import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-/** A Redis Cluster of three primaries, all slots shared out evenly. */
+/** A Redis Cluster of three primaries. */
 import { Redis } from "ioredis";
 import { freePort, startRedis, type RedisServer } from "lockwatch/testing";
 import { until } from "./wait.js";
@@ -19,7 +19,7 @@ export class TestCluster {
   }
 
   static async start(args: readonly string[] = []): Promise<TestCluster> {
-    // A bus's port is ten thousand above the other unless it is given, and there may be no such port.
+    // By default the port of the cluster bus is 10000 higher, which can be above 65535.
     const buses = await Promise.all(Array.from({ length: NODES }, freePort));
     const servers = await Promise.all(buses.map((bus) => startRedis({ args: [...CLUSTER, "--cluster-port", String(bus), ...args] })));
     const cluster = new TestCluster(servers, buses);
@@ -55,7 +55,7 @@ export class TestCluster {
     return [Math.ceil((index * SLOTS) / NODES), Math.ceil(((index + 1) * SLOTS) / NODES) - 1];
   }
 
-  /** A key that the node owns, the n-th of its kind. */
+  /** The n-th key that the node owns. */
   async keyOf(index: number, n = 0): Promise<string> {
     const [from, to] = this.rangeOf(index);
     for (let i = 0, found = 0; ; i++) {

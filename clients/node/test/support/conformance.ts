@@ -1,15 +1,21 @@
-/** The conformance file, and its cases' connection: it answers what a case says, and has no logic of its own. */
+/** The conformance file, and a connection that replies what a case says. */
 import { readFileSync } from "node:fs";
 import { ServerError, type Command, type Connection } from "lockwatch";
 
 export type Scripted = number[] | string | { error: string } | { failure: "timeout" | "closed" };
+
+export interface Exchange {
+  command: string[];
+  reply: Scripted;
+}
 
 export interface Step {
   after_ms?: number;
   redis?: "refused";
   request: { method: string; path: string; headers: [string, string][]; peer: string | null };
   app?: App;
-  round_trip: { command: string[]; reply: Scripted }[];
+  round_trip: Exchange[];
+  route_limit?: Exchange & { limits: string; options: Options };
   app_called: boolean;
   response: { status: number; headers: Record<string, string>; absent: string[]; body: string | null; failure?: string; configuration_error?: string };
   audit: string[] | null;
@@ -36,7 +42,7 @@ export interface Conformance {
 
 export const conformance = JSON.parse(readFileSync(new URL("../../../conformance.json", import.meta.url), "utf8")) as Conformance;
 
-/** From the file's spelling to this client's. */
+/** Translates the file's option names to this client's. */
 export function optionsOf(given: Options): Options {
   const options: Options = {};
   for (const [name, value] of Object.entries(given)) {
@@ -61,7 +67,7 @@ function camelCase(name: string): string {
 }
 
 export class ScriptedConnection implements Connection {
-  /** What was sent since the step began, each write by itself. */
+  /** The writes since the step began. */
   writes: string[][][] = [];
   #step: Step | undefined;
 
@@ -88,10 +94,11 @@ export class ScriptedConnection implements Connection {
     return Promise.resolve();
   }
 
-  #answer([name]: string[], index: number): Promise<unknown> {
+  #answer([name, key = ""]: string[], index: number): Promise<unknown> {
     const step = this.#step as Step;
+    const isRouteLimit = key.includes("}:limit:");
     const audit = step.audit_reply ?? conformance.defaults.audit_reply;
-    const reply = name === "LW.AUDIT" ? audit : step.round_trip[index]?.reply;
+    const reply = name === "LW.AUDIT" ? audit : (isRouteLimit ? step.route_limit : step.round_trip[index])?.reply;
     if (reply === undefined) return Promise.reject(new Error(`nothing is scripted for ${name}`));
     if (typeof reply === "string" || Array.isArray(reply)) return Promise.resolve(reply);
     if ("error" in reply) return Promise.resolve(new ServerError(reply.error));

@@ -1,10 +1,10 @@
-/** Requests to the letter: no normalised paths, headers as they are given, and every header of the response as it came. */
+/** Sends paths and headers unchanged, and returns every header of the response. */
 import { Agent, request, type IncomingMessage, type RequestOptions } from "node:http";
 
 export interface Answer {
   readonly status: number;
   readonly body: string;
-  /** The header's value; fails if it is there more than once. */
+  /** The header's value. Throws if it is there more than once. */
   header(name: string): string | undefined;
   headers(name: string): string[];
 }
@@ -39,7 +39,7 @@ async function collect(response: IncomingMessage): Promise<Answer> {
   };
 }
 
-/** Sends `total` requests over `connections` connections that are kept, and counts the statuses. */
+/** Sends `total` requests over `connections` kept connections and counts the statuses. */
 export async function load(port: number, path: string, total: number, connections: number): Promise<Map<number, number>> {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const statuses = new Map<number, number>();

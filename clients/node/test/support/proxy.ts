@@ -1,11 +1,14 @@
-/** Stands between a client and Redis, and sees what goes over the line. */
+/** A proxy between a client and Redis that records the traffic. */
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
 export class Proxy {
-  /** What clients wrote, a chunk each. */
+  /** The chunks that clients wrote. */
   readonly chunks: string[] = [];
-  /** The connection over which this was sent is cut when Redis has answered it, and the answer withheld. */
+  /**
+   * When a client sends this text, its connection is closed after Redis has replied, and the reply
+   * is dropped.
+   */
   cut: string | undefined;
   readonly #sockets = new Set<Socket>();
 

@@ -1,9 +1,12 @@
-/** An application behind the middleware, served in this process: where a test gives functions or a scripted connection. */
+/**
+ * Serves an application behind the middleware in this process, for tests with functions or a
+ * scripted connection.
+ */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import express, { type Express } from "express";
-import fastify, { type FastifyInstance } from "fastify";
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { LockWatchState } from "lockwatch";
 import * as forExpress from "lockwatch/express";
 import * as forFastify from "lockwatch/fastify";
@@ -13,17 +16,20 @@ export type Framework = (typeof FRAMEWORKS)[number];
 
 export interface Handled {
   state: LockWatchState | undefined;
-  /** What the application is to answer. */
+  /** Responds as the application. */
   answer: (status: number, headers: [string, string][], body: string) => void;
 }
 
+/** Called for each request: returns the limit in front of the handler, if there is one. */
+export type RouteLimit = () => ReturnType<typeof forExpress.limit> | undefined;
+
 export interface Served {
   readonly port: number;
-  /** The last error that the middleware handed to the framework. */
+  /** The last error that the middleware passed to the framework. */
   error: unknown;
   /** The last request's state. */
   state: LockWatchState | undefined;
-  /** Resolves when the response of the last request is out and its audit event recorded. */
+  /** Resolves when the response of the last request has been sent and its audit event queued. */
   ended: Promise<unknown>;
   close(): Promise<void>;
 }
@@ -36,6 +42,7 @@ export async function serve(
   options: unknown,
   handler: (handled: Handled) => void,
   disguise: Disguise = () => undefined,
+  routeLimit: RouteLimit = () => undefined,
 ): Promise<Served> {
   const served = { error: undefined, state: undefined, ended: Promise.resolve() } as { -readonly [K in keyof Served]: Served[K] };
   const wrapped = (listener: RequestListener) => (request: IncomingMessage, response: ServerResponse) => {
@@ -43,7 +50,7 @@ export async function serve(
     served.ended = once(response, "close");
     listener(request, response);
   };
-  const server = framework === "express" ? expressServer(served, options, handler, wrapped) : await fastifyServer(served, options, handler, wrapped);
+  const server = framework === "express" ? expressServer(served, options, handler, wrapped, routeLimit) : await fastifyServer(served, options, handler, wrapped, routeLimit);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   served.port = (server.address() as AddressInfo).port;
@@ -56,10 +63,15 @@ export async function serve(
 
 type Wrap = (listener: RequestListener) => RequestListener;
 
-function expressServer(served: Served, options: unknown, handler: (handled: Handled) => void, wrap: Wrap): Server {
+function expressServer(served: Served, options: unknown, handler: (handled: Handled) => void, wrap: Wrap, routeLimit: RouteLimit): Server {
   const app: Express = express();
   app.disable("x-powered-by");
   app.use(forExpress.lockwatch(options as forExpress.ExpressOptions));
+  app.use((request, response, next) => {
+    const limit = routeLimit();
+    if (limit) limit(request, response, next);
+    else next();
+  });
   app.use((request, response) => {
     served.state = request.lockwatch;
     const answer: Handled["answer"] = (status, headers, body) => {
@@ -81,7 +93,7 @@ function expressServer(served: Served, options: unknown, handler: (handled: Hand
   );
 }
 
-async function fastifyServer(served: Served, options: unknown, handler: (handled: Handled) => void, wrap: Wrap): Promise<Server> {
+async function fastifyServer(served: Served, options: unknown, handler: (handled: Handled) => void, wrap: Wrap, routeLimit: RouteLimit): Promise<Server> {
   let server: Server | undefined;
   const app: FastifyInstance = fastify({ serverFactory: (listener) => (server = createServer(wrap(listener))) });
   app.addHook("onSend", (request, _reply, payload, done) => {
@@ -93,7 +105,12 @@ async function fastifyServer(served: Served, options: unknown, handler: (handled
     return reply.code(500).send();
   });
   app.register(forFastify.lockwatch, options as forFastify.FastifyOptions);
-  app.all("/*", (request, reply) => {
+  const preHandler = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => {
+    const limit = routeLimit();
+    if (limit) limit(request, reply, done);
+    else done();
+  };
+  app.all("/*", { preHandler }, (request, reply) => {
     const answer: Handled["answer"] = (status, headers, body) => {
       for (const [name, value] of headers) reply.header(name, value);
       reply.code(status).send(body);

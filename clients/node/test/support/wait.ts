@@ -1,4 +1,4 @@
-/** Waiting for what will become true, and not for some time. */
+/** Waits for a condition. */
 import { setTimeout as pause } from "node:timers/promises";
 
 export async function until<T>(what: string, condition: () => T | Promise<T>, deadlineMs = 30_000): Promise<NonNullable<T>> {

@@ -1,4 +1,4 @@
-/** A Redis with the module, and what is asked of it from outside of the applications. */
+/** A Redis with the module, and helpers to inspect it. */
 import { Redis } from "ioredis";
 import { LockWatch, type AuditEvent } from "lockwatch";
 import { startRedis, type RedisServer, type RedisServerOptions } from "lockwatch/testing";
@@ -22,7 +22,7 @@ export class World {
     return this.server.url;
   }
 
-  /** The events of an endpoint, oldest first, once there are `count` of them. */
+  /** Waits for `count` events of an endpoint and returns them, the oldest first. */
   async auditRows(endpoint: string, count: number): Promise<AuditEvent[]> {
     const rows = await until(`${count} audit rows of ${endpoint}`, async () => {
       const found = await this.lockwatch.auditLog({ endpoint, count: 10_000 });

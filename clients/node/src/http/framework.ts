@@ -1,0 +1,91 @@
+/**
+ * A request and its response in either framework. Express passes Node's own objects on, Fastify wraps
+ * them.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Decision, Reply } from "./reply.js";
+import type { LockWatchState } from "./state.js";
+
+/** The members of Express's `Request` that are used here. */
+export interface ExpressRequest extends IncomingMessage {
+  baseUrl?: string;
+  route?: { path?: unknown };
+  body?: unknown;
+}
+
+/** The members of Fastify's `FastifyRequest` and `FastifyReply` that are used here. */
+export interface FastifyRequestLike {
+  readonly raw: IncomingMessage;
+  readonly routeOptions?: { readonly url?: string | undefined };
+  body?: unknown;
+}
+export interface FastifyReplyLike {
+  readonly raw: ServerResponse;
+  code(status: number): unknown;
+  header(name: string, value: string): unknown;
+  hasHeader(name: string): boolean;
+  send(body?: Buffer): unknown;
+}
+
+export type AnyRequest = ExpressRequest | FastifyRequestLike;
+export type AnyResponse = ServerResponse | FastifyReplyLike;
+
+/** Middleware of Express, and a hook of Fastify. */
+export type Middleware<Req = AnyRequest> = (request: Req, response: AnyResponse, next: (error?: Error) => void) => void;
+
+/** @param admits resolves to whether the request goes on; if not, it has sent the response */
+export function middleware<Req>(admits: (request: Req, response: AnyResponse) => Promise<boolean>): Middleware<Req> {
+  return (request, response, next) => {
+    admits(request, response).then((goesOn) => goesOn && next(), next);
+  };
+}
+
+export function rawRequest(request: AnyRequest): IncomingMessage {
+  return "raw" in request ? request.raw : request;
+}
+
+export function rawResponse(response: AnyResponse): ServerResponse {
+  return "raw" in response ? response.raw : response;
+}
+
+/** Undefined for a request that the middleware has not seen. */
+export function stateOf(request: AnyRequest): LockWatchState | undefined {
+  return (request as { lockwatch?: LockWatchState }).lockwatch;
+}
+
+/** The pattern of the present route. */
+export function routePattern(request: AnyRequest): string | undefined {
+  if ("raw" in request) return request.routeOptions?.url;
+  const path = request.route?.path;
+  return typeof path === "string" ? (request.baseUrl ?? "") + path : undefined;
+}
+
+/**
+ * Sends the reply of a denied request, or sets the headers of an admitted one. Without `replace`,
+ * headers that are set already stay. Returns whether the request goes on to the application.
+ */
+export function applyDecision(response: AnyResponse, { headers, reply }: Decision, { replace }: { replace: boolean }): boolean {
+  for (const [name, value] of Object.entries(headers)) {
+    if (reply || replace || !response.hasHeader(name)) setHeader(response, name, value);
+  }
+  if (reply) send(response, reply);
+  return !reply;
+}
+
+export function send(response: AnyResponse, { status, headers = [], body = "" }: Reply): void {
+  const pairs = Array.isArray(headers) ? (headers as [string, string][]) : Object.entries(headers as Record<string, string>);
+  for (const [name, value] of pairs) setHeader(response, name, value);
+  if ("raw" in response) {
+    response.code(status);
+    // Fastify adds a charset to the type of a string, but not of bytes.
+    response.send(body === "" ? undefined : Buffer.from(body));
+  } else {
+    response.statusCode = status;
+    response.end(body);
+  }
+}
+
+function setHeader(response: AnyResponse, name: string, value: string): void {
+  if ("raw" in response) response.header(name, value);
+  else response.setHeader(name, value);
+}

@@ -1,0 +1,67 @@
+/**
+ * What the Express middleware and the Fastify plugin share: they let the rate limiter decide on a
+ * request of the framework.
+ */
+import type { IncomingMessage } from "node:http";
+import { checkOptions, type OptionNames } from "../known-options.js";
+import { LockWatch, LOCKWATCH_OPTIONS, type LockWatchOptions } from "../lockwatch.js";
+import { applyDecision, rawRequest, rawResponse, type AnyRequest, type AnyResponse } from "./framework.js";
+import type { MiddlewareOptions } from "./options.js";
+import { RateLimiter } from "./rate-limiter.js";
+import type { LockWatchState } from "./state.js";
+
+/**
+ * The status in the audit event if the client closed the connection before the response. nginx logs
+ * the same.
+ */
+const CLIENT_CLOSED_REQUEST = 499;
+
+const MIDDLEWARE_OPTIONS: OptionNames<MiddlewareOptions<never>> = {
+  ...LOCKWATCH_OPTIONS, redis: true, rateLimitRequests: true, rateLimitWindowSeconds: true,
+  limits: true, cost: true, key: true, credentialHeader: true, addressLimits: true, keyFunc: true,
+  planFunc: true, routes: true, exempt: true, shadow: true, onRedisFailure: true,
+  burstThreshold: true, burstWindowSeconds: true, burstCooldownSeconds: true, audit: true,
+  onDenied: true, trustedProxies: true, forwardedHeader: true, keyPrefix: true,
+};
+
+export function createRateLimiter<Req>(options: MiddlewareOptions<Req>): RateLimiter<Req> {
+  checkOptions(options, MIDDLEWARE_OPTIONS, "the middleware");
+  const { redis } = options;
+  return new RateLimiter(redis instanceof LockWatch ? redis : new LockWatch(redis, lockwatchOptions(options)), options);
+}
+
+function lockwatchOptions(options: LockWatchOptions): LockWatchOptions {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(LOCKWATCH_OPTIONS, name)));
+}
+
+/**
+ * Sends the response if the request is denied. Resolves to whether it goes on to the application.
+ * The audit event follows when the response is closed.
+ */
+export async function admit<Req extends AnyRequest>(limiter: RateLimiter<Req>, request: Req, response: AnyResponse, path: string): Promise<boolean> {
+  const raw = rawRequest(request);
+  const check = limiter.check({
+    method: raw.method ?? "GET",
+    path,
+    peer: raw.socket.remoteAddress,
+    header: (name) => headerText(raw, name),
+  });
+  if (!check) return true;
+  (request as { lockwatch?: LockWatchState }).lockwatch = check.state;
+  const out = rawResponse(response);
+  out.once("close", () => check.end(out.writableFinished ? out.statusCode : CLIENT_CLOSED_REQUEST));
+  return applyDecision(response, await check.decide(request), { replace: false });
+}
+
+/**
+ * Whether the client closed the connection before its request was handled. It gets no response, and
+ * it has no address to limit.
+ */
+export function isGone(raw: IncomingMessage): boolean {
+  return raw.socket.destroyed && raw.socket.remoteAddress === undefined;
+}
+
+function headerText(raw: IncomingMessage, name: string): string | undefined {
+  const value = raw.headers[name];
+  return Array.isArray(value) ? value.join(", ") : value;
+}

@@ -1,0 +1,223 @@
+/**
+ * The middleware's decisions, independent of the framework. For each request it sends one round trip
+ * to Redis before the application, and an audit event after the response.
+ */
+import { auditCommand } from "../audit.js";
+import { burstCommand, parseBurst } from "../burst.js";
+import { windowMs, type Duration } from "../duration.js";
+import { ConfigurationError, LockWatchError } from "../errors.js";
+import { addressLimits, parseLimits, type Limit, type Limits } from "../limits.js";
+import type { LockWatch } from "../lockwatch.js";
+import { rateLimitCommand, RateLimitResult } from "../ratelimit.js";
+import type { Bytes, Command, RedisReply } from "../redis/connection.js";
+import { addressClient, credentialClient, keyClient, Keys } from "./keys.js";
+import type { MiddlewareOptions } from "./options.js";
+import { methodArgument, PathSegments } from "./pattern.js";
+import { Policies, type Policy } from "./policies.js";
+import { decisionFor, failureDecision, type Decision } from "./reply.js";
+import { LockWatchState } from "./state.js";
+import { TrustedProxies } from "./trusted-proxies.js";
+
+/** What the limiter reads of a request. */
+export interface HttpRequest {
+  readonly method: string;
+  /** From the root of the server and still encoded: what the router matches. */
+  readonly path: string;
+  /** The peer's address; undefined for a Unix socket. */
+  readonly peer: string | undefined;
+  /** @param name in lower case */
+  header(name: string): string | undefined;
+}
+
+interface BurstSettings {
+  readonly threshold: number;
+  readonly windowMs: number;
+  readonly cooldown: Duration | undefined;
+}
+
+export class RateLimiter<Req> {
+  readonly keys: Keys;
+  readonly addressLimits: readonly Limit[] | undefined;
+  readonly credentialHeader: string;
+  readonly burst: BurstSettings | undefined;
+  readonly #policies: Policies;
+  readonly #proxies: TrustedProxies;
+
+  constructor(
+    readonly lockwatch: LockWatch,
+    readonly options: MiddlewareOptions<Req>,
+  ) {
+    const { key = "address", burstThreshold = 50, burstWindowSeconds = 10 } = options;
+    if (!["address", "credential"].includes(key)) throw new ConfigurationError(`key '${key}' is not 'address' or 'credential'`);
+    this.keys = new Keys(options.keyPrefix ?? "lw");
+    this.addressLimits = options.addressLimits === undefined ? undefined : parseLimits(options.addressLimits);
+    this.credentialHeader = (options.credentialHeader ?? "Authorization").toLowerCase();
+    this.burst = burstThreshold === null ? undefined : burstSettings(burstThreshold, burstWindowSeconds, options.burstCooldownSeconds);
+    this.#policies = new Policies(options);
+    this.#proxies = new TrustedProxies(options.trustedProxies ?? [], options.forwardedHeader ?? "X-Forwarded-For");
+  }
+
+  /** Undefined if the path is exempt. */
+  check(http: HttpRequest): RequestCheck<Req> | undefined {
+    const path = new PathSegments(http.method, http.path);
+    const policy = this.#policies.of(path);
+    if (!policy) return undefined;
+    const address = this.#proxies.clientAddress(http.peer, (name) => http.header(name));
+    return new RequestCheck(this, http, path.text, policy, address);
+  }
+
+  async limitsFor(policy: Policy, request: Req): Promise<readonly Limit[]> {
+    if (policy.ownLimits) return policy.ownLimits;
+    const { planFunc } = this.options;
+    const plan: Limits | null | undefined = planFunc && (await planFunc(request));
+    return plan === null || plan === undefined ? this.#policies.defaultLimits : parseLimits(plan);
+  }
+}
+
+function burstSettings(threshold: number, window: Duration, cooldown: Duration | undefined): BurstSettings {
+  if (!Number.isSafeInteger(threshold) || threshold < 1) {
+    throw new ConfigurationError(`burstThreshold '${threshold}' is not a positive integer, or null for none`);
+  }
+  return { threshold, windowMs: windowMs(window), cooldown: cooldown === undefined ? undefined : `${windowMs(cooldown)}ms` };
+}
+
+interface LimitCall {
+  readonly command: Command;
+  readonly limits: readonly Limit[];
+  /** In the headers of the response. */
+  readonly name: string;
+}
+
+interface NamedResult {
+  readonly name: string;
+  readonly result: RateLimitResult;
+}
+
+/**
+ * The result with the longest wait, or the first if none has a longer one. Every limit has to admit
+ * the request.
+ */
+function bindingResult(calls: readonly LimitCall[], replies: readonly RedisReply[]): NamedResult {
+  const results = calls.map(({ limits, name }, index) => {
+    const reply = replies[index];
+    if (reply instanceof LockWatchError) throw reply;
+    return { name, result: RateLimitResult.parse(reply, limits, "LW.RATELIMIT") };
+  });
+  return results.reduce((first, next) => (next.result.retryAfterMs > first.result.retryAfterMs ? next : first));
+}
+
+/** The check of one request. */
+export class RequestCheck<Req> {
+  readonly state: LockWatchState;
+  readonly #started = performance.now();
+  /** Routes the audit event in a cluster. */
+  #limiterKey: Bytes | undefined;
+
+  constructor(
+    private readonly limiter: RateLimiter<Req>,
+    private readonly http: HttpRequest,
+    private readonly path: string,
+    private readonly policy: Policy,
+    address: string | undefined,
+  ) {
+    this.state = new LockWatchState(policy.name, address);
+  }
+
+  async decide(request: Req): Promise<Decision> {
+    const { lockwatch, options } = this.limiter;
+    const { client, isCredential } = await this.#client(request);
+    const limits = await this.limiter.limitsFor(this.policy, request);
+    const calls = [this.#limitCall(client, this.policy.name, limits, this.policy.name)];
+    this.#limiterKey = calls[0]?.command.key;
+    const ofAddress = addressClient(this.state.address);
+    if (isCredential) {
+      const { name } = this.policy;
+      calls.push(this.#limitCall(ofAddress, `${name}:unverified`, this.#addressLimits(limits), `${name}-unverified`));
+    }
+    const commands = calls.map(({ command }) => command);
+    const burst = this.#burstCommand(isCredential ? ofAddress : client);
+    if (burst) commands.push(burst);
+    let binding: NamedResult;
+    try {
+      const replies = await lockwatch.link.send(commands);
+      if (burst) this.#readBurst(replies[calls.length]);
+      binding = bindingResult(calls, replies);
+    } catch (error) {
+      if (!(error instanceof LockWatchError)) throw error;
+      this.state.failure = error.code.toLowerCase();
+      return failureDecision(error, this.policy, lockwatch.failures, "requests");
+    }
+    const { result, name } = binding;
+    this.state.limit = result;
+    this.state.limited = !result.allowed;
+    this.state.shadowed = this.state.limited && this.policy.shadow;
+    // Outside of the `try`, because an error of the application's `onDenied` is not a failure of
+    // Redis.
+    return decisionFor(result, name, this.policy, () => options.onDenied?.(request, result));
+  }
+
+  /** Records the audit event. To be called when the response has been sent. */
+  end(status: number): void {
+    // While the breaker is open, Redis gets no audit events either.
+    if (this.limiter.options.audit === false || this.state.failure === "bypassed") return;
+    const { address, burst, limited, shadowed, user } = this.state;
+    this.limiter.lockwatch.auditQueue.record(() => {
+      const command = auditCommand({
+        user,
+        ip: address,
+        method: methodArgument(this.http.method),
+        endpoint: this.path,
+        status,
+        limited,
+        anomaly: burst?.burst,
+        latencyMs: performance.now() - this.#started,
+        data: shadowed ? { shadow: true } : undefined,
+      });
+      return { ...command, key: this.#limiterKey };
+    });
+  }
+
+  async #client(request: Req): Promise<{ client: string; isCredential: boolean }> {
+    const { keyFunc } = this.limiter.options;
+    const ofKey = keyFunc && keyClient(await keyFunc(request));
+    if (ofKey !== undefined) return { client: ofKey, isCredential: false };
+    if (this.limiter.options.key === "credential") {
+      const header = this.limiter.credentialHeader;
+      const client = credentialClient(header, this.http.header(header) ?? "");
+      if (client !== undefined) return { client, isCredential: true };
+    }
+    return { client: addressClient(this.state.address), isCredential: false };
+  }
+
+  #limitCall(client: string, policy: string, limits: readonly Limit[], name: string): LimitCall {
+    const command = rateLimitCommand("LW.RATELIMIT", this.limiter.keys.limit(client, policy), limits, this.policy.cost);
+    return { command, limits, name };
+  }
+
+  #addressLimits(limits: readonly Limit[]): readonly Limit[] {
+    return (this.policy.ownLimits ? undefined : this.limiter.addressLimits) ?? addressLimits(limits);
+  }
+
+  #burstCommand(client: string): Command | undefined {
+    const { burst, keys } = this.limiter;
+    if (!burst) return undefined;
+    return burstCommand(keys.burst(client), burst.threshold, burst.windowMs, {
+      cooldown: burst.cooldown,
+      ip: this.state.address,
+      endpoint: this.path,
+      method: methodArgument(this.http.method),
+      agent: this.http.header("user-agent"),
+    });
+  }
+
+  /** A failure of LW.BURST is only logged: the limit still decides. */
+  #readBurst(reply: RedisReply): void {
+    try {
+      if (reply instanceof LockWatchError) throw reply;
+      this.state.burst = parseBurst(reply);
+    } catch (error) {
+      if (!(error instanceof LockWatchError)) throw error;
+      this.limiter.lockwatch.failures.log(`burst ${error.code}`, `LW.BURST failed, bursts are not counted: ${error.message}`);
+    }
+  }
+}
