@@ -21,12 +21,12 @@ use super::dedup::{self, Digest};
 use super::state::State;
 use super::wake;
 
-const MOST_TYPE_BYTES: usize = 64;
-const MOST_JSON_BYTES: usize = 65_536;
+const MAX_TYPE_BYTES: usize = 64;
+const MAX_JSON_BYTES: usize = 65_536;
 /// The deepest nesting of arrays and objects.
-const MOST_DEPTH: usize = 128;
+const MAX_DEPTH: usize = 128;
 
-pub struct RaiseAlert;
+pub(crate) struct RaiseAlert;
 
 impl Command for RaiseAlert {
     const SPEC: &'static Spec = &Spec {
@@ -93,8 +93,8 @@ struct Request<'a> {
 impl<'a> Request<'a> {
     fn parse(call: &Call<'a>) -> Result<Self, Refusal> {
         let given = RaiseAlert::SPEC.parse(call)?;
-        let kind = given.required("type", escape::read_label(MOST_TYPE_BYTES))?;
-        let json = given.required("json", |json| json::check(json, MOST_JSON_BYTES, MOST_DEPTH))?;
+        let kind = given.required("type", escape::read_label(MAX_TYPE_BYTES))?;
+        let json = given.required("json", |json| json::check(json, MAX_JSON_BYTES, MAX_DEPTH))?;
         let text = given.bytes("DEDUP");
         let cooldown = given.optional("COOLDOWN", duration::parse)?;
         let dedup = text.zip(cooldown).map(|(text, cooldown)| (dedup::digest_of(kind, text), cooldown));

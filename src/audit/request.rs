@@ -1,4 +1,4 @@
-//! The arguments of LW.AUDIT, checked, and as they are kept.
+//! The arguments of LW.AUDIT, checked, escaped and cut.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -16,14 +16,14 @@ use crate::text::time::{Span, Timestamp};
 
 use super::entry::{DATA, ENDPOINT, Fields, GAP, KIND, USER};
 
-/// The deepest that arrays and objects may stand in each other.
-const MOST_DEPTH: usize = 128;
-/// Data longer than this is not looked at before it is cut.
-const MOST_CHECKED: usize = 65_536;
+/// The deepest nesting of arrays and objects.
+const MAX_DEPTH: usize = 128;
+/// Longer data is cut without being checked.
+const MAX_CHECKED: usize = 65_536;
 
 /// The earliest time an event may have: 2000-01-01.
 const EARLIEST: Timestamp = Timestamp(946_684_800_000);
-/// How far ahead of the server's clock it may be.
+/// How far an event may be ahead of the server's clock.
 const AHEAD: Span = Span(3_600_000);
 
 pub const ARGS: &[Param] = &[
@@ -114,8 +114,8 @@ fn kind(kind: &[u8]) -> Result<&str, String> {
 
 /// JSON as Postgres takes it. What is too long becomes a text of its beginning, which is marked as cut.
 fn data(json: &[u8]) -> Result<Cow<'_, str>, NotJson> {
-    if json.len() <= MOST_CHECKED {
-        let storable = json::storable(json::check(json, MOST_CHECKED, MOST_DEPTH)?);
+    if json.len() <= MAX_CHECKED {
+        let storable = json::storable(json::check(json, MAX_CHECKED, MAX_DEPTH)?);
         // As it would be read back, too.
         if storable.len() + json::growth(&storable) <= DATA {
             return Ok(storable);

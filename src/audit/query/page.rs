@@ -17,11 +17,10 @@ use super::super::entry::{ENDPOINT, KIND, USER};
 use super::super::request::{ANOMALY_OPTION, KIND_OPTION, LIMITED_OPTION, USER_OPTION};
 use super::filter::{self, Filter};
 
-/// How many events a page has unless the call says otherwise.
 const DEFAULT_COUNT: usize = 100;
-const MOST_COUNT: u64 = 10_000;
+const MAX_COUNT: u64 = 10_000;
 /// The latest time that Postgres can store, rounded down.
-const MOST_MS: u64 = 9_000_000_000_000_000;
+const MAX_MS: u64 = 9_000_000_000_000_000;
 
 pub const ARGS: &[Param] = &[
     KIND_OPTION,
@@ -49,8 +48,8 @@ pub struct Page {
 impl Page {
     pub fn parse(call: &Call<'_>, spec: &Spec) -> Result<Self, Refusal> {
         let given = spec.parse(call)?;
-        let time = |label| given.optional(label, number::within(0..=MOST_MS));
-        let count = given.optional("COUNT", number::within(1..=MOST_COUNT))?;
+        let time = |label| given.optional(label, number::within(0..=MAX_MS));
+        let count = given.optional("COUNT", number::within(1..=MAX_COUNT))?;
         Ok(Self {
             filter: Filter {
                 kind: given.optional("KIND", escape::read_label(KIND))?.map(str::to_owned),
