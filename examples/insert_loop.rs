@@ -12,9 +12,9 @@ use lockwatch::audit::entry::Fields;
 use lockwatch::audit::insert::insert;
 use lockwatch::audit::link::Link;
 use lockwatch::audit::schema::{self, Day, Partitions};
-use lockwatch::audit::status;
 use lockwatch::audit::target::Target;
 use lockwatch::journal::id::Id;
+use lockwatch::text::time::Timestamp;
 
 fn main() {
     let mut words = args().skip(1);
@@ -32,7 +32,7 @@ async fn measure(url: &str, events: u64, batch: u64) -> f64 {
     let target = Target::parse(url).expect("a URL");
     let link = Link::open(&target).await.expect("a connection");
     schema::migrate(&link).await.expect("the schema");
-    let now = status::now();
+    let now = Timestamp::from_system_clock();
     Partitions::default().ensure(&link, Day::of(now)).await.expect("a partition");
     // The same event as in the benchmark's load.
     let fields = Fields {

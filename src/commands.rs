@@ -3,15 +3,16 @@
 
 #![forbid(unsafe_code)]
 
-use crate::alert::apply::ApplyAlerts;
 use crate::alert::command::RaiseAlert;
 use crate::alert::manage as alerts;
-use crate::audit::apply::ApplyAudit;
+use crate::alert::state::State as Alerts;
 use crate::audit::command::Audit;
-use crate::audit::manage as auditlog;
 use crate::audit::query::command::Query;
+use crate::audit::state::State as AuditLog;
 use crate::burst::Cooldown;
 use crate::burst::detect::Burst;
+use crate::outbox::apply::Apply as ApplyToOutbox;
+use crate::outbox::manage::{Dead, Discard, Help, Managed, Replay};
 use crate::ratelimit::limit::RateLimit;
 use crate::ratelimit::peek::Peek;
 use crate::server::command::CommandEntry;
@@ -31,20 +32,20 @@ pub static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<Peek>(),
     CommandEntry::of::<Burst>(),
     CommandEntry::of::<RaiseAlert>(),
-    CommandEntry::container(alerts::CONTAINER),
+    CommandEntry::container(<Alerts as Managed>::CONTAINER),
     CommandEntry::of::<alerts::list::List>(),
-    CommandEntry::of::<alerts::dead::Dead>(),
-    CommandEntry::of::<alerts::replay::Replay>(),
-    CommandEntry::of::<alerts::discard::Discard>(),
+    CommandEntry::of::<Dead<Alerts>>(),
+    CommandEntry::of::<Replay<Alerts>>(),
+    CommandEntry::of::<Discard<Alerts>>(),
     CommandEntry::of::<alerts::test::Test>(),
-    CommandEntry::of::<alerts::help::Help>(),
+    CommandEntry::of::<Help<Alerts>>(),
     CommandEntry::of::<Audit>(),
-    CommandEntry::container(auditlog::CONTAINER),
+    CommandEntry::container(<AuditLog as Managed>::CONTAINER),
     CommandEntry::of::<Query>(),
-    CommandEntry::of::<auditlog::dead::Dead>(),
-    CommandEntry::of::<auditlog::replay::Replay>(),
-    CommandEntry::of::<auditlog::discard::Discard>(),
-    CommandEntry::of::<auditlog::help::Help>(),
+    CommandEntry::of::<Dead<AuditLog>>(),
+    CommandEntry::of::<Replay<AuditLog>>(),
+    CommandEntry::of::<Discard<AuditLog>>(),
+    CommandEntry::of::<Help<AuditLog>>(),
     CommandEntry::of::<Issue>(),
     CommandEntry::of::<Rotate>(),
     CommandEntry::of::<Verify>(),
@@ -55,9 +56,80 @@ pub static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<Jwks>(),
     CommandEntry::of::<Apply<()>>(),
     CommandEntry::of::<Apply<Cooldown>>(),
-    CommandEntry::of::<ApplyAlerts>(),
-    CommandEntry::of::<ApplyAudit>(),
+    CommandEntry::of::<ApplyToOutbox<Alerts>>(),
+    CommandEntry::of::<ApplyToOutbox<AuditLog>>(),
     CommandEntry::of::<ApplyTokens>(),
     #[cfg(feature = "debug-commands")]
     CommandEntry::of::<crate::debug::Debug>(),
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::COMMANDS;
+    use crate::text::syntax::{Kind, Param};
+
+    /// Blocks and choices consist of plain arguments; a value has one word in front at most.
+    fn check(arg: &Param) {
+        assert!(arg.name.to_bytes().is_ascii() && arg.shown.to_bytes().is_ascii(), "{arg}");
+        assert_eq!(arg.parts.is_empty(), !matches!(arg.kind, Kind::Block | Kind::OneOf), "{arg}");
+        assert!(arg.kind != Kind::Word || arg.token.is_some(), "{arg}");
+        arg.parts.iter().for_each(check);
+    }
+
+    #[test]
+    fn every_table_of_arguments_is_sound() {
+        for entry in COMMANDS {
+            let syntax = entry.spec().syntax();
+            syntax.args.iter().for_each(check);
+            let labels: Vec<_> = syntax.leaves().iter().map(|leaf| leaf.label()).collect();
+            let distinct: BTreeSet<_> = labels.iter().map(|label| label.to_ascii_uppercase()).collect();
+            assert_eq!(distinct.len(), labels.len(), "two arguments of {syntax} have one name");
+            // Arguments without an option word come first.
+            let mut kinds = syntax.args.iter().map(Param::is_positional);
+            assert!(kinds.all(|positional| positional) || kinds.all(|positional| !positional), "{syntax}");
+            let is_key = |(i, arg): (usize, &Param)| arg.kind == Kind::Key && i > 0;
+            assert!(!syntax.args.iter().enumerate().any(is_key), "the key of {syntax} is not first");
+        }
+    }
+
+    #[test]
+    fn usage_texts_and_arities_are_those_of_the_reference() {
+        let expected = "\
+            -4 LW.RATELIMIT key limit window [limit window ...] [COST n]\n\
+            -4 LW.PEEK key limit window [limit window ...] [COST n]\n\
+            -4 LW.BURST key threshold window [COOLDOWN d] [IP ip] [ENDPOINT path] [METHOD m] [AGENT ua]\n\
+            -3 LW.ALERT type json [DEDUP text COOLDOWN d]\n\
+            -2 LW.ALERTS\n\
+            -2 LW.ALERTS LIST [COUNT n]\n\
+            -2 LW.ALERTS DEAD [COUNT n]\n\
+            3 LW.ALERTS REPLAY id|ALL\n\
+            3 LW.ALERTS DISCARD id|ALL\n\
+            2 LW.ALERTS TEST\n\
+            2 LW.ALERTS HELP\n\
+            -2 LW.AUDIT [KIND k] [USER id] [IP ip] [METHOD m] [ENDPOINT path] [STATUS code] [LIMITED] [ANOMALY] \
+            [LATENCY d] [TIME ms] [DATA json]\n\
+            -2 LW.AUDITLOG\n\
+            -2 LW.AUDITLOG QUERY [KIND k] [USER id] [IP ip|cidr] [ENDPOINT prefix] [FROM ms] [TO ms] [LIMITED] \
+            [ANOMALY] [COUNT n] [BEFORE id]\n\
+            -2 LW.AUDITLOG DEAD [COUNT n]\n\
+            3 LW.AUDITLOG REPLAY id|ALL\n\
+            3 LW.AUDITLOG DISCARD id|ALL\n\
+            2 LW.AUDITLOG HELP\n\
+            -3 LW.ISSUE key subject [CLAIMS json] [AUDIENCE aud] [ACCESSTTL d] [REFRESHTTL d] [META json]\n\
+            -3 LW.ROTATE key refresh_token [META json]\n\
+            -3 LW.VERIFY key access_token [AUDIENCE aud]\n\
+            3 LW.INTROSPECT key token\n\
+            -4 LW.REVOKE key TOKEN token | SESSION id | SUBJECT subject [EXCEPT id]\n\
+            2 LW.REVOKEALL key\n\
+            3 LW.SESSIONS key subject\n\
+            1 LW.JWKS";
+        let specs = COMMANDS.iter().map(|entry| entry.spec());
+        let of_callers = specs.filter(|spec| !spec.internal && spec.name != c"LW.DEBUG");
+        let lines: Vec<_> = of_callers
+            .map(|spec| format!("{} {}", spec.syntax().arity(spec.at_least), spec.syntax()))
+            .collect();
+        assert_eq!(lines.join("\n"), expected);
+    }
+}

@@ -11,10 +11,11 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
-use crate::server::docs::{DocArg, DocKind};
+use crate::server::clock::debug as clock;
+use crate::server::command::Command;
 use crate::server::error::Refusal;
-use crate::server::events::debug as clock;
+use crate::server::spec::Spec;
+use crate::text::syntax::Param;
 use crate::token::signer;
 
 pub struct Debug;
@@ -23,17 +24,9 @@ impl Command for Debug {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.DEBUG",
         flags: "admin",
-        categories: "admin dangerous",
-        arity: -2,
-        key: KeyAccess::None,
         summary: c"Panics inside the handler, or moves the clock. For tests.",
-        complexity: c"O(1)",
-        since: c"0.1.0",
-        args: &[
-            DocArg::new(c"what", DocKind::String),
-            DocArg { optional: true, ..DocArg::new(c"ms", DocKind::Integer) },
-        ],
-        internal: false,
+        args: &[Param::string(c"what"), Param::integer(c"ms").optional()],
+        ..Spec::BASE
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {

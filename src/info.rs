@@ -9,6 +9,6 @@ pub static SECTIONS: &[Section] = &[
     ratelimit::info::SECTION,
     burst::info::SECTION,
     token::info::SECTION,
-    alert::counters::SECTION,
-    audit::counters::SECTION,
+    alert::info::SECTION,
+    audit::info::SECTION,
 ];

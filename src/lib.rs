@@ -11,9 +11,10 @@
 //!   the internal command that applies its changes on replicas.
 //! - [`journal`] is a bounded and ordered queue with unique ids, in segments that another thread
 //!   can read. Pure.
+//! - [`outbox`] is that queue with dead letters, replication, persistence and management commands:
+//!   what alerts and audit events share.
 //! - [`ratelimit`] is `LW.RATELIMIT` and `LW.PEEK`: parse, decide, reply.
-//! - [`alert`] raises alerts, keeps them, and delivers them to webhooks on threads: `LW.ALERT` and
-//!   `LW.ALERTS`.
+//! - [`alert`] raises alerts and delivers them to webhooks on threads: `LW.ALERT` and `LW.ALERTS`.
 //! - [`audit`] records who did what and ships it to Postgres exactly once: `LW.AUDIT` and
 //!   `LW.AUDITLOG`.
 //! - [`burst`] is `LW.BURST`, which counts calls in a window and raises an alert once per cooldown.
@@ -41,13 +42,16 @@ pub mod debug;
 pub mod info;
 pub mod journal;
 pub mod lifecycle;
+pub mod outbox;
 pub mod ratelimit;
 pub mod server;
+pub mod ship;
 pub mod text;
 pub mod token;
 pub mod window;
 
 use burst::Cooldown;
+use outbox::host::Saved;
 use server::module::Module;
 use server::native::{Boxed, TypeEntry};
 use server::node::NodeEntry;
@@ -60,7 +64,7 @@ pub static MODULE: Module = Module {
     commands: commands::COMMANDS,
     directives: config::DIRECTIVES,
     types: &[TypeEntry::of::<Log>(), TypeEntry::of::<Log<Cooldown>>(), TypeEntry::of::<Boxed<Store>>()],
-    states: &[NodeEntry::of::<alert::persist::Saved>(), NodeEntry::of::<audit::persist::Saved>()],
+    states: &[NodeEntry::of::<Saved<alert::state::State>>(), NodeEntry::of::<Saved<audit::state::State>>()],
     info: info::SECTIONS,
     hooks: &lifecycle::HOOKS,
 };

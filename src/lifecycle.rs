@@ -1,44 +1,57 @@
-//! What the module does when the server tells it of something: the wings' work before the event loop sleeps, their
-//! state around loading, their workers at the end.
+//! The handlers of server events: work before the event loop sleeps, loading, a change of role, a
+//! fork, the shutdown.
 
 #![forbid(unsafe_code)]
 
-use crate::server::events;
+use crate::outbox::host;
+use crate::server::clock;
 use crate::server::events::{Hooks, Tick};
 use crate::token;
 use crate::{alert, audit};
 
 /// The table.
-pub static HOOKS: Hooks =
-    Hooks { configured, before_sleep, loading_began, loading_ended, promoted, demoted, forked, shutdown };
+pub static HOOKS: Hooks = Hooks {
+    configured,
+    config_set,
+    before_sleep,
+    loading_began,
+    loading_ended,
+    promoted,
+    demoted,
+    forked,
+    shutdown,
+};
 
 fn configured() -> Result<(), String> {
-    audit::settings::take_environment()
+    audit::settings::read_environment()
+}
+
+fn config_set() {
+    alert::wake::scheduler();
+    audit::wake::scheduler();
 }
 
 fn before_sleep(tick: &Tick) {
-    token::settings::before_sleep();
     token::key_generation::before_sleep(tick);
-    // It may raise an alert, which then goes out in the same turn.
-    audit::pump::before_sleep(tick);
-    alert::pump::before_sleep(tick);
+    // First, because it may raise an alert.
+    audit::scheduler::before_sleep(tick);
+    alert::scheduler::before_sleep(tick);
 }
 
 fn loading_began() {
-    alert::persist::loading_began();
-    audit::persist::loading_began();
+    host::loading_began::<alert::state::State>();
+    host::loading_began::<audit::state::State>();
 }
 
 fn loading_ended() {
-    alert::persist::loading_ended();
-    audit::persist::begin_epoch();
-    token::life::begin(events::now());
+    alert::settings::forget_set_again();
+    begin_epochs();
+    token::life::begin(clock::now());
 }
 
 fn promoted() {
-    alert::persist::begin_epoch();
-    audit::persist::begin_epoch();
-    token::life::begin(events::now());
+    begin_epochs();
+    token::life::begin(clock::now());
 }
 
 fn demoted() {
@@ -52,6 +65,11 @@ fn forked(rewrites_aof: bool) {
 }
 
 fn shutdown() {
-    alert::pump::shutdown();
-    audit::pump::shutdown();
+    alert::scheduler::shutdown();
+    audit::scheduler::shutdown();
+}
+
+fn begin_epochs() {
+    host::begin_epoch::<alert::state::State>();
+    host::begin_epoch::<audit::state::State>();
 }

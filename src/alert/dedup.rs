@@ -1,4 +1,4 @@
-//! Alerts that were raised before and are not to be raised again for a while. Only a hash of their text is kept.
+//! The dedup table: alerts that must not be raised again for a while. It keeps only a hash of each text.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,10 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::text::time::{Span, Timestamp};
 
 /// A hash of an alert's type and its DEDUP text.
-pub type Digest = [u8; 16];
+pub(crate) type Digest = [u8; 16];
 
-/// The digest of a text. The type is part of it: texts of different types do not meet.
-pub fn digest_of(kind: &str, text: &[u8]) -> Digest {
+pub(crate) fn digest_of(kind: &str, text: &[u8]) -> Digest {
     let mut context = digest::Context::new(&digest::SHA256);
     context.update(kind.as_bytes());
     context.update(b"\0");
@@ -20,91 +19,84 @@ pub fn digest_of(kind: &str, text: &[u8]) -> Digest {
     *hash.as_ref().first_chunk().unwrap_or(&[0; 16])
 }
 
-/// The most that are remembered; beyond it those that end first are forgotten.
-pub const MOST: usize = 65_536;
+/// The maximum number of digests; beyond it those that end first are forgotten.
+pub(crate) const MAX_DIGESTS: usize = 65_536;
 
-/// From when until when alerts with a digest are suppressed.
+/// When alerts with a digest are suppressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Quiet {
+pub(crate) struct Suppression {
     /// When the alert was raised.
     pub since: Timestamp,
     /// The end of its cooldown.
     pub until: Timestamp,
 }
 
-/// What is remembered. Equal histories leave equal memories.
+/// Equal histories leave equal tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Vec<(Digest, Quiet)>", into = "Vec<(Digest, Quiet)>")]
-pub struct Memory {
-    quiet: HashMap<Digest, Quiet>,
+#[serde(from = "Vec<(Digest, Suppression)>", into = "Vec<(Digest, Suppression)>")]
+pub(crate) struct DedupTable {
+    suppressed: HashMap<Digest, Suppression>,
     ends: BTreeSet<(Timestamp, Digest)>,
 }
 
-/// Whether an alert is to be raised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// It is; from then on it is quiet.
-    Raise(Quiet),
-    /// It was raised before.
+pub(crate) enum Decision {
+    /// The alert may be raised, which suppresses others like it.
+    Raise(Suppression),
     Suppress,
-    /// It was raised before, at a time that the clock has not reached again: its cooldown begins anew.
-    Restart(Quiet),
+    /// An alert like it was raised at a time that the clock, which has stepped back, has not reached again. This one is
+    /// suppressed, and the cooldown begins anew.
+    Restart(Suppression),
 }
 
-impl Memory {
-    /// Decides on an alert that was called at `now` with a cooldown.
+impl DedupTable {
     pub fn decide(&self, digest: &Digest, now: Timestamp, cooldown: Span) -> Decision {
-        match self.quiet.get(digest) {
-            Some(quiet) if now < quiet.since => {
-                Decision::Restart(Quiet { since: now, until: now + (quiet.until - quiet.since) })
+        match self.suppressed.get(digest) {
+            Some(known) if now < known.since => {
+                Decision::Restart(Suppression { since: now, until: now + (known.until - known.since) })
             }
-            Some(quiet) if now < quiet.until => Decision::Suppress,
-            _ => Decision::Raise(Quiet { since: now, until: now + cooldown }),
+            Some(known) if now < known.until => Decision::Suppress,
+            _ => Decision::Raise(Suppression { since: now, until: now + cooldown }),
         }
     }
 
-    /// Remembers; forgets what has ended, and what there is no room for.
-    pub fn remember(&mut self, digest: Digest, quiet: Quiet) {
-        if let Some(old) = self.quiet.insert(digest, quiet) {
+    /// Also forgets suppressions that have ended, and those beyond the bound.
+    pub fn insert(&mut self, digest: Digest, suppression: Suppression) {
+        if let Some(old) = self.suppressed.insert(digest, suppression) {
             self.ends.remove(&(old.until, digest));
         }
-        self.ends.insert((quiet.until, digest));
+        self.ends.insert((suppression.until, digest));
         while let Some(&(until, first)) = self.ends.first() {
-            if until > quiet.since && self.ends.len() <= MOST {
+            if until > suppression.since && self.ends.len() <= MAX_DIGESTS {
                 break;
             }
             self.ends.pop_first();
-            self.quiet.remove(&first);
+            self.suppressed.remove(&first);
         }
     }
 
-    /// How many are remembered.
-    pub fn len(&self) -> usize {
-        self.quiet.len()
-    }
-
-    /// Whether none is.
     pub fn is_empty(&self) -> bool {
-        self.quiet.is_empty()
+        self.suppressed.is_empty()
     }
 }
 
-impl From<Vec<(Digest, Quiet)>> for Memory {
-    fn from(list: Vec<(Digest, Quiet)>) -> Self {
-        let mut memory = Self::default();
-        // In the order of their ends, and not by `remember`: that would forget by the clock of each.
-        for (digest, quiet) in list.into_iter().rev().take(MOST) {
-            memory.quiet.insert(digest, quiet);
+impl From<Vec<(Digest, Suppression)>> for DedupTable {
+    fn from(list: Vec<(Digest, Suppression)>) -> Self {
+        let mut table = Self::default();
+        // Not by `insert`, which would forget by the clock of each.
+        for (digest, suppression) in list.into_iter().rev().take(MAX_DIGESTS) {
+            table.suppressed.insert(digest, suppression);
         }
-        memory.ends = memory.quiet.iter().map(|(digest, quiet)| (quiet.until, *digest)).collect();
-        memory
+        table.ends =
+            table.suppressed.iter().map(|(digest, suppression)| (suppression.until, *digest)).collect();
+        table
     }
 }
 
-impl From<Memory> for Vec<(Digest, Quiet)> {
-    fn from(memory: Memory) -> Self {
-        let quiet = |digest: &Digest| memory.quiet.get(digest).copied();
-        memory.ends.iter().filter_map(|(_, digest)| Some((*digest, quiet(digest)?))).collect()
+impl From<DedupTable> for Vec<(Digest, Suppression)> {
+    fn from(table: DedupTable) -> Self {
+        let suppression = |digest: &Digest| table.suppressed.get(digest).copied();
+        table.ends.iter().filter_map(|(_, digest)| Some((*digest, suppression(digest)?))).collect()
     }
 }
 
@@ -114,14 +106,14 @@ mod tests {
 
     const COOLDOWN: Span = Span(1000);
 
-    fn raised(memory: &mut Memory, digest: u8, now: u64) -> bool {
-        match memory.decide(&[digest; 16], Timestamp(now), COOLDOWN) {
-            Decision::Raise(quiet) => {
-                memory.remember([digest; 16], quiet);
+    fn raised(table: &mut DedupTable, digest: u8, now: u64) -> bool {
+        match table.decide(&[digest; 16], Timestamp(now), COOLDOWN) {
+            Decision::Raise(suppression) => {
+                table.insert([digest; 16], suppression);
                 true
             }
-            Decision::Restart(quiet) => {
-                memory.remember([digest; 16], quiet);
+            Decision::Restart(suppression) => {
+                table.insert([digest; 16], suppression);
                 false
             }
             Decision::Suppress => false,
@@ -129,35 +121,35 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_quiet_for_its_cooldown_and_no_longer() {
-        let mut memory = Memory::default();
-        assert!(raised(&mut memory, 1, 5000));
-        assert!(!raised(&mut memory, 1, 5999));
-        assert!(raised(&mut memory, 2, 5999));
-        assert!(raised(&mut memory, 1, 6000));
+    fn a_text_is_suppressed_for_its_cooldown_and_no_longer() {
+        let mut table = DedupTable::default();
+        assert!(raised(&mut table, 1, 5000));
+        assert!(!raised(&mut table, 1, 5999));
+        assert!(raised(&mut table, 2, 5999));
+        assert!(raised(&mut table, 1, 6000));
     }
 
     #[test]
-    fn a_clock_that_steps_back_costs_one_more_cooldown_at_most() {
-        let mut memory = Memory::default();
-        assert!(raised(&mut memory, 1, 100_000));
-        assert!(!raised(&mut memory, 1, 5000));
-        assert!(!raised(&mut memory, 1, 5999));
-        assert!(raised(&mut memory, 1, 6000));
+    fn a_clock_that_steps_back_costs_at_most_one_more_cooldown() {
+        let mut table = DedupTable::default();
+        assert!(raised(&mut table, 1, 100_000));
+        assert!(!raised(&mut table, 1, 5000));
+        assert!(!raised(&mut table, 1, 5999));
+        assert!(raised(&mut table, 1, 6000));
     }
 
     #[test]
-    fn the_memory_is_bounded_and_survives_being_saved() {
-        let mut memory = Memory::default();
-        for i in 0..MOST as u64 + 10 {
+    fn the_table_is_bounded_and_survives_being_saved() {
+        let mut table = DedupTable::default();
+        for i in 0..MAX_DIGESTS as u64 + 10 {
             let mut digest = [0; 16];
             digest[..8].copy_from_slice(&i.to_le_bytes());
-            memory.remember(digest, Quiet { since: Timestamp(1), until: Timestamp(100 + i) });
+            table.insert(digest, Suppression { since: Timestamp(1), until: Timestamp(100 + i) });
         }
-        assert_eq!(memory.len(), MOST);
-        let list: Vec<_> = memory.clone().into();
-        assert_eq!(Memory::from(list), memory);
-        memory.remember([7; 16], Quiet { since: Timestamp(1 << 40), until: Timestamp(1 << 41) });
-        assert_eq!(memory.len(), 1);
+        assert_eq!(table.suppressed.len(), MAX_DIGESTS);
+        let list: Vec<_> = table.clone().into();
+        assert_eq!(DedupTable::from(list), table);
+        table.insert([7; 16], Suppression { since: Timestamp(1 << 40), until: Timestamp(1 << 41) });
+        assert_eq!(table.suppressed.len(), 1);
     }
 }

@@ -1,5 +1,4 @@
-//! The HTTP client, and everything that it must not do: follow, go through a proxy, wait for ever, dial what is
-//! forbidden.
+//! The HTTP client. It must not follow redirects, use a proxy, wait forever or dial a forbidden address.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
@@ -14,39 +13,38 @@ use ureq::{Agent, Error};
 
 use super::address;
 
-/// The conditions of a try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terms {
-    /// How long it may take in all.
+pub(crate) struct DialOptions {
+    /// For the whole attempt.
     pub timeout: Duration,
     /// Whether private, shared and loopback addresses may be dialled.
     pub allow_private: bool,
 }
 
-/// How long it may take to look up the name, and again to connect.
+/// The maximum time to look up the name, and again to connect.
 pub(super) const CONNECT_MAX: Duration = Duration::from_secs(5);
 
-/// How long the body of an answer is listened to: it is thrown away, but a connection whose answer was read to the end
+/// The maximum time to read the body of an answer. The body is ignored, but a connection whose answer was read to the end
 /// can be used again.
 const BODY_MAX: Duration = Duration::from_secs(1);
 
-/// How long a connection is kept for the next alert.
+/// How long an idle connection is kept for the next alert.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Room for a connection's buffers, and so for the header of a request.
+/// The size of a connection's buffers, which bounds the header of a request.
 const BUFFER_BYTES: usize = 32 * 1024;
 
-/// The longest header of an answer.
+/// The maximum size of an answer's header.
 const HEADER_BYTES: usize = 16 * 1024;
 
-/// A client that keeps to `terms`. `tls` prepares it for https, which takes reading the system's root certificates.
-pub(super) fn agent(terms: Terms, tls: bool) -> Agent {
-    let step = Some(terms.timeout.min(CONNECT_MAX));
+/// `tls` prepares the client for https, which reads the root certificates of the system.
+pub(super) fn agent(options: DialOptions, tls: bool) -> Agent {
+    let step = Some(options.timeout.min(CONNECT_MAX));
     let config = Config::builder()
         .proxy(None)
         .max_redirects(0)
         .http_status_as_error(false)
-        .timeout_global(Some(terms.timeout))
+        .timeout_global(Some(options.timeout))
         .timeout_resolve(step)
         .timeout_connect(step)
         .timeout_recv_body(Some(BODY_MAX))
@@ -60,7 +58,7 @@ pub(super) fn agent(terms: Terms, tls: bool) -> Agent {
     Agent::with_parts(
         config.build(),
         DefaultConnector::default(),
-        Checked { names: DefaultResolver::default(), allow_private: terms.allow_private },
+        Checked { names: DefaultResolver::default(), allow_private: options.allow_private },
     )
 }
 
@@ -71,7 +69,7 @@ fn tls_config() -> TlsConfig {
         .build()
 }
 
-/// The certificates that this system trusts, read once; or again as long as there are none.
+/// The certificates that this system trusts. Read once, or again while none are found.
 fn roots() -> Arc<Vec<Certificate<'static>>> {
     static ROOTS: OnceLock<Arc<Vec<Certificate<'static>>>> = OnceLock::new();
     if let Some(roots) = ROOTS.get() {
@@ -82,7 +80,7 @@ fn roots() -> Arc<Vec<Certificate<'static>>> {
     if roots.is_empty() { roots } else { Arc::clone(ROOTS.get_or_init(|| roots)) }
 }
 
-/// Looks up names and lets through only the addresses that may be dialled.
+/// Looks up names and returns only the addresses that may be dialled.
 #[derive(Debug)]
 struct Checked {
     names: DefaultResolver,
@@ -99,7 +97,7 @@ impl Resolver for Checked {
         let found = match literal(uri) {
             Some(address) => vec![address],
             None => match self.names.resolve(uri, config, timeout) {
-                // What the system's resolver says is an error of no kind.
+                // The errors of the system's resolver have no useful kind.
                 Err(Error::Io(_)) => return Err(Error::HostNotFound),
                 other => other?.to_vec(),
             },
@@ -119,7 +117,7 @@ impl Resolver for Checked {
     }
 }
 
-/// The address that a URL spells out: looking it up would take a thread of its own.
+/// The address, if the URL contains one instead of a name: ureq would start a thread to look it up.
 fn literal(uri: &Uri) -> Option<SocketAddr> {
     let ip: IpAddr = uri.host()?.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
     let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });

@@ -1,4 +1,4 @@
-//! Many alerts of one type within a short time become one: the first few go out singly, the rest as a summary.
+//! Many alerts of one type within a short period: the first few are sent singly, the rest as one summary.
 
 use std::collections::BTreeMap;
 
@@ -7,29 +7,28 @@ use serde::{Deserialize, Serialize};
 use crate::journal::id::Id;
 use crate::text::time::{Span, Timestamp};
 
-/// How many alerts of a type go out singly in a period.
-pub const SINGLES: u32 = 10;
-/// How long a period is, unless tests shorten it.
-pub const PERIOD: Span = Span(10_000);
-/// How many of a period's alerts its summary shows.
+/// The number of alerts of a type that are sent singly in a period.
+pub(crate) const SINGLES: u32 = 10;
+pub(crate) const PERIOD: Span = Span(10_000);
+/// The number of examples in a summary.
 const EXAMPLES: usize = 5;
-/// The longest data that a summary shows as an example.
+/// The maximum size of an example.
 const EXAMPLE_BYTES: usize = 4096;
-/// For how many types a period is kept at a time. A type beyond them is not rolled up; the journal's bound remains.
-pub const TYPES: usize = 256;
+/// The maximum number of types with a period. Types beyond it are not rolled up; the bounds of the outbox remain.
+pub(crate) const TYPES: usize = 256;
 
 /// The alerts of one type in one period.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Period {
+pub(crate) struct Period {
     began: Timestamp,
     singles: u32,
     rest: Option<Rest>,
 }
 
-/// Those that did not go out singly.
+/// The alerts that were not sent singly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rest {
-    /// The id of the summary to come.
+pub(crate) struct Rest {
+    /// The id reserved for the summary.
     pub id: Id,
     count: u64,
     from: Timestamp,
@@ -37,39 +36,35 @@ pub struct Rest {
     examples: Vec<String>,
 }
 
-/// The period of every type that has one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rollup {
+pub(crate) struct Rollup {
     periods: BTreeMap<String, Period>,
 }
 
-/// How an alert goes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// By itself, in the period that began then.
+pub(crate) enum Route {
+    /// Sent singly, in the period that began then.
     Single(Timestamp),
-    /// As part of a summary that has an id already, or is to get one.
-    Rolled(Option<Id>),
-    /// By itself and uncounted: there are too many types.
+    /// Part of a summary, with its id if it has one already.
+    Summary(Option<Id>),
+    /// Sent singly and not counted: there are too many types.
     Uncounted,
 }
 
 impl Rollup {
-    /// How an alert that is raised at `now` goes out.
-    pub fn way(&self, kind: &str, now: Timestamp, period: Span) -> Way {
+    pub fn route(&self, kind: &str, now: Timestamp, period: Span) -> Route {
         match self.periods.get(kind) {
-            None if self.is_full(now) => Way::Uncounted,
-            None => Way::Single(now),
-            // The summary goes out first, which the next tick sees to; until then its period goes on.
-            Some(Period { rest: Some(rest), .. }) => Way::Rolled(Some(rest.id)),
-            Some(current) if current.is_over(now, period) => Way::Single(now),
-            Some(current) if current.singles < SINGLES => Way::Single(current.began),
-            Some(_) => Way::Rolled(None),
+            None if self.is_full(now) => Route::Uncounted,
+            None => Route::Single(now),
+            // The period goes on until the scheduler has queued its summary.
+            Some(Period { rest: Some(rest), .. }) => Route::Summary(Some(rest.id)),
+            Some(current) if current.is_over(now, period) => Route::Single(now),
+            Some(current) if current.singles < SINGLES => Route::Single(current.began),
+            Some(_) => Route::Summary(None),
         }
     }
 
-    /// Counts an alert that went out singly in the period that began at `began`.
-    pub fn single(&mut self, kind: &str, began: Timestamp) {
+    pub fn count_single(&mut self, kind: &str, began: Timestamp) {
         match self.periods.get_mut(kind) {
             Some(period) if period.began == began => {
                 period.singles = period.singles.saturating_add(1);
@@ -83,13 +78,13 @@ impl Rollup {
         }
     }
 
-    /// Whether there is no room for another type's period. One without a rest is forgotten when its room is needed.
+    /// Whether there is no room for the period of another type. A period without a rest gives way once it has ended.
     fn is_full(&self, now: Timestamp) -> bool {
         self.periods.len() >= TYPES && self.periods.values().all(|period| period.is_needed(now))
     }
 
-    /// Counts an alert that did not.
-    pub fn rolled(&mut self, kind: &str, id: Id, at: Timestamp, example: Option<String>) {
+    /// Adds an alert to the summary of its type, which gets `id` if it is the first.
+    pub fn add(&mut self, kind: &str, id: Id, at: Timestamp, example: Option<String>) {
         let period =
             self.periods.entry(kind.to_owned()).or_insert(Period { began: at, singles: 0, rest: None });
         let rest = period.rest.get_or_insert(Rest { id, count: 0, from: at, to: at, examples: Vec::new() });
@@ -98,30 +93,30 @@ impl Rollup {
         rest.examples.extend(example);
     }
 
-    /// The data of an alert, if the summary of its type has room for it.
+    /// The data of an alert, if the summary of its type has room for another example.
     pub fn example(&self, kind: &str, data: &str) -> Option<String> {
         let rest = self.periods.get(kind).and_then(|period| period.rest.as_ref());
         let room = rest.is_none_or(|rest| rest.examples.len() < EXAMPLES) && data.len() <= EXAMPLE_BYTES;
         room.then(|| data.to_owned())
     }
 
-    /// Ends a type's period.
-    pub fn end(&mut self, kind: &str) {
-        self.periods.remove(kind);
+    /// Ends the period of a type. Returns the id of its summary.
+    pub fn end(&mut self, kind: &str) -> Option<Id> {
+        self.periods.remove(kind)?.rest.map(|rest| rest.id)
     }
 
-    /// The types with a summary to be sent: their period is over at `now`.
-    pub fn over(&self, now: Timestamp, period: Span) -> impl Iterator<Item = (&str, &Rest)> {
+    /// The types whose period has ended and that need a summary.
+    pub fn ended(&self, now: Timestamp, period: Span) -> impl Iterator<Item = (&str, &Rest)> {
         let over = self.periods.iter().filter(move |(_, current)| current.is_over(now, period));
         over.filter_map(|(kind, current)| Some((kind.as_str(), current.rest.as_ref()?)))
     }
 
-    /// How many summaries are to come.
+    /// The number of summaries that will be queued.
     pub fn summaries(&self) -> usize {
         self.periods.values().filter(|period| period.rest.is_some()).count()
     }
 
-    /// When the first summary is to be sent.
+    /// When the next period with a summary ends.
     pub fn next_end(&self, period: Span) -> Option<Timestamp> {
         let rolled = self.periods.values().filter(|current| current.rest.is_some());
         rolled.map(|current| current.began + period).min()
@@ -129,24 +124,22 @@ impl Rollup {
 }
 
 impl Period {
-    /// Whether it must be kept at `now`.
     fn is_needed(&self, now: Timestamp) -> bool {
         self.rest.is_some() || !self.is_over(now, PERIOD)
     }
 
-    /// A clock that has stepped back ends it, too.
+    /// A clock that has stepped back ends the period as well.
     fn is_over(&self, now: Timestamp, period: Span) -> bool {
         now < self.began || now >= self.began + period
     }
 }
 
-/// The type of the summary of alerts of the type `kind`.
-pub fn summary_kind(kind: &str) -> String {
+pub(crate) fn summary_kind(kind: &str) -> String {
     format!("{kind}.summary")
 }
 
 impl Rest {
-    /// The data of the summary: JSON.
+    /// The data of the summary, as JSON.
     pub fn data(&self, kind: &str) -> String {
         let examples = self.examples.join(",");
         let Self { count, from, to, .. } = self;
@@ -163,28 +156,28 @@ mod tests {
 
     fn raise(rollup: &mut Rollup, now: u64) -> bool {
         let now = Timestamp(now);
-        match rollup.way("burst", now, PERIOD) {
-            Way::Single(began) => {
-                rollup.single("burst", began);
+        match rollup.route("burst", now, PERIOD) {
+            Route::Single(began) => {
+                rollup.count_single("burst", began);
                 true
             }
-            Way::Rolled(id) => {
+            Route::Summary(id) => {
                 let id = id.unwrap_or(Id { at: now, epoch: 1, seq: 7 });
                 let example = rollup.example("burst", "{}");
-                rollup.rolled("burst", id, now, example);
+                rollup.add("burst", id, now, example);
                 false
             }
-            Way::Uncounted => true,
+            Route::Uncounted => true,
         }
     }
 
     #[test]
-    fn ten_in_ten_seconds_go_out_singly_and_the_rest_as_one() {
+    fn ten_alerts_in_ten_seconds_are_sent_singly_and_the_rest_as_one_summary() {
         let mut rollup = Rollup::default();
         let singly = (0..1000).filter(|i| raise(&mut rollup, 5000 + i)).count();
         assert_eq!(singly, 10);
-        assert_eq!(rollup.over(Timestamp(14_999), PERIOD).count(), 0);
-        let over: Vec<_> = rollup.over(Timestamp(15_000), PERIOD).collect();
+        assert_eq!(rollup.ended(Timestamp(14_999), PERIOD).count(), 0);
+        let over: Vec<_> = rollup.ended(Timestamp(15_000), PERIOD).collect();
         let [(kind, rest)] = over[..] else { panic!("{over:?}") };
         assert_eq!((kind, rest.count, rest.from, rest.to), ("burst", 990, Timestamp(5010), Timestamp(5999)));
         assert_eq!(
@@ -196,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_period_without_a_rest_ends_by_itself() {
+    fn a_period_without_a_summary_needs_no_end() {
         let mut rollup = Rollup::default();
         assert!((0..100).all(|i| raise(&mut rollup, i * 1000)));
     }
@@ -205,11 +198,11 @@ mod tests {
     fn types_are_bounded_and_make_room_for_others() {
         let mut rollup = Rollup::default();
         for i in 0..TYPES {
-            rollup.single(&format!("type.{i}"), Timestamp(5000));
+            rollup.count_single(&format!("type.{i}"), Timestamp(5000));
         }
-        assert_eq!(rollup.way("one.more", Timestamp(5001), PERIOD), Way::Uncounted);
-        assert_eq!(rollup.way("one.more", Timestamp(15_000), PERIOD), Way::Single(Timestamp(15_000)));
-        rollup.single("one.more", Timestamp(15_000));
+        assert_eq!(rollup.route("one.more", Timestamp(5001), PERIOD), Route::Uncounted);
+        assert_eq!(rollup.route("one.more", Timestamp(15_000), PERIOD), Route::Single(Timestamp(15_000)));
+        rollup.count_single("one.more", Timestamp(15_000));
         assert_eq!(rollup.periods.len(), 1);
     }
 
@@ -218,6 +211,6 @@ mod tests {
         let mut rollup = Rollup::default();
         assert!((0..10).all(|_| raise(&mut rollup, 50_000)));
         assert!(!raise(&mut rollup, 50_000));
-        assert_eq!(rollup.over(Timestamp(1000), PERIOD).count(), 1);
+        assert_eq!(rollup.ended(Timestamp(1000), PERIOD).count(), 1);
     }
 }

@@ -1,15 +1,37 @@
-//! What the directives say of endpoints: three lists that become one.
-//!
-//! A directive's setter only reads, checks and keeps; the pump takes what is new before the next delivery.
+//! The directives of alerts. Three of them make up the list of endpoints.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::config;
+use crate::server::directive::{Bytes, Count, Seconds, Switch, Text};
 use crate::server::file::read_small;
 
 use super::endpoint::{self, Endpoint, EndpointId, MAX_ENDPOINTS};
 use super::secret::{self, Secret};
+
+/// Where alerts are sent: URLs, separated by spaces.
+pub static WEBHOOK_URLS: Text<Vec<Endpoint>> =
+    Text::new(c"webhook-urls", c"", parse_urls).on_change(|| endpoints_changed(&WEBHOOK_URLS.get()));
+
+/// A file with further endpoints: a line each, the URL and then its own secrets.
+pub static WEBHOOK_URLS_FILE: Text<Vec<Endpoint>> = Text::of_files(c"webhook-urls-file", read_urls_file)
+    .on_change(|| endpoints_changed(&WEBHOOK_URLS_FILE.get()));
+
+/// The file with the secrets that sign alerts for endpoints without secrets of their own.
+pub static WEBHOOK_SECRET_FILE: Text<Vec<Secret>> =
+    Text::of_files(c"webhook-secret-file", read_secret_file).on_change(|| endpoints_changed(&[]));
+
+/// How long one try of a delivery may take.
+pub static WEBHOOK_TIMEOUT: Seconds<Duration> = Seconds::new(c"webhook-timeout", 10, 1, 60);
+
+/// Whether alerts may be sent to private and loopback addresses.
+pub static WEBHOOK_ALLOW_PRIVATE: Switch = Switch::new(c"webhook-allow-private", false);
+
+/// How many alerts may be pending.
+pub static ALERT_MAX_EVENTS: Count = Count::new(c"alert-max-events", 10_000, 1, 1_000_000);
+
+/// How much memory pending alerts may take.
+pub static ALERT_MAX_BYTES: Bytes = Bytes::with_units(c"alert-max-bytes", 16 << 20, 1 << 20, 1 << 30);
 
 /// The endpoints in force.
 #[derive(Clone, Default)]
@@ -18,110 +40,67 @@ pub struct Settings {
     pub endpoints: Vec<Arc<Endpoint>>,
 }
 
-/// What each directive says.
-struct Said {
-    urls: Vec<Endpoint>,
-    from_file: Vec<Endpoint>,
-    secrets: Vec<Secret>,
-    changed: bool,
-    /// Endpoints that were set since the last time the settings were taken.
-    set_again: Vec<EndpointId>,
+/// The endpoints that were set since [`changed`] was last called; `None` if no directive of theirs changed.
+static CHANGED: Mutex<Option<Vec<EndpointId>>> = Mutex::new(None);
+
+fn change() -> MutexGuard<'static, Option<Vec<EndpointId>>> {
+    CHANGED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-static SAID: Mutex<Said> = Mutex::new(Said {
-    urls: Vec::new(),
-    from_file: Vec::new(),
-    secrets: Vec::new(),
-    changed: false,
-    set_again: Vec::new(),
-});
-
-/// Only the main thread says or asks anything here.
-fn said() -> MutexGuard<'static, Said> {
-    SAID.lock().unwrap_or_else(PoisonError::into_inner)
+fn endpoints_changed(set: &[Endpoint]) {
+    change().get_or_insert_default().extend(set.iter().map(|endpoint| endpoint.id));
 }
 
-/// Takes `webhook-urls`.
-pub fn take_urls(text: &[u8]) -> Result<(), String> {
+/// The endpoints in force and the ids of those that were set, if either has changed since the last call.
+pub fn changed() -> Option<(Settings, Vec<EndpointId>)> {
+    let set_again = change().take()?;
+    let secrets = WEBHOOK_SECRET_FILE.get();
+    let with_secrets = |mut endpoint: Endpoint| {
+        if endpoint.secrets.is_empty() {
+            endpoint.secrets.clone_from(&secrets);
+        }
+        Arc::new(endpoint)
+    };
+    let endpoints = WEBHOOK_URLS.get().into_iter().chain(WEBHOOK_URLS_FILE.get());
+    Some((Settings { endpoints: endpoints.map(with_secrets).collect() }, set_again))
+}
+
+/// Forgets which endpoints were set. When the server starts, its configuration file sets them all, but the data it loads
+/// may say that one is disabled.
+pub fn forget_set_again() {
+    if let Some(set_again) = &mut *change() {
+        set_again.clear();
+    }
+}
+
+fn parse_urls(text: &[u8]) -> Result<Vec<Endpoint>, String> {
     let text = std::str::from_utf8(text).map_err(|_| "the list is not text")?;
-    let urls = endpoint::parse_urls(text)?;
-    let mut said = said();
-    fits(&urls, &said.from_file)?;
-    said.urls = urls;
-    let ids: Vec<_> = said.urls.iter().map(|endpoint| endpoint.id).collect();
-    said.has_changed(ids);
-    Ok(())
+    let endpoints = endpoint::parse_urls(text)?;
+    check_together(&endpoints, &WEBHOOK_URLS_FILE.latest())?;
+    Ok(endpoints)
 }
 
-/// Takes `webhook-urls-file`.
-pub fn take_urls_file(path: &[u8]) -> Result<(), String> {
+fn read_urls_file(path: &[u8]) -> Result<Vec<Endpoint>, String> {
     let endpoints = if path.is_empty() { Vec::new() } else { endpoint::parse_file(&read_small(path)?)? };
-    let mut said = said();
-    fits(&endpoints, &said.urls)?;
-    said.from_file = endpoints;
-    let ids: Vec<_> = said.from_file.iter().map(|endpoint| endpoint.id).collect();
-    said.has_changed(ids);
-    Ok(())
+    check_together(&endpoints, &WEBHOOK_URLS.latest())?;
+    Ok(endpoints)
 }
 
-/// Takes `webhook-secret-file`.
-pub fn take_secret_file(path: &[u8]) -> Result<(), String> {
-    let secrets = if path.is_empty() { Vec::new() } else { secret::parse_secrets(&read_small(path)?)? };
-    let mut said = said();
-    said.secrets = secrets;
-    said.has_changed(Vec::new());
-    Ok(())
+fn read_secret_file(path: &[u8]) -> Result<Vec<Secret>, String> {
+    if path.is_empty() { Ok(Vec::new()) } else { secret::parse_secrets(&read_small(path)?) }
 }
 
-/// Whether two lists together are not too long and name no endpoint twice.
-fn fits(new: &[Endpoint], others: &[Endpoint]) -> Result<(), String> {
+/// Refuses two lists that together are too long or name an endpoint twice.
+fn check_together(new: &[Endpoint], others: &[Endpoint]) -> Result<(), String> {
     if new.len() + others.len() > MAX_ENDPOINTS {
         return Err(format!(
             "webhook-urls and webhook-urls-file together have more than {MAX_ENDPOINTS} endpoints"
         ));
     }
-    let twice = |endpoint: &&Endpoint| others.iter().any(|other| other.id == endpoint.id);
-    match new.iter().find(twice) {
+    match new.iter().find(|endpoint| others.iter().any(|other| other.id == endpoint.id)) {
         Some(endpoint) => {
             Err(format!("an endpoint at {} is in both webhook-urls and webhook-urls-file", endpoint.label))
         }
         None => Ok(()),
     }
-}
-
-impl Said {
-    fn has_changed(&mut self, set: Vec<EndpointId>) {
-        self.changed = true;
-        self.set_again.extend(set);
-        super::wake::scheduler();
-    }
-}
-
-/// The settings, if they have changed since this was last asked, and the endpoints that were set since.
-pub fn changed() -> Option<(Settings, Vec<EndpointId>)> {
-    let mut said = said();
-    if !std::mem::take(&mut said.changed) {
-        return None;
-    }
-    let secrets = said.secrets.clone();
-    let all = said.urls.iter().chain(&said.from_file).cloned();
-    let with_secrets = |mut endpoint: Endpoint| {
-        if endpoint.secrets.is_empty() {
-            endpoint.secrets = secrets.clone();
-        }
-        Arc::new(endpoint)
-    };
-    let settings = Settings { endpoints: all.map(with_secrets).collect() };
-    Some((settings, std::mem::take(&mut said.set_again)))
-}
-
-/// Endpoints that a configuration file sets when the server starts are not set again: what is loaded may say that one
-/// of them is disabled.
-pub fn forget_set_again() {
-    said().set_again.clear();
-}
-
-/// How long one try may take.
-pub fn timeout() -> Duration {
-    Duration::from_secs(u64::try_from(config::WEBHOOK_TIMEOUT.get()).unwrap_or(1))
 }

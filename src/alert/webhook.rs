@@ -1,69 +1,76 @@
-//! One try to deliver one alert to one endpoint: the request, and what the answer means.
+//! One attempt to deliver one alert to one endpoint: the request, and the meaning of the answer.
 
 #[cfg(test)]
 mod tests;
 
 use std::io::{self, Read};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use ureq::http::{Response, header};
 use ureq::{Agent, Body, Error};
 
-use super::dial::{self, Terms};
+use super::dial::{self, DialOptions};
 use super::endpoint::{Endpoint, Format};
-use super::{Alert, reason, schedule, signature, slack};
+use super::reason::Reason;
+use super::{Alert, schedule, signature, slack};
 use crate::journal::id::Id;
 use crate::text::time::{Span, Timestamp};
 
-/// How much of an answer's body is read, only to be thrown away.
+/// How much of an answer's body is read and ignored.
 const BODY_BYTES: u64 = 64 * 1024;
 
-/// What came of a try.
+/// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// The receiver has it: a status of 200 to 299.
+pub(crate) enum DeliveryStatus {
+    /// The receiver answered with this status, 200 to 299.
     Delivered {
-        /// Which.
         status: u16,
     },
-    /// Status 410: the receiver wants no more of them.
+    /// The receiver answered 410: it wants no more alerts.
     Gone,
-    /// Anything else.
     Failed {
-        /// Why, in one line of at most 160 bytes, without the URL's path and without secrets.
-        reason: String,
+        reason: Reason,
         /// What the receiver asked for in `Retry-After`.
         retry_after: Option<Span>,
     },
-    /// It was not tried.
-    Untouched,
+    NotAttempted,
 }
 
-impl Answer {
-    /// A failure of which the receiver said nothing.
-    pub(super) fn failed(reason: &str) -> Self {
-        Self::Failed { reason: reason.to_owned(), retry_after: None }
+impl DeliveryStatus {
+    pub fn is_delivered(&self) -> bool {
+        matches!(self, Self::Delivered { .. })
+    }
+
+    pub(super) fn no_answer(reason: &'static str) -> Self {
+        Self::Failed { reason: Reason::NoAnswer(reason.into()), retry_after: None }
     }
 }
 
-/// What makes the tries for one endpoint. Keeps the connection open for the next one.
+/// Makes the attempts for one endpoint. Keeps the connection open for the next one.
 #[derive(Default)]
-pub struct Sender {
-    agent: Option<(Terms, Agent)>,
+pub(crate) struct Sender {
+    agent: Option<(DialOptions, Agent)>,
 }
 
 impl Sender {
-    /// Tries to deliver `alert`, which is called `id`, to `endpoint`. Never an [`Answer::Untouched`].
-    pub fn send(&mut self, id: Id, alert: &Alert, endpoint: &Endpoint, terms: Terms) -> Answer {
-        let now = now();
-        match self.post(id, alert, endpoint, terms, now) {
+    /// Never returns [`DeliveryStatus::NotAttempted`].
+    pub fn send(
+        &mut self,
+        id: Id,
+        alert: &Alert,
+        endpoint: &Endpoint,
+        options: DialOptions,
+    ) -> DeliveryStatus {
+        let now = Timestamp::from_system_clock();
+        match self.post(id, alert, endpoint, options, now) {
             Ok(response) => judge(response, now),
-            Err(error) => Answer::failed(&reason::of(&error, terms)),
+            Err(error) => {
+                DeliveryStatus::Failed { reason: Reason::of_error(&error, options), retry_after: None }
+            }
         }
     }
 
-    /// Closes the connection that was kept.
-    pub fn rest(&mut self) {
+    /// Closes the connection that is kept open.
+    pub fn disconnect(&mut self) {
         self.agent = None;
     }
 
@@ -72,7 +79,7 @@ impl Sender {
         id: Id,
         alert: &Alert,
         endpoint: &Endpoint,
-        terms: Terms,
+        options: DialOptions,
         now: Timestamp,
     ) -> Result<Response<Body>, Error> {
         let id = id.to_string();
@@ -86,7 +93,7 @@ impl Sender {
             }
         };
         let mut request = self
-            .agent(terms, endpoint)
+            .agent(options, endpoint)
             .post(endpoint.url())
             .header(header::CONTENT_TYPE, "application/json")
             .header("webhook-id", &id)
@@ -97,37 +104,30 @@ impl Sender {
         request.send(body)
     }
 
-    /// The client for `terms`. Other terms take another one: a connection that was made when private addresses could be
-    /// dialled must not outlive that.
-    fn agent(&mut self, terms: Terms, endpoint: &Endpoint) -> &Agent {
-        let kept = self.agent.take().filter(|(agreed, _)| *agreed == terms);
-        let make = || (terms, dial::agent(terms, endpoint.url().scheme_str() == Some("https")));
+    /// The client for `options`. Other options take another one: a connection made while private addresses were allowed
+    /// must not outlive that setting.
+    fn agent(&mut self, options: DialOptions, endpoint: &Endpoint) -> &Agent {
+        let kept = self.agent.take().filter(|(known, _)| *known == options);
+        let make = || (options, dial::agent(options, endpoint.url().scheme_str() == Some("https")));
         &self.agent.insert(kept.unwrap_or_else(make)).1
     }
 }
 
-fn now() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
-}
-
-fn judge(response: Response<Body>, now: Timestamp) -> Answer {
+fn judge(response: Response<Body>, now: Timestamp) -> DeliveryStatus {
     let status = response.status().as_u16();
     let asked = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
     let retry_after = asked.and_then(|value| schedule::parse_retry_after(value, now));
     drain(response);
     match status {
-        200..=299 => Answer::Delivered { status },
-        410 => Answer::Gone,
-        300..=399 => {
-            Answer::Failed { reason: format!("status {status}; redirects are not followed"), retry_after }
-        }
-        _ => Answer::Failed { reason: format!("status {status}"), retry_after },
+        200..=299 => DeliveryStatus::Delivered { status },
+        410 => DeliveryStatus::Gone,
+        300..=399 => DeliveryStatus::Failed { reason: Reason::Redirect(status), retry_after },
+        _ => DeliveryStatus::Failed { reason: Reason::Status(status), retry_after },
     }
 }
 
-/// Reads the body to its end, so that the connection can be used again. One that is too long, too slow or broken costs
-/// the connection and nothing else: the status has said it all.
+/// Reads the body to its end, so that the connection can be used again. A body that is too long, too slow or broken costs
+/// the connection and nothing else.
 fn drain(response: Response<Body>) {
     let mut body = response.into_body().into_reader().take(BODY_BYTES + 1);
     let _ = io::copy(&mut body, &mut io::sink());

@@ -1,7 +1,7 @@
-//! The threads that make the tries: one for each endpoint, so that a slow one delays no other.
+//! The worker threads that make the attempts: one for each endpoint, so that a slow endpoint delays no other.
 //!
-//! They decide nothing. The main thread hands a try to [`Pool::offer`] when it is due and takes back what came of it
-//! from [`Pool::outcomes`]; a thread holds nothing of the server's, and never waits for the main thread.
+//! Workers decide nothing. The main thread hands an attempt to [`Workers::offer`] when it is due and gets the result from
+//! [`Workers::next_result`]. A worker holds nothing of the server's and never waits for the main thread.
 
 mod mailbox;
 #[cfg(test)]
@@ -18,227 +18,183 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use self::mailbox::Mailbox;
-use self::thread::Desk;
-use super::Alert;
-use super::endpoint::{Endpoint, EndpointId};
-pub use super::webhook::Answer;
-use crate::journal::id::Id;
+use self::thread::Reporter;
+use super::attempt::{Attempt, AttemptResult};
+use super::endpoint::EndpointId;
+use super::webhook::DeliveryStatus;
 
-/// How many tries wait in an endpoint's queue.
-pub const QUEUE: usize = 16;
+/// The capacity of a worker's queue.
+pub(crate) const QUEUE: usize = 16;
 
-/// How many threads there may be, counting those of endpoints that are gone and whose last try still hangs.
+/// The maximum number of threads, counting those whose endpoint is gone and whose last attempt still hangs.
 const THREADS: usize = 64;
 
-/// A thread's stack: several times what a try over TLS takes.
+/// The stack of a thread: several times what an attempt over TLS takes.
 const STACK_BYTES: usize = 1024 * 1024;
 
-/// A try to be made.
-#[derive(Clone, Debug)]
-pub struct Order {
-    /// What the alert is called.
-    pub id: Id,
-    /// What is sent.
-    pub alert: Arc<Alert>,
-    /// Where to.
-    pub endpoint: Arc<Endpoint>,
-    /// How long it may take.
-    pub timeout: Duration,
-    /// Whether private, shared and loopback addresses may be dialled.
-    pub allow_private: bool,
-    /// Which settings it goes by: see [`Pool::recall`].
-    pub generation: u64,
-}
-
-/// What came of a try.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// Of which alert.
-    pub id: Id,
-    /// At which endpoint.
-    pub endpoint: EndpointId,
-    /// What the receiver said.
-    pub answer: Answer,
-    /// How long that took.
-    pub took: Duration,
-}
-
-impl Order {
-    fn closed(&self, answer: Answer, took: Duration) -> Outcome {
-        Outcome { id: self.id, endpoint: self.endpoint.id, answer, took }
-    }
-
-    fn not_begun(&self, answer: Answer) -> Outcome {
-        self.closed(answer, Duration::ZERO)
-    }
-}
-
-/// The threads, as the main thread sees them.
-pub struct Pool {
+/// The workers, as the main thread sees them.
+pub(crate) struct Workers {
     wake: fn(),
-    lanes: HashMap<EndpointId, Lane>,
+    workers: HashMap<EndpointId, Worker>,
     /// Threads that end by themselves: of endpoints that are gone, and of tests.
     leaving: Vec<JoinHandle<()>>,
-    tries: Mailbox,
-    tests: Mailbox,
-    crew: Crew,
+    results: Mailbox,
+    test_results: Mailbox,
+    lifetime: Lifetime,
 }
 
-/// An endpoint's queue and its thread.
-struct Lane {
+/// The queue and thread of one endpoint.
+struct Worker {
     number: usize,
-    orders: Sender<Order>,
-    /// The thread's end of the queue, by which the main thread takes back what was not begun.
-    queued: Receiver<Order>,
+    attempts: Sender<Attempt>,
+    /// The thread's end of the queue, by which the main thread takes back attempts that have not started.
+    queued: Receiver<Attempt>,
     thread: JoinHandle<()>,
 }
 
-/// What the threads share that were started since the last shutdown.
-struct Crew {
+/// What the threads started since the last shutdown share.
+struct Lifetime {
     closing: Arc<AtomicBool>,
     alive: Sender<Infallible>,
     /// Disconnected once no thread has a copy of `alive`.
     gone: Receiver<Infallible>,
 }
 
-impl Crew {
+impl Lifetime {
     fn new() -> Self {
         let (alive, gone) = bounded(0);
         Self { closing: Arc::default(), alive, gone }
     }
 }
 
-impl Pool {
-    /// A pool without threads. `wake` is called, from any thread, when there is something new in [`Pool::outcomes`] or
-    /// [`Pool::test_outcomes`].
+impl Workers {
+    /// Starts no thread. `wake` is called, from any thread, when a new result is available.
     pub fn new(wake: fn()) -> Self {
         Self {
             wake,
-            lanes: HashMap::new(),
+            workers: HashMap::new(),
             leaving: Vec::new(),
-            tries: Mailbox::new(),
-            tests: Mailbox::new(),
-            crew: Crew::new(),
+            results: Mailbox::new(),
+            test_results: Mailbox::new(),
+            lifetime: Lifetime::new(),
         }
     }
 
-    /// Puts a try into its endpoint's queue, and starts the thread if there is none. Never waits: the order comes back
-    /// if the queue is full or no thread can be had.
-    pub fn offer(&mut self, order: Order) -> Result<(), Order> {
-        let id = order.endpoint.id;
-        if !self.tries.has_room() {
-            return Err(order);
+    /// Puts an attempt into the queue of its endpoint, and starts the thread if there is none. Never waits: returns the
+    /// attempt if the queue is full or no thread can be started.
+    pub fn offer(&mut self, attempt: Attempt) -> Result<(), Attempt> {
+        let id = attempt.endpoint.id;
+        if !self.results.has_room() {
+            return Err(attempt);
         }
-        if !self.lanes.contains_key(&id) {
-            let Some(lane) = self.open_lane() else { return Err(order) };
-            self.lanes.insert(id, lane);
+        if !self.workers.contains_key(&id) {
+            let Some(worker) = self.start_worker() else { return Err(attempt) };
+            self.workers.insert(id, worker);
         }
-        let Some(lane) = self.lanes.get(&id) else { return Err(order) };
-        lane.orders.try_send(order).map_err(|refused| refused.into_inner())?;
-        self.tries.expect();
+        let Some(worker) = self.workers.get(&id) else { return Err(attempt) };
+        worker.attempts.try_send(attempt).map_err(|refused| refused.into_inner())?;
+        self.results.expect();
         Ok(())
     }
 
-    /// What came of a try; `None` if there is nothing new.
-    pub fn outcomes(&mut self) -> Option<Outcome> {
-        self.tries.take()
+    pub fn next_result(&mut self) -> Option<AttemptResult> {
+        self.results.pop()
     }
 
-    /// What came of a try that [`Pool::test`] began; `None` if there is nothing new.
-    pub fn test_outcomes(&mut self) -> Option<Outcome> {
-        self.tests.take()
+    /// The next result of an attempt that [`Workers::test`] started.
+    pub fn next_test_result(&mut self) -> Option<AttemptResult> {
+        self.test_results.pop()
     }
 
-    /// Takes back the tries of generations before `generation` that were not begun: they come out of
-    /// [`Pool::outcomes`] untouched.
+    /// Takes back the attempts of generations before `generation` that have not started. [`Workers::next_result`] returns
+    /// them as not attempted.
     pub fn recall(&mut self, generation: u64) {
-        for lane in self.lanes.values() {
-            let queued: Vec<_> = lane.queued.try_iter().collect();
-            for order in queued {
-                if order.generation < generation {
-                    self.tries.return_expected(order.not_begun(Answer::Untouched));
-                } else if let Err(refused) = lane.orders.try_send(order) {
-                    self.tries.return_expected(refused.into_inner().not_begun(Answer::Untouched));
+        for worker in self.workers.values() {
+            let queued: Vec<_> = worker.queued.try_iter().collect();
+            for attempt in queued {
+                if attempt.generation < generation {
+                    self.results.return_expected(attempt.not_started(DeliveryStatus::NotAttempted));
+                } else if let Err(refused) = worker.attempts.try_send(attempt) {
+                    let attempt = refused.into_inner();
+                    self.results.return_expected(attempt.not_started(DeliveryStatus::NotAttempted));
                 }
             }
         }
-        self.tell();
+        self.wake_if_returned();
     }
 
-    /// Lets the threads of all other endpoints end, each after the try that it is at. What waits in their queues comes
-    /// out of [`Pool::outcomes`] untouched.
+    /// Lets the threads of all other endpoints end, each after its current attempt. [`Workers::next_result`] returns what is
+    /// in their queues as not attempted.
     pub fn retain(&mut self, endpoints: &[EndpointId]) {
-        let (kept, gone) = self.lanes.drain().partition(|(id, _)| endpoints.contains(id));
-        self.lanes = kept;
+        let (kept, gone) = self.workers.drain().partition(|(id, _)| endpoints.contains(id));
+        self.workers = kept;
         self.dismiss(gone);
         self.reap();
-        self.tell();
+        self.wake_if_returned();
     }
 
-    /// Begins each of `orders` at once, on a thread of its own, past all queues. What comes of it comes out of
-    /// [`Pool::test_outcomes`].
-    pub fn test(&mut self, orders: Vec<Order>) {
-        for order in orders {
-            let desk = self.desk(&self.tests);
-            let unable = order.not_begun(Answer::failed("too many tries are under way"));
-            let begin = || self.spawn("lw-alert-test".into(), move || thread::make_one(&order, &desk));
-            match self.tests.has_room().then(begin).flatten() {
+    /// Starts each of `attempts` at once, on a thread of its own, past all queues.
+    pub fn test(&mut self, attempts: Vec<Attempt>) {
+        for attempt in attempts {
+            let reporter = self.reporter(&self.test_results);
+            let unable = attempt.not_started(DeliveryStatus::no_answer("too many tries are under way"));
+            let start = || self.spawn("lw-alert-test".into(), move || thread::make_one(&attempt, &reporter));
+            match self.test_results.has_room().then(start).flatten() {
                 Some(thread) => {
                     self.leaving.push(thread);
-                    self.tests.expect();
+                    self.test_results.expect();
                 }
-                None => self.tests.return_at_once(unable),
+                None => self.test_results.return_at_once(unable),
             }
             self.reap();
         }
-        self.tell();
+        self.wake_if_returned();
     }
 
-    /// Ends the threads: no try begins any more, and those under way are waited for, for at most `patience`. What was
-    /// not begun comes out of [`Pool::outcomes`] untouched; a thread that takes longer is left behind. The next order
-    /// starts anew.
-    pub fn shutdown(&mut self, patience: Duration) {
-        let Crew { closing, alive, gone } = std::mem::replace(&mut self.crew, Crew::new());
+    /// Ends the threads: no new attempt starts, and those in flight are waited for, for at most `timeout`. What has not
+    /// started is returned as not attempted; a thread that takes longer is left behind. The next attempt starts anew.
+    pub fn shutdown(&mut self, timeout: Duration) {
+        let Lifetime { closing, alive, gone } = std::mem::replace(&mut self.lifetime, Lifetime::new());
         closing.store(true, Ordering::Relaxed);
-        let lanes = std::mem::take(&mut self.lanes);
-        self.dismiss(lanes);
+        let workers = std::mem::take(&mut self.workers);
+        self.dismiss(workers);
         drop(alive);
-        if let Err(RecvTimeoutError::Disconnected) = gone.recv_timeout(patience) {
+        if let Err(RecvTimeoutError::Disconnected) = gone.recv_timeout(timeout) {
             self.leaving.drain(..).for_each(join);
         }
         self.reap();
         self.leaving.clear();
-        self.tell();
+        self.wake_if_returned();
     }
 
-    fn open_lane(&mut self) -> Option<Lane> {
+    fn start_worker(&mut self) -> Option<Worker> {
         self.reap();
-        let number = (0..).find(|number| self.lanes.values().all(|lane| lane.number != *number))?;
-        let (orders, queued) = bounded(QUEUE);
-        let (queue, desk) = (queued.clone(), self.desk(&self.tries));
-        let closing = Arc::clone(&self.crew.closing);
+        let number = (0..).find(|number| self.workers.values().all(|worker| worker.number != *number))?;
+        let (attempts, queued) = bounded(QUEUE);
+        let (queue, reporter) = (queued.clone(), self.reporter(&self.results));
+        let closing = Arc::clone(&self.lifetime.closing);
         let thread =
-            self.spawn(format!("lw-alert-{number}"), move || thread::serve(&queue, &desk, &closing))?;
-        Some(Lane { number, orders, queued, thread })
+            self.spawn(format!("lw-alert-{number}"), move || thread::serve(&queue, &reporter, &closing))?;
+        Some(Worker { number, attempts, queued, thread })
     }
 
-    fn desk(&self, mailbox: &Mailbox) -> Desk {
-        Desk { outcomes: mailbox.address(), wake: self.wake, _alive: self.crew.alive.clone() }
+    fn reporter(&self, mailbox: &Mailbox) -> Reporter {
+        Reporter { results: mailbox.sender(), wake: self.wake, _alive: self.lifetime.alive.clone() }
     }
 
     fn spawn(&self, name: String, body: impl FnOnce() + Send + 'static) -> Option<JoinHandle<()>> {
-        if self.lanes.len() + self.leaving.len() >= THREADS {
+        if self.workers.len() + self.leaving.len() >= THREADS {
             return None;
         }
         Builder::new().name(name).stack_size(STACK_BYTES).spawn(body).ok()
     }
 
-    /// Takes back what waits in the queues of `lanes` and lets their threads end.
-    fn dismiss(&mut self, lanes: HashMap<EndpointId, Lane>) {
-        for Lane { queued, thread, .. } in lanes.into_values() {
-            queued
-                .try_iter()
-                .for_each(|order| self.tries.return_expected(order.not_begun(Answer::Untouched)));
+    /// Takes back what is in the queues of `workers` and lets their threads end.
+    fn dismiss(&mut self, workers: HashMap<EndpointId, Worker>) {
+        for Worker { queued, thread, .. } in workers.into_values() {
+            for attempt in queued.try_iter() {
+                self.results.return_expected(attempt.not_started(DeliveryStatus::NotAttempted));
+            }
             self.leaving.push(thread);
         }
     }
@@ -250,14 +206,14 @@ impl Pool {
         Vec::into_iter(ended).for_each(join);
     }
 
-    fn tell(&self) {
-        if self.tries.has_returned() || self.tests.has_returned() {
+    fn wake_if_returned(&self) {
+        if self.results.has_returned() || self.test_results.has_returned() {
             (self.wake)();
         }
     }
 }
 
 fn join(thread: JoinHandle<()>) {
-    // It can't have panicked: each try is guarded.
+    // It cannot have panicked: each attempt is guarded.
     let _ = thread.join();
 }

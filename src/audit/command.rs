@@ -1,46 +1,43 @@
 //! `LW.AUDIT [KIND k] [USER id] [IP ip] [METHOD m] [ENDPOINT path] [STATUS code] [LIMITED] [ANOMALY] [LATENCY d] [TIME ms]
 //! [DATA json]`
 //!
-//! Records an event. Replies with its id once it is in the journal, from where it is shipped to Postgres, if there is one.
+//! Records an event. Replies with its id once it is in the outbox, from where it is shipped to Postgres, if one is configured.
 //! At least one field besides KIND and TIME is needed. KIND is `request` unless given.
 
+use crate::outbox::host::edit;
+use crate::outbox::limits::{Full, Source};
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 
-use super::apply::EFFECT;
-use super::recorder::{self, Full, Source};
-use super::request::{DOC, Request};
+use super::request::{ARGS, Request};
+use super::state::State;
 use super::{counters, wake};
 
-/// The command.
-pub struct Audit;
+pub(crate) struct Audit;
 
 impl Command for Audit {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.AUDIT",
-        flags: "write fast",
-        categories: "write fast",
-        arity: -2,
-        key: KeyAccess::None,
         summary:
             c"Records who did what and when in the audit log, which is shipped to Postgres exactly once.",
         complexity: c"O(N) with N the length of the arguments.",
-        since: c"0.1.0",
-        args: DOC,
-        internal: false,
+        args: ARGS,
+        at_least: 1,
+        ..Spec::FAST_WRITE
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let now = call.now();
-        let request = Request::parse(call.args(), now)?;
+        let request = Request::parse(call, Self::SPEC, now)?;
         call.require_primary()?;
-        let mut recorder = recorder::open();
         let at = request.time.unwrap_or(now);
-        let recorded = recorder.record(request.fields(), at, now, Source::Caller);
-        recorder.send_made(|made| call.replicate_node_effect(EFFECT, made));
-        wake::scheduler_at(recorder.next_batch_at());
-        drop(recorder);
+        let recorded = edit(call, |state: &mut State| {
+            let recorded = state.record(request.fields(), at, now, Source::Caller);
+            wake::scheduler_at(state.next_batch_at());
+            recorded
+        });
         match recorded {
             Ok(id) => {
                 call.reply_text(id.to_text(&mut [0; 64]));

@@ -1,95 +1,95 @@
-//! An event, as it is kept: checked, escaped and bounded when it was appended, in one small block of bytes.
+//! An event of the audit log: checked, escaped and bounded when it is recorded, packed into one small block of bytes.
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::journal::id::Id;
 use crate::journal::queue::Event;
 use crate::text::time::Timestamp;
 
-/// The longest kind: letters, digits, dots, hyphens and underscores.
+/// The maximum length of a kind, in letters, digits, dots, hyphens and underscores.
 pub const KIND: usize = 64;
-/// The longest user that is kept whole, escaped, in bytes. Short enough for an index whatever is in it.
+/// The maximum size of a user after escaping, beyond which it is cut. Always short enough for an index.
 pub const USER: usize = 256;
-/// The longest path that is kept whole, escaped, in bytes; likewise.
+/// The maximum size of a path after escaping, beyond which it is cut. Always short enough for an index.
 pub const ENDPOINT: usize = 1024;
-/// The longest data that is kept whole, in bytes.
+/// The maximum size of data.
 pub const DATA: usize = 16_384;
 
-/// The kind of an event that names none.
+/// The kind of an event without a kind.
 const REQUEST: &str = "request";
 
-/// The kind of the row that tells how many events were refused.
+/// The kind of an event that reports a gap.
 pub const GAP: &str = "gap";
 
-/// What an event tells. Texts are as Postgres takes them: UTF-8 without NUL.
+/// The fields of an event. Texts are UTF-8 without NUL, as Postgres takes them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fields<'a> {
     /// Whether a limit denied the request. It comes first, where [`Entry::is_limited`] finds it.
     pub limited: bool,
-    /// Whether the request was part of a burst, or otherwise strange.
+    /// Whether the caller marked the request as an anomaly.
     pub anomaly: bool,
-    /// What kind of event it is, if it is not a `request`.
+    /// `request` if `None`.
     pub kind: Option<&'a str>,
-    /// Who.
     pub user: Option<&'a str>,
-    /// From where.
     pub ip: Option<IpAddr>,
-    /// With what HTTP method.
+    /// The HTTP method.
     pub method: Option<&'a str>,
-    /// What was asked for.
+    /// The path of the request.
     pub endpoint: Option<&'a str>,
-    /// The HTTP status of the answer.
+    /// The HTTP status.
     pub status: Option<u16>,
-    /// How long the answer took, in microseconds.
+    /// In microseconds.
     pub latency: Option<u64>,
-    /// Whatever else there is to say: JSON.
+    /// JSON.
     pub data: Option<&'a str>,
-    /// When it was recorded, if it was at another time.
+    /// When the event was recorded, if that was not when it happened.
     pub recorded: Option<Timestamp>,
 }
 
 impl<'a> Fields<'a> {
-    /// What kind of event it is.
     pub fn kind(&self) -> &'a str {
         self.kind.unwrap_or(REQUEST)
     }
 }
 
-/// An event, packed. It always holds fields that can be read.
+/// An event and its id.
+pub(crate) type Record = (Id, Arc<Entry>);
+
+/// An event, packed. Its fields can always be unpacked.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Entry(Box<[u8]>);
 
 impl Entry {
-    /// More than any event takes: what is longer in a file or an effect is damaged.
-    const MOST: usize = 2 * DATA;
+    /// More than any event takes: a longer one in a file or an effect is damaged.
+    const MAX_BYTES: usize = 2 * DATA;
 
-    /// Packs `fields`.
     pub fn new(fields: &Fields<'_>) -> Self {
         Self::pack(fields, &mut Vec::new())
     }
 
-    /// Packs `fields` in `scratch`, of which nothing stays but its room: so it takes one allocation.
+    /// Packs `fields` in `scratch`, whose content is lost, so that packing takes one allocation.
     pub fn pack(fields: &Fields<'_>, scratch: &mut Vec<u8>) -> Self {
         scratch.clear();
-        // Writing plain data into memory can't fail.
+        // Encoding plain data into memory cannot fail.
         *scratch = postcard::to_extend(fields, std::mem::take(scratch)).unwrap_or_default();
         Self(scratch.as_slice().into())
     }
 
-    /// What it tells.
     pub fn fields(&self) -> Fields<'_> {
         postcard::from_bytes(&self.0).unwrap_or_default()
     }
 
-    /// Whether the request was denied by a limit.
+    /// Whether a limit denied the request.
     pub fn is_limited(&self) -> bool {
         self.0.first().is_some_and(|limited| *limited == 1)
     }
 
     fn checked(bytes: &[u8]) -> Option<Self> {
-        if bytes.len() > Self::MOST {
+        if bytes.len() > Self::MAX_BYTES {
             return None;
         }
         let (_, rest) = postcard::take_from_bytes::<Fields<'_>>(bytes).ok()?;
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_what_it_was_made_of() {
+    fn unpacks_to_the_packed_fields() {
         let entry = Entry::new(&full());
         assert_eq!(entry.fields(), full());
         assert!(entry.is_limited() && !Entry::new(&Fields::default()).is_limited());
@@ -163,7 +163,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_an_event_or_none(bytes: Vec<u8>) {
+        fn any_bytes_are_an_event_or_refused(bytes: Vec<u8>) {
             if let Some(entry) = Entry::checked(&bytes) {
                 let _ = entry.fields();
             }

@@ -1,7 +1,7 @@
-//! A batch of events, stored: one statement in one round trip; a row that Postgres refuses as data is found and set aside.
+//! Stores a batch of events with one statement in one round trip. A row that Postgres refuses as data is found by halving
+//! the batch, and reported.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio_postgres::types::Type;
@@ -9,35 +9,33 @@ use tokio_postgres::types::Type;
 use crate::journal::id::Id;
 use crate::text::time::Timestamp;
 
-use super::entry::{Entry, Fields};
+use super::entry::{Fields, Record};
 use super::link::{Failure, Link};
+use super::refused::DataError;
 use super::schema::{Day, Partitions};
 
-/// An event and what it is called.
-pub type Event = (Id, Arc<Entry>);
-
-/// The statement. The same rows again change nothing.
-pub const INSERT: &str = r#"INSERT INTO lockwatch_audit_log ("timestamp", epoch, seq, kind, user_id, ip, endpoint, method,
+/// Rows that are already stored change nothing.
+pub(crate) const INSERT: &str = r#"INSERT INTO lockwatch_audit_log ("timestamp", epoch, seq, kind, user_id, ip, endpoint, method,
  status_code, rate_limit_hit, anomaly_detected, latency_ms, data)
 SELECT t, e, s, k, u, i, p, m, c, l, a, d, j::jsonb
 FROM unnest($1::timestamptz[], $2::int8[], $3::int8[], $4::text[], $5::text[], $6::inet[], $7::text[], $8::text[],
  $9::int2[], $10::bool[], $11::bool[], $12::float8[], $13::text[]) AS event (t, e, s, k, u, i, p, m, c, l, a, d, j)
 ON CONFLICT ("timestamp", epoch, seq) DO NOTHING"#;
 
-/// What became of a batch.
+/// The result of storing a batch.
 #[derive(Debug, Default)]
-pub struct Stored {
-    /// The events that Postgres refused as data, and why.
-    pub refused: Vec<(u64, String)>,
-    /// How many were older than the retention, and were not stored.
+pub(crate) struct Stored {
+    /// The numbers of the events that Postgres refused as data.
+    pub refused: Vec<(u64, DataError)>,
+    /// The number of events that were not stored because they are older than the retention.
     pub expired: usize,
 }
 
-/// Stores `events`, but for those of days before `first_day`.
-pub async fn store(
+/// Stores `events`, except those of days before `first_day`.
+pub(crate) async fn store(
     link: &Link,
     partitions: &mut Partitions,
-    events: &[Event],
+    events: &[Record],
     first_day: Option<Day>,
 ) -> Result<Stored, Failure> {
     let mut stored = Stored::default();
@@ -46,9 +44,9 @@ pub async fn store(
         events.iter().filter(|(id, _)| kept(id)).map(|(id, entry)| (*id, entry.fields())).collect();
     stored.expired = events.len() - rows.len();
     ensure_days(link, partitions, &rows).await?;
-    // Halves that wait to be stored, the next one last: so it needs no recursion.
+    // The slices still to be stored, the next one last.
     let mut waiting = vec![&rows[..]];
-    let mut made_anew = false;
+    let mut partitions_renewed = false;
     while let Some(rows) = waiting.pop() {
         if rows.is_empty() {
             continue;
@@ -56,17 +54,17 @@ pub async fn store(
         match insert(link, rows).await {
             Ok(_) => {}
             Err(failure) => {
-                // Somebody has dropped a partition, most likely. If it can't be had, as of a day that was archived, the row is
-                // refused like any other.
-                if failure.lacks_partition && !std::mem::replace(&mut made_anew, true) {
+                // Most likely somebody has dropped a partition. If it cannot be created, as for a day that was archived, the row
+                // is refused like any other.
+                if failure.lacks_partition && !std::mem::replace(&mut partitions_renewed, true) {
                     partitions.forget();
                     ensure_days(link, partitions, rows).await?;
                     waiting.push(rows);
                     continue;
                 }
-                let Some(reason) = failure.data else { return Err(failure) };
+                let Some(error) = failure.data else { return Err(failure) };
                 match rows {
-                    [(id, _)] => stored.refused.push((id.seq, reason)),
+                    [(id, _)] => stored.refused.push((id.seq, error)),
                     _ => {
                         let (first, second) = rows.split_at(rows.len() / 2);
                         waiting.extend([second, first]);
@@ -93,7 +91,7 @@ async fn ensure_days(
     Ok(())
 }
 
-/// Stores rows with one statement. Returns how many were new.
+/// Stores rows with one statement. Returns the number of new ones.
 pub async fn insert(link: &Link, rows: &[(Id, Fields<'_>)]) -> Result<u64, Failure> {
     let column = Columns::of(rows);
     link.execute(
@@ -117,7 +115,6 @@ pub async fn insert(link: &Link, rows: &[(Id, Fields<'_>)]) -> Result<u64, Failu
     .await
 }
 
-/// Rows as columns.
 struct Columns<'a> {
     timestamp: Vec<SystemTime>,
     epoch: Vec<i64>,
@@ -160,11 +157,11 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// A moment as the client library takes it.
-pub fn system_time(at: Timestamp) -> SystemTime {
-    // Beyond what Postgres can store, from damaged files alone: refused by it as data.
-    UNIX_EPOCH + Duration::from_millis(at.0.min(MOST_MS))
+/// The time in the type that the client library takes.
+pub(crate) fn system_time(at: Timestamp) -> SystemTime {
+    // Later times, which only damaged files contain, are refused by Postgres as data.
+    UNIX_EPOCH + Duration::from_millis(at.0.min(MAX_MS))
 }
 
-/// The year 294276, the last of Postgres's.
-const MOST_MS: u64 = 9_224_318_015_999_000;
+/// The end of the year 294276, the last that Postgres can store.
+const MAX_MS: u64 = 9_224_318_015_999_000;

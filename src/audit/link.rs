@@ -1,7 +1,8 @@
-//! A connection to Postgres that can't hang: every step has its time, and what is late is dropped without a goodbye.
+//! A connection to Postgres that cannot hang: every step has a deadline. A connection that exceeds one is dropped without a
+//! Terminate message.
 //!
-//! tokio-postgres is driven by hand on the thread that uses the link: dropping a connection closes its socket and waits for
-//! nobody, whatever has become of the other end.
+//! The thread that uses the link also drives tokio-postgres: dropping a connection closes its socket and waits for nothing,
+//! whatever the state of the other end.
 
 use std::error::Error as _;
 use std::future::Future;
@@ -12,18 +13,19 @@ use tokio::task::JoinHandle;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error, Row};
 
+use super::refused::DataError;
+use super::sqlstate::SqlState;
 use super::target::Target;
 
-/// How long connecting may take in all: looking up names, trying each host, TLS, authentication.
+/// The maximum time to connect: look up names, try each host, TLS, authentication.
 const CONNECT: Duration = Duration::from_secs(30);
 
-/// How long Postgres may work on a statement, and wait for a lock.
+/// The maximum time for Postgres to run a statement, and to wait for a lock.
 pub const STATEMENT: Duration = Duration::from_secs(30);
 
-/// How much longer than Postgres this side waits before it gives the link up.
+/// How much longer this side waits before it gives up the link.
 const BEYOND: Duration = Duration::from_secs(5);
 
-/// A connection.
 pub struct Link {
     client: Client,
     driver: JoinHandle<()>,
@@ -31,73 +33,67 @@ pub struct Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        // Ends it where it stands, which closes the socket.
+        // This closes the socket.
         self.driver.abort();
     }
 }
 
-/// Why something did not work.
 #[derive(Debug)]
 pub struct Failure {
-    /// In words that hold no secret and nothing of any event.
+    /// A text without secrets and without any data of events.
     pub reason: String,
-    /// What Postgres itself says is wrong with the data, if that is what is wrong.
-    pub data: Option<String>,
-    /// The SQLSTATE, if it was Postgres that said so.
-    pub code: Option<String>,
+    /// Set if Postgres answered.
+    pub(crate) state: Option<SqlState>,
+    /// Set if Postgres refused a row.
+    pub(crate) data: Option<DataError>,
     /// Whether a row belongs to no partition.
-    pub lacks_partition: bool,
+    pub(crate) lacks_partition: bool,
 }
 
 impl Failure {
-    /// Something else than an answer of Postgres.
-    pub fn other(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), data: None, code: None, lacks_partition: false }
+    /// A failure without an answer of Postgres.
+    pub(crate) fn other(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), state: None, data: None, lacks_partition: false }
     }
 
-    /// Whether Postgres said so.
-    pub fn is(&self, code: &str) -> bool {
-        self.code.as_deref() == Some(code)
+    pub(crate) fn is(&self, state: SqlState) -> bool {
+        self.state == Some(state)
     }
 }
 
-/// Classes of SQLSTATE that say that a row can't be stored as it is: data exception, integrity constraint violation.
-const OF_DATA: [&str; 2] = ["22", "23"];
-/// What a trigger raises that does not want a row.
-const RAISED: &str = "P0001";
+/// Classes of SQLSTATE about the data of a row: data exception, integrity constraint violation.
+const DATA_CLASSES: [&[u8]; 2] = [b"22", b"23"];
 
-/// Classes whose messages are Postgres's own, about itself: connections, transactions, syntax and access, resources, objects
-/// in use, intervention, the system.
-const OF_THE_SERVER: [&str; 8] = ["08", "25", "40", "42", "53", "55", "57", "58"];
-/// The function of Postgres's that says that a row belongs to no partition: its SQLSTATE is that of any check.
+/// Classes whose messages are about the server and contain no data: connections, transactions, syntax and access, resources,
+/// objects in use, intervention, the system.
+const SERVER_CLASSES: [&[u8]; 8] = [b"08", b"25", b"40", b"42", b"53", b"55", b"57", b"58"];
+/// The function of Postgres that finds that a row belongs to no partition. Its SQLSTATE is that of any check.
 const FINDS_PARTITION: &str = "ExecFindPartition";
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let Some(said) = error.as_db_error() else { return Self::other(without_answer(&error)) };
-        let code = said.code().code();
-        let is_data = code == RAISED || OF_DATA.iter().any(|class| code.starts_with(class));
-        let reason = match code.get(..2) {
-            // It names the user.
-            Some("28") => format!("authentication failed ({code})"),
-            // It names the database.
-            Some("3D") => format!("the database does not exist ({code})"),
-            // It may repeat the data.
-            _ if is_data => format!("a row was refused ({code})"),
-            Some(class) if OF_THE_SERVER.contains(&class) => format!("{} ({code})", said.message()),
-            // Whoever raised it may have put anything into it.
-            _ => format!("SQLSTATE {code}"),
+        let Some(answer) = error.as_db_error() else { return Self::other(without_answer(&error)) };
+        let state = SqlState::of(answer.code().code());
+        // A trigger that refuses a row raises an exception.
+        let is_data = state == SqlState::RAISE_EXCEPTION || DATA_CLASSES.contains(&state.class());
+        let reason = match state.class() {
+            // The message contains the user.
+            b"28" => format!("authentication failed ({state})"),
+            // The message contains the database.
+            b"3D" => format!("the database does not exist ({state})"),
+            // The message may contain data.
+            _ if is_data => format!("a row was refused ({state})"),
+            class if SERVER_CLASSES.contains(&class) => format!("{} ({state})", answer.message()),
+            // The message may contain anything.
+            _ => format!("SQLSTATE {state}"),
         };
-        Self {
-            reason,
-            data: is_data.then(|| format!("{code} {}", said.message())),
-            code: Some(code.to_owned()),
-            lacks_partition: said.routine() == Some(FINDS_PARTITION),
-        }
+        let data = is_data.then(|| DataError { state, message: answer.message().to_owned() });
+        let lacks_partition = answer.routine() == Some(FINDS_PARTITION);
+        Self { reason, state: Some(state), data, lacks_partition }
     }
 }
 
-/// What went wrong before Postgres could answer.
+/// The text of an error that occurred before Postgres could answer.
 fn without_answer(error: &Error) -> String {
     if error.is_closed() {
         return "the connection is closed".into();
@@ -105,7 +101,7 @@ fn without_answer(error: &Error) -> String {
     let mut cause = error.source();
     while let Some(inner) = cause {
         if let Some(io) = inner.downcast_ref::<io::Error>() {
-            // A certificate that is not trusted, say, is such an error, whose kind tells nothing.
+            // The kind says nothing about, for instance, an untrusted certificate.
             return match io.kind() {
                 io::ErrorKind::Other | io::ErrorKind::InvalidData => format!("{error}: {io}"),
                 kind => format!("{error}: {kind}"),
@@ -116,6 +112,12 @@ fn without_answer(error: &Error) -> String {
     error.to_string()
 }
 
+/// Whether no host accepts writes, which tokio-postgres reports as an error of its own inside an I/O error.
+fn refuses_writes(error: &Error) -> bool {
+    let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    io.is_some_and(|io| io.kind() == io::ErrorKind::PermissionDenied && io.raw_os_error().is_none())
+}
+
 impl Link {
     /// Connects to the first host of `target` that takes writes.
     pub async fn open(target: &Target) -> Result<Self, Failure> {
@@ -123,49 +125,48 @@ impl Link {
         let connecting = tokio::time::timeout(CONNECT, target.config().connect(connector));
         let connected = connecting.await.map_err(|_| Failure::other("connecting took too long"))?;
         let (client, connection) = connected.map_err(|error| {
-            let failure = Failure::from(error);
-            if failure.reason.contains("does not allow writes") {
+            if refuses_writes(&error) {
                 return Failure::other("no host that takes writes could be reached");
             }
-            failure
+            Failure::from(error)
         })?;
         let driver = tokio::spawn(async move {
-            // What it ends with, whoever waits for an answer hears.
+            // Whoever waits for an answer gets the error.
             let _ = connection.await;
         });
         Ok(Self { client, driver })
     }
 
-    /// Whether the other end has closed it.
+    /// Whether the other end has closed the connection.
     pub async fn is_closed(&self) -> bool {
-        // The driver learns of it when it gets to run.
+        // The driver has to run to notice.
         tokio::task::yield_now().await;
         tokio::task::yield_now().await;
         self.client.is_closed()
     }
 
-    /// Runs statements without parameters, in the order in which they stand.
+    /// Runs statements without parameters, in order.
     pub async fn run(&self, statements: &str) -> Result<(), Failure> {
         within(self.client.batch_execute(statements)).await
     }
 
-    /// A number that a query in the running transaction answers, or outside of any.
+    /// Runs a query that returns one number, in the current transaction if there is one.
     pub async fn number(&self, sql: &str) -> Result<i64, Failure> {
         let row = within(self.client.query_typed_one(sql, &[])).await?;
         row.try_get(0).map_err(Failure::from)
     }
 
-    /// Runs a query in a transaction of its own, all in one round trip.
+    /// Runs a query in a transaction of its own, in one round trip.
     pub async fn query(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Failure> {
         self.in_transaction(" READ ONLY", self.client.query_typed(sql, parameters)).await
     }
 
-    /// Runs a statement in a transaction of its own that is on disk when it is answered, all in one round trip.
+    /// Runs a statement in a transaction of its own, in one round trip. It is on disk when this returns.
     pub async fn execute(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<u64, Failure> {
         self.in_transaction("", self.client.execute_typed(sql, parameters)).await
     }
 
-    /// What applies to the statement is set for the transaction alone, so that it works through PgBouncer.
+    /// Settings apply to the transaction only, so that this works through PgBouncer.
     async fn in_transaction<T>(
         &self,
         mode: &str,
@@ -173,14 +174,14 @@ impl Link {
     ) -> Result<T, Failure> {
         let begin = begin(mode);
         let all = async {
-            // In this order each is sent when it is polled first, and none waits for the answer to another.
+            // Each is sent when it is first polled, so in this order, and none waits for the answer to another.
             let (begun, done, ended) = tokio::join!(
                 biased;
                 self.client.batch_execute(&begin),
                 statement,
                 self.client.batch_execute("COMMIT"),
             );
-            // After a statement that failed, COMMIT rolls back and succeeds.
+            // COMMIT after a failed statement rolls back and succeeds.
             begun?;
             let done = done?;
             ended?;
@@ -190,16 +191,14 @@ impl Link {
     }
 }
 
-/// A parameter and its type.
 pub type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// What begins a transaction that waits neither for a lock nor for anything else for too long.
+/// Begins a transaction whose statements time out.
 pub fn begin(mode: &str) -> String {
     let ms = STATEMENT.as_millis();
     format!("BEGIN{mode}; SET LOCAL statement_timeout = {ms}; SET LOCAL synchronous_commit = on")
 }
 
-/// A link whose other end is silent for longer is to be given up.
 async fn within<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Failure> {
     match tokio::time::timeout(STATEMENT + BEYOND, work).await {
         Ok(done) => done.map_err(Failure::from),

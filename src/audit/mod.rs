@@ -1,43 +1,45 @@
-//! The audit log: who did what, when. Recorded on the main thread, kept in the journal, shipped to Postgres by a thread.
+//! The audit log: who did what, when. Recorded on the main thread, kept in an outbox, shipped to Postgres by a thread. From
+//! the bottom up:
 //!
-//! On the main thread, with the server:
-//! - [`command`]: `LW.AUDIT`, whose arguments [`request`] reads; [`query`] and [`manage`]: `LW.AUDITLOG`.
-//! - [`recorder`]: where all of it comes together: what is recorded, and what of it has been handed over.
-//! - [`pump`]: what happens before the event loop sleeps: what Postgres has is taken out, the next batches go out.
-//! - [`settings`]: the directives; [`counters`]: INFO; [`apply`] and [`persist`]: replicas, the AOF and the RDB.
+//! What speaks to Postgres and knows no Redis:
+//! - [`entry`]: an event, packed. [`sqlstate`], [`refused`]: why Postgres refused an event.
+//! - [`tls`], [`target`]: which database, and how the connection is encrypted. [`link`]: a connection that cannot hang.
+//! - [`schema`]: migrations and partitions. [`insert`]: stores a batch exactly once.
+//! - [`status`], [`shipper`]: the thread.
 //!
 //! Pure, with the time passed in:
-//! - [`entry`]: an event, packed; [`ledger`] and [`change`]: the state that is saved and replicated, and every way in which
-//!   it changes.
+//! - [`gap`], [`ledger`]: what the outbox keeps besides events.
 //!
-//! What speaks to Postgres, and knows no Redis:
-//! - [`target`] and [`tls`]: where to, and how encrypted; [`link`]: a connection that can't hang.
-//! - [`schema`]: migrations and partitions; [`insert`]: a batch, stored exactly once.
-//! - [`shipper`]: the thread; [`status`]: how it fares.
+//! On the main thread, with the server:
+//! - [`counters`], [`wake`], [`settings`]: used by everything above them.
+//! - [`state`]: the outbox and what of it the shipper has. [`own`]: how other parts of the module record an event.
+//! - [`scheduler`]: what happens before the event loop sleeps.
+//! - [`command`]: `LW.AUDIT`, whose arguments [`request`] reads. [`query`], [`manage`]: `LW.AUDITLOG`. [`info`]: INFO.
 
 #![forbid(unsafe_code)]
 
-pub mod apply;
-pub mod change;
-pub mod command;
-pub mod counters;
+pub(crate) mod command;
+pub(crate) mod counters;
 pub mod entry;
+pub(crate) mod gap;
+pub(crate) mod info;
 pub mod insert;
-pub mod ledger;
+pub(crate) mod ledger;
 pub mod link;
-pub mod manage;
-pub mod own;
-pub mod persist;
+pub(crate) mod manage;
+pub(crate) mod own;
 #[cfg(test)]
 mod properties;
-pub mod pump;
-pub mod query;
-pub mod recorder;
-pub mod request;
+pub(crate) mod query;
+pub(crate) mod refused;
+pub(crate) mod request;
+pub(crate) mod scheduler;
 pub mod schema;
-pub mod settings;
-pub mod shipper;
-pub mod status;
+pub(crate) mod settings;
+pub(crate) mod shipper;
+pub(crate) mod sqlstate;
+pub(crate) mod state;
+pub(crate) mod status;
 pub mod target;
-pub mod tls;
-pub mod wake;
+pub(crate) mod tls;
+pub(crate) mod wake;

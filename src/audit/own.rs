@@ -1,25 +1,26 @@
-//! How other wings record an event.
+//! How the other parts of the module record an event.
 
+use crate::outbox::host::edit;
+use crate::outbox::limits::Source;
 use crate::server::call::Call;
 use crate::text::time::Timestamp;
 
-use super::apply::EFFECT;
 use super::entry::Fields;
-use super::recorder::{self, Source};
+use super::state::State;
 use super::{counters, wake};
 
-/// Records an event of the module's own in the step that `call` is. It can't fail: if even the room that is kept for such
-/// events is used up, it is refused and counted, and the gap tells of it.
-pub fn record(call: &Call<'_>, fields: Fields<'_>, now: Timestamp) {
-    // A writable replica's own calls must not change what it has from its primary.
+/// Records an event of the module's own in the step that `call` is. If even the reserve of the outbox is used up, the event
+/// is refused and counted, and joins the gap.
+pub(crate) fn record(call: &Call<'_>, fields: Fields<'_>, now: Timestamp) {
+    // A client's call on a writable replica must not change what the replica has from its primary.
     if call.require_primary().is_err() {
         return;
     }
-    let mut recorder = recorder::open();
-    let recorded = recorder.record(fields, now, now, Source::Module);
-    recorder.send_made(|made| call.replicate_node_effect(EFFECT, made));
-    wake::scheduler_at(recorder.next_batch_at());
-    drop(recorder);
+    let recorded = edit(call, |state: &mut State| {
+        let recorded = state.record(fields, now, now, Source::Module);
+        wake::scheduler_at(state.next_batch_at());
+        recorded
+    });
     if recorded.is_err() {
         counters::REFUSED.count();
         wake::for_gap(now);

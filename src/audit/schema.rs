@@ -1,7 +1,7 @@
-//! The schema in the database: migrations, and the partitions of the log, a UTC day each.
+//! The schema in the database: migrations, and the partitions of the log, one for each UTC day.
 //!
-//! Whoever changes it holds an advisory lock until its transaction ends, so that servers that start together do each
-//! thing once.
+//! A change of the schema holds an advisory lock until its transaction ends, so that servers that start together make it
+//! once.
 
 use std::collections::BTreeSet;
 
@@ -10,35 +10,30 @@ use tokio_postgres::types::Type;
 use crate::text::time::Timestamp;
 
 use super::link::{Failure, Link, begin};
+use super::sqlstate::SqlState;
 
-/// The migrations, in order: the first makes version 1.
+/// In order: the first one creates version 1.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_audit_log.sql")];
 
 const VERSION: &str = "SELECT coalesce(max(version), 0)::bigint FROM lockwatch_schema";
 
-/// For what nobody waits for, and what holds up whoever comes meanwhile.
-const FOR_A_MOMENT: &str = "SET LOCAL lock_timeout = 500";
+/// For changes that nothing waits for, but that hold up others while they wait.
+const SHORT_LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = 500";
 
-/// What the advisory lock is called: "lockwatch" as a number, as far as 64 bits reach.
+/// The number of the advisory lock is the first eight bytes of "lockwatch".
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7813586407094480995)";
 
-/// How long a change of the schema waits for others to finish with the table. Whoever queues behind it waits as long.
-const FOR_A_LOCK: &str = "SET LOCAL lock_timeout = 5000";
-
-/// SQLSTATEs: a table that is not there, one that is there already, a partition that overlaps another.
-const UNDEFINED_TABLE: &str = "42P01";
-const DUPLICATE_TABLE: &str = "42P07";
-const OVERLAP: &str = "42P17";
+/// How long a change of the schema waits for the table. Whoever queues behind it waits as long.
+const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = 5000";
 
 /// A UTC day, counted from 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day(pub u64);
 
 impl Day {
-    /// The last one of which both ends can be written: 9999-12-30.
+    /// The last day whose end has a year of four digits: 9999-12-30.
     const LAST: Self = Self(2_932_895);
 
-    /// The day of a moment.
     pub fn of(at: Timestamp) -> Self {
         Self(at.0 / 86_400_000)
     }
@@ -50,12 +45,12 @@ impl Day {
         text.split('T').next().unwrap_or_default().to_owned()
     }
 
-    /// What its partition is called.
+    /// The name of its partition.
     fn table(self) -> String {
         format!("lockwatch_audit_log_{}", self.date().replace('-', ""))
     }
 
-    /// The day whose partition is called so.
+    /// The day whose partition has that name.
     fn of_table(name: &str) -> Option<Self> {
         let digits = name.strip_prefix("lockwatch_audit_log_").filter(|digits| digits.len() == 8)?;
         let date = format!("{}-{}-{}T00:00:00Z", digits.get(..4)?, digits.get(4..6)?, digits.get(6..)?);
@@ -64,18 +59,18 @@ impl Day {
     }
 }
 
-/// Makes the schema what this version needs.
+/// Brings the schema to the version that this lockwatch needs.
 pub async fn migrate(link: &Link) -> Result<(), Failure> {
     if version(link).await? == Some(MIGRATIONS.len()) {
         return Ok(());
     }
     link.run(&format!(
-        "{}; {FOR_A_LOCK}; {LOCK}; CREATE TABLE IF NOT EXISTS lockwatch_schema (version integer PRIMARY KEY, \
+        "{}; {LOCK_TIMEOUT}; {LOCK}; CREATE TABLE IF NOT EXISTS lockwatch_schema (version integer PRIMARY KEY, \
          applied_at timestamptz NOT NULL DEFAULT now())",
         begin("")
     ))
     .await?;
-    // Another server may have been faster.
+    // Another server may have made a part of it.
     let from = known(link.number(VERSION).await?)?;
     for (i, migration) in MIGRATIONS.iter().enumerate().skip(from) {
         link.run(migration).await?;
@@ -88,12 +83,12 @@ pub async fn migrate(link: &Link) -> Result<(), Failure> {
 async fn version(link: &Link) -> Result<Option<usize>, Failure> {
     match link.number(VERSION).await {
         Ok(version) => known(version).map(Some),
-        Err(failure) if failure.is(UNDEFINED_TABLE) => Ok(None),
+        Err(failure) if failure.is(SqlState::UNDEFINED_TABLE) => Ok(None),
         Err(failure) => Err(failure),
     }
 }
 
-/// A version up to which this one knows the schema.
+/// Refuses a version that this lockwatch does not know.
 fn known(version: i64) -> Result<usize, Failure> {
     let latest = MIGRATIONS.len();
     let version = usize::try_from(version).unwrap_or(usize::MAX);
@@ -105,37 +100,40 @@ fn known(version: i64) -> Result<usize, Failure> {
     Ok(version)
 }
 
-/// The days whose partitions are known to be there.
+/// The days whose partitions are known to exist.
 #[derive(Default)]
 pub struct Partitions {
     known: BTreeSet<Day>,
 }
 
 impl Partitions {
-    /// Makes the partition of `day`, unless it is there.
+    /// Creates the partition of `day`, unless it exists.
     pub async fn ensure(&mut self, link: &Link, day: Day) -> Result<(), Failure> {
-        // Beyond the calendar no file but a damaged one has an event, which is refused for want of a partition.
+        // Only a damaged file has an event after that day. It is refused for want of a partition.
         if day > Day::LAST || self.known.contains(&day) {
             return Ok(());
         }
-        match make(link, day).await {
-            // Somebody has cut the days in another way, or has just been faster.
-            Err(failure) if failure.is(OVERLAP) || failure.is(DUPLICATE_TABLE) => {
+        match create(link, day).await {
+            // Somebody has partitioned the table in another way, or was faster.
+            Err(failure)
+                if failure.is(SqlState::INVALID_OBJECT_DEFINITION)
+                    || failure.is(SqlState::DUPLICATE_TABLE) =>
+            {
                 link.run("ROLLBACK").await?;
             }
-            made => made?,
+            created => created?,
         }
         self.known.insert(day);
         Ok(())
     }
 
-    /// They may be gone: a row had nowhere to go.
+    /// Partitions may be gone: a row belonged to none.
     pub fn forget(&mut self) {
         self.known.clear();
     }
 
-    /// Drops the partitions of days before `first`, and before that of Postgres's own clock: a clock here that is far ahead
-    /// must not cost the log.
+    /// Drops the partitions of days before `first`. Goes by the clock of Postgres if that is behind: a clock here that is far
+    /// ahead must not cost the log.
     pub async fn drop_before(&mut self, link: &Link, first: Day, today: Day) -> Result<(), Failure> {
         let there = link.number("SELECT (extract(epoch FROM now()) * 1000)::bigint").await?;
         let there = Day::of(Timestamp(u64::try_from(there).unwrap_or(0)));
@@ -155,14 +153,14 @@ impl Partitions {
             self.known.remove(&day);
             let dropped = link
                 .run(&format!(
-                    "{}; {FOR_A_MOMENT}; {LOCK}; ALTER TABLE lockwatch_audit_log DETACH PARTITION {table}; \
+                    "{}; {SHORT_LOCK_TIMEOUT}; {LOCK}; ALTER TABLE lockwatch_audit_log DETACH PARTITION {table}; \
                      DROP TABLE {table}; COMMIT",
                     begin("")
                 ))
                 .await;
             match dropped {
                 // Another server was faster.
-                Err(failure) if failure.is(UNDEFINED_TABLE) => link.run("ROLLBACK").await?,
+                Err(failure) if failure.is(SqlState::UNDEFINED_TABLE) => link.run("ROLLBACK").await?,
                 dropped => dropped?,
             }
         }
@@ -170,8 +168,8 @@ impl Partitions {
     }
 }
 
-/// Made beside the log and then attached: so it waits for nobody who reads or writes the log, nor they for it.
-async fn make(link: &Link, day: Day) -> Result<(), Failure> {
+/// Creates a table and then attaches it, so that neither this nor a reader or writer of the log waits for the other.
+async fn create(link: &Link, day: Day) -> Result<(), Failure> {
     let (table, from, to) = (day.table(), day.date(), Day(day.0 + 1).date());
     let attached = link
         .query(
@@ -184,7 +182,7 @@ async fn make(link: &Link, day: Day) -> Result<(), Failure> {
         return Ok(());
     }
     link.run(&format!(
-        "{}; {FOR_A_LOCK}; {LOCK}; \
+        "{}; {LOCK_TIMEOUT}; {LOCK}; \
          CREATE TABLE {table} (LIKE lockwatch_audit_log INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE); \
          ALTER TABLE lockwatch_audit_log ATTACH PARTITION {table} FOR VALUES FROM ('{from} 00:00:00+00') TO ('{to} 00:00:00+00'); \
          COMMIT",

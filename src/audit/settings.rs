@@ -1,55 +1,56 @@
-//! What is said of where events are shipped to: by the environment, else by a file that a directive names.
-//!
-//! A directive's setter only reads, checks and keeps; the pump takes what is new.
+//! The directives of the audit log, and the database that audit events are shipped to: the one that the environment
+//! names, else the one that a directive names.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
+use crate::server::directive::{Bytes, Count, Seconds, Text};
 use crate::server::file::read_small;
 
 use super::target::Target;
-use super::wake;
 
-/// The variable of the environment that outweighs the directive.
+/// The file with the URL of the database.
+pub static POSTGRES_URL_FILE: Text<Option<Arc<Target>>> =
+    Text::of_files(c"postgres-url-file", read_url_file).on_change(|| CHANGED.store(true, Ordering::Relaxed));
+
+/// How many audit events may be pending, or are kept where there is no database.
+pub static AUDIT_MAX_EVENTS: Count = Count::new(c"audit-max-events", 1_000_000, 16, 100_000_000);
+
+/// How much memory those events may take.
+pub static AUDIT_MAX_BYTES: Bytes = Bytes::with_units(c"audit-max-bytes", 256 << 20, 1 << 20, 64 << 30);
+
+/// How many audit events are shipped at a time.
+pub static AUDIT_BATCH: Count = Count::new(c"audit-batch", 1000, 1, 10_000);
+
+/// How many days of audit events the database keeps; 0 for all.
+pub static AUDIT_RETENTION_DAYS: Count<i64> = Count::new(c"audit-retention-days", 0, 0, 36_500);
+
+/// How long an audit event may be pending before an alert is raised; 0 for any length.
+pub static AUDIT_LAG_ALERT: Seconds = Seconds::new(c"audit-lag-alert", 300, 0, 315_360_000);
+
+/// The variable of the environment that outweighs `postgres-url-file`.
 const VARIABLE: &str = "LOCKWATCH_DATABASE_URL";
 
-struct Said {
-    from_environment: Option<Arc<Target>>,
-    from_file: Option<Arc<Target>>,
-    changed: bool,
+static FROM_ENVIRONMENT: OnceLock<Arc<Target>> = OnceLock::new();
+
+static CHANGED: AtomicBool = AtomicBool::new(false);
+
+fn read_url_file(path: &[u8]) -> Result<Option<Arc<Target>>, String> {
+    if path.is_empty() { Ok(None) } else { Ok(Some(Arc::new(Target::parse_file(&read_small(path)?)?))) }
 }
 
-static SAID: Mutex<Said> = Mutex::new(Said { from_environment: None, from_file: None, changed: false });
-
-/// Only the main thread says or asks anything here.
-fn said() -> MutexGuard<'static, Said> {
-    SAID.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Takes `postgres-url-file`.
-pub fn take_url_file(path: &[u8]) -> Result<(), String> {
-    let target = if path.is_empty() { None } else { Some(Arc::new(Target::parse_file(&read_small(path)?)?)) };
-    let mut said = said();
-    said.from_file = target;
-    said.changed = true;
-    wake::scheduler();
-    Ok(())
-}
-
-/// Takes what the environment says, once, when the module loads.
-pub fn take_environment() -> Result<(), String> {
+/// Reads the environment, once, when the module loads.
+pub fn read_environment() -> Result<(), String> {
     let Some(url) = std::env::var_os(VARIABLE).filter(|url| !url.is_empty()) else { return Ok(()) };
     let url = url.to_str().ok_or_else(|| format!("{VARIABLE} is not text"))?;
     let target = Target::parse(url.trim()).map_err(|why| format!("{VARIABLE}: {why}"))?;
-    let mut said = said();
-    said.from_environment = Some(Arc::new(target));
-    said.changed = true;
-    wake::scheduler();
+    FROM_ENVIRONMENT.get_or_init(|| Arc::new(target));
+    CHANGED.store(true, Ordering::Relaxed);
     Ok(())
 }
 
-/// Where events are shipped to, if that has changed since it was last asked.
+/// The database that events are shipped to, if that has changed since the last call.
 pub fn changed() -> Option<Option<Arc<Target>>> {
-    let mut said = said();
-    let target = said.from_environment.as_ref().or(said.from_file.as_ref()).cloned();
-    std::mem::take(&mut said.changed).then_some(target)
+    let changed = CHANGED.swap(false, Ordering::Relaxed);
+    changed.then(|| FROM_ENVIRONMENT.get().cloned().or_else(|| POSTGRES_URL_FILE.get()))
 }

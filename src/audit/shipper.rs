@@ -1,8 +1,7 @@
 //! The thread that ships events to Postgres.
 //!
-//! It decides nothing about what is recorded. The main thread offers it batches and takes back what became of each; a
-//! batch stays with it until Postgres has committed it, however long that takes. It holds nothing of the server's, and
-//! never waits for the main thread.
+//! The main thread hands it batches and gets the result of each. The thread keeps a batch until Postgres has committed it,
+//! however long that takes. It holds nothing of the server's and never waits for the main thread.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -12,77 +11,83 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use tokio::runtime::{self, Runtime};
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
-use super::insert::{Event, Stored, store};
+use crate::text::time::Timestamp;
+
+use super::entry::Record;
+use super::insert::{Stored, store};
 use super::link::{Failure, Link};
 use super::schema::{self, Day, Partitions};
-use super::status::{self, State};
+use super::status::{self, ShipperState};
 use super::target::Target;
 
-/// How many batches are with the thread: one under way, and the next, so that it never waits for the main thread.
-pub const BATCHES: usize = 2;
+/// The maximum number of batches with the thread: one in flight and the next, so that it never waits for the main thread.
+const MAX_BATCHES: usize = 2;
 
-/// A thread's stack: several times what TLS and a batch take.
+/// The stack of the thread: several times what TLS and a batch take.
 const STACK_BYTES: usize = 2 << 20;
 
-/// How long it waits after a failure, at first and at most.
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(15);
+/// The wait after a failure, which doubles with each.
+const MIN_WAIT: Duration = Duration::from_millis(100);
+const MAX_WAIT: Duration = Duration::from_secs(15);
 
-/// How often it looks whether it is to end while it waits for Postgres.
-const LOOK: Duration = Duration::from_millis(20);
-/// How often it looks, while there is nothing to ship, whether the link is up, and whether other days are to be kept.
-const IDLE: Duration = Duration::from_secs(1);
-/// How often it looks after the partitions.
-const UPKEEP: Duration = Duration::from_secs(600);
-/// How soon it does again after that has failed.
-const UPKEEP_AGAIN: Duration = Duration::from_secs(60);
+/// How often an idle thread checks the link and the retention.
+const IDLE_INTERVAL: Duration = Duration::from_secs(1);
+/// The interval of the maintenance of partitions, normally and after it failed.
+const MAINTENANCE: Duration = Duration::from_secs(600);
+const MAINTENANCE_RETRY: Duration = Duration::from_secs(60);
 
-/// A batch that is to be shipped.
 struct Batch {
-    events: Vec<Event>,
-    round: u64,
+    events: Vec<Record>,
+    generation: u64,
 }
 
-/// A batch that Postgres has.
+/// A batch that Postgres has committed.
 #[derive(Debug)]
-pub struct Shipped {
-    /// The round in which it was handed over.
-    pub round: u64,
+pub(crate) struct Shipped {
+    /// The generation with which it was offered.
+    pub generation: u64,
     /// The number of its first event.
     pub from: u64,
-    /// The number of its last.
+    /// The number of its last event.
     pub through: u64,
-    /// What became of it.
     pub stored: Stored,
 }
 
 /// The thread, as the main thread sees it.
-pub struct Shipper {
+pub(crate) struct Shipper {
     batches: Sender<Batch>,
     shipped: Receiver<Shipped>,
-    under_way: usize,
+    in_flight: usize,
     shared: Arc<Shared>,
     thread: JoinHandle<()>,
 }
 
-/// What both sides see.
 struct Shared {
+    /// Set before `end_requested` is notified.
     ends: AtomicBool,
-    /// How many days are kept; 0 for all.
+    end_requested: Notify,
+    /// In days; 0 for ever.
     retention: AtomicI64,
+    /// Wakes the main thread.
     wake: fn(),
 }
 
 impl Shipper {
-    /// Starts the thread, which connects to `target`. `wake` is called, from that thread, when there is something new.
-    /// `None` if the system has no thread to give.
+    /// Starts the thread, which connects to `target` and calls `wake` when it has news. `None` if the system has no thread to
+    /// give.
     pub fn start(target: Arc<Target>, retention: i64, wake: fn()) -> Option<Self> {
-        let (batches, offered) = bounded(BATCHES);
-        // There is room for all that can be under way: the thread never waits here.
-        let (done, shipped) = bounded(BATCHES);
-        let shared =
-            Arc::new(Shared { ends: AtomicBool::new(false), retention: AtomicI64::new(retention), wake });
+        let (batches, offered) = bounded(MAX_BATCHES);
+        // There is room for all batches in flight: the thread never waits here.
+        let (done, shipped) = bounded(MAX_BATCHES);
+        let shared = Arc::new(Shared {
+            ends: AtomicBool::new(false),
+            end_requested: Notify::new(),
+            retention: AtomicI64::new(retention),
+            wake,
+        });
         let theirs = Arc::clone(&shared);
         let work = move || {
             let runtime = runtime::Builder::new_current_thread().enable_all().build();
@@ -96,57 +101,65 @@ impl Shipper {
                 offered,
                 done,
                 link: None,
-                shipped_last: None,
+                last_batch: None,
                 partitions: Partitions::default(),
-                kept: None,
-                upkeep_at: Instant::now(),
-                wait: FIRST_WAIT,
+                maintained_for: None,
+                maintenance_at: Instant::now(),
+                wait: MIN_WAIT,
             };
             thread.run();
-            // A name that is still being looked up is not waited for.
+            // Does not wait for a name that is still being looked up.
             thread.runtime.shutdown_background();
         };
         let thread = Builder::new().name("lw-audit".into()).stack_size(STACK_BYTES).spawn(work).ok()?;
-        Some(Self { batches, shipped, under_way: 0, shared, thread })
+        Some(Self { batches, shipped, in_flight: 0, shared, thread })
     }
 
-    /// Whether it takes another batch.
     pub fn has_room(&self) -> bool {
-        self.under_way < BATCHES
+        self.in_flight < MAX_BATCHES
     }
 
-    /// Hands a batch over, which is not empty. What becomes of it tells in which round that was.
-    pub fn offer(&mut self, events: Vec<Event>, round: u64) {
-        self.under_way += usize::from(self.batches.try_send(Batch { events, round }).is_ok());
+    /// `events` is not empty.
+    pub fn offer(&mut self, events: Vec<Record>, generation: u64) {
+        self.in_flight += usize::from(self.batches.try_send(Batch { events, generation }).is_ok());
     }
 
-    /// A batch that Postgres has; `None` if there is nothing new.
-    pub fn shipped(&mut self) -> Option<Shipped> {
+    pub fn next_shipped(&mut self) -> Option<Shipped> {
         let shipped = self.shipped.try_recv().ok()?;
-        self.under_way -= 1;
+        self.in_flight -= 1;
         Some(shipped)
     }
 
-    /// So many days are kept from now on; 0 for all.
-    pub fn keep_days(&self, days: i64) {
+    pub fn set_retention(&self, days: i64) {
         self.shared.retention.store(days, Ordering::Relaxed);
     }
 
-    /// Whether the thread has ended by itself, which it does not unless it panicked.
-    pub fn is_gone(&self) -> bool {
+    /// Whether the thread has ended by itself: it panicked or had no runtime.
+    pub fn has_ended(&self) -> bool {
         self.thread.is_finished()
     }
 
-    /// Lets the thread end, within moments: what it is at is given up. What it had is not to be expected back.
-    pub fn dismiss(self) -> JoinHandle<()> {
+    /// Lets the thread end within moments. It gives up its batches.
+    pub fn dismiss(self) {
+        drop(self.request_end());
+    }
+
+    /// Like [`Shipper::dismiss`], and waits for the thread for at most `timeout`.
+    pub fn shutdown(self, timeout: Duration) {
+        let deadline = Instant::now() + timeout;
+        let shipped = self.request_end();
+        // Fails at the deadline, or once the thread has dropped its end of the channel.
+        while shipped.recv_deadline(deadline).is_ok() {}
+    }
+
+    fn request_end(self) -> Receiver<Shipped> {
         self.shared.ends.store(true, Ordering::Relaxed);
-        // Without this end of it, whoever waits for a batch hears that none will come.
-        drop(self.batches);
-        self.thread
+        self.shared.end_requested.notify_one();
+        // Dropping `batches` wakes a thread that waits for a batch.
+        self.shipped
     }
 }
 
-/// The thread's own side.
 struct Thread {
     runtime: Runtime,
     target: Arc<Target>,
@@ -154,12 +167,12 @@ struct Thread {
     offered: Receiver<Batch>,
     done: Sender<Shipped>,
     link: Option<Link>,
-    /// The batch that was shipped last.
-    shipped_last: Option<Batch>,
+    /// Kept until the next batch is shipped: see [`Thread::run`].
+    last_batch: Option<Batch>,
     partitions: Partitions,
-    /// How many days the partitions were last cut to.
-    kept: Option<i64>,
-    upkeep_at: Instant,
+    /// The retention that the last maintenance applied.
+    maintained_for: Option<i64>,
+    maintenance_at: Instant,
     wait: Duration,
 }
 
@@ -167,9 +180,9 @@ impl Thread {
     fn run(&mut self) {
         let mut batch = None;
         while !self.ends() {
-            // A database that is new here is made ready at once.
+            // A new link is prepared at once, before there is a batch.
             if batch.is_none() && self.link.is_some() {
-                batch = match self.offered.recv_timeout(IDLE) {
+                batch = match self.offered.recv_timeout(IDLE_INTERVAL) {
                     Ok(batch) => Some(batch),
                     Err(RecvTimeoutError::Timeout) => None,
                     Err(RecvTimeoutError::Disconnected) => return,
@@ -179,11 +192,11 @@ impl Thread {
                 Ok(Some(shipped)) => {
                     let _ = self.done.try_send(shipped);
                     (self.shared.wake)();
-                    // The main thread lets go of its events first: freeing them is left to this one.
-                    self.shipped_last = batch.take();
+                    // By the time this thread drops the batch, the main thread has dropped its events: so this one frees them.
+                    self.last_batch = batch.take();
                 }
-                Ok(None) => self.shipped_last = None,
-                Err(Some(failure)) => self.stumble(&failure),
+                Ok(None) => self.last_batch = None,
+                Err(Some(failure)) => self.wait_after(&failure),
                 Err(None) => return,
             }
         }
@@ -193,15 +206,15 @@ impl Thread {
         self.shared.ends.load(Ordering::Relaxed)
     }
 
-    /// Connects if it has to, looks after the partitions if it is time, and ships `batch` if there is one. `Err(None)` is
-    /// the end.
+    /// Connects if necessary, maintains the partitions if it is time, and ships `batch` if there is one. `Err(None)` means
+    /// that the thread has to end.
     fn step(&mut self, batch: Option<&Batch>) -> Result<Option<Shipped>, Option<Failure>> {
         self.connect()?;
-        self.look_after_partitions()?;
-        // It may have cost the link.
+        self.maintain_partitions()?;
+        // A failure has dropped the link.
         self.connect()?;
-        let Some(Batch { events, round }) = batch else {
-            self.is_well();
+        let Some(Batch { events, generation }) = batch else {
+            self.succeeded();
             return Ok(None);
         };
         let (Some((first, _)), Some((last, _))) = (events.first(), events.last()) else { return Ok(None) };
@@ -209,9 +222,9 @@ impl Thread {
         let oldest = oldest_day(self.shared.retention.load(Ordering::Relaxed));
         let work = store(link, &mut self.partitions, events, oldest);
         let stored = run(&self.runtime, &self.shared, work)?;
-        self.is_well();
-        status::took_batch();
-        Ok(Some(Shipped { round: *round, from: first.seq, through: last.seq, stored }))
+        self.succeeded();
+        status::count_batch();
+        Ok(Some(Shipped { generation: *generation, from: first.seq, through: last.seq, stored }))
     }
 
     fn connect(&mut self) -> Result<(), Option<Failure>> {
@@ -219,11 +232,10 @@ impl Thread {
             if !self.runtime.block_on(link.is_closed()) {
                 return Ok(());
             }
-            // It is looked for again before anything is entrusted to it.
             self.link = None;
         }
-        if status::read().state != State::Waiting {
-            status::set(State::Connecting);
+        if status::read().state != ShipperState::Waiting {
+            status::set(ShipperState::Connecting);
         }
         let target = Arc::clone(&self.target);
         let work = async {
@@ -236,17 +248,17 @@ impl Thread {
         Ok(())
     }
 
-    /// What fails here holds up no event: it is told of, and tried again later.
-    fn look_after_partitions(&mut self) -> Result<(), Option<Failure>> {
+    /// A failure holds up no event. It is reported, and the maintenance is repeated later.
+    fn maintain_partitions(&mut self) -> Result<(), Option<Failure>> {
         let days = self.shared.retention.load(Ordering::Relaxed);
-        if Instant::now() < self.upkeep_at && self.kept == Some(days) {
+        if Instant::now() < self.maintenance_at && self.maintained_for == Some(days) {
             return Ok(());
         }
         let Some(link) = &self.link else { return Ok(()) };
         let partitions = &mut self.partitions;
-        let today = Day::of(status::now());
+        let today = Day::of(Timestamp::from_system_clock());
         let work = async {
-            // Where the disk is full, this makes room.
+            // First, because it makes room on a full disk.
             if let Some(oldest) = oldest_day(days) {
                 partitions.drop_before(link, oldest, today).await?;
             }
@@ -254,13 +266,13 @@ impl Thread {
             partitions.ensure(link, Day(today.0 + 1)).await
         };
         let done = run(&self.runtime, &self.shared, work);
-        self.kept = Some(days);
-        self.upkeep_at = Instant::now() + UPKEEP;
+        self.maintained_for = Some(days);
+        self.maintenance_at = Instant::now() + MAINTENANCE;
         match done {
             Err(Some(failure)) => {
                 self.link = None;
-                self.upkeep_at = Instant::now() + UPKEEP_AGAIN;
-                status::complain(&failure.reason);
+                self.maintenance_at = Instant::now() + MAINTENANCE_RETRY;
+                status::maintenance_failed(&failure.reason);
                 (self.shared.wake)();
                 Ok(())
             }
@@ -268,52 +280,45 @@ impl Thread {
         }
     }
 
-    fn is_well(&mut self) {
-        self.wait = FIRST_WAIT;
-        status::set(State::Connected);
+    fn succeeded(&mut self) {
+        self.wait = MIN_WAIT;
+        status::set(ShipperState::Connected);
     }
 
-    /// Something failed: the link is not trusted any more, and nothing is tried for a while.
-    fn stumble(&mut self, failure: &Failure) {
+    /// Drops the link, which may be broken, and waits.
+    fn wait_after(&mut self, failure: &Failure) {
         self.link = None;
         status::failed(&failure.reason);
         (self.shared.wake)();
-        let until = Instant::now() + jittered(self.wait);
-        self.wait = (self.wait * 2).min(LONGEST_WAIT);
-        while Instant::now() < until && !self.ends() {
-            // In the runtime, so that the link that is given up is closed meanwhile.
-            self.runtime.block_on(tokio::time::sleep(LOOK));
-        }
+        let wait = jittered(self.wait);
+        self.wait = (self.wait * 2).min(MAX_WAIT);
+        // In the runtime, so that the dropped link is closed meanwhile.
+        let _ = self.runtime.block_on(async { timeout(wait, self.shared.end_requested.notified()).await });
     }
 }
 
-/// Does `work`, unless the thread is to end before it is done.
+/// Runs `work`, unless the thread has to end before it is done.
 fn run<T>(
     runtime: &Runtime,
     shared: &Shared,
     work: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Option<Failure>> {
-    let ended = async {
-        while !shared.ends.load(Ordering::Relaxed) {
-            tokio::time::sleep(LOOK).await;
-        }
-    };
     runtime.block_on(async {
         tokio::select! {
             biased;
             done = work => done.map_err(Some),
-            () = ended => Err(None),
+            () = shared.end_requested.notified() => Err(None),
         }
     })
 }
 
-/// The oldest day that is kept.
+/// The oldest day that the retention keeps; `None` for all.
 fn oldest_day(retention: i64) -> Option<Day> {
     let days = u64::try_from(retention).ok().filter(|days| *days > 0)?;
-    Some(Day(Day::of(status::now()).0.saturating_sub(days)))
+    Some(Day(Day::of(Timestamp::from_system_clock()).0.saturating_sub(days)))
 }
 
-/// Up to a fifth earlier or later, so that servers that lost their database together do not come back together.
+/// Up to a fifth shorter or longer, so that servers that lost their database together do not reconnect together.
 fn jittered(wait: Duration) -> Duration {
     let mut random = [0_u8; 2];
     let fraction = match aws_lc_rs::rand::fill(&mut random) {

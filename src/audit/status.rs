@@ -1,25 +1,21 @@
-//! How the shipper fares: written by its thread, read by INFO. Held for no longer than it takes to copy.
+//! The status of the shipper: written by its thread, read by INFO. The lock is held only to copy.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::text::time::Timestamp;
 
-/// What the shipper is at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum State {
-    /// There is no thread: this is a replica, or there was nothing to do yet.
+pub(crate) enum ShipperState {
+    /// There is no thread: this is a replica, or nothing had to be shipped yet.
     #[default]
     Idle,
-    /// It connects, for the first time or again.
     Connecting,
-    /// It is connected, and all went well.
     Connected,
-    /// Something failed, and it waits to try again.
+    /// Something failed. It waits before it tries again.
     Waiting,
 }
 
-impl State {
+impl ShipperState {
     /// As INFO shows it.
     pub fn name(self) -> &'static str {
         match self {
@@ -31,85 +27,73 @@ impl State {
     }
 }
 
-/// How it fares.
 #[derive(Clone, Debug)]
-pub struct Status {
-    /// What it is at.
-    pub state: State,
-    /// How many batches Postgres has taken.
+pub(crate) struct Status {
+    pub state: ShipperState,
+    /// The number of batches that Postgres has taken.
     pub batches: u64,
-    /// How many times something failed and was tried again.
+    /// The number of failures after which it tried again.
     pub retries: u64,
-    /// Why something failed last; empty if nothing has.
+    /// Empty if nothing has failed.
     pub last_error: String,
-    /// When that was.
     pub last_error_at: Timestamp,
-    /// What the log is to be told: it is written by the main thread.
-    pub news: Option<String>,
+    /// A message for the log, which the main thread writes.
+    message: Option<String>,
 }
 
 static STATUS: Mutex<Status> = Mutex::new(Status {
-    state: State::Idle,
+    state: ShipperState::Idle,
     batches: 0,
     retries: 0,
     last_error: String::new(),
     last_error_at: Timestamp(0),
-    news: None,
+    message: None,
 });
 
 fn status() -> MutexGuard<'static, Status> {
     STATUS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// How it fares now.
-pub fn read() -> Status {
+pub(crate) fn read() -> Status {
     status().clone()
 }
 
-/// What the log is to be told, once.
-pub fn take_news() -> Option<String> {
-    status().news.take()
+/// The message for the log, once.
+pub(crate) fn next_message() -> Option<String> {
+    status().message.take()
 }
 
-/// It is at something else.
-pub fn set(state: State) {
+pub(crate) fn set(state: ShipperState) {
     let mut status = status();
-    if state == State::Connected && status.state == State::Waiting {
-        status.news = Some("Postgres takes audit events again".into());
+    if state == ShipperState::Connected && status.state == ShipperState::Waiting {
+        status.message = Some("Postgres takes audit events again".into());
     }
     status.state = state;
 }
 
-/// A batch was taken.
-pub fn took_batch() {
+pub(crate) fn count_batch() {
     status().batches += 1;
 }
 
-/// Something failed. The log hears of it once, until it is something else.
-pub fn failed(reason: &str) {
+/// Something failed. It is logged once, until something else fails.
+pub(crate) fn failed(reason: &str) {
     let mut status = status();
-    if status.state != State::Waiting || status.last_error != reason {
-        status.news = Some(format!("audit events wait for Postgres: {reason}"));
+    if status.state != ShipperState::Waiting || status.last_error != reason {
+        status.message = Some(format!("audit events wait for Postgres: {reason}"));
     }
-    status.state = State::Waiting;
+    status.state = ShipperState::Waiting;
     status.retries += 1;
     reason.clone_into(&mut status.last_error);
-    status.last_error_at = now();
+    status.last_error_at = Timestamp::from_system_clock();
 }
 
-/// The partitions could not be looked after, which holds up no event. The log hears of it once, until it is something else.
-pub fn complain(reason: &str) {
+/// The maintenance of partitions failed, which holds up no event. It is logged once, until something else fails.
+pub(crate) fn maintenance_failed(reason: &str) {
     let mut status = status();
     let reason = format!("partitions can't be looked after: {reason}");
     if status.last_error != reason {
-        status.news = Some(reason.clone());
+        status.message = Some(reason.clone());
     }
     status.last_error = reason;
-    status.last_error_at = now();
-}
-
-/// The wall clock, on any thread.
-pub fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since.as_millis()).unwrap_or(0))
+    status.last_error_at = Timestamp::from_system_clock();
 }

@@ -11,45 +11,41 @@
 //! what the caller tells of the request: address, path, method, user agent.
 
 use crate::alert::raise;
-use crate::config::WINDOW_MAX_ENTRIES;
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 use crate::text::time::Timestamp;
 use crate::window::effect::Step;
 use crate::window::log::Log;
 use crate::window::native;
+use crate::window::settings::WINDOW_MAX_ENTRIES;
 
 use super::cooldown::Cooldown;
 use super::decision::{Verdict, Watch, decide};
-use super::request::{DOC, Request};
+use super::request::{ARGS, Request};
 use super::{counters, data};
 
-/// The command.
 pub struct Burst;
 
 impl Command for Burst {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.BURST",
         flags: "write fast deny-oom",
-        categories: "write fast",
-        arity: -4,
-        key: KeyAccess::Update,
         summary: c"Counts a call, tells whether the calls in the trailing window are a burst, and raises an alert once per cooldown.",
         complexity: c"O(1) amortised, whatever the threshold.",
-        since: c"0.1.0",
-        args: DOC,
-        internal: false,
+        args: ARGS,
+        ..Spec::BASE
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let (name, args) = call.key_and_args();
+        let (name, _) = call.key_and_args();
         let key = call.write(name);
         // Its value is on its way to the cache while the arguments are read.
         key.prefetch();
-        let Request { watch, context } = Request::parse(args)?;
+        let Request { watch, context } = Request::parse(call, Self::SPEC)?;
         let now = call.now();
-        let verdict = native::update(call, name, key, |log| count(log, &watch, now))?;
+        let verdict = native::update(key, |log| count(log, &watch, now))?;
         if let Some(alert) = verdict.alert {
             counters::ALERTS.count();
             let data = data::json(name.bytes(), &watch, &context, &verdict, alert);
@@ -71,7 +67,6 @@ fn count(log: &mut Log<Cooldown>, watch: &Watch, now: Timestamp) -> (Verdict, Op
     if log.newest() > now {
         counters::CLOCK_STEPS.count();
     }
-    let max_entries = u16::try_from(WINDOW_MAX_ENTRIES.get()).unwrap_or(u16::MAX);
-    let (verdict, step) = decide(log, watch, now, max_entries);
+    let (verdict, step) = decide(log, watch, now, WINDOW_MAX_ENTRIES.get());
     (verdict, Some(step))
 }

@@ -1,4 +1,4 @@
-//! The model that the queue is held against: a sorted map that is asked one event at a time.
+//! The model that tests compare the queue with: a sorted map.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,11 +11,10 @@ use super::id::Id;
 use super::queue::{Bounds, Event, Queue};
 
 /// Some time in 2026.
-pub(super) const NOW: Timestamp = Timestamp(1_790_000_000_000);
+pub(crate) const NOW: Timestamp = Timestamp(1_790_000_000_000);
 
-/// An event of the tests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(super) struct Note(pub String);
+pub(crate) struct Note(pub String);
 
 impl Event for Note {
     fn size(&self) -> usize {
@@ -23,9 +22,8 @@ impl Event for Note {
     }
 }
 
-/// What a queue should hold.
 #[derive(Clone, Default)]
-pub(super) struct Model {
+pub(crate) struct Model {
     events: BTreeMap<u64, (Id, Note)>,
     last_seq: u64,
 }
@@ -63,7 +61,7 @@ impl Model {
         self.events.keys().copied().collect()
     }
 
-    /// That `queue`, asked in every way there is, answers as this does.
+    /// Asserts that every method of `queue` agrees with the model.
     pub fn is_equal_to(&self, queue: &Queue<Note>) {
         let own = |(id, note): (Id, &Arc<Note>)| (id, (**note).clone());
         let expected: Vec<_> = self.events.values().cloned().collect();
@@ -81,7 +79,7 @@ impl Model {
         assert!(!room(usize::MAX, needed - 1));
     }
 
-    /// That `queue` finds the events from `seq` on as this does.
+    /// Asserts that `queue` finds the events from `seq` on as the model does.
     pub fn finds_equally(&self, queue: &Queue<Note>, seq: u64) {
         let found = queue.get(seq).map(|(id, note)| (id, (**note).clone()));
         assert_eq!(found, self.events.get(&seq).cloned());
@@ -91,18 +89,26 @@ impl Model {
     }
 }
 
-/// That the memory of `queue` is in proportion to what it holds, whatever has left it.
-pub(super) fn is_compact(queue: &Queue<Note>) {
+/// Asserts that the memory of `queue` is proportional to its events, whatever has left it.
+pub(crate) fn is_compact(queue: &Queue<Note>) {
     let shape = queue.shape();
     assert!(shape.iter().all(|(len, _)| (1..=256).contains(len)), "{shape:?}");
     assert!(shape.iter().all(|(_, capacity)| *capacity <= 256), "{shape:?}");
     assert!(shape.windows(2).all(|pair| pair[0].0 + pair[1].0 > 128), "{shape:?}");
-    // The last segment's free slots are for the events to come.
+    // The free slots of the last segment are for new events.
     let inner = shape.iter().rev().skip(1);
     assert!(inner.clone().all(|(len, capacity)| capacity - len <= (len / 4).max(4)), "{shape:?}");
 }
 
-/// As the RDB would keep `queue`, and as it comes back: without an epoch.
+/// The contents of `queue`.
+pub(super) fn contents(queue: &Queue<Note>) -> (u64, Vec<(Id, Note)>) {
+    (queue.last_seq(), queue.iter().map(|(id, note)| (id, (**note).clone())).collect())
+}
+
+/// A queue with the same events as `queue`, built as one that is loaded from a file: without an epoch.
 pub(super) fn reloaded(queue: &Queue<Note>) -> Queue<Note> {
-    postcard::from_bytes(&postcard::to_stdvec(queue).unwrap()).unwrap()
+    let mut loaded = Queue::new();
+    loaded.reserve(queue.last_seq());
+    queue.iter().for_each(|(id, note)| assert!(loaded.insert(id, Arc::clone(note))));
+    loaded
 }

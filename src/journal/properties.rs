@@ -6,22 +6,22 @@ use std::sync::{Arc, Weak};
 use proptest::prelude::*;
 
 use super::id::Id;
-use super::model::{Model, NOW, Note, is_compact, reloaded};
+use super::model::{Model, NOW, Note, contents, is_compact, reloaded};
+use super::queue::Snapshot;
 use super::queue::{Event, Queue};
-use super::snapshot::Snapshot;
 
 #[derive(Clone, Debug)]
 enum Op {
-    /// Appends so many, each numbered so much above the one before.
+    /// Appends a number of events, each numbered that much above the one before.
     Append(usize, u64),
-    /// Appends an event with a number that has been seen.
+    /// Appends an event with a number that was used before.
     AppendAgain(prop::sample::Index),
     Remove(prop::sample::Index),
-    /// Puts back so many of those that were removed, or reserves a number and fills it later.
+    /// Puts back a number of removed events, or reserves a number and fills it later.
     Insert(usize),
-    /// Removes each so-manieth event.
+    /// Removes every nth event.
     Scatter(usize),
-    /// Removes all but each so-manieth.
+    /// Removes all but every nth event.
     Thin(usize),
     PopFront(usize),
     RemoveThrough(prop::sample::Index),
@@ -47,7 +47,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// A queue, its model, and the snapshots of both that someone still holds.
+/// A queue, its model, and snapshots of both.
 #[derive(Default)]
 struct Pair {
     queue: Queue<Note>,
@@ -56,7 +56,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// Some number that is in the queue, beside one, or beyond all.
+    /// A number that is in the queue or beyond all.
     fn number(&self, index: prop::sample::Index) -> u64 {
         let seqs = self.model.seqs();
         match index.index(seqs.len() + 2) {
@@ -131,7 +131,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn the_queue_is_what_the_model_is(
+    fn the_queue_agrees_with_the_model(
         ops in prop::collection::vec(op(), 1..40),
         looked_for in prop::collection::vec(any::<prop::sample::Index>(), 8),
     ) {
@@ -160,17 +160,17 @@ fn filled(count: u64) -> Queue<Note> {
 }
 
 #[test]
-fn an_append_that_comes_again_changes_nothing() {
+fn a_repeated_append_changes_nothing() {
     let mut queue = filled(300);
-    let before = postcard::to_stdvec(&queue).unwrap();
+    let before = contents(&queue);
     for seq in [0, 1, 299, 300, Id::MAX_SEQ + 1, u64::MAX] {
         assert!(!queue.append(Id { seq, ..queue.next_id(NOW) }, Note("again".into())));
     }
-    assert_eq!(postcard::to_stdvec(&queue).unwrap(), before);
+    assert_eq!(contents(&queue), before);
 }
 
 #[test]
-fn numbers_go_on_after_everything_has_left() {
+fn numbers_continue_after_all_events_have_left() {
     let mut queue = filled(300);
     assert_eq!(queue.remove_through(u64::MAX), 300);
     assert_eq!((queue.len(), queue.bytes(), queue.last_seq()), (0, 0, 300));
@@ -185,7 +185,7 @@ fn the_highest_number_is_the_last() {
     assert_eq!(reloaded(&queue).last_seq(), Id::MAX_SEQ);
 }
 
-/// An event that says when it is freed.
+/// An event whose end can be observed.
 struct Tracked(#[expect(dead_code, reason = "held, so that its end shows")] Arc<()>);
 
 impl Event for Tracked {

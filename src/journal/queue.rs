@@ -6,13 +6,13 @@
 //! O(1), or O(log n) where a number has to be found.
 
 use std::collections::VecDeque;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::text::time::Timestamp;
 
 use super::id::Id;
 use super::segment::{Segment, Slot};
-use super::snapshot::Snapshot;
 
 /// What a queue can hold.
 pub trait Event {
@@ -90,14 +90,14 @@ impl<E> Queue<E> {
         in_first.chain(others.flat_map(|segment| segment.iter()))
     }
 
-    /// All events, oldest first, in stretches that know between which times they lie.
-    pub fn stretches(&self) -> impl DoubleEndedIterator<Item = Stretch<'_, E>> + ExactSizeIterator {
-        self.segments.iter().map(|segment| Stretch(segment))
+    /// All events, oldest first, by segment.
+    pub fn segments(&self) -> impl DoubleEndedIterator<Item = SegmentRef<'_, E>> + ExactSizeIterator {
+        self.segments.iter().map(|segment| SegmentRef(segment))
     }
 
     /// The queue as it is now, to read elsewhere: a pointer for each segment.
     pub fn snapshot(&self) -> Snapshot<E> {
-        Snapshot::of(Self { segments: self.segments.clone(), ..*self })
+        Snapshot(Self { segments: self.segments.clone(), ..*self })
     }
 
     /// How many events each segment holds, and how many it has memory for.
@@ -112,10 +112,10 @@ impl<E> Queue<E> {
     }
 }
 
-/// Some neighbouring events.
-pub struct Stretch<'a, E>(&'a Segment<E>);
+/// A segment of the queue: some neighbouring events.
+pub struct SegmentRef<'a, E>(&'a Segment<E>);
 
-impl<'a, E> Stretch<'a, E> {
+impl<'a, E> SegmentRef<'a, E> {
     /// None of them is before this time.
     pub fn earliest(&self) -> Timestamp {
         self.0.times().0
@@ -155,6 +155,10 @@ impl<E: Event> Queue<E> {
         numbered && self.len < bounds.events && self.bytes.saturating_add(Self::weight(size)) <= bounds.bytes
     }
 
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     /// Ids made from now on carry `epoch`: to be called with a random number after every load and promotion.
     pub fn begin_epoch(&mut self, epoch: u64) {
         self.epoch = epoch;
@@ -167,12 +171,13 @@ impl<E: Event> Queue<E> {
 
     /// Puts an event behind all others. False, and nothing changes, if its number is not above all that were ever
     /// seen: it comes again.
-    pub fn append(&mut self, id: Id, event: E) -> bool {
-        let size = event.size();
+    pub fn append(&mut self, id: Id, event: impl Into<Arc<E>>) -> bool {
         if id.seq <= self.last_seq || id.seq > Id::MAX_SEQ {
             return false;
         }
-        self.push((id, Arc::new(event)));
+        let event = event.into();
+        let size = event.size();
+        self.push((id, event));
         self.last_seq = id.seq;
         self.len += 1;
         self.bytes = self.bytes.saturating_add(Self::weight(size));
@@ -264,15 +269,6 @@ impl<E: Event> Queue<E> {
         }
     }
 
-    /// Numbers go on after `seq`, whose event may have left; false, and nothing changes, if a higher one is held.
-    pub(super) fn raise_last_seq(&mut self, seq: u64) -> bool {
-        if !(self.last_seq..=Id::MAX_SEQ).contains(&seq) {
-            return false;
-        }
-        self.last_seq = seq;
-        true
-    }
-
     fn push(&mut self, slot: Slot<E>) {
         match self.segments.back_mut() {
             Some(back) if back.len() < Segment::<E>::MOST => Arc::make_mut(back).push(slot),
@@ -327,5 +323,18 @@ const ROUNDED_UP: usize = 16;
 impl<E: Event> Default for Queue<E> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// A read-only view of a [`Queue`] at one moment, for another thread.
+///
+/// It keeps the events that it sees in memory, beyond the queue's bounds, so nobody should hold it for long.
+pub struct Snapshot<E>(Queue<E>);
+
+impl<E> Deref for Snapshot<E> {
+    type Target = Queue<E>;
+
+    fn deref(&self) -> &Queue<E> {
+        &self.0
     }
 }

@@ -1,28 +1,28 @@
-//! An id is never given to a second event, whatever happens to the servers: loads, promotions, lost tails.
+//! No two events get the same id, whatever happens to the servers: loads, promotions, lost tails of the AOF.
 
 use std::collections::{HashMap, VecDeque};
 
 use proptest::prelude::*;
 
 use super::id::Id;
-use super::model::{NOW, Note, reloaded};
+use super::model::{NOW, Note, contents, reloaded};
 use super::queue::Queue;
 
 #[derive(Clone, Debug)]
 enum Op {
-    /// The primary appends so many events.
+    /// The primary appends a number of events.
     Append(usize),
     /// The primary removes an event.
     Remove(prop::sample::Index),
-    /// The replica takes so many of the effects that are on their way.
+    /// The replica applies a number of the effects in flight.
     Deliver(usize),
-    /// The replica is given so many effects that it has had.
+    /// The replica gets a number of effects again.
     DeliverAgain(usize),
     /// The primary saves its state.
     Save,
-    /// The primary dies and loads what it saved last, without its tail; the replica copies it in full.
+    /// The primary crashes and loads what it saved last; the replica copies it in full.
     Crash,
-    /// The replica is promoted with what it has got; the old primary copies it in full and becomes its replica.
+    /// The replica is promoted with what it has; the old primary copies it in full and becomes its replica.
     Promote,
 }
 
@@ -39,19 +39,19 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 #[derive(Clone)]
-enum Effect {
+enum Sent {
     Append(Id, Note),
     Remove(u64),
 }
 
-/// A primary, its replica, what is on its way between them, and what was saved.
+/// A primary, its replica, the effects in flight between them, and what was saved.
 #[derive(Default)]
 struct Servers {
     primary: Queue<Note>,
     replica: Queue<Note>,
-    on_the_way: VecDeque<Effect>,
-    delivered: Vec<Effect>,
-    saved: Vec<u8>,
+    in_flight: VecDeque<Sent>,
+    delivered: Vec<Sent>,
+    saved: Queue<Note>,
     epochs: u64,
     given: HashMap<Id, Note>,
 }
@@ -66,14 +66,14 @@ impl Servers {
 
     fn begin_epoch(&mut self) {
         self.epochs += 1;
-        // As good as random: all differ.
+        // All differ, as random ones do.
         self.primary.begin_epoch(self.epochs.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     }
 
-    /// The replica has a full copy of the primary, and nothing is on its way.
+    /// The replica has a full copy of the primary, and no effect is in flight.
     fn full_sync(&mut self) {
         self.replica = reloaded(&self.primary);
-        self.on_the_way.clear();
+        self.in_flight.clear();
         self.delivered.clear();
     }
 
@@ -83,7 +83,7 @@ impl Servers {
         let earlier = self.given.insert(id, note.clone());
         assert_eq!(earlier, None, "{id} was given before");
         assert!(self.primary.append(id, note.clone()));
-        self.on_the_way.push_back(Effect::Append(id, note));
+        self.in_flight.push_back(Sent::Append(id, note));
     }
 
     fn remove(&mut self, index: prop::sample::Index) {
@@ -91,14 +91,14 @@ impl Servers {
         if !seqs.is_empty() {
             let seq = seqs[index.index(seqs.len())];
             assert!(self.primary.remove(seq).is_some());
-            self.on_the_way.push_back(Effect::Remove(seq));
+            self.in_flight.push_back(Sent::Remove(seq));
         }
     }
 
-    fn apply(&mut self, effect: Effect) -> bool {
+    fn apply(&mut self, effect: Sent) -> bool {
         match effect {
-            Effect::Append(id, note) => self.replica.append(id, note),
-            Effect::Remove(seq) => self.replica.remove(seq).is_some(),
+            Sent::Append(id, note) => self.replica.append(id, note),
+            Sent::Remove(seq) => self.replica.remove(seq).is_some(),
         }
     }
 
@@ -107,21 +107,21 @@ impl Servers {
             Op::Append(count) => (0..count).for_each(|_| self.append()),
             Op::Remove(index) => self.remove(index),
             Op::Deliver(count) => {
-                for effect in self.on_the_way.drain(..count.min(self.on_the_way.len())).collect::<Vec<_>>() {
+                for effect in self.in_flight.drain(..count.min(self.in_flight.len())).collect::<Vec<_>>() {
                     self.delivered.push(effect.clone());
                     assert!(self.apply(effect));
                 }
             }
             Op::DeliverAgain(count) => {
                 let from = self.delivered.len().saturating_sub(count);
-                let before = postcard::to_stdvec(&self.replica).unwrap();
+                let before = contents(&self.replica);
                 let again = self.delivered[from..].to_vec();
                 assert!(!again.into_iter().any(|effect| self.apply(effect)));
-                assert_eq!(postcard::to_stdvec(&self.replica).unwrap(), before);
+                assert_eq!(contents(&self.replica), before);
             }
-            Op::Save => self.saved = postcard::to_stdvec(&self.primary).unwrap(),
+            Op::Save => self.saved = reloaded(&self.primary),
             Op::Crash => {
-                self.primary = postcard::from_bytes(&self.saved).unwrap();
+                self.primary = reloaded(&self.saved);
                 self.begin_epoch();
                 self.full_sync();
             }
@@ -133,7 +133,7 @@ impl Servers {
         }
     }
 
-    /// Each event is still called what it was called when it was appended.
+    /// Each event still has the id with which it was appended.
     fn check(&self) {
         for (id, note) in self.primary.iter().chain(self.replica.iter()) {
             assert_eq!(self.given.get(&id), Some(&**note), "{id}");

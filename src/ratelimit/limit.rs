@@ -9,34 +9,30 @@
 //! 3. `retry_after_ms`: 0 if admitted, else the exact time until this call would be admitted; -1 for never
 //! 4. `reset_after_ms`: the time until the whole quota of that pair is free again
 
-use crate::config::WINDOW_MAX_ENTRIES;
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 use crate::text::time::Timestamp;
 use crate::window::effect::Step;
 use crate::window::log::Log;
 use crate::window::native;
+use crate::window::settings::WINDOW_MAX_ENTRIES;
 use crate::window::verdict::{Verdict, judge};
 
-use super::request::{DOC, Request};
+use super::request::{ARGS, Request};
 use super::{counters, reply};
 
-/// The command.
 pub struct RateLimit;
 
 impl Command for RateLimit {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.RATELIMIT",
         flags: "write fast deny-oom",
-        categories: "write fast",
-        arity: -4,
-        key: KeyAccess::Update,
         summary: c"Admits or denies a call under exact sliding-window limits, and records it if it is admitted.",
         complexity: c"O(P) amortised, with P the number of limit window pairs, whatever the limits. A denied call that has to wait for N entries to expire takes O(N).",
-        since: c"0.1.0",
-        args: DOC,
-        internal: false,
+        args: ARGS,
+        ..Spec::BASE
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
@@ -44,9 +40,9 @@ impl Command for RateLimit {
         let key = call.write(name);
         // Its value is on its way to the cache while the arguments are read.
         key.prefetch();
-        let request = Request::parse("LW.RATELIMIT", args, 1)?;
+        let request = Request::parse(Self::SPEC, args, 1)?;
         let now = call.now();
-        let verdict = native::update(call, name, key, |log| decide(log, &request, now))?;
+        let verdict = native::update(key, |log| decide(log, &request, now))?;
         counters::CALLS.count();
         if !verdict.admitted {
             counters::DENIED.count();
@@ -71,7 +67,7 @@ fn decide(log: &mut Log, request: &Request, now: Timestamp) -> (Verdict, Option<
         at: now,
         units: if verdict.admitted { request.cost } else { 0 },
         expires: None,
-        max_entries: u16::try_from(WINDOW_MAX_ENTRIES.get()).unwrap_or(u16::MAX),
+        max_entries: WINDOW_MAX_ENTRIES.get(),
         windows: request.owned_windows(),
         extra: (),
     });

@@ -4,34 +4,29 @@
 //! state as it is. Works on replicas.
 
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 use crate::window::log::Log;
 use crate::window::verdict::judge;
 
-use super::request::{DOC, Request};
+use super::request::{ARGS, Request};
 use super::{counters, reply};
 
-/// The command.
 pub struct Peek;
 
 impl Command for Peek {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.PEEK",
-        flags: "readonly fast",
-        categories: "read fast",
-        arity: -4,
-        key: KeyAccess::Read,
         summary: c"Tells what LW.RATELIMIT with the same arguments would reply, and records nothing.",
         complexity: c"O(P) with P the number of limit window pairs, plus O(N) with N the entries that expired since the last admitted call or that a denied one has to wait for.",
-        since: c"0.1.0",
-        args: DOC,
-        internal: false,
+        args: ARGS,
+        ..Spec::FAST_READ
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let (name, args) = call.key_and_args();
-        let request = Request::parse("LW.PEEK", args, 0)?;
+        let request = Request::parse(Self::SPEC, args, 0)?;
         let now = call.now();
         let key = call.read(name);
         let log = key.value::<Log>()?;

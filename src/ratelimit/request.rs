@@ -1,85 +1,86 @@
 //! The arguments that LW.RATELIMIT and LW.PEEK share: `key limit window [limit window ...] [COST n]`.
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
+use std::iter;
 
 use crate::server::args::{Arg, Args};
-use crate::server::docs::{DocArg, DocKind};
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 use crate::text::duration;
 use crate::text::number;
-use crate::text::options::UnknownOption;
+use crate::text::options::{Given, Malformed};
 use crate::text::quoted::Quoted;
+use crate::text::syntax::Param;
 use crate::text::time::Span;
 use crate::window::effect::Windows;
 use crate::window::log::MAX_PAIRS;
 use crate::window::verdict::Quota;
 
-/// The highest limit: 2^53 - 1, the highest integer that every client language can hold.
-pub const MAX_LIMIT: u64 = (1 << 53) - 1;
+/// 2^53 - 1, the highest integer that every client language can hold.
+const MAX_LIMIT: u64 = (1 << 53) - 1;
+const MAX_COST: u64 = u32::MAX as u64;
 
-/// The highest cost: 2^32 - 1.
-pub const MAX_COST: u64 = u32::MAX as u64;
-
-/// The arguments as COMMAND DOCS shows them.
-pub const DOC: &[DocArg] = &[
-    DocArg::new(c"key", DocKind::Key),
-    DocArg {
-        repeated: true,
-        parts: &[DocArg::new(c"limit", DocKind::Integer), DocArg::new(c"window", DocKind::String)],
-        ..DocArg::new(c"quota", DocKind::Block)
-    },
-    DocArg { token: Some(c"COST"), optional: true, ..DocArg::new(c"cost", DocKind::Integer) },
+pub const ARGS: &[Param] = &[
+    Param::KEY,
+    Param::block(c"quota", &[Param::integer(c"limit"), Param::string(c"window")]).repeated(),
+    Param::integer(c"cost").token(c"COST").shown(c"n").optional(),
 ];
 
-/// A call's arguments, checked.
+/// A call's arguments.
 pub struct Request {
-    /// The units it asks for.
     pub cost: u64,
     quotas: [Quota; MAX_PAIRS],
     len: usize,
 }
 
 impl Request {
-    /// Reads the arguments behind the key; `min_cost` is 1 where the call records something, else 0.
+    /// Reads the arguments behind the key. `min_cost` is 1 where the call records something, else 0.
+    ///
+    /// The pairs, which are all that most calls have, are read without the table.
     #[inline]
-    pub fn parse(command: &'static str, mut args: Args<'_>, min_cost: u64) -> Result<Self, Refusal> {
-        let refuse = |why| Refusal::malformed(Misuse { why, command });
+    pub fn parse(spec: &'static Spec, mut args: Args<'_>, min_cost: u64) -> Result<Self, Refusal> {
         let mut request = Self { cost: 1, quotas: [Quota::default(); MAX_PAIRS], len: 0 };
-        let mut cost = None;
         while let Some(arg) = args.next() {
             let word = arg.bytes();
-            if word.first().is_some_and(u8::is_ascii_digit) && cost.is_none() {
-                request.push(word, args.next().map(Arg::bytes)).map_err(refuse)?;
-            } else if word.eq_ignore_ascii_case(b"COST") {
-                if cost.is_some() {
-                    return Err(refuse(Why::CostTwice));
-                }
-                let value = args.next().ok_or_else(|| refuse(Why::CostMissing))?.bytes();
-                let units = number::argument("cost", value, min_cost..=MAX_COST);
-                cost = Some(units.map_err(|cost| refuse(Why::Cost(cost)))?);
-            } else if cost.is_some() {
-                return Err(refuse(Why::AfterOption(word)));
-            } else if request.len > 0 && word.first().is_some_and(u8::is_ascii_alphabetic) {
-                return Err(refuse(Why::UnknownOption(UnknownOption { word, options: &["COST"] })));
-            } else {
-                request.push(word, args.next().map(Arg::bytes)).map_err(refuse)?;
+            // The first limit is one even in letters, unless it is an option.
+            if word.first().is_some_and(u8::is_ascii_alphabetic)
+                && (request.len > 0 || spec.syntax().option(word).is_some())
+            {
+                request.read_options(spec, arg, args, min_cost)?;
+                break;
             }
+            request.push(spec, word, args.next().map(Arg::bytes))?;
         }
         if request.len == 0 {
-            return Err(refuse(Why::NoQuota));
+            return Err(spec.malformed("limit and window are missing").into());
         }
-        request.cost = cost.unwrap_or(1);
         Ok(request)
     }
 
-    fn push<'a>(&mut self, limit: &'a [u8], window: Option<&'a [u8]>) -> Result<(), Why<'a>> {
-        let slot = self.quotas.get_mut(self.len).ok_or(Why::TooManyQuotas)?;
-        let limit_value =
-            number::unsigned(limit).filter(|limit| *limit <= MAX_LIMIT).ok_or(Why::Limit(limit))?;
-        let window = window.ok_or(Why::NoWindow(limit))?;
-        let window = duration::argument("window", window).map_err(Why::Window)?;
-        *slot = Quota { limit: limit_value, window };
+    fn push(&mut self, spec: &Spec, limit: &[u8], window: Option<&[u8]>) -> Result<(), Malformed> {
+        let Some(slot) = self.quotas.get_mut(self.len) else {
+            return Err(spec.malformed(format_args!("more than {MAX_PAIRS} limit window pairs")));
+        };
+        let refuse =
+            |name, text, why: &dyn Display| spec.malformed(format_args!("{name} {} {why}", Quoted(text)));
+        slot.limit = number::within(0..=MAX_LIMIT)(limit).map_err(|why| refuse("limit", limit, &why))?;
+        let window = window.ok_or_else(|| refuse("limit", limit, &"has no window"))?;
+        slot.window = duration::parse(window).map_err(|why| refuse("window", window, &why))?;
         self.len += 1;
+        Ok(())
+    }
+
+    /// Reads the options from `word` on.
+    #[cold]
+    fn read_options(
+        &mut self,
+        spec: &Spec,
+        word: Arg<'_>,
+        rest: Args<'_>,
+        min_cost: u64,
+    ) -> Result<(), Malformed> {
+        let given = Given::options(spec.syntax(), iter::once(word).chain(rest).map(Arg::bytes))?;
+        self.cost = given.optional("COST", number::within(min_cost..=MAX_COST))?.unwrap_or(1);
         Ok(())
     }
 
@@ -89,66 +90,13 @@ impl Request {
         &self.quotas[..self.len]
     }
 
-    /// Their windows.
     #[inline]
     pub fn windows(&self) -> impl Iterator<Item = Span> + '_ {
         self.quotas().iter().map(|quota| quota.window)
     }
 
-    /// Their windows, to be kept.
     #[inline]
     pub fn owned_windows(&self) -> Windows {
         Windows::new(self.windows())
-    }
-}
-
-/// A malformed call: what is wrong, and the syntax.
-struct Misuse<'a> {
-    why: Why<'a>,
-    command: &'static str,
-}
-
-/// What is wrong with a call.
-enum Why<'a> {
-    /// There is no (limit, window) pair.
-    NoQuota,
-    /// There are more than eight.
-    TooManyQuotas,
-    /// A limit is not an integer from 0 to 2^53 - 1.
-    Limit(&'a [u8]),
-    /// The last limit has no window.
-    NoWindow(&'a [u8]),
-    /// A window is not a duration, or out of range.
-    Window(duration::Misread<'a>),
-    /// COST has no value.
-    CostMissing,
-    /// COST stands twice.
-    CostTwice,
-    /// The cost is not an integer in its range.
-    Cost(number::Misread<'a>),
-    /// Something stands behind the options.
-    AfterOption(&'a [u8]),
-    /// A word that is no option.
-    UnknownOption(UnknownOption<'a>),
-}
-
-impl Display for Misuse<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.why {
-            Why::NoQuota => f.write_str("limit and window are missing")?,
-            Why::TooManyQuotas => write!(f, "more than {MAX_PAIRS} limit window pairs")?,
-            Why::Limit(text) if number::unsigned(text).is_some() => {
-                write!(f, "limit {} is above {MAX_LIMIT}", Quoted(text))?;
-            }
-            Why::Limit(text) => write!(f, "limit {} is not an integer from 0 to {MAX_LIMIT}", Quoted(text))?,
-            Why::NoWindow(limit) => write!(f, "limit {} has no window", Quoted(limit))?,
-            Why::Window(window) => window.fmt(f)?,
-            Why::CostMissing => f.write_str("COST has no value")?,
-            Why::CostTwice => f.write_str("COST is given twice")?,
-            Why::Cost(cost) => cost.fmt(f)?,
-            Why::AfterOption(text) => write!(f, "{} stands behind the options", Quoted(text))?,
-            Why::UnknownOption(option) => option.fmt(f)?,
-        }
-        write!(f, ": {} key limit window [limit window ...] [COST n]", self.command)
     }
 }

@@ -7,6 +7,7 @@ use redis_module::raw;
 
 use super::api::api;
 use super::call::{self, Call, Outcome};
+use super::error::Refusal;
 
 /// Replies to a waiting client.
 pub type Answer = Box<dyn Fn(&Call<'_>) -> Outcome + Send>;
@@ -19,6 +20,17 @@ pub struct Waiting {
 
 // SAFETY: the server's handle of a blocked client may be unblocked from any thread.
 unsafe impl Send for Waiting {}
+
+impl Call<'_> {
+    /// Blocks the client until it is answered. Refused in MULTI and scripts, before anything changes.
+    pub fn wait(&self) -> Result<Waiting, Refusal> {
+        if !self.may_wait() {
+            return Err(Refusal::malformed("this command waits, which MULTI and scripts do not allow"));
+        }
+        // SAFETY: `ctx` is this call's, which may block.
+        Ok(unsafe { Waiting::begin(self.ctx) })
+    }
+}
 
 impl Waiting {
     /// Blocks the client of a running call.

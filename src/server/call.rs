@@ -2,16 +2,14 @@
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::fmt::Display;
-use std::marker::PhantomData;
 use std::ptr;
 
 use redis_module::raw;
 
 use super::api::api;
 use super::args::{Arg, Args};
-use super::blocked::Waiting;
+use super::clock;
 use super::error::Refusal;
-use super::events;
 use super::guard::guarded;
 use super::key::{ReadKey, WriteKey};
 use crate::text::time::Timestamp;
@@ -22,7 +20,7 @@ pub type Outcome = Result<(), Refusal>;
 
 /// A running call.
 pub struct Call<'a> {
-    ctx: *mut raw::RedisModuleCtx,
+    pub(super) ctx: *mut raw::RedisModuleCtx,
     args: Args<'a>,
 }
 
@@ -47,7 +45,7 @@ impl<'a> Call<'a> {
     /// The server's wall clock. A command reads it once.
     #[inline]
     pub fn now(&self) -> Timestamp {
-        events::now()
+        clock::now()
     }
 
     /// Opens a key to read it. An expired one reads as empty, on a replica too.
@@ -57,26 +55,7 @@ impl<'a> Call<'a> {
 
     /// Opens a key to change it.
     pub fn write(&self, name: Arg<'a>) -> WriteKey<'_> {
-        WriteKey::new(ReadKey::open(self.ctx, name.string(), raw::REDISMODULE_READ | raw::REDISMODULE_WRITE))
-    }
-
-    /// Sends `command key payload` to the replicas and the AOF in place of the call that is running, and tells
-    /// WATCH and client-side caches that the key has changed.
-    pub fn replicate_effect(&self, command: &CStr, key: Arg<'a>, payload: &[u8]) {
-        let replicate = api!(RedisModule_Replicate);
-        // SAFETY: `ctx` is this call's. The format names a server string and a buffer with its length (`b` reads
-        // a pointer and a size_t), which is what follows.
-        unsafe {
-            replicate(
-                self.ctx,
-                command.as_ptr(),
-                c"sb".as_ptr(),
-                key.string(),
-                payload.as_ptr().cast::<c_char>(),
-                payload.len(),
-            )
-        };
-        self.signal_modified(key);
+        WriteKey::open(self.ctx, name)
     }
 
     /// Sends `command payload` to the replicas and the AOF, a change of what belongs to the node and not to a key.
@@ -94,23 +73,11 @@ impl<'a> Call<'a> {
         };
     }
 
-    /// Passes an effect on `key` that was just applied on, to this replica's own AOF and sub-replicas.
-    pub fn pass_effect_on(&self, key: Arg<'a>) {
-        self.pass_node_effect_on();
-        self.signal_modified(key);
-    }
-
     /// Passes an effect on the node that was just applied on, to this replica's own AOF and sub-replicas.
     pub fn pass_node_effect_on(&self) {
         let verbatim = api!(RedisModule_ReplicateVerbatim);
         // SAFETY: `ctx` is this call's.
         unsafe { verbatim(self.ctx) };
-    }
-
-    fn signal_modified(&self, key: Arg<'a>) {
-        let signal = api!(RedisModule_SignalModifiedKey);
-        // SAFETY: `ctx` is this call's and `key` one of its arguments.
-        unsafe { signal(self.ctx, key.string()) };
     }
 
     /// Refuses the call unless it comes from the primary's link or from loading the AOF.
@@ -122,15 +89,6 @@ impl<'a> Call<'a> {
     /// Refuses the call on a replica, a writable one too: what belongs to the node is its primary's to change.
     pub fn require_primary(&self) -> Result<(), Refusal> {
         if self.flags() & raw::REDISMODULE_CTX_FLAGS_SLAVE == 0 { Ok(()) } else { Err(Refusal::ReadOnly) }
-    }
-
-    /// Lets the client wait for its answer. Refused in MULTI and scripts, before anything is changed.
-    pub fn wait(&self) -> Result<Waiting, Refusal> {
-        if !self.may_wait() {
-            return Err(Refusal::malformed("this command waits, which MULTI and scripts do not allow"));
-        }
-        // SAFETY: `ctx` is this call's, which may block.
-        Ok(unsafe { Waiting::begin(self.ctx) })
     }
 
     /// Whether the server is a node of a cluster.
@@ -182,12 +140,6 @@ impl<'a> Call<'a> {
         let string = api!(RedisModule_ReplyWithStringBuffer);
         // SAFETY: `ctx` is this call's; the server copies the bytes.
         unsafe { string(self.ctx, text.as_ptr().cast::<c_char>(), text.len()) };
-    }
-
-    /// Replies with an array of lines, as HELP does.
-    pub fn reply_lines(&self, lines: &[&str]) {
-        self.reply_array(lines.len());
-        lines.iter().for_each(|line| self.reply_text(line));
     }
 
     /// Replies that there is nothing.
@@ -289,6 +241,3 @@ pub(super) unsafe fn run(
     }
     raw::REDISMODULE_OK as c_int
 }
-
-/// Keeps a lifetime that raw pointers don't carry.
-pub(super) type Borrowed<'a> = PhantomData<&'a ()>;

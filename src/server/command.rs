@@ -1,4 +1,4 @@
-//! Commands: what one declares about itself, and how the server is told.
+//! Commands and their registration.
 
 use std::ffi::{CStr, CString, c_int};
 
@@ -6,47 +6,12 @@ use redis_module::raw;
 
 use super::api::{api, api_if_any};
 use super::call::{self, Call};
-use super::docs::{self, DocArg};
+use super::docs;
 use super::error::Refusal;
-
-/// What a command does with the key that is its first argument.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum KeyAccess {
-    /// It takes no key.
-    None,
-    /// It reads the key's value.
-    Read,
-    /// It reads and changes the key's value.
-    Update,
-}
-
-/// All that the server and `COMMAND DOCS` are told of a command.
-pub struct Spec {
-    /// Its name, in capitals; of a subcommand, the container's and its own with a bar between: `LW.ALERTS|LIST`.
-    pub name: &'static CStr,
-    /// The server's command flags: `write`, `readonly`, `fast`, `deny-oom` …
-    pub flags: &'static str,
-    /// ACL categories, on servers that let a module choose them (7.2 and later).
-    pub categories: &'static str,
-    /// How many arguments, all words of the name included; negative for at least so many.
-    pub arity: i32,
-    /// The key.
-    pub key: KeyAccess,
-    /// One sentence.
-    pub summary: &'static CStr,
-    /// In big-O terms.
-    pub complexity: &'static CStr,
-    /// The version of lockwatch that brought it.
-    pub since: &'static CStr,
-    /// Its arguments.
-    pub args: &'static [DocArg],
-    /// An effect command: hidden where the server can hide it.
-    pub internal: bool,
-}
+use super::spec::Spec;
 
 /// A command of a wing.
 pub trait Command {
-    /// What it declares about itself.
     const SPEC: &'static Spec;
     /// Parses, decides and replies.
     fn run(call: &Call<'_>) -> Result<(), Refusal>;
@@ -58,7 +23,7 @@ type Entry = unsafe extern "C" fn(*mut raw::RedisModuleCtx, *mut *mut raw::Redis
 /// in front of them.
 #[derive(Clone, Copy)]
 pub struct CommandEntry {
-    pub(super) spec: &'static Spec,
+    spec: &'static Spec,
     entry: Option<Entry>,
 }
 
@@ -71,6 +36,10 @@ impl CommandEntry {
     /// The row of a container.
     pub const fn container(spec: &'static Spec) -> Self {
         Self { spec, entry: None }
+    }
+
+    pub const fn spec(&self) -> &'static Spec {
+        self.spec
     }
 
     /// Registers the command with all that its spec says. Returns whether the server accepted it.
@@ -92,8 +61,8 @@ impl CommandEntry {
     unsafe fn create(&self, ctx: *mut raw::RedisModuleCtx, flags: &str) -> bool {
         let spec = self.spec;
         let Ok(flags) = CString::new(flags) else { return false };
-        let (first, last, step) = if spec.key == KeyAccess::None { (0, 0, 0) } else { (1, 1, 1) };
-        let answer = match spec.container_and_word() {
+        let (first, last, step) = if spec.syntax().has_key() { (1, 1, 1) } else { (0, 0, 0) };
+        let answer = match container_and_word(spec.name) {
             Some((container, word)) => {
                 // SAFETY: the caller's promise.
                 let container = unsafe { find(ctx, &container) };
@@ -128,38 +97,35 @@ unsafe fn find(ctx: *mut raw::RedisModuleCtx, name: &CStr) -> *mut raw::RedisMod
     unsafe { get(ctx, name.as_ptr()) }
 }
 
-impl Spec {
-    /// The two words of a subcommand's name.
-    fn container_and_word(&self) -> Option<(CString, CString)> {
-        let name = self.name.to_bytes();
-        let bar = name.iter().position(|&byte| byte == b'|')?;
-        Some((CString::new(&name[..bar]).ok()?, CString::new(&name[bar + 1..]).ok()?))
-    }
-
-    /// How many words the name has.
-    const fn words(&self) -> usize {
-        let name = self.name.to_bytes();
-        let mut i = 0;
-        while i < name.len() {
-            if name[i] == b'|' {
-                return 2;
-            }
-            i += 1;
-        }
-        1
-    }
+/// The container's and the subcommand's own name.
+fn container_and_word(name: &CStr) -> Option<(CString, CString)> {
+    let name = name.to_bytes();
+    let bar = name.iter().position(|&byte| byte == b'|')?;
+    Some((CString::new(&name[..bar]).ok()?, CString::new(&name[bar + 1..]).ok()?))
 }
 
-/// The category that all commands for callers share, and none for administrators, on servers that let a module add one.
-const OWN_CATEGORY: &str = " lockwatch";
+/// The category of all commands but the administrators', where a module can add one.
+const OWN_CATEGORY: &str = "lockwatch";
+
+/// The ACL categories, on servers that let a module choose them (7.2 and later).
+fn categories(spec: &Spec) -> String {
+    let of_flags = [("write", "write"), ("readonly", "read"), ("fast", "fast"), ("admin", "admin dangerous")];
+    let mut categories: Vec<_> =
+        of_flags.iter().filter(|(flag, _)| spec.has_flag(flag)).map(|(_, category)| *category).collect();
+    if !spec.has_flag("fast") && !spec.has_flag("admin") {
+        categories.push("slow");
+    }
+    if api_if_any!(RedisModule_AddACLCategory).is_some() && !spec.has_flag("admin") {
+        categories.push(OWN_CATEGORY);
+    }
+    categories.join(" ")
+}
 
 /// # Safety
 /// `command` is a command of this module, and OnLoad is running.
 unsafe fn categorise(command: *mut raw::RedisModuleCommand, spec: &Spec) -> bool {
     let Some(set) = api_if_any!(RedisModule_SetCommandACLCategories) else { return true };
-    let own = api_if_any!(RedisModule_AddACLCategory).is_some() && !spec.categories.contains("admin");
-    let categories = format!("{}{}", spec.categories, if own { OWN_CATEGORY } else { "" });
-    let Ok(categories) = CString::new(categories) else { return false };
+    let Ok(categories) = CString::new(categories(spec)) else { return false };
     // SAFETY: the caller's promise; the string is NUL-terminated.
     unsafe { set(command, categories.as_ptr()) == raw::REDISMODULE_OK as c_int }
 }

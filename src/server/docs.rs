@@ -1,4 +1,4 @@
-//! A command's arity, key and arguments in the form in which `COMMAND DOCS` wants them.
+//! A command's arity, key and arguments in the form that `RM_SetCommandInfo` takes.
 
 use std::ffi::{CStr, c_int};
 use std::ptr;
@@ -6,58 +6,17 @@ use std::ptr;
 use redis_module::raw;
 
 use super::api::api;
-use super::command::{KeyAccess, Spec};
+use super::spec::Spec;
+use crate::text::syntax::{Kind, Param};
 
-/// The kind of an argument.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum DocKind {
-    /// The key.
-    Key,
-    /// An integer.
-    Integer,
-    /// A string.
-    String,
-    /// Several arguments that belong together.
-    Block,
-    /// One of several arguments.
-    OneOf,
-    /// An option word without a value.
-    Word,
-}
-
-/// An argument, as the documentation shows it.
-pub struct DocArg {
-    /// Its name.
-    pub name: &'static CStr,
-    /// Its kind.
-    pub kind: DocKind,
-    /// The option word in front of it.
-    pub token: Option<&'static CStr>,
-    /// Whether it may be left out.
-    pub optional: bool,
-    /// Whether it may be repeated.
-    pub repeated: bool,
-    /// What a block consists of.
-    pub parts: &'static [DocArg],
-}
-
-impl DocArg {
-    /// A required argument without an option word.
-    pub const fn new(name: &'static CStr, kind: DocKind) -> Self {
-        Self { name, kind, token: None, optional: false, repeated: false, parts: &[] }
-    }
-}
-
-/// Tells the server what `spec` says of `command`. Returns whether it accepted it.
+/// Gives the server `command`'s documentation. Returns whether it accepted it.
 ///
 /// # Safety
 /// `command` is a command of this module, and OnLoad is running.
 pub(super) unsafe fn describe(command: *mut raw::RedisModuleCommand, spec: &Spec) -> bool {
-    // The tree is built from the leaves up: a block points at the array of its parts. The server copies it all.
-    let mut parts: Vec<Vec<raw::RedisModuleCommandArg>> =
-        spec.args.iter().map(|arg| c_args(arg.parts, &mut [])).collect();
-    let mut args = c_args(spec.args, &mut parts);
-    let mut keys = key_specs(spec.key);
+    let mut blocks = Vec::new();
+    let args = c_args(spec.args, &mut blocks);
+    let mut keys = key_specs(spec);
     let version = current_version();
     let info = raw::RedisModuleCommandInfo {
         version: &version,
@@ -66,9 +25,9 @@ pub(super) unsafe fn describe(command: *mut raw::RedisModuleCommand, spec: &Spec
         since: spec.since.as_ptr(),
         history: ptr::null_mut(),
         tips: ptr::null(),
-        arity: spec.arity,
+        arity: spec.syntax().arity(spec.at_least),
         key_specs: keys.as_mut_ptr(),
-        args: args.as_mut_ptr(),
+        args,
     };
     let set = api!(RedisModule_SetCommandInfo);
     // SAFETY: the caller's promise. The arrays end in a zeroed element, outlive the call and are copied by it.
@@ -84,37 +43,36 @@ fn current_version() -> raw::RedisModuleCommandInfoVersion {
     }
 }
 
-/// The arguments as a C array that ends in a zeroed element; `parts` are those of each block, in the same order.
-fn c_args(args: &[DocArg], parts: &mut [Vec<raw::RedisModuleCommandArg>]) -> Vec<raw::RedisModuleCommandArg> {
-    let mut list: Vec<_> = args
-        .iter()
-        .enumerate()
-        .map(|(i, arg)| raw::RedisModuleCommandArg {
+/// The arguments as a C array that ends in a zeroed element. `blocks` owns it, and the arrays it points at.
+fn c_args(
+    args: &[Param],
+    blocks: &mut Vec<Vec<raw::RedisModuleCommandArg>>,
+) -> *mut raw::RedisModuleCommandArg {
+    let mut list = Vec::with_capacity(args.len() + 1);
+    for arg in args {
+        let optional = if arg.optional { raw::REDISMODULE_CMD_ARG_OPTIONAL } else { 0 };
+        let repeated = if arg.repeated { raw::REDISMODULE_CMD_ARG_MULTIPLE } else { 0 };
+        list.push(raw::RedisModuleCommandArg {
             name: arg.name.as_ptr(),
             type_: match arg.kind {
-                DocKind::Key => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_KEY,
-                DocKind::Integer => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_INTEGER,
-                DocKind::String => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_STRING,
-                DocKind::Block => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_BLOCK,
-                DocKind::OneOf => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_ONEOF,
-                DocKind::Word => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_PURE_TOKEN,
+                Kind::Key => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_KEY,
+                Kind::Integer => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_INTEGER,
+                Kind::String | Kind::Json => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_STRING,
+                Kind::Block => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_BLOCK,
+                Kind::OneOf => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_ONEOF,
+                Kind::Word => raw::RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_PURE_TOKEN,
             },
-            key_spec_index: if arg.kind == DocKind::Key { 0 } else { -1 },
+            key_spec_index: if arg.kind == Kind::Key { 0 } else { -1 },
             token: arg.token.map_or(ptr::null(), CStr::as_ptr),
-            flags: {
-                let optional = if arg.optional { raw::REDISMODULE_CMD_ARG_OPTIONAL } else { 0 };
-                let repeated = if arg.repeated { raw::REDISMODULE_CMD_ARG_MULTIPLE } else { 0 };
-                (optional | repeated) as c_int
-            },
-            subargs: match parts.get_mut(i) {
-                Some(parts) if matches!(arg.kind, DocKind::Block | DocKind::OneOf) => parts.as_mut_ptr(),
-                _ => ptr::null_mut(),
-            },
+            flags: (optional | repeated) as c_int,
+            subargs: if arg.parts.is_empty() { ptr::null_mut() } else { c_args(arg.parts, blocks) },
             ..no_arg()
-        })
-        .collect();
+        });
+    }
     list.push(no_arg());
-    list
+    let start = list.as_mut_ptr();
+    blocks.push(list);
+    start
 }
 
 const fn no_arg() -> raw::RedisModuleCommandArg {
@@ -132,15 +90,17 @@ const fn no_arg() -> raw::RedisModuleCommandArg {
     }
 }
 
-/// The key's specification (it is always the first argument), ended by a zeroed element.
-fn key_specs(key: KeyAccess) -> Vec<raw::RedisModuleCommandKeySpec> {
-    let flags = match key {
-        KeyAccess::None => return vec![no_key()],
-        KeyAccess::Read => raw::REDISMODULE_CMD_KEY_RO | raw::REDISMODULE_CMD_KEY_ACCESS,
-        KeyAccess::Update => {
-            raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_ACCESS | raw::REDISMODULE_CMD_KEY_UPDATE
-        }
+/// The specification of the key, which is always the first argument, ended by a zeroed element.
+fn key_specs(spec: &Spec) -> Vec<raw::RedisModuleCommandKeySpec> {
+    if !spec.syntax().has_key() {
+        return vec![no_key()];
+    }
+    let access = if spec.has_flag("write") {
+        raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_UPDATE
+    } else {
+        raw::REDISMODULE_CMD_KEY_RO
     };
+    let flags = access | raw::REDISMODULE_CMD_KEY_ACCESS;
     let first = raw::RedisModuleCommandKeySpec {
         flags: u64::from(flags),
         begin_search_type: raw::RedisModuleKeySpecBeginSearchType_REDISMODULE_KSPEC_BS_INDEX,

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::{self, Display};
 
+use crate::text::options::Malformed;
+
 /// The error of a command. Its text is `CODE message`.
 ///
 /// Wings convert their own errors into it.
@@ -31,6 +33,12 @@ pub enum Refusal {
 impl Refusal {
     pub fn malformed(message: impl Display) -> Self {
         Self::Malformed(message.to_string())
+    }
+}
+
+impl From<Malformed> for Refusal {
+    fn from(Malformed(message): Malformed) -> Self {
+        Self::Malformed(message)
     }
 }
 

@@ -8,6 +8,8 @@ use redis_module::raw;
 
 use super::api::api;
 use super::call::{self, Call};
+use super::clock;
+use super::directive;
 use super::guard::guarded;
 use crate::text::time::Timestamp;
 
@@ -20,6 +22,8 @@ pub struct Hooks {
     /// The module loads, and the directives of the configuration file are in force. An error aborts
     /// the load.
     pub configured: fn() -> Result<(), String>,
+    /// A CONFIG SET that named a directive of the module has succeeded. What it set is in force.
+    pub config_set: fn(),
     /// The event loop is about to sleep: at least ten times per second, and after every batch of
     /// commands.
     pub before_sleep: fn(&Tick),
@@ -56,6 +60,7 @@ pub(super) unsafe fn subscribe(ctx: *mut raw::RedisModuleCtx, hooks: &'static Ho
         raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED,
         raw::REDISMODULE_EVENT_FORK_CHILD,
         raw::REDISMODULE_EVENT_SHUTDOWN,
+        raw::REDISMODULE_EVENT_CONFIG,
     ];
     let subscribe = api!(RedisModule_SubscribeToServerEvent);
     events.into_iter().all(|id| {
@@ -69,7 +74,7 @@ unsafe extern "C" fn on_event(
     ctx: *mut raw::RedisModuleCtx,
     event: raw::RedisModuleEvent,
     subevent: u64,
-    _data: *mut c_void,
+    data: *mut c_void,
 ) {
     let Some(hooks) = hooks() else { return };
     match (event.id, subevent) {
@@ -97,6 +102,12 @@ unsafe extern "C" fn on_event(
         }
         (raw::REDISMODULE_EVENT_SHUTDOWN, _) => {
             guarded(hooks.shutdown);
+        }
+        (raw::REDISMODULE_EVENT_CONFIG, _) => {
+            // SAFETY: the server passes what CONFIG SET has set as the data of this event.
+            if guarded(|| unsafe { directive::config_set(data.cast()) }) == Some(true) {
+                guarded(hooks.config_set);
+            }
         }
         _ => {}
     }
@@ -127,7 +138,7 @@ pub struct Tick {
 
 impl Tick {
     pub fn now(&self) -> Timestamp {
-        now()
+        clock::now()
     }
 
     pub fn is_primary(&self) -> bool {
@@ -183,35 +194,6 @@ impl Tick {
                 payload.len(),
             )
         };
-    }
-}
-
-/// The server's wall clock.
-pub fn now() -> Timestamp {
-    let milliseconds = api!(RedisModule_Milliseconds);
-    // SAFETY: RedisModule_Milliseconds has no preconditions.
-    let ms = unsafe { milliseconds() };
-    #[cfg(feature = "debug-commands")]
-    let ms = debug::time(ms);
-    Timestamp(u64::try_from(ms).unwrap_or(0))
-}
-
-/// Moves the clock in tests.
-#[cfg(feature = "debug-commands")]
-pub mod debug {
-    use std::sync::atomic::{AtomicI64, Ordering};
-
-    /// The offset in milliseconds.
-    pub static STEP: AtomicI64 = AtomicI64::new(0);
-    /// The time at which the clock stands still; 0 if it runs.
-    pub static STOPPED: AtomicI64 = AtomicI64::new(0);
-
-    /// The time that tests want where the server's clock shows `ms`.
-    pub(super) fn time(ms: i64) -> i64 {
-        match STOPPED.load(Ordering::Relaxed) {
-            0 => ms.saturating_add(STEP.load(Ordering::Relaxed)),
-            stopped => stopped,
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Keys of the keyspace, open for reading or for writing.
 
+use std::ffi::{CStr, c_char};
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
@@ -8,10 +9,13 @@ use std::ptr::NonNull;
 use redis_module::raw;
 
 use super::api::api;
-use super::call::Borrowed;
+use super::args::Arg;
 use super::error::Refusal;
 use super::native::{NativeType, Thin, server_type};
 use crate::text::time::Timestamp;
+
+/// A lifetime that raw pointers don't carry.
+type Borrowed<'a> = PhantomData<&'a ()>;
 
 /// A key that is open for reading. Closed on drop.
 pub struct ReadKey<'a> {
@@ -91,24 +95,30 @@ impl Drop for ReadKey<'_> {
 }
 
 /// A key that is open for writing. Closed on drop.
-pub struct WriteKey<'a>(ReadKey<'a>);
+pub struct WriteKey<'a> {
+    key: ReadKey<'a>,
+    ctx: *mut raw::RedisModuleCtx,
+    name: *mut raw::RedisModuleString,
+}
 
-impl<'a> WriteKey<'a> {
-    pub(super) fn new(key: ReadKey<'a>) -> Self {
-        Self(key)
+impl WriteKey<'_> {
+    pub(super) fn open(ctx: *mut raw::RedisModuleCtx, name: Arg<'_>) -> Self {
+        let name = name.string();
+        let key = ReadKey::open(ctx, name, raw::REDISMODULE_READ | raw::REDISMODULE_WRITE);
+        Self { key, ctx, name }
     }
 
     /// The value, if the key exists; an error if it is of another type.
     #[inline]
     pub fn value<T: NativeType>(&mut self) -> Result<Option<ValueMut<'_, T>>, Refusal> {
-        match self.0.held::<T>() {
+        match self.key.held::<T>() {
             Held::Nothing => Ok(None),
             Held::Another => Err(Refusal::WrongType),
             Held::Value(raw) => Ok(Some(ValueMut {
                 // SAFETY: the key's value is of type `T`, and this key is borrowed exclusively.
                 value: ManuallyDrop::new(unsafe { T::Repr::from_raw(raw) }.into()),
                 original: raw,
-                key: self.0.key,
+                key: self.key.key,
                 borrow: PhantomData,
             })),
         }
@@ -121,7 +131,7 @@ impl<'a> WriteKey<'a> {
     pub fn prefetch(&self) {
         let get_value = api!(RedisModule_ModuleTypeGetValue);
         // SAFETY: `key` is open; the answer is null unless it holds a module's value.
-        let value = unsafe { get_value(self.0.key) };
+        let value = unsafe { get_value(self.key.key) };
         prefetch(value.cast());
         prefetch(value.cast::<u8>().wrapping_add(CACHE_LINE));
     }
@@ -131,22 +141,55 @@ impl<'a> WriteKey<'a> {
         let set = api!(RedisModule_ModuleTypeSetValue);
         let raw = value.into().into_raw();
         // SAFETY: `key` is open for writing, and `raw` is a value of that type, which the server now owns.
-        unsafe { set(self.0.key, server_type::<T>(), raw.as_ptr().cast()) };
+        unsafe { set(self.key.key, server_type::<T>(), raw.as_ptr().cast()) };
     }
 
     /// Takes the key away.
     pub fn delete(&mut self) {
         let delete = api!(RedisModule_DeleteKey);
         // SAFETY: `key` is open for writing.
-        unsafe { delete(self.0.key) };
+        unsafe { delete(self.key.key) };
     }
 
     /// Sets the moment at which the key expires.
     pub fn expire_at(&self, at: Timestamp) {
         let expire = api!(RedisModule_SetAbsExpire);
         // SAFETY: `key` is open for writing.
-        unsafe { expire(self.0.key, i64::try_from(at.0).unwrap_or(i64::MAX)) };
+        unsafe { expire(self.key.key, i64::try_from(at.0).unwrap_or(i64::MAX)) };
     }
+
+    /// Closes the key and sends `command key payload` to the replicas and the AOF in place of the
+    /// running call. WATCH and client-side caches see a change of the key.
+    #[inline]
+    pub fn replicate(self, command: &CStr, payload: &[u8]) {
+        let (ctx, name) = self.close();
+        let replicate = api!(RedisModule_Replicate);
+        let (start, len) = (payload.as_ptr().cast::<c_char>(), payload.len());
+        // SAFETY: `ctx` is the running call's. The format names a server string and a buffer with its
+        // length (`b` reads a pointer and a size_t), and those follow.
+        unsafe { replicate(ctx, command.as_ptr(), c"sb".as_ptr(), name, start, len) };
+        signal_modified(ctx, name);
+    }
+
+    /// Closes the key and passes the effect that was just applied to it on, to this server's own AOF
+    /// and sub-replicas.
+    pub fn pass_effect_on(self) {
+        let (ctx, name) = self.close();
+        let verbatim = api!(RedisModule_ReplicateVerbatim);
+        // SAFETY: `ctx` is the running call's.
+        unsafe { verbatim(ctx) };
+        signal_modified(ctx, name);
+    }
+
+    fn close(self) -> (*mut raw::RedisModuleCtx, *mut raw::RedisModuleString) {
+        (self.ctx, self.name)
+    }
+}
+
+fn signal_modified(ctx: *mut raw::RedisModuleCtx, name: *mut raw::RedisModuleString) {
+    let signal = api!(RedisModule_SignalModifiedKey);
+    // SAFETY: `ctx` is the running call's and `name` one of its arguments.
+    unsafe { signal(ctx, name) };
 }
 
 const CACHE_LINE: usize = 64;

@@ -22,7 +22,7 @@ pub struct Module {
     /// `major.minor.patch`.
     pub version: &'static CStr,
     pub commands: &'static [CommandEntry],
-    pub directives: &'static [Directive],
+    pub directives: &'static [&'static dyn Directive],
     pub types: &'static [TypeEntry],
     /// State of the node that is saved in the RDB but belongs to no key.
     pub states: &'static [NodeEntry],
@@ -105,7 +105,7 @@ unsafe fn set_up(
     let args = unsafe { Args::of_load(argv, argc) };
     directive::take_defaults(module.directives, args.map(|arg| arg.bytes()))?;
     // SAFETY: the caller's promise.
-    unsafe { directive::register(ctx, module.directives) }?;
+    unsafe { directive::register(ctx, module.name, module.directives) }?;
     (module.hooks.configured)()?;
     let refused = |what: &CStr| format!("the server refused {}", what.to_string_lossy());
     if let Some(add_category) = api_if_any!(RedisModule_AddACLCategory) {
@@ -115,7 +115,7 @@ unsafe fn set_up(
     for command in module.commands {
         // SAFETY: the caller's promise.
         if !unsafe { command.register(ctx) } {
-            return Err(refused(command.spec.name));
+            return Err(refused(command.spec().name));
         }
     }
     let register_info = api!(RedisModule_RegisterInfoFunc);

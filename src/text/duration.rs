@@ -3,7 +3,6 @@
 use std::fmt::{self, Display};
 
 use super::number;
-use super::quoted::Quoted;
 use super::time::Span;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,39 +15,21 @@ pub enum NotADuration {
     TooLong,
 }
 
-/// An argument that is not a duration. Displays the error message.
-pub struct Misread<'a> {
-    /// The name of the argument.
-    pub name: &'static str,
-    pub text: &'a [u8],
-    pub why: NotADuration,
-}
-
-impl Display for Misread<'_> {
+impl Display for NotADuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} is ", self.name, Quoted(self.text))?;
-        f.write_str(match self.why {
-            NotADuration::Malformed => {
-                "not a duration in seconds or with a unit (0.25 60 500ms 90s 5m 1h 1d)"
-            }
-            NotADuration::OutOfRange => "out of range: one millisecond to ten years (3650d)",
-            NotADuration::TooLong => "out of range: 0 to ten years (3650d)",
+        f.write_str(match self {
+            Self::Malformed => "is not a duration in seconds or with a unit (0.25 60 500ms 90s 5m 1h 1d)",
+            Self::OutOfRange => "is out of range: one millisecond to ten years (3650d)",
+            Self::TooLong => "is out of range: 0 to ten years (3650d)",
         })
     }
 }
 
-/// Reads the duration `name`.
-#[inline]
-pub fn argument<'a>(name: &'static str, text: &'a [u8]) -> Result<Span, Misread<'a>> {
-    parse(text).map_err(|why| Misread { name, text, why })
-}
-
-/// Reads the latency `name` in microseconds, which may be 0. A part of a microsecond rounds up.
-pub fn micros<'a>(name: &'static str, text: &'a [u8]) -> Result<u64, Misread<'a>> {
-    let misread = |why| Misread { name, text, why };
-    let exact = scaled_ms(text).map_err(misread)?;
+/// Reads a latency in microseconds, which may be 0. A part of a microsecond rounds up.
+pub fn micros(text: &[u8]) -> Result<u64, NotADuration> {
+    let exact = scaled_ms(text)?;
     if exact > u128::from(Span::MAX.0) * SCALE {
-        return Err(misread(NotADuration::TooLong));
+        return Err(NotADuration::TooLong);
     }
     // In range, so it fits.
     Ok(u64::try_from((exact * 1000).div_ceil(SCALE)).unwrap_or(u64::MAX))
@@ -156,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_latency_is_read_to_the_microsecond() {
-        let read = |text: &str| micros("latency", text.as_bytes()).ok();
+        let read = |text: &str| micros(text.as_bytes()).ok();
         for (text, us) in [
             ("0", 0),
             ("0ms", 0),

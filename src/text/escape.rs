@@ -15,6 +15,14 @@ pub fn label(bytes: &[u8], most: usize) -> Option<&str> {
     std::str::from_utf8(bytes).ok().filter(|_| sound)
 }
 
+/// Reads a [`label`] of at most `most` bytes.
+pub fn read_label(most: usize) -> impl Fn(&[u8]) -> Result<&str, String> {
+    move |bytes| {
+        let wrong = || format!("is not 1 to {most} letters, digits, dots, hyphens and underscores");
+        label(bytes, most).ok_or_else(wrong)
+    }
+}
+
 /// Escapes `bytes` as text. Control characters, invalid UTF-8 and the backslash become one `\xHH`
 /// per byte; all else stays. The input is truncated to `most` bytes at the start of a character,
 /// and [`CUT`] marks that.

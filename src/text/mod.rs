@@ -10,4 +10,5 @@ pub mod lines;
 pub mod number;
 pub mod options;
 pub mod quoted;
+pub mod syntax;
 pub mod time;

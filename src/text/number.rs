@@ -3,34 +3,20 @@
 use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
 
-use super::quoted::Quoted;
+/// An argument is not an integer in this range.
+#[derive(Debug)]
+pub struct OutOf(RangeInclusive<u64>);
 
-/// An argument that is not an integer in its range. Displays the error message.
-pub struct Misread<'a> {
-    /// The name of the argument.
-    pub name: &'static str,
-    pub text: &'a [u8],
-    pub range: RangeInclusive<u64>,
-}
-
-impl Display for Misread<'_> {
+impl Display for OutOf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (low, high) = (self.range.start(), self.range.end());
-        write!(f, "{} {} is not an integer from {low} to {high}", self.name, Quoted(self.text))
+        write!(f, "is not an integer from {} to {}", self.0.start(), self.0.end())
     }
 }
 
-/// Reads the integer `name` in `range`.
+/// Reads an integer in `range`.
 #[inline]
-pub fn argument<'a>(
-    name: &'static str,
-    text: &'a [u8],
-    range: RangeInclusive<u64>,
-) -> Result<u64, Misread<'a>> {
-    match unsigned(text) {
-        Some(value) if range.contains(&value) => Ok(value),
-        _ => Err(Misread { name, text, range }),
-    }
+pub fn within(range: RangeInclusive<u64>) -> impl Fn(&[u8]) -> Result<u64, OutOf> {
+    move |text| unsigned(text).filter(|value| range.contains(value)).ok_or_else(|| OutOf(range.clone()))
 }
 
 /// Reads an unsigned decimal integer: `0`, or digits without a leading zero, sign or space.

@@ -1,6 +1,7 @@
 //! Points in time and lengths of time in whole milliseconds, as two types that can't be mixed up.
 
 use std::ops::{Add, Sub};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,12 @@ pub struct Span(pub u64);
 impl Timestamp {
     /// Later than any clock shows. Adding [`Span::MAX`] to a time up to here can't overflow.
     pub const NEVER: Self = Self(1 << 60);
+
+    /// The system's clock, for worker threads. The main thread reads the server's.
+    pub fn from_system_clock() -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(u64::try_from(since_epoch.as_millis()).unwrap_or(0))
+    }
 }
 
 impl Span {

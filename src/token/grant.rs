@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::server::call::{Call, Outcome};
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
+use crate::server::spec::Spec;
 use crate::text::time::Timestamp;
 
 use super::clock;
@@ -46,12 +47,12 @@ impl Grant {
     }
 
     /// Refuses an access token that LW.VERIFY would refuse as too long.
-    pub fn require_length(&self, syntax: &str) -> Result<(), Refusal> {
+    pub fn require_length(&self, spec: &Spec) -> Result<(), Refusal> {
         if self.message.len() + 1 + self.key.signature_chars() <= jwt::MAX_BYTES {
             return Ok(());
         }
-        let most = jwt::MAX_BYTES;
-        Err(Refusal::malformed(format_args!("the access token would be longer than {most} bytes: {syntax}")))
+        let why = format_args!("the access token would be longer than {} bytes", jwt::MAX_BYTES);
+        Err(spec.malformed(why).into())
     }
 
     /// Replies `[access_token, refresh_token, access_expires_at_ms, refresh_expires_at_ms, session_id]`.
@@ -79,7 +80,7 @@ impl Grant {
         let now = clock::time(call.now());
         let session = store.as_ref().and_then(|store| store.get(self.session));
         match session {
-            Some(session) if session.is_live(now, settings::not_before()) => {
+            Some(session) if session.is_live(now, settings::TOKENS_NOT_BEFORE.get()) => {
                 self.reply(call, signature);
                 Ok(())
             }

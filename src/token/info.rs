@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 
-use crate::server::events;
+use crate::server::clock as server_clock;
 use crate::server::info::{Section, Value};
 
 use super::{clock, counters, keyring, life, signer};
@@ -29,7 +29,7 @@ pub const SECTION: Section = Section {
 
 fn gauges(field: &mut dyn FnMut(&CStr, Value<'_>)) {
     let ring = keyring::known();
-    field(c"token_clock_ahead_ms", Value::Number(clock::ahead(events::now()).0));
+    field(c"token_clock_ahead_ms", Value::Number(clock::ahead(server_clock::now()).0));
     field(c"token_alive_since_ms", Value::Number(life::current().1.0));
     field(c"token_sign_queue", Value::Number(signer::in_flight() as u64));
     field(c"token_refresh_secrets", Value::Number(ring.refresh.len() as u64));

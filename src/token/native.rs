@@ -2,8 +2,6 @@
 
 use std::ffi::CStr;
 
-use crate::server::args::Arg;
-use crate::server::call::Call;
 use crate::server::error::Refusal;
 use crate::server::key::WriteKey;
 use crate::server::native::{Boxed, NativeType, Piece, TypeHandle};
@@ -63,13 +61,7 @@ impl NativeType for Boxed<Store> {
 
 /// Applies `changes` to the store of a key, removes a few ended sessions, sets the key's expiry,
 /// and replicates all of it.
-pub fn commit(
-    call: &Call<'_>,
-    name: Arg<'_>,
-    mut key: WriteKey<'_>,
-    changes: Vec<Change>,
-    now: Timestamp,
-) -> Result<(), Refusal> {
+pub fn commit(mut key: WriteKey<'_>, changes: Vec<Change>, now: Timestamp) -> Result<(), Refusal> {
     let (life, _) = life::current();
     let mut step = Changes { changes, expires: None };
     let apply = |store: &mut Store, step: &mut Changes| {
@@ -89,8 +81,7 @@ pub fn commit(
         key.set(Boxed::new(store));
     }
     set_expiry(&mut key, step.expires);
-    drop(key);
-    call.replicate_effect(EFFECT, name, &step.encode());
+    key.replicate(EFFECT, &step.encode());
     Ok(())
 }
 

@@ -1,86 +1,72 @@
-//! What the directives say of tokens.
+//! The directives of tokens.
 
-use std::ffi::CStr;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 
-use crate::config;
+use crate::server::directive::{Count, Integer, Seconds, Text};
 use crate::server::file::{is_open_to_all, read_small};
 use crate::server::log;
-use crate::text::time::{Span, Timestamp};
+use crate::text::time::Timestamp;
 
 use super::key::Key;
 use super::rotation::Rules;
+use super::session::{MOST_LEEWAY, MOST_TTL};
 use super::{keyring, life, secrets, session};
+
+/// The key pairs that sign and verify access tokens: PEM files, separated by spaces.
+pub static JWT_KEYS: Text<Vec<Arc<Key>>> =
+    Text::of_files(c"jwt-keys", read_keys).on_change(|| keyring::set_pairs(JWT_KEYS.get()));
+
+/// The file with the secrets that sign access tokens where there is no key pair.
+pub static JWT_SECRET_FILE: Text<Vec<Arc<Key>>> = Text::of_files(c"jwt-secret-file", read_secrets)
+    .on_change(|| keyring::set_secrets(JWT_SECRET_FILE.get()));
+
+/// The file with the secrets that make refresh tokens.
+pub static REFRESH_SECRET_FILE: Text<Vec<hmac::Key>> =
+    Text::of_files(c"refresh-secret-file", read_refresh_secrets)
+        .on_change(|| keyring::set_refresh(REFRESH_SECRET_FILE.get()));
+
+/// Who issues tokens.
+pub static JWT_ISSUER: Text<Arc<str>> = Text::new(c"jwt-issuer", c"lockwatch", name);
+
+/// Whom tokens are for, unless a session has an audience of its own.
+pub static JWT_AUDIENCE: Text<Arc<str>> = Text::new(c"jwt-audience", c"lockwatch-api", name);
+
+/// How far clocks may be apart.
+pub static JWT_LEEWAY: Seconds = Seconds::new(c"jwt-leeway", 5, 0, MOST_LEEWAY as i64);
+
+/// How many threads sign with RSA keys.
+pub static SIGN_THREADS: Count = Count::new(c"sign-threads", 2, 1, 64);
+
+/// How many seconds an access token lives.
+pub static ACCESS_TTL: Count<u32> = Count::new(c"access-ttl", 900, 1, MOST_TTL as i64);
+
+/// How many seconds a refresh token lives.
+pub static REFRESH_TTL: Count<u32> = Count::new(c"refresh-ttl", 604_800, 1, MOST_TTL as i64);
+
+/// How long a session lasts at most, however often it is rotated.
+pub static SESSION_MAX_AGE: Seconds = Seconds::new(c"session-max-age", 2_592_000, 1, MOST_TTL as i64);
+
+/// How many sessions a subject may have in a store.
+pub static SESSIONS_PER_SUBJECT: Count = Count::new(c"sessions-per-subject", 100, 1, 10_000);
+
+/// How long a refresh token that was used is answered with the same successor.
+pub static ROTATE_GRACE: Seconds = Seconds::new(c"rotate-grace", 10, 0, 3600);
+
+/// How long it is answered so while the successor was not used, because the reply may have been lost.
+pub static ROTATE_RETRY: Seconds = Seconds::new(c"rotate-retry", 0, 0, 604_800);
+
+/// Sessions that began before this time have ended.
+pub static TOKENS_NOT_BEFORE: Integer<Timestamp> = Integer::new(c"tokens-not-before", 0, 0, 1 << 53);
+
+/// How many access tokens with a verified signature are cached.
+pub static VERIFY_CACHE_ENTRIES: Count = Count::new(c"verify-cache-entries", 10_000, 0, 1_000_000);
 
 /// How many key pairs there may be.
 const MOST_KEYS: usize = 16;
 
-/// What directives said before they were changed in this turn of the event loop. A CONFIG SET of several that fails sets
-/// those that it has changed back: to what was in force, whatever has become of the files.
-static BEFORE: Mutex<Vec<Before>> = Mutex::new(Vec::new());
-
-struct Before {
-    directive: &'static CStr,
-    text: Vec<u8>,
-    loaded: Loaded,
-}
-
-/// What a directive's files held.
-#[derive(Clone)]
-enum Loaded {
-    Pairs(Vec<Arc<Key>>),
-    Secrets(Vec<Arc<Key>>),
-    Refresh(Vec<hmac::Key>),
-}
-
-/// What is in force, under the texts that brought it.
-static IN_FORCE: Mutex<Vec<Before>> = Mutex::new(Vec::new());
-
-/// The turn is over.
-pub fn before_sleep() {
-    if let Ok(mut before) = BEFORE.try_lock() {
-        before.clear();
-    }
-}
-
-/// Puts what `text` means for `directive` in force: what `load` makes of its files, or what it meant at the beginning of
-/// this turn.
-fn take(
-    directive: &'static CStr,
-    text: &[u8],
-    load: impl FnOnce() -> Result<Loaded, String>,
-) -> Result<(), String> {
-    let mut before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = before.iter().find(|known| known.directive == directive && known.text == text);
-    let loaded = match known {
-        Some(known) => known.loaded.clone(),
-        None => load()?,
-    };
-    keyring_set(&loaded);
-    let mut in_force = IN_FORCE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(at) = in_force.iter().position(|now| now.directive == directive) {
-        before.push(in_force.swap_remove(at));
-    }
-    in_force.push(Before { directive, text: text.to_vec(), loaded });
-    Ok(())
-}
-
-fn keyring_set(loaded: &Loaded) {
-    match loaded {
-        Loaded::Pairs(keys) => keyring::set_pairs(keys.clone()),
-        Loaded::Secrets(keys) => keyring::set_secrets(keys.clone()),
-        Loaded::Refresh(secrets) => keyring::set_refresh(secrets.clone()),
-    }
-}
-
-/// Takes `jwt-keys`: paths of PEM files.
-pub fn take_keys(list: &[u8]) -> Result<(), String> {
-    take(c"jwt-keys", list, || load_keys(list).map(Loaded::Pairs))
-}
-
-fn load_keys(list: &[u8]) -> Result<Vec<Arc<Key>>, String> {
+fn read_keys(list: &[u8]) -> Result<Vec<Arc<Key>>, String> {
     let mut keys: Vec<Arc<Key>> = Vec::new();
     for path in list.split(u8::is_ascii_whitespace).filter(|path| !path.is_empty()) {
         let shown = String::from_utf8_lossy(path);
@@ -103,20 +89,12 @@ fn load_keys(list: &[u8]) -> Result<Vec<Arc<Key>>, String> {
     Ok(keys)
 }
 
-/// Takes `jwt-secret-file`.
-pub fn take_secret_file(path: &[u8]) -> Result<(), String> {
-    take(c"jwt-secret-file", path, || {
-        let keys = with_secrets(path, |secret| Arc::new(Key::from_secret(secret)))?;
-        Ok(Loaded::Secrets(keys))
-    })
+fn read_secrets(path: &[u8]) -> Result<Vec<Arc<Key>>, String> {
+    with_secrets(path, |secret| Arc::new(Key::from_secret(secret)))
 }
 
-/// Takes `refresh-secret-file`.
-pub fn take_refresh_file(path: &[u8]) -> Result<(), String> {
-    take(c"refresh-secret-file", path, || {
-        let secrets = with_secrets(path, |secret| hmac::Key::new(hmac::HMAC_SHA256, secret))?;
-        Ok(Loaded::Refresh(secrets))
-    })
+fn read_refresh_secrets(path: &[u8]) -> Result<Vec<hmac::Key>, String> {
+    with_secrets(path, |secret| hmac::Key::new(hmac::HMAC_SHA256, secret))
 }
 
 fn with_secrets<T>(path: &[u8], make: impl Fn(&[u8]) -> T) -> Result<Vec<T>, String> {
@@ -137,74 +115,25 @@ fn warn_if_open(path: &[u8]) {
     }
 }
 
-/// What tokens name.
-struct Names {
-    issuer: Arc<str>,
-    audience: Arc<str>,
-}
-
-static NAMES: LazyLock<Mutex<Names>> = LazyLock::new(|| {
-    Mutex::new(Names { issuer: config::DEFAULT_ISSUER.into(), audience: config::DEFAULT_AUDIENCE.into() })
-});
-
-/// Takes `jwt-issuer`.
-pub fn take_issuer(text: &[u8]) -> Result<(), String> {
-    let issuer = name(text)?;
-    NAMES.lock().unwrap_or_else(PoisonError::into_inner).issuer = issuer;
-    Ok(())
-}
-
-/// Takes `jwt-audience`.
-pub fn take_audience(text: &[u8]) -> Result<(), String> {
-    let audience = name(text)?;
-    NAMES.lock().unwrap_or_else(PoisonError::into_inner).audience = audience;
-    Ok(())
-}
-
 fn name(text: &[u8]) -> Result<Arc<str>, String> {
     let text = std::str::from_utf8(text).ok().filter(|text| session::is_name(text));
     text.map(Into::into).ok_or_else(|| format!("it is not text of 1 to {} bytes", session::NAME))
 }
 
-/// Who issues tokens, and for whom unless that is said.
+/// The issuer, and the audience of sessions that have none of their own.
 pub fn names() -> (Arc<str>, Arc<str>) {
-    let names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
-    (Arc::clone(&names.issuer), Arc::clone(&names.audience))
+    (JWT_ISSUER.get(), JWT_AUDIENCE.get())
 }
 
-fn seconds(value: i64) -> Span {
-    Span(u64::try_from(value).unwrap_or(0) * 1000)
-}
-
-/// How far clocks may be apart.
-pub fn leeway() -> Span {
-    seconds(config::JWT_LEEWAY.get())
-}
-
-/// How long a session may last in all.
-pub fn max_age() -> Span {
-    seconds(config::SESSION_MAX_AGE.get())
-}
-
-/// A time below it is in seconds: in milliseconds it would be in 1973.
-const SECONDS: u64 = 100_000_000_000;
-
-/// Sessions that began before it have ended.
-pub fn not_before() -> Timestamp {
-    let given = u64::try_from(config::TOKENS_NOT_BEFORE.get()).unwrap_or(0);
-    // In an incident nobody should have to know the unit.
-    Timestamp(if given < SECONDS { given * 1000 } else { given })
-}
-
-/// By what a refresh token is judged at `now`.
+/// The rules by which a refresh token is judged at `now`.
 pub fn rules(now: Timestamp) -> Rules {
     let (life, alive_since) = life::current();
     Rules {
         now,
-        grace: seconds(config::ROTATE_GRACE.get()),
-        retry: seconds(config::ROTATE_RETRY.get()),
-        not_before: not_before(),
-        max_age: max_age(),
+        grace: ROTATE_GRACE.get(),
+        retry: ROTATE_RETRY.get(),
+        not_before: TOKENS_NOT_BEFORE.get(),
+        max_age: SESSION_MAX_AGE.get(),
         life,
         alive_since,
     }

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 
-use crate::config;
 use crate::server::blocked::Waiting;
 use crate::server::call::{Call, Outcome};
 use crate::server::error::Refusal;
@@ -20,6 +19,7 @@ use super::error::TokenError;
 use super::grant::Grant;
 use super::key::Key;
 use super::keyring::Keyring;
+use super::settings::SIGN_THREADS;
 
 /// How many signatures by a key of 2048 bits may be in flight for each worker: what one makes in
 /// half a second. A key of twice the bits takes about eight times as long.
@@ -138,7 +138,7 @@ fn limit(key: &Key) -> usize {
 }
 
 fn wanted_workers() -> usize {
-    usize::try_from(config::SIGN_THREADS.get()).unwrap_or(1)
+    SIGN_THREADS.get()
 }
 
 fn start_workers() {

@@ -7,7 +7,6 @@
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use crate::config;
 use crate::text::time::{Span, Timestamp};
 
 use super::cache::{Cache, Digest};
@@ -17,6 +16,7 @@ use super::error::TokenError;
 use super::jwt;
 use super::key::Key;
 use super::keyring::Keyring;
+use super::settings::VERIFY_CACHE_ENTRIES;
 use super::store::Store;
 
 static CACHE: LazyLock<Mutex<Cache>> = LazyLock::new(Mutex::default);
@@ -28,7 +28,7 @@ pub fn signed(ring: &Keyring, token: &[u8]) -> Result<Arc<Claims>, TokenError> {
         return check(ring, token).map(Arc::new);
     }
     let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
-    cache.resize(usize::try_from(config::VERIFY_CACHE_ENTRIES.get()).unwrap_or(0));
+    cache.resize(VERIFY_CACHE_ENTRIES.get());
     let digest = Digest::of(token);
     if let Some(claims) = cache.get(&digest, ring.revision) {
         counters::CACHE_HITS.count();

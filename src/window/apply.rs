@@ -7,10 +7,11 @@
 use std::marker::PhantomData;
 
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
-use crate::server::docs::{DocArg, DocKind};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::key::WriteKey;
+use crate::server::spec::Spec;
+use crate::text::syntax::Param;
 
 use super::effect::{Step, WindowEffect};
 use super::extra::Extra;
@@ -23,15 +24,10 @@ pub struct Apply<X>(PhantomData<X>);
 impl<X: Kind> Command for Apply<X> {
     const SPEC: &'static Spec = &Spec {
         name: X::EFFECT,
-        flags: "write fast admin deny-script",
-        categories: "write fast admin dangerous",
-        arity: 3,
-        key: KeyAccess::Update,
         summary: X::EFFECT_SUMMARY,
         complexity: c"O(1) amortised for a change, O(N) for a whole window of N entries.",
-        since: c"0.1.0",
-        args: &[DocArg::new(c"key", DocKind::Key), DocArg::new(c"effect", DocKind::String)],
-        internal: true,
+        args: &[Param::KEY, Param::string(c"effect")],
+        ..Spec::EFFECT
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
@@ -46,8 +42,7 @@ impl<X: Kind> Command for Apply<X> {
             WindowEffect::Snapshot(log) => replace(&mut key, log),
             WindowEffect::Step(step) => apply_step(&mut key, &step),
         }
-        drop(key);
-        call.pass_effect_on(name);
+        key.pass_effect_on();
         call.reply_ok();
         Ok(())
     }

@@ -17,6 +17,7 @@ pub mod entries;
 pub mod extra;
 pub mod log;
 pub mod native;
+pub mod settings;
 mod snapshot;
 mod thin;
 pub mod verdict;

@@ -2,8 +2,6 @@
 
 use std::ffi::CStr;
 
-use crate::server::args::Arg;
-use crate::server::call::Call;
 use crate::server::error::Refusal;
 use crate::server::flat::Flat;
 use crate::server::key::WriteKey;
@@ -85,8 +83,6 @@ impl<X: Kind> NativeType for Log<X> {
 /// `decide` must not change the log, except for its cursors.
 #[inline]
 pub fn update<X: Kind, R>(
-    call: &Call<'_>,
-    name: Arg<'_>,
     mut key: WriteKey<'_>,
     decide: impl FnOnce(&mut Log<X>) -> (R, Option<Step<X>>),
 ) -> Result<R, Refusal> {
@@ -113,8 +109,7 @@ pub fn update<X: Kind, R>(
         if let Some(at) = step.expires {
             key.expire_at(at);
         }
-        drop(key);
-        call.replicate_effect(X::EFFECT, name, step.encode().as_slice());
+        key.replicate(X::EFFECT, step.encode().as_slice());
     }
     Ok(answer)
 }

@@ -1,19 +1,20 @@
-//! Integration tests: what callers see, against real servers. Each test starts its own and stops it.
+//! Integration tests: behaviour that callers see, against real servers. Each test starts and stops
+//! its own servers.
 //!
-//! The server is `redis-server`, or what `LOCKWATCH_SERVER` names (any Redis from 7.0 on, or Valkey); the module is
-//! the one that was built with the tests, or what `LOCKWATCH_MODULE` names.
+//! The server is `redis-server`, or the program in `LOCKWATCH_SERVER` (Redis 7.0 or newer, or
+//! Valkey). The module is the one built with the tests, or the file in `LOCKWATCH_MODULE`.
 
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test that can't go on says where and stops, in its helpers too"
+    reason = "a test that cannot continue panics with its location, also in helpers"
 )]
 
 mod support;
 
 mod audit;
 mod burst;
-// They shorten the waits between tries, which only a module with this feature lets them.
+// These tests shorten the retry delays, which needs this feature.
 #[cfg(feature = "debug-commands")]
 mod alerts;
 mod cluster;
@@ -25,6 +26,6 @@ mod ratelimit;
 mod replica;
 mod restore_fuzz;
 mod smoke;
-// They move the clock, which only a module with this feature lets them.
+// These tests move the clock, which needs this feature.
 #[cfg(feature = "debug-commands")]
 mod token;

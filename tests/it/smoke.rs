@@ -1,10 +1,10 @@
-//! The support stands: servers start with the module alone, as a replica and as a cluster, and again with what they
-//! saved.
+//! Tests of the test support: servers start alone, as a replica, as a cluster, and again with their
+//! saved data.
 
 use super::support::{Server, wait_until};
 
 #[test]
-fn a_server_starts_answers_and_starts_again_with_its_data() {
+fn a_server_answers_and_keeps_its_data_across_restarts() {
     let mut server = Server::start();
     let mut client = server.client();
     assert!(!client.ratelimit("user:42 100 60").limited);
@@ -37,7 +37,7 @@ fn a_server_without_the_module_lacks_its_commands() {
 }
 
 #[test]
-fn a_cluster_spreads_keys_and_its_clients_find_them() {
+fn cluster_clients_reach_keys_on_every_node() {
     let nodes: Vec<Server> = (0..2).map(|_| Server::builder().cluster().start()).collect();
     let mut clients: Vec<_> = nodes.iter().map(Server::client).collect();
     for (client, slots) in clients.iter_mut().zip(["0 8191", "8192 16383"]) {

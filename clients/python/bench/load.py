@@ -1,4 +1,4 @@
-"""Keep-alive connections that send one request after the other: more requests a second than an application answers."""
+"""Load from keep-alive connections, each of which sends its next request after a response."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: load\r\n\r\n"
 
 @dataclass
 class Tally:
-    """What is left to send, and what came back."""
+    """The requests that are left, and the results of the others."""
 
     left: int
     latencies: list[float] = field(default_factory=list)
@@ -33,7 +33,7 @@ async def one_connection(port: int, tally: Tally) -> None:
 
 
 async def load(port: int, requests: int, connections: int) -> tuple[float, list[float]]:
-    """Requests a second, and latencies in seconds, ascending. Each has to be answered with 200."""
+    """Requests per second, and latencies in seconds, ascending. Every answer must be 200."""
     tally = Tally(requests)
     began = time.perf_counter()
     await asyncio.gather(*(one_connection(port, tally) for _ in range(connections)))

@@ -1,4 +1,4 @@
-"""A hello-world application in Flask: bare, behind lockwatch, or behind a sorted-set limiter of the usual kind (MODE)."""
+"""A hello-world application in Flask, behind the limiter that the variable MODE names."""
 
 import os
 import time
@@ -8,6 +8,7 @@ from typing import Any
 
 import redis
 from flask import Flask
+from public_link import PublicLink
 
 from lockwatch import LockWatchFlaskMiddleware
 
@@ -18,19 +19,19 @@ app = Flask(__name__)
 
 @app.get("/")
 def hello() -> dict[str, str]:
-    """Answers."""
+    """A fixed answer."""
     return {"hello": "world"}
 
 
 class SortedSet:
-    """A member a request, in a transaction."""
+    """A limiter that adds a member to a sorted set for each request, in a transaction."""
 
     def __init__(self, app: Any) -> None:
         self.app = app
         self.redis = redis.Redis.from_url(URL)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Limits, and answers."""
+        """Limits a request."""
         key, now = f"limit:{environ['REMOTE_ADDR']}", time.time()
         calls = self.redis.pipeline(transaction=True)
         calls.zremrangebyscore(key, 0, now - 60)
@@ -46,14 +47,17 @@ class SortedSet:
         return answer
 
 
+LIMIT_ALONE: dict[str, Any] = {"rate_limit_requests": PLENTY, "burst_threshold": None, "audit": False}
+ALL: dict[str, Any] = {"rate_limit_requests": PLENTY, "burst_threshold": PLENTY}
+
 match os.environ["MODE"]:
     case "sorted-set":
         app.wsgi_app = SortedSet(app.wsgi_app)
     case "lockwatch-limit":
-        app.wsgi_app = LockWatchFlaskMiddleware(
-            app.wsgi_app, redis_url=URL, rate_limit_requests=PLENTY, burst_threshold=None, audit=False
-        )
+        app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, redis_url=URL, **LIMIT_ALONE)
     case "lockwatch":
-        app.wsgi_app = LockWatchFlaskMiddleware(
-            app.wsgi_app, redis_url=URL, rate_limit_requests=PLENTY, burst_threshold=PLENTY
-        )
+        app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, redis_url=URL, **ALL)
+    case "pipeline-limit":
+        app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, redis=PublicLink(URL), **LIMIT_ALONE)
+    case "pipeline":
+        app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, redis=PublicLink(URL), **ALL)

@@ -1,10 +1,11 @@
-"""A shop's API with lockwatch in front: limits, a stricter one for signing in, tokens, and an audit log.
+"""A shop's API with limits, a stricter limit for logins, tokens, and an audit log.
 
 pip install 'lockwatch-client[fastapi]' uvicorn
 REDIS_URL=redis://localhost:6379 uvicorn --no-proxy-headers fastapi_app:app
 
 curl -i localhost:8000/items
-curl -i localhost:8000/auth/login -H 'Content-Type: application/json' -d '{"user":"alice","password":"wonderland"}'
+curl -i localhost:8000/auth/login -H 'Content-Type: application/json' \
+    -d '{"user":"alice","password":"wonderland"}'
 curl -i localhost:8000/orders -H "Authorization: Bearer $ACCESS_TOKEN"
 """
 
@@ -14,9 +15,8 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
 
-from lockwatch import AsyncLockWatch, Claims, LockWatchMiddleware, Policy
-from lockwatch.auth import Login
-from lockwatch.fastapi import auth_router, install, jwks_router, jwt_required
+from lockwatch import AsyncLockWatch, Claims, LockWatchMiddleware, PolicyOptions
+from lockwatch.fastapi import Login, install, jwks_router, jwt_required, limit, token_router
 
 lw = AsyncLockWatch(os.environ.get("REDIS_URL", "redis://localhost:6379"))
 app = FastAPI(title="A shop")
@@ -28,15 +28,15 @@ app.add_middleware(
     burst_threshold=50,
     burst_window_seconds=10,
     routes={
-        # Guessing passwords must be slow, and stay slow if Redis is away.
-        "POST /auth/login": Policy(limits="5/minute; 20/hour", on_redis_failure="deny"),
-        # An export takes as much of the limit as twenty other requests.
-        "/export/**": Policy(cost=20),
+        # Guessing passwords stays slow even if Redis is away.
+        "POST /auth/login": PolicyOptions(limits="5/minute; 20/hour", on_redis_failure="deny"),
+        # An export counts like twenty other requests.
+        "/export/**": PolicyOptions(cost=20),
     },
     exempt=["/health"],
 )
 
-# Yours would be in a database, as hashes.
+# A real application keeps hashes in a database.
 PASSWORDS = {"alice": "wonderland", "bob": "builder"}
 
 
@@ -50,7 +50,7 @@ async def authenticate(request: Request) -> Login | None:
     return Login(user, claims={"scope": "orders:read orders:write"}) if known else None
 
 
-app.include_router(auth_router(lw, "auth", authenticate=authenticate))
+app.include_router(token_router(lw, "auth", authenticate=authenticate))
 app.include_router(jwks_router(lw))
 
 reader = jwt_required(lw, "auth", "orders:read")
@@ -58,7 +58,7 @@ writer = jwt_required(lw, "auth", "orders:write")
 
 
 async def who_orders(claims: Annotated[Claims, Depends(writer)], request: Request) -> None:
-    request.state.subject = claims.subject
+    request.state.subject = claims.sub
 
 
 @app.get("/health")
@@ -78,13 +78,13 @@ async def export() -> list[str]:
 
 @app.get("/orders")
 async def orders(claims: Annotated[Claims, Depends(reader)]) -> dict[str, str]:
-    return {"orders of": claims.subject}
+    return {"orders of": claims.sub}
 
 
-# Ten orders a minute for a person, wherever they come from: only known here, once the token is verified.
+# Ten orders a minute for each person, who is known only after the token is verified.
 @app.post(
     "/orders",
-    dependencies=[Depends(who_orders), Depends(lw.limit("10/minute", key=lambda request: request.state.subject))],
+    dependencies=[Depends(who_orders), Depends(limit(lw, "10/minute", key=lambda request: request.state.subject))],
 )
 async def order() -> dict[str, str]:
     return {"order": "placed"}

@@ -1,10 +1,11 @@
-"""A shop's API with lockwatch in front: limits, a stricter one for signing in, tokens, and an audit log.
+"""A shop's API with limits, a stricter limit for logins, tokens, and an audit log.
 
 pip install 'lockwatch-client[flask]' gunicorn
 REDIS_URL=redis://localhost:6379 gunicorn --workers 2 --threads 4 flask_app:app
 
 curl -i localhost:8000/items
-curl -i localhost:8000/auth/login -H 'Content-Type: application/json' -d '{"user":"alice","password":"wonderland"}'
+curl -i localhost:8000/auth/login -H 'Content-Type: application/json' \
+    -d '{"user":"alice","password":"wonderland"}'
 curl -i localhost:8000/orders -H "Authorization: Bearer $ACCESS_TOKEN"
 """
 
@@ -14,9 +15,8 @@ from typing import Any
 
 from flask import Flask, g, request
 
-from lockwatch import LockWatch, LockWatchFlaskMiddleware, Policy
-from lockwatch.auth import Login
-from lockwatch.flask import auth_blueprint, jwks_blueprint, jwt_required
+from lockwatch import LockWatch, LockWatchFlaskMiddleware, PolicyOptions
+from lockwatch.flask import Login, jwks_blueprint, jwt_required, limit, token_blueprint
 
 lw = LockWatch(os.environ.get("REDIS_URL", "redis://localhost:6379"))
 app = Flask(__name__)
@@ -27,15 +27,15 @@ app.wsgi_app = LockWatchFlaskMiddleware(  # type: ignore[method-assign]
     burst_threshold=50,
     burst_window_seconds=10,
     routes={
-        # Guessing passwords must be slow, and stay slow if Redis is away.
-        "POST /auth/login": Policy(limits="5/minute; 20/hour", on_redis_failure="deny"),
-        # An export takes as much of the limit as twenty other requests.
-        "/export/**": Policy(cost=20),
+        # Guessing passwords stays slow even if Redis is away.
+        "POST /auth/login": PolicyOptions(limits="5/minute; 20/hour", on_redis_failure="deny"),
+        # An export counts like twenty other requests.
+        "/export/**": PolicyOptions(cost=20),
     },
     exempt=["/health"],
 )
 
-# Yours would be in a database, as hashes.
+# A real application keeps hashes in a database.
 PASSWORDS = {"alice": "wonderland", "bob": "builder"}
 
 
@@ -49,7 +49,7 @@ def authenticate() -> Login | None:
     return Login(user, claims={"scope": "orders:read orders:write"}) if known else None
 
 
-app.register_blueprint(auth_blueprint(lw, "auth", authenticate=authenticate))
+app.register_blueprint(token_blueprint(lw, "auth", authenticate=authenticate))
 app.register_blueprint(jwks_blueprint(lw))
 
 
@@ -71,12 +71,12 @@ def export() -> list[str]:
 @app.get("/orders")
 @jwt_required(lw, "auth", "orders:read")
 def orders() -> dict[str, str]:
-    return {"orders of": g.claims.subject}
+    return {"orders of": g.claims.sub}
 
 
-# Ten orders a minute for a person, wherever they come from: only known here, once the token is verified.
+# Ten orders a minute for each person, who is known only after the token is verified.
 @app.post("/orders")
 @jwt_required(lw, "auth", "orders:write")
-@lw.limit("10/minute", key=lambda: g.claims.subject)
+@limit(lw, "10/minute", key=lambda: g.claims.sub)
 def order() -> dict[str, str]:
     return {"order": "placed"}

@@ -1,4 +1,4 @@
-"""A Redis that the tests of a module share."""
+"""A Redis that the tests of one file share."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from lockwatch.testing import RedisServer
 
 @pytest.fixture(scope="module")
 def shared_redis() -> Iterator[RedisServer]:
-    """Each test uses keys of its own."""
+    """A real server. Each test uses its own keys."""
     with RedisServer() as server:
         yield server

@@ -1,4 +1,4 @@
-"""What an ASGI server and the applications behind may rely on."""
+"""The contract of the middleware with ASGI servers and applications."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from fastapi import BackgroundTasks, FastAPI, Request
 from fastapi.testclient import TestClient
 
-from lockwatch import Answer, AsyncLockWatch, HttpRequest, LockWatchMiddleware, RateLimit, RedisAway
+from lockwatch import AsyncLockWatch, HttpRequest, LockWatchMiddleware, RateLimitResult, Reply, UnavailableError
 from lockwatch.testing import AsyncStub, RedisServer
 from support.audit import events
 from support.waiting import wait_for
@@ -46,7 +46,7 @@ def test_websockets_pass(lockwatch_async_stub: AsyncStub) -> None:
     assert lockwatch_async_stub.calls == []
 
 
-def test_a_body_passes_as_it_comes(lockwatch_async_stub: AsyncStub) -> None:
+def test_a_body_is_not_buffered(lockwatch_async_stub: AsyncStub) -> None:
     middleware = LockWatchMiddleware(hello, redis=lockwatch_async_stub, audit=False)
     start, *body = drive(middleware, SCOPE)
     assert dict(start["headers"])[b"x-ratelimit-remaining"] == b"99"
@@ -81,19 +81,19 @@ def test_a_key_that_is_a_number(key: Any, client: str | None, lockwatch_async_st
     assert call[1] == f"lw:{{{client or 'ip:203.0.113.9'}}}:default"
 
 
-def test_an_answer_of_ones_own(lockwatch_async_stub: AsyncStub) -> None:
-    def on_denied(request: HttpRequest, verdict: RateLimit) -> Answer:
-        return Answer(429, f"{request.path} in {verdict.retry_after_seconds} s", {"Retry-After": "60"})
+def test_a_reply_of_the_application_to_a_denied_request(lockwatch_async_stub: AsyncStub) -> None:
+    def on_denied(request: HttpRequest, result: RateLimitResult) -> Reply:
+        return Reply(429, f"{request.path} in {result.retry_after_seconds} s", {"Retry-After": "60"})
 
-    lockwatch_async_stub.answers("LW.RATELIMIT", [1, 100, 0, 12_000, 60_000])
+    lockwatch_async_stub.answer("LW.RATELIMIT", [1, 100, 0, 12_000, 60_000])
     middleware = LockWatchMiddleware(hello, redis=lockwatch_async_stub, on_denied=on_denied, audit=False)
     start, body = drive(middleware, SCOPE)
     assert body["body"] == b"/ in 12 s"
     assert [value for name, value in start["headers"] if name == b"retry-after"] == [b"60"]
 
 
-def test_an_event_is_no_part_of_the_response(lockwatch_async_stub: AsyncStub) -> None:
-    """Redis takes its time over AUDIT: the response is out long before."""
+def test_a_response_does_not_wait_for_its_event(lockwatch_async_stub: AsyncStub) -> None:
+    """Redis never answers LW.AUDIT."""
 
     class Slow(AsyncStub):
         async def send(self, calls: Any) -> list[Any]:
@@ -104,7 +104,7 @@ def test_an_event_is_no_part_of_the_response(lockwatch_async_stub: AsyncStub) ->
     assert len(drive(LockWatchMiddleware(hello, redis=Slow()), SCOPE)) == 3
 
 
-def test_a_full_queue_loses_events_and_says_so(
+def test_a_full_queue_drops_events_and_logs_it(
     lockwatch_async_stub: AsyncStub, caplog: pytest.LogCaptureFixture
 ) -> None:
     middleware = LockWatchMiddleware(hello, redis=lockwatch_async_stub, audit_queue_size=3)
@@ -147,8 +147,8 @@ def test_latency_ends_with_the_response_not_with_background_tasks(shared_redis: 
     with TestClient(app) as client:
         assert client.get("/background").status_code == 200
     [row] = events(shared_redis.url, 1, endpoint="/background")
-    assert row.latency is not None
-    assert row.latency.total_seconds() < 0.3
+    assert row.latency_ms is not None
+    assert row.latency_ms < 300
 
 
 def test_a_test_client_that_runs_each_request_in_a_loop_of_its_own(shared_redis: RedisServer) -> None:
@@ -165,7 +165,7 @@ def test_a_test_client_that_runs_each_request_in_a_loop_of_its_own(shared_redis:
     assert client.get("/").headers["x-ratelimit-limit"] == "3"
 
 
-def test_a_stub_says_what_redis_would(lockwatch_async_stub: AsyncStub) -> None:
+def test_a_stub_takes_the_place_of_redis(lockwatch_async_stub: AsyncStub) -> None:
     app = FastAPI()
     app.add_middleware(LockWatchMiddleware, redis=lockwatch_async_stub, on_redis_failure="deny")
 
@@ -173,7 +173,7 @@ def test_a_stub_says_what_redis_would(lockwatch_async_stub: AsyncStub) -> None:
     async def root() -> str:
         return "hello"
 
-    lockwatch_async_stub.answers("LW.RATELIMIT", [1, 100, 0, 12_000, 60_000], RedisAway("late", "timeout"))
+    lockwatch_async_stub.answer("LW.RATELIMIT", [1, 100, 0, 12_000, 60_000], UnavailableError("TIMEOUT", "late"))
     with TestClient(app) as client:
         assert client.get("/").headers["retry-after"] == "12"
         assert client.get("/").status_code == 503
@@ -224,7 +224,7 @@ def test_a_root_path_evades_no_policy(lockwatch_async_stub: AsyncStub) -> None:
     assert [call[1] for call in lockwatch_async_stub.called("LW.RATELIMIT")] == [
         "lw:{unix}:post-login",
         "lw:{unix}:post-api-orders",
-        # What is routed is /items.
+        # Routers see /items.
         "lw:{unix}:default",
         "lw:{unix}:post-login",
     ]

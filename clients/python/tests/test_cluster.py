@@ -1,4 +1,4 @@
-"""Over a Redis Cluster: the clients find the nodes, follow moved slots, and keep a client's keys together."""
+"""Both clients and the middleware on a Redis Cluster."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from redis.asyncio.cluster import RedisCluster as AsyncRedisCluster
 from redis.cluster import RedisCluster
 from redis.crc import key_slot
 
-from lockwatch import AsyncLockWatch, LockWatch, RedisAway
-from lockwatch.link import Call, Link
+from lockwatch import AsyncLockWatch, LockWatch, UnavailableError
+from lockwatch.http.keys import credential_client
+from lockwatch.redis.connection import Command
 from lockwatch.testing.server import free_port
 from support.audit import recorded
 from support.cluster import Cluster, cluster
@@ -27,7 +28,7 @@ from support.waiting import wait_for
 from support.web import FRAMEWORKS, Web
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text("utf-8")
-PATIENT: dict[str, Any] = {"connect_timeout": 5, "command_timeout": 5}
+LONG_TIMEOUTS: dict[str, Any] = {"connect_timeout": 5, "command_timeout": 5}
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +40,11 @@ def nodes() -> Iterator[Cluster]:
 @pytest.fixture(params=["a URL", "a client"])
 def lockwatch(request: pytest.FixtureRequest, nodes: Cluster) -> Iterator[LockWatch]:
     if request.param == "a URL":
-        with LockWatch(nodes.url, cluster=True, **PATIENT) as made:
+        with LockWatch(nodes.url, cluster=True, **LONG_TIMEOUTS) as made:
             yield made
     else:
         client = RedisCluster.from_url(nodes.url, decode_responses=True)
-        with LockWatch(client, **PATIENT) as made:
+        with LockWatch(client, **LONG_TIMEOUTS) as made:
             yield made
         client.close()
 
@@ -62,8 +63,8 @@ def test_asynchronous_commands_find_their_nodes(nodes: Cluster) -> None:
     async def check() -> None:
         clients = [AsyncRedisCluster.from_url(nodes.url, decode_responses=decode) for decode in (False, True)]
         for made in (
-            AsyncLockWatch(nodes.url, cluster=True, **PATIENT),
-            *(AsyncLockWatch(c, **PATIENT) for c in clients),
+            AsyncLockWatch(nodes.url, cluster=True, **LONG_TIMEOUTS),
+            *(AsyncLockWatch(c, **LONG_TIMEOUTS) for c in clients),
         ):
             answers = await asyncio.gather(*(made.ratelimit(f"{id(made)}:{n}", 10, 60) for n in range(30)))
             assert [answer.remaining for answer in answers] == [9] * 30
@@ -76,9 +77,10 @@ def test_asynchronous_commands_find_their_nodes(nodes: Cluster) -> None:
 
 
 def test_calls_to_several_nodes_come_back_in_order(lockwatch: LockWatch) -> None:
-    link: Link = lockwatch.link
-    calls = [Call(("LW.PEEK", f"k{limit}", str(limit), "60"), f"k{limit}") for limit in range(1, 40)]
-    replies: list[Any] = link.send(calls)
+    commands: list[Command[Any]] = [
+        Command(("LW.PEEK", f"k{limit}", str(limit), "60"), list, f"k{limit}") for limit in range(1, 40)
+    ]
+    replies: list[Any] = lockwatch.link.send(commands)
     assert [reply[1] for reply in replies] == list(range(1, 40))
 
 
@@ -93,7 +95,7 @@ def test_middleware(framework: str, nodes: Cluster) -> None:
         key_prefix=framework,
         limits="2/hour",
         burst_threshold=2,
-        **PATIENT,
+        **LONG_TIMEOUTS,
     ) as web:
         for credential in ("a", "b", "c", "d"):
             headers = {"Authorization": f"Bearer {credential}"}
@@ -105,8 +107,31 @@ def test_middleware(framework: str, nodes: Cluster) -> None:
     assert len({key_slot(key) for key in keys if b"{ip:127.0.0.1}" in key}) == 1
 
 
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_an_audit_event_goes_to_the_node_of_the_limit(framework: str, nodes: Cluster) -> None:
+    before = [recorded(node.url) for node in nodes.nodes]
+    expected = list(before)
+    with Web(
+        framework,
+        redis_url=nodes.url,
+        redis_cluster=True,
+        key="credential",
+        key_prefix=f"audit-{framework}",
+        **LONG_TIMEOUTS,
+    ) as web:
+        for credential in "abcdefghi":
+            authorization = f"Bearer {credential}"
+            assert web.http.get("/items", headers={"Authorization": authorization}).status_code == 200
+            client = credential_client("authorization", authorization)
+            owner = nodes.owner(key_slot(f"{{{client}}}".encode()))
+            expected[nodes.nodes.index(owner)] += 1
+    wait_for("the audit events", lambda: sum(recorded(node.url) for node in nodes.nodes) == sum(expected))
+    assert [recorded(node.url) for node in nodes.nodes] == expected
+    assert expected != before
+
+
 def test_a_moved_slot_is_followed(nodes: Cluster) -> None:
-    """Only the node that did not execute a call says MOVED or ASK: sending it on repeats nothing."""
+    """A node that answers MOVED or ASK has not executed the call, which may be sent on."""
     key = "moving"
     slot = key_slot(key.encode())
     source = nodes.owner(slot)
@@ -118,9 +143,10 @@ def test_a_moved_slot_is_followed(nodes: Cluster) -> None:
         return (await made.ratelimit(key, 10, 60)).remaining
 
     async def check() -> None:
-        made = AsyncLockWatch(nodes.url, cluster=True, **PATIENT)
-        with LockWatch(nodes.url, cluster=True, **PATIENT) as lockwatch:
-            # They have learnt who has it; then it moves. While it does, the old owner says ASK for keys that it lacks.
+        made = AsyncLockWatch(nodes.url, cluster=True, **LONG_TIMEOUTS)
+        with LockWatch(nodes.url, cluster=True, **LONG_TIMEOUTS) as lockwatch:
+            # Both clients know the owner before the slot moves. Meanwhile the old owner answers ASK
+            # for keys that it lacks.
             assert lockwatch.peek(key, 10, 60).remaining == 9
             assert (await made.peek(key, 10, 60)).remaining == 9
             clients[target.port].execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[source.port])
@@ -149,29 +175,29 @@ def keys_of(url: str, pattern: str) -> list[bytes]:
         return list(client.scan_iter(pattern, count=1000))
 
 
-def test_a_cluster_that_is_away_delays_nobody() -> None:
+def test_a_cluster_that_is_away_fails_quickly() -> None:
     url = f"redis://127.0.0.1:{free_port()}"
     began = time.monotonic()
-    with LockWatch(url, cluster=True) as lockwatch, pytest.raises(RedisAway) as away:
+    with LockWatch(url, cluster=True) as lockwatch, pytest.raises(UnavailableError) as away:
         lockwatch.ratelimit("a", 1, 60)
-    assert away.value.reason == "connection"
+    assert away.value.code == "CONNECTION"
 
     async def check() -> str:
         made = AsyncLockWatch(url, cluster=True)
-        with pytest.raises(RedisAway) as away:
+        with pytest.raises(UnavailableError) as away:
             await made.ratelimit("a", 1, 60)
-        return away.value.reason
+        return away.value.code
 
-    # redis-py may use up the time in trying again.
-    assert asyncio.run(check()) in ("connection", "timeout")
+    # redis-py may spend the time on retries.
+    assert asyncio.run(check()) in ("CONNECTION", "TIMEOUT")
     assert time.monotonic() - began < 2
 
 
-def test_a_hung_node_delays_nobody_for_longer_than_the_timeout(nodes: Cluster) -> None:
+def test_a_node_that_hangs_costs_no_more_than_the_timeout(nodes: Cluster) -> None:
     hung = nodes.nodes[2]
     keys = [key for key in (f"hung:{n}" for n in range(200)) if nodes.owner(key_slot(key.encode())) is hung]
     others = [key for key in (f"well:{n}" for n in range(200)) if nodes.owner(key_slot(key.encode())) is not hung]
-    # A caller's cluster client may be as patient as it likes.
+    # The timeouts of the caller's client do not apply.
     client = RedisCluster.from_url(nodes.url, socket_timeout=30, socket_connect_timeout=30)
     with LockWatch(client, connect_timeout=0.3, command_timeout=0.3, breaker_timeouts=100) as lockwatch:
         assert lockwatch.ratelimit(keys[0], 10, 60)
@@ -179,9 +205,9 @@ def test_a_hung_node_delays_nobody_for_longer_than_the_timeout(nodes: Cluster) -
         try:
             for attempt in range(3):
                 began = time.monotonic()
-                with pytest.raises(RedisAway) as away:
+                with pytest.raises(UnavailableError) as away:
                     lockwatch.ratelimit(keys[attempt], 10, 60)
-                assert away.value.reason == "timeout"
+                assert away.value.code == "TIMEOUT"
                 assert lockwatch.ratelimit(others[attempt], 10, 60)
                 assert time.monotonic() - began < 2
         finally:
@@ -193,23 +219,23 @@ def test_a_hung_node_delays_nobody_for_longer_than_the_timeout(nodes: Cluster) -
 def answers(lockwatch: LockWatch, key: str) -> bool:
     try:
         return lockwatch.ratelimit(key, 10_000, 60).allowed
-    except RedisAway:
+    except UnavailableError:
         return False
 
 
-def test_the_rights_of_the_readme_are_enough(nodes: Cluster) -> None:
+def test_the_rights_of_the_readme_are_sufficient(nodes: Cluster) -> None:
     [line] = re.findall(r"^ACL SETUSER .*$", README, re.MULTILINE)
     [more] = re.findall(r"A cluster needs `([^`]*)`", README)
     for node in nodes.nodes:
         with redis.Redis.from_url(node.url) as admin:
             admin.execute_command(*line.replace(">PASSWORD", ">s3cret").split(), *more.split())
     url = nodes.url.replace("redis://", "redis://api:s3cret@")
-    with LockWatch(url, cluster=True, **PATIENT) as lockwatch:
+    with LockWatch(url, cluster=True, **LONG_TIMEOUTS) as lockwatch:
         assert all(lockwatch.ratelimit(f"lw:{{{n}}}:rights", 10, 60) for n in range(20))
         assert lockwatch.audit(user="alice")
 
     async def check() -> None:
-        made = AsyncLockWatch(url, cluster=True, **PATIENT)
+        made = AsyncLockWatch(url, cluster=True, **LONG_TIMEOUTS)
         assert all([await made.ratelimit(f"lw:{{{n}}}:rights", 10, 60) for n in range(20)])
         await made.aclose()
 

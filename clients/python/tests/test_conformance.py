@@ -1,4 +1,4 @@
-"""The cases that every client of lockwatch shares, through the real middleware of both kinds."""
+"""The cases that all clients share, through both kinds of middleware."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from conformance import through_asgi, through_wsgi
 from conformance.cases import CASES, DOCUMENT, options_of
 from conformance.outcome import Outcome
 from conformance.scripted import ScriptedServer, Words
-from lockwatch.limits import limits_of
-from lockwatch.middleware.patterns import name_of
+from lockwatch.http.pattern import policy_name
+from lockwatch.limits import parse_limits
 
 LATENCY = re.compile(r"\d+\.\d{3}ms")
 MIDDLEWARE: dict[str, Any] = {"asgi": through_asgi.run, "wsgi": through_wsgi.run}
@@ -27,7 +27,7 @@ def test_the_middleware_does_what_the_case_says(case: dict[str, Any], kind: str)
 
         def before(step: dict[str, Any]) -> None:
             server.sent.clear()
-            server.script.extend(call["reply"] for call in step["round_trip"])
+            server.script.extend(exchange["reply"] for exchange in exchanges(step))
             server.audit_reply = step.get("audit_reply", DOCUMENT["defaults"]["audit_reply"])
             if step.get("redis") == "refused":
                 server.refuse()
@@ -36,11 +36,18 @@ def test_the_middleware_does_what_the_case_says(case: dict[str, Any], kind: str)
             if step is None:
                 assert [without_latency(words) for words in server.audited] == expected_audits
                 return
-            assert [words for words, _ in server.sent] == [call["command"] for call in step["round_trip"]]
-            assert len({where for _, where in server.sent}) <= 1, "in one write, on one connection"
+            assert [words for words, _ in server.sent] == [exchange["command"] for exchange in exchanges(step)]
+            writes = [where for _, where in server.sent]
+            assert len(set(writes[: len(step["round_trip"])])) <= 1, "in one write, on one connection"
+            assert writes.count(writes[-1]) == 1 if "route_limit" in step else True, "in a write of its own"
             check_response(step, outcome)
 
         MIDDLEWARE[kind]({"redis_url": f"redis://127.0.0.1:{server.port}", **options_of(case)}, case, before, after)
+
+
+def exchanges(step: dict[str, Any]) -> list[dict[str, Any]]:
+    """The commands of a step and their replies, but for the audit event."""
+    return [*step["round_trip"], *([step["route_limit"]] if "route_limit" in step else [])]
 
 
 def check_response(step: dict[str, Any], outcome: Outcome) -> None:
@@ -70,23 +77,23 @@ def without_latency(words: Words) -> Words:
 
 
 @pytest.mark.parametrize("case", DOCUMENT["limit_strings"], ids=lambda case: case["text"])
-def test_limits_are_read_as_others_write_them(case: dict[str, Any]) -> None:
-    assert [[limit.limit, limit.window_ms] for limit in limits_of(case["text"])] == case["limits"]
+def test_limits_in_the_spellings_of_other_packages(case: dict[str, Any]) -> None:
+    assert [[limit.limit, limit.window_ms] for limit in parse_limits(case["text"])] == case["limits"]
 
 
 @pytest.mark.parametrize("text", DOCUMENT["bad_limit_strings"])
-def test_what_is_no_limit_is_refused(text: str) -> None:
+def test_invalid_limits(text: str) -> None:
     with pytest.raises(lockwatch.ConfigurationError):
-        limits_of(text)
+        parse_limits(text)
 
 
 @pytest.mark.parametrize("case", DOCUMENT["policy_names"], ids=lambda case: case["pattern"])
-def test_policies_get_their_names_from_their_patterns(case: dict[str, Any]) -> None:
-    assert name_of(case["pattern"]) == case["name"]
+def test_names_of_policies(case: dict[str, Any]) -> None:
+    assert policy_name(case["pattern"]) == case["name"]
 
 
 @pytest.mark.parametrize("middleware", [lockwatch.LockWatchMiddleware, lockwatch.LockWatchFlaskMiddleware])
 @pytest.mark.parametrize("case", DOCUMENT["startup_errors"], ids=lambda case: case["name"])
-def test_options_that_can_not_work_are_refused_at_the_start(case: dict[str, Any], middleware: Any) -> None:
+def test_invalid_options_are_refused_at_once(case: dict[str, Any], middleware: Any) -> None:
     with pytest.raises(lockwatch.ConfigurationError):
         middleware(lambda *_: None, redis_url="redis://localhost", **case["options"])

@@ -1,4 +1,4 @@
-"""Exactly as many as the limit says, and an event for each request, however many come at once."""
+"""Exact limits and an event for each request, under concurrent load."""
 
 from __future__ import annotations
 

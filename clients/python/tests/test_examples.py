@@ -1,4 +1,4 @@
-"""The examples, served as they say, and the code in the README. They need a module that has the token commands."""
+"""The examples, served by the commands that they show, and the code in the README."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_the_code_in_the_readme_is_code() -> None:
     blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
     assert len(blocks) >= 6
     for block in blocks:
-        # Excerpts of applications: a decorator without a function stands for one.
+        # In an excerpt a decorator may stand without its function.
         whole = re.sub(r"^(@.*)\n\n", r"\1\ndef view(): ...\n\n", block + "\n", flags=re.MULTILINE)
         whole = re.sub(r"(@[^\n]*)\n+$", r"\1\ndef view(): ...\n", whole)
         compile(whole, "README.md", "exec")

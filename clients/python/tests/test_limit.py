@@ -1,4 +1,4 @@
-"""Limits that an application places itself: as a dependency of FastAPI, as a decorator of Flask."""
+"""Limits on single routes: as a dependency of FastAPI, and as a decorator of Flask."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ import pytest
 import redis
 from flask import Flask
 
-from lockwatch import AsyncLockWatch, ConfigurationError, LockWatch, LockWatchFlaskMiddleware, ModuleMissing
+from lockwatch import (
+    AsyncLockWatch,
+    ConfigurationError,
+    LockWatch,
+    LockWatchFlaskMiddleware,
+    ModuleMissingError,
+    fastapi,
+    flask,
+)
 from lockwatch.testing import AsyncStub, RedisServer, Stub
 from lockwatch.testing.server import free_port
 from support.audit import events
@@ -18,7 +26,7 @@ from support.web import ACCOUNTS, Web
 
 
 @pytest.mark.parametrize("framework", ACCOUNTS)
-def test_a_limit_for_what_only_the_application_knows(framework: str) -> None:
+def test_a_limit_by_a_key_of_the_application(framework: str) -> None:
     with RedisServer() as server, Web(framework, redis_url=server.url) as web:
         alice = [web.http.post("/transfer", headers={"X-Account": "alice"}) for _ in range(3)]
         bob = web.http.post("/transfer", headers={"X-Account": "bob"})
@@ -29,7 +37,7 @@ def test_a_limit_for_what_only_the_application_knows(framework: str) -> None:
             keys = sorted(client.keys("*:limit:*"))
         rows = events(server.url, 11)
     assert [response.status_code for response in alice] == [200, 200, 429]
-    # The limit that was met last is the one that is told of.
+    # The headers are those of the last limit.
     assert alice[0].headers["ratelimit-policy"] == '"post-transfer";q=2;w=3600'
     assert alice[0].headers["x-ratelimit-remaining"] == "1"
     assert alice[2].json() == {
@@ -58,7 +66,7 @@ def test_without_the_middleware(framework: str) -> None:
     assert [response.status_code for response in answers] == [200, 200, 429]
     assert [response.headers["x-ratelimit-remaining"] for response in answers] == ["1", "0", "0"]
     assert int(answers[2].headers["retry-after"]) > 3000
-    # Without its handler, FastAPI puts the body into an envelope of its own.
+    # Without `install`, FastAPI puts the body into an envelope.
     body = answers[2].json()
     assert body.get("detail", body)["error"] == "rate_limit_exceeded"
 
@@ -91,10 +99,14 @@ def test_redis_away(framework: str) -> None:
         {"on_redis_failure": "ignore"},
     ],
 )
-def test_what_can_not_work_is_refused_at_the_start(options: Any) -> None:
-    for lockwatch in (LockWatch(Stub()), AsyncLockWatch(AsyncStub())):
+def test_invalid_options_are_refused_at_once(options: Any) -> None:
+    made: list[tuple[Any, Any]] = [
+        (flask.limit, LockWatch(Stub())),
+        (fastapi.limit, AsyncLockWatch(AsyncStub())),
+    ]
+    for make, lockwatch in made:
         with pytest.raises(ConfigurationError):
-            lockwatch.limit("5/minute", **options)
+            make(lockwatch, "5/minute", **options)
 
 
 MISSHAPEN: list[Any] = [b"OK", None, [0, 100, 99], [0, 100, 99, 0, b"soon"], 7, [0, 100, 99, 0, 1, 2], {}]
@@ -103,7 +115,7 @@ MISSHAPEN: list[Any] = [b"OK", None, [0, 100, 99], [0, 100, 99, 0, b"soon"], 7, 
 @pytest.mark.parametrize("reply", MISSHAPEN)
 @pytest.mark.parametrize(("mode", "status"), [("allow", 200), ("deny", 503)])
 def test_a_reply_of_another_shape_is_a_failure_of_redis(reply: Any, mode: Any, status: int) -> None:
-    # For the middleware and for a limit of a route's own.
+    # For the middleware and for a route limit.
     for own in (False, True):
         stub = Stub()
         app = Flask(__name__)
@@ -114,12 +126,12 @@ def test_a_reply_of_another_shape_is_a_failure_of_redis(reply: Any, mode: Any, s
         )
 
         @app.get("/")
-        @LockWatch(stub).limit("5/minute", on_redis_failure=mode if own else "allow")
+        @flask.limit(LockWatch(stub), "5/minute", on_redis_failure=mode if own else "allow")
         def index() -> str:
             return "reached"
 
-        stub.answers("LW.RATELIMIT", reply, reply)
-        stub.answers("LW.BURST", reply)
+        stub.answer("LW.RATELIMIT", reply, reply)
+        stub.answer("LW.BURST", reply)
         assert app.test_client().get("/").status_code == status
 
 
@@ -127,9 +139,9 @@ def test_a_reply_of_another_shape_to_the_client() -> None:
     stub = Stub()
     lockwatch = LockWatch(stub)
     for reply in MISSHAPEN:
-        stub.answers("LW.RATELIMIT", reply)
-        # Five of anything are a pair of tokens.
-        stub.answers("LW.ISSUE", reply if reply is None or len(str(reply)) < 10 else [reply])
+        stub.answer("LW.RATELIMIT", reply)
+        # A reply of five values would be tokens.
+        stub.answer("LW.ISSUE", reply if reply is None or len(str(reply)) < 10 else [reply])
         for call in (partial(lockwatch.ratelimit, "a", 1, 60), partial(lockwatch.issue, "auth", "alice")):
-            with pytest.raises(ModuleMissing):
+            with pytest.raises(ModuleMissingError):
                 call()

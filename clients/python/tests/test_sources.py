@@ -1,4 +1,4 @@
-"""Ways to name a Redis: a Unix socket, a database, a sentinel, a pool with a bound."""
+"""Sources of connections: a Unix socket, a database, sentinels, a bounded pool."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from lockwatch import (
     LockWatch,
     LockWatchFlaskMiddleware,
     LockWatchMiddleware,
-    RedisAway,
+    UnavailableError,
 )
 from lockwatch.testing import AsyncStub, RedisServer, Stub
 from lockwatch.testing.server import free_port
@@ -93,19 +93,19 @@ def test_a_sentinel_that_hangs() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         sentinels = [("127.0.0.1", silent.getsockname()[1])]
         with LockWatch(Sentinel(sentinels).master_for("main"), connect_timeout=0.2) as lockwatch:
-            reasons = []
+            codes = []
             began = time.monotonic()
 
             def ask() -> None:
                 for _ in range(4):
-                    with pytest.raises(RedisAway) as away:
+                    with pytest.raises(UnavailableError) as away:
                         lockwatch.ratelimit("a", 2, 60)
-                    reasons.append(away.value.reason)
+                    codes.append(away.value.code)
 
             asking = threading.Thread(target=ask, daemon=True)
             asking.start()
             asking.join(10)
-            assert reasons == ["timeout", "timeout", "timeout", "bypassed"]
+            assert codes == ["TIMEOUT", "TIMEOUT", "TIMEOUT", "BYPASSED"]
             assert time.monotonic() - began < 5
 
 
@@ -119,7 +119,7 @@ def test_a_client_keeps_its_own_connections(shared_redis: RedisServer) -> None:
     client.close()
 
 
-def test_what_is_no_redis_is_refused_at_the_start() -> None:
+def test_an_invalid_source_is_refused_at_once() -> None:
     not_synchronous: list[Any] = ["localhost:6379", "http://localhost", redis.asyncio.Redis(), AsyncStub(), 7]
     for source in not_synchronous:
         with pytest.raises(ConfigurationError):

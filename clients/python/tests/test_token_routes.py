@@ -1,4 +1,4 @@
-"""Token routes over stubs: what is said in the log, and what is read of a request."""
+"""Token routes over stubs: the log, and how a request is read."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from fastapi import Depends, FastAPI
 from fastapi.testclient import TestClient
 from flask import Flask, request
 
-from lockwatch import AsyncLockWatch, CallRefused, ConfigurationError, LockWatch, RedisAway
+from lockwatch import AsyncLockWatch, CommandError, ConfigurationError, LockWatch, UnavailableError
 from lockwatch import fastapi as for_fastapi
 from lockwatch import flask as for_flask
-from lockwatch.auth import Login
 from lockwatch.testing import AsyncStub, Stub
+from lockwatch.token.cookie import CookieOptions
+from lockwatch.token.endpoints import Login
 
 FRAMEWORKS = ["fastapi", "flask"]
 
@@ -25,7 +26,7 @@ def fastapi_client(stub: AsyncStub, login: Login) -> Any:
     async def authenticate(_: Any) -> Login:
         return login
 
-    app.include_router(for_fastapi.auth_router(lockwatch, "auth", authenticate=authenticate))
+    app.include_router(for_fastapi.token_router(lockwatch, "auth", authenticate=authenticate))
     app.include_router(for_fastapi.jwks_router(lockwatch))
 
     @app.get("/items", dependencies=[Depends(for_fastapi.jwt_required(lockwatch, "auth"))])
@@ -38,7 +39,7 @@ def fastapi_client(stub: AsyncStub, login: Login) -> Any:
 def flask_client(stub: Stub, login: Login) -> Any:
     app, lockwatch = Flask(__name__), LockWatch(stub)
     app.testing = True
-    app.register_blueprint(for_flask.auth_blueprint(lockwatch, "auth", authenticate=lambda: login))
+    app.register_blueprint(for_flask.token_blueprint(lockwatch, "auth", authenticate=lambda: login))
     app.register_blueprint(for_flask.jwks_blueprint(lockwatch))
 
     @app.get("/items")
@@ -68,11 +69,11 @@ def made(framework: str, login: Login) -> tuple[Any, Any]:
         ("LW.VERIFY", "get", "/items", {"headers": {"Authorization": "Bearer x"}}),
     ],
 )
-def test_what_is_answered_503_is_in_the_log(
+def test_a_503_is_logged_once(
     framework: str, command: str, method: str, path: str, options: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     stub, client = made(framework, Login("alice"))
-    stub.answers(command, *[RedisAway("Redis did not answer in time", "timeout")] * 2)
+    stub.answer(command, *[UnavailableError("TIMEOUT", "Redis did not answer in time")] * 2)
     with caplog.at_level(logging.WARNING, "lockwatch"):
         for _ in range(2):
             assert getattr(client, method)(path, **options).status_code == 503
@@ -82,12 +83,32 @@ def test_what_is_answered_503_is_in_the_log(
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_a_login_that_can_not_work_is_an_error_of_the_application(framework: str) -> None:
+def test_a_login_that_the_module_refuses_raises_in_the_application(framework: str) -> None:
     stub, client = made(framework, Login("alice"))
-    for error in (CallRefused("ERR the claims are too long"), ConfigurationError("no such thing")):
-        stub.answers("LW.ISSUE", error)
+    for error in (CommandError("ERR", "ERR the claims are too long"), ConfigurationError("no such thing")):
+        stub.answer("LW.ISSUE", error)
         with pytest.raises(type(error)):
             client.post("/auth/login")
+
+
+def test_the_options_of_token_routes() -> None:
+    app, stub = Flask(__name__), Stub()
+    cookie = CookieOptions(["https://app.example"], name="session", path="/auth/v1")
+    app.register_blueprint(
+        for_flask.token_blueprint(
+            LockWatch(stub), "auth", authenticate=lambda: "alice", access_ttl=60, refresh_ttl="1h", cookie=cookie
+        )
+    )
+    stub.answer("LW.ISSUE", PAIR)
+    response = app.test_client().post("/auth/login", headers={"Origin": "https://app.example"})
+    assert stub.calls == [("LW.ISSUE", "auth", "alice", "ACCESSTTL", "60", "REFRESHTTL", "1h")]
+    assert response.headers["Set-Cookie"].startswith("session=lwr_next; Max-Age=0; Path=/auth/v1; HttpOnly;")
+
+
+@pytest.mark.parametrize("options", [{"origins": []}, {"origins": "https://a"}, {"origins": ["x"], "path": "/;a"}])
+def test_invalid_options_of_cookies_are_refused_at_once(options: Any) -> None:
+    with pytest.raises(ConfigurationError):
+        CookieOptions(**options)
 
 
 PAIR = [b"a", b"lwr_next", b"1764000000000", b"1764000000000", b"s"]
@@ -111,7 +132,7 @@ def test_a_refresh_whose_body_was_read_before(read: str, kind: str, chunked: boo
         elif read == "form":
             assert request.form is not None
 
-    stub.answers("LW.ROTATE", PAIR)
+    stub.answer("LW.ROTATE", PAIR)
     more: dict[str, Any] = (
         {"environ_overrides": {"wsgi.input_terminated": True, "CONTENT_LENGTH": ""}} if chunked else {}
     )

@@ -1,4 +1,4 @@
-"""Signing in, staying in and signing out over HTTP. It needs a module that has the token commands."""
+"""Login, refresh and logout over HTTP."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def web(request: pytest.FixtureRequest, shared_redis: RedisServer) -> Iterator[W
         admin.flushall()
         admin.config_set("lockwatch.rotate-grace", "0")
     with LockWatch(shared_redis.url, connect_timeout=5) as lockwatch:
-        # The first makes the signing keys, which takes its time.
+        # The first call generates the signing keys, which is slow.
         lockwatch.issue("auth", "nobody")
     with Web(request.param, redis_url=shared_redis.url) as served:
         yield served
@@ -77,7 +77,7 @@ def test_a_protected_route(web: Web, shared_redis: RedisServer, request: pytest.
     assert narrow.status_code == 403
     assert narrow.headers["www-authenticate"] == 'Bearer realm="api", error="insufficient_scope", scope="items:read"'
     assert narrow.json() == {"error": "insufficient_scope"}
-    # Who it was is on the record of the request, and of the login.
+    # The events of the login and of the request name the user.
     rows = events(shared_redis.url, 2, user=who)
     assert [row.endpoint for row in rows] == ["/auth/login", "/items"]
 
@@ -92,7 +92,7 @@ def test_refresh(web: Web) -> None:
     assert web.http.get("/items", headers=bearer(second["access_token"])).status_code == 200
     form = web.http.post("/auth/refresh", data={"refresh_token": second["refresh_token"]})
     assert form.status_code == 200
-    # The first one was used twice now: its session is over.
+    # The first token was used twice, which ends its session.
     assert web.http.post("/auth/refresh", json={"refresh_token": first["refresh_token"]}).status_code == 401
     assert web.http.get("/items", headers=bearer(form.json()["access_token"])).status_code == 401
 
@@ -110,7 +110,7 @@ def test_every_refresh_failure_looks_the_same(web: Web) -> None:
         web.http.post("/auth/refresh", json=["nothing"]),
         web.http.post("/auth/refresh", content=b"{" * 1000),
         web.http.post("/auth/refresh"),
-        # On a connection of its own: the server ends one whose request it has not read to its end.
+        # On a new connection, because the server closes one whose request it has not read.
         httpx.post(f"{web.http.base_url}/auth/refresh", content=b"x" * 100_000),
     ]
     assert {look(response) for response in failures} == {
@@ -148,7 +148,7 @@ def test_logout_with_an_access_token_alone(web: Web) -> None:
     pair = login(web, audience="https://elsewhere.example")
     assert web.http.post("/auth/logout", headers=bearer(pair["access_token"])).status_code == 204
     assert web.http.post("/auth/refresh", json={"refresh_token": pair["refresh_token"]}).status_code == 401
-    # Nobody is told that a session is over when none was ended.
+    # 401, because no session was ended.
     for token in ("nonsense", pair["access_token"]):
         refused = web.http.post("/auth/logout", headers=bearer(token))
         assert refused.status_code == 401
@@ -165,7 +165,7 @@ def test_cookie_mode(web: Web) -> None:
     assert cookie["secure"]
     assert (cookie["samesite"], cookie["path"]) == ("Strict", "/web")
     assert 604_700 <= int(cookie["max-age"]) <= 604_800
-    # The test's client would not send a Secure cookie over HTTP.
+    # httpx does not send a Secure cookie over HTTP.
     sent = {"Cookie": f"lw_refresh={cookie.value}"}
     for origin in ({}, {"Origin": "https://evil.example"}, {"Origin": "null"}):
         for path in ("/web/refresh", "/web/logout", "/web/login"):
@@ -196,7 +196,7 @@ def test_public_keys(web: Web) -> None:
 
 
 @pytest.mark.parametrize("framework", ACCOUNTS)
-def test_redis_away_is_no_logout(framework: str) -> None:
+def test_redis_away_logs_nobody_out(framework: str) -> None:
     with RedisServer() as server, LockWatch(server.url, connect_timeout=5) as lockwatch:
         lockwatch.issue("auth", "nobody")
         with Web(framework, redis_url=server.url) as web:

@@ -1,4 +1,4 @@
-"""What a WSGI server and the applications behind may rely on."""
+"""The contract of the middleware with WSGI servers and applications."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import pytest
 from flask import Flask, send_file
 
 from lockwatch import ConfigurationError, LockWatchFlaskMiddleware
-from lockwatch.link import Call
-from lockwatch.middleware.audit_thread import AuditThread
-from lockwatch.middleware.complaints import Complaints
+from lockwatch.audit_queue import AuditQueue
+from lockwatch.failure_log import FailureLog
+from lockwatch.redis.connection import Command
 from lockwatch.testing import RedisServer, Stub
 from support.audit import events, recorded
 from support.waiting import wait_for
@@ -33,7 +33,7 @@ def audited(stub: Stub) -> list[tuple[str, ...]]:
     return stub.called("LW.AUDIT")
 
 
-def test_the_event_comes_when_the_server_closes_the_body(lockwatch_stub: Stub) -> None:
+def test_the_event_is_sent_when_the_server_closes_the_body(lockwatch_stub: Stub) -> None:
     closed = []
 
     class Body:
@@ -61,24 +61,25 @@ def test_the_event_comes_when_the_server_closes_the_body(lockwatch_stub: Stub) -
     assert len(audited(lockwatch_stub)) == 1
 
 
-def test_a_flush_waits_for_what_comes_while_others_are_recorded() -> None:
-    recorded: list[Call] = []
+def test_a_flush_waits_for_events_that_come_while_others_are_sent() -> None:
+    recorded: list[Command[Any]] = []
 
     class Slow(Stub):
-        def send(self, calls: Sequence[Call]) -> list[Any]:
+        def send(self, calls: Sequence[Command[Any]]) -> list[Any]:
             time.sleep(0.02)
             recorded.extend(calls)
             return super().send(calls)
 
-    audit = AuditThread(Slow(), 1000, Complaints(10.0))
-    event = Call(("LW.AUDIT",))
-    audit.put(event)
+    audit = AuditQueue(Slow(), 1000, FailureLog(10.0))
+    event = Command(("LW.AUDIT",), str)
+    audit.record(event)
     wait_for("the thread to be at it", lambda: not audit._events)
-    # Sets what wakes the thread, is taken along all the same, and leaves the thread awake with nothing to do.
-    audit.put(event)
+    # Wakes the thread, but is sent with the batch before, so that the thread wakes with an empty
+    # queue.
+    audit.record(event)
     wait_for("the second", lambda: len(recorded) == 2)
     time.sleep(0.01)
-    audit.put(event)
+    audit.record(event)
     audit.flush()
     assert len(recorded) == 3
 
@@ -102,7 +103,7 @@ def test_a_generator_that_starts_late_and_an_application_that_fails(lockwatch_st
     assert [call[call.index("STATUS") + 1] for call in audited(lockwatch_stub)] == ["201", "500"]
 
 
-def test_a_file_stays_one_that_the_server_can_send_itself(lockwatch_stub: Stub, tmp_path: Path) -> None:
+def test_the_server_can_still_send_a_file_itself(lockwatch_stub: Stub, tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
     path.write_text("content")
     app = Flask(__name__)
@@ -117,7 +118,7 @@ def test_a_file_stays_one_that_the_server_can_send_itself(lockwatch_stub: Stub, 
     assert len(audited(lockwatch_stub)) == 1
 
 
-def test_asynchronous_functions_have_no_place_here(lockwatch_stub: Stub) -> None:
+def test_asynchronous_functions_are_refused(lockwatch_stub: Stub) -> None:
     async def key(_request: Any) -> str:
         return "42"
 
@@ -126,7 +127,7 @@ def test_asynchronous_functions_have_no_place_here(lockwatch_stub: Stub) -> None
         middleware({**ENVIRON}, start_response)
 
 
-def test_a_full_queue_loses_events_and_says_so(lockwatch_stub: Stub, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_full_queue_drops_events_and_logs_it(lockwatch_stub: Stub, caplog: pytest.LogCaptureFixture) -> None:
     go_on = threading.Event()
 
     class Slow(Stub):
@@ -160,7 +161,7 @@ def test_workers_that_were_forked_after_the_application_was_made(tmp_path: Path)
         with Web("flask", workers=2, preload=True, **options) as web:
             for _ in range(40):
                 assert web.http.get("/items").status_code == 200
-        # Stopped: what waited in the workers was recorded first.
+        # A worker that stops sends its queue first.
         assert recorded(server.url) == 40
         assert len(events(server.url, 40)) == 40
 
@@ -226,7 +227,7 @@ def test_a_script_name_evades_no_policy_and_exempts_from_none(lockwatch_stub: St
         ("", "/health"),
     ):
         post(script, path)
-    # The last two are exempt however they are looked at.
+    # The last two are exempt with the script's name and without.
     assert policies(lockwatch_stub) == ["post-login", "post-login", "v1-orders", "default"]
 
 
@@ -238,12 +239,12 @@ def test_a_method_in_lower_case_evades_no_policy(lockwatch_stub: Stub) -> None:
     assert policies(lockwatch_stub) == ["post-login"]
 
 
-def test_the_audit_thread_survives_whatever_happens(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_audit_thread_survives_every_exception(caplog: pytest.LogCaptureFixture) -> None:
     stub = Stub()
-    stub.answers("LW.AUDIT", ValueError("unheard of"))
-    audit = AuditThread(stub, 1000, Complaints(10.0))
+    stub.answer("LW.AUDIT", ValueError("unheard of"))
+    audit = AuditQueue(stub, 1000, FailureLog(10.0))
     for count in (1, 2):
-        audit.put(Call(("LW.AUDIT",)))
+        audit.record(Command(("LW.AUDIT",), str))
         audit.flush()
         assert len(stub.calls) == count
     assert "audit events are lost: ValueError('unheard of')" in caplog.text
@@ -251,11 +252,11 @@ def test_the_audit_thread_survives_whatever_happens(caplog: pytest.LogCaptureFix
 
 def test_a_fork_while_the_lock_is_held() -> None:
     stub = Stub()
-    audit = AuditThread(stub, 1000, Complaints(10.0))
+    audit = AuditQueue(stub, 1000, FailureLog(10.0))
     with audit._lock:
         child = os.fork()
         if child == 0:
-            putting = threading.Thread(target=audit.put, args=(Call(("LW.AUDIT",)),), daemon=True)
+            putting = threading.Thread(target=audit.record, args=(Command(("LW.AUDIT",), str),), daemon=True)
             putting.start()
             putting.join(5)
             os._exit(1 if putting.is_alive() else 0)

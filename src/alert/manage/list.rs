@@ -1,39 +1,33 @@
 //! `LW.ALERTS LIST [COUNT n]`
 //!
 //! The alerts that wait to be delivered, newest first: `id`, `type`, `timestamp_ms`, `size` in bytes, and `pending`, the
-//! endpoints that are still to get it, each with `endpoint`, `tries` that have failed, `next_try_ms` and `last_error`.
+//! endpoints that do not have it yet, each with `endpoint`, the number of failed `tries`, `next_try_ms` and `last_error`.
 
-use crate::journal::arguments::{COUNT_DOC, count};
+use crate::outbox::arguments::{COUNT, count};
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
-use crate::text::time::Timestamp;
+use crate::server::spec::Spec;
 
-use super::super::desk::{self, Desk};
+use super::super::state::{self, State};
 
-/// The command.
-pub struct List;
+pub(crate) struct List;
 
 impl Command for List {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.ALERTS|LIST",
-        flags: "readonly admin",
-        categories: "read admin dangerous",
-        arity: -2,
-        key: KeyAccess::None,
         summary: c"Lists the alerts that wait to be delivered, newest first.",
         complexity: c"O(N) with N the number of alerts listed.",
-        since: c"0.1.0",
-        args: COUNT_DOC,
-        internal: false,
+        args: &[COUNT],
+        ..Spec::ADMIN_READ
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let count = count(call.args(), "LW.ALERTS LIST")?;
-        let desk = desk::open();
-        let waiting = desk.outbox().waiting();
-        call.reply_array(waiting.len().min(count));
-        for (id, alert) in waiting.iter().rev().take(count) {
+        let count = count(call, Self::SPEC)?;
+        let state = state::lock();
+        let queue = state.contents().queue();
+        call.reply_array(queue.len().min(count));
+        for (id, alert) in queue.iter().rev().take(count) {
             call.reply_map(5);
             call.reply_text("id");
             call.reply_text(&id.to_string());
@@ -44,29 +38,30 @@ impl Command for List {
             call.reply_text("size");
             call.reply_integer(alert.body.len() as u64);
             call.reply_text("pending");
-            reply_pending(call, &desk, id.seq);
+            reply_pending(call, &state, id.seq);
         }
         Ok(())
     }
 }
 
-fn reply_pending(call: &Call<'_>, desk: &Desk, seq: u64) {
-    let owed = desk.settings().endpoints.iter().filter_map(|endpoint| {
-        let owed = desk.outbox().owed(seq, endpoint.id)?;
-        Some((endpoint, owed))
+fn reply_pending(call: &Call<'_>, state: &State, seq: u64) {
+    let deliveries = state.contents().extension();
+    let pending = state.endpoints().iter().filter_map(|endpoint| {
+        let pending = deliveries.pending(seq, endpoint.id)?;
+        Some((endpoint, pending))
     });
-    let owed: Vec<_> = owed.collect();
-    call.reply_array(owed.len());
-    for (endpoint, owed) in owed {
-        let lane = desk.lanes().iter().find(|lane| lane.endpoint.id == endpoint.id);
+    let pending: Vec<_> = pending.collect();
+    call.reply_array(pending.len());
+    for (endpoint, pending) in pending {
+        let queue = state.queue_of(endpoint.id);
         call.reply_map(4);
         call.reply_text("endpoint");
         call.reply_text(&endpoint.label);
         call.reply_text("tries");
-        call.reply_integer(u64::from(owed.failures));
+        call.reply_integer(u64::from(pending.failures));
         call.reply_text("next_try_ms");
-        call.reply_integer(owed.next_at.max(Timestamp(0)).0);
+        call.reply_integer(pending.next_at.0);
         call.reply_text("last_error");
-        call.reply_text(lane.map_or("", |lane| lane.last_error.as_str()));
+        call.reply_text(&queue.map_or_else(String::new, |queue| queue.last_error()));
     }
 }

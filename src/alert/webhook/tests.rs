@@ -16,8 +16,8 @@ const SHORT: Duration = Duration::from_millis(300);
 const LONG: Duration = Duration::from_secs(10);
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-const fn terms(timeout: Duration) -> Terms {
-    Terms { timeout, allow_private: true }
+const fn terms(timeout: Duration) -> DialOptions {
+    DialOptions { timeout, allow_private: true }
 }
 
 fn alert() -> Alert {
@@ -29,14 +29,15 @@ fn endpoint(url: &str) -> Endpoint {
     parse_urls(url).unwrap().remove(0)
 }
 
-fn try_at(url: &str, terms: Terms) -> Answer {
+fn try_at(url: &str, terms: DialOptions) -> DeliveryStatus {
     Sender::default().send(ID, &alert(), &endpoint(url), terms)
 }
 
 /// Why a try at `url` failed; no such text gives anything away.
-fn failure(url: &str, terms: Terms) -> String {
+fn failure(url: &str, terms: DialOptions) -> String {
     match try_at(url, terms) {
-        Answer::Failed { reason, retry_after: None } => {
+        DeliveryStatus::Failed { reason, retry_after: None } => {
+            let reason = reason.to_string();
             assert!(!reason.contains("secret") && !reason.contains('\n') && reason.len() <= 160, "{reason}");
             reason
         }
@@ -44,7 +45,7 @@ fn failure(url: &str, terms: Terms) -> String {
     }
 }
 
-fn answer_to(answer: &str) -> Answer {
+fn answer_to(answer: &str) -> DeliveryStatus {
     try_at(&Receiver::saying(answer).url(), terms(LONG))
 }
 
@@ -52,13 +53,13 @@ fn status(line: &str) -> String {
     format!("HTTP/1.1 {line}\r\ncontent-length: 0\r\n\r\n")
 }
 
-const DELIVERED: Answer = Answer::Delivered { status: 200 };
+const DELIVERED: DeliveryStatus = DeliveryStatus::Delivered { status: 200 };
 
 #[test]
 fn the_request_is_a_signed_standard_webhook() {
     let receiver = Receiver::saying(OK);
     let endpoint = parse_file(format!("{} {SECRET}", receiver.url()).as_bytes()).unwrap().remove(0);
-    let before = now().0 / 1000;
+    let before = Timestamp::from_system_clock().0 / 1000;
     assert_eq!(Sender::default().send(ID, &alert(), &endpoint, terms(LONG)), DELIVERED);
     let request = receiver.request();
     assert!(request.head.starts_with("POST /secret-path?secret-query HTTP/1.1\r\n"), "{}", request.head);
@@ -68,7 +69,7 @@ fn the_request_is_a_signed_standard_webhook() {
     assert_eq!(request.header("user-agent"), Some(concat!("lockwatch/", env!("CARGO_PKG_VERSION"))));
     assert_eq!(request.header("x-injected"), None);
     let timestamp: u64 = request.header("webhook-timestamp").unwrap().parse().unwrap();
-    assert!((before..=now().0 / 1000).contains(&timestamp));
+    assert!((before..=Timestamp::from_system_clock().0 / 1000).contains(&timestamp));
     let expected = signature::sign(&endpoint.secrets, &ID.to_string(), timestamp, &request.body);
     assert_eq!(request.header("webhook-signature"), expected.as_deref());
 }
@@ -89,26 +90,27 @@ fn slack_gets_a_line_of_text() {
 
 #[test]
 fn any_2xx_delivers_and_410_is_gone() {
-    assert_eq!(answer_to(&status("202 Accepted")), Answer::Delivered { status: 202 });
-    assert_eq!(answer_to("HTTP/1.1 204 No Content\r\n\r\n"), Answer::Delivered { status: 204 });
-    assert_eq!(answer_to(&status("410 Gone")), Answer::Gone);
+    assert_eq!(answer_to(&status("202 Accepted")), DeliveryStatus::Delivered { status: 202 });
+    assert_eq!(answer_to("HTTP/1.1 204 No Content\r\n\r\n"), DeliveryStatus::Delivered { status: 204 });
+    assert_eq!(answer_to(&status("410 Gone")), DeliveryStatus::Gone);
 }
 
 #[test]
 fn every_other_status_fails_with_what_retry_after_asks() {
-    let failed =
-        |reason: &str, retry_after| Answer::Failed { reason: reason.into(), retry_after: Some(retry_after) };
-    assert_eq!(answer_to(&status("500 Oops")), Answer::failed("status 500"));
-    assert_eq!(
-        answer_to(&status("429 Too Many Requests\r\nRetry-After: 17")),
-        failed("status 429", Span(17_000))
-    );
+    let failed = |status, retry_after| DeliveryStatus::Failed {
+        reason: Reason::Status(status),
+        retry_after: Some(retry_after),
+    };
+    let failed_at_once =
+        |status| DeliveryStatus::Failed { reason: Reason::Status(status), retry_after: None };
+    assert_eq!(answer_to(&status("500 Oops")), failed_at_once(500));
+    assert_eq!(answer_to(&status("429 Too Many Requests\r\nRetry-After: 17")), failed(429, Span(17_000)));
     assert_eq!(
         answer_to(&status("503 Busy\r\nretry-after: Fri, 31 Dec 9999 23:59:59 GMT")),
-        failed("status 503", Span(7_200_000))
+        failed(503, Span(7_200_000))
     );
-    assert_eq!(answer_to(&status("503 Busy\r\nretry-after: \u{e9}")), Answer::failed("status 503"));
-    assert_eq!(answer_to(&status("404 No")), Answer::failed("status 404"));
+    assert_eq!(answer_to(&status("503 Busy\r\nretry-after: \u{e9}")), failed_at_once(503));
+    assert_eq!(answer_to(&status("404 No")), failed_at_once(404));
 }
 
 #[test]
@@ -118,7 +120,7 @@ fn a_redirect_is_not_followed() {
         let metadata = "http://169.254.169.254/latest";
         for target in [elsewhere.url().as_str(), metadata] {
             let answer = answer_to(&status(&format!("{code} Moved\r\nlocation: {target}")));
-            assert_eq!(answer, Answer::failed(&format!("status {code}; redirects are not followed")));
+            assert_eq!(answer, DeliveryStatus::Failed { reason: Reason::Redirect(code), retry_after: None });
         }
     }
     assert_eq!(elsewhere.connections(), 0);
@@ -204,7 +206,7 @@ fn where_nobody_listens_the_connection_is_refused() {
 fn loopback_is_dialled_only_with_the_directive_however_it_is_written() {
     let receiver = Receiver::saying(OK);
     let port = receiver.port;
-    let strict = Terms { timeout: LONG, allow_private: false };
+    let strict = DialOptions { timeout: LONG, allow_private: false };
     for host in ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1", "[::1]"] {
         let reason = failure(&format!("http://{host}:{port}/secret"), strict);
         assert!(reason.contains("lockwatch.webhook-allow-private"), "{host}: {reason}");
@@ -218,8 +220,8 @@ fn a_kept_connection_does_not_outlive_the_permission() {
     let receiver = Receiver::saying(OK);
     let (mut sender, endpoint) = (Sender::default(), endpoint(&receiver.url()));
     assert_eq!(sender.send(ID, &alert(), &endpoint, terms(LONG)), DELIVERED);
-    let strict = Terms { allow_private: false, ..terms(LONG) };
-    assert!(matches!(sender.send(ID, &alert(), &endpoint, strict), Answer::Failed { .. }));
+    let strict = DialOptions { allow_private: false, ..terms(LONG) };
+    assert!(matches!(sender.send(ID, &alert(), &endpoint, strict), DeliveryStatus::Failed { .. }));
     receiver.request();
     assert_eq!(receiver.more(), 0);
 }
@@ -232,7 +234,7 @@ fn alerts_in_a_row_share_a_connection() {
         assert_eq!(sender.send(ID, &alert(), &endpoint, terms(LONG)), DELIVERED);
     }
     assert_eq!(receiver.connections(), 1);
-    sender.rest();
+    sender.disconnect();
     assert_eq!(sender.send(ID, &alert(), &endpoint, terms(LONG)), DELIVERED);
     assert_eq!(receiver.connections(), 2);
 }

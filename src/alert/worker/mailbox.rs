@@ -1,64 +1,64 @@
-//! The way back from the threads to the main thread, which never makes a thread wait.
+//! The way back from the workers to the main thread. It never makes a worker wait.
 
 use std::collections::VecDeque;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::Outcome;
+use crate::alert::attempt::AttemptResult;
 
-/// How many tries may be with the threads, or have come back and not been taken. The channel has room for all of them.
-const UNDER_WAY: usize = 1024;
+/// The maximum number of attempts in flight or with a result that was not taken yet. The channel has room for all.
+const MAX_IN_FLIGHT: usize = 1024;
 
 /// The main thread's end.
 pub(super) struct Mailbox {
-    sender: Sender<Outcome>,
-    receiver: Receiver<Outcome>,
-    /// What the main thread put in itself.
-    returned: VecDeque<Outcome>,
-    under_way: usize,
+    sender: Sender<AttemptResult>,
+    receiver: Receiver<AttemptResult>,
+    /// Results that the main thread added itself.
+    returned: VecDeque<AttemptResult>,
+    in_flight: usize,
 }
 
 impl Mailbox {
     pub(super) fn new() -> Self {
-        let (sender, receiver) = bounded(UNDER_WAY);
-        Self { sender, receiver, returned: VecDeque::new(), under_way: 0 }
+        let (sender, receiver) = bounded(MAX_IN_FLIGHT);
+        Self { sender, receiver, returned: VecDeque::new(), in_flight: 0 }
     }
 
-    /// A thread's end.
-    pub(super) fn address(&self) -> Sender<Outcome> {
+    /// The end for a worker.
+    pub(super) fn sender(&self) -> Sender<AttemptResult> {
         self.sender.clone()
     }
 
     pub(super) fn has_room(&self) -> bool {
-        self.under_way < UNDER_WAY
+        self.in_flight < MAX_IN_FLIGHT
     }
 
-    /// One more outcome is to be expected from a thread.
+    /// A worker will send one more result.
     pub(super) fn expect(&mut self) {
-        self.under_way += 1;
+        self.in_flight += 1;
     }
 
-    /// No thread will send this one after all.
-    pub(super) fn return_expected(&mut self, outcome: Outcome) {
-        self.under_way -= 1;
-        self.returned.push_back(outcome);
+    /// Adds a result that was expected from a worker, which will not send it.
+    pub(super) fn return_expected(&mut self, result: AttemptResult) {
+        self.in_flight -= 1;
+        self.returned.push_back(result);
     }
 
-    /// An outcome that was never expected from a thread.
-    pub(super) fn return_at_once(&mut self, outcome: Outcome) {
-        self.returned.push_back(outcome);
+    /// Adds a result that was never expected from a worker.
+    pub(super) fn return_at_once(&mut self, result: AttemptResult) {
+        self.returned.push_back(result);
     }
 
-    pub(super) fn take(&mut self) -> Option<Outcome> {
-        if let Some(outcome) = self.returned.pop_front() {
-            return Some(outcome);
+    pub(super) fn pop(&mut self) -> Option<AttemptResult> {
+        if let Some(result) = self.returned.pop_front() {
+            return Some(result);
         }
-        let outcome = self.receiver.try_recv().ok()?;
-        self.under_way -= 1;
-        Some(outcome)
+        let result = self.receiver.try_recv().ok()?;
+        self.in_flight -= 1;
+        Some(result)
     }
 
-    /// Whether the main thread put something in that it has not taken.
+    /// Whether a result that the main thread added is still to be taken.
     pub(super) fn has_returned(&self) -> bool {
         !self.returned.is_empty()
     }

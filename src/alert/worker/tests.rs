@@ -1,4 +1,4 @@
-//! What the pool promises: every order comes back once, and no endpoint waits for another.
+//! What the workers promises: every attempt comes back once, and no endpoint waits for another.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -7,8 +7,10 @@ use std::sync::{Condvar, Mutex};
 use std::time::Instant;
 
 use super::*;
-use crate::alert::endpoint::parse_urls;
+use crate::alert::Alert;
+use crate::alert::endpoint::{Endpoint, parse_urls};
 use crate::alert::receiver::{OK, PATIENCE, Receiver, until_closed};
+use crate::journal::id::Id;
 use crate::text::time::Timestamp;
 
 static NEWS: (Mutex<u64>, Condvar) = (Mutex::new(0), Condvar::new());
@@ -18,17 +20,17 @@ fn wake() {
     NEWS.1.notify_all();
 }
 
-fn pool() -> Pool {
-    Pool::new(wake)
+fn workers() -> Workers {
+    Workers::new(wake)
 }
 
 /// The next of what `take` gives, waiting for a wake-up whenever there is nothing.
-fn next(pool: &mut Pool, take: fn(&mut Pool) -> Option<Outcome>) -> Outcome {
+fn next(workers: &mut Workers, take: fn(&mut Workers) -> Option<AttemptResult>) -> AttemptResult {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let seen = *NEWS.0.lock().unwrap();
-        if let Some(outcome) = take(pool) {
-            return outcome;
+        if let Some(result) = take(workers) {
+            return result;
         }
         let news = NEWS.0.lock().unwrap();
         let left = deadline.saturating_duration_since(Instant::now());
@@ -37,9 +39,9 @@ fn next(pool: &mut Pool, take: fn(&mut Pool) -> Option<Outcome>) -> Outcome {
     }
 }
 
-fn outcome(pool: &mut Pool) -> (u64, Answer) {
-    let outcome = next(pool, Pool::outcomes);
-    (outcome.id.seq, outcome.answer)
+fn result(workers: &mut Workers) -> (u64, DeliveryStatus) {
+    let result = next(workers, Workers::next_result);
+    (result.id.seq, result.status)
 }
 
 fn endpoint(receiver: &Receiver) -> Arc<Endpoint> {
@@ -47,8 +49,8 @@ fn endpoint(receiver: &Receiver) -> Arc<Endpoint> {
 }
 
 /// The alert number `seq`, of the generation of the same number.
-fn order(endpoint: &Arc<Endpoint>, seq: u64) -> Order {
-    Order {
+fn attempt(endpoint: &Arc<Endpoint>, seq: u64) -> Attempt {
+    Attempt {
         id: Id { at: Timestamp(1), epoch: 1, seq },
         alert: Arc::new(Alert { kind: "test".into(), body: format!(r#"{{"data":{seq}}}"#) }),
         endpoint: Arc::clone(endpoint),
@@ -58,9 +60,9 @@ fn order(endpoint: &Arc<Endpoint>, seq: u64) -> Order {
     }
 }
 
-fn offer(pool: &mut Pool, endpoint: &Arc<Endpoint>, seqs: impl IntoIterator<Item = u64>) {
+fn offer(workers: &mut Workers, endpoint: &Arc<Endpoint>, seqs: impl IntoIterator<Item = u64>) {
     for seq in seqs {
-        pool.offer(order(endpoint, seq)).unwrap();
+        workers.offer(attempt(endpoint, seq)).unwrap();
     }
 }
 
@@ -88,30 +90,30 @@ fn say_ok(stream: &mut TcpStream) -> bool {
     stream.write_all(OK.as_bytes()).is_ok()
 }
 
-const DELIVERED: Answer = Answer::Delivered { status: 200 };
+const DELIVERED: DeliveryStatus = DeliveryStatus::Delivered { status: 200 };
 
 #[test]
 fn alerts_are_delivered_in_order() {
     let receiver = Receiver::saying(OK);
-    let (mut pool, endpoint) = (pool(), endpoint(&receiver));
-    offer(&mut pool, &endpoint, 1..=10);
+    let (mut workers, endpoint) = (workers(), endpoint(&receiver));
+    offer(&mut workers, &endpoint, 1..=10);
     for seq in 1..=10 {
-        assert_eq!(outcome(&mut pool), (seq, DELIVERED));
+        assert_eq!(result(&mut workers), (seq, DELIVERED));
         assert_eq!(receiver.request().body, format!(r#"{{"data":{seq}}}"#));
     }
-    assert_eq!(pool.outcomes(), None);
+    assert_eq!(workers.next_result(), None);
     assert_eq!(receiver.connections(), 1);
 }
 
 #[test]
 fn an_endpoint_that_hangs_delays_no_other() {
     let (hanging, prompt) = (Receiver::hanging(), Receiver::saying(OK));
-    let mut pool = pool();
-    offer(&mut pool, &endpoint(&hanging), 1..=10);
+    let mut workers = workers();
+    offer(&mut workers, &endpoint(&hanging), 1..=10);
     hanging.request();
-    offer(&mut pool, &endpoint(&prompt), 11..=20);
+    offer(&mut workers, &endpoint(&prompt), 11..=20);
     for seq in 11..=20 {
-        assert_eq!(outcome(&mut pool), (seq, DELIVERED));
+        assert_eq!(result(&mut workers), (seq, DELIVERED));
     }
 }
 
@@ -119,12 +121,12 @@ fn an_endpoint_that_hangs_delays_no_other() {
 fn one_failure_is_enough_to_give_back_the_queue() {
     let gate = Arc::new(Gate::default());
     let receiver = gate.receiver(|_| false);
-    let mut pool = pool();
-    offer(&mut pool, &endpoint(&receiver), 1..=4);
+    let mut workers = workers();
+    offer(&mut workers, &endpoint(&receiver), 1..=4);
     gate.open();
-    assert_eq!(outcome(&mut pool), (1, Answer::failed("closed before it answered")));
+    assert_eq!(result(&mut workers), (1, DeliveryStatus::no_answer("closed before it answered")));
     for seq in 2..=4 {
-        assert_eq!(outcome(&mut pool), (seq, Answer::Untouched));
+        assert_eq!(result(&mut workers), (seq, DeliveryStatus::NotAttempted));
     }
     receiver.request();
     assert_eq!(receiver.more(), 0);
@@ -133,29 +135,29 @@ fn one_failure_is_enough_to_give_back_the_queue() {
 #[test]
 fn a_full_queue_gives_the_order_back() {
     let receiver = Receiver::hanging();
-    let (mut pool, endpoint) = (pool(), endpoint(&receiver));
-    offer(&mut pool, &endpoint, [1]);
+    let (mut workers, endpoint) = (workers(), endpoint(&receiver));
+    offer(&mut workers, &endpoint, [1]);
     receiver.request();
-    offer(&mut pool, &endpoint, 2..2 + QUEUE as u64);
-    assert_eq!(pool.offer(order(&endpoint, 99)).map_err(|order| order.id.seq), Err(99));
+    offer(&mut workers, &endpoint, 2..2 + QUEUE as u64);
+    assert_eq!(workers.offer(attempt(&endpoint, 99)).map_err(|attempt| attempt.id.seq), Err(99));
 }
 
 #[test]
 fn recalled_orders_come_back_and_later_ones_stay() {
     let gate = Arc::new(Gate::default());
     let receiver = gate.receiver(say_ok);
-    let (mut pool, endpoint) = (pool(), endpoint(&receiver));
-    offer(&mut pool, &endpoint, [1]);
+    let (mut workers, endpoint) = (workers(), endpoint(&receiver));
+    offer(&mut workers, &endpoint, [1]);
     receiver.request();
-    offer(&mut pool, &endpoint, 2..=6);
-    pool.recall(5);
+    offer(&mut workers, &endpoint, 2..=6);
+    workers.recall(5);
     for seq in 2..=4 {
-        assert_eq!(outcome(&mut pool), (seq, Answer::Untouched));
+        assert_eq!(result(&mut workers), (seq, DeliveryStatus::NotAttempted));
     }
-    assert_eq!(pool.outcomes(), None);
+    assert_eq!(workers.next_result(), None);
     gate.open();
     for seq in [1, 5, 6] {
-        assert_eq!(outcome(&mut pool), (seq, DELIVERED));
+        assert_eq!(result(&mut workers), (seq, DELIVERED));
     }
 }
 
@@ -163,19 +165,19 @@ fn recalled_orders_come_back_and_later_ones_stay() {
 fn an_endpoint_that_is_no_longer_wanted_ends_with_its_try() {
     let gate = Arc::new(Gate::default());
     let receiver = gate.receiver(say_ok);
-    let (mut pool, endpoint) = (pool(), endpoint(&receiver));
-    offer(&mut pool, &endpoint, [1]);
+    let (mut workers, endpoint) = (workers(), endpoint(&receiver));
+    offer(&mut workers, &endpoint, [1]);
     receiver.request();
-    offer(&mut pool, &endpoint, 2..=3);
-    pool.retain(&[endpoint.id]);
-    assert_eq!(pool.outcomes(), None);
-    pool.retain(&[]);
-    assert_eq!(outcome(&mut pool), (2, Answer::Untouched));
-    assert_eq!(outcome(&mut pool), (3, Answer::Untouched));
+    offer(&mut workers, &endpoint, 2..=3);
+    workers.retain(&[endpoint.id]);
+    assert_eq!(workers.next_result(), None);
+    workers.retain(&[]);
+    assert_eq!(result(&mut workers), (2, DeliveryStatus::NotAttempted));
+    assert_eq!(result(&mut workers), (3, DeliveryStatus::NotAttempted));
     gate.open();
-    assert_eq!(outcome(&mut pool), (1, DELIVERED));
-    offer(&mut pool, &endpoint, [4]);
-    assert_eq!(outcome(&mut pool), (4, DELIVERED));
+    assert_eq!(result(&mut workers), (1, DELIVERED));
+    offer(&mut workers, &endpoint, [4]);
+    assert_eq!(result(&mut workers), (4, DELIVERED));
 }
 
 #[test]
@@ -188,61 +190,64 @@ fn a_test_does_not_wait_in_the_queue() {
         }
         _ => say_ok(stream),
     });
-    let (mut pool, endpoint) = (pool(), endpoint(&receiver));
-    offer(&mut pool, &endpoint, 1..=3);
+    let (mut workers, endpoint) = (workers(), endpoint(&receiver));
+    offer(&mut workers, &endpoint, 1..=3);
     receiver.request();
-    pool.test(vec![order(&endpoint, 7), order(&endpoint, 8)]);
-    let mut tested = [(); 2].map(|()| next(&mut pool, Pool::test_outcomes));
-    tested.sort_by_key(|outcome| outcome.id.seq);
-    assert_eq!(tested.each_ref().map(|outcome| outcome.id.seq), [7, 8]);
-    assert!(tested.iter().all(|outcome| outcome.answer == DELIVERED && outcome.endpoint == endpoint.id));
-    assert_eq!(pool.outcomes(), None);
+    workers.test(vec![attempt(&endpoint, 7), attempt(&endpoint, 8)]);
+    let mut tested = [(); 2].map(|()| next(&mut workers, Workers::next_test_result));
+    tested.sort_by_key(|result| result.id.seq);
+    assert_eq!(tested.each_ref().map(|result| result.id.seq), [7, 8]);
+    assert!(tested.iter().all(|result| result.status == DELIVERED && result.endpoint == endpoint.id));
+    assert_eq!(workers.next_result(), None);
 }
 
 #[test]
 fn too_many_tests_at_once_are_told_so() {
     let receiver = Receiver::hanging();
-    let (mut pool, endpoint) = (pool(), endpoint(&receiver));
-    pool.test((1..=THREADS as u64 + 1).map(|seq| order(&endpoint, seq)).collect());
-    let refused = next(&mut pool, Pool::test_outcomes);
-    assert_eq!((refused.id.seq, refused.answer), (65, Answer::failed("too many tries are under way")));
-    assert_eq!(pool.offer(order(&endpoint, 1)).map_err(|order| order.id.seq), Err(1));
-    pool.shutdown(Duration::ZERO);
-    offer(&mut pool, &endpoint, [2]);
+    let (mut workers, endpoint) = (workers(), endpoint(&receiver));
+    workers.test((1..=THREADS as u64 + 1).map(|seq| attempt(&endpoint, seq)).collect());
+    let refused = next(&mut workers, Workers::next_test_result);
+    assert_eq!(
+        (refused.id.seq, refused.status),
+        (65, DeliveryStatus::no_answer("too many tries are under way"))
+    );
+    assert_eq!(workers.offer(attempt(&endpoint, 1)).map_err(|attempt| attempt.id.seq), Err(1));
+    workers.shutdown(Duration::ZERO);
+    offer(&mut workers, &endpoint, [2]);
 }
 
 #[test]
 fn a_shutdown_waits_for_the_tries_under_way_and_begins_no_other() {
     let gate = Arc::new(Gate::default());
     let receiver = gate.receiver(say_ok);
-    let (mut pool, endpoint) = (pool(), endpoint(&receiver));
-    offer(&mut pool, &endpoint, [1]);
+    let (mut workers, endpoint) = (workers(), endpoint(&receiver));
+    offer(&mut workers, &endpoint, [1]);
     receiver.request();
-    offer(&mut pool, &endpoint, 2..=3);
+    offer(&mut workers, &endpoint, 2..=3);
     gate.open();
-    pool.shutdown(PATIENCE);
-    let mut outcomes: Vec<_> = std::iter::from_fn(|| pool.outcomes()).collect();
-    outcomes.sort_by_key(|outcome| outcome.id.seq);
-    let seqs: Vec<_> = outcomes.iter().map(|outcome| outcome.id.seq).collect();
+    workers.shutdown(PATIENCE);
+    let mut outcomes: Vec<_> = std::iter::from_fn(|| workers.next_result()).collect();
+    outcomes.sort_by_key(|result| result.id.seq);
+    let seqs: Vec<_> = outcomes.iter().map(|result| result.id.seq).collect();
     assert_eq!(seqs, [1, 2, 3]);
-    assert_eq!(outcomes[0].answer, DELIVERED);
-    offer(&mut pool, &endpoint, [4]);
-    assert_eq!(outcome(&mut pool), (4, DELIVERED));
+    assert_eq!(outcomes[0].status, DELIVERED);
+    offer(&mut workers, &endpoint, [4]);
+    assert_eq!(result(&mut workers), (4, DELIVERED));
 }
 
 #[test]
 fn a_shutdown_does_not_wait_for_ever() {
     let receiver = Receiver::hanging();
-    let (mut pool, endpoint) = (pool(), endpoint(&receiver));
-    offer(&mut pool, &endpoint, [1]);
+    let (mut workers, endpoint) = (workers(), endpoint(&receiver));
+    offer(&mut workers, &endpoint, [1]);
     receiver.request();
-    offer(&mut pool, &endpoint, 2..=3);
+    offer(&mut workers, &endpoint, 2..=3);
     let started = Instant::now();
-    pool.shutdown(Duration::from_millis(50));
+    workers.shutdown(Duration::from_millis(50));
     assert!(started.elapsed() < PATIENCE / 4);
-    assert_eq!(outcome(&mut pool), (2, Answer::Untouched));
-    assert_eq!(outcome(&mut pool), (3, Answer::Untouched));
-    assert_eq!(pool.outcomes(), None);
+    assert_eq!(result(&mut workers), (2, DeliveryStatus::NotAttempted));
+    assert_eq!(result(&mut workers), (3, DeliveryStatus::NotAttempted));
+    assert_eq!(workers.next_result(), None);
 }
 
 #[test]
@@ -255,45 +260,45 @@ fn every_order_comes_back_exactly_once() {
     });
     let fine = Receiver::saying(OK);
     let endpoints = [endpoint(&moody), endpoint(&fine)];
-    let mut pool = pool();
+    let mut workers = workers();
     let (mut offered, mut returned) = (Vec::new(), Vec::new());
     for seq in 1..=400 {
         let endpoint = &endpoints[usize::from(seq % 3 == 0)];
-        if pool.offer(order(endpoint, seq)).is_ok() {
+        if workers.offer(attempt(endpoint, seq)).is_ok() {
             offered.push(seq);
         }
         match seq % 50 {
-            10 => pool.recall(seq),
-            20 => pool.retain(&[endpoint.id]),
-            30 => pool.shutdown(PATIENCE),
+            10 => workers.recall(seq),
+            20 => workers.retain(&[endpoint.id]),
+            30 => workers.shutdown(PATIENCE),
             _ => {}
         }
-        returned.extend(pool.outcomes().map(|outcome| outcome.id.seq));
+        returned.extend(workers.next_result().map(|result| result.id.seq));
     }
     while returned.len() < offered.len() {
-        returned.push(outcome(&mut pool).0);
+        returned.push(result(&mut workers).0);
     }
     returned.sort_unstable();
     assert_eq!(returned, offered);
-    assert_eq!(pool.outcomes(), None);
+    assert_eq!(workers.next_result(), None);
 }
 
 #[test]
 fn what_is_not_taken_back_is_bounded() {
     let receiver = Receiver::saying(OK);
-    let (mut pool, endpoint) = (pool(), endpoint(&receiver));
+    let (mut workers, endpoint) = (workers(), endpoint(&receiver));
     let mut offered = 0;
     let deadline = Instant::now() + PATIENCE;
-    while pool.tries.has_room() && Instant::now() < deadline {
-        match pool.offer(order(&endpoint, offered + 1)) {
+    while workers.results.has_room() && Instant::now() < deadline {
+        match workers.offer(attempt(&endpoint, offered + 1)) {
             Ok(()) => offered += 1,
             // The queue is full: the receiver's turn.
             Err(_) => drop(receiver.request()),
         }
     }
-    assert!(pool.offer(order(&endpoint, 0)).is_err());
+    assert!(workers.offer(attempt(&endpoint, 0)).is_err());
     for seq in 1..=offered {
-        assert_eq!(outcome(&mut pool), (seq, DELIVERED));
+        assert_eq!(result(&mut workers), (seq, DELIVERED));
     }
-    assert!(pool.tries.has_room());
+    assert!(workers.results.has_room());
 }

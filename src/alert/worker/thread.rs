@@ -1,4 +1,4 @@
-//! What runs on a thread: takes an order, makes the try, reports, until there is nothing left to come.
+//! The body of a worker thread: takes an attempt, makes it and reports, until no attempt can come.
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,75 +8,75 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use super::{Answer, Order, Outcome};
-use crate::alert::dial::{KEEP_ALIVE, Terms};
-use crate::alert::webhook;
+use crate::alert::attempt::{Attempt, AttemptResult};
+use crate::alert::dial::{DialOptions, KEEP_ALIVE};
+use crate::alert::webhook::{self, DeliveryStatus};
 
-/// What a thread needs to report, and to be waited for.
-pub(super) struct Desk {
-    pub(super) outcomes: Sender<Outcome>,
+pub(super) struct Reporter {
+    pub(super) results: Sender<AttemptResult>,
     pub(super) wake: fn(),
-    /// Never used: the pool knows by it that this thread has not ended.
+    /// Dropped when the thread ends: that is how `Workers` waits for all.
     pub(super) _alive: Sender<Infallible>,
 }
 
-impl Desk {
-    fn report(&self, order: &Order, answer: Answer, took: Duration) {
-        // There is always room. If the pool is gone, nobody wants to know.
-        let _ = self.outcomes.try_send(order.closed(answer, took));
+impl Reporter {
+    fn report(&self, attempt: &Attempt, status: DeliveryStatus, took: Duration) {
+        // There is always room. Without a receiver nobody needs the result.
+        let _ = self.results.try_send(attempt.finished(status, took));
     }
 }
 
-/// The life of an endpoint's thread. Ends when the other end of `queue` is dropped; after `closing` begins no new try.
-pub(super) fn serve(queue: &Receiver<Order>, desk: &Desk, closing: &Arc<AtomicBool>) {
+/// Makes the attempts of one endpoint. Ends when the other end of `queue` is dropped; starts no new attempt after `closing`.
+pub(super) fn serve(queue: &Receiver<Attempt>, reporter: &Reporter, closing: &Arc<AtomicBool>) {
     let mut sender = webhook::Sender::default();
-    while let Some(order) = next(queue, &mut sender) {
-        let open = !closing.load(Ordering::Relaxed);
-        let delivered = open && make(&order, &mut sender, desk);
-        if !open {
-            desk.report(&order, Answer::Untouched, Duration::ZERO);
+    while let Some(attempt) = next(queue, &mut sender) {
+        let is_open = !closing.load(Ordering::Relaxed);
+        let is_delivered = is_open && make(&attempt, &mut sender, reporter);
+        if !is_open {
+            reporter.report(&attempt, DeliveryStatus::NotAttempted, Duration::ZERO);
         }
-        if !delivered {
+        if !is_delivered {
             // What failed for one will fail for the next: the main thread decides when to try again.
-            queue.try_iter().for_each(|order| desk.report(&order, Answer::Untouched, Duration::ZERO));
+            for attempt in queue.try_iter() {
+                reporter.report(&attempt, DeliveryStatus::NotAttempted, Duration::ZERO);
+            }
         }
-        (desk.wake)();
+        (reporter.wake)();
     }
 }
 
-/// A single try.
-pub(super) fn make_one(order: &Order, desk: &Desk) {
-    make(order, &mut webhook::Sender::default(), desk);
-    (desk.wake)();
+pub(super) fn make_one(attempt: &Attempt, reporter: &Reporter) {
+    make(attempt, &mut webhook::Sender::default(), reporter);
+    (reporter.wake)();
 }
 
-/// The next order; `None` if none will come. A connection that is no longer of use is not kept meanwhile.
-fn next(queue: &Receiver<Order>, sender: &mut webhook::Sender) -> Option<Order> {
+/// The next attempt; `None` if none can come. An idle connection is closed after a while.
+fn next(queue: &Receiver<Attempt>, sender: &mut webhook::Sender) -> Option<Attempt> {
     match queue.recv_timeout(KEEP_ALIVE) {
-        Ok(order) => Some(order),
+        Ok(attempt) => Some(attempt),
         Err(RecvTimeoutError::Disconnected) => None,
         Err(RecvTimeoutError::Timeout) => {
-            sender.rest();
+            sender.disconnect();
             queue.recv().ok()
         }
     }
 }
 
-/// Makes a try and reports; whether the alert was delivered.
-fn make(order: &Order, sender: &mut webhook::Sender, desk: &Desk) -> bool {
-    let terms = Terms { timeout: order.timeout, allow_private: order.allow_private };
+/// Makes an attempt and reports. Returns whether the alert was delivered.
+fn make(attempt: &Attempt, sender: &mut webhook::Sender, reporter: &Reporter) -> bool {
+    let options = DialOptions { timeout: attempt.timeout, allow_private: attempt.allow_private };
     let started = Instant::now();
-    let answer =
-        guarded(|| sender.send(order.id, &order.alert, &order.endpoint, terms)).unwrap_or_else(|| {
-            *sender = webhook::Sender::default();
-            Answer::failed("internal error: the try panicked")
-        });
-    let delivered = matches!(answer, Answer::Delivered { .. });
-    desk.report(order, answer, started.elapsed());
-    delivered
+    let status = guarded(|| sender.send(attempt.id, &attempt.alert, &attempt.endpoint, options));
+    let status = status.unwrap_or_else(|| {
+        *sender = webhook::Sender::default();
+        DeliveryStatus::no_answer("internal error: the try panicked")
+    });
+    let is_delivered = status.is_delivered();
+    reporter.report(attempt, status, started.elapsed());
+    is_delivered
 }
 
-/// What `body` returns; `None` if it panicked, so that neither the order nor the thread is lost.
+/// Runs `body`; `None` if it panicked, so that neither the attempt nor the thread is lost.
 fn guarded<T>(body: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(body)).ok()
 }

@@ -62,9 +62,9 @@ impl Network {
     /// Reads `203.0.113.9` or `203.0.113.0/24`, of either version.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let Some(slash) = text.iter().position(|&byte| byte == b'/') else {
-            return http::address(text).map(Self::of);
+            return http::address(text).ok().map(Self::of);
         };
-        let whole = Self::of(http::address(&text[..slash])?);
+        let whole = Self::of(http::address(&text[..slash]).ok()?);
         let prefix = u8::try_from(number::unsigned(&text[slash + 1..])?).ok()?;
         (prefix <= whole.prefix).then_some(Self { prefix, ..whole })
     }

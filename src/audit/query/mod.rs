@@ -1,15 +1,14 @@
-//! `LW.AUDITLOG QUERY`: the events that match, newest first, from the journal and then from Postgres.
+//! `LW.AUDITLOG QUERY`: the events that match, newest first, from the queue and from Postgres.
 //!
-//! - [`command`]: the command; [`page`] reads its arguments; [`record`] replies an event.
-//! - [`filter`]: which events match; [`order`]: which of two is newer. Pure.
-//! - [`search`]: what the journal holds, and how it is joined with what Postgres has; [`sql`]: what Postgres is asked.
-//! - [`reader`]: the thread that does it.
+//! - [`filter`]: which events match. [`order`]: which of two is newer. [`page`]: the arguments. Pure.
+//! - [`search`]: finds events in the queue. [`sql`]: finds events in Postgres. [`record`]: replies with an event.
+//! - [`reader`]: the thread that searches. [`command`]: the command.
 
-pub mod command;
-pub mod filter;
-pub mod order;
-pub mod page;
-pub mod reader;
-pub mod record;
-pub mod search;
-pub mod sql;
+pub(crate) mod command;
+pub(crate) mod filter;
+pub(crate) mod order;
+pub(crate) mod page;
+pub(crate) mod reader;
+pub(crate) mod record;
+pub(crate) mod search;
+pub(crate) mod sql;

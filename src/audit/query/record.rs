@@ -1,21 +1,16 @@
-//! An event, as LW.AUDITLOG replies it.
+//! An event, as LW.AUDITLOG replies with it.
 
 use std::fmt::{self, Display};
-use std::sync::Arc;
 
 use crate::journal::id::Id;
 use crate::server::call::Call;
 
-use super::super::entry::{Entry, Fields};
+use super::super::entry::{Fields, Record};
 
-/// An event that was found.
-pub type Found = (Id, Arc<Entry>);
+/// The number of fields of an event.
+pub(crate) const FIELDS: usize = 12;
 
-/// How many fields an event has.
-pub const FIELDS: usize = 12;
-
-/// Replies with events, each a record.
-pub fn reply(call: &Call<'_>, found: &[Found]) {
+pub(crate) fn reply(call: &Call<'_>, found: &[Record]) {
     call.reply_array(found.len());
     for (id, entry) in found {
         call.reply_map(FIELDS);
@@ -23,8 +18,8 @@ pub fn reply(call: &Call<'_>, found: &[Found]) {
     }
 }
 
-/// Replies with the fields of an event; those that it does not have are nil.
-pub fn reply_fields(call: &Call<'_>, id: Id, fields: &Fields<'_>) {
+/// Replies with the fields of an event. A missing field is nil.
+pub(crate) fn reply_fields(call: &Call<'_>, id: Id, fields: &Fields<'_>) {
     let text = |name: &str, value: Option<&str>| {
         call.reply_text(name);
         match value {
@@ -53,7 +48,7 @@ pub fn reply_fields(call: &Call<'_>, id: Id, fields: &Fields<'_>) {
     text("data", fields.data);
 }
 
-/// Microseconds, shown as milliseconds with as many decimals as it takes.
+/// Microseconds, shown as milliseconds with as many decimals as needed.
 struct Milliseconds(u64);
 
 impl Display for Milliseconds {

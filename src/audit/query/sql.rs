@@ -1,4 +1,4 @@
-//! What Postgres is asked: a page of the log by its keyset, so that any page costs as much as the first.
+//! The query for a page of the log. It seeks by key, so that any page costs as much as the first.
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -11,21 +11,17 @@ use tokio_postgres::types::{ToSql, Type};
 use crate::journal::id::Id;
 use crate::text::time::Timestamp;
 
-use super::super::entry::{Entry, Fields};
+use super::super::entry::{Entry, Fields, Record};
 use super::super::insert::system_time;
 use super::super::link::{Failure, Parameter};
 use super::page::Page;
-use super::record::Found;
 
-/// A query and its parameters.
-pub struct Query {
-    /// The statement.
+pub(crate) struct Query {
     pub text: String,
     parameters: Vec<(Box<dyn ToSql + Sync>, Type)>,
 }
 
 impl Query {
-    /// What answers `page`.
     pub fn of(page: &Page) -> Self {
         let mut query = Self {
             text: String::from(
@@ -35,7 +31,7 @@ impl Query {
         };
         query.filter(page);
         if let Some(before) = page.before {
-            // The first condition says nothing new, but it is the one that partitions are chosen by.
+            // The first condition is redundant, but it is the one that Postgres prunes partitions by.
             let (at, epoch) = (before.at, before.epoch as i64);
             let n = query.parameters.len();
             let _ = write!(
@@ -89,13 +85,12 @@ impl Query {
         let _ = write!(self.text, " AND {before}${}{behind}", self.parameters.len());
     }
 
-    /// The parameters.
     pub fn parameters(&self) -> Vec<Parameter<'_>> {
         self.parameters.iter().map(|(value, kind)| (&**value, kind.clone())).collect()
     }
 }
 
-/// A pattern of LIKE that `prefix` and whatever follows matches.
+/// The LIKE pattern for texts that start with `prefix`.
 fn pattern(prefix: &str) -> String {
     let mut pattern = String::with_capacity(prefix.len() + 1);
     for character in prefix.chars() {
@@ -108,8 +103,7 @@ fn pattern(prefix: &str) -> String {
     pattern
 }
 
-/// The event that a row tells.
-pub fn found(row: &Row) -> Result<Found, Failure> {
+pub(crate) fn from_row(row: &Row) -> Result<Record, Failure> {
     let at: SystemTime = row.try_get(0)?;
     let at = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let id = Id {

@@ -1,83 +1,153 @@
-//! Directives that are numbers.
+//! Directives that are integers: counts, lengths of time, amounts of memory.
 
 use std::ffi::{CStr, c_char, c_int, c_longlong, c_uint, c_void};
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use redis_module::raw;
 
 use super::super::api::api;
+use super::{Directive, apply};
 use crate::text::number;
+use crate::text::time::{Span, Timestamp};
 
-/// An integer directive, and where its value lives.
+/// A number of things.
+pub type Count<T = usize> = Integer<T>;
+/// A length of time in seconds.
+pub type Seconds<T = Span> = Integer<T>;
+/// An amount of memory.
+pub type Bytes = Integer<usize>;
+
+/// An integer directive whose readers get a `T`.
 ///
-/// The server checks the bounds before it sets a value; reading one costs a load.
-pub struct Integer {
-    /// Its name, without the module's.
-    pub name: &'static CStr,
-    /// The least value.
-    pub min: i64,
-    /// The greatest value.
-    pub max: i64,
-    /// Whether it is an amount of memory, which may carry a unit.
-    memory: bool,
-    value: AtomicI64,
+/// The server checks the bounds before it sets a value. Reading one costs one atomic load.
+pub struct Integer<T> {
+    name: &'static CStr,
+    min: i64,
+    max: i64,
+    takes_units: bool,
+    staged: AtomicI64,
+    in_force: AtomicI64,
+    read_as: PhantomData<fn() -> T>,
 }
 
-impl Integer {
+/// What the integer of a directive means to its readers.
+pub trait FromInteger {
+    /// Converts a value that is within the directive's bounds.
+    fn from_integer(value: i64) -> Self;
+}
+
+macro_rules! integers {
+    ($($integer:ty)*) => {
+        $(
+            impl FromInteger for $integer {
+                #[inline]
+                fn from_integer(value: i64) -> Self {
+                    Self::try_from(value).unwrap_or(Self::MAX)
+                }
+            }
+        )*
+    };
+}
+
+integers!(u16 u32 u64 usize i64);
+
+impl FromInteger for Span {
+    fn from_integer(seconds: i64) -> Self {
+        Self(u64::from_integer(seconds) * 1000)
+    }
+}
+
+impl FromInteger for Duration {
+    fn from_integer(seconds: i64) -> Self {
+        Self::from_secs(u64::from_integer(seconds))
+    }
+}
+
+impl FromInteger for Timestamp {
+    /// In milliseconds, or in seconds where that many milliseconds would be before 1973: in an incident nobody should
+    /// have to know the unit.
+    fn from_integer(value: i64) -> Self {
+        const SECONDS_BELOW: u64 = 100_000_000_000;
+        let value = u64::from_integer(value);
+        Self(if value < SECONDS_BELOW { value * 1000 } else { value })
+    }
+}
+
+impl<T: FromInteger> Integer<T> {
     /// A directive with its default and bounds.
     pub const fn new(name: &'static CStr, default: i64, min: i64, max: i64) -> Self {
-        Self { name, min, max, memory: false, value: AtomicI64::new(default) }
+        Self {
+            name,
+            min,
+            max,
+            takes_units: false,
+            staged: AtomicI64::new(default),
+            in_force: AtomicI64::new(default),
+            read_as: PhantomData,
+        }
     }
 
-    /// A directive that is a number of bytes: `1048576`, `1mb`.
-    pub const fn bytes(name: &'static CStr, default: i64, min: i64, max: i64) -> Self {
-        Self { name, min, max, memory: true, value: AtomicI64::new(default) }
+    /// A directive whose value may carry a unit of memory: `1048576`, `1mb`.
+    pub const fn with_units(name: &'static CStr, default: i64, min: i64, max: i64) -> Self {
+        let mut directive = Self::new(name, default, min, max);
+        directive.takes_units = true;
+        directive
     }
 
     /// The value in force.
     #[inline]
-    pub fn get(&self) -> i64 {
-        self.value.load(Ordering::Relaxed)
+    pub fn get(&self) -> T {
+        T::from_integer(self.in_force.load(Ordering::Relaxed))
+    }
+}
+
+impl<T: FromInteger + 'static> Directive for Integer<T> {
+    fn name(&self) -> &'static CStr {
+        self.name
     }
 
-    pub(super) fn set_default(&self, text: &[u8]) -> Result<(), String> {
-        let (digits, unit) = if self.memory { split_unit(text) } else { (text, 1) };
+    fn set_default(&self, text: &[u8]) -> Result<(), String> {
+        let (digits, unit) = if self.takes_units { split_unit(text) } else { (text, 1) };
         let value = number::unsigned(digits).and_then(|value| i64::try_from(value).ok());
         match value.and_then(|value| value.checked_mul(unit)).filter(|v| (self.min..=self.max).contains(v)) {
             Some(value) => {
-                self.value.store(value, Ordering::Relaxed);
+                self.staged.store(value, Ordering::Relaxed);
                 Ok(())
             }
             None => Err(format!("must be an integer from {} to {}", self.min, self.max)),
         }
     }
 
-    /// # Safety
-    /// `ctx` is the context of a running OnLoad.
-    pub(super) unsafe fn register(&'static self, ctx: *mut raw::RedisModuleCtx) -> bool {
+    unsafe fn register(&'static self, ctx: *mut raw::RedisModuleCtx) -> bool {
         let register = api!(RedisModule_RegisterNumericConfig);
         let flags =
-            if self.memory { raw::REDISMODULE_CONFIG_MEMORY } else { raw::REDISMODULE_CONFIG_DEFAULT };
-        // SAFETY: the caller's promise; `self` is 'static, which is what `get` and `set` rely on.
+            if self.takes_units { raw::REDISMODULE_CONFIG_MEMORY } else { raw::REDISMODULE_CONFIG_DEFAULT };
+        // SAFETY: the caller's promise; `self` is 'static, which is what the callbacks rely on.
         let answer = unsafe {
             register(
                 ctx,
                 self.name.as_ptr(),
-                self.get(),
+                self.staged.load(Ordering::Relaxed),
                 flags as c_uint,
                 self.min,
                 self.max,
-                Some(get),
-                Some(set),
-                None,
+                Some(get::<T>),
+                Some(set::<T>),
+                Some(apply::<Self>),
                 std::ptr::from_ref(self).cast_mut().cast(),
             )
         };
         answer == raw::REDISMODULE_OK as c_int
     }
+
+    fn apply(&self) {
+        self.in_force.store(self.staged.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
 }
 
-/// The digits of an amount of memory, and its unit in bytes: the server's own units.
+/// The digits of an amount of memory, and its unit in bytes. The units are the server's own.
 fn split_unit(text: &[u8]) -> (&[u8], i64) {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, unit) = text.split_at(digits);
@@ -91,25 +161,25 @@ fn split_unit(text: &[u8]) -> (&[u8], i64) {
         b"gb" => 1 << 30,
         _ => 0,
     };
-    // A unit that is none makes the number none.
+    // Without digits it is not a number.
     if unit == 0 { (b"", 1) } else { (digits, unit) }
 }
 
-unsafe extern "C" fn get(_name: *const c_char, directive: *mut c_void) -> c_longlong {
-    // SAFETY: `register` passed a `&'static Integer` as the private data.
-    let directive = unsafe { &*directive.cast::<Integer>() };
-    directive.get()
+unsafe extern "C" fn get<T>(_name: *const c_char, directive: *mut c_void) -> c_longlong {
+    // SAFETY: `register` passed a `&'static Integer<T>` as the private data.
+    let directive = unsafe { &*directive.cast::<Integer<T>>() };
+    directive.staged.load(Ordering::Relaxed)
 }
 
-unsafe extern "C" fn set(
+unsafe extern "C" fn set<T>(
     _name: *const c_char,
     value: c_longlong,
     directive: *mut c_void,
     _error: *mut *mut raw::RedisModuleString,
 ) -> c_int {
-    // SAFETY: `register` passed a `&'static Integer` as the private data.
-    let directive = unsafe { &*directive.cast::<Integer>() };
-    directive.value.store(value, Ordering::Relaxed);
+    // SAFETY: `register` passed a `&'static Integer<T>` as the private data.
+    let directive = unsafe { &*directive.cast::<Integer<T>>() };
+    directive.staged.store(value, Ordering::Relaxed);
     raw::REDISMODULE_OK as c_int
 }
 
@@ -119,13 +189,32 @@ mod tests {
 
     #[test]
     fn an_amount_of_memory_has_the_servers_units() {
-        let directive = Integer::bytes(c"x", 1, 1, 1 << 40);
+        let directive = Bytes::with_units(c"x", 1, 1, 1 << 40);
         for (text, bytes) in [("5", 5), ("16mb", 16 << 20), ("2K", 2000), ("1Gb", 1 << 30)] {
             assert_eq!(directive.set_default(text.as_bytes()), Ok(()), "{text}");
+            directive.apply();
             assert_eq!(directive.get(), bytes);
         }
         for text in ["", "mb", "-1", "1.5mb", "1tb", "9999999999gb", "0"] {
             assert!(directive.set_default(text.as_bytes()).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_staged_value_is_read_once_it_is_applied() {
+        let directive = Count::<u16>::new(c"x", 5, 1, 10);
+        assert_eq!(directive.set_default(b"7"), Ok(()));
+        assert_eq!(directive.get(), 5);
+        directive.apply();
+        assert_eq!(directive.get(), 7);
+    }
+
+    #[test]
+    fn an_integer_is_read_as_what_it_means() {
+        assert_eq!(Span::from_integer(5), Span(5000));
+        assert_eq!(Duration::from_integer(5), Duration::from_secs(5));
+        assert_eq!(Timestamp::from_integer(1_700_000_000), Timestamp(1_700_000_000_000));
+        assert_eq!(Timestamp::from_integer(1_700_000_000_000), Timestamp(1_700_000_000_000));
+        assert_eq!(u16::from_integer(512), 512);
     }
 }

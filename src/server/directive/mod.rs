@@ -1,67 +1,64 @@
-//! Configuration directives: what one declares about itself, and how the server is told.
+//! Directives of the configuration: what one declares about itself, and how the server sets it.
 //!
-//! A kind a file: [`Integer`], [`Switch`], [`Text`]. The table of a module lists them as [`Directive`]s.
+//! CONFIG SET has two phases. The server first calls the setter of each directive that it names, which checks the value
+//! and stages it. If one refuses its value, the server sets the others back, which drops what they staged. Otherwise it
+//! calls the `apply` callback of each, which brings the staged value into force. Files are read in the first phase.
+//!
+//! The server skips a directive whose text does not change. For one that names a file, [`config_set`] reads the file
+//! again.
 
 mod integer;
 mod switch;
 mod text;
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_int, c_void};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use redis_module::raw;
 
 use super::api::api;
+use super::guard::guarded;
+use super::log;
 
-pub use integer::Integer;
+pub use integer::{Bytes, Count, Integer, Seconds};
 pub use switch::Switch;
 pub use text::Text;
 
 /// A row of the table of directives.
-#[derive(Clone, Copy)]
-pub enum Directive {
-    /// A number.
-    Integer(&'static Integer),
-    /// `yes` or `no`.
-    Switch(&'static Switch),
-    /// A text: a path, a list.
-    Text(&'static Text),
-}
+pub trait Directive: Sync {
+    /// Its name, without the module's.
+    fn name(&self) -> &'static CStr;
 
-impl Directive {
-    fn name(self) -> &'static CStr {
-        match self {
-            Self::Integer(directive) => directive.name,
-            Self::Switch(directive) => directive.name,
-            Self::Text(directive) => directive.name,
-        }
-    }
+    /// Makes `text` of the loadmodule line the default. The error says what `text` should be.
+    fn set_default(&self, text: &[u8]) -> Result<(), String>;
 
-    /// Takes `text` of the loadmodule line as the default; what it should be if it is not that.
-    fn set_default(self, text: &[u8]) -> Result<(), String> {
-        match self {
-            Self::Integer(directive) => directive.set_default(text),
-            Self::Switch(directive) => directive.set_default(text),
-            Self::Text(directive) => directive.set_default(text),
-        }
-    }
-
+    /// Tells the server of the directive.
+    ///
     /// # Safety
     /// `ctx` is the context of a running OnLoad.
-    unsafe fn register(self, ctx: *mut raw::RedisModuleCtx) -> bool {
-        match self {
-            // SAFETY: the caller's promise.
-            Self::Integer(directive) => unsafe { directive.register(ctx) },
-            // SAFETY: the caller's promise.
-            Self::Switch(directive) => unsafe { directive.register(ctx) },
-            // SAFETY: the caller's promise.
-            Self::Text(directive) => unsafe { directive.register(ctx) },
-        }
+    unsafe fn register(&'static self, ctx: *mut raw::RedisModuleCtx) -> bool;
+
+    /// Brings the staged value into force, if there is one.
+    fn apply(&self);
+
+    /// Reads the files that the value in force names, and stages what they hold.
+    fn stage_again(&self) -> Result<(), String> {
+        Ok(())
     }
+
+    /// Drops the staged value.
+    fn unstage(&self) {}
 }
+
+/// The module's name and its directives.
+static REGISTERED: OnceLock<(&CStr, &[&dyn Directive])> = OnceLock::new();
+
+/// The directives that the running CONFIG SET has applied.
+static APPLIED: Mutex<Vec<&CStr>> = Mutex::new(Vec::new());
 
 /// Takes the arguments of the loadmodule line (`name value …`) as defaults.
 pub(super) fn take_defaults<'a>(
-    directives: &[Directive],
+    directives: &[&dyn Directive],
     mut args: impl Iterator<Item = &'a [u8]>,
 ) -> Result<(), String> {
     while let Some(name) = args.next() {
@@ -78,13 +75,14 @@ pub(super) fn take_defaults<'a>(
     Ok(())
 }
 
-/// Registers the directives and lets redis.conf set them.
+/// Registers the directives, lets redis.conf set them, and brings them into force.
 ///
 /// # Safety
 /// `ctx` is the context of a running OnLoad.
 pub(super) unsafe fn register(
     ctx: *mut raw::RedisModuleCtx,
-    directives: &'static [Directive],
+    module: &'static CStr,
+    directives: &'static [&'static dyn Directive],
 ) -> Result<(), String> {
     for directive in directives {
         // SAFETY: the caller's promise.
@@ -97,5 +95,69 @@ pub(super) unsafe fn register(
     if unsafe { load(ctx) } != raw::REDISMODULE_OK as i32 {
         return Err("a lockwatch directive in the server's configuration has a bad value".into());
     }
+    // The server calls no `apply` callback while a module loads.
+    directives.iter().for_each(|directive| directive.apply());
+    REGISTERED.get_or_init(|| (module, directives));
     Ok(())
 }
+
+/// Reads the files of `directives` again: of all of them, or, if one can't be used, of none. The error names that one.
+fn read_files_again(directives: &[&dyn Directive]) -> Result<(), String> {
+    for directive in directives {
+        if let Err(why) = directive.stage_again() {
+            directives.iter().for_each(|directive| directive.unstage());
+            return Err(format!("{}: {why}", directive.name().to_string_lossy()));
+        }
+    }
+    directives.iter().for_each(|directive| directive.apply());
+    Ok(())
+}
+
+/// Reads the files of the directives again that a CONFIG SET has named without changing their text. Returns whether it
+/// named a directive of this module.
+///
+/// The server replies OK whatever happens here, so a file that can't be used is only logged.
+///
+/// # Safety
+/// `change` is the data of a running event of kind CONFIG.
+pub(super) unsafe fn config_set(change: *const raw::RedisModuleConfigChange) -> bool {
+    let Some((module, directives)) = REGISTERED.get() else { return false };
+    let applied = std::mem::take(&mut *APPLIED.lock().unwrap_or_else(PoisonError::into_inner));
+    // SAFETY: the caller's promise: the server passes `num_changes` names.
+    let names = unsafe {
+        let change = &*change;
+        std::slice::from_raw_parts(change.config_names, change.num_changes as usize)
+    };
+    let named: Vec<_> = names
+        .iter()
+        .filter_map(|&name| {
+            // SAFETY: the server passes NUL-terminated strings that live as long as the event.
+            let name = unsafe { CStr::from_ptr(name) }.to_bytes();
+            let name = name.strip_prefix(module.to_bytes())?.strip_prefix(b".")?;
+            directives.iter().find(|directive| directive.name().to_bytes() == name).copied()
+        })
+        .collect();
+    let unchanged: Vec<_> = named.iter().filter(|d| !applied.contains(&d.name())).copied().collect();
+    if let Err(why) = read_files_again(&unchanged) {
+        log::warning(&format!("what was read before stays in force, as a file can't be read again: {why}"));
+    }
+    !named.is_empty()
+}
+
+/// The callback by which the server applies the directive `D` that it got as private data.
+unsafe extern "C" fn apply<D: Directive>(
+    _ctx: *mut raw::RedisModuleCtx,
+    directive: *mut c_void,
+    _error: *mut *mut raw::RedisModuleString,
+) -> c_int {
+    // SAFETY: `register` passed a `&'static D` as the private data.
+    let directive = unsafe { &*directive.cast::<D>() };
+    APPLIED.lock().unwrap_or_else(PoisonError::into_inner).push(directive.name());
+    match guarded(|| directive.apply()) {
+        Some(()) => raw::REDISMODULE_OK as c_int,
+        None => raw::REDISMODULE_ERR as c_int,
+    }
+}
+
+/// What a directive calls when its value changes, unless it is told something else.
+fn nothing() {}

@@ -6,60 +6,69 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use redis_module::raw;
 
 use super::super::api::api;
+use super::{Directive, apply};
 
-/// A directive that is `yes` or `no`, and where its value lives.
+/// A directive that is `yes` or `no`.
 pub struct Switch {
-    /// Its name, without the module's.
-    pub name: &'static CStr,
-    value: AtomicBool,
+    name: &'static CStr,
+    staged: AtomicBool,
+    in_force: AtomicBool,
 }
 
 impl Switch {
     /// A directive with its default.
     pub const fn new(name: &'static CStr, default: bool) -> Self {
-        Self { name, value: AtomicBool::new(default) }
+        Self { name, staged: AtomicBool::new(default), in_force: AtomicBool::new(default) }
     }
 
-    /// Whether it is `yes`.
+    /// Whether `yes` is in force.
     #[inline]
     pub fn get(&self) -> bool {
-        self.value.load(Ordering::Relaxed)
+        self.in_force.load(Ordering::Relaxed)
+    }
+}
+
+impl Directive for Switch {
+    fn name(&self) -> &'static CStr {
+        self.name
     }
 
-    pub(super) fn set_default(&self, text: &[u8]) -> Result<(), String> {
+    fn set_default(&self, text: &[u8]) -> Result<(), String> {
         let yes = text.eq_ignore_ascii_case(b"yes");
         if !yes && !text.eq_ignore_ascii_case(b"no") {
             return Err("must be yes or no".into());
         }
-        self.value.store(yes, Ordering::Relaxed);
+        self.staged.store(yes, Ordering::Relaxed);
         Ok(())
     }
 
-    /// # Safety
-    /// `ctx` is the context of a running OnLoad.
-    pub(super) unsafe fn register(&'static self, ctx: *mut raw::RedisModuleCtx) -> bool {
+    unsafe fn register(&'static self, ctx: *mut raw::RedisModuleCtx) -> bool {
         let register = api!(RedisModule_RegisterBoolConfig);
-        // SAFETY: the caller's promise; `self` is 'static, which is what `get` and `set` rely on.
+        // SAFETY: the caller's promise; `self` is 'static, which is what the callbacks rely on.
         let answer = unsafe {
             register(
                 ctx,
                 self.name.as_ptr(),
-                c_int::from(self.get()),
+                c_int::from(self.staged.load(Ordering::Relaxed)),
                 raw::REDISMODULE_CONFIG_DEFAULT as c_uint,
                 Some(get),
                 Some(set),
-                None,
+                Some(apply::<Self>),
                 std::ptr::from_ref(self).cast_mut().cast(),
             )
         };
         answer == raw::REDISMODULE_OK as c_int
+    }
+
+    fn apply(&self) {
+        self.in_force.store(self.staged.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 }
 
 unsafe extern "C" fn get(_name: *const c_char, directive: *mut c_void) -> c_int {
     // SAFETY: `register` passed a `&'static Switch` as the private data.
     let directive = unsafe { &*directive.cast::<Switch>() };
-    c_int::from(directive.get())
+    c_int::from(directive.staged.load(Ordering::Relaxed))
 }
 
 unsafe extern "C" fn set(
@@ -70,6 +79,6 @@ unsafe extern "C" fn set(
 ) -> c_int {
     // SAFETY: `register` passed a `&'static Switch` as the private data.
     let directive = unsafe { &*directive.cast::<Switch>() };
-    directive.value.store(value != 0, Ordering::Relaxed);
+    directive.staged.store(value != 0, Ordering::Relaxed);
     raw::REDISMODULE_OK as c_int
 }

@@ -4,30 +4,26 @@
 //! consults no clock and no configuration, and changes nothing when it is applied again.
 
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
-use crate::server::docs::{DocArg, DocKind};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
+use crate::server::spec::Spec;
+use crate::text::syntax::Param;
 
 use super::super::effect::{EFFECT, StoreEffect};
 use super::super::native::set_expiry;
 use super::super::store::Store;
 
-/// The command.
 pub struct ApplyTokens;
 
 impl Command for ApplyTokens {
     const SPEC: &'static Spec = &Spec {
         name: EFFECT,
         flags: "write admin deny-script",
-        categories: "write admin dangerous",
-        arity: 3,
-        key: KeyAccess::Update,
         summary: c"Internal: applies a change of a token store that comes from the primary or the AOF.",
         complexity: c"O(log N) for a change with N sessions in the store, O(N) for N sessions at once.",
-        since: c"0.1.0",
-        args: &[DocArg::new(c"key", DocKind::Key), DocArg::new(c"effect", DocKind::String)],
-        internal: true,
+        args: &[Param::KEY, Param::string(c"effect")],
+        ..Spec::EFFECT
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
@@ -63,8 +59,7 @@ impl Command for ApplyTokens {
         } else if expires.is_some() {
             set_expiry(&mut key, expires);
         }
-        drop(key);
-        call.pass_effect_on(name);
+        key.pass_effect_on();
         call.reply_ok();
         Ok(())
     }

@@ -10,10 +10,11 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
-use crate::server::docs::{DocArg, DocKind};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
+use crate::server::spec::Spec;
+use crate::text::syntax::Param;
 use crate::text::time::Timestamp;
 
 use super::super::keyring::{self, Keyring};
@@ -21,29 +22,23 @@ use super::super::rotation::{Judgement, judge};
 use super::super::store::Store;
 use super::super::verify::{self, AccessRules};
 use super::super::{clock, refresh, settings};
-use super::arguments::misuse;
+use super::arguments;
 
-/// The command.
 pub struct Introspect;
 
 impl Command for Introspect {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.INTROSPECT",
         flags: "readonly fast no-monitor no-slowlog",
-        categories: "read fast",
-        arity: 3,
-        key: KeyAccess::Read,
         summary: c"Tells whether an access or refresh token is active, and what it says, as RFC 7662 has it.",
         complexity: c"O(log N) with N the number of sessions in the store.",
-        since: c"0.1.0",
-        args: &[DocArg::new(c"key", DocKind::Key), DocArg::new(c"token", DocKind::String)],
-        internal: false,
+        args: &[Param::KEY, Param::string(c"token").secret()],
+        ..Spec::BASE
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let (name, mut args) = call.key_and_args();
-        let token =
-            args.next().ok_or_else(|| misuse("there is no token", "LW.INTROSPECT key token"))?.bytes();
+        let (name, _) = call.key_and_args();
+        let token = Self::SPEC.parse(call)?.required("token", arguments::token)?;
         let key = call.read(name);
         let store = key.value::<Boxed<Store>>()?;
         let store = store.as_deref().map(|store| &**store);
@@ -65,11 +60,11 @@ fn access(ring: &Keyring, token: &[u8], store: Option<&Store>, now: Timestamp) -
     let (issuer, _) = settings::names();
     let rules = AccessRules {
         now,
-        leeway: settings::leeway(),
+        leeway: settings::JWT_LEEWAY.get(),
         issuer: &issuer,
         // Whom it is for is for its reader to judge.
         audience: None,
-        not_before: settings::not_before(),
+        not_before: settings::TOKENS_NOT_BEFORE.get(),
     };
     verify::judge(&claims, store, &rules).ok()?;
     let mut members: BTreeMap<&str, Box<RawValue>> = serde_json::from_str(&claims.json).ok()?;

@@ -3,26 +3,20 @@
 //! The public keys that verify access tokens, as a JSON Web Key Set (RFC 7517, section 5). A shared secret is never in it.
 
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
+use crate::server::spec::Spec;
 
 use super::super::keyring;
 
-/// The command.
 pub struct Jwks;
 
 impl Command for Jwks {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.JWKS",
-        flags: "readonly fast",
-        categories: "read fast",
-        arity: 1,
-        key: KeyAccess::None,
         summary: c"Returns the public keys that verify access tokens, as a JSON Web Key Set.",
         complexity: c"O(N) with N the number of keys.",
-        since: c"0.1.0",
-        args: &[],
-        internal: false,
+        ..Spec::FAST_READ
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {

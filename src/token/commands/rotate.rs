@@ -4,10 +4,11 @@
 //! that was used before, is too old or too new, [`rotation`](super::super::rotation) says.
 
 use crate::server::call::{Call, Outcome};
-use crate::server::command::{Command, KeyAccess, Spec};
-use crate::server::docs::{DocArg, DocKind};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
+use crate::server::spec::Spec;
+use crate::text::syntax::Param;
 use crate::text::time::{Span, Timestamp};
 
 use super::super::change::Change;
@@ -20,40 +21,25 @@ use super::super::native::commit;
 use super::super::rotation::{Judgement, Presented, judge};
 use super::super::session::{Rotation, Session};
 use super::super::store::Store;
-use super::super::{counters, refresh, settings, signer};
-use super::arguments::{self, Options};
+use super::super::{counters, refresh, settings, signer, strict};
+use super::arguments::{self, META};
 
-const SYNTAX: &str = "LW.ROTATE key refresh_token [META json]";
-
-/// The command.
 pub struct Rotate;
 
 impl Command for Rotate {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.ROTATE",
         flags: "write no-monitor no-slowlog",
-        categories: "write slow",
-        arity: -3,
-        key: KeyAccess::Update,
         summary: c"Exchanges a refresh token for a new access and refresh token; one that was used before ends its session.",
         complexity: c"O(log N) with N the number of sessions in the store; signing with RSA is done on another thread.",
-        since: c"0.1.0",
-        args: &[
-            DocArg::new(c"key", DocKind::Key),
-            DocArg::new(c"refresh-token", DocKind::String),
-            DocArg { token: Some(c"META"), optional: true, ..DocArg::new(c"meta", DocKind::String) },
-        ],
-        internal: false,
+        args: &[Param::KEY, Param::string(c"refresh-token").shown(c"refresh_token").secret(), META],
+        ..Spec::BASE
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let (_, mut args) = call.key_and_args();
-        let token = args.next().map(|arg| arg.bytes()).unwrap_or_default();
-        let mut options = Options::new(args, &["META"], SYNTAX);
-        let mut meta = None;
-        while let Some((_, value)) = options.next()? {
-            meta = Some(arguments::meta(value, SYNTAX)?);
-        }
+        let given = Self::SPEC.parse(call)?;
+        let token = given.required("refresh-token", arguments::token)?;
+        let meta = given.optional("META", strict::meta)?;
         rotate(call, token, meta).inspect_err(|_| counters::ROTATE_REFUSED.count())
     }
 }
@@ -90,7 +76,7 @@ fn rotate(call: &Call<'_>, token: &[u8], meta: Option<&str>) -> Outcome {
             replay(call, &presented, &session, &ring)
         }
         Judgement::Reused => {
-            commit(call, name, key, vec![Change::End(presented.session)], now)?;
+            commit(key, vec![Change::End(presented.session)], now)?;
             report(REUSE);
             counters::REUSED.count();
             Err(TokenError::Reused.into())
@@ -105,8 +91,8 @@ fn rotate(call: &Call<'_>, token: &[u8], meta: Option<&str>) -> Outcome {
             signer::require_room(call, &ring)?;
             let (rotation, renewed) = renew(&session, &presented, meta, now);
             let grant = Grant::of(presented.session, &renewed, &ring)?;
-            grant.require_length(SYNTAX)?;
-            commit(call, name, key, vec![Change::Rotate(presented.session, rotation)], now)?;
+            grant.require_length(Rotate::SPEC)?;
+            commit(key, vec![Change::Rotate(presented.session, rotation)], now)?;
             if judgement == Judgement::RollForward {
                 report(ROLLBACK);
                 counters::ROLLED_FORWARD.count();
@@ -141,7 +127,7 @@ fn renew(
         // A token without a successor is not accepted.
         generation: presented.generation.next().unwrap_or(presented.generation),
         at,
-        expires: (at + ttl).min(session.created + settings::max_age()).max(at),
+        expires: (at + ttl).min(session.created + settings::SESSION_MAX_AGE.get()).max(at),
         meta: meta.map(str::to_owned),
     };
     let mut renewed = session.clone();

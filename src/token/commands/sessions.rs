@@ -4,46 +4,40 @@
 //! `rotated_at_ms` `expires_at_ms` `generation` `meta`.
 
 use crate::server::call::Call;
-use crate::server::command::{Command, KeyAccess, Spec};
-use crate::server::docs::{DocArg, DocKind};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
+use crate::server::spec::Spec;
+use crate::text::syntax::Param;
 
 use super::super::id::SessionId;
 use super::super::session::Session;
 use super::super::store::Store;
 use super::super::{clock, settings};
-use super::arguments;
+use super::arguments::{self, SUBJECT};
 
-/// The command.
 pub struct Sessions;
 
 impl Command for Sessions {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.SESSIONS",
-        flags: "readonly",
-        categories: "read slow",
-        arity: 3,
-        key: KeyAccess::Read,
         summary: c"Lists the live sessions of a subject, the most recently rotated first.",
         complexity:
             c"O(M log M + log N) with N the number of sessions in the store and M those of the subject.",
-        since: c"0.1.0",
-        args: &[DocArg::new(c"key", DocKind::Key), DocArg::new(c"subject", DocKind::String)],
-        internal: false,
+        args: &[Param::KEY, SUBJECT],
+        ..Spec::READ
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let (name, mut args) = call.key_and_args();
-        let subject = args.next().map(|arg| arg.bytes()).unwrap_or_default();
-        let subject = arguments::name("subject", subject, "LW.SESSIONS key subject")?;
+        let (name, _) = call.key_and_args();
+        let subject = Self::SPEC.parse(call)?.required("subject", arguments::name)?;
         let key = call.read(name);
         let store = key.value::<Boxed<Store>>()?;
         let now = clock::time(call.now());
         let mut live: Vec<_> = match &store {
             Some(store) => store
                 .of_subject(subject)
-                .filter(|(_, session)| session.is_live(now, settings::not_before()))
+                .filter(|(_, session)| session.is_live(now, settings::TOKENS_NOT_BEFORE.get()))
                 .collect(),
             None => Vec::new(),
         };

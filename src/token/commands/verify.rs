@@ -4,47 +4,33 @@
 //! in which order, [`verify`](super::super::verify) says.
 
 use crate::server::call::{Call, Outcome};
-use crate::server::command::{Command, KeyAccess, Spec};
-use crate::server::docs::{DocArg, DocKind};
+use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::native::Boxed;
+use crate::server::spec::Spec;
+use crate::text::syntax::Param;
 
 use super::super::store::Store;
 use super::super::verify::{self, AccessRules};
 use super::super::{clock, counters, keyring, settings};
-use super::arguments::{self, Options};
+use super::arguments::{self, AUDIENCE};
 
-const SYNTAX: &str = "LW.VERIFY key access_token [AUDIENCE aud]";
-
-/// The command.
 pub struct Verify;
 
 impl Command for Verify {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.VERIFY",
         flags: "readonly fast no-monitor no-slowlog",
-        categories: "read fast",
-        arity: -3,
-        key: KeyAccess::Read,
         summary: c"Checks an access token, and that its session is live, and returns its claims.",
         complexity: c"O(log N) with N the number of sessions in the store.",
-        since: c"0.1.0",
-        args: &[
-            DocArg::new(c"key", DocKind::Key),
-            DocArg::new(c"access-token", DocKind::String),
-            DocArg { token: Some(c"AUDIENCE"), optional: true, ..DocArg::new(c"audience", DocKind::String) },
-        ],
-        internal: false,
+        args: &[Param::KEY, Param::string(c"access-token").shown(c"access_token").secret(), AUDIENCE],
+        ..Spec::BASE
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let (_, mut args) = call.key_and_args();
-        let token = args.next().map(|arg| arg.bytes()).unwrap_or_default();
-        let mut options = Options::new(args, &["AUDIENCE"], SYNTAX);
-        let mut audience = None;
-        while let Some((_, value)) = options.next()? {
-            audience = Some(arguments::name("audience", value, SYNTAX)?);
-        }
+        let given = Self::SPEC.parse(call)?;
+        let token = given.required("access-token", arguments::token)?;
+        let audience = given.optional("AUDIENCE", arguments::name)?;
         verify(call, token, audience).inspect_err(|_| counters::VERIFY_REFUSED.count())
     }
 }
@@ -57,10 +43,10 @@ fn verify(call: &Call<'_>, token: &[u8], audience: Option<&str>) -> Outcome {
     let (issuer, configured) = settings::names();
     let rules = AccessRules {
         now: clock::time(call.now()),
-        leeway: settings::leeway(),
+        leeway: settings::JWT_LEEWAY.get(),
         issuer: &issuer,
         audience: Some(audience.unwrap_or(&configured)),
-        not_before: settings::not_before(),
+        not_before: settings::TOKENS_NOT_BEFORE.get(),
     };
     verify::judge(&claims, store.as_deref().map(|store| &**store), &rules)?;
     counters::VERIFIED.count();

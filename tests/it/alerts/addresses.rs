@@ -1,10 +1,10 @@
-//! Where alerts may go: addresses that a server could be tricked into calling are not dialled.
+//! Protection against server-side request forgery: forbidden addresses are never dialled.
 
 use super::HURRY;
 use crate::support::receiver::Receiver;
 use crate::support::{Client, Server, wait_until};
 
-/// Names of the loopback address under which resolvers know it, or may.
+/// Spellings of the loopback address that a resolver may accept.
 const LOOPBACK: [&str; 6] =
     ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "127.1", "2130706433", "0x7f.0.0.1"];
 
@@ -17,7 +17,7 @@ fn loopback_is_dialled_only_if_private_addresses_are_allowed() {
         let url = receiver.url_at(host, "/hook");
         let answer = client.call(&["CONFIG", "SET", "lockwatch.webhook-urls", &url]);
         if answer.is_error() {
-            assert!(i > 1, "{host} is sound: {answer:?}");
+            assert!(i > 1, "{host} is valid: {answer:?}");
             continue;
         }
         let tested = client.test_endpoints().remove(0);
@@ -26,7 +26,7 @@ fn loopback_is_dialled_only_if_private_addresses_are_allowed() {
     }
     client.set("webhook-urls", &receiver.url());
     let id = client.alert("inside", "1");
-    wait_until("it is refused", || client.waiting()[0].pending[0].tries > 0);
+    wait_until("the try is refused", || client.waiting()[0].pending[0].tries > 0);
     let error = client.waiting()[0].pending[0].last_error.clone();
     assert!(error.contains("lockwatch.webhook-allow-private"), "{error:?}");
     assert_eq!(receiver.connections(), 0);
@@ -38,10 +38,10 @@ fn loopback_is_dialled_only_if_private_addresses_are_allowed() {
         assert!(tested.ok, "{host}: {tested:?}");
     }
     client.set("webhook-allow-private", "no");
-    assert!(!client.test_endpoints()[0].ok, "an open connection is no way around it");
+    assert!(!client.test_endpoints()[0].ok, "an open connection does not bypass the check");
 }
 
-/// What no directive allows, as a literal in the list.
+/// Literal addresses that no directive allows.
 const NEVER: [&str; 16] = [
     "169.254.169.254",
     "169.254.0.1",
@@ -62,7 +62,7 @@ const NEVER: [&str; 16] = [
 ];
 
 #[test]
-fn link_local_metadata_and_multicast_are_refused_whatever_is_allowed() {
+fn link_local_metadata_and_multicast_addresses_are_always_refused() {
     let server = Server::builder().config("lockwatch.webhook-allow-private yes").start();
     let mut client = server.client();
     for host in NEVER {
@@ -90,7 +90,7 @@ fn other_spellings_of_a_forbidden_address_are_not_dialled() {
 }
 
 #[test]
-fn proxies_of_the_environment_are_ignored() {
+fn proxy_environment_variables_are_ignored() {
     let (receiver, proxy) = (Receiver::start(), Receiver::start());
     let mut builder = Server::builder().alerting(&[&receiver]).env("NO_PROXY", "").env("no_proxy", "");
     for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
@@ -104,7 +104,7 @@ fn proxies_of_the_environment_are_ignored() {
 }
 
 #[test]
-fn a_name_that_does_not_exist_is_a_failure_like_any_other() {
+fn an_unknown_host_name_is_a_failed_try() {
     let server = Server::builder()
         .config("lockwatch.webhook-urls http://no-such-host.invalid/path")
         .hurrying(HURRY)

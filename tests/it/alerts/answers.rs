@@ -1,4 +1,4 @@
-//! What receivers answer, and what becomes of the alert.
+//! How each kind of answer from a receiver affects the alert.
 
 use std::time::{Duration, Instant};
 
@@ -28,8 +28,9 @@ fn a_receiver_that_was_down_gets_the_alert_when_it_is_back() {
     assert!(client.alert_info("retried_total") >= 2);
 }
 
-/// Answers each in turn to an alert of its own; each has to be tried again, for that reason.
-fn are_retried(answers: &[(Answer, &str)]) {
+/// Gives each answer to a new alert and asserts that the alert is retried and that its last error
+/// contains the reason.
+fn assert_retried(answers: &[(Answer, &str)]) {
     let receiver = Receiver::start();
     let server = server_for(&receiver);
     let mut client = server.client();
@@ -42,9 +43,9 @@ fn are_retried(answers: &[(Answer, &str)]) {
             waiting = client.waiting_for(&id);
             waiting.as_ref().is_none_or(|waiting| waiting.pending[0].tries >= 1)
         });
-        let waiting = waiting.unwrap_or_else(|| panic!("{answer:?} has delivered it"));
+        let waiting = waiting.unwrap_or_else(|| panic!("{answer:?} was taken as a delivery"));
         let error = &waiting.pending[0].last_error;
-        assert!(error.contains(reason), "{answer:?} is told as {error:?}, not {reason:?}");
+        assert!(error.contains(reason), "the error for {answer:?} is {error:?}, without {reason:?}");
         assert!(error.len() <= 200 && !error.contains('\n'), "{error:?}");
         receiver.answer(Answer::status(200));
         client.wait_until_delivered();
@@ -59,12 +60,12 @@ fn every_status_but_2xx_is_a_failure() {
     let statuses = [300, 303, 304, 400, 401, 403, 404, 408, 413, 425, 451, 500, 502, 503, 504, 599];
     let answers: Vec<_> =
         statuses.iter().map(|&status| (Answer::status(status), status.to_string())).collect();
-    are_retried(&answers.iter().map(|(answer, text)| (answer.clone(), &text[..])).collect::<Vec<_>>());
+    assert_retried(&answers.iter().map(|(answer, text)| (answer.clone(), &text[..])).collect::<Vec<_>>());
 }
 
 #[test]
-fn what_is_no_answer_is_a_failure() {
-    are_retried(&[
+fn a_missing_or_malformed_response_is_a_failure() {
+    assert_retried(&[
         (Answer::Close, ""),
         (Answer::CloseInHead, ""),
         (Answer::Bytes(b"\x16\x03\x01\x02\x00\x01\x00\xff\xfe garbage"), ""),
@@ -78,17 +79,17 @@ fn what_is_no_answer_is_a_failure() {
 }
 
 #[test]
-fn an_endless_head_is_a_failure() {
+fn an_endless_response_head_is_a_failure() {
     static HEAD: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| {
         let mut head = b"HTTP/1.1 200 OK\r\n".to_vec();
         (0..200_000).for_each(|i| head.extend_from_slice(format!("x-{i}: 0123456789\r\n").as_bytes()));
         head
     });
-    are_retried(&[(Answer::Bytes(&HEAD), "")]);
+    assert_retried(&[(Answer::Bytes(&HEAD), "")]);
 }
 
 #[test]
-fn a_receiver_that_hangs_or_trickles_is_given_up_in_time() {
+fn a_receiver_that_hangs_or_trickles_is_timed_out_and_retried() {
     for answer in [Answer::Hang, Answer::Trickle, Answer::Late(SOON, Box::new(Answer::status(200)))] {
         let receiver = Receiver::start();
         let server = server_for(&receiver);
@@ -98,7 +99,10 @@ fn a_receiver_that_hangs_or_trickles_is_given_up_in_time() {
         let id = client.alert("slow", "1");
         let tries = receiver.wait_for_tries(&id, 2);
         let took = tries[1].arrived.duration_since(tries[0].arrived);
-        assert!((Duration::from_millis(900)..SOON / 4).contains(&took), "{answer:?} was given {took:?}");
+        assert!(
+            (Duration::from_millis(900)..SOON / 4).contains(&took),
+            "{answer:?} was retried after {took:?}"
+        );
         assert_same_alert(&tries);
         client.wait_until_delivered();
     }
@@ -122,7 +126,7 @@ fn a_redirect_is_not_followed() {
 }
 
 #[test]
-fn every_2xx_delivers_once_whatever_its_body() {
+fn every_2xx_delivers_the_alert_once_whatever_its_body() {
     let receiver = Receiver::start();
     let server = server_for(&receiver);
     let mut client = server.client();
@@ -146,7 +150,7 @@ fn every_2xx_delivers_once_whatever_its_body() {
         let began = Instant::now();
         let id = client.alert("taken", "1");
         wait_until(&format!("{} delivers", short(&answer)), || client.waiting_for(&id).is_none());
-        // Its body is no reason to keep the next alert waiting.
+        // Reading the body must not delay the next alert.
         assert!(began.elapsed() < SOON / 4, "{} took {:?}", short(&answer), began.elapsed());
         assert_eq!(receiver.tries_of(&id).len(), 1, "{}", short(&answer));
     }
@@ -158,17 +162,17 @@ fn short(answer: &Answer) -> String {
 }
 
 #[test]
-fn gone_disables_the_endpoint_until_it_is_set_again() {
+fn status_410_disables_the_endpoint_until_it_is_configured_again() {
     let (gone, other) = (Receiver::start(), Receiver::start());
     gone.answer(Answer::status(410));
     let server = Server::builder().alerting(&[&gone, &other]).hurrying(HURRY * 10).start();
     let mut client = server.client();
     let first = client.alert("before", "1");
     gone.wait_for_alert(&first);
-    wait_until("it is disabled", || client.endpoint_info(0)["state"] == "disabled");
-    assert!(server.log().contains("410"), "an operator is told:\n{}", server.log());
+    wait_until("the endpoint is disabled", || client.endpoint_info(0)["state"] == "disabled");
+    assert!(server.log().contains("410"), "the log does not mention the status:\n{}", server.log());
     gone.answer(Answer::status(200));
-    // Enough time for several retries and probes.
+    // Long enough for several retries and probes.
     let until = Instant::now() + Duration::from_millis(500);
     for i in 0.. {
         let id = client.alert(&format!("meanwhile.{i}"), "1");

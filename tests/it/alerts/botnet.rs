@@ -1,36 +1,39 @@
-//! Ten thousand keys that cross their threshold at once: no call is dropped, no memory is spent, nobody is flooded.
+//! Ten thousand keys that cross their threshold at once lose no call, cost little memory and do not
+//! flood the receivers.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::receiver::{Answer, Receiver};
-use crate::support::{Client, Server};
+use crate::support::{Client, Server, wait_until};
 
 const KEYS: usize = 10_000;
 
 #[test]
-fn ten_thousand_keys_at_once_are_a_few_alerts_and_a_summary() {
+fn ten_thousand_simultaneous_bursts_become_few_alerts_and_summaries() {
     let receiver = Receiver::start();
     let server = Server::builder().alerting(&[&receiver]).hurrying(5).start();
     let mut client = server.client();
-    let counting = p99_beside(&server, |client| calls(client, 0, 1));
+    let without_alerts = p99_beside(&server, |client, _| calls(client, 0, 1));
     let memory = client.info("memory").number("used_memory");
-    let quiet = p99_beside(&server, |_| thread::sleep(Duration::from_millis(300)));
+    let idle = p99_beside(&server, |_, measured| {
+        wait_until("1000 calls are measured", || measured.load(Ordering::Acquire) >= 1000);
+    });
     let began = Instant::now();
-    let loud = p99_beside(&server, |client| calls(client, 1, 2));
+    let with_alerts = p99_beside(&server, |client, _| calls(client, 1, 2));
     let took = began.elapsed();
     let grown = client.info("memory").number("used_memory") - memory;
     eprintln!(
-        "{KEYS} keys crossed in {took:?}, {} KiB more; p99 of LW.RATELIMIT {loud:?} beside it, {counting:?} beside \
-         as many calls that alert nobody, {quiet:?} alone",
+        "{KEYS} keys crossed in {took:?}, {} KiB more; p99 of LW.RATELIMIT {with_alerts:?} meanwhile, \
+         {without_alerts:?} during as many calls without alerts, {idle:?} without load",
         grown / 1024
     );
     assert_eq!(client.alert_info("raised_total"), KEYS as i64);
     assert!(client.alert_info("queued") < 200);
     assert_eq!(client.alert_info("dropped_total"), 0);
     client.wait_until_delivered();
-    let told: u64 = receiver
+    let reported: u64 = receiver
         .requests()
         .iter()
         .map(|request| match request.kind().as_str() {
@@ -39,9 +42,9 @@ fn ten_thousand_keys_at_once_are_a_few_alerts_and_a_summary() {
             other => panic!("an alert of type {other}"),
         })
         .sum();
-    assert_eq!(told, KEYS as u64);
+    assert_eq!(reported, KEYS as u64);
     assert!(receiver.count() < 200, "{} requests", receiver.count());
-    // The keys have the same size whether they have alerted or not, but for their allocator's classes.
+    // An alert does not grow its key, except for rounding by the allocator.
     assert!(grown < 8 << 20, "{grown} bytes");
 }
 
@@ -52,7 +55,7 @@ fn calls_do_not_wait_for_endpoints_that_hang() {
         receivers.iter().for_each(|receiver| receiver.answer(Answer::Hang));
         let server = Server::builder().alerting(&receivers.iter().collect::<Vec<_>>()).start();
         let mut client = server.client();
-        // Each call alerts: the first ten of its type singly, to every endpoint.
+        // Every call raises an alert. Each endpoint gets the first ten singly.
         let mut times: Vec<_> = (0..5000)
             .map(|i| {
                 let called = Instant::now();
@@ -69,11 +72,11 @@ fn calls_do_not_wait_for_endpoints_that_hang() {
         "LW.BURST: p99 {:?} with eight hanging endpoints, {:?} without any; slowest {:?}, {:?}",
         all.0, none.0, all.1, none.1
     );
-    // An endpoint hangs for ten seconds.
+    // The timeout of an endpoint is ten seconds.
     assert!(all.1 < Duration::from_secs(5), "{all:?}");
 }
 
-/// A call for each key, the `count`th; each alerts at the second.
+/// Makes the `count`th call of every key and asserts whether it is a burst that alerts.
 #[track_caller]
 fn calls(client: &mut Client, alerted: i64, count: i64) {
     let calls: Vec<Vec<String>> = (0..KEYS)
@@ -89,9 +92,9 @@ fn calls(client: &mut Client, alerted: i64, count: i64) {
     }
 }
 
-/// The 99th percentile of LW.RATELIMIT on a connection of its own while `load` runs.
-fn p99_beside(server: &Server, load: impl FnOnce(&mut Client)) -> Duration {
-    let over = AtomicBool::new(false);
+/// The 99th percentile of LW.RATELIMIT's latency on a second connection while `load` runs.
+fn p99_beside(server: &Server, load: impl FnOnce(&mut Client, &AtomicUsize)) -> Duration {
+    let (over, measured) = (AtomicBool::new(false), AtomicUsize::new(0));
     let mut times = thread::scope(|scope| {
         let meter = scope.spawn(|| {
             let (mut client, mut times) = (server.client(), Vec::new());
@@ -99,10 +102,11 @@ fn p99_beside(server: &Server, load: impl FnOnce(&mut Client)) -> Duration {
                 let called = Instant::now();
                 client.ratelimit("beside 1000000000 60");
                 times.push(called.elapsed());
+                measured.fetch_add(1, Ordering::Release);
             }
             times
         });
-        load(&mut server.client());
+        load(&mut server.client(), &measured);
         over.store(true, Ordering::Release);
         meter.join().expect("the meter did not panic")
     });

@@ -1,4 +1,4 @@
-//! Ten failures in a row open a circuit: the endpoint is only probed, and no alert spends a try on it.
+//! After ten failures in a row an endpoint is only probed, and alerts use up no tries on it.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::support::alerts::Waiting;
 use crate::support::receiver::{Answer, Receiver};
 use crate::support::{Client, Server, wait_until};
 
-/// A minute becomes this many milliseconds.
+/// The interval of probes, shortened from one minute.
 const PROBE_MS: u64 = 40;
 const HURRY: u32 = 60_000 / PROBE_MS as u32;
 
@@ -21,7 +21,7 @@ fn wait_until_open(client: &mut Client, place: usize) {
 }
 
 #[test]
-fn an_open_circuit_probes_and_spends_no_tries() {
+fn an_open_circuit_sends_probes_that_use_up_no_tries() {
     let receiver = Receiver::start();
     receiver.answer(Answer::status(500));
     let server = Server::builder().alerting(&[&receiver]).hurrying(HURRY).start();
@@ -32,12 +32,12 @@ fn an_open_circuit_probes_and_spends_no_tries() {
     assert_eq!(spent, 10);
     let before = receiver.wait_for(11).len();
     let probes = receiver.wait_for(before + 10);
-    assert_eq!(tries(&client.waiting(), 0), spent, "probes are free");
+    assert_eq!(tries(&client.waiting(), 0), spent, "probes use up no tries");
     for pair in probes[before..].windows(2) {
         let gap = pair[1].arrived.duration_since(pair[0].arrived);
         assert!(gap >= Duration::from_millis(PROBE_MS - 2), "a probe after {gap:?}");
     }
-    // New alerts wait like the others.
+    // New alerts are queued and use up no tries either.
     let more = raise(&mut client, "waiting", 20);
     receiver.wait_for(receiver.count() + 3);
     assert_eq!(client.waiting().len(), 24);
@@ -50,25 +50,25 @@ fn an_open_circuit_probes_and_spends_no_tries() {
 }
 
 #[test]
-fn a_success_in_between_starts_the_count_anew() {
+fn a_success_resets_the_count_of_failures() {
     let receiver = Receiver::start();
     let server = Server::builder().alerting(&[&receiver]).hurrying(HURRY * 20).start();
     let mut client = server.client();
-    // Every fifth is taken, so there are never ten failures in a row.
+    // Every fifth request succeeds, so there are never ten failures in a row.
     let mut n = 0;
     receiver.answer_by(move |_| {
         n += 1;
         Answer::status(if n % 5 == 0 { 200 } else { 500 })
     });
     raise(&mut client, "now.and.then", 6);
-    wait_until("they are delivered", || {
+    wait_until("the alerts are delivered", || {
         assert_ne!(client.endpoint_info(0)["state"], "open");
         client.alert_info("queued") == 0
     });
 }
 
 #[test]
-fn the_circuit_of_one_endpoint_is_not_that_of_another() {
+fn each_endpoint_has_its_own_circuit() {
     let (bad, good) = (Receiver::start(), Receiver::start());
     bad.answer(Answer::Close);
     let server = Server::builder().alerting(&[&bad, &good]).hurrying(HURRY).start();
@@ -81,7 +81,7 @@ fn the_circuit_of_one_endpoint_is_not_that_of_another() {
 }
 
 #[test]
-fn a_probe_of_an_open_circuit_that_hangs_holds_nothing_up() {
+fn a_hanging_probe_does_not_prevent_the_circuit_from_closing() {
     let receiver = Receiver::start();
     receiver.answer(Answer::status(500));
     let server = Server::builder().alerting(&[&receiver]).hurrying(HURRY).start();

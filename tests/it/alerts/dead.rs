@@ -1,10 +1,10 @@
-//! Dead letters: what became of alerts whose tries were all used up, and how they live again.
+//! Dead letters: alerts whose tries are used up, and how they are replayed or discarded.
 
 use super::{RUSH, assert_same_alert};
 use crate::support::receiver::{Answer, Receiver};
 use crate::support::{Client, Server, wait_until};
 
-/// Raises an alert that dies at `endpoints` endpoints, and returns its id.
+/// Raises an alert that becomes a dead letter at `endpoints` endpoints, and returns its id.
 #[track_caller]
 fn dead_letter(client: &mut Client, kind: &str, endpoints: usize) -> String {
     let id = client.alert(kind, r#"{"last":"words"}"#);
@@ -22,7 +22,7 @@ fn failing() -> (Receiver, Server) {
 }
 
 #[test]
-fn after_the_tenth_try_an_alert_is_a_dead_letter() {
+fn an_alert_becomes_a_dead_letter_after_its_tenth_try() {
     let (receiver, server) = failing();
     let mut client = server.client();
     let from = client.time_ms();
@@ -42,11 +42,11 @@ fn after_the_tenth_try_an_alert_is_a_dead_letter() {
     for (name, value) in [("dead", 1), ("dead_total", 1), ("queued", 0), ("delivered_total", 0)] {
         assert_eq!(client.alert_info(name), value, "{name}");
     }
-    assert!(server.log().contains(&id), "an operator is told:\n{}", server.log());
+    assert!(server.log().contains(&id), "the log does not name the alert:\n{}", server.log());
 }
 
 #[test]
-fn a_replayed_letter_is_delivered_with_the_same_id_and_body() {
+fn a_replayed_dead_letter_is_delivered_with_the_same_id_and_body() {
     let (receiver, server) = failing();
     let mut client = server.client();
     let id = dead_letter(&mut client, "lost", 1);
@@ -62,7 +62,7 @@ fn a_replayed_letter_is_delivered_with_the_same_id_and_body() {
 }
 
 #[test]
-fn a_letter_that_was_replayed_in_vain_is_probed_until_it_arrives() {
+fn a_replayed_dead_letter_is_retried_until_it_arrives() {
     let (receiver, server) = failing();
     let mut client = server.client();
     let id = dead_letter(&mut client, "lost", 1);
@@ -75,7 +75,7 @@ fn a_letter_that_was_replayed_in_vain_is_probed_until_it_arrives() {
 }
 
 #[test]
-fn each_endpoint_has_its_own_letter() {
+fn each_endpoint_has_its_own_dead_letter() {
     let receivers = [Receiver::start(), Receiver::start(), Receiver::start()];
     receivers[..2].iter().for_each(|receiver| receiver.answer(Answer::status(500)));
     let server = Server::builder().alerting(&receivers.each_ref()).hurrying(RUSH).start();
@@ -91,11 +91,11 @@ fn each_endpoint_has_its_own_letter() {
     client.wait_until_delivered();
     assert!(client.dead().is_empty());
     let counts = receivers.each_ref().map(|receiver| receiver.tries_of(&id).len());
-    assert_eq!(counts, [11, 11, 1], "the endpoint that had it does not get it again");
+    assert_eq!(counts, [11, 11, 1], "the endpoint that already had the alert gets it once");
 }
 
 #[test]
-fn a_discarded_letter_is_gone() {
+fn a_discarded_dead_letter_is_gone() {
     let (receiver, server) = failing();
     let mut client = server.client();
     let one = dead_letter(&mut client, "one", 1);
@@ -118,15 +118,15 @@ fn a_discarded_letter_is_gone() {
 }
 
 #[test]
-fn a_discarded_alert_that_waited_is_not_delivered() {
+fn a_discarded_pending_alert_is_not_delivered() {
     let mut receiver = Receiver::start();
     receiver.stop();
     let server = Server::builder().alerting(&[&receiver]).start();
     let mut client = server.client();
     let id = client.alert("unwanted", "1");
-    // The next try is seconds away: none is under way.
-    wait_until("it has failed once", || client.waiting()[0].pending[0].tries == 1);
-    assert_eq!(client.run("LW.ALERTS DISCARD ALL").int(), 0, "ALL is all dead letters");
+    // The next try is seconds away, so none is in flight.
+    wait_until("the first try has failed", || client.waiting()[0].pending[0].tries == 1);
+    assert_eq!(client.run("LW.ALERTS DISCARD ALL").int(), 0, "ALL means all dead letters");
     assert_eq!(client.run(&format!("LW.ALERTS DISCARD {id}")).int(), 1);
     assert!(client.waiting().is_empty());
     receiver.start_again();

@@ -1,11 +1,11 @@
-//! DEDUP: the same thing is told once in a cooldown.
+//! DEDUP: one alert per text and cooldown.
 
 use super::{HURRY, server_for};
 use crate::support::receiver::Receiver;
 use crate::support::{Client, Server, Value, wait_until};
 
 #[track_caller]
-fn again(client: &mut Client, text: &str) -> Value {
+fn raise_dedup(client: &mut Client, text: &str) -> Value {
     client.call(&["LW.ALERT", "disk.full", "1", "DEDUP", text, "COOLDOWN", "1h"])
 }
 
@@ -14,8 +14,8 @@ fn a_repeated_alert_is_suppressed_within_the_cooldown() {
     let receiver = Receiver::start();
     let server = server_for(&receiver);
     let mut client = server.client();
-    let id = again(&mut client, "/var").text();
-    assert_eq!(again(&mut client, "/var"), Value::Nil);
+    let id = raise_dedup(&mut client, "/var").text();
+    assert_eq!(raise_dedup(&mut client, "/var"), Value::Nil);
     client.wait_until_delivered();
     let before = client.footprint();
     for options in [["DEDUP", "/var", "COOLDOWN", "1h"], ["cooldown", "5", "dedup", "/var"]] {
@@ -23,19 +23,19 @@ fn a_repeated_alert_is_suppressed_within_the_cooldown() {
         assert_eq!(client.call(&call), Value::Nil);
     }
     assert_eq!(client.footprint(), before, "a suppressed alert writes nothing");
-    let other = again(&mut client, "/home").text();
+    let other = raise_dedup(&mut client, "/home").text();
     receiver.wait_for_alert(&id);
     receiver.wait_for_alert(&other);
     client.wait_until_delivered();
     assert_eq!(receiver.count(), 2);
     assert_eq!(client.alert_info("deduplicated_total"), 3);
     assert_eq!(client.alert_info("raised_total"), 2);
-    // Without DEDUP it is another matter.
+    // Without DEDUP the alert is raised.
     client.alert("disk.full", "1");
 }
 
 #[test]
-fn after_the_cooldown_it_is_told_again() {
+fn a_repeated_alert_is_raised_again_after_the_cooldown() {
     let receiver = Receiver::start();
     let server = server_for(&receiver);
     let mut client = server.client();
@@ -45,9 +45,9 @@ fn after_the_cooldown_it_is_told_again() {
     loop {
         let (answer, now) = client.timed(call);
         match answer {
-            Value::Nil => assert!(now.from < at.to + 300, "still suppressed at {now:?}, told at {at:?}"),
+            Value::Nil => assert!(now.from < at.to + 300, "still suppressed at {now:?}, raised at {at:?}"),
             id => {
-                assert!(now.to >= at.from + 300, "told again at {now:?}, told at {at:?}");
+                assert!(now.to >= at.from + 300, "raised again at {now:?}, first at {at:?}");
                 receiver.wait_for_alert(&id.text());
                 break;
             }
@@ -56,7 +56,7 @@ fn after_the_cooldown_it_is_told_again() {
 }
 
 #[test]
-fn texts_are_bytes_of_any_kind_and_length() {
+fn a_dedup_text_may_be_any_bytes_of_any_length() {
     let server = server_for(&Receiver::start());
     let mut client = server.client();
     let long = vec![b'x'; 1 << 20];
@@ -69,54 +69,54 @@ fn texts_are_bytes_of_any_kind_and_length() {
 }
 
 #[test]
-fn a_cooldown_survives_every_restart() {
+fn a_dedup_cooldown_survives_every_restart() {
     for lines in [&["save 3600 1"][..], &["appendonly yes"], &["appendonly yes", "aof-use-rdb-preamble no"]] {
         let receiver = Receiver::start();
         let builder = Server::builder().alerting(&[&receiver]).hurrying(HURRY);
         let mut server = lines.iter().fold(builder, |builder, line| builder.config(*line)).start();
         let mut client = server.client();
-        again(&mut client, "/var");
+        raise_dedup(&mut client, "/var");
         for rewrite in [false, true] {
             if rewrite && lines.len() > 1 {
                 client.run("BGREWRITEAOF");
-                wait_until("it is rewritten", || {
+                wait_until("the AOF is rewritten", || {
                     client.info("persistence").number("aof_rewrite_in_progress") == 0
                 });
             }
             server.stop();
             server.start_again();
             client = server.client();
-            assert_eq!(again(&mut client, "/var"), Value::Nil, "{lines:?}");
+            assert_eq!(raise_dedup(&mut client, "/var"), Value::Nil, "{lines:?}");
         }
         assert_eq!(client.run("FLUSHALL").text(), "OK");
-        assert_eq!(again(&mut client, "/var"), Value::Nil, "FLUSHALL is no reason to repeat oneself");
+        assert_eq!(raise_dedup(&mut client, "/var"), Value::Nil, "FLUSHALL does not reset the cooldown");
         assert_eq!(client.run("DEBUG RELOAD").text(), "OK");
-        assert_eq!(again(&mut client, "/var"), Value::Nil);
-        assert!(matches!(again(&mut client, "/home"), Value::Bulk(_)));
+        assert_eq!(raise_dedup(&mut client, "/var"), Value::Nil);
+        assert!(matches!(raise_dedup(&mut client, "/home"), Value::Bulk(_)));
     }
 }
 
 #[test]
-fn a_promoted_replica_suppresses_what_the_primary_told() {
+fn a_promoted_replica_suppresses_repeats_of_alerts_that_its_primary_raised() {
     let receiver = Receiver::start();
     let mut primary = server_for(&receiver);
     let early = Server::builder().replica_of(&primary).start();
     primary.wait_for_replica(&early);
-    again(&mut primary.client(), "/var");
-    // One gets it by replication, the other by a full synchronisation.
+    raise_dedup(&mut primary.client(), "/var");
+    // One replica learns of the alert by replication, the other by a full synchronisation.
     let late = Server::builder().replica_of(&primary).start();
     [&early, &late].iter().for_each(|replica| primary.wait_for_replica(replica));
     primary.kill();
     for replica in [&early, &late] {
         let mut client = replica.client();
         client.run("REPLICAOF NO ONE");
-        assert_eq!(again(&mut client, "/var"), Value::Nil);
-        assert!(matches!(again(&mut client, "/home"), Value::Bulk(_)));
+        assert_eq!(raise_dedup(&mut client, "/var"), Value::Nil);
+        assert!(matches!(raise_dedup(&mut client, "/home"), Value::Bulk(_)));
     }
 }
 
 #[test]
-fn what_is_remembered_is_bounded() {
+fn the_memory_of_the_dedup_table_is_bounded() {
     let server = Server::start();
     let mut client = server.client();
     let before = client.info("memory").number("used_memory");

@@ -1,4 +1,4 @@
-//! An alert arrives at every endpoint, at once, in one piece.
+//! Every endpoint receives every alert, complete and without delay.
 
 use std::time::{Instant, SystemTime};
 
@@ -35,7 +35,7 @@ fn an_alert_arrives_with_its_id_type_time_and_data() {
 }
 
 #[test]
-fn an_alert_arrives_at_once() {
+fn an_alert_is_delivered_without_delay() {
     let receiver = Receiver::start();
     let server = Server::builder().alerting(&[&receiver]).start();
     let mut client = server.client();
@@ -47,16 +47,16 @@ fn an_alert_arrives_at_once() {
     }
     let (median, max) = median_and_max(&took[1..]);
     eprintln!("LW.ALERT to arrival: the first {:?}, then median {median:?}, max {max:?}", took[0]);
-    assert!(max < SOON / 10, "an alert waited for something: {took:?}");
+    assert!(max < SOON / 10, "an alert was delayed: {took:?}");
 }
 
 #[test]
-fn the_alert_of_a_burst_arrives_at_once() {
+fn the_alert_of_a_burst_is_delivered_without_delay() {
     let receiver = Receiver::start();
     let server = Server::builder().alerting(&[&receiver]).hurrying(1000).start();
     let mut client = server.client();
     let mut took = Vec::new();
-    // Slower than ten of them in a (shortened) roll-up window.
+    // At most ten alerts fall into one (shortened) roll-up window, so none is rolled up.
     for i in 0..50 {
         client.run(&format!("LW.BURST key:{i} 2 1h IP 192.0.2.7 ENDPOINT /login METHOD POST AGENT curl"));
         let called = Instant::now();
@@ -67,7 +67,7 @@ fn the_alert_of_a_burst_arrives_at_once() {
     }
     let (median, max) = median_and_max(&took[1..]);
     eprintln!("LW.BURST to arrival: the first {:?}, then median {median:?}, max {max:?}", took[0]);
-    assert!(max < SOON / 10, "an alert waited for something: {took:?}");
+    assert!(max < SOON / 10, "an alert was delayed: {took:?}");
     let data = receiver.requests()[0].member("data");
     assert_eq!(data["ip"], "192.0.2.7");
     assert_eq!(data["request_count_in_window"], 2);
@@ -124,7 +124,7 @@ fn alerts_raised_in_a_transaction_and_a_script_arrive() {
 }
 
 #[test]
-fn one_slow_endpoint_does_not_delay_another() {
+fn a_hanging_endpoint_does_not_delay_another() {
     let (slow, quick) = (Receiver::start(), Receiver::start());
     slow.answer(Answer::Hang);
     let server = Server::builder().alerting(&[&slow, &quick]).start();
@@ -136,11 +136,11 @@ fn one_slow_endpoint_does_not_delay_another() {
     eprintln!("beside a hanging endpoint 50 alerts took {:?}", last.arrived.duration_since(called));
     slow.wait_for(1);
     assert_eq!(client.endpoint_info(0)["pending"], "50");
-    assert_eq!(client.waiting().len(), 50, "none is done before both have it");
+    assert_eq!(client.waiting().len(), 50, "an alert is pending until both endpoints have it");
 }
 
 #[test]
-fn a_call_does_not_wait_while_every_endpoint_hangs() {
+fn calls_return_at_once_while_every_endpoint_hangs() {
     let receivers = [Receiver::start(), Receiver::start()];
     receivers.iter().for_each(|receiver| receiver.answer(Answer::Hang));
     let server = Server::builder().alerting(&receivers.each_ref()).start();
@@ -164,7 +164,7 @@ fn a_call_does_not_wait_while_every_endpoint_hangs() {
 }
 
 #[test]
-fn slack_gets_its_own_format() {
+fn a_slack_endpoint_gets_slack_s_format() {
     let receiver = Receiver::start();
     let url = receiver.url_at("127.0.0.1", "/services/T0/B0/x");
     let server = Server::builder()
@@ -184,9 +184,9 @@ fn slack_gets_its_own_format() {
 }
 
 #[test]
-fn a_connection_that_the_receiver_closed_meanwhile_is_no_failure() {
+fn an_idle_connection_that_the_receiver_closed_is_not_a_failed_try() {
     let mut receiver = Receiver::start();
-    // Not hurried: a retry would come after four seconds at the earliest.
+    // The waits are not shortened: a retry comes after four seconds at the earliest.
     let server = Server::builder().alerting(&[&receiver]).start();
     let mut client = server.client();
     for i in 0..5 {

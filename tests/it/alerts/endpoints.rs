@@ -1,4 +1,4 @@
-//! The list of endpoints, live: what it takes, what it refuses, and what a change does.
+//! The list of endpoints: valid and invalid values, and changes while the server runs.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ fn values_out_of_bounds_are_refused() {
 }
 
 #[test]
-fn a_new_list_holds_for_the_next_alert() {
+fn a_new_list_applies_to_the_next_alert() {
     let (one, two) = (Receiver::start(), Receiver::start());
     let server = server_for(&one);
     let mut client = server.client();
@@ -68,7 +68,7 @@ fn a_new_list_holds_for_the_next_alert() {
 }
 
 #[test]
-fn what_waits_for_an_endpoint_goes_on_waiting_when_others_join_it() {
+fn pending_alerts_stay_pending_when_another_endpoint_is_added() {
     let (mut down, other) = (Receiver::start(), Receiver::start());
     down.stop();
     let server = server_for(&down);
@@ -84,7 +84,7 @@ fn what_waits_for_an_endpoint_goes_on_waiting_when_others_join_it() {
 }
 
 #[test]
-fn an_endpoint_that_is_taken_out_holds_nothing_up() {
+fn removing_an_endpoint_completes_the_alerts_that_waited_for_it_alone() {
     let (stuck, other) = (Receiver::start(), Receiver::start());
     stuck.answer(Answer::Hang);
     let server = Server::builder().alerting(&[&stuck, &other]).hurrying(HURRY).start();
@@ -96,11 +96,11 @@ fn an_endpoint_that_is_taken_out_holds_nothing_up() {
     assert_eq!(client.alert_info("queued"), 30);
     client.set("webhook-urls", &other.url());
     client.wait_until_delivered();
-    assert_eq!(other.count(), 30, "nobody gets an alert twice because of it");
+    assert_eq!(other.count(), 30, "the remaining endpoint gets no alert twice");
 }
 
 #[test]
-fn a_new_timeout_holds_for_the_next_try() {
+fn a_new_timeout_applies_to_the_next_try() {
     let receiver = Receiver::start();
     receiver.answer(Answer::Hang);
     let server = server_for(&receiver);
@@ -157,10 +157,10 @@ fn a_malformed_url_is_refused_with_a_reason_and_the_old_list_stays() {
 }
 
 #[test]
-fn sound_urls_are_taken() {
+fn valid_urls_are_accepted() {
     let server = Server::start();
     let mut client = server.client();
-    for sound in [
+    for valid in [
         "https://example.com",
         "https://example.com:8443/a/b?c=d&e=%20",
         "HTTPS://EXAMPLE.COM/",
@@ -169,19 +169,19 @@ fn sound_urls_are_taken() {
         "http://10.0.0.1/ https://192.168.1.1/x",
         "  https://example.com/a   https://example.com/b  ",
     ] {
-        client.set("webhook-urls", sound);
+        client.set("webhook-urls", valid);
     }
 }
 
 #[test]
-fn a_bad_list_in_redis_conf_ends_the_start_with_the_directive_in_the_log() {
+fn a_bad_list_in_redis_conf_stops_the_start_and_the_log_names_the_directive() {
     let started = Server::builder().config("lockwatch.webhook-urls ftp://example.com/s3cret").try_start();
-    let Err(log) = started else { panic!("it starts") };
+    let Err(log) = started else { panic!("the server starts") };
     assert!(log.contains("webhook-urls"), "{log}");
 }
 
 #[test]
-fn threads_are_there_only_while_there_is_something_to_deliver_to() {
+fn delivery_threads_exist_only_while_there_is_something_to_deliver() {
     let receiver = Receiver::start();
     let server = Server::builder().config("lockwatch.webhook-allow-private yes").start();
     let mut client = server.client();
@@ -189,18 +189,18 @@ fn threads_are_there_only_while_there_is_something_to_deliver_to() {
     client.ratelimit("k 1 60");
     client.run("LW.BURST b 1 60");
     client.alert("kept", "1");
-    assert_eq!(ours(), Vec::<String>::new(), "there is nobody to alert");
+    assert_eq!(ours(), Vec::<String>::new(), "there is no endpoint");
     client.run("LW.ALERTS DISCARD ALL");
     let waiting: Vec<String> = client.waiting().into_iter().map(|waiting| waiting.id).collect();
     waiting.iter().for_each(|id| drop(client.run(&format!("LW.ALERTS DISCARD {id}"))));
     client.set("webhook-urls", &receiver.url());
     client.ratelimit("k 1 60");
-    assert_eq!(ours(), Vec::<String>::new(), "there is nothing to alert of");
+    assert_eq!(ours(), Vec::<String>::new(), "there is no alert");
     let id = client.alert("now", "1");
     receiver.wait_for_alert(&id);
     let named = ours();
     assert!(named.len() == 1 && named[0].starts_with("lw-alert-"), "{named:?}");
     client.wait_until_delivered();
     client.set("webhook-urls", "");
-    wait_until("the thread ends with its endpoint", || ours().is_empty());
+    wait_until("the thread of a removed endpoint ends", || ours().is_empty());
 }

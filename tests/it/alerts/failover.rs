@@ -1,4 +1,4 @@
-//! Failovers: only a primary sends, and a new one sends what the old one had not.
+//! Only a primary sends alerts, and a promoted replica sends what its primary had not delivered.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,22 +20,22 @@ fn a_replica_sends_nothing_until_it_is_promoted() {
     let replica = builder(&of_replica).replica_of(&primary).start();
     primary.wait_for_replica(&replica);
     let mut client = primary.client();
-    let ids = raise(&mut client, "told", 20);
+    let ids = raise(&mut client, "delivered", 20);
     ids.iter().for_each(|id| drop(of_primary.wait_for_alert(id)));
     client.wait_until_delivered();
     primary.wait_for_replica(&replica);
-    wait_until("the replica knows", || replica.client().waiting().is_empty());
+    wait_until("the replica has no pending alerts", || replica.client().waiting().is_empty());
     assert!(replica.threads().iter().all(|name| !name.starts_with("lw-")), "{:?}", replica.threads());
     assert_eq!(of_replica.connections(), 0);
     replica.client().run("REPLICAOF NO ONE");
     let id = replica.client().alert("mine", "1");
     of_replica.wait_for_alert(&id);
     replica.client().wait_until_delivered();
-    assert_eq!(of_replica.count(), 1, "what was delivered is not delivered again");
+    assert_eq!(of_replica.count(), 1, "a delivered alert is not delivered again");
 }
 
 #[test]
-fn a_promoted_replica_delivers_what_its_primary_could_not() {
+fn a_promoted_replica_delivers_the_alerts_that_its_primary_could_not() {
     let receiver = Receiver::start();
     receiver.answer(Answer::status(500));
     let mut primary = builder(&receiver).start();
@@ -53,7 +53,7 @@ fn a_promoted_replica_delivers_what_its_primary_could_not() {
     let mut client = replica.client();
     client.wait_until_delivered();
     let delivered = receiver.requests()[before..].len();
-    assert_eq!(delivered, ids.len(), "each once");
+    assert_eq!(delivered, ids.len(), "each alert is delivered once");
     ids.iter().for_each(|id| super::assert_same_alert(&receiver.tries_of(id)));
 }
 
@@ -64,15 +64,15 @@ fn a_failover_under_load_loses_no_acknowledged_alert() {
     let other = builder(&receiver).replica_of(&one).start();
     one.wait_for_replica(&other);
     let (mut primary, mut replica) = (&one, &other);
-    let (ids, told) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
+    let (ids, acknowledged) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
     for round in 0..4 {
-        let enough = told.load(Ordering::Relaxed) + 200;
+        let enough = acknowledged.load(Ordering::Relaxed) + 200;
         thread::scope(|scope| {
             for i in 0..3 {
-                let (mut client, ids, told) = (primary.client(), &ids, &told);
-                scope.spawn(move || hammer(&mut client, &format!("{round}.{i}"), ids, told));
+                let (mut client, ids, acknowledged) = (primary.client(), &ids, &acknowledged);
+                scope.spawn(move || hammer(&mut client, &format!("{round}.{i}"), ids, acknowledged));
             }
-            wait_until("the load is on", || told.load(Ordering::Relaxed) > enough);
+            wait_until("the load is running", || acknowledged.load(Ordering::Relaxed) > enough);
             assert_eq!(primary.client().run("FAILOVER").text(), "OK");
         });
         wait_until("the roles are swapped", || replica.info("replication").text("role") == "master");
@@ -85,11 +85,11 @@ fn a_failover_under_load_loses_no_acknowledged_alert() {
     let repeats = receiver.count() - ids.len();
     eprintln!("{} alerts over 4 failovers, {repeats} sent again", ids.len());
     primary.wait_for_replica(replica);
-    wait_until("the replica agrees", || replica.client().waiting().is_empty());
+    wait_until("the replica has no pending alerts", || replica.client().waiting().is_empty());
 }
 
-/// Raises alerts until it is told that this is not the primary any more.
-fn hammer(client: &mut Client, who: &str, ids: &Mutex<Vec<String>>, told: &AtomicUsize) {
+/// Raises alerts until the server answers READONLY.
+fn hammer(client: &mut Client, who: &str, ids: &Mutex<Vec<String>>, acknowledged: &AtomicUsize) {
     for n in 0.. {
         match client.call(&["LW.ALERT", &format!("load.{who}.{n}"), "1"]) {
             Value::Bulk(id) => ids.lock().unwrap().push(String::from_utf8(id).unwrap()),
@@ -99,12 +99,12 @@ fn hammer(client: &mut Client, who: &str, ids: &Mutex<Vec<String>>, told: &Atomi
             }
             other => panic!("LW.ALERT answered {other:?}"),
         }
-        told.fetch_add(1, Ordering::Relaxed);
+        acknowledged.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 #[test]
-fn a_promoted_replica_does_not_alert_again_within_a_burst_s_cooldown() {
+fn a_promoted_replica_does_not_alert_again_within_the_cooldown_of_a_burst() {
     let receiver = Receiver::start();
     let mut primary = builder(&receiver).start();
     let replica = builder(&receiver).replica_of(&primary).start();
@@ -129,7 +129,7 @@ fn a_promoted_replica_does_not_alert_again_within_a_burst_s_cooldown() {
 }
 
 #[test]
-fn a_demoted_primary_stops_sending_and_forgets_what_its_new_primary_does_not_know() {
+fn a_demoted_primary_stops_sending_and_drops_alerts_unknown_to_its_new_primary() {
     let receiver = Receiver::start();
     receiver.answer(Answer::status(500));
     let (old, new) = (builder(&receiver).start(), builder(&receiver).start());
@@ -140,9 +140,7 @@ fn a_demoted_primary_stops_sending_and_forgets_what_its_new_primary_does_not_kno
     assert_eq!(client.run(&format!("REPLICAOF {} {}", address.ip(), address.port())).text(), "OK");
     new.wait_for_replica(&old);
     assert!(client.waiting().is_empty());
-    wait_until("its threads have nothing left to do", || {
-        old.threads().iter().all(|name| !name.starts_with("lw-alert"))
-    });
+    wait_until("the delivery threads end", || old.threads().iter().all(|name| !name.starts_with("lw-alert")));
     let before = receiver.count();
     receiver.answer(Answer::status(200));
     let news = raise(&mut new.client(), "of.the.new", 30);
@@ -155,7 +153,7 @@ fn a_demoted_primary_stops_sending_and_forgets_what_its_new_primary_does_not_kno
 }
 
 #[test]
-fn a_try_that_ends_after_a_demotion_harms_nothing() {
+fn a_try_that_ends_after_a_demotion_does_no_harm() {
     let receiver = Receiver::start();
     receiver.answer(Answer::Hang);
     let (old, new) = (builder(&receiver).start(), builder(&receiver).start());
@@ -166,7 +164,7 @@ fn a_try_that_ends_after_a_demotion_harms_nothing() {
     let address = new.address();
     client.run(&format!("REPLICAOF {} {}", address.ip(), address.port()));
     new.wait_for_replica(&old);
-    wait_until("the try has ended", || old.threads().iter().all(|name| !name.starts_with("lw-alert")));
+    wait_until("the delivery thread ends", || old.threads().iter().all(|name| !name.starts_with("lw-alert")));
     assert_eq!(client.alert_info("queued"), 0);
     client.run("REPLICAOF NO ONE");
     receiver.answer(Answer::status(200));
@@ -176,7 +174,7 @@ fn a_try_that_ends_after_a_demotion_harms_nothing() {
 }
 
 #[test]
-fn an_answer_that_comes_late_settles_no_other_alert() {
+fn a_late_answer_does_not_complete_another_alert_with_the_same_number() {
     let receiver = Receiver::start();
     let late = Answer::Late(Duration::from_millis(1500), Box::new(Answer::status(200)));
     receiver.answer_first([late], Answer::status(200));
@@ -184,7 +182,8 @@ fn an_answer_that_comes_late_settles_no_other_alert() {
     let mut client = server.client();
     let first = client.alert("first", "1");
     receiver.wait_for(1);
-    // The first alert is forgotten in favour of the other server's, which is that one's first, too.
+    // The full synchronisation replaces the first alert with the first alert of the other server,
+    // which has the same sequence number.
     let second = other.client().alert("second", "1");
     let address = other.address();
     client.run(&format!("REPLICAOF {} {}", address.ip(), address.port()));
@@ -192,7 +191,7 @@ fn an_answer_that_comes_late_settles_no_other_alert() {
     client.set("ship", "no");
     client.run("REPLICAOF NO ONE");
     assert_eq!(client.waiting()[0].id, second);
-    wait_until("the first one's try has ended", || {
+    wait_until("the try of the first alert has ended", || {
         server.threads().iter().all(|name| !name.starts_with("lw-alert"))
     });
     client.set("ship", "yes");
@@ -202,7 +201,7 @@ fn an_answer_that_comes_late_settles_no_other_alert() {
 }
 
 #[test]
-fn acknowledgements_wait_out_a_pause() {
+fn an_answer_that_arrives_during_client_pause_is_recorded_after_it() {
     let receiver = Receiver::start();
     let server = builder(&receiver).start();
     let mut client = server.client();
@@ -210,7 +209,7 @@ fn acknowledgements_wait_out_a_pause() {
     let id = client.alert("slow", "1");
     receiver.wait_for_alert(&id);
     assert_eq!(client.run("CLIENT PAUSE 1500 WRITE").text(), "OK");
-    // The answer comes in the midst of the pause, when nothing may be replicated.
+    // The answer arrives during the pause, when nothing may be replicated.
     client.wait_until_delivered();
     assert_eq!(receiver.tries_of(&id).len(), 1);
     let other = client.alert("after", "1");
@@ -218,7 +217,7 @@ fn acknowledgements_wait_out_a_pause() {
 }
 
 #[test]
-fn replicas_know_what_their_primary_knows() {
+fn direct_and_chained_replicas_have_the_pending_alerts_of_their_primary() {
     let receiver = Receiver::start();
     receiver.answer_by(|request| Answer::status(if request.kind().ends_with('3') { 500 } else { 200 }));
     let primary = builder(&receiver).start();
@@ -228,13 +227,15 @@ fn replicas_know_what_their_primary_knows() {
     direct.wait_for_replica(&indirect);
     let mut client = primary.client();
     raise(&mut client, "any", 14);
-    wait_until("only those that fail wait", || client.waiting().len() == 2);
+    wait_until("only the two failing alerts are pending", || client.waiting().len() == 2);
     client.set("ship", "no");
     let ids = |client: &mut Client| -> Vec<(String, i64)> {
         client.waiting().into_iter().map(|w| (w.id, w.pending[0].tries)).collect()
     };
     for replica in [&direct, &indirect] {
-        wait_until("it knows", || ids(&mut replica.client()) == ids(&mut client));
+        wait_until("the replica has the same pending alerts", || {
+            ids(&mut replica.client()) == ids(&mut client)
+        });
     }
     assert_eq!(direct.client().alert_info("queued"), 2);
 }

@@ -1,4 +1,4 @@
-//! Directives that name files: only regular files of a moderate size are read, and nothing hangs on another.
+//! Directives that name files accept only small regular files and never block on anything else.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -10,7 +10,7 @@ use crate::support::{SOON, Server};
 
 const SECRET: &str = "whsec_b2xkIG9sZCBvbGQgb2xkIG9sZCBvbGQgb2xk";
 
-/// Both directives with a file each that is in force and that nothing bad may replace.
+/// A server whose two file directives are set to valid files.
 fn server_with_files(receiver: &Receiver) -> Server {
     let server = Server::builder().config("lockwatch.webhook-allow-private yes").start();
     let mut client = server.client();
@@ -22,7 +22,7 @@ fn server_with_files(receiver: &Receiver) -> Server {
 }
 
 #[test]
-fn what_is_no_regular_file_of_a_moderate_size_is_refused_at_once() {
+fn anything_but_a_small_valid_regular_file_is_refused_at_once() {
     let receiver = Receiver::start();
     let server = server_with_files(&receiver);
     let mut client = server.client();
@@ -55,7 +55,7 @@ fn what_is_no_regular_file_of_a_moderate_size_is_refused_at_once() {
             let why = client.set_refused(directive, bad);
             assert!(began.elapsed() < SOON / 10, "{bad:?} took {:?}", began.elapsed());
             assert!(why.contains(directive), "{why:?}");
-            assert!(!why.contains("sesame"), "{why:?} shows what is in the file");
+            assert!(!why.contains("sesame"), "{why:?} shows the content of the file");
         }
     }
     let id = client.alert("still", "1");
@@ -64,7 +64,7 @@ fn what_is_no_regular_file_of_a_moderate_size_is_refused_at_once() {
 }
 
 #[test]
-fn a_bad_line_is_named_by_its_number_and_not_shown() {
+fn an_error_names_a_bad_line_by_its_number_and_not_its_content() {
     let receiver = Receiver::start();
     let server = server_with_files(&receiver);
     let mut client = server.client();
@@ -99,7 +99,7 @@ fn the_endpoints_of_both_directives_get_the_alert() {
 }
 
 #[test]
-fn a_file_named_in_redis_conf_is_read_at_the_start() {
+fn a_file_named_in_redis_conf_is_read_at_startup() {
     let receiver = Receiver::start();
     let dir = tempfile::TempDir::with_prefix("lockwatch-it-").unwrap();
     let path = dir.path().join("urls");
@@ -118,6 +118,6 @@ fn a_file_named_in_redis_conf_is_read_at_the_start() {
     let id = server.client().alert("second", "1");
     receiver.wait_for_alert(&id);
     fs::remove_file(&path).unwrap();
-    let Err(log) = builder().try_start() else { panic!("it starts without its file") };
+    let Err(log) = builder().try_start() else { panic!("the server starts without the file") };
     assert!(log.contains("webhook-urls-file"), "{log}");
 }

@@ -1,4 +1,4 @@
-//! The bounds of the journal: what does not fit is refused, and nothing that waits is lost for it.
+//! A full alert queue refuses new alerts and loses no pending one.
 
 use super::raise;
 use crate::support::receiver::Receiver;
@@ -14,7 +14,7 @@ fn server(receiver: &Receiver) -> Server {
         .start()
 }
 
-/// Raises alerts until one is refused; those that were not.
+/// Raises alerts until one is refused and returns the ids of the accepted ones.
 #[track_caller]
 fn fill(client: &mut Client, json: &str) -> Vec<String> {
     let mut ids = Vec::new();
@@ -27,12 +27,12 @@ fn fill(client: &mut Client, json: &str) -> Vec<String> {
                 return ids;
             }
         }
-        assert!(ids.len() < 100_000, "it is never full");
+        assert!(ids.len() < 100_000, "the queue never fills up");
     }
 }
 
 #[test]
-fn beyond_its_events_the_newest_are_refused_and_nothing_is_lost() {
+fn alerts_beyond_alert_max_events_are_refused_and_no_pending_alert_is_lost() {
     let receiver = Receiver::start();
     let server = server(&receiver);
     let mut client = server.client();
@@ -52,7 +52,7 @@ fn beyond_its_events_the_newest_are_refused_and_nothing_is_lost() {
 }
 
 #[test]
-fn beyond_its_bytes_too() {
+fn alerts_beyond_alert_max_bytes_are_refused_and_no_pending_alert_is_lost() {
     let receiver = Receiver::start();
     let server = server(&receiver);
     let mut client = server.client();
@@ -61,7 +61,7 @@ fn beyond_its_bytes_too() {
     let json = format!("\"{}\"", "x".repeat(20_000));
     let ids = fill(&mut client, &json);
     assert!((25..=52).contains(&ids.len()), "{} of 20 kB in 1 MB", ids.len());
-    // What waits is not lost when the bound sinks below it.
+    // Lowering a bound below the current size drops no pending alert.
     client.set("alert-max-events", &BOUND.to_string());
     client.set("alert-max-events", "1000");
     assert_eq!(client.waiting().len(), ids.len());
@@ -70,7 +70,7 @@ fn beyond_its_bytes_too() {
 }
 
 #[test]
-fn a_full_journal_never_fails_a_burst() {
+fn a_full_queue_does_not_fail_lw_burst() {
     let receiver = Receiver::start();
     let server = server(&receiver);
     let mut client = server.client();
@@ -82,11 +82,14 @@ fn a_full_journal_never_fails_a_burst() {
     ids.iter().for_each(|id| drop(receiver.wait_for_alert(id)));
     client.wait_until_delivered();
     let kinds: Vec<String> = receiver.requests().iter().map(|request| request.kind()).collect();
-    assert!(kinds.iter().any(|kind| kind == "burst"), "room is reserved for the module's own: {kinds:?}");
+    assert!(
+        kinds.iter().any(|kind| kind == "burst"),
+        "no room is reserved for the module's own alerts: {kinds:?}"
+    );
 }
 
 #[test]
-fn without_endpoints_the_newest_are_kept() {
+fn without_endpoints_the_newest_alerts_are_kept() {
     let server = Server::builder().config(format!("lockwatch.alert-max-events {BOUND}")).start();
     let mut client = server.client();
     let ids = raise(&mut client, "unheard", 3 * BOUND);
@@ -95,7 +98,7 @@ fn without_endpoints_the_newest_are_kept() {
     assert!((BOUND / 2..=BOUND).contains(&waiting.len()), "{}", waiting.len());
     assert_eq!(waiting, ids[ids.len() - waiting.len()..]);
     assert_eq!(client.alert_info("dropped_total"), (ids.len() - waiting.len()) as i64);
-    // The first endpoint gets them.
+    // The first endpoint to be configured gets the kept alerts.
     let receiver = Receiver::start();
     client.set("webhook-allow-private", "yes");
     client.set("webhook-urls", &receiver.url());
@@ -104,7 +107,7 @@ fn without_endpoints_the_newest_are_kept() {
 }
 
 #[test]
-fn out_of_memory_is_no_reason_not_to_alert() {
+fn alerts_are_accepted_and_delivered_when_redis_is_out_of_memory() {
     let receiver = Receiver::start();
     let server = Server::builder().alerting(&[&receiver]).start();
     let mut client = server.client();

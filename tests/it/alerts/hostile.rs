@@ -1,4 +1,5 @@
-//! Hostile calls of LW.ALERT, LW.ALERTS and LW._ALERTS: a clear error, the server alive, nothing written.
+//! Hostile calls of LW.ALERT, LW.ALERTS and LW._ALERTS get a clear error, leave the server running
+//! and write nothing.
 
 use super::server_for;
 use crate::hostile::refused;
@@ -12,8 +13,8 @@ const ALERT: &str = "LW.ALERT type json [DEDUP text COOLDOWN duration]";
 fn malformed(client: &mut Client, args: &[&[u8]], what: &str) {
     let message = refused(client, args);
     assert!(message.starts_with("ERR "), "{message:?}");
-    assert!(message.contains(what), "{message:?} does not say {what:?}");
-    assert!(message.contains("LW.ALERT"), "{message:?} names no syntax");
+    assert!(message.contains(what), "{message:?} does not contain {what:?}");
+    assert!(message.contains("LW.ALERT"), "{message:?} does not show the syntax");
 }
 
 #[test]
@@ -27,7 +28,7 @@ fn too_few_arguments_are_refused() {
 }
 
 #[test]
-fn a_type_is_a_short_word() {
+fn a_type_is_1_to_64_letters_digits_dots_dashes_and_underscores() {
     let server = Server::start();
     let mut client = server.client();
     for bad in [
@@ -52,7 +53,7 @@ fn a_type_is_a_short_word() {
 }
 
 #[test]
-fn options_are_complete_once_and_spelt_right() {
+fn incomplete_repeated_and_misspelt_options_are_refused() {
     let server = Server::start();
     let mut client = server.client();
     let mut check = |options: &[&[u8]], what: &str| {
@@ -76,7 +77,7 @@ fn options_are_complete_once_and_spelt_right() {
 }
 
 #[test]
-fn subcommands_and_their_arguments_are_checked() {
+fn unknown_subcommands_and_malformed_arguments_are_refused() {
     let server = Server::start();
     let mut client = server.client();
     for args in [
@@ -107,20 +108,20 @@ fn subcommands_and_their_arguments_are_checked() {
         let message = refused(&mut client, &[&["LW.ALERTS"], args].concat());
         assert!(message.starts_with("ERR "), "{args:?}: {message:?}");
     }
-    for sound in ["REPLAY 1764000000000-00f3a5b6c7d8e9f0-1", "DISCARD 1764000000000-00f3a5b6c7d8e9f0-1"] {
-        assert_eq!(client.run(&format!("LW.ALERTS {sound}")).int(), 0);
+    for valid in ["REPLAY 1764000000000-00f3a5b6c7d8e9f0-1", "DISCARD 1764000000000-00f3a5b6c7d8e9f0-1"] {
+        assert_eq!(client.run(&format!("LW.ALERTS {valid}")).int(), 0);
     }
 }
 
 #[test]
-fn the_syntax_is_told_with_the_error() {
+fn an_error_shows_the_syntax() {
     let server = Server::start();
     let message = refused(&mut server.client(), &["LW.ALERT", "t", "nonsense"]);
     assert!(message.contains(ALERT.split('[').next().unwrap()), "{message:?}");
 }
 
 #[test]
-fn the_internal_command_is_refused_from_a_client() {
+fn a_client_cannot_call_the_internal_command() {
     let receiver = Receiver::start();
     let server = server_for(&receiver);
     let mut client = server.client();
@@ -144,7 +145,7 @@ fn the_internal_command_is_refused_from_a_client() {
 }
 
 #[test]
-fn random_calls_are_answered_and_the_server_lives() {
+fn random_calls_are_answered_without_an_internal_error() {
     let receiver = Receiver::start();
     let server = server_for(&receiver);
     let mut client = server.client();
@@ -189,21 +190,21 @@ fn random_calls_are_answered_and_the_server_lives() {
 }
 
 #[test]
-fn no_key_can_be_restored_as_a_node_s_state() {
+fn restore_refuses_payloads_of_the_alert_and_audit_state_types() {
     let server = Server::builder().config("rdbcompression no").start();
     let mut client = server.client();
     client.run("LW.RATELIMIT k 1 60");
     let Value::Bulk(dump) = client.run("DUMP k") else { panic!("no dump") };
     let payload = Payload::new(&dump);
-    // A module's id: six bits for each of nine characters, ten for the encoding.
+    // A module type id has nine characters of six bits each, then ten bits of encoding version.
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let index = |byte: u8| alphabet.iter().position(|letter| *letter == byte).unwrap() as u64;
     let id = |name: &[u8]| name.iter().fold(0, |id, byte| id << 6 | index(*byte)) << 10 | 1;
     let rest = &payload.body()[9..];
-    for (name, sound) in [(b"lw-window", true), (b"lw-alerts", false), (b"lw-audits", false)] {
+    for (name, accepted) in [(b"lw-window", true), (b"lw-alerts", false), (b"lw-audits", false)] {
         let body = [&[0x81], &id(name).to_be_bytes()[..], rest].concat();
         let answer = client.call(&[b"RESTORE", &b"copy"[..], b"0", &payload.with_body(&body)]);
-        assert_eq!(answer.is_error(), !sound, "{answer:?}");
+        assert_eq!(answer.is_error(), !accepted, "{answer:?}");
         client.run("DEL copy");
     }
 }

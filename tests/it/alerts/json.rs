@@ -1,11 +1,11 @@
-//! The JSON of an alert: anything that is JSON, up to 64 KiB, and nothing that is not.
+//! The JSON of an alert: any valid JSON of at most 64 KiB.
 
 use crate::hostile::refused;
 use crate::support::Server;
 use crate::support::receiver::Receiver;
 
 #[test]
-fn any_json_arrives_as_it_was_given() {
+fn any_json_arrives_unchanged() {
     let receiver = Receiver::start();
     let server = Server::builder().alerting(&[&receiver]).start();
     let mut client = server.client();
@@ -32,12 +32,12 @@ fn any_json_arrives_as_it_was_given() {
     {
         let id = client.alert(&format!("json.{i}"), json);
         let body = String::from_utf8(receiver.wait_for_alert(&id).body.clone()).unwrap();
-        assert!(body.contains(&format!("\"data\":{}", json.trim())), "{body} does not hold {json}");
+        assert!(body.contains(&format!("\"data\":{}", json.trim())), "{body} does not contain {json}");
     }
 }
 
 #[test]
-fn a_lone_surrogate_is_refused_or_arrives() {
+fn a_lone_surrogate_is_refused_or_arrives_unchanged() {
     let receiver = Receiver::start();
     let server = Server::builder().alerting(&[&receiver]).start();
     let mut client = server.client();
@@ -51,7 +51,7 @@ fn a_lone_surrogate_is_refused_or_arrives() {
 }
 
 #[test]
-fn what_is_not_json_is_refused() {
+fn invalid_json_is_refused() {
     let server = Server::start();
     let mut client = server.client();
     for bad in [
@@ -91,7 +91,7 @@ fn what_is_not_json_is_refused() {
 }
 
 #[test]
-fn sixty_four_kibibytes_are_taken_and_a_byte_more_is_refused() {
+fn json_of_64_kib_is_accepted_and_one_byte_more_is_refused() {
     let receiver = Receiver::start();
     let server = Server::builder().alerting(&[&receiver]).start();
     let mut client = server.client();
@@ -110,11 +110,12 @@ fn sixty_four_kibibytes_are_taken_and_a_byte_more_is_refused() {
 }
 
 #[test]
-fn deep_json_is_refused_or_arrives_and_never_overflows_a_stack() {
+fn deep_json_is_refused_or_arrives_unchanged_and_never_overflows_the_stack() {
     let receiver = Receiver::start();
     let server = Server::builder().alerting(&[&receiver]).start();
     let mut client = server.client();
-    // Deliveries leave traces of their own, so what must leave none is sent to a server that delivers nothing.
+    // `refused` checks that nothing is written, and deliveries write. Use a server without
+    // endpoints.
     let idle = Server::start();
     let mut idle = idle.client();
     for depth in [10, 100, 127, 128, 129, 1000, 10_000, 32_768] {
@@ -130,7 +131,7 @@ fn deep_json_is_refused_or_arrives_and_never_overflows_a_stack() {
                 assert!(String::from_utf8(request.body.clone()).unwrap().contains(&json));
             }
         }
-        // Never closed.
+        // Unclosed arrays.
         refused(&mut idle, &["LW.ALERT", "deep", &"[".repeat(depth)]);
     }
 }

@@ -1,4 +1,4 @@
-//! `kill -9` in the middle of alerts, with a receiver that comes and goes: each acknowledged alert arrives.
+//! `kill -9` under load, with an unreliable receiver: every acknowledged alert arrives.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ fn kills() -> usize {
 }
 
 #[test]
-fn every_acknowledged_alert_arrives_although_the_server_is_killed() {
+fn every_acknowledged_alert_arrives_despite_kills_of_the_server() {
     let mut random = Random::new();
     let mut receiver = Receiver::start();
     let preamble = if random.one_in(2) { "yes" } else { "no" };
@@ -32,7 +32,7 @@ fn every_acknowledged_alert_arrives_although_the_server_is_killed() {
         .start();
     let acknowledged = Acknowledged::default();
     for kill in 1..=kills() {
-        flap(&mut receiver, &mut random);
+        vary(&mut receiver, &mut random);
         let enough = acknowledged.count() + random.within(20..=200) as usize;
         thread::scope(|scope| {
             for i in 0..CLIENTS {
@@ -47,13 +47,14 @@ fn every_acknowledged_alert_arrives_although_the_server_is_killed() {
         });
         server.start_again();
     }
-    settle(&mut server.client(), &mut receiver);
+    deliver_all(&mut server.client(), &mut receiver);
     acknowledged.assert_arrived(&receiver);
     eprintln!("{} kills, {} acknowledged, {} requests", kills(), acknowledged.count(), receiver.count());
 }
 
-/// The receiver is up, down, failing, hanging up, or taking every third.
-fn flap(receiver: &mut Receiver, random: &mut Random) {
+/// Puts the receiver into a random state: up, down, failing, hanging up, or accepting every third
+/// request.
+fn vary(receiver: &mut Receiver, random: &mut Random) {
     receiver.stop();
     match random.below(5) {
         0 => receiver.answer(Answer::status(200)),
@@ -71,9 +72,9 @@ fn flap(receiver: &mut Receiver, random: &mut Random) {
     receiver.start_again();
 }
 
-/// Everything that waits or is dead goes out.
+/// Delivers all pending alerts and dead letters.
 #[track_caller]
-fn settle(client: &mut Client, receiver: &mut Receiver) {
+fn deliver_all(client: &mut Client, receiver: &mut Receiver) {
     receiver.stop();
     receiver.answer(Answer::status(200));
     receiver.start_again();
@@ -83,10 +84,10 @@ fn settle(client: &mut Client, receiver: &mut Receiver) {
     });
 }
 
-/// What clients were told.
+/// The ids that clients received.
 #[derive(Default)]
 struct Acknowledged {
-    /// How often each id was given: a summary stands for many calls.
+    /// The number of calls that were answered with each id. A summary's id answers many calls.
     ids: Mutex<BTreeMap<String, u64>>,
     calls: AtomicUsize,
 }
@@ -101,7 +102,8 @@ impl Acknowledged {
         self.calls.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Each arrived, with the same id and body on every try, and a summary counts at least what it was told of.
+    /// Asserts that each alert arrived, with the same id and body on every try, and that each
+    /// summary counts at least its acknowledged calls.
     #[track_caller]
     fn assert_arrived(&self, receiver: &Receiver) {
         let mut arrived: BTreeMap<String, Vec<_>> = BTreeMap::new();
@@ -116,7 +118,7 @@ impl Acknowledged {
                 continue;
             };
             let count = count_of(&tries[0]);
-            assert!(count >= *times, "{id} counts {count} of {times}");
+            assert!(count >= *times, "{id} counts {count} of {times} calls");
         }
         assert!(lost.is_empty(), "{} of {} are lost: {lost:?}", lost.len(), self.count());
     }
@@ -129,7 +131,8 @@ fn count_of(request: &Request) -> u64 {
     request.member("data")["count"].as_u64().unwrap()
 }
 
-/// Raises alerts until the server is gone: of types of their own, and of one that is rolled up.
+/// Raises alerts until the server is gone. Every third alert has a common type and is rolled up.
+/// The others have distinct types.
 fn hammer(address: SocketAddr, who: &str, acknowledged: &Acknowledged) {
     let Ok(mut client) = Client::connect(address) else { return };
     for n in 0.. {

@@ -5,7 +5,7 @@ use crate::support::receiver::{Answer, Receiver};
 use crate::support::{Server, Value, wait_until};
 
 #[test]
-fn what_waits_is_listed_newest_first() {
+fn pending_alerts_are_listed_newest_first() {
     let mut receiver = Receiver::start();
     receiver.stop();
     let server = server_for(&receiver);
@@ -31,7 +31,7 @@ fn an_entry_is_a_flat_array_in_resp2_and_a_map_in_resp3() {
     let server = Server::builder().alerting(&[&receiver]).start();
     let mut client = server.client();
     let id = client.alert("shape", "1");
-    wait_until("it has failed once", || client.waiting()[0].pending[0].tries == 1);
+    wait_until("the first try has failed", || client.waiting()[0].pending[0].tries == 1);
     let flat = client.run("LW.ALERTS LIST");
     let names = ["id", "type", "timestamp_ms", "size", "pending"];
     let entry = flat.items()[0].items();
@@ -49,7 +49,7 @@ fn an_entry_is_a_flat_array_in_resp2_and_a_map_in_resp3() {
 }
 
 #[test]
-fn nothing_waits_at_first() {
+fn a_new_server_has_no_alerts_and_all_counters_are_zero() {
     let server = Server::start();
     let mut client = server.client();
     for what in ["LIST", "DEAD"] {

@@ -1,4 +1,5 @@
-//! Alerts: raised, kept, signed and delivered to real receivers, whatever those and the server go through.
+//! Alerts: raising, persistence, signing and delivery to real receivers, through faults of the
+//! receivers and of the server.
 
 mod addresses;
 mod answers;
@@ -7,19 +8,19 @@ mod circuit;
 mod dead;
 mod dedup;
 mod delivery;
-mod discretion;
 mod endpoints;
 mod failover;
 mod files;
 mod full;
 mod hostile;
 mod json;
-mod kept;
 mod killed;
 mod list;
+mod persistence;
 mod raising;
 mod rollup;
 mod schedule;
+mod secrets;
 mod ship;
 mod signed;
 mod test_alert;
@@ -30,24 +31,24 @@ use std::time::Duration;
 use crate::support::receiver::{Receiver, Request};
 use crate::support::{Client, Server};
 
-/// So many times shorter waits: the first retry comes after 50 ms, the third after 1.2 s.
+/// Divides the waits between tries: the first retry comes after 50 ms, the third after 1.2 s.
 const HURRY: u32 = 100;
 
-/// So many times shorter that all tries are used up within a second or two.
+/// Divides the waits between tries so that an alert uses up all of them within two seconds.
 const RUSH: u32 = 50_000;
 
-/// A server that alerts `receiver` in a hurry.
+/// A server that alerts `receiver`, with waits shortened by [`HURRY`].
 fn server_for(receiver: &Receiver) -> Server {
     Server::builder().alerting(&[receiver]).hurrying(HURRY).start()
 }
 
-/// Raises `n` alerts of types of their own, so that none is rolled up, and returns their ids.
+/// Raises `n` alerts of distinct types, so that none is rolled up, and returns their ids.
 #[track_caller]
-fn raise(client: &mut Client, what: &str, n: usize) -> Vec<String> {
-    (0..n).map(|i| client.alert(&format!("{what}.{i}"), &format!("{{\"n\":{i}}}"))).collect()
+fn raise(client: &mut Client, prefix: &str, n: usize) -> Vec<String> {
+    (0..n).map(|i| client.alert(&format!("{prefix}.{i}"), &format!("{{\"n\":{i}}}"))).collect()
 }
 
-/// Asserts that tries of one alert differ in nothing that tells receivers what it is.
+/// Asserts that all tries of one alert have the same id and body.
 #[track_caller]
 fn assert_same_alert<R: AsRef<Request>>(tries: &[R]) {
     let first = tries[0].as_ref();
@@ -58,7 +59,6 @@ fn assert_same_alert<R: AsRef<Request>>(tries: &[R]) {
     assert_eq!(first.member("id"), first.id());
 }
 
-/// The median and the greatest.
 fn median_and_max(times: &[Duration]) -> (Duration, Duration) {
     let mut sorted = times.to_vec();
     sorted.sort();

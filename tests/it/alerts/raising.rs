@@ -1,4 +1,4 @@
-//! LW.ALERT, as its caller sees it.
+//! LW.ALERT: ids, epochs, keys and replicas.
 
 use super::server_for;
 use crate::support::receiver::Receiver;
@@ -16,7 +16,7 @@ fn ids_are_unique_and_ascend() {
     assert!(ids.iter().all(|id| id.1 == ids[0].1 && id.1.len() == 16));
 }
 
-/// Milliseconds, epoch and number of an id.
+/// The milliseconds, the epoch and the sequence number of an id.
 #[track_caller]
 fn parts(id: &str) -> (u64, String, u64) {
     let parts: Vec<&str> = id.split('-').collect();
@@ -25,7 +25,7 @@ fn parts(id: &str) -> (u64, String, u64) {
 }
 
 #[test]
-fn an_epoch_begins_with_every_load_and_promotion() {
+fn every_load_and_promotion_begins_a_new_epoch() {
     let mut server = Server::builder().config("appendonly yes").start();
     let mut client = server.client();
     let mut epochs = vec![parts(&client.alert("one", "1")).1];
@@ -40,26 +40,26 @@ fn an_epoch_begins_with_every_load_and_promotion() {
     replica.client().run("REPLICAOF NO ONE");
     epochs.push(parts(&replica.client().alert("four", "1")).1);
     epochs.push(parts(&client.alert("five", "1")).1);
-    assert_eq!(epochs[4], epochs[2], "a primary that stays one goes on");
+    assert_eq!(epochs[4], epochs[2], "a primary keeps its epoch when it gets a replica");
     epochs.pop();
     let distinct: std::collections::BTreeSet<_> = epochs.iter().collect();
     assert_eq!(distinct.len(), epochs.len(), "{epochs:?}");
 }
 
 #[test]
-fn an_alert_has_no_key_and_writes() {
+fn lw_alert_has_no_key_and_is_a_write() {
     let server = Server::start();
     let mut client = server.client();
     let before = client.footprint();
     client.alert("one", "1");
-    assert_ne!(client.footprint(), before, "it is saved and replicated");
+    assert_ne!(client.footprint(), before, "the alert is saved and replicated");
     assert_eq!(client.run("DBSIZE").int(), 0);
     let keys = client.run("COMMAND GETKEYS LW.ALERT a 1");
     assert!(keys.is_error(), "{keys:?}");
 }
 
 #[test]
-fn a_writable_replica_refuses_to_alert() {
+fn replicas_refuse_to_alert_even_if_writable() {
     let receiver = Receiver::start();
     let primary = server_for(&receiver);
     let replica = Server::builder().replica_of(&primary).start();
@@ -74,11 +74,11 @@ fn a_writable_replica_refuses_to_alert() {
     }
     let id = primary.client().alert("a", "1");
     receiver.wait_for_alert(&id);
-    wait_until("the replica knows that it is delivered", || replica.client().waiting().is_empty());
+    wait_until("the delivery is replicated", || replica.client().waiting().is_empty());
 }
 
 #[test]
-fn nothing_that_is_only_read_is_written() {
+fn subcommands_that_change_nothing_write_nothing() {
     let receiver = Receiver::start();
     let server = server_for(&receiver);
     let mut client = server.client();

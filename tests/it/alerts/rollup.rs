@@ -1,14 +1,14 @@
-//! Many alerts of a type at once become a few and a summary.
+//! Roll-up: many alerts of one type at once become a few single alerts and a summary.
 
 use std::collections::BTreeSet;
 
 use crate::support::receiver::{Answer, Receiver};
 use crate::support::{Client, Server, wait_until};
 
-/// Ten seconds become one.
+/// Shortens the roll-up window from ten seconds to one.
 const HURRY: u32 = 10;
 
-/// Raises `n` alerts of one type at once and returns the ids.
+/// Raises `n` alerts of one type in one pipeline and returns the ids.
 #[track_caller]
 fn flood(client: &mut Client, kind: &str, n: usize) -> Vec<String> {
     let calls: Vec<[String; 3]> =
@@ -21,7 +21,7 @@ fn distinct(ids: &[String]) -> BTreeSet<&String> {
 }
 
 #[test]
-fn of_a_thousand_alerts_ten_go_out_singly_and_the_rest_as_one_summary() {
+fn a_thousand_alerts_become_ten_single_ones_and_one_summary() {
     let receiver = Receiver::start();
     let server = Server::builder().alerting(&[&receiver]).hurrying(HURRY).start();
     let mut client = server.client();
@@ -30,7 +30,7 @@ fn of_a_thousand_alerts_ten_go_out_singly_and_the_rest_as_one_summary() {
     let to = client.time_ms();
     assert!(to - from < 1000, "too slow for one window of a second: {} ms", to - from);
     assert_eq!(distinct(&ids[..10]).len(), 10);
-    assert_eq!(distinct(&ids[10..]).len(), 1, "the summary's id");
+    assert_eq!(distinct(&ids[10..]).len(), 1, "the others all get the summary's id");
     let summary = receiver.wait_for_alert(&ids[10]);
     assert_eq!(summary.kind(), "storm.summary");
     let data = summary.member("data");
@@ -48,7 +48,7 @@ fn of_a_thousand_alerts_ten_go_out_singly_and_the_rest_as_one_summary() {
 }
 
 #[test]
-fn a_type_does_not_roll_up_another_and_each_window_begins_anew() {
+fn types_are_rolled_up_separately_and_a_new_window_sends_singly_again() {
     let receiver = Receiver::start();
     let server = Server::builder().alerting(&[&receiver]).hurrying(HURRY).start();
     let mut client = server.client();
@@ -58,8 +58,8 @@ fn a_type_does_not_roll_up_another_and_each_window_begins_anew() {
     others.iter().for_each(|id| assert_eq!(receiver.wait_for_alert(id).kind(), "second"));
     receiver.wait_for_alert(&ids[29]);
     client.wait_until_delivered();
-    // After the window the first ones go out singly again, sooner or later.
-    wait_until("a window of its own begins", || {
+    // Once a new window begins, the first alerts are sent singly again.
+    wait_until("a new window begins", || {
         let id = client.alert("first", "1");
         receiver.wait_for_alert(&id).kind() == "first"
     });
@@ -68,19 +68,19 @@ fn a_type_does_not_roll_up_another_and_each_window_begins_anew() {
 }
 
 #[test]
-fn every_alert_of_a_long_storm_is_in_one_summary_or_arrives_singly() {
+fn every_alert_of_a_long_storm_arrives_singly_or_counts_in_one_summary() {
     let receiver = Receiver::start();
     let server = Server::builder().alerting(&[&receiver]).hurrying(HURRY * 10).start();
     let mut client = server.client();
     let mut ids = Vec::new();
-    // Over several windows of a tenth of a second.
+    // Long enough for several windows of 0.1 s.
     let until = client.time_ms() + 1000;
     while client.time_ms() < until {
         ids.extend(flood(&mut client, "storm", 100));
     }
     distinct(&ids).into_iter().for_each(|id| drop(receiver.wait_for_alert(id)));
     client.wait_until_delivered();
-    let told: i64 = receiver
+    let reported: i64 = receiver
         .requests()
         .iter()
         .map(|request| match request.kind().as_str() {
@@ -88,14 +88,14 @@ fn every_alert_of_a_long_storm_is_in_one_summary_or_arrives_singly() {
             _ => request.member("data")["count"].as_i64().unwrap(),
         })
         .sum();
-    assert_eq!(told, ids.len() as i64);
+    assert_eq!(reported, ids.len() as i64);
     eprintln!("{} alerts became {} requests", ids.len(), receiver.count());
     assert!(receiver.count() < 200, "{} requests are a flood", receiver.count());
     assert_eq!(receiver.count(), distinct(&ids).len());
 }
 
 #[test]
-fn a_summary_that_is_not_out_yet_survives_a_kill() {
+fn an_unsent_summary_survives_a_kill() {
     let receiver = Receiver::start();
     let mut server = Server::builder()
         .alerting(&[&receiver])
@@ -113,7 +113,7 @@ fn a_summary_that_is_not_out_yet_survives_a_kill() {
 }
 
 #[test]
-fn a_summary_that_is_not_out_yet_survives_a_failover() {
+fn an_unsent_summary_survives_a_failover() {
     let receiver = Receiver::start();
     let mut primary = Server::builder().alerting(&[&receiver]).hurrying(2).start();
     let replica = Server::builder().alerting(&[&receiver]).hurrying(2).replica_of(&primary).start();
@@ -127,7 +127,7 @@ fn a_summary_that_is_not_out_yet_survives_a_failover() {
 }
 
 #[test]
-fn a_storm_at_a_receiver_that_is_down_waits_as_a_few_alerts() {
+fn a_storm_for_a_failing_receiver_queues_few_alerts() {
     let receiver = Receiver::start();
     receiver.answer(Answer::status(500));
     let server = Server::builder().alerting(&[&receiver]).hurrying(HURRY).start();
@@ -137,7 +137,7 @@ fn a_storm_at_a_receiver_that_is_down_waits_as_a_few_alerts() {
         flood(&mut client, &format!("storm.{}", i % 2), 1000);
     }
     let grown = client.info("memory").number("used_memory") - before;
-    eprintln!("20 000 alerts wait as {}, in {} KiB", client.waiting().len(), grown / 1024);
+    eprintln!("20 000 alerts are queued as {}, in {} KiB", client.waiting().len(), grown / 1024);
     assert!(client.waiting().len() < 400);
     assert!(grown < 8 << 20, "{grown} bytes");
 }

@@ -1,4 +1,4 @@
-//! When a failed delivery is tried again.
+//! The schedule of retries.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,14 +6,14 @@ use super::assert_same_alert;
 use crate::support::receiver::{Answer, Receiver};
 use crate::support::{Server, wait_until};
 
-/// The waits of the contract, in seconds.
+/// The documented waits between tries, in seconds.
 const WAITS: [u64; 9] = [5, 30, 120, 600, 1800, 3600, 7200, 21_600, 43_200];
 
 /// How late a try may come on a busy machine.
 const SLACK: Duration = Duration::from_millis(1500);
 
 #[test]
-fn tries_come_at_the_times_of_the_contract_with_a_fifth_of_jitter() {
+fn retries_follow_the_documented_schedule_with_20_percent_jitter() {
     const HURRY: u64 = 2000;
     let receiver = Receiver::start();
     receiver.answer(Answer::status(500));
@@ -30,11 +30,11 @@ fn tries_come_at_the_times_of_the_contract_with_a_fifth_of_jitter() {
         assert!((least..=wait.mul_f64(1.2) + SLACK).contains(&gap), "{gap:?} instead of {wait:?}");
         factors.push(gap.as_secs_f64() / wait.as_secs_f64());
     }
-    eprintln!("gaps as factors of the contract's: {factors:.2?}");
+    eprintln!("gaps as factors of the schedule: {factors:.2?}");
 }
 
 #[test]
-fn the_first_retry_is_due_in_five_seconds_or_so() {
+fn the_first_retry_is_due_after_about_five_seconds() {
     let receiver = Receiver::start();
     receiver.answer(Answer::status(500));
     let server = Server::builder().alerting(&[&receiver]).start();
@@ -43,17 +43,17 @@ fn the_first_retry_is_due_in_five_seconds_or_so() {
     for i in 0..8 {
         let id = client.alert(&format!("again.{i}"), "1");
         let before = client.time_ms();
-        wait_until("it has failed", || client.waiting_for(&id).unwrap().pending[0].tries == 1);
+        wait_until("the first try has failed", || client.waiting_for(&id).unwrap().pending[0].tries == 1);
         let after = client.time_ms();
         let due = client.waiting_for(&id).unwrap().pending[0].next_try_ms;
         assert!((before + 4000..=after + 6000).contains(&due), "{} ms", due - before);
         waits.push(due - before);
     }
     let spread = waits.iter().max().unwrap() - waits.iter().min().unwrap();
-    assert!(spread > 100, "they would all come at once: {waits:?}");
+    assert!(spread > 100, "the retries have too little jitter: {waits:?}");
 }
 
-/// The gap between the first try, which is answered so, and the second.
+/// The time between a first try that gets `answer` and the second try.
 fn gap_after(answer: Answer, hurry: u32) -> Duration {
     let receiver = Receiver::start();
     receiver.answer_first([answer], Answer::status(200));
@@ -80,19 +80,19 @@ fn retry_after_in_seconds_is_honoured() {
 fn retry_after_as_a_date_is_honoured() {
     let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(400));
     let gap = gap_after(Answer::status(429).header("Retry-After", date), 200);
-    // A date is whole seconds, and some pass until it is read.
+    // The date has a resolution of one second, and some time passes until the module reads it.
     assert!((Duration::from_millis(1900)..Duration::from_millis(2000) + SLACK).contains(&gap), "{gap:?}");
 }
 
 #[test]
-fn retry_after_is_honoured_for_two_hours_at_most() {
+fn retry_after_is_capped_at_two_hours() {
     for long in ["864000", "99999999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"] {
         assert_about(gap_after(Answer::status(429).header("retry-after", long), 10_000), 720);
     }
 }
 
 #[test]
-fn retry_after_that_is_short_or_nonsense_leaves_the_schedule() {
+fn a_short_or_invalid_retry_after_leaves_the_schedule_unchanged() {
     let past = "Sun, 06 Nov 1994 08:49:37 GMT";
     for value in ["0", "-5", "", "soon", "1e9", "\u{661}", past, "Sun, 99 Nov 2994 08:49:37 GMT"] {
         let gap = gap_after(Answer::status(429).header("retry-after", value), 10);

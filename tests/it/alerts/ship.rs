@@ -1,4 +1,4 @@
-//! `ship no`, and the end of a server.
+//! `ship no`, and shutdown.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ fn ship_no_holds_everything_back_and_ship_yes_releases_it() {
     let server = Server::builder().alerting(&[&receiver]).config("lockwatch.ship no").hurrying(HURRY).start();
     let mut client = server.client();
     let mut ids = raise(&mut client, "held", 20);
-    // Each call passes the event loop, where anything that is to be sent is sent.
+    // Each call runs the event loop, which would start a delivery.
     for _ in 0..200 {
         client.run("PING");
     }
@@ -31,7 +31,7 @@ fn ship_no_holds_everything_back_and_ship_yes_releases_it() {
 }
 
 #[test]
-fn ship_no_calls_back_what_was_on_its_way() {
+fn ship_no_stops_the_retries_of_failing_alerts() {
     let receiver = Receiver::start();
     receiver.answer(Answer::status(500));
     let server = Server::builder().alerting(&[&receiver]).hurrying(HURRY).start();
@@ -42,9 +42,9 @@ fn ship_no_calls_back_what_was_on_its_way() {
     let tries = |client: &mut crate::support::Client| -> i64 {
         client.waiting().iter().map(|waiting| waiting.pending[0].tries).sum()
     };
-    // A try that was under way comes to its end.
+    // A try in flight still ends.
     let mut same = 0;
-    wait_until("no try is under way", || {
+    wait_until("no try is in flight", || {
         same = if tries(&mut client) == receiver.count() as i64 { same + 1 } else { 0 };
         same == 100
     });
@@ -62,7 +62,7 @@ fn ship_no_calls_back_what_was_on_its_way() {
 }
 
 #[test]
-fn a_server_whose_endpoint_hangs_ends_quickly_and_loses_nothing() {
+fn a_server_with_a_hanging_endpoint_shuts_down_quickly_and_loses_no_alert() {
     for lines in [&["save 3600 1"][..], &["appendonly yes"]] {
         let (stuck, refusing) = (Receiver::start(), Receiver::start());
         stuck.answer(Answer::Hang);
@@ -76,7 +76,7 @@ fn a_server_whose_endpoint_hangs_ends_quickly_and_loses_nothing() {
         let began = Instant::now();
         server.stop();
         let took = began.elapsed();
-        eprintln!("the server ended after {took:?}");
+        eprintln!("the server shut down after {took:?}");
         assert!(took < Duration::from_secs(5), "it took {took:?}");
         stuck.answer(Answer::status(200));
         refusing.answer(Answer::status(200));
@@ -91,7 +91,7 @@ fn a_server_whose_endpoint_hangs_ends_quickly_and_loses_nothing() {
 }
 
 #[test]
-fn a_server_delivers_what_it_can_on_its_way_out_and_repeats_little() {
+fn a_restart_delivers_every_alert_and_repeats_at_most_32() {
     let receiver = Receiver::start();
     let mut server = Server::builder()
         .alerting(&[&receiver])
@@ -110,13 +110,13 @@ fn a_server_delivers_what_it_can_on_its_way_out_and_repeats_little() {
 }
 
 #[test]
-fn a_refused_shutdown_leaves_what_is_under_way_alone() {
+fn a_failed_shutdown_does_not_disturb_deliveries() {
     let receiver = Receiver::start();
-    // Longer than a server that ends waits for the tries under way.
+    // Longer than a shutdown waits for tries in flight.
     let late = Answer::Late(Duration::from_millis(1500), Box::new(Answer::status(200)));
     receiver.answer_first([late], Answer::status(200));
     let server = Server::builder().alerting(&[&receiver]).config("dbfilename taken").start();
-    // The RDB can't be written: the server refuses to end, and goes on sending.
+    // The RDB cannot be written, so SHUTDOWN SAVE fails and the server keeps running.
     std::fs::create_dir(server.dir().join("taken")).unwrap();
     let mut client = server.client();
     let mut ids = raise(&mut client, "before", 20);

@@ -1,4 +1,4 @@
-//! Signatures: verified as receivers verify them, by code that shares nothing with the module.
+//! Signatures, verified by an implementation that shares no code with the module.
 
 use std::fs;
 use std::time::SystemTime;
@@ -19,12 +19,12 @@ fn server_for(receiver: &Receiver) -> Server {
 #[track_caller]
 fn set_file(server: &Server, directive: &str, name: &str, content: &str) {
     let path = server.dir().join(name);
-    fs::write(&path, content).expect("it is written");
+    fs::write(&path, content).expect("the file is written");
     server.client().set(directive, path.to_str().expect("a path in UTF-8"));
 }
 
 #[track_caller]
-fn next(client: &mut Client, receiver: &Receiver) -> Request {
+fn signed_request(client: &mut Client, receiver: &Receiver) -> Request {
     let id = client.alert("signed", r#"{"amount":"1 €"}"#);
     let request = receiver.wait_for_alert(&id);
     Request::clone(&request)
@@ -35,7 +35,7 @@ fn a_signature_verifies_and_a_changed_byte_or_an_old_timestamp_does_not() {
     let receiver = Receiver::start();
     let server = server_for(&receiver);
     set_file(&server, "webhook-secret-file", "secret", &format!("{OLD}\n"));
-    let request = next(&mut server.client(), &receiver);
+    let request = signed_request(&mut server.client(), &receiver);
     verify(&request, &[OLD]).unwrap();
     verify(&request, &[NEW]).unwrap_err();
     for i in 0..request.body.len() {
@@ -54,7 +54,7 @@ fn a_signature_verifies_and_a_changed_byte_or_an_old_timestamp_does_not() {
 }
 
 #[test]
-fn every_try_is_signed_for_its_own_time() {
+fn every_try_is_signed_with_its_own_timestamp() {
     let receiver = Receiver::start();
     receiver.answer_first([500; 4].map(Answer::status), Answer::status(200));
     let server = Server::builder().alerting(&[&receiver]).hurrying(HURRY).start();
@@ -62,35 +62,35 @@ fn every_try_is_signed_for_its_own_time() {
     let id = server.client().alert("signed", "1");
     let tries = receiver.wait_for_tries(&id, 4);
     tries.iter().for_each(|request| verify(request, &[OLD]).unwrap());
-    // The third retry comes 1.2 s or so after the second.
+    // The third retry comes about 1.2 s after the second.
     let times = tries.iter().map(|request| request.header("webhook-timestamp").parse::<u64>().unwrap());
     let times: Vec<u64> = times.collect();
     assert!(times[3] > times[0], "{times:?}");
 }
 
 #[test]
-fn during_a_change_over_both_secrets_sign() {
+fn both_secrets_sign_during_a_rotation() {
     let receiver = Receiver::start();
     let server = server_for(&receiver);
     let mut client = server.client();
     set_file(&server, "webhook-secret-file", "first", OLD);
-    let request = next(&mut client, &receiver);
+    let request = signed_request(&mut client, &receiver);
     assert_eq!(request.header("webhook-signature").split(' ').count(), 1);
     set_file(&server, "webhook-secret-file", "second", &format!("# rotated\n{NEW}\r\n\n{OLD}\n"));
-    let request = next(&mut client, &receiver);
+    let request = signed_request(&mut client, &receiver);
     assert_eq!(request.header("webhook-signature").split(' ').count(), 2);
     verify(&request, &[OLD]).unwrap();
     verify(&request, &[NEW]).unwrap();
     set_file(&server, "webhook-secret-file", "third", NEW);
-    let request = next(&mut client, &receiver);
+    let request = signed_request(&mut client, &receiver);
     verify(&request, &[NEW]).unwrap();
     verify(&request, &[OLD]).unwrap_err();
     client.set("webhook-secret-file", "");
-    assert_eq!(next(&mut client, &receiver).header_if_any("webhook-signature"), None);
+    assert_eq!(signed_request(&mut client, &receiver).header_if_any("webhook-signature"), None);
 }
 
 #[test]
-fn an_alert_that_waits_is_signed_with_the_secret_of_the_moment() {
+fn a_pending_alert_is_signed_with_the_secret_in_force_when_it_is_sent() {
     let receiver = Receiver::start();
     let server = server_for(&receiver);
     let mut client = server.client();
@@ -103,7 +103,7 @@ fn an_alert_that_waits_is_signed_with_the_secret_of_the_moment() {
 }
 
 #[test]
-fn an_endpoint_of_the_file_has_its_own_secrets() {
+fn an_endpoint_in_the_urls_file_can_have_its_own_secrets() {
     let (own, common) = (Receiver::start(), Receiver::start());
     let server = Server::builder().config("lockwatch.webhook-allow-private yes").hurrying(HURRY).start();
     set_file(&server, "webhook-secret-file", "secret", OLD);
@@ -118,7 +118,7 @@ fn an_endpoint_of_the_file_has_its_own_secrets() {
 }
 
 #[test]
-fn a_secret_that_is_none_is_refused_and_the_old_one_stays() {
+fn an_invalid_secret_is_refused_and_the_old_one_stays_in_force() {
     let receiver = Receiver::start();
     let server = server_for(&receiver);
     let mut client = server.client();
@@ -133,6 +133,6 @@ fn a_secret_that_is_none_is_refused_and_the_old_one_stays() {
         let why = client.set_refused("webhook-secret-file", path.to_str().unwrap());
         let shown = bad.split_whitespace().any(|word| word.len() > 7 && why.contains(word));
         assert!(!shown, "the error shows the secret: {why}");
-        verify(&next(&mut client, &receiver), &[OLD]).unwrap();
+        verify(&signed_request(&mut client, &receiver), &[OLD]).unwrap();
     }
 }

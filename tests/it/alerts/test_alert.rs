@@ -25,7 +25,7 @@ fn a_test_reports_what_each_endpoint_answers() {
     let body = request.json();
     assert_eq!(body["id"], request.id());
     assert!(body["type"].is_string() && body["timestamp"].is_string() && body.get("data").is_some());
-    assert!(client.waiting().is_empty(), "a test is not kept");
+    assert!(client.waiting().is_empty(), "a test alert is not queued");
     assert_eq!(client.alert_info("raised_total"), 0);
     client.run("HELLO 3");
     assert!(matches!(client.run("LW.ALERTS TEST").items()[0], Value::Map(_)));
@@ -44,7 +44,7 @@ fn a_test_is_signed() {
 }
 
 #[test]
-fn a_test_needs_an_endpoint_and_a_client_that_can_wait() {
+fn a_test_is_refused_without_an_endpoint_and_where_the_client_cannot_block() {
     let server = Server::start();
     let mut client = server.client();
     assert!(client.run("LW.ALERTS TEST").error().starts_with("LWUNAVAILABLE "));
@@ -59,7 +59,7 @@ fn a_test_needs_an_endpoint_and_a_client_that_can_wait() {
 }
 
 #[test]
-fn a_test_blocks_nobody_else_and_is_given_up_in_time() {
+fn a_hanging_test_blocks_no_other_client_and_times_out() {
     let receiver = Receiver::start();
     receiver.answer(Answer::Hang);
     let server = server_for(&receiver);
@@ -81,7 +81,7 @@ fn a_test_blocks_nobody_else_and_is_given_up_in_time() {
 }
 
 #[test]
-fn a_client_that_leaves_during_a_test_harms_nothing() {
+fn a_client_that_disconnects_during_a_test_does_no_harm() {
     let receiver = Receiver::start();
     receiver.answer(Answer::Hang);
     let server = server_for(&receiver);
@@ -109,7 +109,7 @@ fn a_client_that_leaves_during_a_test_harms_nothing() {
 }
 
 #[test]
-fn a_test_is_not_held_up_by_a_queue_and_brings_a_disabled_endpoint_back() {
+fn a_test_bypasses_the_queue_and_enables_a_disabled_endpoint_again() {
     let (gone, stuck) = (Receiver::start(), Receiver::start());
     gone.answer(Answer::status(410));
     stuck.answer_first([Answer::Hang], Answer::status(200));
@@ -118,7 +118,7 @@ fn a_test_is_not_held_up_by_a_queue_and_brings_a_disabled_endpoint_back() {
     client.set("webhook-timeout", "60");
     client.alert("first", "1");
     stuck.wait_for(1);
-    wait_until("it is disabled", || client.endpoint_info(0)["state"] == "disabled");
+    wait_until("the endpoint is disabled", || client.endpoint_info(0)["state"] == "disabled");
     let tested = client.test_endpoints();
     assert_eq!((tested[0].status, tested[1].status), (410, 200), "{tested:?}");
     assert_eq!(client.endpoint_info(0)["state"], "disabled");
@@ -130,7 +130,7 @@ fn a_test_is_not_held_up_by_a_queue_and_brings_a_disabled_endpoint_back() {
 }
 
 #[test]
-fn a_test_does_not_outlive_a_demotion() {
+fn a_demotion_ends_a_running_test() {
     let (receiver, other) = (Receiver::start(), Server::start());
     receiver.answer(Answer::Hang);
     let server = server_for(&receiver);
@@ -139,10 +139,10 @@ fn a_test_does_not_outlive_a_demotion() {
     receiver.wait_for(1);
     let address = other.address();
     server.client().run(&format!("REPLICAOF {} {}", address.ip(), address.port()));
-    // Answered, refused or cut off: but not left hanging, and the server lives.
+    // The client may get an answer, an error or a closed connection, but must not hang.
     let demoted = Instant::now();
     let _ = waiting.is_closed();
-    assert!(demoted.elapsed() < SOON, "it is left hanging");
+    assert!(demoted.elapsed() < SOON, "the client hangs");
     other.wait_for_replica(&server);
     assert!(server.client().run("LW.ALERTS TEST").is_error());
 }

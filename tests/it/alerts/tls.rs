@@ -1,4 +1,4 @@
-//! HTTPS: certificates are checked, against the authorities that the machine trusts.
+//! HTTPS: certificates are verified against the authorities that the machine trusts.
 
 use super::HURRY;
 use crate::support::receiver::{Authority, Receiver};
@@ -32,7 +32,7 @@ fn an_endpoint_with_a_trusted_certificate_gets_its_alerts() {
     }
     assert_eq!(receiver.connections(), 1, "connections are kept alive");
     assert_eq!(client.endpoint_info(0)["url"], receiver.label());
-    // Down for a while.
+    // The receiver is down for a while.
     let mut receiver = receiver;
     receiver.stop();
     let id = client.alert("missed", "1");
@@ -41,24 +41,24 @@ fn an_endpoint_with_a_trusted_certificate_gets_its_alerts() {
     receiver.wait_for_alert(&id);
 }
 
-/// Nothing is sent to `receiver`, and the reason is that its certificate is wrong.
+/// Asserts that nothing is sent to `receiver` because of its certificate.
 #[track_caller]
-fn is_refused(server: &Server, receiver: &Receiver) {
+fn assert_refused(server: &Server, receiver: &Receiver) {
     let mut client = server.client();
     client.alert("secret", "1");
     wait_until("a try has failed", || client.waiting()[0].pending[0].tries > 0);
     let error = client.waiting()[0].pending[0].last_error.clone();
     assert!(error.contains("certificate"), "{error:?}");
     assert!(receiver.connections() > 0);
-    assert_eq!(receiver.count(), 0, "nothing is said to a stranger");
+    assert_eq!(receiver.count(), 0, "an endpoint with an invalid certificate gets no request");
 }
 
 #[test]
 fn an_endpoint_with_a_certificate_of_an_unknown_authority_gets_nothing() {
     let receiver = Receiver::start_tls(Authority::new().certify("127.0.0.1"));
     let (server, _dir) = server_trusting(&Authority::new(), &receiver);
-    is_refused(&server, &receiver);
-    is_refused(&Server::builder().alerting(&[&receiver]).hurrying(HURRY).start(), &receiver);
+    assert_refused(&server, &receiver);
+    assert_refused(&Server::builder().alerting(&[&receiver]).hurrying(HURRY).start(), &receiver);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn an_endpoint_with_a_certificate_of_another_name_gets_nothing() {
     let authority = Authority::new();
     let receiver = Receiver::start_tls(authority.certify("example.com"));
     let (server, _dir) = server_trusting(&authority, &receiver);
-    is_refused(&server, &receiver);
+    assert_refused(&server, &receiver);
 }
 
 #[test]
@@ -74,11 +74,11 @@ fn an_endpoint_with_an_expired_certificate_gets_nothing() {
     let authority = Authority::new();
     let receiver = Receiver::start_tls(authority.certify_expired("127.0.0.1"));
     let (server, _dir) = server_trusting(&authority, &receiver);
-    is_refused(&server, &receiver);
+    assert_refused(&server, &receiver);
 }
 
 #[test]
-fn an_endpoint_that_speaks_no_tls_gets_nothing() {
+fn an_https_endpoint_that_does_not_speak_tls_gets_nothing() {
     let receiver = Receiver::start();
     let url = receiver.url().replace("http:", "https:");
     let server = Server::builder()

@@ -1,4 +1,4 @@
-//! What LW.AUDIT and LW.AUDITLOG take, and what they answer to what they don't.
+//! The arguments of LW.AUDIT and LW.AUDITLOG, valid and invalid.
 
 use crate::support::{Client, Random, Server, Value, wait_until};
 
@@ -11,7 +11,7 @@ fn refused(client: &mut Client, line: &str) -> String {
 }
 
 #[test]
-fn an_event_is_recorded_with_all_that_it_tells() {
+fn an_event_is_recorded_with_all_its_fields() {
     let server = Server::start();
     let mut client = server.client();
     let id = client.audit(
@@ -33,7 +33,7 @@ fn an_event_is_recorded_with_all_that_it_tells() {
 }
 
 #[test]
-fn what_an_event_does_not_tell_is_nil() {
+fn missing_fields_of_an_event_are_nil() {
     let server = Server::start();
     let mut client = server.client();
     client.audit("LIMITED");
@@ -45,10 +45,10 @@ fn what_an_event_does_not_tell_is_nil() {
 }
 
 #[test]
-fn a_malformed_event_is_refused_by_name() {
+fn the_error_for_a_malformed_event_names_the_argument() {
     let server = Server::start();
     let mut client = server.client();
-    for (line, told) in [
+    for (line, expected) in [
         ("LW.AUDIT KIND login", "at least one field besides KIND and TIME"),
         ("LW.AUDIT TIME 1700000000000", "at least one field besides KIND and TIME"),
         ("LW.AUDIT USER a USER b", "USER is given twice"),
@@ -73,7 +73,7 @@ fn a_malformed_event_is_refused_by_name() {
         ("LW.AUDIT DATA nan", "data is not JSON"),
     ] {
         let message = refused(&mut client, line);
-        assert!(message.starts_with("ERR ") && message.contains(told), "{line}: {message}");
+        assert!(message.starts_with("ERR ") && message.contains(expected), "{line}: {message}");
         assert!(message.contains("LW.AUDIT [KIND k] [USER id]"), "{message}");
     }
     assert!(refused(&mut client, "LW.AUDIT").contains("wrong number of arguments"));
@@ -84,7 +84,7 @@ fn a_malformed_event_is_refused_by_name() {
 }
 
 #[test]
-fn times_are_taken_up_to_an_hour_ahead() {
+fn times_up_to_an_hour_ahead_are_accepted() {
     let server = Server::start();
     let mut client = server.client();
     let now = client.run("TIME").texts()[0].parse::<i64>().unwrap() * 1000;
@@ -94,13 +94,13 @@ fn times_are_taken_up_to_an_hour_ahead() {
         [client.audit("USER past TIME 946684800000"), client.audit(&format!("USER ahead TIME {ahead}"))];
     client.audit("USER now");
     let users: Vec<_> = client.audit_log("").into_iter().map(|event| event.user_id.unwrap()).collect();
-    assert_eq!(users, ["ahead", "now", "past"], "newest first is by the time of the event");
+    assert_eq!(users, ["ahead", "now", "past"], "events are sorted by their own time");
     assert!(ids[0].starts_with("946684800000-") && ids[1].starts_with(&format!("{ahead}-")));
     assert_eq!(client.audit_log(&format!("BEFORE {}", ids[1])).len(), 2);
 }
 
 #[test]
-fn hostile_texts_are_escaped_cut_and_marked() {
+fn hostile_texts_are_escaped_and_truncated_with_an_ellipsis() {
     let server = Server::start();
     let mut client = server.client();
     let long = [b"/".as_slice(), &vec![b'x'; 1 << 20]].concat();
@@ -116,7 +116,7 @@ fn hostile_texts_are_escaped_cut_and_marked() {
 }
 
 #[test]
-fn data_that_a_database_could_not_hold_is_told_in_another_way() {
+fn data_that_postgres_cannot_store_is_escaped_or_truncated() {
     let server = Server::start();
     let mut client = server.client();
     let mut data = |json: &str| {
@@ -133,10 +133,10 @@ fn data_that_a_database_could_not_hold_is_told_in_another_way() {
 }
 
 #[test]
-fn a_malformed_question_is_refused_by_name() {
+fn the_error_for_a_malformed_query_names_the_argument() {
     let server = Server::start();
     let mut client = server.client();
-    for (line, told) in [
+    for (line, expected) in [
         ("LW.AUDITLOG QUERY COUNT 0", "count '0' is not an integer from 1 to 10000"),
         ("LW.AUDITLOG QUERY COUNT 10001", "is not an integer from 1 to 10000"),
         ("LW.AUDITLOG QUERY BEFORE 1-1-1", "before '1-1-1' is not an event's id"),
@@ -152,7 +152,7 @@ fn a_malformed_question_is_refused_by_name() {
         ("LW.AUDITLOG DISCARD 1", "'1' is neither ALL nor an id"),
     ] {
         let message = refused(&mut client, line);
-        assert!(message.starts_with("ERR ") && message.contains(told), "{line}: {message}");
+        assert!(message.starts_with("ERR ") && message.contains(expected), "{line}: {message}");
     }
     assert!(refused(&mut client, "LW.AUDITLOG FIND").contains("unknown subcommand"));
     for line in ["REPLAY ALL", "DISCARD ALL", "REPLAY 1-0000000000000001-1"] {
@@ -171,7 +171,7 @@ fn records_are_maps_over_resp3() {
 }
 
 #[test]
-fn random_calls_are_answered_and_harm_nothing() {
+fn random_calls_are_answered_without_an_internal_error() {
     let server = Server::start();
     let mut client = server.client();
     let mut random = Random::new();
@@ -223,5 +223,5 @@ fn random_calls_are_answered_and_harm_nothing() {
         }
     }
     assert_eq!(client.run("PING").text(), "PONG");
-    wait_until("nobody waits", || client.info("clients").number("blocked_clients") == 0);
+    wait_until("no client is blocked", || client.info("clients").number("blocked_clients") == 0);
 }

@@ -1,4 +1,4 @@
-//! MULTI, scripts, replicas, ACLs, and what COMMAND tells.
+//! MULTI, scripts, replicas, ACLs, and the documentation in COMMAND.
 
 use crate::support::postgres::Postgres;
 use crate::support::{Server, Value};
@@ -16,7 +16,7 @@ fn events_are_recorded_in_transactions_and_scripts() {
 }
 
 #[test]
-fn without_a_database_the_log_can_be_asked_in_transactions_and_scripts() {
+fn without_a_database_transactions_and_scripts_can_query_the_log() {
     let server = Server::start();
     let mut client = server.client();
     client.audit("USER a");
@@ -27,7 +27,7 @@ fn without_a_database_the_log_can_be_asked_in_transactions_and_scripts() {
 }
 
 #[test]
-fn with_a_database_it_can_not() {
+fn with_a_database_transactions_and_scripts_cannot_query_the_log() {
     let postgres = Postgres::start();
     postgres.create_database("audit");
     let server = Server::builder().shipping_to(&postgres, "audit").start();
@@ -40,7 +40,7 @@ fn with_a_database_it_can_not() {
 }
 
 #[test]
-fn a_replica_records_nothing_of_its_own_and_can_be_asked() {
+fn a_replica_refuses_to_record_and_answers_queries() {
     let primary = Server::start();
     let replica = Server::builder().replica_of(&primary).config("replica-read-only no").start();
     primary.wait_for_replica(&replica);
@@ -55,7 +55,7 @@ fn a_replica_records_nothing_of_its_own_and_can_be_asked() {
 }
 
 #[test]
-fn an_application_needs_no_administrator_s_rights() {
+fn an_application_needs_no_admin_rights() {
     let server = Server::start();
     let mut client = server.client();
     client.run("ACL SETUSER app on nopass resetkeys resetchannels -@all +lw.audit +lw.auditlog|query");
@@ -68,7 +68,7 @@ fn an_application_needs_no_administrator_s_rights() {
 }
 
 #[test]
-fn commands_tell_of_themselves() {
+fn commands_are_documented_and_flagged() {
     let server = Server::start();
     let mut client = server.client();
     let docs = client.run("COMMAND DOCS LW.AUDIT");
@@ -97,7 +97,7 @@ fn commands_tell_of_themselves() {
 }
 
 #[test]
-fn the_internal_command_is_refused_from_a_client() {
+fn a_client_cannot_call_the_internal_command() {
     let server = Server::start();
     let mut client = server.client();
     client.audit("USER a");

@@ -1,4 +1,5 @@
-//! Whatever happens to Postgres while events are recorded: afterwards the table has each acknowledged one exactly once.
+//! Faults of Postgres and of the network while events are recorded. Afterwards the table has each
+//! acknowledged event exactly once.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,7 @@ use crate::support::{Client, Server, wait_at_most, wait_until};
 
 const CLIENTS: usize = 3;
 
-/// Whoever is connected has to connect again.
+/// Closes all connections to the database.
 const CUT_OFF: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'audit'";
 
 /// How long a fault lasts: long enough for several tries.
@@ -18,9 +19,10 @@ fn a_while() -> Duration {
     Duration::from_secs(scaled(2, 60) as u64)
 }
 
-/// Records events before, during and after a fault that `cause` causes and `mend` mends.
+/// Records events before, during and after a fault, and asserts that none is lost. `cause` starts
+/// the fault and `mend` ends it.
 #[track_caller]
-fn survives(
+fn assert_survives(
     postgres: &mut Postgres,
     server: &Server,
     cause: impl FnOnce(&mut Postgres),
@@ -36,7 +38,7 @@ fn survives(
         wait_at_most(Duration::from_secs(60), "the fault is noticed", || {
             client.audit_info("retries_total") > retries
         });
-        lasts(a_while(), &acknowledged, &mut client);
+        keep_loading(a_while(), &acknowledged, &mut client);
         mend(postgres);
         acknowledged.wait_for_more(500);
     });
@@ -45,34 +47,34 @@ fn survives(
     acknowledged.assert_arrived(postgres, "audit");
 }
 
-/// For so long it goes on, under load.
+/// Keeps the load running for `time` and asserts that events are pending at the end.
 #[track_caller]
-fn lasts(time: Duration, acknowledged: &Acknowledged, client: &mut Client) {
+fn keep_loading(time: Duration, acknowledged: &Acknowledged, client: &mut Client) {
     let until = Instant::now() + time;
     while Instant::now() < until {
         acknowledged.wait_for_more(1);
-        // At a pace at which the journal holds all of it.
+        // Slow enough that the journal does not fill up.
         let next = Instant::now() + Duration::from_millis(100);
         wait_until("the load goes on", || Instant::now() >= next);
     }
-    assert!(client.audit_info("pending") > 0, "nothing waited");
+    assert!(client.audit_info("pending") > 0, "no event is pending");
 }
 
 #[test]
-fn postgres_is_stopped_for_a_while() {
+fn no_event_is_lost_while_postgres_is_stopped() {
     let (mut postgres, server) = pair();
-    survives(&mut postgres, &server, Postgres::stop, Postgres::start_again);
+    assert_survives(&mut postgres, &server, Postgres::stop, Postgres::start_again);
     assert!(server.log().contains("Postgres takes audit events again"), "{}", server.log());
 }
 
 #[test]
-fn postgres_is_killed() {
+fn no_event_is_lost_when_postgres_is_killed() {
     let (mut postgres, server) = pair();
-    survives(&mut postgres, &server, Postgres::kill, Postgres::start_again);
+    assert_survives(&mut postgres, &server, Postgres::kill, Postgres::start_again);
 }
 
 #[test]
-fn postgres_is_restarted_again_and_again() {
+fn no_event_is_lost_when_postgres_restarts_repeatedly() {
     let (mut postgres, server) = pair();
     let acknowledged = Acknowledged::default();
     acknowledged.record_during(server.address(), CLIENTS, "load", || {
@@ -87,7 +89,7 @@ fn postgres_is_restarted_again_and_again() {
 }
 
 #[test]
-fn postgres_refuses_connections() {
+fn no_event_is_lost_while_postgres_refuses_connections() {
     let (mut postgres, server) = pair();
     let refuse = |postgres: &mut Postgres| {
         postgres.sql("postgres", "ALTER DATABASE audit ALLOW_CONNECTIONS false");
@@ -96,11 +98,11 @@ fn postgres_refuses_connections() {
     let admit = |postgres: &mut Postgres| {
         postgres.sql("postgres", "ALTER DATABASE audit ALLOW_CONNECTIONS true");
     };
-    survives(&mut postgres, &server, refuse, admit);
+    assert_survives(&mut postgres, &server, refuse, admit);
 }
 
 #[test]
-fn postgres_has_another_password() {
+fn no_event_is_lost_while_the_password_is_wrong() {
     let (mut postgres, server) = pair();
     let change = |postgres: &mut Postgres| {
         postgres.sql("postgres", "ALTER ROLE lw_writer PASSWORD 'other'");
@@ -109,30 +111,30 @@ fn postgres_has_another_password() {
     let change_back = |postgres: &mut Postgres| {
         postgres.sql("postgres", "ALTER ROLE lw_writer PASSWORD 'p@ss/w:rd%'");
     };
-    survives(&mut postgres, &server, change, change_back);
+    assert_survives(&mut postgres, &server, change, change_back);
     let error = server.client().audit_text("last_error");
     assert_eq!(error, "authentication failed (28P01)");
 }
 
 #[test]
-fn postgres_takes_no_writes() {
+fn no_event_is_lost_while_postgres_is_read_only() {
     let (mut postgres, server) = pair();
     let stop = |postgres: &mut Postgres| postgres.configure(&["default_transaction_read_only = on"]);
     let mend = |postgres: &mut Postgres| postgres.configure(&[]);
-    survives(&mut postgres, &server, stop, mend);
+    assert_survives(&mut postgres, &server, stop, mend);
 }
 
 #[test]
-fn a_permission_is_taken_away() {
+fn no_event_is_lost_while_a_permission_is_revoked() {
     let (mut postgres, server) = pair();
     let mut client = server.client();
     client.audit("ANOMALY");
     client.wait_until_shipped();
-    // A superuser needs none: from now on it is somebody else who writes.
+    // A superuser needs no permission, so another role writes from here on.
     postgres.sql("audit", "CREATE ROLE somebody LOGIN PASSWORD 'p@ss/w:rd%'");
     postgres.sql("audit", "GRANT ALL ON ALL TABLES IN SCHEMA public TO somebody");
     let url = postgres.url("audit").replace("lw_writer", "somebody");
-    // Nor may somebody make partitions: today's and tomorrow's are there.
+    // The role may not create partitions either, but those of today and tomorrow exist.
     client.set("postgres-url-file", &postgres.file_with(&url));
     let take = |postgres: &mut Postgres| {
         postgres.sql("audit", "REVOKE INSERT ON lockwatch_audit_log FROM somebody");
@@ -140,12 +142,15 @@ fn a_permission_is_taken_away() {
     let give = |postgres: &mut Postgres| {
         postgres.sql("audit", "GRANT INSERT ON lockwatch_audit_log TO somebody");
     };
-    survives(&mut postgres, &server, take, give);
-    assert!(server.client().audit_text("last_error").contains("permission denied"), "42501 is no poison");
+    assert_survives(&mut postgres, &server, take, give);
+    assert!(
+        server.client().audit_text("last_error").contains("permission denied"),
+        "SQLSTATE 42501 is not the fault of an event"
+    );
 }
 
 #[test]
-fn somebody_drops_a_column() {
+fn no_event_is_lost_while_a_column_is_missing() {
     let (mut postgres, server) = pair();
     let mut client = server.client();
     client.audit("ANOMALY");
@@ -156,11 +161,11 @@ fn somebody_drops_a_column() {
     let rename_back = |postgres: &mut Postgres| {
         postgres.sql("audit", "ALTER TABLE lockwatch_audit_log RENAME COLUMN verb TO method");
     };
-    survives(&mut postgres, &server, rename, rename_back);
+    assert_survives(&mut postgres, &server, rename, rename_back);
 }
 
 #[test]
-fn a_lock_is_held_on_the_table() {
+fn no_event_is_lost_while_the_table_is_locked() {
     let (postgres, server) = pair();
     let mut client = server.client();
     client.audit("ANOMALY");
@@ -171,7 +176,7 @@ fn a_lock_is_held_on_the_table() {
         let mut session = postgres.session("audit");
         session.run("BEGIN; LOCK TABLE lockwatch_audit_log IN ACCESS EXCLUSIVE MODE");
         acknowledged.wait_for_more(500);
-        lasts(a_while(), &acknowledged, &mut client);
+        keep_loading(a_while(), &acknowledged, &mut client);
         session.run("ROLLBACK");
     });
     client.wait_until_shipped();
@@ -179,8 +184,8 @@ fn a_lock_is_held_on_the_table() {
 }
 
 #[test]
-fn postgres_says_that_the_disk_is_full() {
-    // It says so as it does when it is: filling a disk for a test is left to others.
+fn no_event_is_lost_while_postgres_reports_a_full_disk() {
+    // A trigger raises the error that Postgres reports when its disk is full.
     let (mut postgres, server) = pair();
     let mut client = server.client();
     client.audit("ANOMALY");
@@ -196,12 +201,12 @@ fn postgres_says_that_the_disk_is_full() {
     let mend = |postgres: &mut Postgres| {
         postgres.sql("audit", "DROP TRIGGER disk_is_full ON lockwatch_audit_log");
     };
-    survives(&mut postgres, &server, fill, mend);
+    assert_survives(&mut postgres, &server, fill, mend);
     assert!(server.client().audit_text("last_error").contains("53100"));
 }
 
 #[test]
-fn the_network_is_cut_and_nobody_is_told() {
+fn no_event_is_lost_when_the_network_drops_all_traffic() {
     let postgres = Postgres::start();
     postgres.create_database("audit");
     let proxy = Proxy::to(postgres.address());
@@ -213,15 +218,16 @@ fn the_network_is_cut_and_nobody_is_told() {
         acknowledged.wait_for_more(1000);
         proxy.set(Way::Cut);
         acknowledged.wait_for_more(500);
-        // A statement of the upkeep may have been under way, which has its own time and is not counted.
-        wait_at_most(Duration::from_secs(150), "the link is given up", || {
+        // A maintenance statement may be running, which has its own timeout and does not count as a
+        // retry.
+        wait_at_most(Duration::from_secs(150), "the connection is given up", || {
             client.audit_info("retries_total") > 0
         });
-        // The first on the link that was open, the other on the next one.
+        // The open connection gives the first error, a new connection the second.
         let error = client.audit_text("last_error");
         assert!(["no answer in time", "connecting took too long"].contains(&error.as_str()), "{error}");
         let accepted = proxy.accepted();
-        wait_at_most(Duration::from_secs(60), "another one is tried", || proxy.accepted() > accepted);
+        wait_at_most(Duration::from_secs(60), "another connection is tried", || proxy.accepted() > accepted);
         proxy.set(Way::Open);
     });
     client.wait_until_shipped();
@@ -229,7 +235,7 @@ fn the_network_is_cut_and_nobody_is_told() {
 }
 
 #[test]
-fn connections_are_cut_off_all_the_time() {
+fn no_event_is_lost_when_connections_are_closed_repeatedly() {
     let postgres = Postgres::start();
     postgres.create_database("audit");
     let proxy = Proxy::to(postgres.address());
@@ -242,7 +248,7 @@ fn connections_are_cut_off_all_the_time() {
             proxy.set(Way::Closed);
             proxy.set(Way::Open);
             let batches = client.audit_info("batches_total");
-            wait_until("it ships again", || {
+            wait_until("batches are shipped again", || {
                 acknowledged.wait_for_more(1);
                 client.audit_info("batches_total") > batches
             });
@@ -253,12 +259,12 @@ fn connections_are_cut_off_all_the_time() {
 }
 
 #[test]
-fn a_database_that_comes_later_is_waited_for() {
+fn a_database_that_is_created_later_gets_the_pending_events() {
     let postgres = Postgres::start();
     let server = Server::builder().shipping_to(&postgres, "audit").start();
     let mut client = server.client();
     client.audit("USER a");
-    wait_until("it is tried", || client.audit_info("retries_total") > 1);
+    wait_until("two tries have failed", || client.audit_info("retries_total") > 1);
     assert_eq!(client.audit_text("state"), "waiting");
     assert!(
         client.audit_text("last_error").contains("does not exist"),
@@ -271,7 +277,7 @@ fn a_database_that_comes_later_is_waited_for() {
 }
 
 #[test]
-fn another_database_gets_what_comes_then() {
+fn after_a_change_of_the_url_the_new_database_gets_the_later_events() {
     let (postgres, server) = pair();
     postgres.create_database("other");
     let acknowledged = [Acknowledged::default(), Acknowledged::default()];
@@ -285,7 +291,8 @@ fn another_database_gets_what_comes_then() {
     });
     client.wait_until_shipped();
     acknowledged[0].assert_arrived(&postgres, "audit");
-    // Of the second load each is in one of them; what was under way meanwhile may be in both, once each.
+    // Each event of the second load is in one database. Events in flight during the change may be
+    // in both, once each.
     let ids = |database: &str| {
         postgres.sql(database, "SELECT event_id(l) FROM lockwatch_audit_log l WHERE user_id LIKE 'two%'")
     };
@@ -295,11 +302,11 @@ fn another_database_gets_what_comes_then() {
     all.dedup();
     assert_eq!(all.len(), acknowledged[1].count());
     let both = one.len() + other.len() - all.len();
-    assert!(both <= 2000, "{both} events are in both databases: no more than two batches may be under way");
+    assert!(both <= 2000, "{both} events are in both databases, but at most two batches may be in flight");
 }
 
 #[test]
-fn a_lag_raises_an_alert_once() {
+fn a_lag_raises_one_alert() {
     let (mut postgres, server) = pair();
     let mut client = server.client();
     client.audit("USER a");
@@ -312,7 +319,7 @@ fn a_lag_raises_an_alert_once() {
     });
     let alerts = client.run("LW.ALERTS LIST");
     assert_eq!(alerts.items()[0].field("type").text(), "audit.lag");
-    wait_until("it goes on", || client.audit_info("lag_ms") > 2500);
+    wait_until("the lag grows", || client.audit_info("lag_ms") > 2500);
     assert_eq!(client.info("lockwatch").number("lockwatch_alert_raised_total"), 1);
     postgres.start_again();
     client.wait_until_shipped();

@@ -1,4 +1,5 @@
-//! Redis itself goes away: killed between Postgres's commit and its own acknowledgement, or failed over to a replica.
+//! Redis is killed between Postgres's commit and its own acknowledgement, killed under load, or
+//! failed over to a replica.
 
 use super::load::Acknowledged;
 use super::scaled;
@@ -7,7 +8,7 @@ use crate::support::proxy::{Proxy, Way};
 use crate::support::{Server, wait_until};
 
 #[test]
-fn killed_between_commit_and_acknowledgement() {
+fn a_kill_between_commit_and_acknowledgement_neither_loses_nor_repeats_an_event() {
     let postgres = Postgres::start();
     postgres.create_database("audit");
     let proxy = Proxy::to(postgres.address());
@@ -25,20 +26,20 @@ fn killed_between_commit_and_acknowledgement() {
         }
         acknowledged.record_during(server.address(), 3, &kill.to_string(), || {
             let mut client = server.client();
-            let shipped = client.audit_info("batches_total");
-            wait_until("it ships", || {
+            let batches = client.audit_info("batches_total");
+            wait_until("a batch is shipped", || {
                 acknowledged.wait_for_more(1);
-                client.audit_info("batches_total") > shipped
+                client.audit_info("batches_total") > batches
             });
-            // What Postgres commits from now on, nobody hears of.
+            // From here on the module gets no answer from Postgres, although Postgres commits.
             proxy.set(Way::HoldAnswers);
-            let (held, told) = (proxy.held_back(), client.audit_info("shipped_total"));
+            let (held, shipped) = (proxy.held_back(), client.audit_info("shipped_total"));
             wait_until("an answer is held back", || {
                 acknowledged.wait_for_more(1);
                 proxy.held_back() > held
             });
             acknowledged.wait_for_more(100);
-            between += usize::from(client.audit_info("shipped_total") <= told + 2000);
+            between += usize::from(client.audit_info("shipped_total") <= shipped + 2000);
             server.kill();
         });
         proxy.set(Way::Closed);
@@ -52,7 +53,7 @@ fn killed_between_commit_and_acknowledgement() {
 }
 
 #[test]
-fn killed_in_the_midst_of_it() {
+fn a_kill_under_load_neither_loses_nor_repeats_an_event() {
     let postgres = Postgres::start();
     postgres.create_database("audit");
     let mut server = Server::builder()
@@ -78,7 +79,7 @@ fn killed_in_the_midst_of_it() {
 }
 
 #[test]
-fn failed_over_to_a_replica_under_load() {
+fn a_failover_under_load_neither_loses_nor_repeats_an_event() {
     let postgres = Postgres::start();
     postgres.create_database("audit");
     let one = Server::builder().shipping_to(&postgres, "audit").start();
@@ -98,12 +99,12 @@ fn failed_over_to_a_replica_under_load() {
     primary.client().wait_until_shipped();
     acknowledged.assert_arrived(&postgres, "audit");
     primary.wait_for_replica(replica);
-    wait_until("the replica agrees", || replica.client().audit_info("events") == 0);
+    wait_until("the replica has no events left", || replica.client().audit_info("events") == 0);
     assert!(replica.threads().iter().all(|name| name != "lw-audit"), "only a primary ships");
 }
 
 #[test]
-fn a_promoted_replica_ships_what_its_primary_could_not() {
+fn a_promoted_replica_ships_the_events_that_its_primary_could_not() {
     let mut postgres = Postgres::start();
     postgres.create_database("audit");
     let mut primary = Server::builder().shipping_to(&postgres, "audit").start();
@@ -123,5 +124,5 @@ fn a_promoted_replica_ships_what_its_primary_could_not() {
     acknowledged.assert_arrived(&postgres, "audit");
     let epoch = |id: &str| id.split('-').nth(1).unwrap().to_owned();
     let epochs = postgres.sql("audit", "SELECT DISTINCT epoch FROM lockwatch_audit_log");
-    assert_eq!(epochs.len(), 2, "a promoted replica gives ids of an epoch of its own: {}", epoch(&id));
+    assert_eq!(epochs.len(), 2, "a promoted replica starts a new epoch: {}", epoch(&id));
 }

@@ -1,4 +1,4 @@
-//! Clients that record events, and what they were told: each acknowledged event must be in the table exactly once.
+//! Clients that record events, and the check that each acknowledged one is stored exactly once.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,38 +10,37 @@ use std::time::Duration;
 use crate::support::postgres::Postgres;
 use crate::support::{Client, Value, wait_at_most};
 
-/// What clients were told.
+/// The events that clients recorded and the server acknowledged.
 #[derive(Default)]
 pub struct Acknowledged {
-    /// Who recorded what, by the id that the answer said.
+    /// The client and the client's number of each event, by id.
     events: Mutex<BTreeMap<String, (String, usize)>>,
     count: AtomicUsize,
-    /// So many are to be recorded before the clients wait to be asked for more: a load that goes on, but does not run away.
+    /// The total at which the clients pause until more is requested, so that the load is bounded.
     wanted: AtomicUsize,
     stop: AtomicBool,
 }
 
-/// How many calls a client sends at once.
+/// Number of calls in one pipeline.
 const PIPELINE: usize = 20;
 
-/// How many more than were asked for are recorded: so that there is a load when the next thing happens.
+/// Number of events recorded beyond those requested, so that the load continues during the next
+/// step.
 const AHEAD: usize = 500;
 
 impl Acknowledged {
-    /// How many events were acknowledged.
     pub fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// The ids of all that were acknowledged so far.
     pub fn ids(&self) -> Vec<String> {
         self.events.lock().unwrap().keys().cloned().collect()
     }
 
-    /// Records events from `clients` connections as long as `during` takes. A connection that breaks, or that is told
-    /// that this is no primary, ends its part.
+    /// Records events from `clients` connections while `during` runs. A client ends early when its
+    /// connection breaks or the server answers READONLY.
     pub fn record_during(&self, address: SocketAddr, clients: usize, round: &str, during: impl FnOnce()) {
-        // Whatever happens in the middle, the clients end.
+        // Ends the clients even if `during` panics.
         struct Stop<'a>(&'a AtomicBool);
         impl Drop for Stop<'_> {
             fn drop(&mut self) {
@@ -59,7 +58,7 @@ impl Acknowledged {
         });
     }
 
-    /// Waits until so many more events are acknowledged.
+    /// Waits until `more` further events are acknowledged.
     #[track_caller]
     pub fn wait_for_more(&self, more: usize) {
         let enough = self.count() + more;
@@ -72,7 +71,7 @@ impl Acknowledged {
         let mut n = 0;
         loop {
             let stops = || self.stop.load(Ordering::Relaxed);
-            wait_at_most(Duration::from_secs(300), "more is asked for", || {
+            wait_at_most(Duration::from_secs(300), "more events are requested", || {
                 stops() || self.count() < self.wanted.load(Ordering::Relaxed)
             });
             if stops() {
@@ -105,12 +104,12 @@ impl Acknowledged {
 
     fn note(&self, id: String, who: &str, n: usize) {
         let before = self.events.lock().unwrap().insert(id, (who.to_owned(), n));
-        assert_eq!(before, None, "an id was given twice");
+        assert_eq!(before, None, "two events got the same id");
         self.count.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Asserts that the table has each acknowledged event once, as it was recorded, and in the order of each connection.
-    /// It may have others, whose answer was lost.
+    /// Asserts that the table has each acknowledged event once, as it was recorded, and in the
+    /// order of each connection. It may have further events whose answers were lost.
     #[track_caller]
     pub fn assert_arrived(&self, postgres: &Postgres, database: &str) {
         let rows = postgres.sql(
@@ -121,7 +120,7 @@ impl Acknowledged {
         let mut last: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         for row in rows.iter().filter(|row| !row[1].is_empty()) {
             let (id, who, n) = (row[0].as_str(), row[1].as_str(), row[2].parse::<usize>().unwrap());
-            assert_eq!(stored.insert(id, (who, n)), None, "{id} is there twice");
+            assert_eq!(stored.insert(id, (who, n)), None, "{id} is stored twice");
             assert_eq!(row[3], (200 + n % 300).to_string(), "{row:?}");
             let epoch = id.split('-').nth(1).unwrap();
             let before = last.insert((epoch, who), n);

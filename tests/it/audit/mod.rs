@@ -1,13 +1,13 @@
-//! The audit log: recorded, kept, shipped to a real Postgres exactly once, and listed, whatever both servers go through.
+//! The audit log: recording, persistence, shipping to a real Postgres exactly once, and queries,
+//! through faults of both servers.
 
 mod arguments;
 mod contexts;
 mod faults;
 mod full;
-mod kept;
 mod killed;
 mod load;
-mod million;
+mod persistence;
 mod poison;
 mod query;
 mod ring;
@@ -15,6 +15,7 @@ mod schema;
 mod secrets;
 mod shipping;
 mod tls;
+mod volume;
 
 use crate::support::Server;
 use crate::support::postgres::Postgres;
@@ -27,7 +28,7 @@ fn pair() -> (Postgres, Server) {
     (postgres, server)
 }
 
-/// A count that is reached in full length only in a soak.
+/// `soak` in a soak test (`LOCKWATCH_SOAK` is set), else `usual`.
 fn scaled(usual: usize, soak: usize) -> usize {
     if std::env::var_os("LOCKWATCH_SOAK").is_some() { soak } else { usual }
 }

@@ -1,9 +1,10 @@
-//! Rows that Postgres refuses as data: found among their neighbours, set aside with the reason, and delivered later.
+//! Rows that Postgres refuses: isolated from their batch, kept as dead letters with a reason, and
+//! replayed later.
 
 use super::pair;
 use crate::support::{Server, Value, wait_until};
 
-/// Nobody may be called eve.
+/// A constraint that refuses events of the user `eve`.
 const CHECK: &str = "ALTER TABLE lockwatch_audit_log ADD CONSTRAINT nobody_is_eve CHECK (user_id <> 'eve')";
 const UNCHECK: &str = "ALTER TABLE lockwatch_audit_log DROP CONSTRAINT nobody_is_eve";
 
@@ -18,7 +19,7 @@ fn record(server: &Server, count: usize, eves: &[usize]) -> Vec<String> {
 }
 
 #[test]
-fn a_refused_row_is_set_aside_and_its_neighbours_arrive() {
+fn a_refused_row_becomes_a_dead_letter_and_the_rest_of_its_batch_arrives() {
     let (postgres, server) = pair();
     let mut client = server.client();
     client.audit("USER first");
@@ -43,10 +44,10 @@ fn a_refused_row_is_set_aside_and_its_neighbours_arrive() {
     assert_eq!((client.audit_info("dead"), client.audit_info("dead_total")), (5, 5));
     let log = server.log();
     assert!(log.contains("Postgres refused") && log.contains("SQLSTATE 23514"), "{log}");
-    // One is thrown away, one is refused again, and then all are wanted.
+    // Discard one, replay one that is refused again, then replay the rest without the constraint.
     assert_eq!(client.run(&format!("LW.AUDITLOG DISCARD {}", ids[0])).int(), 1);
     assert_eq!(client.run(&format!("LW.AUDITLOG REPLAY {}", ids[1])).int(), 1);
-    wait_until("it is refused again", || client.audit_info("dead_total") == 6);
+    wait_until("the event is refused again", || client.audit_info("dead_total") == 6);
     postgres.sql("audit", UNCHECK);
     assert_eq!(client.run("LW.AUDITLOG REPLAY ALL").int(), 4);
     client.wait_until_shipped();
@@ -57,7 +58,7 @@ fn a_refused_row_is_set_aside_and_its_neighbours_arrive() {
 }
 
 #[test]
-fn dead_letters_are_kept() {
+fn dead_letters_survive_replication_reload_and_restart() {
     let (postgres, mut server) = pair();
     let mut client = server.client();
     client.run("CONFIG SET appendonly yes");
@@ -81,7 +82,7 @@ fn dead_letters_are_kept() {
 }
 
 #[test]
-fn what_a_trigger_raises_is_about_the_data() {
+fn a_row_refused_by_an_exception_in_a_trigger_becomes_a_dead_letter() {
     let (postgres, server) = pair();
     let mut client = server.client();
     client.audit("USER first");
@@ -99,7 +100,7 @@ fn what_a_trigger_raises_is_about_the_data() {
 }
 
 #[test]
-fn everything_is_refused_and_nothing_waits() {
+fn if_every_row_is_refused_the_newest_1000_become_dead_letters() {
     let (postgres, server) = pair();
     let mut client = server.client();
     client.audit("USER first");
@@ -112,7 +113,7 @@ fn everything_is_refused_and_nothing_waits() {
 }
 
 #[test]
-fn what_is_put_back_while_its_neighbours_are_under_way_is_not_lost() {
+fn a_dead_letter_replayed_while_later_batches_are_in_flight_is_not_lost() {
     let (postgres, server) = pair();
     let mut client = server.client();
     client.audit("USER first");
@@ -123,11 +124,12 @@ fn what_is_put_back_while_its_neighbours_are_under_way_is_not_lost() {
     let dead = client.dead_events()[0].event.id.clone();
     assert_eq!(dead, ids[50]);
     postgres.sql("audit", UNCHECK);
-    // Batches that begin before and end behind it are on their way, and can't come to an end, when it is put back.
+    // The lock keeps batches in flight that span the position of the dead letter while it is
+    // replayed.
     let mut session = postgres.session("audit");
     session.run("BEGIN; LOCK TABLE lockwatch_audit_log IN ACCESS EXCLUSIVE MODE");
     record(&server, 3000, &[]);
-    wait_until("they are on their way", || {
+    wait_until("a batch is in flight", || {
         postgres.number("audit", "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") > 0
     });
     assert_eq!(client.run("LW.AUDITLOG REPLAY ALL").int(), 1);
@@ -138,7 +140,7 @@ fn what_is_put_back_while_its_neighbours_are_under_way_is_not_lost() {
 }
 
 #[test]
-fn another_data_set_s_events_are_not_taken_for_those_under_way() {
+fn events_of_a_new_primary_are_not_confused_with_those_in_flight() {
     let (postgres, server) = pair();
     let other = Server::start();
     let mut client = server.client();
@@ -148,10 +150,10 @@ fn another_data_set_s_events_are_not_taken_for_those_under_way() {
     session.run("BEGIN; LOCK TABLE lockwatch_audit_log IN ACCESS EXCLUSIVE MODE");
     record(&server, 500, &[]);
     let theirs = record(&other, 500, &[]);
-    wait_until("they are on their way", || {
+    wait_until("a batch is in flight", || {
         postgres.number("audit", "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") > 0
     });
-    // The same numbers, but other events, are held from now on.
+    // From here on the server holds other events with the same sequence numbers.
     let address = other.address();
     client.run(&format!("REPLICAOF {} {}", address.ip(), address.port()));
     other.wait_for_replica(&server);
@@ -164,7 +166,7 @@ fn another_data_set_s_events_are_not_taken_for_those_under_way() {
 }
 
 #[test]
-fn an_event_that_somebody_else_s_index_refuses_is_set_aside_and_not_lost() {
+fn a_row_refused_by_a_unique_index_becomes_a_dead_letter() {
     let (postgres, server) = pair();
     let mut client = server.client();
     client.audit("USER first");
@@ -179,7 +181,7 @@ fn an_event_that_somebody_else_s_index_refuses_is_set_aside_and_not_lost() {
 }
 
 #[test]
-fn a_trigger_may_raise_what_a_check_does() {
+fn a_row_refused_by_a_check_violation_in_a_trigger_becomes_a_dead_letter() {
     let (postgres, server) = pair();
     let mut client = server.client();
     client.audit("USER first");
@@ -196,7 +198,7 @@ fn a_trigger_may_raise_what_a_check_does() {
 }
 
 #[test]
-fn what_is_raised_by_somebody_is_shown_by_its_code_alone() {
+fn an_unknown_error_is_reported_by_its_sqlstate_alone() {
     let (postgres, server) = pair();
     let mut client = server.client();
     client.audit("USER first");
@@ -208,7 +210,7 @@ fn what_is_raised_by_somebody_is_shown_by_its_code_alone() {
          CREATE TRIGGER tell BEFORE INSERT ON lockwatch_audit_log FOR EACH ROW EXECUTE FUNCTION tell()",
     );
     client.audit("DATA {\"card\":\"4111\"}");
-    wait_until("it is refused", || client.audit_info("retries_total") > 0);
+    wait_until("the batch is refused", || client.audit_info("retries_total") > 0);
     assert_eq!(client.audit_text("last_error"), "SQLSTATE LW001");
     assert!(!server.log().contains("4111"), "{}", server.log());
     postgres.sql("audit", "DROP TRIGGER tell ON lockwatch_audit_log");

@@ -1,4 +1,5 @@
-//! LW.AUDITLOG QUERY against SQL on the same rows: every filter, every page, and while events move.
+//! LW.AUDITLOG QUERY compared with SQL on the same rows: filters, pages, and queries while events
+//! are shipped.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,7 @@ use crate::support::audits::Event;
 use crate::support::postgres::Postgres;
 use crate::support::{Client, Random, Server, wait_until};
 
-/// Fills the log with all kinds of events, some of other times.
+/// Records random events, some of them with an explicit time.
 fn fill(client: &mut Client, random: &mut Random, count: usize) {
     let users = ["alice", "bob", "eve%", "a_b", r"c\d", "ключ", "o'neil"];
     let addresses =
@@ -54,10 +55,10 @@ fn fill(client: &mut Client, random: &mut Random, count: usize) {
     }
 }
 
-/// A question: the arguments of LW.AUDITLOG QUERY, and the same as a condition in SQL.
-fn question(random: &mut Random) -> (Vec<String>, String) {
+/// A random query: the arguments of LW.AUDITLOG QUERY, and the same condition in SQL.
+fn random_query(random: &mut Random) -> (Vec<String>, String) {
     let (mut words, mut conditions) = (Vec::new(), vec!["true".to_owned()]);
-    let mut ask = |name: &str, value: &str, condition: String| {
+    let mut filter = |name: &str, value: &str, condition: String| {
         words.push(name.to_owned());
         if !value.is_empty() {
             words.push(value.to_owned());
@@ -66,7 +67,7 @@ fn question(random: &mut Random) -> (Vec<String>, String) {
     };
     if random.one_in(3) {
         let kind = *random.pick(&["request", "login", "nothing"]);
-        ask("KIND", kind, format!("kind = '{kind}'"));
+        filter("KIND", kind, format!("kind = '{kind}'"));
     }
     if random.one_in(3) {
         let (user, stored) = *random.pick(&[
@@ -77,7 +78,7 @@ fn question(random: &mut Random) -> (Vec<String>, String) {
             ("ключ", "ключ"),
             ("o'neil", "o''neil"),
         ]);
-        ask("USER", user, format!("user_id = '{stored}'"));
+        filter("USER", user, format!("user_id = '{stored}'"));
     }
     if random.one_in(3) {
         let network = *random.pick(&[
@@ -90,38 +91,38 @@ fn question(random: &mut Random) -> (Vec<String>, String) {
             "192.0.2.1/32",
             "::ffff:10.0.0.0/120",
         ]);
-        ask("IP", network, format!("ip <<= '{network}'"));
+        filter("IP", network, format!("ip <<= '{network}'"));
     }
     if random.one_in(3) {
         let prefix = *random.pick(&["/", "/api", "/api/", "/api/items/7", "/api_", "/api%", "x"]);
-        ask("ENDPOINT", prefix, format!("starts_with(endpoint, '{prefix}')"));
+        filter("ENDPOINT", prefix, format!("starts_with(endpoint, '{prefix}')"));
     }
     if random.one_in(4) {
         let from = 1_700_000_000_000 + random.within(0..=6) * 43_200_000;
-        ask("FROM", &from.to_string(), format!("timestamp >= to_timestamp({from} / 1000.0)"));
+        filter("FROM", &from.to_string(), format!("timestamp >= to_timestamp({from} / 1000.0)"));
     }
     if random.one_in(4) {
         let to = 1_700_000_000_001 + random.within(0..=6) * 43_200_000;
-        ask("TO", &to.to_string(), format!("timestamp <= to_timestamp({to} / 1000.0)"));
+        filter("TO", &to.to_string(), format!("timestamp <= to_timestamp({to} / 1000.0)"));
     }
     if random.one_in(4) {
-        ask("LIMITED", "", "rate_limit_hit".into());
+        filter("LIMITED", "", "rate_limit_hit".into());
     }
     if random.one_in(4) {
-        ask("ANOMALY", "", "anomaly_detected".into());
+        filter("ANOMALY", "", "anomaly_detected".into());
     }
     (words, conditions.join(" AND "))
 }
 
-/// The ids that match, in pages of so many.
+/// All matching events, queried in pages of `count`.
 #[track_caller]
 fn in_pages(client: &mut Client, words: &[String], count: usize) -> Vec<Event> {
     in_pages_while(client, words, count, || {})
 }
 
-/// The same, with something that happens between the pages.
+/// Like [`in_pages`], but calls `between` after each page except the last.
 #[track_caller]
-fn in_pages_while(client: &mut Client, words: &[String], count: usize, happens: impl Fn()) -> Vec<Event> {
+fn in_pages_while(client: &mut Client, words: &[String], count: usize, between: impl Fn()) -> Vec<Event> {
     let mut all: Vec<Event> = Vec::new();
     loop {
         let mut call = vec!["LW.AUDITLOG".to_owned(), "QUERY".into(), "COUNT".into(), count.to_string()];
@@ -135,14 +136,14 @@ fn in_pages_while(client: &mut Client, words: &[String], count: usize, happens: 
         if is_last {
             return all;
         }
-        happens();
+        between();
     }
 }
 
 #[track_caller]
-fn agrees(client: &mut Client, postgres: &Postgres, random: &mut Random, questions: usize) {
-    for _ in 0..questions {
-        let (words, condition) = question(random);
+fn assert_agrees_with_sql(client: &mut Client, postgres: &Postgres, random: &mut Random, queries: usize) {
+    for _ in 0..queries {
+        let (words, condition) = random_query(random);
         let rows = postgres.sql(
             "audit",
             &format!(
@@ -175,27 +176,27 @@ fn every_filter_agrees_with_sql() {
     let mut client = server.client();
     fill(&mut client, &mut random, 3000);
     client.wait_until_shipped();
-    agrees(&mut client, &postgres, &mut random, scaled(60, 600));
+    assert_agrees_with_sql(&mut client, &postgres, &mut random, scaled(60, 600));
 }
 
 #[test]
-fn the_journal_alone_answers_as_the_table_does() {
+fn queries_of_the_journal_alone_agree_with_sql() {
     let mut random = Random::new();
     let postgres = Postgres::start();
     postgres.create_database("audit");
     let journal = Server::start();
     let mut client = journal.client();
     fill(&mut client, &mut random, 3000);
-    // The same events, shipped: a replica of the one ships when it is promoted, and the one still has them.
+    // A promoted replica ships the same events, and the first server still has them in its journal.
     let shipping = Server::builder().shipping_to(&postgres, "audit").replica_of(&journal).start();
     journal.wait_for_replica(&shipping);
     shipping.client().run("REPLICAOF NO ONE");
     shipping.client().wait_until_shipped();
-    agrees(&mut client, &postgres, &mut random, scaled(60, 600));
+    assert_agrees_with_sql(&mut client, &postgres, &mut random, scaled(60, 600));
 }
 
 #[test]
-fn a_log_of_which_a_part_is_shipped_is_one_log() {
+fn a_partly_shipped_log_is_queried_as_one() {
     let mut random = Random::new();
     let (postgres, server) = pair();
     let mut client = server.client();
@@ -203,7 +204,7 @@ fn a_log_of_which_a_part_is_shipped_is_one_log() {
     client.wait_until_shipped();
     client.set("ship", "no");
     fill(&mut client, &mut random, 1000);
-    // What of it is in which place is told by nothing in the answer.
+    // The answer does not depend on which events are already shipped.
     let before = in_pages(&mut client, &[], 77);
     assert_eq!((before.len(), client.audit_info("pending")), (2000, 1000));
     client.set("ship", "yes");
@@ -211,11 +212,11 @@ fn a_log_of_which_a_part_is_shipped_is_one_log() {
     let after = in_pages(&mut client, &[], 77);
     let ids = |events: &[Event]| events.iter().map(|event| event.id.clone()).collect::<Vec<_>>();
     assert_eq!(ids(&before), ids(&after));
-    agrees(&mut client, &postgres, &mut random, 10);
+    assert_agrees_with_sql(&mut client, &postgres, &mut random, 10);
 }
 
 #[test]
-fn paging_through_everything_while_events_move_misses_none() {
+fn paging_while_events_are_shipped_misses_none() {
     let (postgres, server) = pair();
     let mut client = server.client();
     client.set("audit-batch", "200");
@@ -237,7 +238,7 @@ fn paging_through_everything_while_events_move_misses_none() {
 }
 
 #[test]
-fn without_its_database_it_says_so_and_nothing_else() {
+fn a_query_fails_with_lwunavailable_while_the_database_is_down() {
     let (mut postgres, server) = pair();
     let mut client = server.client();
     client.audit("USER a");
@@ -248,12 +249,12 @@ fn without_its_database_it_says_so_and_nothing_else() {
     let answer = client.run("LW.AUDITLOG QUERY");
     assert!(answer.error().starts_with("LWUNAVAILABLE Postgres can't be asked now"), "{answer:?}");
     postgres.start_again();
-    wait_until("it can again", || !client.run("LW.AUDITLOG QUERY").is_error());
+    wait_until("queries succeed again", || !client.run("LW.AUDITLOG QUERY").is_error());
     assert_eq!(client.audit_log("").len(), 2);
 }
 
 #[test]
-fn a_client_that_leaves_harms_nobody() {
+fn clients_that_disconnect_during_a_query_do_no_harm() {
     let (postgres, server) = pair();
     let mut client = server.client();
     client.audit("USER a");
@@ -262,19 +263,19 @@ fn a_client_that_leaves_harms_nobody() {
     session.run("BEGIN; LOCK TABLE lockwatch_audit_log IN ACCESS EXCLUSIVE MODE");
     let mut others: Vec<Client> = (0..40).map(|_| server.client()).collect();
     others.iter_mut().for_each(|other| other.send(&["LW.AUDITLOG", "QUERY"]));
-    wait_until("they wait", || client.info("clients").number("blocked_clients") >= 32);
+    wait_until("the queries are blocked", || client.info("clients").number("blocked_clients") >= 32);
     let busy = client.run("LW.AUDITLOG QUERY");
     assert!(busy.error().starts_with("LWBUSY"), "{busy:?}");
-    assert_eq!(client.run("LW.RATELIMIT k 1 60").ints()[0], 0, "and others are not held up");
+    assert_eq!(client.run("LW.RATELIMIT k 1 60").ints()[0], 0, "other commands are not blocked");
     drop(others);
     session.run("ROLLBACK");
-    wait_until("it answers again", || !client.run("LW.AUDITLOG QUERY").is_error());
-    wait_until("nobody waits", || client.info("clients").number("blocked_clients") == 0);
+    wait_until("queries succeed again", || !client.run("LW.AUDITLOG QUERY").is_error());
+    wait_until("no client is blocked", || client.info("clients").number("blocked_clients") == 0);
 }
 
 #[test]
-fn an_index_serves_user_address_path_and_time() {
-    // What is explained is what the module asks: Postgres itself logs the plans.
+fn queries_by_user_address_path_and_time_use_an_index() {
+    // Postgres logs the plans of the module's own queries.
     let postgres = Postgres::builder()
         .config("shared_preload_libraries = 'auto_explain'")
         .config("auto_explain.log_min_duration = 0")
@@ -293,9 +294,9 @@ fn an_index_serves_user_address_path_and_time() {
          '10.0.0.0'::inet + n % 100000, '/api/items/' || n % 70000, 'GET', 200, n % 10 = 0, n % 1000 = 0, 1.5, NULL, 1, n \
          FROM generate_series(1, 1000000) n",
     );
-    // Of a smaller sample the planner guesses now and then that a path is common.
+    // With a smaller sample the planner sometimes assumes that a path is common.
     postgres.sql("audit", "SET default_statistics_target = 1000; ANALYZE lockwatch_audit_log");
-    let questions = [
+    let queries = [
         ("USER user777", "lockwatch_audit_log_user"),
         ("IP 10.0.3.9", "lockwatch_audit_log_ip"),
         ("IP 10.0.3.0/28", "lockwatch_audit_log_ip"),
@@ -305,7 +306,7 @@ fn an_index_serves_user_address_path_and_time() {
         ("USER user777 FROM 1700000000000", "lockwatch_audit_log_user"),
         ("BEFORE 1700000000000-0000000000000001-5", "lockwatch_audit_log_pkey"),
     ];
-    for (line, index) in questions {
+    for (line, index) in queries {
         let from = postgres.log().len();
         assert!(!client.audit_log(line).is_empty(), "{line}");
         let mut plan = String::new();
@@ -313,7 +314,7 @@ fn an_index_serves_user_address_path_and_time() {
             plan = postgres.log()[from..].to_owned();
             plan.contains("Query Text: SELECT \"timestamp\", epoch")
         });
-        // A partition's index is called after the partition and the columns.
+        // The index of a partition is named after the partition and the columns.
         let suffix = match index {
             "lockwatch_audit_log_user" => "user_id_timestamp_epoch_seq_idx",
             "lockwatch_audit_log_ip" => "ip_timestamp_epoch_seq_idx",
@@ -326,7 +327,7 @@ fn an_index_serves_user_address_path_and_time() {
 }
 
 #[test]
-fn numbers_do_not_grow_beyond_their_event_when_they_are_read_back() {
+fn data_with_large_numbers_stays_within_its_size_limit_when_read_back() {
     let (_postgres, server) = pair();
     let mut client = server.client();
     let many = format!("[{}]", vec!["1e1000"; 2000].join(","));

@@ -1,4 +1,4 @@
-//! Without a database the journal is the log: the newest events of this node.
+//! Without a database the log consists of the newest events of this node, held in memory.
 
 use crate::support::{Client, Server};
 
@@ -13,7 +13,7 @@ fn record(client: &mut Client, line: &str, count: usize) {
 }
 
 #[test]
-fn the_oldest_events_give_way() {
+fn the_oldest_events_are_overwritten() {
     let server = Server::builder().config("lockwatch.audit-max-events 100").start();
     let mut client = server.client();
     for n in 0..250 {
@@ -28,7 +28,7 @@ fn the_oldest_events_give_way() {
 }
 
 #[test]
-fn a_flood_of_denials_does_not_wash_the_rest_away() {
+fn denials_never_fill_more_than_half_of_the_log() {
     let server = Server::builder().config("lockwatch.audit-max-events 100").start();
     let mut client = server.client();
     record(&mut client, "LW.AUDIT USER honest", 50);
@@ -40,7 +40,7 @@ fn a_flood_of_denials_does_not_wash_the_rest_away() {
 }
 
 #[test]
-fn a_lowered_bound_is_reached_with_the_next_events() {
+fn a_lowered_bound_applies_with_the_next_events() {
     let server = Server::start();
     let mut client = server.client();
     record(&mut client, "LW.AUDIT USER a", 5000);
@@ -52,7 +52,7 @@ fn a_lowered_bound_is_reached_with_the_next_events() {
 }
 
 #[test]
-fn bytes_are_bounded_too() {
+fn the_size_of_the_log_in_bytes_is_bounded() {
     let server = Server::builder().config("lockwatch.audit-max-bytes 1mb").start();
     let mut client = server.client();
     let long = format!("LW.AUDIT ENDPOINT /{}", "e".repeat(1000));

@@ -1,4 +1,5 @@
-//! The schema: made once however many come, kept up, cut to the retention, and never one that is too new.
+//! The schema: created once, refused if it is too new, with partitions created and dropped as
+//! needed.
 
 use std::thread;
 
@@ -7,7 +8,7 @@ use crate::support::postgres::Postgres;
 use crate::support::{Client, Server, wait_until};
 
 #[test]
-fn ten_servers_start_against_one_empty_database() {
+fn ten_servers_create_the_schema_of_an_empty_database_once() {
     let postgres = Postgres::start();
     postgres.create_database("audit");
     let servers: Vec<Server> = thread::scope(|scope| {
@@ -34,7 +35,7 @@ fn ten_servers_start_against_one_empty_database() {
 }
 
 #[test]
-fn a_newer_schema_is_refused_and_events_wait() {
+fn a_newer_schema_is_refused_and_events_stay_pending() {
     let (postgres, server) = pair();
     server.client().audit("USER a");
     server.client().wait_until_shipped();
@@ -43,7 +44,7 @@ fn a_newer_schema_is_refused_and_events_wait() {
     let server = Server::builder().shipping_to(&postgres, "audit").start();
     let mut client = server.client();
     client.audit("USER b");
-    wait_until("it is refused", || client.audit_info("retries_total") > 0);
+    wait_until("the schema is refused", || client.audit_info("retries_total") > 0);
     let error = client.audit_text("last_error");
     assert!(error.contains("version 2") && error.contains("upgrade lockwatch"), "{error}");
     assert!(server.log().contains("upgrade lockwatch"));
@@ -53,7 +54,7 @@ fn a_newer_schema_is_refused_and_events_wait() {
 }
 
 #[test]
-fn a_user_without_rights_to_make_tables_can_use_those_that_are_there() {
+fn a_user_without_create_rights_can_use_existing_tables() {
     let (postgres, server) = pair();
     server.client().audit("USER a");
     server.client().wait_until_shipped();
@@ -73,15 +74,15 @@ fn a_user_without_rights_to_make_tables_can_use_those_that_are_there() {
 }
 
 #[test]
-fn partitions_are_made_ahead_and_for_any_day() {
+fn partitions_are_created_ahead_and_for_the_day_of_any_event() {
     let (postgres, server) = pair();
     let partitions = || {
         let sql = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'lockwatch_audit_log'::regclass ORDER BY 1";
         let rows = postgres.try_sql("audit", sql).unwrap_or_default();
         rows.into_iter().map(|mut row| row.remove(0)).collect::<Vec<_>>()
     };
-    // Without any event: today's and tomorrow's.
-    wait_until("there are two", || partitions().len() == 2);
+    // Without any event there are partitions for today and tomorrow.
+    wait_until("there are two partitions", || partitions().len() == 2);
     let mut client = server.client();
     for (time, day) in
         [(946_684_800_000_u64, "20000101"), (1_709_251_199_999, "20240229"), (1_709_251_200_000, "20240301")]
@@ -96,7 +97,7 @@ fn partitions_are_made_ahead_and_for_any_day() {
 }
 
 #[test]
-fn a_partition_that_somebody_drops_is_made_again() {
+fn a_dropped_partition_is_created_again() {
     let (postgres, server) = pair();
     let mut client = server.client();
     client.audit("USER a");
@@ -106,11 +107,11 @@ fn a_partition_that_somebody_drops_is_made_again() {
     client.audit("USER b");
     client.wait_until_shipped();
     assert_eq!(postgres.sql("audit", "SELECT user_id FROM lockwatch_audit_log"), [["b"]]);
-    assert_eq!(client.audit_info("dead"), 0, "that there is no partition is nothing of the data");
+    assert_eq!(client.audit_info("dead"), 0, "a missing partition is not the fault of an event");
 }
 
 #[test]
-fn somebody_else_s_partitions_are_used() {
+fn partitions_that_others_created_are_used() {
     let (postgres, server) = pair();
     let mut client = server.client();
     client.audit("USER a");
@@ -126,7 +127,7 @@ fn somebody_else_s_partitions_are_used() {
 }
 
 #[test]
-fn old_partitions_are_dropped_and_older_events_counted() {
+fn partitions_beyond_the_retention_are_dropped_and_late_events_are_counted() {
     let (postgres, server) = pair();
     let mut client = server.client();
     let day = |ago: u64, client: &mut Client| {
@@ -140,7 +141,7 @@ fn old_partitions_are_dropped_and_older_events_counted() {
     client.wait_until_shipped();
     assert_eq!(postgres.number("audit", "SELECT count(*) FROM lockwatch_audit_log"), 6);
     client.set("audit-retention-days", "2");
-    wait_until("they are dropped", || {
+    wait_until("the old partitions are dropped", || {
         postgres.number("audit", "SELECT count(*) FROM lockwatch_audit_log") == 3
     });
     let tables = postgres
@@ -159,7 +160,7 @@ fn old_partitions_are_dropped_and_older_events_counted() {
 }
 
 #[test]
-fn a_day_that_was_archived_holds_up_no_other() {
+fn a_detached_partition_does_not_block_the_events_of_other_days() {
     let (postgres, server) = pair();
     let mut client = server.client();
     client.audit("USER old TIME 1700000000000");
@@ -176,14 +177,14 @@ fn a_day_that_was_archived_holds_up_no_other() {
 }
 
 #[test]
-fn a_partition_that_can_not_be_dropped_holds_up_no_event() {
+fn a_partition_that_cannot_be_dropped_blocks_no_event() {
     let (postgres, server) = pair();
     let mut client = server.client();
     client.audit("USER old TIME 1700000000000");
     client.wait_until_shipped();
     postgres.sql("audit", "CREATE VIEW seen AS SELECT * FROM lockwatch_audit_log_20231114");
     client.set("audit-retention-days", "1");
-    wait_until("it is told of", || {
+    wait_until("the failure is reported", || {
         client.audit_text("last_error").contains("partitions can't be looked after")
     });
     for n in 0..5 {

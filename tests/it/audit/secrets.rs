@@ -1,10 +1,10 @@
-//! Credentials are seen nowhere, whatever goes wrong.
+//! Credentials appear in no reply, log or file, even when connecting fails.
 
 use crate::support::postgres::{ENCODED_PASSWORD, PASSWORD, Postgres, USER};
 use crate::support::{Server, wait_until};
 
 #[test]
-fn credentials_appear_nowhere() {
+fn credentials_appear_in_no_reply_log_or_file() {
     let mut postgres = Postgres::start();
     postgres.create_database("audit");
     let mut server = Server::builder()
@@ -23,7 +23,7 @@ fn credentials_appear_nowhere() {
     for file in [bad, unknown] {
         seen.push(client.set_refused("postgres-url-file", &file));
     }
-    // Wrong in each way that has something to say about it.
+    // Each URL fails with a different error.
     let urls = [
         postgres.url("audit").replace(ENCODED_PASSWORD, &format!("{ENCODED_PASSWORD}x")),
         postgres.url("nowhere"),
@@ -34,7 +34,7 @@ fn credentials_appear_nowhere() {
         let retries = client.audit_info("retries_total");
         client.set("postgres-url-file", &postgres.file_with(&url));
         client.audit("USER a");
-        wait_until("it goes wrong", || client.audit_info("retries_total") > retries);
+        wait_until("shipping fails", || client.audit_info("retries_total") > retries);
         seen.push(client.run("LW.AUDITLOG QUERY").error().to_owned());
         seen.push(client.run("INFO everything").text());
     }
@@ -57,9 +57,9 @@ fn credentials_appear_nowhere() {
     server.stop();
     seen.push(server.log());
     for text in &seen {
-        assert!(!text.contains("\"nowhere\""), "the database's name stands in: {text}");
+        assert!(!text.contains("\"nowhere\""), "the name of the database appears in: {text}");
         for secret in [PASSWORD, ENCODED_PASSWORD, USER] {
-            assert!(!text.contains(secret), "{secret} stands in: {text}");
+            assert!(!text.contains(secret), "{secret} appears in: {text}");
         }
     }
 }

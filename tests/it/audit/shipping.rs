@@ -1,4 +1,4 @@
-//! Events on their way to the table: complete, soon, in batches, and through whatever stands between.
+//! Shipping of events: completeness, delay, batches, and different kinds of connections.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use crate::support::postgres::{Postgres, USER};
 use crate::support::{Server, wait_until};
 
 #[test]
-fn a_row_has_all_that_the_event_told() {
+fn a_row_has_all_fields_of_its_event() {
     let (postgres, server) = pair();
     let mut client = server.client();
     let id = client.audit(
@@ -40,7 +40,7 @@ fn a_row_has_all_that_the_event_told() {
 }
 
 #[test]
-fn an_event_is_in_the_table_within_moments() {
+fn an_event_is_shipped_within_five_seconds() {
     let (postgres, server) = pair();
     let mut client = server.client();
     client.audit("USER first");
@@ -53,7 +53,7 @@ fn an_event_is_in_the_table_within_moments() {
 }
 
 #[test]
-fn a_crowd_of_events_is_shipped_in_batches() {
+fn many_events_are_shipped_in_batches() {
     let (postgres, server) = pair();
     let mut client = server.client();
     client.set("audit-batch", "50");
@@ -70,7 +70,7 @@ fn a_crowd_of_events_is_shipped_in_batches() {
 }
 
 #[test]
-fn hostile_texts_arrive() {
+fn hostile_texts_are_stored_escaped_or_truncated() {
     let (postgres, server) = pair();
     let mut client = server.client();
     let long = vec![b'x'; 1 << 20];
@@ -87,8 +87,8 @@ fn hostile_texts_arrive() {
         "audit",
         "SELECT endpoint, user_id, length(endpoint), data, length(data::text) FROM lockwatch_audit_log ORDER BY seq",
     );
-    let told = r#"/%00\x00\xff\xfe'"\x5c;DROP TABLE lockwatch_audit_log;--\x1b[31m\x0d\x0a"#;
-    assert_eq!(rows[0][..2], [told, told]);
+    let expected = r#"/%00\x00\xff\xfe'"\x5c;DROP TABLE lockwatch_audit_log;--\x1b[31m\x0d\x0a"#;
+    assert_eq!(rows[0][..2], [expected, expected]);
     assert!(rows[1][0].ends_with("x…") && rows[1][2] == "1025", "{:?}", rows[1]);
     assert!(rows[2][0].ends_with(r"\x00…") && rows[2][1].ends_with(r"\x00…"));
     assert!(rows[3][3].contains(r#""a\\x00": "\\x00\\xed\\xa0\\x80\\u0000""#), "{}", rows[3][3]);
@@ -96,7 +96,7 @@ fn hostile_texts_arrive() {
 }
 
 #[test]
-fn it_works_through_pgbouncer() {
+fn shipping_and_queries_work_through_pgbouncer() {
     let postgres = Postgres::start();
     postgres.create_database("audit");
     let bouncer = PgBouncer::before(&postgres);
@@ -112,12 +112,12 @@ fn it_works_through_pgbouncer() {
 }
 
 #[test]
-fn of_several_hosts_the_one_that_takes_writes_is_found() {
+fn of_several_hosts_the_writable_one_is_used() {
     let (standby, primary) = (Postgres::start(), Postgres::start());
     for postgres in [&standby, &primary] {
         postgres.create_database("audit");
     }
-    // Like a standby it takes connections and refuses writes.
+    // Like a standby, this server accepts connections and refuses writes.
     standby.configure(&["default_transaction_read_only = on"]);
     let (one, two) = (standby.address(), primary.address());
     let url = primary.url("audit").replace(&two.to_string(), &format!("{one},{two}"));
@@ -130,7 +130,7 @@ fn of_several_hosts_the_one_that_takes_writes_is_found() {
 }
 
 #[test]
-fn the_environment_outweighs_the_directive() {
+fn the_environment_variable_overrides_the_directive() {
     let postgres = Postgres::start();
     postgres.create_database("named");
     postgres.create_database("meant");
@@ -150,9 +150,9 @@ fn the_environment_outweighs_the_directive() {
 }
 
 #[test]
-fn a_url_that_can_not_be_read_keeps_the_server_from_starting() {
+fn an_invalid_url_is_refused_and_prevents_the_start() {
     let refused = Server::builder().env("LOCKWATCH_DATABASE_URL", "http://hunter2@host/db").try_start();
-    let log = refused.err().expect("it must not start");
+    let log = refused.err().expect("the server must not start");
     assert!(
         log.contains("LOCKWATCH_DATABASE_URL: it is no postgres:// URL") && !log.contains("hunter2"),
         "{log}"
@@ -166,7 +166,7 @@ fn a_url_that_can_not_be_read_keeps_the_server_from_starting() {
 }
 
 #[test]
-fn nothing_is_started_for_those_who_have_no_database() {
+fn without_a_database_no_thread_is_started() {
     let server = Server::start();
     server.client().audit("USER a");
     assert!(server.threads().iter().all(|name| !name.starts_with("lw-")), "{:?}", server.threads());
@@ -175,7 +175,7 @@ fn nothing_is_started_for_those_who_have_no_database() {
 }
 
 #[test]
-fn what_was_recorded_before_there_was_a_database_is_shipped_to_it() {
+fn events_recorded_before_a_database_was_configured_are_shipped() {
     let postgres = Postgres::start();
     postgres.create_database("audit");
     let server = Server::start();
@@ -188,28 +188,27 @@ fn what_was_recorded_before_there_was_a_database_is_shipped_to_it() {
 }
 
 #[test]
-fn deliveries_can_be_held_back() {
+fn ship_no_holds_events_back_and_ends_the_thread() {
     let postgres = Postgres::start();
     postgres.create_database("audit");
     let server = Server::builder().shipping_to(&postgres, "audit").config("lockwatch.ship no").start();
     let mut client = server.client();
     client.audit("USER a");
-    wait_until("it is known", || client.audit_info("pending") == 1);
+    wait_until("the event is pending", || client.audit_info("pending") == 1);
     assert_eq!(client.audit_text("state"), "held");
     assert!(server.threads().iter().all(|name| name != "lw-audit"), "{:?}", server.threads());
     client.set("ship", "yes");
     client.wait_until_shipped();
     client.set("ship", "no");
     client.audit("USER b");
-    wait_until("the thread ends", || server.threads().iter().all(|name| name != "lw-audit"));
+    wait_until("the shipping thread ends", || server.threads().iter().all(|name| name != "lw-audit"));
     assert_eq!(client.audit_info("pending"), 1);
 }
 
 #[test]
-fn the_writer_needs_no_more_than_its_table() {
+fn connections_are_named_lockwatch_and_info_does_not_show_the_user() {
     let postgres = Postgres::start();
     postgres.create_database("audit");
-    // The name of the one user is no secret of the product: it must be seen nowhere all the same.
     let server = Server::builder().shipping_to(&postgres, "audit").start();
     let mut client = server.client();
     client.audit("USER a");

@@ -1,30 +1,30 @@
-//! TLS to Postgres: each mode means what users of libpq expect.
+//! TLS to Postgres: each sslmode behaves as in libpq.
 
 use crate::support::postgres::Postgres;
 use crate::support::{Server, wait_until};
 
-/// A Postgres that can be spoken to over TLS, and the file of the authority that vouches for `localhost`.
+/// A Postgres with TLS, and the file of the authority that issued its certificate for `localhost`.
 fn with_tls() -> (Postgres, String) {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let authority = authority.self_signed(&key).unwrap();
-    let its_key = rcgen::KeyPair::generate().unwrap();
-    let its = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    let its = its.signed_by(&its_key, &authority, &key).unwrap();
-    let postgres = Postgres::builder().tls(&its.pem(), &its_key.serialize_pem()).start();
+    let server_key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let certificate = certificate.signed_by(&server_key, &authority, &key).unwrap();
+    let postgres = Postgres::builder().tls(&certificate.pem(), &server_key.serialize_pem()).start();
     postgres.create_database("audit");
     let roots = postgres.file_with(&authority.pem());
     (postgres, roots)
 }
 
-/// Ships an event; whether the link was encrypted, or why there was none.
+/// Ships an event. Returns whether the connection was encrypted, or the error.
 fn ships(postgres: &Postgres, host: &str, query: &str) -> Result<bool, String> {
     let url = postgres.url("audit").replace("127.0.0.1", host);
     let server = Server::builder().shipping_to_url(postgres, &format!("{url}?{query}")).start();
     let mut client = server.client();
     client.audit("USER a");
-    wait_until("it goes well or not", || {
+    wait_until("shipping succeeds or fails", || {
         client.audit_info("pending") == 0 || client.audit_info("retries_total") > 0
     });
     if client.audit_info("pending") > 0 {
@@ -38,17 +38,21 @@ fn ships(postgres: &Postgres, host: &str, query: &str) -> Result<bool, String> {
 }
 
 #[test]
-fn each_mode_means_what_libpq_s_does() {
+fn each_sslmode_behaves_as_in_libpq() {
     let (postgres, roots) = with_tls();
     let roots = roots.replace('/', "%2F");
     let ca = format!("sslrootcert={roots}");
     assert_eq!(ships(&postgres, "127.0.0.1", "sslmode=disable"), Ok(false));
     assert_eq!(ships(&postgres, "127.0.0.1", ""), Ok(true), "prefer");
-    assert_eq!(ships(&postgres, "127.0.0.1", "sslmode=require"), Ok(true), "nobody vouches for it");
+    assert_eq!(
+        ships(&postgres, "127.0.0.1", "sslmode=require"),
+        Ok(true),
+        "require does not verify the certificate"
+    );
     assert_eq!(
         ships(&postgres, "127.0.0.1", &format!("sslmode=verify-ca&{ca}")),
         Ok(true),
-        "the name does not matter"
+        "verify-ca ignores the name"
     );
     assert_eq!(ships(&postgres, "localhost", &format!("sslmode=verify-full&{ca}")), Ok(true));
     for (host, query) in [
@@ -60,17 +64,17 @@ fn each_mode_means_what_libpq_s_does() {
         let why = ships(&postgres, host, &query).expect_err(&query);
         assert!(why.contains("ertificate") || why.contains("sslrootcert"), "{query}: {why}");
     }
-    // With an authority at hand, require asks it, as libpq does.
+    // With a root certificate, `require` verifies the chain, as libpq does.
     let (other, _) = with_tls();
     let why = ships(&other, "127.0.0.1", &format!("sslmode=require&{ca}")).expect_err("another authority");
     assert!(why.contains("ertificate"), "{why}");
 }
 
 #[test]
-fn a_server_without_tls_is_refused_where_it_is_required() {
+fn sslmode_require_refuses_a_server_without_tls() {
     let postgres = Postgres::start();
     postgres.create_database("audit");
-    let why = ships(&postgres, "127.0.0.1", "sslmode=require").expect_err("it can't");
+    let why = ships(&postgres, "127.0.0.1", "sslmode=require").expect_err("the server has no TLS");
     assert!(why.to_lowercase().contains("tls"), "{why}");
     assert_eq!(ships(&postgres, "127.0.0.1", "sslmode=prefer"), Ok(false));
 }

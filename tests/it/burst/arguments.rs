@@ -1,4 +1,4 @@
-//! Hostile arguments: a clear error, the server alive, nothing counted.
+//! Hostile arguments get a clear error, leave the server running and count nothing.
 
 use crate::hostile::{malformed_call, refused};
 use crate::support::{Client, Server};
@@ -19,7 +19,7 @@ fn malformed(client: &mut Client, args: &[&[u8]], what: &str) {
 }
 
 #[test]
-fn a_threshold_that_is_no_integer_in_range_is_refused() {
+fn a_threshold_that_is_not_an_integer_in_range_is_refused() {
     let server = server_with_a_key();
     let mut client = server.client();
     for threshold in [
@@ -49,7 +49,7 @@ fn a_threshold_that_is_no_integer_in_range_is_refused() {
 }
 
 #[test]
-fn a_window_or_a_cooldown_that_is_no_duration_is_refused() {
+fn an_invalid_window_or_cooldown_is_refused() {
     let server = server_with_a_key();
     let mut client = server.client();
     for text in ["", ".", "-1", "+60", "nan", "inf", "1e3", "60x", "1w", "1h30m", "ms", "IP"] {
@@ -65,7 +65,7 @@ fn a_window_or_a_cooldown_that_is_no_duration_is_refused() {
 }
 
 #[test]
-fn an_address_that_is_none_is_refused() {
+fn an_invalid_ip_address_is_refused() {
     let server = server_with_a_key();
     let mut client = server.client();
     for ip in ["", "192.0.2", "192.0.2.256", "10.0.0.0/8", "[::1]", "::1%lo", "localhost", "192.0.2.1:80"] {
@@ -77,7 +77,7 @@ fn an_address_that_is_none_is_refused() {
 }
 
 #[test]
-fn a_method_that_is_no_token_is_refused() {
+fn a_method_that_is_not_an_http_token_is_refused() {
     let server = server_with_a_key();
     let mut client = server.client();
     let long = "A".repeat(33);
@@ -105,7 +105,7 @@ fn options_that_are_repeated_or_without_a_value_are_refused() {
 }
 
 #[test]
-fn for_a_misspelt_option_the_nearest_is_suggested() {
+fn the_error_for_a_misspelt_option_suggests_the_nearest_one() {
     let server = server_with_a_key();
     let mut client = server.client();
     for (word, meant) in [
@@ -124,7 +124,7 @@ fn for_a_misspelt_option_the_nearest_is_suggested() {
 }
 
 #[test]
-fn the_ends_of_the_ranges_are_taken() {
+fn the_smallest_and_largest_values_are_accepted() {
     let server = Server::start();
     let mut client = server.client();
     for args in [
@@ -143,7 +143,7 @@ fn the_ends_of_the_ranges_are_taken() {
 }
 
 #[test]
-fn a_malformed_call_is_told_so_whatever_its_key_holds() {
+fn a_malformed_call_is_refused_before_the_type_of_its_key_is_checked() {
     let server = Server::start();
     let mut client = server.client();
     client.run("SET other text");

@@ -1,6 +1,6 @@
-//! Inside MULTI, from Lua, over RESP3, out of memory, on a replica, and who is told of a call.
+//! LW.BURST in MULTI, in Lua, over RESP3, out of memory and on a replica, and what it notifies.
 
-use super::{alerted, calm, quiet};
+use super::{alerted, below, suppressed};
 use crate::hostile::refused;
 use crate::support::{Burst, Server, Value};
 
@@ -11,7 +11,7 @@ fn calls_of_one_transaction_see_each_other() {
     let answers = client.multi(&["LW.BURST k 2 60", "LW.BURST k 0 60", "LW.BURST k 2 60", "LW.BURST k 2 60"]);
     let answers = answers.expect("nothing is watched");
     assert!(answers[1].error().starts_with("ERR threshold '0'"));
-    assert_eq!([0, 2, 3].map(|i| Burst::of(&answers[i])), [calm(1), alerted(2), quiet(3)]);
+    assert_eq!([0, 2, 3].map(|i| Burst::of(&answers[i])), [below(1), alerted(2), suppressed(3)]);
     client.run("MULTI");
     client.run("LW.BURST discarded 1 60");
     client.run("DISCARD");
@@ -24,7 +24,7 @@ fn a_script_gets_the_three_integers_or_the_error() {
     let mut client = server.client();
     let script = "return redis.call('LW.BURST', KEYS[1], 2, '1h', 'AGENT', ARGV[1])";
     let key: &[u8] = b"any \0 \xff key";
-    for expected in [calm(1), alerted(2), quiet(3)] {
+    for expected in [below(1), alerted(2), suppressed(3)] {
         let answer = client.call(&[b"EVAL", script.as_bytes(), b"1", key, b"\0\xff"]);
         assert_eq!(Burst::of(&answer), expected);
     }
@@ -54,7 +54,7 @@ fn a_server_without_memory_refuses_to_count() {
     let message = refused(&mut client, &["LW.BURST", "k", "10", "1h"]);
     assert!(message.starts_with("OOM "), "{message:?}");
     client.run("CONFIG SET maxmemory 0");
-    assert_eq!(client.burst("k 10 1h"), calm(2));
+    assert_eq!(client.burst("k 10 1h"), below(2));
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_replica_does_not_count() {
 }
 
 #[test]
-fn a_call_is_one_change_that_watchers_and_caches_are_told_of() {
+fn a_call_is_one_change_and_notifies_watchers_and_tracking_clients() {
     let server = Server::start();
     let (mut client, mut watcher) = (server.client(), server.client());
     client.burst("k 100 1h");
@@ -79,7 +79,7 @@ fn a_call_is_one_change_that_watchers_and_caches_are_told_of() {
     client.burst("k 100 1h");
     assert_eq!(client.info("persistence").number("rdb_changes_since_last_save"), before + 1);
     watcher.send(&["MULTI"]);
-    let Value::Push(message) = watcher.read() else { panic!("no message of the change") };
+    let Value::Push(message) = watcher.read() else { panic!("no invalidation message") };
     assert_eq!((message[0].text(), message[1].texts()), ("invalidate".into(), vec!["k".to_owned()]));
     assert_eq!(watcher.read().text(), "OK");
     watcher.run("PING");

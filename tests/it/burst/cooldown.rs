@@ -1,10 +1,10 @@
 //! At most one alert per key and cooldown.
 
-use super::{alerted, calm, quiet};
+use super::{alerted, below, suppressed};
 use crate::support::{Bracket, Burst, Server, wait_until};
 
 #[test]
-fn a_burst_that_goes_on_alerts_once_per_cooldown_and_at_its_end() {
+fn a_continuing_burst_alerts_once_per_cooldown_as_soon_as_it_ends() {
     let server = Server::start();
     let mut client = server.client();
     let mut alerts: Vec<Bracket> = Vec::new();
@@ -18,8 +18,8 @@ fn a_burst_that_goes_on_alerts_once_per_cooldown_and_at_its_end() {
         if answer.alerted {
             if let (Some(before), Some(previous)) = (alerts.last(), last) {
                 let previous: Bracket = previous;
-                assert!(at.to >= before.from + 150, "{at:?}, {before:?} before");
-                assert!(previous.from < before.to + 150, "the call before should have alerted");
+                assert!(at.to >= before.from + 150, "alerted at {at:?} and before at {before:?}");
+                assert!(previous.from < before.to + 150, "the previous call should have alerted");
             }
             alerts.push(at);
         }
@@ -28,7 +28,7 @@ fn a_burst_that_goes_on_alerts_once_per_cooldown_and_at_its_end() {
 }
 
 #[test]
-fn the_cooldown_is_a_minute_unless_the_call_says_otherwise() {
+fn the_default_cooldown_is_one_minute() {
     let server = Server::start();
     let mut client = server.client();
     let (answer, at, expires) = client.timed_then("LW.BURST k 1 1ms", "PEXPIRETIME k");
@@ -48,26 +48,26 @@ fn every_key_has_a_cooldown_of_its_own() {
 }
 
 #[test]
-fn a_new_burst_within_the_cooldown_is_quiet() {
+fn a_new_burst_within_the_cooldown_does_not_alert() {
     let server = Server::start();
     let mut client = server.client();
     assert_eq!(client.burst("k 1 30ms"), alerted(1));
     let last = client.time_ms();
     wait_until("the window is over", || client.time_ms() >= last + 30);
-    assert_eq!(client.burst("k 2 30ms"), calm(1));
+    assert_eq!(client.burst("k 2 30ms"), below(1));
     let again = client.burst("k 1 30ms");
-    assert_eq!(again, quiet(again.count));
+    assert_eq!(again, suppressed(again.count));
 }
 
 #[test]
-fn a_changed_cooldown_counts_from_the_call_that_brings_it() {
+fn a_changed_cooldown_starts_at_the_call_that_changes_it() {
     let server = Server::start();
     let mut client = server.client();
     assert_eq!(client.burst("k 1 60 COOLDOWN 1d"), alerted(1));
-    assert_eq!(client.burst("k 1 60 COOLDOWN 1d"), quiet(2));
+    assert_eq!(client.burst("k 1 60 COOLDOWN 1d"), suppressed(2));
     let (answer, at) = client.timed("LW.BURST k 1 60 COOLDOWN 100ms");
-    assert_eq!(Burst::of(&answer), quiet(3));
+    assert_eq!(Burst::of(&answer), suppressed(3));
     wait_until("the shorter cooldown is over", || client.time_ms() >= at.to + 100);
     assert_eq!(client.burst("k 1 60 COOLDOWN 1d"), alerted(4));
-    assert_eq!(client.burst("k 1 60 COOLDOWN 1d"), quiet(5));
+    assert_eq!(client.burst("k 1 60 COOLDOWN 1d"), suppressed(5));
 }

@@ -1,4 +1,4 @@
-//! A replica that takes over knows what was alerted.
+//! A promoted replica knows which keys have alerted.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
@@ -13,7 +13,7 @@ fn a_promoted_replica_alerts_no_key_again_within_its_cooldown() {
     let replica = Server::builder().replica_of(&primary).start();
     let mut client = primary.client();
     for key in 0..KEYS {
-        // The window is long over when the replica takes over; the cooldown is not.
+        // When the replica is promoted, the window is over and the cooldown is not.
         assert!(client.burst(&format!("{key} 1 1ms COOLDOWN 1h")).alerted);
     }
     primary.wait_for_replica(&replica);
@@ -27,7 +27,7 @@ fn a_promoted_replica_alerts_no_key_again_within_its_cooldown() {
 }
 
 #[test]
-fn a_promoted_replica_alerts_at_the_end_of_the_cooldown() {
+fn a_promoted_replica_alerts_again_after_the_cooldown() {
     let mut primary = Server::start();
     let replica = Server::builder().replica_of(&primary).start();
     let (answer, at) = primary.client().timed("LW.BURST k 1 1h COOLDOWN 700ms");
@@ -39,8 +39,8 @@ fn a_promoted_replica_alerts_at_the_end_of_the_cooldown() {
     wait_until("the cooldown is over", || {
         let (answer, now) = client.timed("LW.BURST k 1 1h COOLDOWN 700ms");
         let alerted = Burst::of(&answer).alerted;
-        assert!(!alerted || now.to >= at.from + 700, "alerted at {now:?}, {at:?} before");
-        assert!(alerted || now.from < at.to + 700, "quiet at {now:?}, {at:?} before");
+        assert!(!alerted || now.to >= at.from + 700, "alerted at {now:?} and before at {at:?}");
+        assert!(alerted || now.from < at.to + 700, "no alert at {now:?} after the one at {at:?}");
         alerted
     });
 }
@@ -56,9 +56,9 @@ fn a_failover_under_load_alerts_every_key_once() {
             let (mut client, alerts, calls) = (primary.client(), &alerts, &calls);
             scope.spawn(move || hammer(&mut client, alerts, calls));
         }
-        wait_until("the load is on", || calls.load(Ordering::Relaxed) > 2 * KEYS as i64);
+        wait_until("the load is running", || calls.load(Ordering::Relaxed) > 2 * KEYS as i64);
         assert_eq!(primary.client().run("FAILOVER").text(), "OK");
-        // The clients end when they are told that this is not the primary any more.
+        // The clients end when the server answers READONLY.
     });
     let mut promoted = replica.client();
     wait_until("the roles are swapped", || promoted.info("replication").text("role") == "master");

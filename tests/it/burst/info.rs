@@ -1,4 +1,4 @@
-//! What INFO counts.
+//! The counters in INFO.
 
 use crate::support::Server;
 

@@ -1,18 +1,19 @@
-//! LW.BURST as a caller sees it. That its keys survive what the limiter's do is tested with those.
+//! LW.BURST. The tests of the limiter's keys (persistence, replicas, RESTORE) cover the keys of
+//! LW.BURST as well.
 
 mod arguments;
 mod contexts;
 mod cooldown;
 mod failover;
 mod info;
-mod kept;
 mod keys;
+mod persistence;
 mod reply;
 
 use super::support::Burst;
 
-/// The reply to a call that is no burst.
-fn calm(count: i64) -> Burst {
+/// The reply to a call below the threshold.
+fn below(count: i64) -> Burst {
     Burst { burst: false, count, alerted: false }
 }
 
@@ -21,7 +22,7 @@ fn alerted(count: i64) -> Burst {
     Burst { burst: true, count, alerted: true }
 }
 
-/// The reply to a call in a burst that raises none.
-fn quiet(count: i64) -> Burst {
+/// The reply to a call in a burst that raises no alert, because of the cooldown.
+fn suppressed(count: i64) -> Burst {
     Burst { burst: true, count, alerted: false }
 }

@@ -7,7 +7,7 @@ use redis::cluster::ClusterConnection;
 
 use super::support::{Reply, Value};
 
-/// A call with the words of `line`, routed by the client.
+/// Calls the command in `line` through the cluster client.
 #[track_caller]
 fn call(connection: &mut ClusterConnection, line: &str) -> Reply {
     let (name, rest) = line.split_once(' ').expect("a command and its arguments");

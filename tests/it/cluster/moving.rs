@@ -1,4 +1,4 @@
-//! A slot that moves from node to node takes its windows along.
+//! A slot keeps its windows when it moves from node to node.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -10,11 +10,12 @@ use super::super::support::workload::Workload;
 use super::super::support::{Random, Reply, wait_until};
 use super::call;
 
-/// How far the expiry of a moved key may be off: MIGRATE sends what is left of it, and that takes time.
+/// The allowed error of a moved key's expiry. MIGRATE sends the remaining time to live, so the
+/// duration of the move is added.
 const TTL_TOLERANCE_MS: i64 = 2000;
 
 #[test]
-fn a_slot_moves_with_its_windows_bit_for_bit() {
+fn moving_a_slot_keeps_its_windows_bit_for_bit() {
     let cluster = Cluster::start();
     let slot = cluster.slot("{s}");
     let home = cluster.owner(slot);
@@ -40,20 +41,20 @@ fn a_slot_moves_with_its_windows_bit_for_bit() {
     }
 }
 
-/// The keys that are called while their slot moves, and their limits: one that is reached at once, one that is
-/// reached in every window, one that never is.
+/// The keys that are called while their slot moves, and their limits. One limit is reached at once,
+/// one in every window, one never.
 const SPENT: (&str, i64) = ("{s}:spent 7 1h", 7);
 const SLIDING: (&str, usize) = ("{s}:sliding 25 200ms", 25);
 const AMPLE: (&str, i64) = ("{s}:ample 1000000000 1h", 1_000_000_000);
-/// The window of `SLIDING`, less the millisecond that two moments can be closer than their rounded times.
+/// The window of `SLIDING`, less one millisecond for rounding.
 const WINDOW: Duration = Duration::from_millis(199);
 
 #[test]
-fn a_slot_that_moves_under_load_admits_never_more_than_the_limit() {
+fn moving_a_slot_under_load_never_admits_more_than_the_limit() {
     let cluster = Cluster::start();
     let slot = cluster.slot("{s}");
     let load = Load::default();
-    let told: Vec<Told> = thread::scope(|scope| {
+    let totals: Vec<Admitted> = thread::scope(|scope| {
         let clients = [0, 1, 2].map(|i| {
             let (cluster, load) = (&cluster, &load);
             scope.spawn(move || hammer(cluster, i, load))
@@ -62,24 +63,24 @@ fn a_slot_that_moves_under_load_admits_never_more_than_the_limit() {
         for _ in 0..6 {
             let to = (cluster.owner(slot) + 1) % 3;
             cluster.move_slot(slot, to, || load.wait_for_more(&load.calls, 100));
-            // A window's worth, so that no move begins with the windows of the one before.
+            // Wait for a full window of admissions, so that no two moves carry the same entries.
             load.wait_for_more(&load.sliding, SLIDING.1);
         }
         drop(end);
-        clients.map(|client| client.join().expect("a client ends well")).into()
+        clients.map(|client| client.join().expect("the client does not panic")).into()
     });
-    let told = told.into_iter().reduce(Told::and).expect("there are clients");
-    assert_eq!(told.spent, SPENT.1);
+    let totals = totals.into_iter().reduce(Admitted::and).expect("there are clients");
+    assert_eq!(totals.spent, SPENT.1);
     let mut connection = cluster.connect();
     let left = call(&mut connection, &format!("LW.PEEK {} COST 0", AMPLE.0)).remaining;
-    assert_eq!(AMPLE.1 - left, told.ample);
-    for key in &told.fresh {
+    assert_eq!(AMPLE.1 - left, totals.ample);
+    for key in &totals.fresh {
         assert_eq!(call(&mut connection, &format!("LW.PEEK {key} 3 1h COST 0")).remaining, 2, "{key}");
     }
-    assert_window_never_exceeded(told.sliding);
+    assert_window_never_exceeded(totals.sliding);
 }
 
-/// How far the clients have come.
+/// The progress of the clients.
 #[derive(Default)]
 struct Load {
     calls: AtomicUsize,
@@ -95,7 +96,7 @@ impl Load {
     }
 }
 
-/// Ends the load also when the test fails, so that it can.
+/// Ends the load even if the test panics, so that the scope can join the clients.
 struct EndOnDrop<'a>(&'a Load);
 
 impl Drop for EndOnDrop<'_> {
@@ -104,18 +105,18 @@ impl Drop for EndOnDrop<'_> {
     }
 }
 
-/// The calls that a client was told are admitted.
+/// The calls that were admitted, by key.
 #[derive(Default)]
-struct Told {
+struct Admitted {
     spent: i64,
     ample: i64,
-    /// When each was sent and when its answer was there.
+    /// When each call was sent and when it was answered.
     sliding: Vec<(Instant, Instant)>,
-    /// Keys that were made by one call.
+    /// Keys that were called once.
     fresh: Vec<String>,
 }
 
-impl Told {
+impl Admitted {
     fn and(self, other: Self) -> Self {
         Self {
             spent: self.spent + other.spent,
@@ -126,9 +127,9 @@ impl Told {
     }
 }
 
-fn hammer(cluster: &Cluster, client: usize, load: &Load) -> Told {
+fn hammer(cluster: &Cluster, client: usize, load: &Load) -> Admitted {
     let mut connection = cluster.connect();
-    let mut told = Told::default();
+    let mut totals = Admitted::default();
     let mut admitted = |line: &str| {
         let reply: Reply = call(&mut connection, &format!("LW.RATELIMIT {line}"));
         load.calls.fetch_add(1, Ordering::Relaxed);
@@ -138,23 +139,24 @@ fn hammer(cluster: &Cluster, client: usize, load: &Load) -> Told {
         if load.done.load(Ordering::Relaxed) {
             break;
         }
-        told.spent += i64::from(admitted(SPENT.0));
-        told.ample += i64::from(admitted(AMPLE.0));
+        totals.spent += i64::from(admitted(SPENT.0));
+        totals.ample += i64::from(admitted(AMPLE.0));
         let sent = Instant::now();
         if admitted(SLIDING.0) {
-            told.sliding.push((sent, Instant::now()));
+            totals.sliding.push((sent, Instant::now()));
             load.sliding.fetch_add(1, Ordering::Relaxed);
         }
         if round % 50 == 0 {
             let key = format!("{{s}}:fresh:{client}:{round}");
             assert!(admitted(&format!("{key} 3 1h")));
-            told.fresh.push(key);
+            totals.fresh.push(key);
         }
     }
-    told
+    totals
 }
 
-/// Asserts that no window certainly holds more calls than the limit: a call counts where it both began and ended.
+/// Asserts that no window holds more calls than the limit. The time of a decision is not known
+/// exactly, so a call counts only in windows in which it both began and ended.
 #[track_caller]
 fn assert_window_never_exceeded(mut calls: Vec<(Instant, Instant)>) {
     calls.sort_unstable();

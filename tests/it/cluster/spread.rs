@@ -1,4 +1,4 @@
-//! Every call is about one key, so a cluster takes it wherever the key belongs.
+//! Every call has one key and is served by the node that owns its slot.
 
 use super::super::support::Reply;
 use super::super::support::cluster::Cluster;
@@ -19,19 +19,19 @@ fn keys_spread_over_the_nodes_and_each_has_its_own_limit() {
         assert!(call(&mut connection, &format!("LW.RATELIMIT user:{key} 2 1h")).limited);
         assert_eq!(call(&mut connection, &format!("LW.PEEK user:{key} 5 1h COST 0")).remaining, 3);
     }
-    let held: Vec<i64> = cluster.nodes.iter().map(|node| node.client().run("DBSIZE").int()).collect();
-    assert_eq!(held.iter().sum::<i64>(), KEYS, "{held:?}");
-    assert!(held.iter().all(|n| *n > KEYS / 5), "{held:?}");
+    let key_counts: Vec<i64> = cluster.nodes.iter().map(|node| node.client().run("DBSIZE").int()).collect();
+    assert_eq!(key_counts.iter().sum::<i64>(), KEYS, "{key_counts:?}");
+    assert!(key_counts.iter().all(|n| *n > KEYS / 5), "{key_counts:?}");
     let denied: Vec<i64> = cluster
         .nodes
         .iter()
         .map(|node| node.info("lockwatch").number("lockwatch_ratelimit_denied_total"))
         .collect();
-    assert_eq!(denied, held);
+    assert_eq!(denied, key_counts);
 }
 
 #[test]
-fn a_node_without_the_key_says_who_has_it() {
+fn a_node_that_does_not_own_the_slot_answers_moved() {
     let cluster = Cluster::start();
     for key in ["a", "b", "c", "d", "e", "{tag}:1", "{tag}:2"] {
         let slot = cluster.slot(key);
@@ -49,7 +49,7 @@ fn a_node_without_the_key_says_who_has_it() {
             }
         }
     }
-    // Keys with one tag live together: a transaction and a script may use them.
+    // Keys with the same hash tag are on one node, so a transaction and a script may use them.
     let mut client = cluster.nodes[cluster.owner(cluster.slot("{tag}:1"))].client();
     let answers =
         client.multi(&["LW.RATELIMIT {tag}:1 5 1h", "LW.RATELIMIT {tag}:2 5 1h"]).expect("no WATCH");
@@ -60,7 +60,7 @@ fn a_node_without_the_key_says_who_has_it() {
 }
 
 #[test]
-fn a_client_follows_a_slot_that_has_moved_behind_its_back() {
+fn a_client_follows_a_slot_to_its_new_node() {
     let cluster = Cluster::start();
     let mut connection = cluster.connect();
     assert_eq!(call(&mut connection, "LW.RATELIMIT k 9 1h").remaining, 8);
@@ -71,7 +71,7 @@ fn a_client_follows_a_slot_that_has_moved_behind_its_back() {
         cluster.move_slot(slot, to, || {});
         left -= 1;
         assert_eq!(call(&mut connection, "LW.RATELIMIT k 9 1h").remaining, left);
-        let held = |node: usize| cluster.nodes[node].client().run("DBSIZE").int();
-        assert_eq!((held(to), held(0) + held(1) + held(2)), (1, 1), "the new owner alone holds the key");
+        let keys = |node: usize| cluster.nodes[node].client().run("DBSIZE").int();
+        assert_eq!((keys(to), keys(0) + keys(1) + keys(2)), (1, 1), "the new owner alone holds the key");
     }
 }

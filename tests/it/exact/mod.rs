@@ -1,5 +1,5 @@
-//! Never more than the limit in any trailing window, and never less than it when there is demand: every decision of
-//! many clients at one key against an oracle that knows nothing but the definition.
+//! Every decision for many clients at one key is checked against a brute-force oracle: never more
+//! than the limit in any trailing window, and never less while there is demand.
 
 mod oracle;
 
@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use crate::support::{Reply, SOON, Server};
 use oracle::{Decision, Oracle};
 
-/// Has `clients` connections call as fast as they can for `time`, each with the cost that `cost` gives it. All
-/// decisions in the order in which the server made them.
+/// Calls from `clients` connections as fast as possible for `time`, each with the cost that `cost`
+/// assigns to it. Returns all decisions in the server's order.
 fn hammer(
     server: &Server,
     clients: usize,
@@ -30,7 +30,7 @@ fn hammer(
                 let mut own = Vec::new();
                 together.wait();
                 let end = Instant::now() + time;
-                // A busy machine gets less done in the time: some from each client in any case.
+                // On a busy machine fewer calls fit into `time`, so each client makes at least 50.
                 while Instant::now() < end || own.len() < 50 {
                     let (answer, from, to) = client.timed_micros(&line);
                     own.push(Decision { from, to, cost, reply: Reply::of(&answer) });
@@ -52,9 +52,9 @@ fn fifty_connections_get_exactly_the_limit_in_every_trailing_window() {
     let decisions = hammer(&server, 50, Duration::from_millis(3_100), "200 0.5", |_| 1);
     let mut oracle = Oracle::new(&[(LIMIT, WINDOW)]);
     decisions.iter().for_each(|decision| oracle.check(decision));
-    oracle.assert_sharp();
+    oracle.assert_mostly_exact();
 
-    // The oracle has seen that at each denial the trailing window held exactly the limit. In the large, that is:
+    // The oracle has checked each decision. Check the total as well.
     let admitted = decisions.iter().filter(|decision| !decision.reply.limited).count() as i64;
     let (first, last) = (decisions.first().unwrap(), decisions.last().unwrap());
     let windows = (last.to - first.from) / 1000 / WINDOW + 1;
@@ -63,18 +63,18 @@ fn fifty_connections_get_exactly_the_limit_in_every_trailing_window() {
 }
 
 #[test]
-fn several_windows_and_costs_under_load_obey_each_window() {
+fn calls_with_several_windows_and_costs_obey_each_window_under_load() {
     let server = Server::start();
     let quotas = [(20, 40), (100, 400), (150, 1_000)];
     let decisions =
         hammer(&server, 20, Duration::from_millis(2_500), "20 40ms 100 0.4 150 1s", |n| 1 + n as i64 % 4);
     let mut oracle = Oracle::new(&quotas);
     decisions.iter().for_each(|decision| oracle.check(decision));
-    oracle.assert_sharp();
+    oracle.assert_mostly_exact();
 }
 
 #[test]
-fn a_key_out_of_entries_lets_go_of_units_at_most_a_fraction_of_a_window_late_and_never_early() {
+fn a_key_at_window_max_entries_releases_units_never_early_and_at_most_an_eighth_of_a_window_late() {
     const WINDOW: i64 = 400;
     let server = Server::builder().module_args("window-max-entries 8").start();
     let mut client = server.client();
@@ -91,15 +91,15 @@ fn a_key_out_of_entries_lets_go_of_units_at_most_a_fraction_of_a_window_late_and
         let remembered = oracle.most(now, WINDOW + WINDOW / 8);
         assert!(
             counted <= remembered,
-            "{counted} units counted, {remembered} with those an eighth longer ago"
+            "{counted} units counted, {remembered} admitted in a window that is an eighth longer"
         );
         calls += 1;
         late += usize::from(counted > most);
-        // At most one in a millisecond: those of the same one share an entry.
+        // Make at most one call in a millisecond, because calls in the same one share an entry.
         while client.time_ms() == to / 1000 {}
     }
-    oracle.assert_sharp();
-    assert!(late > 0, "it was never out of entries, in {calls} calls");
+    oracle.assert_mostly_exact();
+    assert!(late > 0, "no unit was released late in {calls} calls");
 }
 
 #[test]
@@ -108,11 +108,11 @@ fn a_window_of_one_millisecond_is_exact() {
     let decisions = hammer(&server, 8, Duration::from_millis(500), "1 1ms", |_| 1);
     let mut oracle = Oracle::new(&[(1, 1)]);
     decisions.iter().for_each(|decision| oracle.check(decision));
-    oracle.assert_sharp();
+    oracle.assert_mostly_exact();
 }
 
 #[test]
-fn of_a_burst_from_many_clients_exactly_the_limit_get_in() {
+fn exactly_the_limit_is_admitted_of_simultaneous_calls_from_many_clients() {
     const CLIENTS: usize = 200;
     let server = Server::start();
     let (remaining, together) = (Mutex::new(Vec::new()), Barrier::new(CLIENTS));
@@ -130,5 +130,5 @@ fn of_a_burst_from_many_clients_exactly_the_limit_get_in() {
     });
     let mut remaining = remaining.into_inner().unwrap();
     remaining.sort_unstable();
-    assert_eq!(remaining, (0..73).collect::<Vec<_>>(), "each place is given once");
+    assert_eq!(remaining, (0..73).collect::<Vec<_>>(), "each admission has its own remaining count");
 }

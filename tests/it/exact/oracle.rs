@@ -1,9 +1,9 @@
-//! The definition, by brute force: a call is admitted if in each trailing window the units so far and its own are at
-//! most the limit.
+//! The definition by brute force: a call is admitted if, in each trailing window, the units
+//! admitted so far plus its own do not exceed the limit.
 
 use crate::support::{Bracket, Reply};
 
-/// A decision of the server: by its clock it fell between two readings of TIME, in microseconds.
+/// A decision that the server made between two readings of TIME, in microseconds.
 #[derive(Debug)]
 pub struct Decision {
     pub from: i64,
@@ -13,28 +13,28 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// The millisecond in which it fell: nearly always one, else two or more that are possible.
+    /// The milliseconds in which the decision may have been made. Nearly always there is only one.
     fn at(&self) -> Bracket {
         Bracket { from: self.from / 1000, to: self.to / 1000 }
     }
 }
 
-/// What was admitted so far.
+/// The admissions so far.
 ///
-/// Where a time is known to be one of two, a decision counts as wrong only if it is wrong for both: that takes nothing
-/// from the proof as long as such times are few ([`Oracle::assert_sharp`]).
+/// If the millisecond of a decision is ambiguous, the decision counts as wrong only if it is wrong
+/// for every possible one. [`Oracle::assert_mostly_exact`] checks that such decisions are few.
 pub struct Oracle {
     quotas: Vec<(i64, i64)>,
     admitted: Vec<(Bracket, i64)>,
     decisions: usize,
-    unsharp: usize,
+    inexact: usize,
     last: i64,
 }
 
 impl Oracle {
     /// An oracle of a new key with these limits and windows (in milliseconds).
     pub fn new(quotas: &[(i64, i64)]) -> Self {
-        Self { quotas: quotas.to_vec(), admitted: Vec::new(), decisions: 0, unsharp: 0, last: 0 }
+        Self { quotas: quotas.to_vec(), admitted: Vec::new(), decisions: 0, inexact: 0, last: 0 }
     }
 
     /// Checks the next decision in the server's order.
@@ -43,7 +43,7 @@ impl Oracle {
         self.decisions += 1;
         assert!(decision.from >= self.last, "out of order: {decision:?} after one until {}", self.last);
         self.last = decision.to;
-        self.unsharp += usize::from(now.exact().is_none());
+        self.inexact += usize::from(now.exact().is_none());
         let fits = |units: &dyn Fn(i64) -> i64| {
             self.quotas.iter().all(|&(limit, window)| units(window) + cost <= limit)
         };
@@ -56,23 +56,25 @@ impl Oracle {
         }
     }
 
-    /// The units that are in the window for certain.
+    /// The units that are certainly in the window.
     pub fn least(&self, now: Bracket, window: i64) -> i64 {
         self.units(|at| at.from + window > now.to, |at| at.to + window <= now.from)
     }
 
-    /// The units that can be in the window.
+    /// The units that may be in the window.
     pub fn most(&self, now: Bracket, window: i64) -> i64 {
         self.units(|at| at.to + window > now.from, |at| at.to + window <= now.from)
     }
 
-    /// The units of those that are `seen`, newest first until one is `gone` and with it all before.
+    /// Sums the units of the admissions that are `seen`, from the newest to the first that is
+    /// `gone`.
     fn units(&self, seen: impl Fn(Bracket) -> bool, gone: impl Fn(Bracket) -> bool) -> i64 {
         let recent = self.admitted.iter().rev().take_while(|(at, _)| !gone(*at));
         recent.filter(|(at, _)| seen(*at)).map(|(_, cost)| cost).sum()
     }
 
-    /// The wait ends at the moment at which enough units have left every window, if all times are known.
+    /// Asserts that the wait ends when enough units have left every window. Checks nothing if a
+    /// time is ambiguous.
     fn check_wait(&self, decision: &Decision) {
         let Some(now) = decision.at().exact() else { return };
         let Some(waits) = self.quotas.iter().map(|&quota| self.wait(quota, now, decision.cost)).collect()
@@ -83,7 +85,7 @@ impl Oracle {
         assert_eq!(Some(decision.reply.retry_after), waits.into_iter().max(), "wrong wait: {decision:?}");
     }
 
-    /// How long until one window has room; `None` if that depends on a time that is not known.
+    /// Milliseconds until one window has room, or `None` if that depends on an ambiguous time.
     fn wait(&self, (limit, window): (i64, i64), now: i64, cost: i64) -> Option<i64> {
         let mut units = cost;
         for (at, cost) in self.admitted.iter().rev() {
@@ -99,13 +101,13 @@ impl Oracle {
         Some(0)
     }
 
-    /// Most decisions were checked to the millisecond.
-    pub fn assert_sharp(&self) {
+    /// Asserts that the millisecond of most decisions is known.
+    pub fn assert_mostly_exact(&self) {
         assert!(self.decisions > 200, "only {} decisions", self.decisions);
         assert!(
-            self.unsharp * 5 < self.decisions,
-            "{} of {} times are unknown",
-            self.unsharp,
+            self.inexact * 5 < self.decisions,
+            "{} of {} times are ambiguous",
+            self.inexact,
             self.decisions
         );
     }

@@ -1,9 +1,9 @@
-//! Users who lack the command, the key, or the right to change it.
+//! Users without permission for the command, the key, or writing the key.
 
 use super::{ALL, refused, server_with_a_key};
 use crate::support::{Client, Server};
 
-/// A connection of a user with `rules` and nothing more.
+/// Connects as a user with `rules` and no other permissions.
 fn user(server: &Server, rules: &str) -> Client {
     let allowed = "+ping +info +dbsize +debug";
     assert_eq!(
@@ -16,7 +16,7 @@ fn user(server: &Server, rules: &str) -> Client {
 }
 
 #[test]
-fn a_user_without_the_command_is_refused() {
+fn a_user_without_command_permission_is_refused() {
     let server = server_with_a_key();
     let mut client = user(&server, "~*");
     for command in ALL {
@@ -26,7 +26,7 @@ fn a_user_without_the_command_is_refused() {
 }
 
 #[test]
-fn a_user_without_the_key_is_refused() {
+fn a_user_without_key_permission_is_refused() {
     let server = server_with_a_key();
     let mut client = user(&server, "+lw.ratelimit +lw.peek +lw.burst ~mine:*");
     for command in ALL {
@@ -37,7 +37,7 @@ fn a_user_without_the_key_is_refused() {
 }
 
 #[test]
-fn a_user_who_may_only_read_the_key_may_peek() {
+fn a_user_with_read_only_key_permission_may_only_peek() {
     let server = server_with_a_key();
     let mut client = user(&server, "+lw.ratelimit +lw.peek +lw.burst %R~*");
     assert_eq!(client.peek("held 10 1h COST 0").remaining, 7);
@@ -48,7 +48,7 @@ fn a_user_who_may_only_read_the_key_may_peek() {
 }
 
 #[test]
-fn a_user_who_may_only_write_the_key_learns_nothing_of_it() {
+fn a_user_with_write_only_key_permission_is_refused() {
     let server = server_with_a_key();
     let mut client = user(&server, "+lw.ratelimit +lw.peek +lw.burst %W~*");
     for command in ALL {

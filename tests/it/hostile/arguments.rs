@@ -1,4 +1,4 @@
-//! Arguments that are missing, too many, misspelt, out of range, or no numbers at all.
+//! Arguments that are missing, too many, misspelt, out of range, or not numbers.
 
 use super::{ALL, COMMANDS, malformed, refused, server_with_a_key};
 
@@ -26,7 +26,7 @@ fn a_limit_without_a_window_is_refused() {
 }
 
 #[test]
-fn eight_pairs_are_taken_and_a_ninth_is_refused() {
+fn eight_pairs_are_accepted_and_a_ninth_is_refused() {
     let server = server_with_a_key();
     let mut client = server.client();
     let pairs = |n: usize| [&b"10"[..], b"60"].repeat(n);
@@ -40,7 +40,7 @@ fn eight_pairs_are_taken_and_a_ninth_is_refused() {
 }
 
 #[test]
-fn a_limit_that_is_no_integer_is_refused() {
+fn a_limit_that_is_not_an_integer_is_refused() {
     let server = server_with_a_key();
     let mut client = server.client();
     for limit in
@@ -59,7 +59,7 @@ fn a_limit_that_is_no_integer_is_refused() {
 }
 
 #[test]
-fn a_limit_in_words_is_refused() {
+fn a_limit_written_as_a_word_is_refused() {
     let server = server_with_a_key();
     let mut client = server.client();
     for limit in ["NaN", "nan", "inf", "-inf", "Infinity", "ten", "null", "true"] {
@@ -89,7 +89,7 @@ fn a_limit_out_of_range_is_refused() {
 }
 
 #[test]
-fn the_ends_of_the_ranges_are_taken() {
+fn the_bounds_of_each_range_are_accepted() {
     let server = server_with_a_key();
     let mut client = server.client();
     for (command, _) in COMMANDS {
@@ -107,7 +107,7 @@ fn the_ends_of_the_ranges_are_taken() {
 }
 
 #[test]
-fn a_window_that_is_no_duration_is_refused() {
+fn a_window_that_is_not_a_duration_is_refused() {
     let server = server_with_a_key();
     let mut client = server.client();
     for window in [
@@ -173,7 +173,7 @@ fn a_window_out_of_range_is_refused() {
 }
 
 #[test]
-fn a_cost_that_is_no_integer_in_range_is_refused() {
+fn a_cost_that_is_not_an_integer_in_range_is_refused() {
     let server = server_with_a_key();
     let mut client = server.client();
     for cost in [
@@ -217,7 +217,7 @@ fn options_that_are_repeated_misplaced_or_without_a_value_are_refused() {
 }
 
 #[test]
-fn for_a_misspelt_option_the_nearest_is_suggested() {
+fn the_error_for_a_misspelt_option_suggests_the_nearest_one() {
     let server = server_with_a_key();
     let mut client = server.client();
     for option in ["COTS", "costs", "Kost", "CSOT", "COST=1", "COS"] {

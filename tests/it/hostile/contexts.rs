@@ -1,10 +1,10 @@
-//! Inside MULTI, from Lua, over RESP3, out of memory, on a replica.
+//! Calls inline, inside MULTI, from Lua, over RESP3, at maxmemory, and on a replica.
 
 use super::{COMMANDS, malformed, refused, server_with_a_key};
 use crate::support::{Reply, Server, Value};
 
 #[test]
-fn a_call_may_come_as_a_line_of_text() {
+fn inline_commands_are_accepted() {
     let server = server_with_a_key();
     let mut client = server.client();
     client.send_bytes(b"lw.ratelimit held 10 1h\r\n");
@@ -14,7 +14,7 @@ fn a_call_may_come_as_a_line_of_text() {
 }
 
 #[test]
-fn in_a_transaction_a_malformed_call_fails_alone() {
+fn a_malformed_call_in_a_transaction_does_not_affect_the_others() {
     let server = server_with_a_key();
     let mut client = server.client();
     let answers = client
@@ -27,7 +27,7 @@ fn in_a_transaction_a_malformed_call_fails_alone() {
 }
 
 #[test]
-fn in_a_transaction_a_call_with_too_few_arguments_aborts_it() {
+fn a_call_with_too_few_arguments_aborts_the_transaction() {
     let server = server_with_a_key();
     let mut client = server.client();
     client.run("MULTI");
@@ -38,7 +38,7 @@ fn in_a_transaction_a_call_with_too_few_arguments_aborts_it() {
 }
 
 #[test]
-fn calls_of_one_transaction_see_each_other() {
+fn calls_in_one_transaction_see_each_others_effects() {
     let server = Server::start();
     let mut client = server.client();
     let answers = client.multi(&["LW.RATELIMIT a 3 60 COST 2"; 3]).unwrap();
@@ -86,7 +86,7 @@ fn a_script_that_makes_a_malformed_call_gets_the_error() {
 }
 
 #[test]
-fn a_script_that_may_not_write_may_peek_only() {
+fn a_read_only_script_may_only_peek() {
     let server = server_with_a_key();
     let mut client = server.client();
     let peek = "return redis.call('LW.PEEK', KEYS[1], 10, '1h', 'COST', 0)";
@@ -116,7 +116,7 @@ fn replies_and_errors_are_the_same_in_resp3() {
 }
 
 #[test]
-fn a_server_without_memory_refuses_to_record_but_still_peeks() {
+fn at_maxmemory_recording_is_refused_and_peeking_works() {
     let server = server_with_a_key();
     let mut client = server.client();
     assert_eq!(client.run("CONFIG SET maxmemory 1").text(), "OK");
@@ -128,7 +128,7 @@ fn a_server_without_memory_refuses_to_record_but_still_peeks() {
 }
 
 #[test]
-fn a_replica_peeks_and_does_not_record() {
+fn a_replica_peeks_and_refuses_to_record() {
     let primary = server_with_a_key();
     let replica = Server::builder().replica_of(&primary).start();
     primary.wait_for_replica(&replica);

@@ -1,12 +1,12 @@
-//! Random calls from a pool of nasty arguments.
+//! Random calls from a pool of hostile arguments.
 
 use super::{COMMANDS, EFFECTS};
 use crate::support::{Burst, Reply, Server, Value};
 
-/// A small generator (splitmix64): the same calls at every run.
-struct Dice(u64);
+/// A splitmix64 generator with a fixed seed, so that every run makes the same calls.
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     fn below(&mut self, n: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -35,7 +35,7 @@ const KEYS: &[&[u8]] = &[
     b"\xf0\x9f\x94\x91",
 ];
 
-/// Keys of the burst detector, and others. What has become one of its keys stays so: none is of the limiter's.
+/// Keys for LW.BURST. None is in [`KEYS`] as a limiter key, so a burst key keeps its type.
 const CALLS: &[&[u8]] = &[b"calls", b"calls", b"calls\0", b"calls\xff", b"text", b"stream"];
 
 const LIMITS: &[&[u8]] =
@@ -97,8 +97,8 @@ const OPTIONS: &[&[u8]] = &[b"COOLDOWN", b"IP", b"ENDPOINT", b"METHOD", b"AGENT"
 const VALUES: &[&[u8]] =
     &[b"1ms", b"60", b"1h", b"::1", b"192.0.2.1", b"GET", b"/a\\b\0", b"\xff\xfe", b"\"", b"1"];
 
-/// What others do to the same keys meanwhile.
-const MEANWHILE: &[&str] = &[
+/// Other commands that change or inspect the same keys.
+const OTHER_COMMANDS: &[&str] = &[
     "RENAME k k2",
     "RENAME calls calls\0",
     "COPY calls calls\0 REPLACE",
@@ -127,49 +127,50 @@ const MEANWHILE: &[&str] = &[
     "INFO lockwatch",
 ];
 
-/// A call: mostly of the right shape with a nasty argument here and there, sometimes of none.
-fn call(dice: &mut Dice) -> Vec<Vec<u8>> {
-    if dice.below(10) == 0 {
-        let line = MEANWHILE[dice.below(MEANWHILE.len())];
+/// A random call. Most are well-formed except for a few hostile arguments; some consist of hostile
+/// arguments only.
+fn call(rng: &mut Rng) -> Vec<Vec<u8>> {
+    if rng.below(10) == 0 {
+        let line = OTHER_COMMANDS[rng.below(OTHER_COMMANDS.len())];
         return line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
     }
-    let command = match dice.below(20) {
-        0 => EFFECTS[dice.below(EFFECTS.len())].0,
-        1..7 => return burst(dice),
+    let command = match rng.below(20) {
+        0 => EFFECTS[rng.below(EFFECTS.len())].0,
+        1..7 => return burst(rng),
         roll => COMMANDS[roll % COMMANDS.len()].0,
     };
-    let mut args = vec![command.as_bytes(), dice.pick(KEYS)];
-    if dice.below(10) == 0 {
-        (0..dice.below(24)).for_each(|_| args.push(dice.pick(NASTY)));
+    let mut args = vec![command.as_bytes(), rng.pick(KEYS)];
+    if rng.below(10) == 0 {
+        (0..rng.below(24)).for_each(|_| args.push(rng.pick(NASTY)));
     } else {
-        for _ in 0..1 + dice.below(9) {
+        for _ in 0..1 + rng.below(9) {
             for sound in [LIMITS, WINDOWS] {
-                args.push(if dice.below(40) == 0 { dice.pick(NASTY) } else { dice.pick(sound) });
+                args.push(if rng.below(40) == 0 { rng.pick(NASTY) } else { rng.pick(sound) });
             }
         }
-        if dice.below(3) == 0 {
+        if rng.below(3) == 0 {
             args.push(b"COST");
-            args.push(if dice.below(8) == 0 { dice.pick(NASTY) } else { dice.pick(COSTS) });
+            args.push(if rng.below(8) == 0 { rng.pick(NASTY) } else { rng.pick(COSTS) });
         }
     }
     args.into_iter().map(<[u8]>::to_vec).collect()
 }
 
-/// A call of LW.BURST, likewise.
-fn burst(dice: &mut Dice) -> Vec<Vec<u8>> {
-    let mut args = vec![&b"LW.BURST"[..], dice.pick(CALLS)];
+/// A random call of LW.BURST, mostly well-formed.
+fn burst(rng: &mut Rng) -> Vec<Vec<u8>> {
+    let mut args = vec![&b"LW.BURST"[..], rng.pick(CALLS)];
     for sound in [LIMITS, WINDOWS] {
-        args.push(if dice.below(40) == 0 { dice.pick(NASTY) } else { dice.pick(sound) });
+        args.push(if rng.below(40) == 0 { rng.pick(NASTY) } else { rng.pick(sound) });
     }
-    for _ in 0..dice.below(4) {
-        args.push(if dice.below(20) == 0 { dice.pick(NASTY) } else { dice.pick(OPTIONS) });
-        args.push(if dice.below(8) == 0 { dice.pick(NASTY) } else { dice.pick(VALUES) });
+    for _ in 0..rng.below(4) {
+        args.push(if rng.below(20) == 0 { rng.pick(NASTY) } else { rng.pick(OPTIONS) });
+        args.push(if rng.below(8) == 0 { rng.pick(NASTY) } else { rng.pick(VALUES) });
     }
     args.into_iter().map(<[u8]>::to_vec).collect()
 }
 
 #[test]
-fn random_calls_are_answered_or_refused_and_the_server_lives_on() {
+fn random_calls_get_a_reply_or_an_error_and_never_crash_the_server() {
     let server = Server::start();
     let mut monitor = server.client();
     assert_eq!(monitor.run("MONITOR").text(), "OK");
@@ -177,10 +178,10 @@ fn random_calls_are_answered_or_refused_and_the_server_lives_on() {
     for make in ["SET text x", "RPUSH list x", "HSET hash a b", "XADD stream * a b"] {
         client.run(make);
     }
-    let mut dice = Dice(0x10c4_a7c4);
+    let mut rng = Rng(0x10c4_a7c4);
     let (mut answered, mut counted, mut refused) = (0, 0, 0);
     for _ in 0..150 {
-        let calls: Vec<_> = (0..200).map(|_| call(&mut dice)).collect();
+        let calls: Vec<_> = (0..200).map(|_| call(&mut rng)).collect();
         for (call, answer) in calls.iter().zip(client.pipeline(&calls)) {
             let shown = || call.iter().map(|arg| arg.escape_ascii().to_string()).collect::<Vec<_>>();
             if !call[0].starts_with(b"LW.") {
@@ -207,12 +208,12 @@ fn random_calls_are_answered_or_refused_and_the_server_lives_on() {
     }
     assert!(
         answered > 4_000 && counted > 2_000 && refused > 5_000,
-        "{answered} answered, {counted} counted, {refused} refused: a poor mix"
+        "{answered} answered, {counted} counted, {refused} refused: the mix of calls is too uneven"
     );
     assert_eq!(client.run("GET text").text(), "x");
     assert_eq!(client.run("LLEN list").int(), 1);
-    assert_eq!(client.run("DEBUG RELOAD").text(), "OK", "what was made by it can be saved and loaded");
+    assert_eq!(client.run("DEBUG RELOAD").text(), "OK", "the keys can be saved and loaded");
     for _ in 0..1_000 {
-        assert!(matches!(monitor.read(), Value::Simple(_)), "MONITOR shows every call, one line each");
+        assert!(matches!(monitor.read(), Value::Simple(_)), "MONITOR shows every call on one line");
     }
 }

@@ -1,4 +1,4 @@
-//! The internal command, and a handler that panics.
+//! Internal commands, and a handler that panics.
 
 use super::{EFFECTS, refused, server_with_a_key};
 use crate::support::Server;
@@ -36,7 +36,7 @@ fn an_internal_command_is_refused_inside_a_transaction_and_a_script() {
             .pipeline(&[&[&b"MULTI"[..]][..], &[command.as_bytes(), b"held", step], &[b"EXEC"]])
             .pop()
             .unwrap();
-        // Unknown already when it is queued (Redis 8), or refused when it runs.
+        // Redis 8 refuses the command when it is queued, older versions when it runs.
         let refusal = if exec.is_error() { exec } else { exec.items()[0].clone() };
         assert!(refusal.is_error());
         assert_eq!(client.footprint(), before);
@@ -47,7 +47,7 @@ fn an_internal_command_is_refused_inside_a_transaction_and_a_script() {
 
 #[test]
 #[cfg_attr(not(feature = "debug-commands"), ignore = "needs the feature debug-commands")]
-fn a_panic_in_a_handler_is_an_error_and_the_server_lives_on() {
+fn a_panic_in_a_handler_becomes_an_error_reply_and_the_server_keeps_running() {
     let server = Server::builder().may_panic().start();
     let mut client = server.client();
     client.ratelimit("held 10 1h COST 3");
@@ -64,6 +64,6 @@ fn a_panic_in_a_handler_is_an_error_and_the_server_lives_on() {
     assert!(client.call(&["EVAL", caught, "0"]).text().starts_with("ERR internal error"));
     assert_eq!(client.info("lockwatch").number("lockwatch_panics_total"), 22);
     let log = server.log();
-    assert_eq!(log.matches("panic caught at ").count(), 22, "each is logged with its place:\n{log}");
+    assert_eq!(log.matches("panic caught at ").count(), 22, "each panic is logged with its location:\n{log}");
     assert!(!log.contains("asked for"), "the message may quote what a client sent:\n{log}");
 }

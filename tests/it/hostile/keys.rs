@@ -1,4 +1,4 @@
-//! Keys of another type, and keys with any bytes in their name.
+//! Keys of another type, and key names with arbitrary bytes.
 
 use super::{ALL, COMMANDS, refused, server_with_a_key};
 use crate::support::{Burst, Reply, Server};
@@ -15,7 +15,7 @@ const OTHER_TYPES: [&str; 8] = [
 ];
 
 #[test]
-fn a_key_of_another_type_is_refused_and_left_as_it_is() {
+fn a_key_of_another_type_is_refused_and_left_unchanged() {
     let server = server_with_a_key();
     let mut client = server.client();
     for make in OTHER_TYPES {
@@ -36,7 +36,7 @@ fn a_key_of_another_type_is_refused_and_left_as_it_is() {
 }
 
 #[test]
-fn a_malformed_call_is_told_so_whatever_its_key_holds() {
+fn argument_errors_take_precedence_over_a_wrong_key_type() {
     let server = Server::start();
     let mut client = server.client();
     client.run("SET other text");
@@ -84,7 +84,7 @@ fn commands_of_other_types_refuse_our_keys() {
 }
 
 #[test]
-fn a_key_may_have_any_name() {
+fn a_key_name_may_contain_any_bytes() {
     let server = Server::start();
     let mut client = server.client();
     let long = vec![b'k'; 1 << 20];
@@ -122,7 +122,7 @@ fn a_key_may_have_any_name() {
 }
 
 #[test]
-fn a_key_may_be_called_as_an_option_or_a_number_is() {
+fn a_key_name_may_look_like_an_option_or_a_number() {
     let server = Server::start();
     let mut client = server.client();
     for name in ["COST", "100", "-1", "nan", "LW.RATELIMIT"] {

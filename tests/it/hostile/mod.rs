@@ -1,4 +1,4 @@
-//! Hostile calls: a clear error, the server alive, nothing written.
+//! Hostile calls get a clear error, write nothing, and leave the server running.
 
 mod access;
 mod arguments;
@@ -9,30 +9,31 @@ mod keys;
 
 use crate::support::{Client, Server};
 
-/// The limiter's commands, each with the syntax that its errors name.
+/// The limiter's commands, each with the syntax that its error messages show.
 const COMMANDS: [(&str, &str); 2] = [
     ("LW.RATELIMIT", "LW.RATELIMIT key limit window [limit window ...] [COST n]"),
     ("LW.PEEK", "LW.PEEK key limit window [limit window ...] [COST n]"),
 ];
 
-/// Every command that a client may call. All of them take a key, an integer and a window.
+/// The limiter's and the burst detector's commands. All take a key, an integer and a window.
 const ALL: [&str; 3] = ["LW.RATELIMIT", "LW.PEEK", "LW.BURST"];
 
-/// The effect commands, each with a step that it would take: number 2, time 1, 5 units, no expiry, 512 entries, one
-/// window, and of a burst a memory without alert.
+/// The effect commands, each with a valid payload: step number 2, time 1, 5 units, no expiry, 512
+/// entries, one window, and for a burst no earlier alert.
 const EFFECTS: [(&str, &[u8]); 2] = [
     ("LW._WINDOW", b"\x01\x02\x01\x05\x00\x80\x04\x01\x64"),
     ("LW._BURST", b"\x01\x02\x01\x05\x00\x80\x04\x01\x64\x00\x00\x00"),
 ];
 
-/// A server that holds a key `held` of the limiter, so that there is something to damage.
+/// Starts a server with a limiter key `held`, so that tests can check it stays unchanged.
 fn server_with_a_key() -> Server {
     let server = Server::start();
     server.client().ratelimit("held 10 1h COST 3");
     server
 }
 
-/// Makes a call that has to be refused, and checks what holds of every refusal. Returns its message.
+/// Makes a call that must be refused and returns the error message. The error must be one printable
+/// line, and the call must not change anything.
 #[track_caller]
 pub fn refused<A: AsRef<[u8]>>(client: &mut Client, args: &[A]) -> String {
     let before = client.footprint();
@@ -41,11 +42,11 @@ pub fn refused<A: AsRef<[u8]>>(client: &mut Client, args: &[A]) -> String {
         .iter()
         .map(|arg| arg.as_ref()[..arg.as_ref().len().min(80)].escape_ascii().to_string())
         .collect();
-    assert!(answer.is_error(), "{shown:?} is answered {answer:?}");
+    assert!(answer.is_error(), "{shown:?} got the reply {answer:?}");
     let message = answer.error().to_owned();
     let code = message.split(' ').next().unwrap_or_default();
     assert!(code.len() >= 3 && code.bytes().all(|byte| byte.is_ascii_uppercase()), "{message:?}");
-    // The server's own word about a command that it hides repeats the arguments, whatever they are.
+    // The server's "unknown command" error repeats the arguments, which may be long or unprintable.
     let own = !message.starts_with("ERR unknown command");
     assert!(
         !own || message.bytes().all(|byte| (b' '..=b'~').contains(&byte)),
@@ -53,12 +54,11 @@ pub fn refused<A: AsRef<[u8]>>(client: &mut Client, args: &[A]) -> String {
     );
     assert!(!own || message.len() < 400, "too long for an error: {message:?}");
     assert_eq!(client.run("PING").text(), "PONG", "after {shown:?}");
-    assert_eq!(client.footprint(), before, "{shown:?} has left a trace");
+    assert_eq!(client.footprint(), before, "{shown:?} changed something");
     message
 }
 
-/// As [`refused`], for every command with `args` behind its key; the message starts with ERR, contains `what` and
-/// names the command's syntax.
+/// Calls [`malformed_call`] for each of [`COMMANDS`].
 #[track_caller]
 fn malformed(client: &mut Client, args: &[&[u8]], what: &str) {
     for command in COMMANDS {
@@ -66,8 +66,8 @@ fn malformed(client: &mut Client, args: &[&[u8]], what: &str) {
     }
 }
 
-/// As [`refused`], for a command (with the syntax that its errors name) with `args` behind its key; the message starts
-/// with ERR, contains `what` and names the syntax.
+/// Like [`refused`], for a command with `args` after its key. The message must start with ERR,
+/// contain `what` and end with the syntax.
 #[track_caller]
 pub fn malformed_call(client: &mut Client, (command, syntax): (&str, &str), args: &[&[u8]], what: &str) {
     let message = refused(client, &[&[command.as_bytes(), b"held"], args].concat());

@@ -1,8 +1,8 @@
-//! ACL categories, where the server lets a module have them.
+//! ACL categories, on servers that support them for modules.
 
 use crate::support::{Client, Server};
 
-/// A connection of a user who may do what `rules` say on any key.
+/// Connects as a user with the ACL `rules` and access to all keys.
 fn user(server: &Server, rules: &str) -> Client {
     assert_eq!(server.client().run(&format!("ACL SETUSER guest reset on nopass ~* {rules}")).text(), "OK");
     let mut client = server.client();
@@ -10,7 +10,7 @@ fn user(server: &Server, rules: &str) -> Client {
     client
 }
 
-/// Which of LW.RATELIMIT, LW.PEEK and LW.BURST that user may run.
+/// Returns whether a user with `rules` may run LW.RATELIMIT, LW.PEEK and LW.BURST.
 fn allowed(server: &Server, rules: &str) -> [bool; 3] {
     let mut client = user(server, rules);
     ["LW.RATELIMIT k 1 60", "LW.PEEK k 1 60", "LW.BURST calls 1 60"].map(|call| !client.run(call).is_error())
@@ -26,10 +26,10 @@ fn each_command_can_be_granted_by_name() {
 }
 
 #[test]
-fn the_servers_categories_hold_the_commands() {
+fn commands_are_in_the_servers_acl_categories() {
     let server = Server::start();
     if !server.is_at_least((7, 2), (7, 2)) {
-        // There is no way to give a module's command a category.
+        // These servers cannot put a module's command into a category.
         assert_eq!(allowed(&server, "+@write +@read +@fast"), [false; 3]);
         return;
     }
@@ -48,7 +48,7 @@ fn the_servers_categories_hold_the_commands() {
 }
 
 #[test]
-fn the_module_has_a_category_of_its_own() {
+fn the_module_has_its_own_acl_category() {
     let server = Server::start();
     if !server.is_at_least((7, 4), (8, 0)) {
         assert!(server.client().run("ACL CAT lockwatch").is_error());
@@ -56,7 +56,7 @@ fn the_module_has_a_category_of_its_own() {
     }
     assert_eq!(allowed(&server, "+@lockwatch"), [true; 3]);
     assert_eq!(allowed(&server, "+@all -@lockwatch"), [false; 3]);
-    // What administers alerts is not for an application.
+    // LW.ALERTS is an administrative command, so the module's category does not include it.
     assert!(user(&server, "+@lockwatch").run("LW.ALERTS LIST").error().starts_with("NOPERM"));
     assert!(user(&server, "+@all -@dangerous").run("LW.ALERTS REPLAY ALL").error().starts_with("NOPERM"));
     assert!(!user(&server, "+@lockwatch").run("LW.ALERT a 1").is_error());

@@ -2,12 +2,11 @@
 
 use crate::support::{Client, Server, Value};
 
-/// COMMAND DOCS of one command.
 fn docs(client: &mut Client, command: &str) -> Value {
     client.run(&format!("COMMAND DOCS {command}")).field(command).clone()
 }
 
-/// COMMAND INFO of one command: name, arity, flags, first key, last key, step, categories, tips, key specs and
+/// The elements are: name, arity, flags, first key, last key, step, categories, tips, key specs and
 /// subcommands.
 fn info(client: &mut Client, command: &str) -> Vec<Value> {
     client.run(&format!("COMMAND INFO {command}")).items()[0].items().to_vec()
@@ -20,7 +19,7 @@ fn sorted(value: &Value) -> Vec<String> {
 }
 
 #[test]
-fn docs_tell_what_a_command_does_and_takes() {
+fn command_docs_describe_the_command_and_its_arguments() {
     let server = Server::start();
     let mut client = server.client();
     for command in ["LW.RATELIMIT", "LW.PEEK"] {
@@ -51,7 +50,7 @@ fn docs_tell_what_a_command_does_and_takes() {
 }
 
 #[test]
-fn docs_tell_the_options_of_lw_burst() {
+fn command_docs_list_the_options_of_lw_burst() {
     let server = Server::start();
     let docs = docs(&mut server.client(), "LW.BURST");
     assert!(docs.field("summary").text().ends_with('.'), "{docs:?}");
@@ -69,7 +68,7 @@ fn docs_tell_the_options_of_lw_burst() {
 }
 
 #[test]
-fn docs_tell_of_alerts_and_their_subcommands() {
+fn command_docs_cover_alert_commands_and_subcommands() {
     let server = Server::start();
     let mut client = server.client();
     let alert = docs(&mut client, "LW.ALERT");
@@ -93,7 +92,7 @@ fn docs_tell_of_alerts_and_their_subcommands() {
 }
 
 #[test]
-fn docs_and_info_tell_of_the_commands_on_tokens() {
+fn command_docs_and_info_cover_the_token_commands() {
     let server = Server::start();
     let mut client = server.client();
     for (command, arity, arguments, flags) in [
@@ -129,24 +128,27 @@ fn docs_and_info_tell_of_the_commands_on_tokens() {
         let docs = docs(&mut client, command);
         assert!(docs.field("summary").text().ends_with('.'), "{docs:?}");
         assert!(docs.field("complexity").text().starts_with("O("), "{docs:?}");
-        let told = docs.field_if_any("arguments").map(|told| told.items().to_vec()).unwrap_or_default();
+        let listed_flags = docs
+            .field_if_any("arguments")
+            .map(|listed_flags| listed_flags.items().to_vec())
+            .unwrap_or_default();
         assert_eq!(
-            told.iter().map(|arg| arg.field("name").text()).collect::<Vec<_>>(),
+            listed_flags.iter().map(|arg| arg.field("name").text()).collect::<Vec<_>>(),
             arguments,
             "{command}"
         );
         let info = info(&mut client, command);
         assert_eq!(info[1].int(), arity, "{command}");
-        // Valkey's slow log is one of its command logs.
-        let mut told: Vec<_> =
+        // Valkey renamed the flag `skip_slowlog` to `skip_commandlog`.
+        let mut listed_flags: Vec<_> =
             sorted(&info[2]).iter().map(|flag| flag.replace("commandlog", "slowlog")).collect();
-        told.sort_unstable();
-        assert_eq!(told, flags, "{command}");
+        listed_flags.sort_unstable();
+        assert_eq!(listed_flags, flags, "{command}");
     }
 }
 
 #[test]
-fn info_tells_arity_flags_and_where_the_key_is() {
+fn command_info_reports_arity_flags_and_key_position() {
     let server = Server::start();
     let mut client = server.client();
     for (command, flags, key_flags) in [
@@ -158,7 +160,9 @@ fn info_tells_arity_flags_and_where_the_key_is() {
         assert_eq!(info[1].int(), -4, "{command}");
         assert_eq!(sorted(&info[2]), flags, "{command}");
         assert_eq!(info[3..6].iter().map(Value::int).collect::<Vec<_>>(), [1, 1, 1], "{command}");
-        let [spec] = info[8].items() else { panic!("{command} has not one key spec: {info:?}") };
+        let [spec] = info[8].items() else {
+            panic!("{command} does not have exactly one key spec: {info:?}")
+        };
         assert_eq!(sorted(spec.field("flags")), key_flags, "{command}");
         assert_eq!(spec.field("begin_search").field("spec").field("index").int(), 1);
         assert_eq!(spec.field("find_keys").field("spec").field("lastkey").int(), 0);
@@ -166,7 +170,7 @@ fn info_tells_arity_flags_and_where_the_key_is() {
 }
 
 #[test]
-fn the_key_is_found_in_a_call() {
+fn command_getkeys_finds_the_key() {
     let server = Server::start();
     let mut client = server.client();
     for (command, flags) in
@@ -189,7 +193,7 @@ fn the_key_is_found_in_a_call() {
 }
 
 #[test]
-fn the_internal_commands_are_hidden_where_the_server_can_hide_them() {
+fn internal_commands_are_hidden_on_servers_that_support_it() {
     let server = Server::start();
     let mut client = server.client();
     let hides = server.is_at_least((8, 0), (u32::MAX, 0));
@@ -206,6 +210,9 @@ fn the_internal_commands_are_hidden_where_the_server_can_hide_them() {
             ["admin", "noscript", "write"].iter().all(|flag| flags.contains(&flag.to_string())),
             "{flags:?}"
         );
-        assert!(!flags.contains(&"denyoom".to_owned()), "an effect is never refused for memory: {flags:?}");
+        assert!(
+            !flags.contains(&"denyoom".to_owned()),
+            "an effect must not be refused at maxmemory: {flags:?}"
+        );
     }
 }

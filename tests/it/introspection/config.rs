@@ -56,7 +56,7 @@ fn every_directive_has_its_default() {
 }
 
 #[test]
-fn a_directive_can_be_set_within_its_bounds() {
+fn config_set_accepts_values_within_bounds_and_refuses_others() {
     let server = Server::start();
     let mut client = server.client();
     for sound in ["8", "64", "16384"] {
@@ -78,20 +78,20 @@ fn a_directive_can_be_set_within_its_bounds() {
     ] {
         let answer = client.call(&["CONFIG", "SET", DIRECTIVE, bad]);
         assert!(answer.error().starts_with("ERR "), "{bad:?}: {answer:?}");
-        assert_eq!(value(&mut client), "16384", "{bad:?} has changed it");
+        assert_eq!(value(&mut client), "16384", "{bad:?} changed the value");
     }
     assert!(client.run("CONFIG SET lockwatch.nonsense 1").is_error());
 }
 
 #[test]
-fn rewriting_the_configuration_keeps_what_was_set() {
+fn config_rewrite_persists_changed_directives() {
     let mut server = Server::builder().module_args("window-max-entries 100").start();
     server.client().run(&format!("CONFIG SET {DIRECTIVE} 64"));
     assert_eq!(server.client().run("CONFIG REWRITE").text(), "OK");
     server.stop();
     server.start_again();
     assert_eq!(value_of(&server), "64");
-    // Also of a file that was rewritten before.
+    // A second rewrite must keep the change too.
     server.client().run(&format!("CONFIG SET {DIRECTIVE} 65"));
     assert_eq!(server.client().run("CONFIG REWRITE").text(), "OK");
     server.stop();
@@ -100,7 +100,7 @@ fn rewriting_the_configuration_keeps_what_was_set() {
 }
 
 #[test]
-fn without_a_rewrite_a_restart_forgets_what_was_set() {
+fn a_restart_without_config_rewrite_restores_the_default() {
     let mut server = Server::start();
     server.client().run(&format!("CONFIG SET {DIRECTIVE} 64"));
     server.stop();
@@ -114,7 +114,7 @@ fn redis_conf_sets_a_directive() {
 }
 
 #[test]
-fn an_argument_of_loadmodule_is_a_default_that_redis_conf_outweighs() {
+fn redis_conf_overrides_loadmodule_arguments() {
     assert_eq!(value_of(&Server::builder().module_args("window-max-entries 64").start()), "64");
     assert_eq!(value_of(&Server::builder().module_args("WINDOW-MAX-ENTRIES 65").start()), "65");
     let both = Server::builder().module_args("window-max-entries 64").config(format!("{DIRECTIVE} 128"));
@@ -122,7 +122,7 @@ fn an_argument_of_loadmodule_is_a_default_that_redis_conf_outweighs() {
 }
 
 #[test]
-fn a_default_from_loadmodule_survives_a_rewrite() {
+fn a_loadmodule_argument_survives_config_rewrite() {
     let mut server = Server::builder().module_args("window-max-entries 64").start();
     assert_eq!(server.client().run("CONFIG REWRITE").text(), "OK");
     server.stop();
@@ -131,7 +131,7 @@ fn a_default_from_loadmodule_survives_a_rewrite() {
 }
 
 #[test]
-fn a_bad_argument_of_loadmodule_ends_the_start_with_the_reason_in_the_log() {
+fn a_bad_loadmodule_argument_stops_startup_and_logs_the_reason() {
     for (args, reason) in [
         ("window-max-entries 7", "window-max-entries must be an integer from 8 to 16384"),
         ("window-max-entries 16385", "window-max-entries must be an integer from 8 to 16384"),
@@ -144,17 +144,17 @@ fn a_bad_argument_of_loadmodule_ends_the_start_with_the_reason_in_the_log() {
         ("64", "no directive is called \"64\"; there is window-max-entries"),
     ] {
         let Err(log) = Server::builder().module_args(args).try_start() else {
-            panic!("it starts with {args:?}")
+            panic!("the server started with {args:?}")
         };
         assert!(log.contains(reason), "the log does not say {reason:?}:\n{log}");
     }
 }
 
 #[test]
-fn a_bad_value_in_redis_conf_ends_the_start_with_the_directive_in_the_log() {
+fn a_bad_value_in_redis_conf_stops_startup_and_logs_the_directive() {
     for bad in ["7", "16385", "many"] {
         let started = Server::builder().config(format!("{DIRECTIVE} {bad}")).try_start();
-        let Err(log) = started else { panic!("it starts with {bad:?}") };
+        let Err(log) = started else { panic!("the server started with {bad:?}") };
         assert!(log.contains("window-max-entries"), "{log}");
     }
     assert!(Server::builder().config("lockwatch.nonsense 1").try_start().is_err());

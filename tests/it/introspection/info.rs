@@ -1,15 +1,12 @@
-//! INFO.
-
 use crate::support::{Info, Server};
 
-/// The module's fields in `info`.
 fn own(info: &Info) -> Vec<(&str, &str)> {
     let fields = info.fields.iter().filter(|(name, _)| name.starts_with("lockwatch_"));
     fields.map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
 #[test]
-fn the_fields_have_stable_names_and_start_at_zero() {
+fn info_fields_have_stable_names_and_start_at_zero() {
     let server = Server::start();
     assert_eq!(
         own(&server.info("lockwatch")),
@@ -110,7 +107,7 @@ fn calls_denials_and_peeks_are_counted() {
 }
 
 #[test]
-fn every_way_to_ask_for_modules_shows_them() {
+fn every_info_section_for_modules_includes_our_fields() {
     let server = Server::start();
     server.client().ratelimit("k 1 60");
     let alone = server.info("lockwatch");
@@ -123,7 +120,7 @@ fn every_way_to_ask_for_modules_shows_them() {
 }
 
 #[test]
-fn the_server_counts_calls_and_failures_of_each_command() {
+fn commandstats_count_calls_and_failures_of_each_command() {
     let server = Server::start();
     let mut client = server.client();
     client.ratelimit("k 1 60");
@@ -134,6 +131,6 @@ fn the_server_counts_calls_and_failures_of_each_command() {
         fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("cmdstat_lw.ratelimit")).unwrap();
     assert!(
         stats.contains("calls=3,") && stats.contains("failed_calls=1"),
-        "a denial is no failure: {stats}"
+        "a denial is not a failed call: {stats}"
     );
 }

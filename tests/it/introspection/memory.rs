@@ -1,4 +1,4 @@
-//! MEMORY USAGE: few bytes a hit, and a hard bound.
+//! MEMORY USAGE: bytes per hit, and the upper bound per key.
 
 use crate::support::{Client, Server, wait_until};
 
@@ -6,25 +6,27 @@ fn usage(client: &mut Client, key: &str) -> i64 {
     client.run(&format!("MEMORY USAGE {key}")).int()
 }
 
-/// Makes `calls` admitted calls, each at least `gap` milliseconds behind the one before. The highest usage on the way.
+/// Makes `calls` admitted calls, at least `gap` milliseconds apart. Returns the highest memory
+/// usage seen.
 fn spaced(client: &mut Client, calls: usize, gap: i64, args: &str) -> i64 {
     let mut highest = 0;
     for call in 0..calls {
-        let made = client.time_ms();
+        let called_at = client.time_ms();
         assert!(!client.ratelimit(args).limited, "call {call}");
         if call % 25 == 24 {
             highest = highest.max(usage(client, "user:42"));
         }
-        wait_until("the clock moves on", || client.time_ms() >= made + gap);
+        wait_until("the clock moves on", || client.time_ms() >= called_at + gap);
     }
     highest
 }
 
 #[test]
-fn a_hundred_hits_in_a_minute_are_at_most_600_bytes() {
+fn a_hundred_hits_in_a_minute_take_at_most_600_bytes() {
     let server = Server::start();
     let mut client = server.client();
-    // At 33 ms apart and more, as at the 600 ms of a hundred in a minute, the distance takes two bytes.
+    // At 33 ms apart the time difference takes two bytes, as it does at 600 ms apart (100 hits in a
+    // minute).
     spaced(&mut client, 100, 33, "user:42 100 60");
     assert!(client.ratelimit("user:42 100 60").limited);
     let bytes = usage(&mut client, "user:42");
@@ -32,17 +34,17 @@ fn a_hundred_hits_in_a_minute_are_at_most_600_bytes() {
 }
 
 #[test]
-fn a_thousand_hits_are_at_most_5_kb() {
+fn a_thousand_hits_take_at_most_5_kb() {
     let server = Server::start();
     let mut client = server.client();
-    // Two bytes of distance and cost a hit, as a single unit would take at 60 ms apart.
+    // A hit takes two bytes for time difference and cost, as a cost of 1 would at 60 ms apart.
     let highest = spaced(&mut client, 1000, 1, "user:42 2000 60 COST 2");
     assert!(client.ratelimit("user:42 2000 60 COST 2").limited);
     assert!(highest <= 5_000, "{highest} bytes");
 }
 
 #[test]
-fn no_limit_makes_a_key_larger_than_its_bound() {
+fn a_key_stays_within_the_entry_bound_whatever_its_limit() {
     let server = Server::builder().module_args("window-max-entries 64").start();
     let mut client = server.client();
     let windows = "10s 9007199254740991 1m 9007199254740991 1h 9007199254740991 1d 9007199254740991 2d";
@@ -56,7 +58,7 @@ fn no_limit_makes_a_key_larger_than_its_bound() {
 }
 
 #[test]
-fn hits_of_the_same_millisecond_share_their_bytes() {
+fn hits_in_the_same_millisecond_share_one_entry() {
     let server = Server::start();
     let mut client = server.client();
     client.ratelimit("user:42 1000000 60");
@@ -66,13 +68,14 @@ fn hits_of_the_same_millisecond_share_their_bytes() {
     assert!(client.pipeline(&calls).iter().all(|answer| answer.ints()[0] == 0));
     let milliseconds = client.time_ms() - from + 1;
     let many = usage(&mut client, "user:42");
-    // An entry is at most five bytes here, and a block is at most a quarter larger than what it holds.
+    // An entry takes at most five bytes here, and a block is at most a quarter larger than its
+    // contents.
     assert!(many <= one + 64 + 7 * milliseconds.min(512), "{one} bytes, then {many} after {milliseconds} ms");
     assert_eq!(client.peek("user:42 1000000 60 COST 0").remaining, 1_000_000 - 5_001);
 }
 
 #[test]
-fn a_single_hit_is_small() {
+fn a_key_with_one_hit_takes_at_most_256_bytes() {
     let server = Server::start();
     let mut client = server.client();
     client.ratelimit("user:42 100 60");
@@ -81,7 +84,7 @@ fn a_single_hit_is_small() {
 }
 
 #[test]
-fn a_lower_bound_takes_effect_at_a_keys_next_call_and_changes_no_count() {
+fn lowering_the_entry_bound_shrinks_a_key_on_its_next_call_without_changing_counts() {
     let server = Server::start();
     let mut client = server.client();
     spaced(&mut client, 200, 1, "user:42 1000 60");

@@ -1,4 +1,4 @@
-//! What operators and tools see of the module: COMMAND, ACL, INFO, CONFIG, MODULE, MEMORY.
+//! COMMAND, ACL, INFO, CONFIG, MODULE and MEMORY, as operators and tools use them.
 
 mod acl;
 mod commands;

@@ -1,4 +1,4 @@
-//! MODULE LIST, LOAD and UNLOAD, and what the server says of a key.
+//! MODULE LIST, LOAD and UNLOAD, and commands that describe a key.
 
 use crate::support::{Client, Server, Value};
 
@@ -8,7 +8,7 @@ fn entry(client: &mut Client) -> Option<Value> {
     list.items().iter().find(|module| module.field("name").text() == "lockwatch").cloned()
 }
 
-/// A server that does not have the module yet, and the path to it.
+/// Starts a server without the module. Returns it with the path of the module.
 fn server_to_load_it() -> (Server, String) {
     let server = Server::builder().without_module().start();
     let path = server.put_module();
@@ -16,7 +16,7 @@ fn server_to_load_it() -> (Server, String) {
 }
 
 #[test]
-fn the_version_is_that_of_the_crate() {
+fn module_list_reports_the_crate_version() {
     let server = Server::start();
     let parts: Vec<i64> = env!("CARGO_PKG_VERSION").split('.').map(|part| part.parse().unwrap()).collect();
     let entry = entry(&mut server.client()).unwrap();
@@ -35,7 +35,7 @@ fn the_module_can_be_loaded_while_the_server_runs() {
 }
 
 #[test]
-fn a_load_that_fails_leaves_the_server_as_it_was() {
+fn a_failed_module_load_leaves_no_trace() {
     let (server, path) = server_to_load_it();
     let mut client = server.client();
     for load in [
@@ -58,7 +58,7 @@ fn a_load_that_fails_leaves_the_server_as_it_was() {
 }
 
 #[test]
-fn arguments_of_a_load_that_failed_are_forgotten() {
+fn arguments_of_a_failed_load_do_not_affect_the_next_load() {
     let (server, path) = server_to_load_it();
     let mut client = server.client();
     assert!(client.run(&format!("MODULE LOAD {path} window-max-entries 64 nonsense 1")).is_error());
@@ -87,7 +87,7 @@ fn the_module_cannot_be_loaded_twice() {
 }
 
 #[test]
-fn a_key_has_a_type_of_its_own() {
+fn a_limiter_key_has_its_own_type() {
     let server = Server::start();
     let mut client = server.client();
     client.ratelimit("k 2 60");

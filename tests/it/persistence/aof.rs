@@ -1,4 +1,4 @@
-//! The append-only file, as it grows and as it is rewritten.
+//! The append-only file, before and after a rewrite.
 
 use std::fs;
 
@@ -8,22 +8,22 @@ use super::super::support::{Client, Server, wait_until};
 use super::{fill, with_aof};
 
 #[test]
-fn an_aof_with_preamble_and_a_restart_keep_every_decision() {
+fn a_restart_from_an_aof_with_preamble_keeps_every_decision() {
     restarts_keep_every_decision(true);
 }
 
 #[test]
-fn an_aof_without_preamble_and_a_restart_keep_every_decision() {
+fn a_restart_from_an_aof_without_preamble_keeps_every_decision() {
     restarts_keep_every_decision(false);
 }
 
 #[test]
-fn a_rewrite_with_preamble_keeps_every_decision() {
+fn an_aof_rewrite_with_preamble_keeps_every_decision() {
     rewrites_keep_every_decision(true);
 }
 
 #[test]
-fn a_rewrite_without_preamble_keeps_every_decision() {
+fn an_aof_rewrite_without_preamble_keeps_every_decision() {
     rewrites_keep_every_decision(false);
 }
 
@@ -43,7 +43,7 @@ fn debug_loadaof_keeps_every_decision() {
 }
 
 #[test]
-fn the_aof_holds_effects_and_no_calls() {
+fn the_aof_contains_effects_and_no_calls() {
     let server = with_aof(false).start();
     fill(&mut server.client());
     let aof = fs::read(server.aof_file(".incr.aof")).expect("it can be read");
@@ -97,10 +97,11 @@ fn restart(server: &mut Server, by_kill: bool) {
     server.start_again();
 }
 
-/// BGREWRITEAOF, with calls going on.
+/// Runs BGREWRITEAOF while calls go on.
 #[track_caller]
 fn rewrite(server: &Server, client: &mut Client, workload: &mut Workload) {
-    // So slowly (microseconds a key) that the calls do fall into it.
+    // The delay per key, in microseconds, makes the rewrite slow enough for calls to happen during
+    // it.
     assert_eq!(client.run("CONFIG SET rdb-key-save-delay 15000").text(), "OK");
     let mut watcher = server.client();
     let mut in_progress = || watcher.info("persistence").number("aof_rewrite_in_progress") == 1;
@@ -113,6 +114,6 @@ fn rewrite(server: &Server, client: &mut Client, workload: &mut Workload) {
         during = workload.admitted - before;
         workload.calls(client, 20);
     }
-    assert!(during > 0, "no call fell into the rewrite");
+    assert!(during > 0, "no call was made during the rewrite");
     assert_eq!(client.info("persistence").text("aof_last_bgrewrite_status"), "ok");
 }

@@ -4,11 +4,11 @@ use super::super::support::state::{KeyState, State};
 use super::super::support::{Client, Reply, Server, Value};
 use super::{builder, fill};
 
-/// How far the expiry of a key restored with its remaining time may be off: the time that the two calls take.
+/// How far off the expiry of a key restored with its PTTL may be. PTTL and RESTORE take some time.
 const TTL_TOLERANCE_MS: i64 = 2000;
 
 #[test]
-fn dump_and_restore_elsewhere_keep_every_decision() {
+fn dump_and_restore_on_another_server_keep_every_decision() {
     let (from, to) = (builder().start(), builder().start());
     fill(&mut from.client());
     let mut there = to.client();
@@ -23,7 +23,7 @@ fn dump_and_restore_elsewhere_keep_every_decision() {
 }
 
 #[test]
-fn a_restored_value_takes_the_place_of_another() {
+fn restore_with_replace_overwrites_a_key_of_any_type() {
     let server = builder().start();
     let mut client = server.client();
     fill(&mut client);
@@ -72,7 +72,7 @@ fn a_restored_value_survives_a_restart_from_the_aof() {
 }
 
 #[test]
-fn copies_decide_alike_and_go_on_apart() {
+fn a_copy_decides_like_the_original_and_then_counts_separately() {
     let server = builder().start();
     let mut client = server.client();
     fill(&mut client);
@@ -100,7 +100,7 @@ fn copies_decide_alike_and_go_on_apart() {
 }
 
 #[test]
-fn a_copy_expires_by_itself_even_if_the_original_is_made_to_stay() {
+fn a_copy_of_a_persisted_key_expires_after_its_next_call() {
     let server = Server::start();
     let mut client = server.client();
     client.ratelimit("k 100 1h");
@@ -112,7 +112,7 @@ fn a_copy_expires_by_itself_even_if_the_original_is_made_to_stay() {
 }
 
 #[test]
-fn a_renamed_key_goes_on() {
+fn a_renamed_key_keeps_its_state() {
     let server = builder().start();
     let mut client = server.client();
     fill(&mut client);

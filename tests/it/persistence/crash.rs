@@ -1,4 +1,4 @@
-//! `kill -9` in the middle of load: what was answered is there afterwards.
+//! `kill -9` under load: every call that got a reply is recorded after the restart.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -7,7 +7,8 @@ use std::thread;
 use super::super::support::{Client, Random, Reply, wait_until};
 use super::with_aof;
 
-/// The calls of the clients that load the server: key, the rest, cost. `hot` reaches its limit while the test runs.
+/// The calls of the clients that load the server: key, other arguments, cost. `hot` reaches its
+/// limit during the test.
 const LOAD: [(&str, &str, i64); 6] = [
     ("hot", "HOT 1h", 1),
     ("hot", "HOT 1h COST 2", 2),
@@ -20,12 +21,12 @@ const LOAD: [(&str, &str, i64); 6] = [
 /// A limit that nothing reaches.
 const AMPLE: i64 = (1 << 53) - 1;
 
-/// How many times the server is killed.
+/// Number of times the server is killed.
 fn kills() -> i64 {
     if std::env::var_os("LOCKWATCH_SOAK").is_some() { 300 } else { 20 }
 }
 
-/// The limit of `hot`: what it gets between half of the kills, or so.
+/// The limit of `hot`, which it reaches about halfway through the kills.
 fn hot() -> i64 {
     kills() * 40
 }
@@ -43,7 +44,7 @@ fn every_answered_call_survives_a_kill() {
                 scope.spawn(move || hammer(address, i, answered));
             }
             if kill % 4 == 0 {
-                wait_until("the load is on", || answered.calls() > enough - 90);
+                wait_until("the clients are making calls", || answered.calls() > enough - 90);
                 rewrite(&mut server.client(), random.one_in(2));
             }
             wait_until("some calls were answered", || answered.calls() >= enough);
@@ -61,7 +62,7 @@ fn every_answered_call_survives_a_kill() {
     eprintln!("{} kills, {} answered calls", kills(), answered.calls());
 }
 
-/// What clients were told, for each row of [`LOAD`].
+/// Calls that got a reply, for each row of [`LOAD`].
 #[derive(Default)]
 struct Answered {
     /// Units admitted.
@@ -79,17 +80,17 @@ impl Answered {
         rows.map(|(_, units)| units.load(Ordering::Relaxed)).sum()
     }
 
-    /// Asserts that the server holds what clients were told, and besides at most the one call of each client at each
-    /// kill whose answer did not arrive.
+    /// Asserts that the server recorded every admitted call. It may also have recorded, per client
+    /// and kill, the one call whose reply did not arrive.
     #[track_caller]
     fn assert_recorded(&self, client: &mut Client, kills: i64) {
         for key in ["hot", "windows", "merged", "brief"] {
             let recorded = AMPLE - client.peek(&format!("{key} {AMPLE} 1h COST 0")).remaining;
-            let told = self.units_of(key);
+            let admitted = self.units_of(key);
             let costs: i64 = LOAD.iter().filter(|(name, ..)| *name == key).map(|(.., cost)| cost).sum();
             assert!(
-                (told..=told + kills * costs).contains(&recorded),
-                "{key}: {told} units answered, {recorded} recorded after kill {kills}"
+                (admitted..=admitted + kills * costs).contains(&recorded),
+                "{key}: {admitted} units admitted, {recorded} recorded after kill {kills}"
             );
             assert!(key != "hot" || recorded <= hot(), "{recorded} of at most {}", hot());
         }
@@ -110,7 +111,7 @@ fn hammer(address: SocketAddr, row: usize, answered: &Answered) {
     }
 }
 
-/// Starts a rewrite of the AOF, for the kill to fall into or to come right after.
+/// Starts a slow rewrite of the AOF, so that the kill happens during or right after it.
 #[track_caller]
 fn rewrite(client: &mut Client, preamble: bool) {
     client.run(&format!("CONFIG SET aof-use-rdb-preamble {}", if preamble { "yes" } else { "no" }));

@@ -1,21 +1,21 @@
-//! What survives: every way in which a server saves, loads, copies or rewrites its data keeps every decision.
+//! However a server saves, loads, copies or rewrites its data, later decisions stay the same.
 
 mod aof;
 mod copies;
 mod crash;
 mod rdb;
-mod twice;
+mod repeated_effects;
 
 use super::support::workload::{MAX_ENTRIES, Workload};
 use super::support::{Builder, Client, Random, Server};
 
-/// A server that merges entries early.
+/// A server with a low entry bound, so that entries are merged early.
 fn builder() -> Builder {
     Server::builder().config(format!("lockwatch.window-max-entries {MAX_ENTRIES}"))
 }
 
-/// A server that saves what it does in an AOF, whose rewritten form begins with an RDB or does not. What it has
-/// answered is in the file, whatever happens next.
+/// A server with an AOF, whose rewritten form starts with an RDB preamble if `preamble`. With
+/// `appendfsync always` every answered call is in the file.
 fn with_aof(preamble: bool) -> Builder {
     let preamble = if preamble { "yes" } else { "no" };
     builder()
@@ -24,7 +24,7 @@ fn with_aof(preamble: bool) -> Builder {
         .config(format!("aof-use-rdb-preamble {preamble}"))
 }
 
-/// Puts keys of every kind into an empty server.
+/// Fills an empty server with keys of every kind.
 #[track_caller]
 fn fill(client: &mut Client) -> Workload {
     let mut workload = Workload::new(Random::new());

@@ -7,7 +7,7 @@ use super::super::support::{Client, wait_until};
 use super::{builder, fill};
 
 #[test]
-fn save_and_a_restart_keep_every_decision() {
+fn a_restart_after_save_keeps_every_decision() {
     let mut server = builder().start();
     let mut client = server.client();
     fill(&mut client);
@@ -20,7 +20,7 @@ fn save_and_a_restart_keep_every_decision() {
 }
 
 #[test]
-fn bgsave_and_a_kill_keep_every_decision() {
+fn a_kill_after_bgsave_keeps_every_decision() {
     let mut server = builder().start();
     let mut client = server.client();
     let mut workload = fill(&mut client);
@@ -28,13 +28,13 @@ fn bgsave_and_a_kill_keep_every_decision() {
         let before = State::of(&mut client);
         bgsave(&mut client);
         server.check_rdb();
-        // Not saved any more: the loaded state is that of the save.
+        // These calls are not saved, so the kill loses them.
         workload.calls(&mut client, 50);
         server.kill();
         server.start_again();
         client = server.client();
         before.assert_same(&State::of(&mut client));
-        // What was loaded goes on like what it was loaded from.
+        // The loaded keys must work like the saved ones.
         workload.calls(&mut client, 200);
     }
 }
@@ -47,7 +47,7 @@ fn bgsave(client: &mut Client) {
 }
 
 #[test]
-fn a_saved_value_is_no_larger_than_the_value() {
+fn a_saved_value_is_smaller_than_in_memory() {
     let server = builder().config("rdbcompression no").start();
     let mut client = server.client();
     fill(&mut client);

@@ -1,10 +1,10 @@
-//! The key: what expires, deletes, moves and copies it.
+//! Expiry, deletion, moving and copying of the key.
 
 use super::admitted;
 use crate::support::{Server, wait_until};
 
 #[test]
-fn deleting_the_key_resets_it() {
+fn deleting_the_key_resets_the_count() {
     let server = Server::start();
     let mut client = server.client();
     for delete in ["DEL k", "UNLINK k", "FLUSHDB", "FLUSHALL ASYNC"] {
@@ -17,12 +17,12 @@ fn deleting_the_key_resets_it() {
 }
 
 #[test]
-fn a_value_of_another_type_may_take_the_keys_place() {
+fn a_limiter_key_may_be_overwritten_with_another_type() {
     let server = Server::start();
     let mut client = server.client();
     client.ratelimit("k 1 60");
     assert_eq!(client.run("SET k other").text(), "OK");
-    assert_eq!(client.run("PTTL k").int(), -1, "the limiter's expiry went with its value");
+    assert_eq!(client.run("PTTL k").int(), -1, "SET removed the limiter's expiry");
     client.run("DEL k");
     assert_eq!(client.ratelimit("k 1 60"), admitted(1, 0, 60_000));
 }
@@ -31,36 +31,42 @@ fn a_value_of_another_type_may_take_the_keys_place() {
 fn the_key_expires_when_its_only_unit_leaves_the_longest_window() {
     let server = Server::start();
     let mut client = server.client();
-    let (_, made, expires) = client.timed_then("LW.RATELIMIT k 5 50ms 9 200ms 7 100ms", "PEXPIRETIME k");
+    let (_, called_at, expires) = client.timed_then("LW.RATELIMIT k 5 50ms 9 200ms 7 100ms", "PEXPIRETIME k");
     let expires = expires.int();
-    assert!(made.plus(200).contains(expires), "made at {made:?}, expires at {expires}");
+    assert!(called_at.plus(200).contains(expires), "called at {called_at:?}, expires at {expires}");
     wait_until("the key is gone", || client.run("EXISTS k").int() == 0);
     assert!(client.time_ms() >= expires);
     wait_until("the server has freed it", || client.run("DBSIZE").int() == 0);
 }
 
 #[test]
-fn the_key_lives_as_long_as_its_newest_unit_can_matter_and_not_much_longer() {
+fn the_key_expires_within_a_second_after_its_newest_unit_leaves() {
     let server = Server::start();
     let mut client = server.client();
     for call in 0..50 {
-        let (_, made, expires) = client.timed_then("LW.RATELIMIT k 100 400ms", "PEXPIRETIME k");
+        let (_, called_at, expires) = client.timed_then("LW.RATELIMIT k 100 400ms", "PEXPIRETIME k");
         let expires = expires.int();
-        assert!(expires >= made.from + 400, "call {call}: made at {made:?}, expires at {expires}");
-        assert!(expires <= made.to + 400 + 1_000, "call {call}: made at {made:?}, expires at {expires}");
+        assert!(
+            expires >= called_at.from + 400,
+            "call {call}: called at {called_at:?}, expires at {expires}"
+        );
+        assert!(
+            expires <= called_at.to + 400 + 1_000,
+            "call {call}: called at {called_at:?}, expires at {expires}"
+        );
     }
     wait_until("the key is gone", || client.run("EXISTS k").int() == 0);
 }
 
 #[test]
-fn a_longer_window_makes_the_key_live_longer_at_the_call_that_uses_it() {
+fn a_call_with_a_longer_window_extends_the_expiry() {
     let server = Server::start();
     let mut client = server.client();
     client.ratelimit("k 100 1s");
     client.ratelimit("k 100 1h");
     assert!((3_500_000..=3_600_000 * 9 / 8).contains(&client.run("PTTL k").int()));
     client.ratelimit("k 100 1s");
-    assert!(client.run("PTTL k").int() > 3_500_000, "a shorter one does not shorten it");
+    assert!(client.run("PTTL k").int() > 3_500_000, "a shorter window does not shorten the expiry");
 }
 
 #[test]
@@ -93,7 +99,7 @@ fn a_renamed_or_moved_key_keeps_its_units() {
 }
 
 #[test]
-fn a_copy_starts_with_the_same_units_and_then_counts_its_own() {
+fn a_copy_starts_with_the_same_units_and_then_counts_separately() {
     let server = Server::start();
     let mut client = server.client();
     client.ratelimit("a 5 60 COST 2");
@@ -107,7 +113,7 @@ fn a_copy_starts_with_the_same_units_and_then_counts_its_own() {
 }
 
 #[test]
-fn a_copy_expires_by_itself_too() {
+fn a_copy_expires_like_the_original() {
     let server = Server::start();
     let mut client = server.client();
     let lines = ["LW.RATELIMIT a 5 200ms", "COPY a b", "LW.RATELIMIT b 5 200ms"];
@@ -116,7 +122,7 @@ fn a_copy_expires_by_itself_too() {
 }
 
 #[test]
-fn a_longer_expiry_by_the_user_changes_no_answer() {
+fn a_longer_expiry_set_by_the_user_changes_no_reply() {
     let server = Server::start();
     let mut client = server.client();
     assert_eq!(client.run_all(&["LW.RATELIMIT k 2 50ms", "EXPIRE k 1000"])[1].int(), 1);
@@ -126,7 +132,7 @@ fn a_longer_expiry_by_the_user_changes_no_answer() {
 }
 
 #[test]
-fn a_persisted_key_changes_no_answer() {
+fn persisting_the_key_changes_no_reply() {
     let server = Server::start();
     let mut client = server.client();
     assert_eq!(client.run_all(&["LW.RATELIMIT k 2 100ms COST 2", "PERSIST k"])[1].int(), 1);
@@ -136,7 +142,7 @@ fn a_persisted_key_changes_no_answer() {
 }
 
 #[test]
-fn a_shorter_expiry_by_the_user_resets_the_key_then() {
+fn a_shorter_expiry_set_by_the_user_resets_the_key_when_it_expires() {
     let server = Server::start();
     let mut client = server.client();
     client.ratelimit("k 1 1h");

@@ -1,10 +1,10 @@
-//! The same key with other limits and other windows.
+//! The same key with changing limits and windows.
 
 use super::admitted;
 use crate::support::{Server, wait_until};
 
 #[test]
-fn another_limit_counts_what_was_admitted_under_the_old_one() {
+fn a_changed_limit_counts_units_admitted_under_the_old_one() {
     let server = Server::start();
     let mut client = server.client();
     for _ in 0..5 {
@@ -17,7 +17,7 @@ fn another_limit_counts_what_was_admitted_under_the_old_one() {
 }
 
 #[test]
-fn another_window_counts_what_was_admitted_under_the_old_one() {
+fn a_changed_window_counts_units_admitted_under_the_old_one() {
     let server = Server::start();
     let mut client = server.client();
     for _ in 0..5 {
@@ -30,7 +30,7 @@ fn another_window_counts_what_was_admitted_under_the_old_one() {
 }
 
 #[test]
-fn a_shorter_window_does_not_make_the_key_forget_what_a_longer_one_sees() {
+fn calls_with_a_shorter_window_keep_units_that_a_longer_window_counts() {
     let server = Server::start();
     let mut client = server.client();
     for _ in 0..3 {
@@ -45,14 +45,14 @@ fn a_shorter_window_does_not_make_the_key_forget_what_a_longer_one_sees() {
 }
 
 #[test]
-fn more_different_windows_than_a_call_may_have_do_not_lose_the_longest() {
+fn using_more_windows_than_one_call_may_have_keeps_the_longest() {
     let server = Server::start();
     let mut client = server.client();
     client.ratelimit("k 100 1h");
     for ms in 1..=30 {
         assert!(!client.ratelimit(&format!("k 100 {ms}ms")).limited);
     }
-    // All those are over; at the next call the key forgets what it believes that nobody will ask for.
+    // All short windows are over. The next call drops the windows that the key considers unused.
     wait_until("the short windows are free", || client.peek("k 100 30ms COST 0").remaining == 100);
     assert!(!client.ratelimit("k 100 1ms").limited);
     assert_eq!(client.peek("k 100 1h COST 0").remaining, 68);

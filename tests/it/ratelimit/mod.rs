@@ -1,5 +1,3 @@
-//! LW.RATELIMIT and LW.PEEK as a caller sees them.
-
 mod keys;
 mod limits;
 mod peek;
@@ -10,7 +8,7 @@ mod windows;
 
 use super::support::Reply;
 
-/// The reply that admits: what is left of the pair that binds, and when its whole quota is free.
+/// The reply of an admitted call.
 fn admitted(limit: i64, remaining: i64, reset_after: i64) -> Reply {
     Reply { limited: false, limit, remaining, retry_after: 0, reset_after }
 }

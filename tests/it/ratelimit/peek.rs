@@ -1,9 +1,8 @@
-//! LW.PEEK.
-
 use super::admitted;
 use crate::support::{Client, Server};
 
-/// What LW.PEEK and then LW.RATELIMIT say of `args` in the same millisecond, after `setup` on an empty database.
+/// Returns the replies of LW.PEEK and LW.RATELIMIT with `args` in the same millisecond, after
+/// `setup` on an empty database.
 fn both(client: &mut Client, setup: &[&str], args: &str) -> (Vec<i64>, Vec<i64>) {
     let (peek, call) = (format!("LW.PEEK {args}"), format!("LW.RATELIMIT {args}"));
     loop {
@@ -17,7 +16,7 @@ fn both(client: &mut Client, setup: &[&str], args: &str) -> (Vec<i64>, Vec<i64>)
 }
 
 #[test]
-fn a_peek_says_what_the_call_would() {
+fn a_peek_replies_as_the_call_would() {
     let server = Server::start();
     let mut client = server.client();
     for (setup, args) in [
@@ -37,7 +36,7 @@ fn a_peek_says_what_the_call_would() {
 }
 
 #[test]
-fn a_peek_takes_no_unit() {
+fn a_peek_uses_no_unit() {
     let server = Server::start();
     let mut client = server.client();
     client.ratelimit("k 2 60");
@@ -48,7 +47,7 @@ fn a_peek_takes_no_unit() {
 }
 
 #[test]
-fn a_peek_at_no_key_makes_none() {
+fn a_peek_at_a_missing_key_does_not_create_it() {
     let server = Server::start();
     let mut client = server.client();
     assert_eq!(client.peek("k 10 60"), admitted(10, 9, 60_000));
@@ -59,7 +58,7 @@ fn a_peek_at_no_key_makes_none() {
 }
 
 #[test]
-fn cost_zero_tells_the_state_as_it_is() {
+fn a_peek_with_cost_zero_reports_the_current_state() {
     let server = Server::start();
     let mut client = server.client();
     client.ratelimit("k 3 60 COST 2");
@@ -68,15 +67,19 @@ fn cost_zero_tells_the_state_as_it_is() {
     assert!((1..=60_000).contains(&state.reset_after), "{state:?}");
     client.ratelimit("k 3 60");
     let full = client.peek("k 3 60 COST 0");
-    assert_eq!((full.limited, full.remaining, full.retry_after), (false, 0, 0), "nothing more is asked for");
+    assert_eq!(
+        (full.limited, full.remaining, full.retry_after),
+        (false, 0, 0),
+        "a cost of 0 is never denied"
+    );
     assert!(
         full.reset_after >= client.peek("k 3 60").retry_after,
-        "the whole quota is not free before a part of it"
+        "the whole quota is free no sooner than a part of it"
     );
 }
 
 #[test]
-fn the_state_resets_when_the_newest_unit_leaves() {
+fn reset_after_ends_when_the_newest_unit_leaves() {
     let server = Server::start();
     let mut client = server.client();
     client.ratelimit("k 3 60");

@@ -1,10 +1,10 @@
-//! The five integers.
+//! The five integers of a reply.
 
 use super::admitted;
 use crate::support::{Reply, Server};
 
 #[test]
-fn admitted_calls_count_down_and_then_one_is_denied() {
+fn remaining_counts_down_until_a_call_is_denied() {
     let server = Server::start();
     let mut client = server.client();
     for remaining in [2, 1, 0] {
@@ -19,7 +19,7 @@ fn admitted_calls_count_down_and_then_one_is_denied() {
 }
 
 #[test]
-fn a_denied_call_counts_for_nothing() {
+fn a_denied_call_uses_no_units() {
     let server = Server::start();
     let mut client = server.client();
     client.ratelimit("k 1 60");
@@ -30,13 +30,13 @@ fn a_denied_call_counts_for_nothing() {
 }
 
 #[test]
-fn a_cost_takes_so_many_units_or_none() {
+fn a_call_takes_its_whole_cost_or_nothing() {
     let server = Server::start();
     let mut client = server.client();
     assert_eq!(client.ratelimit("k 10 60 COST 7"), admitted(10, 3, 60_000));
     let denied = client.ratelimit("k 10 60 cost 4");
     assert!(denied.limited);
-    assert_eq!((denied.limit, denied.remaining), (10, 3), "what is left is not what was asked for");
+    assert_eq!((denied.limit, denied.remaining), (10, 3), "a denied call takes no units");
     assert_eq!(client.ratelimit("k 10 60 CoSt 3"), admitted(10, 0, 60_000));
 }
 
@@ -77,7 +77,7 @@ fn the_highest_limit_and_the_highest_cost_are_counted_exactly() {
 }
 
 #[test]
-fn windows_are_seconds_with_decimals_or_carry_a_unit() {
+fn a_window_is_decimal_seconds_or_a_number_with_a_unit() {
     let server = Server::start();
     let mut client = server.client();
     for (window, ms) in [
@@ -100,7 +100,7 @@ fn windows_are_seconds_with_decimals_or_carry_a_unit() {
 }
 
 #[test]
-fn what_remains_is_never_below_zero() {
+fn remaining_is_never_negative() {
     let server = Server::start();
     let mut client = server.client();
     client.ratelimit("k 10 60 COST 9");

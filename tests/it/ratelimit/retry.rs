@@ -1,9 +1,9 @@
-//! The wait that a denied call is told: exact to the millisecond.
+//! `retry_after` is exact to the millisecond.
 
 use crate::support::{Bracket, Client, Reply, Server, wait_until};
 
-/// Polls `call` until it is admitted; every answer has to name the same moment, `due`, and keep to it. How many were
-/// denied until then.
+/// Polls `call` until it is admitted and returns the number of denials. Every denial must announce
+/// the same time, `due`, and the call must be admitted then.
 fn poll_until_admitted(client: &mut Client, call: &str, mut due: Bracket) -> usize {
     let mut denials = 0;
     loop {
@@ -19,16 +19,16 @@ fn poll_until_admitted(client: &mut Client, call: &str, mut due: Bracket) -> usi
     }
 }
 
-/// Runs `attempt` on new keys until one was denied often enough to prove something: a busy machine may be asleep for
-/// the whole window.
+/// Runs `attempt` on new keys until one is denied at least ten times. On a busy machine the test
+/// may sleep through a whole window, which proves nothing.
 fn until_proven(mut attempt: impl FnMut(&str) -> usize) {
     let denials: Vec<usize> =
         (0..20).map(|i| attempt(&format!("k{i}"))).take_while(|denials| *denials < 10).collect();
-    assert!(denials.len() < 20, "hardly ever denied: {denials:?}");
+    assert!(denials.len() < 20, "too few denials: {denials:?}");
 }
 
 #[test]
-fn a_call_is_denied_until_the_wait_is_over_and_admitted_then() {
+fn a_call_is_admitted_exactly_when_retry_after_is_over() {
     let server = Server::start();
     let mut client = server.client();
     until_proven(|key| {
@@ -40,7 +40,7 @@ fn a_call_is_denied_until_the_wait_is_over_and_admitted_then() {
 }
 
 #[test]
-fn a_peek_knows_the_same_moment() {
+fn a_peek_reports_the_same_retry_after() {
     let server = Server::start();
     let mut client = server.client();
     until_proven(|key| {
@@ -53,33 +53,34 @@ fn a_peek_knows_the_same_moment() {
 }
 
 #[test]
-fn a_higher_cost_waits_for_as_many_units_to_leave() {
+fn a_higher_cost_waits_until_enough_units_leave() {
     let server = Server::start();
     let mut client = server.client();
-    let mut made = Vec::new();
+    let mut admitted_at = Vec::new();
     for cost in [3, 2, 1] {
         let (answer, at) = client.timed(&format!("LW.RATELIMIT k 6 60 COST {cost}"));
         assert!(!Reply::of(&answer).limited);
         wait_until("the clock moves on", || client.time_ms() > at.to + 5);
-        made.push(at);
+        admitted_at.push(at);
     }
     for (cost, leaves) in [(1, 0), (3, 0), (4, 1), (5, 1), (6, 2)] {
         let (answer, now) = client.timed(&format!("LW.PEEK k 6 60 COST {cost}"));
         let reply = Reply::of(&answer);
         assert!(reply.limited);
-        now.plus(reply.retry_after).and(made[leaves].plus(60_000));
-        now.plus(reply.reset_after).and(made[2].plus(60_000));
+        now.plus(reply.retry_after).and(admitted_at[leaves].plus(60_000));
+        now.plus(reply.reset_after).and(admitted_at[2].plus(60_000));
     }
 }
 
 #[test]
-fn the_longest_wait_of_several_windows_is_told() {
+fn retry_after_is_the_longest_wait_of_all_windows() {
     let server = Server::start();
     let mut client = server.client();
     let (_, first) = client.timed("LW.RATELIMIT k 9 1h 2 2h");
     wait_until("the clock moves on", || client.time_ms() > first.to + 5);
     let (_, second) = client.timed("LW.RATELIMIT k 9 1h 2 2h");
-    // The short window waits for the second call's unit, the long one for the first's, which leaves it later.
+    // The short window waits for the second call's unit. The long window waits longer, for the
+    // first call's unit.
     let (answer, now) = client.timed("LW.PEEK k 1 1h 2 2h");
     let reply = Reply::of(&answer);
     assert_eq!((reply.limited, reply.limit), (true, 2));
@@ -98,19 +99,19 @@ fn a_call_with_several_windows_is_admitted_when_the_longest_wait_is_over() {
 }
 
 #[test]
-fn a_unit_leaves_its_window_exactly_when_the_window_is_over() {
+fn a_unit_leaves_exactly_one_window_after_it_was_admitted() {
     let server = Server::start();
     let mut client = server.client();
     until_proven(|key| {
-        let (_, made) = client.timed(&format!("LW.RATELIMIT {key} 10 100ms 10 1h"));
+        let (_, admitted_at) = client.timed(&format!("LW.RATELIMIT {key} 10 100ms 10 1h"));
         let mut polls = 0;
         loop {
             let (answer, now) = client.timed(&format!("LW.PEEK {key} 10 100ms COST 0"));
             if Reply::of(&answer).remaining == 10 {
-                assert!(now.to >= made.from + 100, "free at {now:?}, made at {made:?}");
+                assert!(now.to >= admitted_at.from + 100, "free at {now:?}, admitted at {admitted_at:?}");
                 return polls;
             }
-            assert!(now.from < made.to + 100, "still counted at {now:?}, made at {made:?}");
+            assert!(now.from < admitted_at.to + 100, "still counted at {now:?}, admitted at {admitted_at:?}");
             polls += 1;
         }
     });

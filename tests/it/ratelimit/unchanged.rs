@@ -1,8 +1,10 @@
-//! A call that changes nothing leaves no trace; one that does is seen by all who watch.
+//! Denied calls and peeks change nothing that replicas, WATCH or client-side caching could see.
+//! Admitted calls do.
 
 use crate::support::{Client, Server, Value};
 
-/// A primary with a full key `k` (3 in 60 s) and a replica, so that its replication offset moves with every write.
+/// Starts a primary with a full key `k` (3 in 60 s) and a replica. Without a replica the
+/// replication offset would not move.
 fn primary_with_a_full_key() -> (Server, Server) {
     let primary = Server::start();
     let replica = Server::builder().replica_of(&primary).start();
@@ -40,7 +42,7 @@ fn a_denied_call_and_a_peek_write_nothing() {
 }
 
 #[test]
-fn an_admitted_call_writes() {
+fn an_admitted_call_makes_one_change() {
     let (replica, primary) = primary_with_a_full_key();
     let mut client = primary.client();
     let before = (client.run("DUMP k"), client.info("everything"));
@@ -58,7 +60,7 @@ fn an_admitted_call_writes() {
     assert_eq!(replica.client().run("DUMP k"), after.0);
 }
 
-/// Whether a transaction that watches `k` is aborted by `line`, run by another client in between.
+/// Returns whether `line`, run by another client, aborts a transaction that watches `k`.
 fn aborts_a_watcher(server: &Server, line: &str) -> bool {
     let mut watcher = server.client();
     watcher.run("WATCH k");
@@ -67,7 +69,7 @@ fn aborts_a_watcher(server: &Server, line: &str) -> bool {
 }
 
 #[test]
-fn a_transaction_that_watches_the_key_is_aborted_by_admitted_calls_only() {
+fn only_admitted_calls_abort_a_transaction_that_watches_the_key() {
     let (_replica, primary) = primary_with_a_full_key();
     for line in UNCHANGING {
         assert!(!aborts_a_watcher(&primary, line), "{line}");
@@ -75,10 +77,11 @@ fn a_transaction_that_watches_the_key_is_aborted_by_admitted_calls_only() {
     assert!(aborts_a_watcher(&primary, "LW.RATELIMIT k 4 60"));
     primary.client().run("DEL k");
     assert!(!aborts_a_watcher(&primary, "LW.RATELIMIT k 0 60"));
-    assert!(aborts_a_watcher(&primary, "LW.RATELIMIT k 1 60"), "the call that makes the key");
+    assert!(aborts_a_watcher(&primary, "LW.RATELIMIT k 1 60"), "the call that creates the key");
 }
 
-/// The messages that `reader` got until now. They are sent before the answer to what is asked after the fact.
+/// Returns the push messages that `reader` has got so far. They arrive before the reply to a later
+/// call.
 fn pushed(reader: &mut Client) -> Vec<Value> {
     reader.send(&["ECHO", "that is all"]);
     let until_echo =
@@ -87,7 +90,7 @@ fn pushed(reader: &mut Client) -> Vec<Value> {
 }
 
 #[test]
-fn a_client_side_cache_is_invalidated_by_admitted_calls_only() {
+fn only_admitted_calls_invalidate_client_side_caches() {
     let (_replica, primary) = primary_with_a_full_key();
     let mut reader = primary.client();
     reader.run("HELLO 3");
@@ -105,14 +108,15 @@ fn a_client_side_cache_is_invalidated_by_admitted_calls_only() {
 }
 
 #[test]
-fn reading_commands_do_not_change_what_a_key_is_worth() {
+fn peeks_and_denied_calls_do_not_change_the_dump() {
     let server = Server::start();
     let mut client = server.client();
-    // The second call finds an expired entry in the short window and notes so for the next one: not a change.
+    // The second call finds an expired entry in the short window and caches that, which is not a
+    // change.
     client.ratelimit("k 5 1ms 5 1h");
     let dump = client.run("DUMP k");
-    let made = client.time_ms();
-    crate::support::wait_until("the short window is over", || client.time_ms() > made + 1);
+    let called_at = client.time_ms();
+    crate::support::wait_until("the short window is over", || client.time_ms() > called_at + 1);
     assert!(!client.peek("k 5 1ms 5 1h").limited);
     assert!(client.ratelimit("k 5 1ms 1 1h").limited);
     assert_eq!(client.run("DUMP k"), dump);

@@ -1,4 +1,4 @@
-//! Several windows in one call, and which of them binds.
+//! Several windows in one call, and which of them the reply describes.
 
 use super::admitted;
 use crate::support::{Server, wait_until};
@@ -20,27 +20,27 @@ fn a_call_is_admitted_only_if_every_window_has_room() {
 }
 
 #[test]
-fn of_an_admitted_call_the_window_with_the_least_left_binds() {
+fn an_admitted_reply_describes_the_window_with_the_least_remaining() {
     let server = Server::start();
     let mut client = server.client();
     assert_eq!(client.ratelimit("k 2 10s 3 1h"), admitted(2, 1, 10_000));
     assert_eq!(client.ratelimit("k 5 10s 3 1h"), admitted(3, 1, 3_600_000));
-    assert_eq!(client.ratelimit("k 3 1h 5 10s"), admitted(3, 0, 3_600_000), "in whatever order they stand");
+    assert_eq!(client.ratelimit("k 3 1h 5 10s"), admitted(3, 0, 3_600_000), "in any order");
 }
 
 #[test]
-fn of_equals_the_longer_window_binds() {
+fn on_a_tie_the_reply_describes_the_longer_window() {
     let server = Server::start();
     let mut client = server.client();
     assert_eq!(client.ratelimit("a 5 1s 5 60s 5 10s"), admitted(5, 4, 60_000));
     assert_eq!(client.ratelimit("b 5 60s 5 1s"), admitted(5, 4, 60_000));
-    // Neither can ever be admitted.
+    // Neither call can ever be admitted.
     assert_eq!(client.ratelimit("c 1 1s 2 1h COST 5").limit, 2);
     assert_eq!(client.ratelimit("d 2 1h 1 1s COST 5").limit, 2);
 }
 
 #[test]
-fn of_a_denied_call_the_window_that_keeps_it_waiting_longest_binds() {
+fn a_denied_reply_describes_the_window_with_the_longest_wait() {
     let server = Server::start();
     let mut client = server.client();
     for _ in 0..4 {
@@ -60,7 +60,7 @@ fn of_a_denied_call_the_window_that_keeps_it_waiting_longest_binds() {
 }
 
 #[test]
-fn a_window_that_never_admits_outranks_any_wait() {
+fn a_denied_reply_prefers_a_window_that_never_admits() {
     let server = Server::start();
     let mut client = server.client();
     client.ratelimit("k 2 1h COST 2");
@@ -71,7 +71,7 @@ fn a_window_that_never_admits_outranks_any_wait() {
 }
 
 #[test]
-fn eight_windows_are_counted_each_on_its_own() {
+fn eight_windows_are_counted_independently() {
     let server = Server::start();
     let mut client = server.client();
     let windows: Vec<String> = (1..=8).map(|i| format!("{} {}m", 10 * i, 10 * i)).collect();

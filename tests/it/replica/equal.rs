@@ -1,19 +1,19 @@
-//! After any mix of calls every copy is equal to the bit.
+//! After any mix of calls every copy equals the primary byte for byte.
 
 use super::super::support::state::State;
-use super::{alone, primary, replica_of, settle, workload};
+use super::{primary, replica_of, settle, start_alone, workload};
 
 #[test]
 fn replicas_equal_their_primary_after_any_mix_of_calls() {
     let primary = primary();
     let replica = replica_of(&primary).config("repl-diskless-load swapdb").start();
-    let beneath = replica_of(&replica).start();
+    let sub_replica = replica_of(&replica).start();
     let with_aof = replica_of(&primary).config("appendonly yes").config("aof-use-rdb-preamble no").start();
-    let copies = [&replica, &beneath, &with_aof];
+    let copies = [&replica, &sub_replica, &with_aof];
     let mut client = primary.client();
     let mut workload = workload();
     workload.fill(&mut client);
-    workload.fleeting = true;
+    workload.short_lived_keys = true;
     for round in 0..4 {
         workload.calls(&mut client, 1000);
         if round == 1 {
@@ -24,7 +24,7 @@ fn replicas_equal_their_primary_after_any_mix_of_calls() {
         copies.iter().for_each(|copy| truth.assert_same(&State::of(&mut copy.client())));
     }
     let truth = State::of(&mut client);
-    let alone = alone(with_aof);
+    let alone = start_alone(with_aof);
     truth.assert_same(&State::of(&mut alone.client()));
 }
 
@@ -57,7 +57,7 @@ fn a_replica_follows_every_command_that_moves_keys() {
 }
 
 #[test]
-fn a_primary_that_is_reloaded_keeps_its_replica_in_step() {
+fn debug_reload_of_the_primary_keeps_its_replica_in_sync() {
     let primary = primary();
     let replica = replica_of(&primary).start();
     let mut client = primary.client();
@@ -72,13 +72,13 @@ fn a_primary_that_is_reloaded_keeps_its_replica_in_step() {
 }
 
 #[test]
-fn an_expired_key_is_gone_on_the_replica_and_begins_anew() {
+fn an_expired_key_starts_empty_on_the_replica_too() {
     let primary = primary();
     let replica = replica_of(&primary).start();
     let (mut client, mut there) = (primary.client(), replica.client());
     client.run("DEBUG SET-ACTIVE-EXPIRE 0");
     for round in 0..20 {
-        // Each call but the first finds the key of the one before expired.
+        // Each call but the first finds that the previous call's key has expired.
         let (reply, at) = client.timed("LW.RATELIMIT k 1 20ms");
         assert_eq!(reply.ints()[0], 0, "round {round}");
         primary.wait_for_replica(&replica);

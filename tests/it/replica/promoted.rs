@@ -1,4 +1,4 @@
-//! A replica that becomes the primary goes on with the same windows.
+//! Promoted replicas and demoted primaries.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
@@ -9,7 +9,7 @@ use super::super::support::{Client, Reply, SOON, Server, wait_until};
 use super::{primary, replica_of, settle, workload};
 
 #[test]
-fn a_promoted_replica_goes_on_with_the_same_windows() {
+fn a_promoted_replica_continues_with_the_same_windows() {
     let mut primary = primary();
     let replica = replica_of(&primary).start();
     let mut client = primary.client();
@@ -29,7 +29,7 @@ fn a_promoted_replica_goes_on_with_the_same_windows() {
 }
 
 #[test]
-fn a_promoted_replica_admits_again_at_the_very_moment_the_primary_would_have() {
+fn a_promoted_replica_admits_again_exactly_when_the_primary_would_have() {
     let mut primary = primary();
     let replica = replica_of(&primary).start();
     let mut client = primary.client();
@@ -45,10 +45,10 @@ fn a_promoted_replica_admits_again_at_the_very_moment_the_primary_would_have() {
             let (reply, at) = client.timed("LW.RATELIMIT k 2 800ms");
             let reply = Reply::of(&reply);
             if !reply.limited {
-                assert!(at.to >= free.from, "admitted at {at:?}, free at {free:?}");
+                assert!(at.to >= free.from, "admitted at {at:?}, due at {free:?}");
                 break;
             }
-            assert!(at.from < free.to, "still denied at {at:?}, free at {free:?}");
+            assert!(at.from < free.to, "still denied at {at:?}, due at {free:?}");
             at.plus(reply.retry_after).and(free);
             assert!(Instant::now() < deadline, "never admitted");
         }
@@ -56,7 +56,7 @@ fn a_promoted_replica_admits_again_at_the_very_moment_the_primary_would_have() {
 }
 
 #[test]
-fn a_failover_under_load_loses_and_repeats_nothing() {
+fn a_failover_under_load_loses_and_repeats_no_call() {
     let primary = primary();
     let replica = replica_of(&primary).start();
     settle(&primary, &[&replica]);
@@ -66,9 +66,9 @@ fn a_failover_under_load_loses_and_repeats_nothing() {
             let (mut client, admitted) = (primary.client(), &admitted);
             scope.spawn(move || hammer(&mut client, admitted));
         }
-        wait_until("the load is on", || admitted.load(Ordering::Relaxed) > 200);
+        wait_until("the clients are making calls", || admitted.load(Ordering::Relaxed) > 200);
         assert_eq!(primary.client().run("FAILOVER").text(), "OK");
-        // The clients end when they are told that this is not the primary any more.
+        // The clients stop when the old primary replies READONLY.
     });
     let mut promoted = replica.client();
     wait_until("the roles are swapped", || promoted.info("replication").text("role") == "master");
@@ -92,7 +92,7 @@ fn hammer(client: &mut Client, admitted: &AtomicI64) {
 }
 
 #[test]
-fn a_demoted_primary_takes_effects() {
+fn a_demoted_primary_applies_effects() {
     let (one, other) = (primary(), Server::start());
     let mut client = one.client();
     workload().fill(&mut client);

@@ -1,42 +1,43 @@
-//! A link that breaks in the middle of load: partial and full resynchronisation end with equal copies.
+//! The replication link breaks under load. After a partial or full resynchronisation the copies are
+//! equal.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use super::super::support::state::State;
 use super::super::support::{Client, Server, wait_until};
-use super::{alone, primary, replica_of, settle, workload};
+use super::{primary, replica_of, settle, start_alone, workload};
 
 #[test]
-fn partial_resyncs_under_load_end_equal() {
-    resyncs_under_load_end_equal("sync_partial_ok", |client| {
+fn copies_are_equal_after_partial_resyncs_under_load() {
+    assert_copies_are_equal_after_resyncs("sync_partial_ok", |client| {
         client.run("CLIENT KILL TYPE replica");
     });
 }
 
 #[test]
-fn full_resyncs_under_load_end_equal() {
-    resyncs_under_load_end_equal("sync_full", |client| {
+fn copies_are_equal_after_full_resyncs_under_load() {
+    assert_copies_are_equal_after_resyncs("sync_full", |client| {
         client.run("DEBUG CHANGE-REPL-ID");
         client.run("CLIENT KILL TYPE replica");
     });
 }
 
-fn resyncs_under_load_end_equal(counter: &str, break_link: impl Fn(&mut Client)) {
+fn assert_copies_are_equal_after_resyncs(counter: &str, break_link: impl Fn(&mut Client)) {
     let primary = primary();
     let replica = replica_of(&primary).config("appendonly yes").start();
-    let beneath = replica_of(&replica).start();
+    let sub_replica = replica_of(&replica).start();
     let mut client = primary.client();
     workload().fill(&mut client);
-    settle(&primary, &[&replica, &beneath]);
+    settle(&primary, &[&replica, &sub_replica]);
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         let _end = EndOnDrop(&done);
-        for fleeting in [true, false] {
+        for short_lived_keys in [true, false] {
             let (mut client, done) = (primary.client(), &done);
             scope.spawn(move || {
                 let mut workload = workload();
-                workload.fleeting = fleeting;
+                workload.short_lived_keys = short_lived_keys;
                 while !done.load(Ordering::Relaxed) {
                     workload.calls(&mut client, 20);
                 }
@@ -49,15 +50,16 @@ fn resyncs_under_load_end_equal(counter: &str, break_link: impl Fn(&mut Client))
             assert_eq!(count(&primary, "sync_partial_err") > 0, counter == "sync_full");
         }
     });
-    settle(&primary, &[&replica, &beneath]);
+    settle(&primary, &[&replica, &sub_replica]);
     let truth = State::of(&mut client);
     truth.assert_same(&State::of(&mut replica.client()));
-    truth.assert_same(&State::of(&mut beneath.client()));
-    let alone = alone(replica);
+    truth.assert_same(&State::of(&mut sub_replica.client()));
+    let alone = start_alone(replica);
     truth.assert_same(&State::of(&mut alone.client()));
 }
 
-/// Ends the load also when the test fails, so that it can.
+/// Stops the load threads also when the test fails. Otherwise the scope would wait for them
+/// forever.
 struct EndOnDrop<'a>(&'a AtomicBool);
 
 impl Drop for EndOnDrop<'_> {

@@ -1,12 +1,12 @@
-//! Who may write on a replica: the primary's link, whatever stands in its way.
+//! Writes on a replica: only the primary's link may write, and it overwrites conflicting keys.
 
 use super::super::support::payload::Payload;
 use super::super::support::state::KeyState;
 use super::super::support::wait_until;
-use super::{alone, primary, replica_of, settle};
+use super::{primary, replica_of, settle, start_alone};
 
 #[test]
-fn a_replica_refuses_to_admit() {
+fn a_replica_refuses_lw_ratelimit() {
     let primary = primary();
     let replica = replica_of(&primary).start();
     primary.client().ratelimit("k 5 1h");
@@ -17,7 +17,7 @@ fn a_replica_refuses_to_admit() {
 }
 
 #[test]
-fn an_effect_is_refused_from_a_client_wherever_it_is_sent() {
+fn an_effect_command_from_a_client_is_refused_on_every_server() {
     let primary = primary();
     let replica = replica_of(&primary).start();
     let writable = replica_of(&primary).config("replica-read-only no").start();
@@ -45,7 +45,7 @@ fn an_effect_is_refused_from_a_client_wherever_it_is_sent() {
 }
 
 #[test]
-fn an_effect_takes_the_place_of_another_type_on_a_writable_replica() {
+fn an_effect_overwrites_a_key_of_another_type_on_a_writable_replica() {
     let primary = primary();
     let replica = replica_of(&primary).config("replica-read-only no").config("appendonly yes").start();
     let (mut client, mut there) = (primary.client(), replica.client());
@@ -58,7 +58,8 @@ fn an_effect_takes_the_place_of_another_type_on_a_writable_replica() {
         settle(&primary, &[&replica]);
         let truth = KeyState::of(&mut client, b"k");
         truth.assert_same(other, &KeyState::of(&mut there, b"k"));
-        // In the middle of the value's life what went before is lost to the replica, but not what comes.
+        // If the key is replaced between two calls, the replica loses the earlier units but counts
+        // later ones.
         there.run("DEL k");
         there.run(other);
         client.ratelimit("k 5 1h");
@@ -67,12 +68,12 @@ fn an_effect_takes_the_place_of_another_type_on_a_writable_replica() {
         assert_eq!(client.peek("k 5 1h COST 0").remaining, 2, "{other}");
     }
     let last = KeyState::of(&mut there, b"k");
-    let alone = alone(replica);
+    let alone = start_alone(replica);
     last.assert_same("k", &KeyState::of(&mut alone.client(), b"k"));
 }
 
 #[test]
-fn a_value_whose_kind_was_changed_on_a_writable_replica_comes_back_with_a_full_resync() {
+fn a_full_resync_restores_a_key_overwritten_on_a_writable_replica() {
     let primary = primary();
     let replica = replica_of(&primary).config("replica-read-only no").start();
     let (mut client, mut there) = (primary.client(), replica.client());

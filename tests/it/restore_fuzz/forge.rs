@@ -1,10 +1,11 @@
-//! Values as a forger who knows the format would make them: sound in form, or nearly, and absurd in what they say.
+//! Values made by someone who knows the format: well-formed, or nearly, with absurd contents.
 
 use super::super::support::Random;
 use super::Kind;
 use super::mutate::leb128;
 
-/// Windows in milliseconds: most of those that the test's calls have, and both ends of what is allowed.
+/// Windows in milliseconds: most of those in the test's calls, and the smallest and largest
+/// allowed.
 const WINDOWS: &[u64] = &[
     1,
     2,
@@ -20,7 +21,7 @@ const WINDOWS: &[u64] = &[
     315_360_000_000,
 ];
 
-/// What a value of that type with `now` as the time around which it is set saved.
+/// Returns a random saved value of type `kind` with times around `now`.
 pub fn forge(kind: Kind, now: u64, random: &mut Random) -> Vec<u8> {
     let entries = Entries::new(now, random);
     let newest = entries.last_end.wrapping_add(*random.pick(&[0, 1, 5, 100_000]));
@@ -41,7 +42,7 @@ pub fn forge(kind: Kind, now: u64, random: &mut Random) -> Vec<u8> {
     [&[1], &head[..], &entries.bytes].concat()
 }
 
-/// End, calls suppressed, flags.
+/// Returns the end of the cooldown, the number of suppressed calls, and the flags.
 fn cooldown(now: u64, random: &mut Random) -> [u64; 3] {
     let ends = [0, 1, now - 1000, now, now + 70_000, now + (1 << 40), 1 << 59, 1 << 60];
     let end = match random.below(20) {

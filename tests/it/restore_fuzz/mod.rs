@@ -1,5 +1,5 @@
-//! RESTORE takes bytes from clients: whatever they are, the server neither crashes nor hangs nor grows, and a value it
-//! accepts is one it can work with, save and load.
+//! RESTORE accepts bytes from clients. Whatever the bytes are, the server must not crash, hang or
+//! allocate much memory. Every accepted value must be usable, and must survive saving and loading.
 
 mod forge;
 mod mutate;
@@ -17,7 +17,6 @@ use mutate::mutate;
 use sound::is_sound;
 use used::use_and_drop;
 
-/// The module's data types.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     /// `lw-window`
@@ -26,19 +25,19 @@ enum Kind {
     Bursts,
 }
 
-/// A real value's dump.
+/// The dump of a real value.
 struct Seed {
     kind: Kind,
     payload: Payload,
 }
 
-/// Payloads that each test has the server restore.
+/// Number of payloads that each test restores.
 fn payloads() -> usize {
     if std::env::var_os("LOCKWATCH_SOAK").is_some() { 2_000_000 } else { 100_000 }
 }
 
 const BATCH: usize = 500;
-/// For a batch, which takes milliseconds.
+/// The time limit for a batch, which normally takes milliseconds.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 #[test]
@@ -63,7 +62,8 @@ fn forged_values_neither_crash_nor_hang_the_server() {
     assert_memory_stayed_small(&server);
 }
 
-/// Nothing but the module has read what was damaged: what it asked memory for is what it uses.
+/// Only the module has parsed the damaged bytes, so the server's peak memory is bounded by the
+/// module's allocations.
 fn assert_memory_stayed_small(server: &Server) {
     let peak = server.info("memory").number("used_memory_peak");
     assert!(peak < 64 << 20, "{peak} bytes of memory at the peak");
@@ -85,11 +85,11 @@ fn damaged_payloads_neither_crash_nor_hang_the_server() {
     assert!(resident < 128 << 10, "{resident} kB resident at the peak");
 }
 
-/// A payload for RESTORE, and whether it must be accepted, if that is known.
-type Try = (Vec<u8>, Option<bool>);
+/// A payload for RESTORE, and whether it must be accepted, if known.
+type Attempt = (Vec<u8>, Option<bool>);
 
-/// Has `server` restore `n` payloads made by `damage` out of real ones.
-fn fuzz(server: &Server, n: usize, damage: impl Fn(&Seed, &Seed, &mut Random) -> Try) {
+/// Restores `n` payloads that `damage` makes from real ones.
+fn fuzz(server: &Server, n: usize, damage: impl Fn(&Seed, &Seed, &mut Random) -> Attempt) {
     let mut random = Random::new();
     let mut client = server.client();
     let seeds = seeds(&mut client);
@@ -97,9 +97,9 @@ fn fuzz(server: &Server, n: usize, damage: impl Fn(&Seed, &Seed, &mut Random) ->
     let (mut accepted, mut refused) = (0, 0);
     while accepted + refused < n {
         let started = Instant::now();
-        let tries: Vec<Try> =
+        let attempts: Vec<Attempt> =
             (0..BATCH).map(|_| damage(random.pick(&seeds), random.pick(&seeds), &mut random)).collect();
-        let good = restore(&mut client, &tries);
+        let good = restore(&mut client, &attempts);
         let entries = random.pick(&[8, 64, 512, 16_384]);
         client.run(&format!("CONFIG SET lockwatch.window-max-entries {entries}"));
         use_and_drop(&mut client, &good, &mut random);
@@ -115,7 +115,7 @@ fn fuzz(server: &Server, n: usize, damage: impl Fn(&Seed, &Seed, &mut Random) ->
     assert!(grown < 4 << 20, "{grown} bytes of memory more than before");
 }
 
-/// Dumps of values of every kind.
+/// Returns dumps of values of every kind.
 fn seeds(client: &mut Client) -> Vec<Seed> {
     let mut workload = Workload::new(Random::new());
     workload.line(client, "fresh 100 60");
@@ -143,7 +143,7 @@ fn seeds(client: &mut Client) -> Vec<Seed> {
     seeds
 }
 
-/// What TYPE replied.
+/// Parses a reply of TYPE.
 #[track_caller]
 fn kind_of(answer: &Value) -> Kind {
     match answer.text().as_str() {
@@ -153,18 +153,19 @@ fn kind_of(answer: &Value) -> Kind {
     }
 }
 
-/// Restores each payload under its number; returns those that were accepted.
-fn restore(client: &mut Client, tries: &[Try]) -> Vec<(String, Vec<u8>)> {
-    let call = |(i, (payload, _)): (usize, &Try)| {
+/// Restores each payload under its index as the key. Returns the accepted ones.
+fn restore(client: &mut Client, attempts: &[Attempt]) -> Vec<(String, Vec<u8>)> {
+    let call = |(i, (payload, _)): (usize, &Attempt)| {
         [&b"RESTORE"[..], i.to_string().as_bytes(), b"0", payload, b"REPLACE"].map(<[u8]>::to_vec)
     };
-    let answers = client.pipeline(&tries.iter().enumerate().map(call).collect::<Vec<_>>());
+    let answers = client.pipeline(&attempts.iter().enumerate().map(call).collect::<Vec<_>>());
     let mut good = Vec::new();
-    for (i, ((payload, expected), answer)) in tries.iter().zip(answers).enumerate() {
+    for (i, ((payload, expected), answer)) in attempts.iter().zip(answers).enumerate() {
         let accepted = match answer {
             Value::Simple(ok) if ok == "OK" => true,
             Value::Error(why) if why.starts_with("ERR Bad data format") => false,
-            // Such as a wrong checksum: the module has not even seen it.
+            // For example a wrong checksum, which the server refuses before the module sees the
+            // value.
             other => panic!("{other:?}: RESTORE {}", payload.escape_ascii()),
         };
         assert_eq!(accepted, expected.unwrap_or(accepted), "RESTORE {}", payload.escape_ascii());

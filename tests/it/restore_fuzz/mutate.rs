@@ -1,8 +1,8 @@
-//! Damages bytes in the ways that find bugs in parsers.
+//! Mutations of bytes that tend to find bugs in parsers.
 
 use super::super::support::Random;
 
-/// Integers at which something ends: a size, a type, a bound of the format.
+/// Integers at boundaries: of an encoding size, a type, or a limit of the format.
 const EDGES: &[u64] = &[
     0,
     1,
@@ -35,7 +35,8 @@ const EDGES: &[u64] = &[
     u64::MAX,
 ];
 
-/// Damages `bytes` in one to three places. `other` is something of the same kind.
+/// Mutates `bytes` in one to three places. `other` is another value of the same format, to splice
+/// from.
 pub fn mutate(bytes: &mut Vec<u8>, other: &[u8], random: &mut Random) {
     for _ in 0..random.within(1..=3) {
         if bytes.is_empty() {
@@ -68,8 +69,8 @@ fn duplicate(bytes: &mut Vec<u8>, from: usize, random: &mut Random) {
     bytes.splice(from..from, slice.repeat(times));
 }
 
-/// Replaces one of the LEB128 integers behind the first byte, most often one of the first, where lengths and counts
-/// stand.
+/// Replaces one of the LEB128 integers after the first byte. It prefers the first few, which hold
+/// lengths and counts.
 fn replace_integer(bytes: &mut Vec<u8>, random: &mut Random) {
     let mut starts = vec![1];
     starts.extend(bytes.iter().enumerate().skip(1).filter(|(_, byte)| **byte < 0x80).map(|(i, _)| i + 1));
@@ -84,11 +85,11 @@ fn replace_integer(bytes: &mut Vec<u8>, random: &mut Random) {
         1 => random.pick(EDGES).wrapping_add(random.within(0..=4)).wrapping_sub(2),
         _ => *random.pick(EDGES),
     };
-    let form = if random.one_in(10) { stretched(value, random) } else { leb128(value) };
+    let form = if random.one_in(10) { overlong_leb128(value, random) } else { leb128(value) };
     bytes.splice(from..to, form);
 }
 
-/// `value` as LEB128.
+/// Encodes `value` as LEB128.
 pub fn leb128(mut value: u64) -> Vec<u8> {
     let mut out = Vec::new();
     while value >= 0x80 {
@@ -99,8 +100,8 @@ pub fn leb128(mut value: u64) -> Vec<u8> {
     out
 }
 
-/// `value` in a longer form than it needs, or one that is too long for 64 bits.
-fn stretched(value: u64, random: &mut Random) -> Vec<u8> {
+/// Encodes `value` as LEB128 with redundant bytes, possibly too long for 64 bits.
+fn overlong_leb128(value: u64, random: &mut Random) -> Vec<u8> {
     let mut out = leb128(value);
     if let Some(last) = out.last_mut() {
         *last |= 0x80;

@@ -1,31 +1,38 @@
-//! What a saved value may be, said a second time: RESTORE must accept just these.
+//! An independent validator of saved values. RESTORE must accept exactly the values that it
+//! accepts.
 //!
-//! The byte 1, then LEB128 integers, each in its shortest form: sequence number; number of windows; the windows,
-//! ascending; time and units of the newest entry; number of closed entries; the time from which the first one's gap
-//! counts; of a burst detector's value, end of the cooldown, calls suppressed, flags. Then the closed entries, oldest first: `gap << 2 | lasted << 1 | many`, how long it lasted if it did, its
-//! units if it has more than one.
+//! The format is the byte 1, followed by LEB128 integers, each in its shortest form:
+//! - sequence number
+//! - number of windows, and the windows in ascending order
+//! - time and units of the newest entry
+//! - number of closed entries, and the time from which the first entry's gap counts
+//! - only for a burst detector: end of the cooldown, suppressed calls, flags
+//! - the closed entries, oldest first: `gap << 2 | lasted << 1 | many`, the duration if `lasted`,
+//!   the units if `many`
 
 use super::Kind;
 
-/// The most closed entries that a value comes to have: the highest bound, an eighth more, and one for each window.
+/// The highest possible number of closed entries: the highest entry bound, an eighth more, and one
+/// per window.
 const MOST_CLOSED: u64 = 16_384 + 2048 + 9 + 1;
-/// Times are below.
+/// All times are below this.
 const END_OF_TIME: u128 = 1 << 60;
-/// The most units in all.
+/// The highest total number of units.
 const MOST_UNITS: u128 = 1 << 62;
-/// Ten years.
+/// Ten years in milliseconds.
 const LONGEST_WINDOW: u64 = 315_360_000_000;
 
-/// The latest end of a cooldown: the end of time and the longest duration behind it.
+/// The latest end of a cooldown: the latest time plus the longest duration.
 const END_OF_COOLDOWNS: u64 = (1 << 60) + LONGEST_WINDOW;
 
-/// Whether `saved` must be accepted as a value of that type.
+/// Returns whether RESTORE must accept `saved` as a value of type `kind`.
 pub fn is_sound(kind: Kind, saved: &[u8]) -> bool {
     let mut rest = saved;
     check(kind, &mut rest) == Some(true) && rest.is_empty()
 }
 
-/// Reads a value off `rest`: `None` if it ends early or has no form, false if it can't be.
+/// Consumes a value from `rest`. Returns `None` if it ends early or a field is malformed, and false
+/// if the fields contradict each other.
 fn check(kind: Kind, rest: &mut &[u8]) -> Option<bool> {
     let (1, after) = rest.split_first()? else { return None };
     *rest = after;
@@ -38,8 +45,8 @@ fn check(kind: Kind, rest: &mut &[u8]) -> Option<bool> {
     let closed = integer(rest).filter(|closed| *closed <= MOST_CLOSED)?;
     let base = integer(rest).filter(|base| closed > 0 || *base == 0)?;
     if kind == Kind::Bursts {
-        let (quiet_until, suppressed, flags) = (integer(rest)?, integer(rest)?, integer(rest)?);
-        (quiet_until <= END_OF_COOLDOWNS && suppressed < 1 << 32 && flags <= 1).then_some(())?;
+        let (cooldown_end, suppressed, flags) = (integer(rest)?, integer(rest)?, integer(rest)?);
+        (cooldown_end <= END_OF_COOLDOWNS && suppressed < 1 << 32 && flags <= 1).then_some(())?;
     }
     let mut end = u128::from(base);
     for _ in 0..closed {

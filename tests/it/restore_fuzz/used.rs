@@ -1,9 +1,9 @@
-//! Works with the values that RESTORE accepted, as a client would.
+//! Uses the values that RESTORE accepted, as a client would.
 
 use super::super::support::{Burst, Client, Random, Reply, Value};
 use super::{DEADLINE, Kind, kind_of};
 
-/// Works with every value that was accepted, sees that it can be saved and loaded, and removes it.
+/// Uses every accepted value, checks that it can be saved and loaded, and removes it.
 pub fn use_and_drop(client: &mut Client, good: &[(String, Vec<u8>)], random: &mut Random) {
     let mut saved = Vec::new();
     for (name, payload) in good {
@@ -12,10 +12,10 @@ pub fn use_and_drop(client: &mut Client, good: &[(String, Vec<u8>)], random: &mu
             Kind::Window => call_limiter(name, random),
             Kind::Bursts => call_detector(name, random),
         };
-        let looked_at = look_at(name);
-        let told = format!("PTTL {name}\nPERSIST {name}\nDUMP {name}");
-        let told = told.lines().map(str::to_owned);
-        let all: Vec<String> = looked_at.into_iter().chain(called.clone()).chain(told).collect();
+        let inspected = inspect(name);
+        let key_commands = format!("PTTL {name}\nPERSIST {name}\nDUMP {name}");
+        let key_commands = key_commands.lines().map(str::to_owned);
+        let all: Vec<String> = inspected.into_iter().chain(called.clone()).chain(key_commands).collect();
         let answers = lines(client, &all);
         let context = || format!("restored {}, then {called:?}: {:?}", payload.escape_ascii(), &answers[1..]);
         assert!(answers.iter().all(|answer| !answer.is_error()), "{}", context());
@@ -28,15 +28,16 @@ pub fn use_and_drop(client: &mut Client, good: &[(String, Vec<u8>)], random: &mu
         };
         match &answers[11] {
             Value::Bulk(dump) => saved.push((name, dump.clone())),
-            // A forged window may be so short that the key expires while it is looked at, unless a call has come.
+            // A forged window may be so short that the key expires meanwhile, unless an admitted
+            // call extended it.
             gone => assert!(*gone == Value::Nil && !must_stay, "{}", context()),
         }
     }
     load_again(client, &saved);
 }
 
-/// Five calls that any value takes.
-fn look_at(name: &str) -> Vec<String> {
+/// Five calls that work for a value of either type.
+fn inspect(name: &str) -> Vec<String> {
     vec![
         format!("DUMP {name}"),
         format!("DEBUG DIGEST-VALUE {name}"),
@@ -46,7 +47,7 @@ fn look_at(name: &str) -> Vec<String> {
     ]
 }
 
-/// Four calls of the limiter.
+/// Four calls on a limiter key.
 fn call_limiter(name: &str, random: &mut Random) -> Vec<String> {
     const AMPLE: &str = "9007199254740991 1h COST";
     let cost = random.within(1..=1000);
@@ -66,7 +67,7 @@ fn call_limiter(name: &str, random: &mut Random) -> Vec<String> {
     ]
 }
 
-/// Checks the answers to these; whether the key must be there now.
+/// Checks the replies to these calls. Returns whether the key must exist now.
 #[track_caller]
 fn check_limiter(answers: &[Value], call: &str, ttl: i64, context: &impl Fn() -> String) -> bool {
     let cost: i64 = call.rsplit(' ').next().and_then(|cost| cost.parse().ok()).expect("its cost");
@@ -74,14 +75,14 @@ fn check_limiter(answers: &[Value], call: &str, ttl: i64, context: &impl Fn() ->
     let [before, call, after] = [1, 2, 3].map(|i| Reply::of(&answers[i]));
     if !call.limited {
         let recorded = before.remaining - after.remaining >= cost
-            // Older entries may leave the hour in between.
+            // Older entries may leave the one-hour window in between.
             || after.reset_after > 3_600_000 - DEADLINE.as_millis() as i64;
         assert!(recorded && ttl > 3_600_000 - 60_000, "{}", context());
     }
     !call.limited
 }
 
-/// Four calls of the burst detector.
+/// Four calls on a burst key.
 fn call_detector(name: &str, random: &mut Random) -> Vec<String> {
     let watch =
         random.pick(&["100 60", "1 1ms COOLDOWN 1ms", "5 10d COOLDOWN 3650d", "9007199254740991 10s"]);
@@ -89,7 +90,7 @@ fn call_detector(name: &str, random: &mut Random) -> Vec<String> {
     vec![format!("LW.BURST {name} {watch}"), again.clone(), again.clone(), again]
 }
 
-/// Checks the answers to these; whether the key must be there now.
+/// Checks the replies to these calls. Returns whether the key must exist now.
 #[track_caller]
 fn check_detector(answers: &[Value], ttl: i64, context: &impl Fn() -> String) -> bool {
     let answers: Vec<Burst> = answers.iter().map(Burst::of).collect();
@@ -99,7 +100,7 @@ fn check_detector(answers: &[Value], ttl: i64, context: &impl Fn() -> String) ->
     true
 }
 
-/// Whatever state a call leaves behind can be loaded again, and is the same then.
+/// Checks that the state that the calls left can be restored and is unchanged.
 #[track_caller]
 fn load_again(client: &mut Client, saved: &[(&String, Vec<u8>)]) {
     for (name, dump) in saved {
@@ -114,7 +115,7 @@ fn load_again(client: &mut Client, saved: &[(&String, Vec<u8>)]) {
     }
 }
 
-/// Sends the lines at once.
+/// Sends the lines in one pipeline.
 fn lines(client: &mut Client, lines: &[String]) -> Vec<Value> {
     client.pipeline(&lines.iter().map(|line| line.split(' ').collect()).collect::<Vec<Vec<&str>>>())
 }

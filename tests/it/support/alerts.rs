@@ -1,82 +1,72 @@
-//! The commands of the alerts, and what LW.ALERTS and INFO say, by name.
+//! Calls of the alert commands, and their parsed replies.
 
 use std::collections::BTreeMap;
 
 use super::receiver::Receiver;
 use super::{Builder, Client, Value, wait_until};
 
-/// An alert that waits, as LW.ALERTS LIST shows it.
+/// A queued alert as LW.ALERTS LIST shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Waiting {
-    /// Its id.
     pub id: String,
-    /// Its type.
     pub kind: String,
-    /// When it was raised.
     pub timestamp_ms: i64,
-    /// How many bytes it takes.
+    /// Size in bytes.
     pub size: i64,
-    /// The endpoints that have not got it yet.
+    /// The deliveries that have not succeeded yet.
     pub pending: Vec<Pending>,
 }
 
-/// One delivery that is still to be made.
+/// A pending delivery to one endpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pending {
     /// Scheme and host.
     pub endpoint: String,
-    /// How many tries have failed.
+    /// Number of failed attempts.
     pub tries: i64,
-    /// When the next one is due.
+    /// When the next attempt is due.
     pub next_try_ms: i64,
-    /// Why the last one failed.
+    /// Why the last attempt failed.
     pub last_error: String,
 }
 
-/// A dead letter, as LW.ALERTS DEAD shows it.
+/// A dead letter as LW.ALERTS DEAD shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dead {
-    /// Its id.
     pub id: String,
-    /// Its type.
     pub kind: String,
-    /// When it was raised.
     pub timestamp_ms: i64,
     /// Scheme and host.
     pub endpoint: String,
-    /// How many tries have failed.
+    /// Number of failed attempts.
     pub tries: i64,
-    /// When the last one did.
+    /// When the last attempt failed.
     pub died_ms: i64,
-    /// Why.
     pub reason: String,
-    /// What would have been sent.
+    /// The body of the request that was not delivered.
     pub body: String,
 }
 
-/// What an endpoint answered to LW.ALERTS TEST.
+/// The result of LW.ALERTS TEST for one endpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tested {
     /// Scheme and host.
     pub endpoint: String,
-    /// Whether it answered 2xx.
     pub ok: bool,
-    /// Its status; not above 0 if there was none.
+    /// The HTTP status, or 0 if there was none.
     pub status: i64,
-    /// What went wrong.
     pub reason: String,
-    /// How long it took.
     pub took_ms: i64,
 }
 
 impl Builder {
-    /// Alerts go to these receivers.
+    /// Sends alerts to these receivers.
     pub fn alerting(self, receivers: &[&Receiver]) -> Self {
         self.config("lockwatch.webhook-allow-private yes")
             .config(format!("lockwatch.webhook-urls \"{}\"", urls(receivers)))
     }
 
-    /// The waits between tries, of the circuit and of the roll-up are that many times shorter.
+    /// Divides the retry delays, the circuit breaker's delays and the roll-up interval by `times`.
     pub fn hurrying(self, times: u32) -> Self {
         self.env("LOCKWATCH_HURRY", times.to_string())
     }
@@ -98,37 +88,36 @@ impl Client {
         }
     }
 
-    /// Every alert that waits, newest first.
+    /// Returns all queued alerts, newest first.
     #[track_caller]
     pub fn waiting(&mut self) -> Vec<Waiting> {
         self.run("LW.ALERTS LIST COUNT 100000").items().iter().map(Waiting::of).collect()
     }
 
-    /// The alert `id`, if it still waits.
+    /// Returns the alert `id` if it is still queued.
     #[track_caller]
     pub fn waiting_for(&mut self, id: &str) -> Option<Waiting> {
         self.waiting().into_iter().find(|waiting| waiting.id == id)
     }
 
-    /// Every dead letter.
+    /// Returns all dead letters.
     #[track_caller]
     pub fn dead(&mut self) -> Vec<Dead> {
         self.run("LW.ALERTS DEAD COUNT 100000").items().iter().map(Dead::of).collect()
     }
 
-    /// LW.ALERTS TEST.
     #[track_caller]
     pub fn test_endpoints(&mut self) -> Vec<Tested> {
         self.run("LW.ALERTS TEST").items().iter().map(Tested::of).collect()
     }
 
-    /// The number `lockwatch_alert_…` of INFO.
+    /// The number `lockwatch_alert_<name>` of INFO.
     #[track_caller]
     pub fn alert_info(&mut self, name: &str) -> i64 {
         self.info("lockwatch").number(&format!("lockwatch_alert_{name}"))
     }
 
-    /// What INFO says about the endpoint at that place of the list.
+    /// Returns INFO's fields about the endpoint at `place` in the list.
     #[track_caller]
     pub fn endpoint_info(&mut self, place: usize) -> BTreeMap<String, String> {
         let line = self.info("lockwatch").text(&format!("lockwatch_alert_endpoint_{place}"));
@@ -136,7 +125,7 @@ impl Client {
         fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
-    /// Waits until no alert waits any more.
+    /// Waits until no alert is queued.
     #[track_caller]
     pub fn wait_until_delivered(&mut self) {
         wait_until("everything is delivered", || self.alert_info("queued") == 0);

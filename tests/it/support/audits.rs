@@ -1,47 +1,32 @@
-//! The commands of the audit log, and what LW.AUDITLOG, INFO and the database say, by name.
+//! Calls of the audit commands, and their parsed replies.
 
 use std::time::Duration;
 
 use super::postgres::Postgres;
 use super::{Builder, Client, Value, wait_at_most};
 
-/// An event, as LW.AUDITLOG shows it.
+/// An event as LW.AUDITLOG shows it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Event {
-    /// Its id.
     pub id: String,
-    /// When it was.
     pub timestamp_ms: i64,
-    /// Its kind.
     pub kind: String,
-    /// Who.
     pub user_id: Option<String>,
-    /// From where.
     pub ip: Option<String>,
-    /// What.
     pub endpoint: Option<String>,
-    /// How.
     pub method: Option<String>,
-    /// With what result.
     pub status_code: Option<i64>,
-    /// Whether a limit denied it.
     pub rate_limit_hit: bool,
-    /// Whether it was strange.
     pub anomaly_detected: bool,
-    /// How long it took.
     pub latency_ms: Option<String>,
-    /// What else.
     pub data: Option<String>,
 }
 
-/// A dead letter, as LW.AUDITLOG DEAD shows it.
+/// A dead letter as LW.AUDITLOG DEAD shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeadEvent {
-    /// The event.
     pub event: Event,
-    /// When it was refused.
     pub died_ms: i64,
-    /// Why.
     pub reason: String,
 }
 
@@ -74,19 +59,19 @@ impl Event {
 }
 
 impl Builder {
-    /// Audit events are shipped to a database of `postgres`.
+    /// Ships audit events to a database of `postgres`.
     pub fn shipping_to(self, postgres: &Postgres, database: &str) -> Self {
         self.shipping_to_url(postgres, &postgres.url(database))
     }
 
-    /// They are shipped to a URL that leads to `postgres`.
+    /// Ships audit events to a URL that leads to `postgres`.
     pub fn shipping_to_url(self, postgres: &Postgres, url: &str) -> Self {
         self.config(format!("lockwatch.postgres-url-file {}", postgres.file_with(url)))
     }
 }
 
 impl Client {
-    /// LW.AUDIT with the words of `line`; the id.
+    /// Calls LW.AUDIT with the words of `line` and returns the id.
     #[track_caller]
     pub fn audit(&mut self, line: &str) -> String {
         match self.run(&format!("LW.AUDIT {line}")) {
@@ -95,7 +80,7 @@ impl Client {
         }
     }
 
-    /// LW.AUDIT with these arguments; the id.
+    /// Calls LW.AUDIT with arbitrary bytes and returns the id.
     #[track_caller]
     pub fn audit_bytes(&mut self, arguments: &[&[u8]]) -> String {
         match self.call(&[&[&b"LW.AUDIT"[..]][..], arguments].concat()) {
@@ -104,7 +89,7 @@ impl Client {
         }
     }
 
-    /// LW.AUDITLOG QUERY with the words of `line`.
+    /// Calls LW.AUDITLOG QUERY with the words of `line`.
     #[track_caller]
     pub fn audit_log(&mut self, line: &str) -> Vec<Event> {
         let words =
@@ -112,7 +97,7 @@ impl Client {
         self.events(&words.collect::<Vec<_>>())
     }
 
-    /// The events that a call answers.
+    /// Makes a call that returns events.
     #[track_caller]
     pub fn events<A: AsRef<[u8]>>(&mut self, call: &[A]) -> Vec<Event> {
         match self.call(call) {
@@ -121,7 +106,6 @@ impl Client {
         }
     }
 
-    /// LW.AUDITLOG DEAD.
     #[track_caller]
     pub fn dead_events(&mut self) -> Vec<DeadEvent> {
         let of = |value: &Value| DeadEvent {
@@ -132,19 +116,19 @@ impl Client {
         self.run("LW.AUDITLOG DEAD COUNT 10000").items().iter().map(of).collect()
     }
 
-    /// The number `lockwatch_audit_…` of INFO.
+    /// The number `lockwatch_audit_<name>` of INFO.
     #[track_caller]
     pub fn audit_info(&mut self, name: &str) -> i64 {
         self.info("lockwatch").number(&format!("lockwatch_audit_{name}"))
     }
 
-    /// The text `lockwatch_audit_…` of INFO.
+    /// The text `lockwatch_audit_<name>` of INFO.
     #[track_caller]
     pub fn audit_text(&mut self, name: &str) -> String {
         self.info("lockwatch").text(&format!("lockwatch_audit_{name}"))
     }
 
-    /// Waits until no event waits for the database any more.
+    /// Waits until no event is pending.
     #[track_caller]
     pub fn wait_until_shipped(&mut self) {
         wait_at_most(Duration::from_secs(90), "everything is shipped", || self.audit_info("pending") == 0);

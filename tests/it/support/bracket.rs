@@ -1,31 +1,29 @@
-//! When a call was decided, by the server's own clock.
+//! The time at which a call ran, by the server's own clock.
 
 use super::{Client, Value};
 
-/// The first and the last millisecond in which a call can have read the clock: those of TIME right before and right
-/// after it. They are almost always the same one.
+/// The earliest and latest millisecond in which a call can have read the clock, from TIME right
+/// before and right after it. Usually they are equal.
 ///
-/// Not in a transaction: Redis 7.2 and later answer TIME there with the moment at which EXEC began.
+/// Does not work in a transaction, where TIME of Redis 7.2 and later returns the start of EXEC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bracket {
-    /// Not before.
     pub from: i64,
-    /// Not after.
     pub to: i64,
 }
 
 impl Bracket {
-    /// The time shifted by `ms`.
+    /// Shifts the time by `ms`.
     pub fn plus(self, ms: i64) -> Self {
         Self { from: self.from + ms, to: self.to + ms }
     }
 
-    /// Whether `ms` can be the time.
+    /// Returns whether the call can have run at `ms`.
     pub fn contains(self, ms: i64) -> bool {
         (self.from..=self.to).contains(&ms)
     }
 
-    /// What is left if `other` tells the time of the same moment; panics if they contradict each other.
+    /// Returns the intersection of two brackets of the same moment. Panics if they do not overlap.
     #[track_caller]
     pub fn and(self, other: Self) -> Self {
         let both = Self { from: self.from.max(other.from), to: self.to.min(other.to) };
@@ -33,21 +31,22 @@ impl Bracket {
         both
     }
 
-    /// The time, if it is known to the millisecond.
+    /// Returns the time if it is known to the millisecond.
     pub fn exact(self) -> Option<i64> {
         (self.from == self.to).then_some(self.from)
     }
 }
 
 impl Client {
-    /// Runs `line` and says when it read the clock.
+    /// Runs `line` and returns when it read the clock.
     #[track_caller]
     pub fn timed(&mut self, line: &str) -> (Value, Bracket) {
         let (answer, before, after) = self.timed_micros(line);
         (answer, Bracket { from: before / 1000, to: after / 1000 })
     }
 
-    /// Runs `line` and says when it read the clock, then `more` at once, before anything it set can expire.
+    /// Like [`Client::timed`], and runs `more` in the same pipeline, before anything that `line`
+    /// set can expire.
     #[track_caller]
     pub fn timed_then(&mut self, line: &str, more: &str) -> (Value, Bracket, Value) {
         let answers = self.run_all(&["TIME", line, "TIME", more]);
@@ -55,7 +54,7 @@ impl Client {
         (answer.clone(), Bracket { from: before.micros() / 1000, to: after.micros() / 1000 }, then.clone())
     }
 
-    /// Runs `line`; the server's clock in microseconds right before and right after it.
+    /// Runs `line`. Returns the server's clock in microseconds right before and right after it.
     #[track_caller]
     pub fn timed_micros(&mut self, line: &str) -> (Value, i64, i64) {
         let answers = self.run_all(&["TIME", line, "TIME"]);
@@ -71,7 +70,7 @@ impl Client {
 }
 
 impl Value {
-    /// A reply of TIME in microseconds.
+    /// Parses a reply of TIME as microseconds.
     #[track_caller]
     pub fn micros(&self) -> i64 {
         let parts: Vec<i64> =

@@ -1,4 +1,4 @@
-//! How a server is to be started.
+//! The configuration of a server before its start.
 
 use std::ffi::OsString;
 use std::net::TcpListener;
@@ -11,7 +11,8 @@ use tempfile::TempDir;
 
 use super::Server;
 
-/// A server to be: with the module, without persistence, on a free port of 127.0.0.1, in a directory of its own.
+/// Builds a server. By default it has the module, no persistence, a free port on 127.0.0.1 and its
+/// own directory.
 #[derive(Debug, Default)]
 pub struct Builder {
     lines: Vec<String>,
@@ -24,61 +25,59 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Adds a line to its redis.conf; it outweighs the lines before it.
+    /// Adds a line to redis.conf. It overrides earlier lines.
     pub fn config(mut self, line: impl Into<String>) -> Self {
         self.lines.push(line.into());
         self
     }
 
-    /// Arguments of its `loadmodule` line.
+    /// Sets the arguments of the `loadmodule` line.
     pub fn module_args(mut self, args: &str) -> Self {
         self.module_args = format!(" {args}");
         self
     }
 
-    /// Sets a variable of its environment.
+    /// Sets an environment variable.
     pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.environment.push((name.into(), value.into()));
         self
     }
 
-    /// Does not load the module.
     pub fn without_module(mut self) -> Self {
         self.without_module = true;
         self
     }
 
-    /// A replica of `primary`.
     pub fn replica_of(self, primary: &Server) -> Self {
         let address = primary.address();
         self.config(format!("replicaof {} {}", address.ip(), address.port()))
     }
 
-    /// A node of a Redis Cluster, without slots as yet.
+    /// Makes it a node of a Redis Cluster, without slots.
     pub fn cluster(mut self) -> Self {
         self.cluster = true;
         self.config("cluster-enabled yes").config("cluster-config-file nodes.conf")
     }
 
-    /// The data directory of an earlier server, with what it saved there.
+    /// Uses the data directory of an earlier server.
     pub fn data_dir(mut self, dir: TempDir) -> Self {
         self.dir = Some(dir);
         self
     }
 
-    /// The test makes handlers panic: that the server counts it is no failure.
+    /// Allows panics in handlers, which otherwise fail the test.
     pub fn may_panic(mut self) -> Self {
         self.may_panic = true;
         self
     }
 
-    /// Starts it; panics with its log if it does not come up.
+    /// Starts the server. Panics with its log if the start fails.
     #[track_caller]
     pub fn start(self) -> Server {
         self.try_start().unwrap_or_else(|log| panic!("the server did not start:\n{log}"))
     }
 
-    /// Starts it, or returns what it logged before it gave up.
+    /// Starts the server, or returns its log if the start fails.
     pub fn try_start(mut self) -> Result<Server, String> {
         let dir = self
             .dir
@@ -107,10 +106,11 @@ impl Builder {
     }
 }
 
-/// The name of the module's copy in a server's directory.
+/// The file name of the module's copy in a server's directory.
 const MODULE: &str = "liblockwatch.so";
 
-/// Puts the module under test into `dir`. All servers of a run load the same bytes, whatever is built meanwhile.
+/// Copies the module under test into `dir`. All servers of a run load the same bytes, even if the
+/// module is rebuilt meanwhile.
 pub(super) fn put_module_into(dir: &Path) -> PathBuf {
     static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| fs::read(module()).expect("the module can be read"));
     let path = dir.join(MODULE);
@@ -119,8 +119,8 @@ pub(super) fn put_module_into(dir: &Path) -> PathBuf {
     path
 }
 
-/// The module under test: the newer of the two places in which cargo leaves it (`cargo test` builds it beside the
-/// tests, `cargo build` also links it one directory up).
+/// Finds the newer of cargo's two copies of the module: `cargo test` builds it beside the tests,
+/// `cargo build` also links it one directory up.
 fn module() -> PathBuf {
     if let Some(path) = env::var_os("LOCKWATCH_MODULE") {
         return path.into();
@@ -128,10 +128,10 @@ fn module() -> PathBuf {
     let test = env::current_exe().expect("the test knows its own path");
     let places = test.ancestors().skip(1).take(2).map(|dir| dir.join(MODULE));
     let built = places.filter_map(|path| Some((fs::metadata(&path).ok()?.modified().ok()?, path))).max();
-    built.expect("liblockwatch.so stands beside the tests").1
+    built.expect("liblockwatch.so is built beside the tests").1
 }
 
-/// The server under test. A path is made absolute: servers start in directories of their own.
+/// The server program. A path is made absolute, because servers start in their own directories.
 pub(super) fn binary() -> OsString {
     let named = env::var_os("LOCKWATCH_SERVER").unwrap_or_else(|| "redis-server".into());
     if Path::new(&named).components().count() == 1 {
@@ -140,7 +140,8 @@ pub(super) fn binary() -> OsString {
     fs::canonicalize(named).expect("LOCKWATCH_SERVER names a file").into()
 }
 
-/// A port that nobody listens on. Another process may still be faster: the server then fails to start on it.
+/// A port that is currently free. Another process may take it first, and then the server fails to
+/// start.
 pub(super) fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     listener.local_addr().expect("a bound listener has an address").port()

@@ -1,4 +1,4 @@
-//! The server's own tools that judge its files: redis-check-rdb and redis-check-aof.
+//! The server's own checkers for its files: redis-check-rdb and redis-check-aof.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -21,12 +21,11 @@ impl Server {
         self.check("check-aof", &self.aof_dir().join("appendonly.aof.manifest"));
     }
 
-    /// Where the append-only files are.
     pub fn aof_dir(&self) -> PathBuf {
         self.dir().join("appendonlydir")
     }
 
-    /// The newest file in [`Server::aof_dir`] whose name ends so.
+    /// The newest file in [`Server::aof_dir`] whose name ends with `ending`.
     #[track_caller]
     pub fn aof_file(&self, ending: &str) -> PathBuf {
         let entries = fs::read_dir(self.aof_dir()).expect("the server keeps an AOF");
@@ -39,12 +38,13 @@ impl Server {
     fn check(&self, what: &str, file: &Path) {
         let Some(tool) = tool(what) else { return };
         let output = Command::new(&tool).arg(file).output().unwrap_or_else(|why| panic!("{tool:?}: {why}"));
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{tool:?} {file:?}: {said}");
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{tool:?} {file:?}: {stdout}");
     }
 }
 
-/// The tool that came with the server under test. Only one of another server, which came without, goes unchecked.
+/// Finds the checker that belongs to the server under test. Returns `None` only for a server from
+/// `LOCKWATCH_SERVER` that has no such tool beside it.
 fn tool(what: &str) -> Option<PathBuf> {
     let server = PathBuf::from(binary());
     let name = server.file_name().and_then(OsStr::to_str).unwrap_or_default();

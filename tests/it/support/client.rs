@@ -1,17 +1,17 @@
-//! A client that sends what it is told, byte for byte, and hands back what came.
+//! A client that sends exact bytes and returns parsed replies.
 
 use std::io::{self, BufReader, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use super::{SOON, Value};
 
-/// A connection. Every read has a deadline, so that a hung server fails the test and does not hang it.
+/// A connection. Every read has a deadline, so that a hung server fails the test instead of
+/// blocking it.
 pub struct Client {
     stream: BufReader<TcpStream>,
 }
 
 impl Client {
-    /// Connects.
     pub fn connect(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect_timeout(&address, SOON)?;
         stream.set_nodelay(true)?;
@@ -33,7 +33,7 @@ impl Client {
         self.read()
     }
 
-    /// As [`Client::call`], for a server that may be gone.
+    /// Like [`Client::call`], for a server that may be gone.
     pub fn try_call<A: AsRef<[u8]>>(&mut self, args: &[A]) -> io::Result<Value> {
         self.try_send(args)?;
         self.try_read()
@@ -44,18 +44,18 @@ impl Client {
         self.stream.get_mut().write_all(&encode(args))
     }
 
-    /// The next value that the server sends, if it is still there.
+    /// Reads the next value from a server that may be gone.
     pub fn try_read(&mut self) -> io::Result<Value> {
         Value::read(&mut self.stream)
     }
 
-    /// Sends one call and does not wait for the answer.
+    /// Sends one call without waiting for the answer.
     #[track_caller]
     pub fn send<A: AsRef<[u8]>>(&mut self, args: &[A]) {
         self.send_bytes(&encode(args));
     }
 
-    /// Sends bytes as they are, RESP or not.
+    /// Sends bytes unchanged, whether they are RESP or not.
     #[track_caller]
     pub fn send_bytes(&mut self, bytes: &[u8]) {
         self.stream
@@ -64,13 +64,13 @@ impl Client {
             .unwrap_or_else(|why| panic!("can't write to the server: {why}"));
     }
 
-    /// The next value that the server sends.
+    /// Reads the next value.
     #[track_caller]
     pub fn read(&mut self) -> Value {
         Value::read(&mut self.stream).unwrap_or_else(|why| panic!("no answer from the server: {why}"))
     }
 
-    /// Sends `calls` at once and returns their answers.
+    /// Sends `calls` in one pipeline and returns their answers.
     #[track_caller]
     pub fn pipeline<C: AsRef<[A]>, A: AsRef<[u8]>>(&mut self, calls: &[C]) -> Vec<Value> {
         let bytes: Vec<u8> = calls.iter().flat_map(|call| encode(call.as_ref())).collect();
@@ -78,13 +78,14 @@ impl Client {
         calls.iter().map(|_| self.read()).collect()
     }
 
-    /// Sends the lines at once and returns their answers. The server runs them in one go.
+    /// Sends the lines in one pipeline and returns their answers.
     #[track_caller]
     pub fn run_all(&mut self, lines: &[&str]) -> Vec<Value> {
         self.pipeline(&lines.iter().map(|line| line.split(' ').collect()).collect::<Vec<Vec<&str>>>())
     }
 
-    /// Runs the lines in one MULTI and returns their answers; `None` if EXEC was aborted by WATCH.
+    /// Runs the lines in one transaction and returns their answers, or `None` if WATCH aborted
+    /// EXEC.
     #[track_caller]
     pub fn multi(&mut self, lines: &[&str]) -> Option<Vec<Value>> {
         match self.run_all(&[&["MULTI"], lines, &["EXEC"]].concat()).pop() {

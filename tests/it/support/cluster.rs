@@ -1,4 +1,4 @@
-//! A Redis Cluster of three primaries, and the moving of its slots.
+//! A Redis Cluster of three primaries whose slots can be moved.
 
 use redis::cluster::{ClusterClient, ClusterConnection};
 
@@ -6,15 +6,14 @@ use super::{Client, SOON, Server, Value, wait_until};
 
 const SLOTS: usize = 16_384;
 
-/// Three nodes that share the slots evenly.
+/// Three primaries that share the slots evenly.
 pub struct Cluster {
-    /// The nodes.
     pub nodes: Vec<Server>,
     ids: Vec<String>,
 }
 
 impl Cluster {
-    /// Starts the nodes, joins them and waits until each knows of all slots.
+    /// Starts and joins the nodes and waits until each knows all slots.
     #[track_caller]
     pub fn start() -> Self {
         let nodes: Vec<Server> = (0..3).map(|_| Server::builder().cluster().start()).collect();
@@ -23,7 +22,7 @@ impl Cluster {
             let mut client = node.client();
             let (from, to) = (i * SLOTS / nodes.len(), (i + 1) * SLOTS / nodes.len() - 1);
             ok(&mut client, &format!("CLUSTER ADDSLOTSRANGE {from} {to}"));
-            // Else two of them would first have to settle which one's word counts.
+            // Distinct epochs spare the nodes a conflict resolution.
             ok(&mut client, &format!("CLUSTER SET-CONFIG-EPOCH {}", i + 1));
             ids.push(client.run("CLUSTER MYID").text());
             let bus = nodes[0].bus_port().expect("a cluster node has a bus");
@@ -47,7 +46,7 @@ impl Cluster {
         }
     }
 
-    /// A connection of a client that knows clusters: it routes calls and follows MOVED and ASK.
+    /// Connects with a cluster client, which routes calls and follows MOVED and ASK.
     #[track_caller]
     pub fn connect(&self) -> ClusterConnection {
         let client = ClusterClient::builder(self.nodes.iter().map(Server::url))
@@ -58,13 +57,12 @@ impl Cluster {
         client.get_connection().expect("the cluster can be reached")
     }
 
-    /// The slot of `key`.
     #[track_caller]
     pub fn slot(&self, key: &str) -> usize {
         self.nodes[0].client().call(&["CLUSTER", "KEYSLOT", key]).int() as usize
     }
 
-    /// The number of the node that serves `slot`, as all of them say.
+    /// Returns the index of the node that serves `slot`. All nodes must agree.
     #[track_caller]
     pub fn owner(&self, slot: usize) -> usize {
         let owners: Vec<usize> = self.nodes.iter().map(|node| self.owner_by(node, slot)).collect();
@@ -85,8 +83,8 @@ impl Cluster {
             .expect("it is one of them")
     }
 
-    /// Moves `slot` with its keys to node `to`, as redis-cli does, a few keys at a time. Calls `midway` whenever
-    /// some of the keys have moved and others not.
+    /// Moves `slot` with its keys to node `to`, a few keys at a time, as redis-cli does. Calls
+    /// `midway` after each batch of keys.
     #[track_caller]
     pub fn move_slot(&self, slot: usize, to: usize, mut midway: impl FnMut()) {
         let from = self.owner(slot);
@@ -114,7 +112,7 @@ impl Cluster {
         let head = ["MIGRATE", &host, &port, "", "0", "5000", "KEYS"].map(str::as_bytes);
         let call: Vec<&[u8]> = head.into_iter().chain(keys.iter().map(Value::bytes)).collect();
         let answer = source.call(&call);
-        // A key that expired in between is no failure.
+        // NOKEY means that the keys expired in between.
         assert!(matches!(answer.text().as_str(), "OK" | "NOKEY"), "{answer:?}");
     }
 }

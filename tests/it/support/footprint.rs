@@ -1,9 +1,9 @@
-//! Whether a call has left a trace.
+//! Checks whether a call changed anything.
 
 use super::{Client, Value};
 
-/// All that a write would change: every key's value, how many there are, how many changes the next snapshot has to
-/// save, and how much has been sent to replicas (if there are any).
+/// Everything that a write would change: all values, the number of keys, the changes since the last
+/// save, and the replication offset, which moves only if there is a replica.
 #[derive(Debug, PartialEq)]
 pub struct Footprint {
     digest: Value,
@@ -13,7 +13,6 @@ pub struct Footprint {
 }
 
 impl Client {
-    /// What the server looks like now.
     #[track_caller]
     pub fn footprint(&mut self) -> Footprint {
         let info = self.info("everything");

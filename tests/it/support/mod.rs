@@ -1,8 +1,11 @@
-//! What the tests stand on: [`Server`] starts a real server with the module, [`Client`] speaks to it in raw bytes,
-//! [`Bracket`] says at what time of the server's clock something was decided, [`Client::footprint`] whether it left a
-//! trace, [`state::State`] all that can be seen of its keys. [`receiver::Receiver`] is where its alerts go,
-//! [`alerts`] what it says about them. [`postgres::Postgres`] is where its audit events go, [`audits`] what it says about
-//! those, [`proxy::Proxy`] what can come between. [`tokens`] is what issues tokens, and what the commands on them say.
+//! Test support:
+//! - [`Server`] starts a real server with the module. [`Client`] sends it raw bytes.
+//! - [`Bracket`] is the server's time at which a call ran. [`Client::footprint`] shows whether a
+//!   call changed anything. [`state::State`] holds everything visible about the keys.
+//! - [`receiver::Receiver`] receives webhooks. [`alerts`] parses replies about alerts.
+//! - [`postgres::Postgres`] stores audit events. [`audits`] parses replies about them.
+//! - [`proxy::Proxy`] breaks the network between a client and a server.
+//! - [`tokens`] makes keys and parses replies of the token commands.
 
 #[cfg(feature = "debug-commands")]
 pub mod alerts;
@@ -42,7 +45,7 @@ pub use reply::{Burst, Reply};
 pub use server::{Info, Server};
 pub use value::Value;
 
-/// How long anything that is bound to happen may take on a busy machine.
+/// The default time limit of a wait. It is generous because the machine may be busy.
 pub const SOON: Duration = Duration::from_secs(20);
 
 /// Polls `condition` until it holds; panics with `what` if it does not within [`SOON`].

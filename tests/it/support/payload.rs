@@ -1,30 +1,30 @@
-//! What DUMP replies and RESTORE takes, taken apart and put together again with a checksum that fits.
+//! Takes apart payloads of DUMP and RESTORE and builds new ones with a correct checksum.
 //!
-//! A type byte, the value, two bytes of RDB version and a CRC-64 over all of it. A module's value is the module's id,
-//! then what it saved (here a string, behind its opcode), then an opcode that ends it.
+//! A payload is a type byte, the value, two bytes of RDB version and a CRC-64 over all of it. A
+//! module's value is the module's id, the saved data (here an opcode and a string), and an end
+//! opcode.
 
 /// The opcode of a string that a module saved.
 const STRING: u8 = 5;
 /// The opcode at the end of a module's value.
 const EOF: u8 = 0;
-/// The type byte and the module's id, a 64-bit integer behind its own marker.
+/// The length of the type byte and the module's id, a 64-bit integer after a marker byte.
 const HEAD: usize = 1 + 9;
-/// RDB version and checksum.
+/// The length of RDB version and checksum.
 const FOOTER: usize = 2 + 8;
 
-/// What DUMP replied of a value of ours.
+/// The DUMP of a value of this module.
 #[derive(Clone)]
 pub struct Payload {
     dump: Vec<u8>,
 }
 
 impl Payload {
-    /// The reply of DUMP.
     pub fn new(dump: &[u8]) -> Self {
         Self { dump: dump.to_vec() }
     }
 
-    /// The bytes that stand between the type byte and the footer: module id, opcodes and value.
+    /// The bytes between the type byte and the footer: module id, opcodes and value.
     pub fn body(&self) -> &[u8] {
         &self.dump[1..self.dump.len() - FOOTER]
     }
@@ -48,7 +48,7 @@ impl Payload {
         &value[at..at + len]
     }
 
-    /// The same with another body.
+    /// Returns the payload with another body.
     pub fn with_body(&self, body: &[u8]) -> Vec<u8> {
         let version = &self.dump[self.dump.len() - FOOTER..][..2];
         let mut dump = [&self.dump[..1], body, version].concat();
@@ -56,14 +56,14 @@ impl Payload {
         dump
     }
 
-    /// The same with another string.
+    /// Returns the payload with another saved string.
     pub fn with_saved(&self, saved: &[u8]) -> Vec<u8> {
         let id = &self.dump[1..HEAD];
         self.with_body(&[id, &[STRING], &length(saved.len()), saved, &[EOF]].concat())
     }
 }
 
-/// A length as RDB files hold it, in the shortest form.
+/// Encodes a length as in RDB files, in the shortest form.
 fn length(len: usize) -> Vec<u8> {
     match len {
         0..0x40 => vec![len as u8],
@@ -72,7 +72,7 @@ fn length(len: usize) -> Vec<u8> {
     }
 }
 
-/// The CRC-64 of Redis: Jones' polynomial, reflected, nothing inverted.
+/// The CRC-64 of Redis: the Jones polynomial, reflected, without inversion.
 pub fn crc64(bytes: &[u8]) -> u64 {
     const TABLE: [u64; 256] = {
         let mut table = [0; 256];
@@ -93,7 +93,7 @@ pub fn crc64(bytes: &[u8]) -> u64 {
 }
 
 #[test]
-fn the_checksum_is_that_of_redis() {
-    // From crc64.c.
+fn crc64_matches_the_check_value_of_redis() {
+    // The check value is from Redis's crc64.c.
     assert_eq!(crc64(b"123456789"), 0xe9c6_d914_c4b8_d9ca);
 }

@@ -1,4 +1,5 @@
-//! A real PgBouncer that pools transactions: no two statements of a client need meet the same connection.
+//! A real PgBouncer with transaction pooling, where each transaction of a client may use another
+//! connection.
 
 use std::fs::{self, File};
 use std::process::{Child, Stdio};
@@ -18,7 +19,7 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// One in front of `postgres`.
+    /// Starts a PgBouncer in front of `postgres`.
     #[track_caller]
     pub fn before(postgres: &Postgres) -> Self {
         let dir = TempDir::with_prefix("lockwatch-pgbouncer-").expect("a temporary directory");
@@ -58,7 +59,7 @@ impl PgBouncer {
         panic!("every port was taken by the time PgBouncer tried it");
     }
 
-    /// The URL of a database behind it.
+    /// The URL of a database through this PgBouncer.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://{USER}:{ENCODED_PASSWORD}@127.0.0.1:{}/{database}", self.port)
     }

@@ -1,11 +1,11 @@
-//! Ports for what is stopped and started again.
+//! Ports for programs that tests stop and start again.
 
 use std::net::TcpListener;
 use std::process;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// Binds a port of 127.0.0.1 that nothing else of this process ever gets from here, and below those the kernel gives to
-/// outgoing connections: who stops listening on it must find it free again.
+/// Binds a port of 127.0.0.1 that this function returns to nobody else in this process. It is below
+/// the kernel's range for outgoing connections, so that it stays free while its owner is stopped.
 pub(super) fn own_port() -> TcpListener {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = process::id() as u16 % 97;

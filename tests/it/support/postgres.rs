@@ -1,4 +1,5 @@
-//! A real Postgres: a cluster of its own on a free port, which the test starts, breaks and stops.
+//! A real Postgres with its own cluster on a free port, which the test can stop, kill and
+//! reconfigure.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
@@ -13,12 +14,13 @@ use super::ports::own_port;
 use super::server::signal;
 use super::{template, unprivileged, wait_until};
 
-/// The user's password. It has to be percent-encoded in a URL, and must be seen nowhere.
+/// The user's password. It needs percent-encoding in a URL, and must never appear in logs or
+/// replies.
 pub const PASSWORD: &str = "p@ss/w:rd%";
-/// The same as it stands in a URL.
+/// [`PASSWORD`] as written in a URL.
 pub const ENCODED_PASSWORD: &str = "p%40ss%2Fw%3Ard%25";
 
-/// The cluster's one user, who may do everything.
+/// The cluster's only user, a superuser.
 pub const USER: &str = "lw_writer";
 
 /// A running Postgres. It is stopped on drop.
@@ -29,7 +31,6 @@ pub struct Postgres {
     dir: TempDir,
 }
 
-/// One to be configured.
 #[derive(Default)]
 pub struct PostgresBuilder {
     config: Vec<String>,
@@ -43,13 +44,12 @@ impl PostgresBuilder {
         self
     }
 
-    /// Takes TLS connections with that certificate and key, in PEM.
+    /// Accepts TLS connections with this certificate and key in PEM.
     pub fn tls(mut self, certificate: &str, key: &str) -> Self {
         self.tls = Some((certificate.to_owned(), key.to_owned()));
         self
     }
 
-    /// Starts it.
     #[track_caller]
     pub fn start(self) -> Postgres {
         let dir = TempDir::with_prefix("lockwatch-pg-").expect("a temporary directory");
@@ -62,20 +62,18 @@ impl PostgresBuilder {
 }
 
 impl Postgres {
-    /// Starts one.
     #[track_caller]
     pub fn start() -> Self {
         Self::builder().start()
     }
 
-    /// One to be configured.
     pub fn builder() -> PostgresBuilder {
         PostgresBuilder::default()
     }
 
     #[track_caller]
     fn init(&mut self, tls: Option<(String, String)>) {
-        template::lay(&self.data());
+        template::create_cluster(&self.data());
         if let Some((certificate, key)) = tls {
             let certificate = self.write("server.crt", &certificate);
             let key = self.write("server.key", &key);
@@ -83,7 +81,7 @@ impl Postgres {
             self.config.push(format!("ssl_cert_file = '{}'", certificate.display()));
             self.config.push(format!("ssl_key_file = '{}'", key.display()));
         }
-        // Whatever happens to the processes, the machine goes on: nothing has to be forced to the disk.
+        // Tests kill processes but never the machine, so nothing has to be flushed to disk.
         let all = [
             "fsync = off",
             "full_page_writes = off",
@@ -102,7 +100,7 @@ impl Postgres {
         fs::write(conf, text).expect("the configuration is written");
     }
 
-    /// A file that only Postgres may read.
+    /// Writes a file that only Postgres may read.
     fn write(&self, name: &str, contents: &str) -> PathBuf {
         use std::os::unix::fs::OpenOptionsExt;
         let path = self.dir.path().join(name);
@@ -117,14 +115,14 @@ impl Postgres {
         self.dir.path().join("data")
     }
 
-    /// Starts it again where it was; at first somewhere.
+    /// Starts Postgres on its port, or on a free port the first time.
     #[track_caller]
     pub fn start_again(&mut self) {
-        assert!(self.postmaster.is_none(), "it is still running");
+        assert!(self.postmaster.is_none(), "Postgres is still running");
         let fresh = self.port == 0;
         for _ in 0..10 {
             if fresh {
-                // It is to be free again after it was stopped.
+                // The port must still be free after a stop.
                 self.port = own_port().local_addr().expect("a bound listener has an address").port();
             }
             let log = File::options().create(true).append(true).open(self.dir.path().join("log"));
@@ -153,22 +151,20 @@ impl Postgres {
         panic!("every port was taken by the time Postgres tried it");
     }
 
-    /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         ([127, 0, 0, 1], self.port).into()
     }
 
-    /// The URL of a database.
     pub fn url(&self, database: &str) -> String {
         self.url_at(self.address(), database)
     }
 
-    /// The URL of a database behind another address.
+    /// The URL of a database at another address, for example a proxy's.
     pub fn url_at(&self, address: SocketAddr, database: &str) -> String {
         format!("postgres://{USER}:{ENCODED_PASSWORD}@{address}/{database}")
     }
 
-    /// A file that holds a URL, and that the server under test may read.
+    /// Writes a URL to a file that the server under test may read. Returns the path.
     pub fn file_with(&self, url: &str) -> String {
         static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let n = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -177,24 +173,23 @@ impl Postgres {
         path.to_str().expect("a path in UTF-8").to_owned()
     }
 
-    /// A file that holds the URL of a database.
+    /// Like [`Postgres::file_with`], with the URL of a database.
     pub fn url_file(&self, database: &str) -> String {
         self.file_with(&self.url(database))
     }
 
-    /// Makes a database.
     #[track_caller]
     pub fn create_database(&self, name: &str) {
         self.sql("postgres", &format!("CREATE DATABASE {name}"));
     }
 
-    /// What `psql` answers: rows of columns.
+    /// Runs a statement with `psql` and returns rows of columns.
     #[track_caller]
     pub fn sql(&self, database: &str, sql: &str) -> Vec<Vec<String>> {
         self.try_sql(database, sql).unwrap_or_else(|why| panic!("{sql}: {why}"))
     }
 
-    /// The same, if it may fail.
+    /// Like [`Postgres::sql`], for a statement that may fail.
     pub fn try_sql(&self, database: &str, sql: &str) -> Result<Vec<Vec<String>>, String> {
         let output = self.psql(database).args(["-c", sql]).output().expect("psql runs");
         if !output.status.success() {
@@ -204,7 +199,7 @@ impl Postgres {
         Ok(text.lines().map(|line| line.split(SEPARATOR).map(str::to_owned).collect()).collect())
     }
 
-    /// A number that `psql` answers.
+    /// Runs a query that returns one number.
     #[track_caller]
     pub fn number(&self, database: &str, sql: &str) -> i64 {
         self.sql(database, sql)[0][0].parse().unwrap_or_else(|_| panic!("{sql} answers no number"))
@@ -218,7 +213,7 @@ impl Postgres {
         command
     }
 
-    /// A session that stays open, in which locks can be held.
+    /// Opens a session that stays open, so that it can hold locks.
     #[track_caller]
     pub fn session(&self, database: &str) -> Session {
         let mut child = self
@@ -233,13 +228,13 @@ impl Postgres {
         Session { child, input: Some(input), output }
     }
 
-    /// Stops it as an administrator does.
+    /// Stops Postgres with a fast shutdown, as an administrator does.
     #[track_caller]
     pub fn stop(&mut self) {
         self.end("INT");
     }
 
-    /// `kill -9`, of the process that watches over the others, which then end by themselves.
+    /// Kills the postmaster with `kill -9`. The other processes then exit by themselves.
     #[track_caller]
     pub fn kill(&mut self) {
         self.end("KILL");
@@ -251,11 +246,11 @@ impl Postgres {
         let children = children_of(postmaster.id());
         signal(how, postmaster.id());
         postmaster.wait().expect("the child can be waited for");
-        // As long as one of them lives another cluster can't have the shared memory.
-        wait_until("all of Postgres has ended", || children.iter().all(|pid| !is_alive(*pid)));
+        // A new postmaster cannot start while one of these processes holds the shared memory.
+        wait_until("all processes of Postgres have exited", || children.iter().all(|pid| !is_alive(*pid)));
     }
 
-    /// Changes the configuration and has it read again.
+    /// Changes the configuration and reloads it.
     #[track_caller]
     pub fn configure(&self, lines: &[&str]) {
         let path = self.data().join("later.conf");
@@ -264,7 +259,7 @@ impl Postgres {
         self.sql("postgres", "SELECT pg_reload_conf()");
     }
 
-    /// All that it has logged.
+    /// Everything logged so far.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.dir.path().join("log")).unwrap_or_default()).into_owned()
     }
@@ -273,14 +268,14 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         if let Some(postmaster) = &mut self.postmaster {
-            // Immediate shutdown: whoever is connected is cut off.
+            // Immediate shutdown, which closes all connections.
             signal("QUIT", postmaster.id());
             let _ = postmaster.wait();
         }
     }
 }
 
-/// What stands between columns: no test has it in its data.
+/// The separator of columns. No test has it in its data.
 const SEPARATOR: &str = "\u{1f}";
 
 /// A `psql` that stays open.
@@ -291,7 +286,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Runs a statement and waits until it is done.
+    /// Runs a statement and waits until it has finished.
     #[track_caller]
     pub fn run(&mut self, sql: &str) {
         let input = self.input.as_mut().expect("it is open");
@@ -308,13 +303,13 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // It ends when its input does, and gives up what it holds.
+        // `psql` exits at the end of its input, which releases its locks.
         drop(self.input.take());
         let _ = self.child.wait();
     }
 }
 
-/// A program of the newest Postgres. Debian keeps most of them off PATH.
+/// The path of a program of the newest Postgres. Debian keeps most of them off PATH.
 pub(super) fn program(name: &str) -> PathBuf {
     static DIRECTORY: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
         let versions = fs::read_dir("/usr/lib/postgresql").ok()?;
@@ -327,7 +322,7 @@ pub(super) fn program(name: &str) -> PathBuf {
     DIRECTORY.as_ref().map_or_else(|| name.into(), |directory| directory.join(name))
 }
 
-/// The processes that a process has started.
+/// The child processes of `parent`.
 fn children_of(parent: u32) -> Vec<u32> {
     let processes = fs::read_dir("/proc").expect("/proc is there");
     let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
@@ -338,7 +333,8 @@ fn is_alive(pid: u32) -> bool {
     stat(pid).is_some_and(|(state, _)| state != "Z")
 }
 
-/// The state of a process and its parent. Its name, in brackets, may hold anything.
+/// Returns the state and the parent of a process. The process name in parentheses may contain any
+/// character, so parsing starts after the last one.
 fn stat(pid: u32) -> Option<(String, u32)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();

@@ -1,4 +1,4 @@
-//! A proxy between a client and a server, by which a test can cut the network in every way there is.
+//! A TCP proxy that lets a test break the network between a client and a server.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -7,21 +7,21 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// What becomes of what passes through it.
+/// How the proxy treats traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Way {
-    /// It arrives.
+    /// Traffic passes.
     Open,
-    /// Nothing arrives, in either direction, and nobody is told: a cable that is cut.
+    /// Nothing passes in either direction, and connections stay open, as if a cable were cut.
     Cut,
-    /// What the client sends arrives, what the server answers does not.
+    /// Requests pass. Answers are held back.
     HoldAnswers,
-    /// Connections are closed, and none is taken.
+    /// Connections are closed, and new ones are closed at once.
     Closed,
 }
 
-/// A running proxy. It ends on drop.
+/// A running proxy. It stops on drop.
 pub struct Proxy {
     shared: Arc<Shared>,
     address: SocketAddr,
@@ -37,11 +37,11 @@ struct Shared {
     streams: Mutex<Vec<TcpStream>>,
 }
 
-/// How often it is looked what is to become of things.
-const LOOK: Duration = Duration::from_millis(2);
+/// The interval at which the threads check the state of the proxy.
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 impl Proxy {
-    /// One to `to`, which is open.
+    /// Starts an open proxy to `to`.
     pub fn to(to: SocketAddr) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         listener.set_nonblocking(true).expect("a listener can be asked");
@@ -59,12 +59,11 @@ impl Proxy {
         Self { shared, address, listener }
     }
 
-    /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// From now on this becomes of what passes through.
+    /// Changes how traffic is treated from now on.
     pub fn set(&self, way: Way) {
         self.shared.way.store(way as u8, Ordering::SeqCst);
         if way == Way::Closed {
@@ -72,12 +71,12 @@ impl Proxy {
         }
     }
 
-    /// How many connections it has taken.
+    /// Number of connections accepted so far.
     pub fn accepted(&self) -> usize {
         self.shared.accepted.load(Ordering::SeqCst)
     }
 
-    /// How many bytes of answers it has not let through.
+    /// Number of answer bytes that were held back, including those released later.
     pub fn held_back(&self) -> usize {
         self.shared.held_back.load(Ordering::SeqCst)
     }
@@ -111,7 +110,7 @@ impl Shared {
         let mut pumps = Vec::new();
         while !self.ends() {
             let Ok((client, _)) = listener.accept() else {
-                thread::sleep(LOOK);
+                thread::sleep(POLL_INTERVAL);
                 continue;
             };
             if self.is(Way::Closed) {
@@ -130,7 +129,7 @@ impl Shared {
     }
 
     fn pump(&self, mut from: TcpStream, mut to: TcpStream, is_answer: bool) {
-        let _ = from.set_read_timeout(Some(LOOK * 5));
+        let _ = from.set_read_timeout(Some(POLL_INTERVAL * 5));
         let mut buffer = [0; 16 * 1024];
         while !self.ends() {
             let len = match from.read(&mut buffer) {
@@ -139,7 +138,7 @@ impl Shared {
                 Err(why) if why.kind() == std::io::ErrorKind::WouldBlock => continue,
                 Err(_) => break,
             };
-            // It waits as long as nothing may pass: what is on its way in a cable that is cut is not lost but late.
+            // While nothing may pass, bytes are delayed and not dropped.
             let mut counted = false;
             while self.is(Way::Cut) || (is_answer && self.is(Way::HoldAnswers)) {
                 if is_answer && !std::mem::replace(&mut counted, true) {
@@ -148,15 +147,15 @@ impl Shared {
                 if self.ends() {
                     return;
                 }
-                thread::sleep(LOOK);
+                thread::sleep(POLL_INTERVAL);
             }
             if to.write_all(&buffer[..len]).is_err() {
                 break;
             }
         }
-        // The end of one direction is told to the other side, unless the cable is cut.
+        // Forwards the end of the stream, but not while the proxy is cut.
         while self.is(Way::Cut) && !self.ends() {
-            thread::sleep(LOOK);
+            thread::sleep(POLL_INTERVAL);
         }
         let _ = to.shutdown(Shutdown::Write);
     }

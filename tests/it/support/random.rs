@@ -3,12 +3,12 @@
 use std::ops::RangeInclusive;
 use std::time::SystemTime;
 
-/// SplitMix64 (Steele, Lea, Flood 2014): good enough to vary a test, and a seed repeats it.
+/// SplitMix64 (Steele, Lea, Flood 2014).
 pub struct Random(u64);
 
 impl Random {
-    /// A generator that starts at `LOCKWATCH_SEED`, else somewhere new. The seed goes to the test's output, which is
-    /// shown if it fails.
+    /// Seeds the generator from `LOCKWATCH_SEED`, or else from the time. Prints the seed, so that a
+    /// failed test can be repeated.
     pub fn new() -> Self {
         let given = std::env::var("LOCKWATCH_SEED").ok();
         let seed = given.map_or_else(
@@ -19,7 +19,6 @@ impl Random {
         Self(seed)
     }
 
-    /// Any number.
     pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -27,22 +26,20 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number below `end`, which is not 0.
+    /// A number below `end`, which must not be 0.
     pub fn below(&mut self, end: usize) -> usize {
         (self.number() % end as u64) as usize
     }
 
-    /// A number in `range`.
     pub fn within(&mut self, range: RangeInclusive<u64>) -> u64 {
         range.start() + self.number() % (range.end() - range.start() + 1)
     }
 
-    /// True once in `n` times.
+    /// True with probability 1/`n`.
     pub fn one_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
 
-    /// One of `all`.
     pub fn pick<'a, T>(&mut self, all: &'a [T]) -> &'a T {
         &all[self.below(all.len())]
     }

@@ -1,4 +1,4 @@
-//! The integers of LW.RATELIMIT and LW.PEEK, and those of LW.BURST, by name.
+//! Parsed replies of LW.RATELIMIT, LW.PEEK and LW.BURST.
 
 use super::{Client, Value};
 
@@ -7,7 +7,7 @@ use super::{Client, Value};
 pub struct Reply {
     /// Whether the call was denied.
     pub limited: bool,
-    /// The limit of the pair that binds.
+    /// The limit of the pair that the reply describes.
     pub limit: i64,
     /// Units left in that pair's window.
     pub remaining: i64,
@@ -18,7 +18,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The reply, checked for what holds of every one.
+    /// Parses a reply and asserts the invariants of all replies.
     #[track_caller]
     pub fn of(value: &Value) -> Self {
         let ints = value.ints();
@@ -40,7 +40,7 @@ impl Reply {
 /// A reply of LW.BURST.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Burst {
-    /// Whether there are as many calls in the window as the threshold says.
+    /// Whether the calls in the window reach the threshold.
     pub burst: bool,
     /// The calls in the window.
     pub count: i64,
@@ -49,7 +49,7 @@ pub struct Burst {
 }
 
 impl Burst {
-    /// The reply, checked for what holds of every one.
+    /// Parses a reply and asserts the invariants of all replies.
     #[track_caller]
     pub fn of(value: &Value) -> Self {
         let ints = value.ints();

@@ -1,4 +1,4 @@
-//! A running server, and its end.
+//! A running server.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -13,12 +13,12 @@ use tempfile::TempDir;
 use super::builder::{Builder, binary, free_port, put_module_into};
 use super::{Client, SOON, wait_until};
 
-/// The name of its configuration file.
+/// The name of the configuration file in the server's directory.
 pub(super) const CONFIG: &str = "redis.conf";
 
-/// A server that the test started. It is stopped on drop, and must not have caught a panic until then.
+/// A server that the test started. Drop kills it, after asserting that the module caught no panic.
 pub struct Server {
-    /// None once it has been stopped.
+    /// `None` while it is stopped.
     process: Option<Process>,
     address: SocketAddr,
     bus_port: Option<u16>,
@@ -30,18 +30,18 @@ pub struct Server {
 
 struct Process {
     child: Child,
-    /// The server's own, which is not the child's if `LOCKWATCH_SERVER` is a script that does not `exec`.
+    /// The server's process id. It differs from the child's if `LOCKWATCH_SERVER` is a script that
+    /// does not `exec`.
     pid: u32,
 }
 
 impl Server {
-    /// Starts one with the module and nothing else.
+    /// Starts a server with the module and the default configuration.
     #[track_caller]
     pub fn start() -> Self {
         Self::builder().start()
     }
 
-    /// One to be configured.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -67,9 +67,10 @@ impl Server {
         Err("every port was taken by the time the server tried it".into())
     }
 
-    /// Starts the process on its port and waits until it answers; what it logged if it ends instead.
+    /// Starts the process on its port and waits until it answers. Returns its log as the error if
+    /// it exits instead.
     fn spawn(&mut self) -> Result<(), String> {
-        // Ended: a failed attempt's log must not be taken for this one's.
+        // A failed attempt's log must not be mistaken for this one's.
         let _ = fs::remove_file(self.dir().join("server.log"));
         let output = File::create(self.dir().join("output.log")).expect("a file in the server's directory");
         let mut command = Command::new(binary());
@@ -102,7 +103,8 @@ impl Server {
         }
     }
 
-    /// The server's process id, if it answers, is not loading, and is this one and not another on the same port.
+    /// Returns the server's process id if it answers and is not loading. Another server may answer
+    /// on the same port, so the directory must match too.
     fn answers_as(&self) -> Option<u32> {
         let mut client = Client::connect(self.address).ok()?;
         if client.try_call(&["PING"]).ok()?.is_error() {
@@ -117,51 +119,50 @@ impl Server {
         (same && loaded).then(|| info.number("process_id")).and_then(|pid| u32::try_from(pid).ok())
     }
 
-    /// A new connection.
+    /// Opens a connection.
     #[track_caller]
     pub fn client(&self) -> Client {
         Client::connect(self.address).unwrap_or_else(|why| panic!("can't connect: {why}\n{}", self.log()))
     }
 
-    /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where another cluster node reaches its bus.
+    /// The port of the cluster bus.
     pub fn bus_port(&self) -> Option<u16> {
         self.bus_port
     }
 
-    /// For clients of the `redis` crate.
+    /// The URL for clients of the `redis` crate.
     pub fn url(&self) -> String {
         format!("redis://{}/", self.address)
     }
 
-    /// Its data directory.
+    /// The data directory.
     pub fn dir(&self) -> &Path {
         self.dir.as_ref().expect("kept until drop").path()
     }
 
-    /// Puts a copy of the module into its directory, for MODULE LOAD. Returns the path.
+    /// Copies the module into the server's directory, for MODULE LOAD. Returns the path.
     pub fn put_module(&self) -> String {
         put_module_into(self.dir()).to_str().expect("a path in UTF-8").to_owned()
     }
 
-    /// All that it has logged since it was last started.
+    /// Everything logged since the last start.
     pub fn log(&self) -> String {
         let read = |name| fs::read(self.dir().join(name)).unwrap_or_default();
         let text = [read("output.log"), read("server.log")].concat();
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// `INFO section`.
     #[track_caller]
     pub fn info(&self, section: &str) -> Info {
         self.client().info(section)
     }
 
-    /// Whether it is at least that version of Redis, or that of Valkey.
+    /// Returns whether the server is Redis of at least version `redis`, or Valkey of at least
+    /// version `valkey`.
     pub fn is_at_least(&self, redis: (u32, u32), valkey: (u32, u32)) -> bool {
         let info = self.info("server");
         let (version, wanted) = match info.fields.get("valkey_version") {
@@ -172,7 +173,7 @@ impl Server {
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= wanted
     }
 
-    /// Waits until `replica` has all that this server has sent so far.
+    /// Waits until `replica` has applied everything this server has sent so far.
     #[track_caller]
     pub fn wait_for_replica(&self, replica: &Server) {
         let mut there = replica.client();
@@ -195,27 +196,29 @@ impl Server {
         process.child.wait().expect("the child can be waited for");
     }
 
-    /// Stops it as an init system does, with SIGTERM, and waits for its end. It must not have caught a panic.
+    /// Stops the server with SIGTERM, as an init system does, and waits until it has exited.
+    /// Asserts that the module caught no panic.
     #[track_caller]
     pub fn stop(&mut self) {
         self.assert_no_panic();
         let Some(process) = &mut self.process else { return };
         signal("TERM", process.pid);
-        // Taken out only once it has ended: if it does not, the drop kills it.
+        // `process` is cleared only after the exit, so that drop kills a server that does not stop.
         wait_until("the server ends", || {
             process.child.try_wait().expect("the child can be waited for").is_some()
         });
         self.process = None;
     }
 
-    /// Starts it again where it was, after [`Server::stop`] or [`Server::kill`].
+    /// Starts the server again on the same port and data, after [`Server::stop`] or
+    /// [`Server::kill`].
     #[track_caller]
     pub fn start_again(&mut self) {
         assert!(self.process.is_none(), "it is still running");
         self.spawn().unwrap_or_else(|log| panic!("the server did not start again:\n{log}"));
     }
 
-    /// Stops it and leaves its data, for [`Builder::data_dir`].
+    /// Stops the server and returns its data directory, for [`Builder::data_dir`].
     #[track_caller]
     pub fn into_data(mut self) -> TempDir {
         self.stop();
@@ -260,7 +263,7 @@ impl Drop for Server {
             self.kill();
             return;
         }
-        // Killed even if the assertion fails: the process is taken out first and ends with its own drop.
+        // The guard kills the process even if an assertion below fails.
         struct Always<'a>(&'a mut Server);
         impl Drop for Always<'_> {
             fn drop(&mut self) {
@@ -273,11 +276,11 @@ impl Drop for Server {
     }
 }
 
-/// What every access token begins with, and every refresh token of this version.
+/// The prefixes of all access tokens and refresh tokens.
 const TOKENS: [&[u8]; 2] = [b"eyJhbGciOi", b"lwr_A"];
 
 impl Server {
-    /// Whatever a test did with tokens, none lies in a log, an RDB or an AOF afterwards.
+    /// Asserts that no log, RDB or AOF contains a token.
     #[track_caller]
     fn assert_no_token_at_rest(&self) {
         let Some(dir) = self.dir.as_ref().filter(|_| self.has_module) else { return };
@@ -285,7 +288,7 @@ impl Server {
         let own = std::fs::read_dir(dir.path()).into_iter().flatten();
         for entry in own.chain(aof).filter_map(Result::ok) {
             let path = entry.path();
-            // Tests put other things there, too: to open a FIFO is to wait for its other end.
+            // Only regular files: opening a FIFO that a test left there would block.
             let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
             let is_ours = path.extension().is_some_and(|extension| extension == "so");
             let Some(bytes) =
@@ -295,14 +298,13 @@ impl Server {
             };
             for token in TOKENS {
                 let found = bytes.windows(token.len()).any(|window| window == token);
-                assert!(!found, "a token lies in {}", path.display());
+                assert!(!found, "{} contains a token", path.display());
             }
         }
     }
 }
 
 impl Server {
-    /// The names of its threads.
     pub fn threads(&self) -> Vec<String> {
         let pid = self.info("server").number("process_id");
         let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("the server runs");
@@ -312,17 +314,15 @@ impl Server {
     }
 }
 
-/// Sends a signal to a process that the test has started.
+/// Sends a signal to a process that the test started.
 pub(super) fn signal(name: &str, pid: u32) {
     let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
     assert!(status.expect("kill runs").success(), "can't send {name} to {pid}");
 }
 
-/// The fields of INFO.
 pub struct Info {
     /// Every `name:value` of every section.
     pub fields: BTreeMap<String, String>,
-    /// The names of the sections.
     pub sections: Vec<String>,
 }
 
@@ -336,13 +336,11 @@ impl Info {
         }
     }
 
-    /// The value of `name`.
     #[track_caller]
     pub fn text(&self, name: &str) -> String {
         self.fields.get(name).unwrap_or_else(|| panic!("INFO has no {name}")).clone()
     }
 
-    /// The value of `name`, a number.
     #[track_caller]
     pub fn number(&self, name: &str) -> i64 {
         self.text(name).parse().unwrap_or_else(|_| panic!("{name} is not a number"))
@@ -350,7 +348,6 @@ impl Info {
 }
 
 impl Client {
-    /// `INFO section`.
     #[track_caller]
     pub fn info(&mut self, section: &str) -> Info {
         Info::parse(&self.call(&["INFO", section]).text())

@@ -1,13 +1,14 @@
-//! All that can be seen of a server's keys, to be compared with what is seen later or elsewhere.
+//! Everything visible about a server's keys, for comparison with a later state or another server.
 //!
-//! Time goes on in between. What LW.PEEK answers in milliseconds from now is therefore compared as the moment it
-//! means, which must be the same one to the millisecond.
+//! LW.PEEK replies with milliseconds from now, and time passes between two comparisons. The replies
+//! are therefore compared as absolute times, which must be equal to the millisecond.
 
 use std::collections::BTreeMap;
 
 use super::{Bracket, Client, Reply, Value};
 
-/// What every key of the limiter is asked. All windows are long, so that no admission leaves one during a test.
+/// Arguments of LW.PEEK for every limiter key. All windows are long, so that no unit leaves one
+/// during a test.
 const QUESTIONS: &[&str] = &[
     "9007199254740991 1d COST 0",
     "1000 1h COST 0",
@@ -20,17 +21,16 @@ const QUESTIONS: &[&str] = &[
     "40 1h 40 1d",
 ];
 
-/// A key: its database and its name.
+/// The database and the name of a key.
 pub type Place = (i64, Vec<u8>);
 
-/// All keys of a server.
 #[derive(Debug, PartialEq)]
 pub struct State(pub BTreeMap<Place, KeyState>);
 
-/// What can be seen of one key.
+/// Everything visible about one key.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyState {
-    /// Its type, as TYPE says.
+    /// TYPE.
     pub kind: String,
     /// DEBUG DIGEST-VALUE.
     pub digest: String,
@@ -42,7 +42,7 @@ pub struct KeyState {
 }
 
 impl State {
-    /// What `client`'s server holds. The client is left at database 0.
+    /// Reads the state of all keys in databases 0 and 1. Leaves `client` at database 0.
     #[track_caller]
     pub fn of(client: &mut Client) -> Self {
         let mut keys = BTreeMap::new();
@@ -56,7 +56,7 @@ impl State {
         Self(keys)
     }
 
-    /// Asserts that `later` is the same in all that a caller can see.
+    /// Asserts that `later` looks the same to a caller.
     #[track_caller]
     pub fn assert_same(&self, later: &Self) {
         assert_eq!(
@@ -75,11 +75,10 @@ fn show((db, name): &Place) -> String {
 }
 
 impl KeyState {
-    /// What can be seen of `name`.
     #[track_caller]
     pub fn of(client: &mut Client, name: &[u8]) -> Self {
         let kind = client.call(&[b"TYPE", name]).text();
-        // Nothing asks a burst detector's key without counting: its bytes tell all.
+        // No command reads a burst key without changing it, so only its bytes are compared.
         let questions = match kind.as_str() {
             "lw-window" => QUESTIONS,
             "lw-bursts" => &[],
@@ -92,14 +91,14 @@ impl KeyState {
         Self { kind, digest, dump, expires, answers }
     }
 
-    /// Asserts that `later` is the same in all that a caller can see.
+    /// Asserts that `later` looks the same to a caller.
     #[track_caller]
     pub fn assert_same(&self, key: &str, later: &Self) {
         self.assert_same_value(key, later);
         assert_eq!(self.expires, later.expires, "PEXPIRETIME of {key}");
     }
 
-    /// Asserts that `later` has the same value, whatever its expiry.
+    /// Asserts that `later` has the same value. The expiry may differ.
     #[track_caller]
     pub fn assert_same_value(&self, key: &str, later: &Self) {
         assert_eq!(self.kind, later.kind, "TYPE of {key}");
@@ -116,12 +115,13 @@ impl KeyState {
     }
 }
 
-/// What LW.PEEK said, and when.
+/// A reply of LW.PEEK and its time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Answer {
     reply: Reply,
     at: Bracket,
-    /// A call that is admitted and costs something has the whole window in front of it, whenever it comes.
+    /// Whether `reset_after` counts from the time of the call. This holds for admitted calls with a
+    /// cost above 0.
     resets_from_now: bool,
 }
 
@@ -162,7 +162,6 @@ impl Answer {
 }
 
 impl Value {
-    /// The bytes of a bulk string.
     #[track_caller]
     pub fn bytes(&self) -> &[u8] {
         match self {

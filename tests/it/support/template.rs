@@ -1,5 +1,5 @@
-//! A fresh cluster as initdb makes it: made once a run and kept in memory, so that every test gets its own in no time
-//! and no directory outlives the tests.
+//! A template of a Postgres cluster. initdb runs once per test run and its output is kept in
+//! memory, so that each test gets its own cluster quickly and no directory outlives the tests.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
@@ -11,11 +11,11 @@ use tempfile::TempDir;
 use super::postgres::{PASSWORD, USER, program};
 use super::unprivileged;
 
-/// Lays a fresh cluster into `data`, which it makes, and hands it over to whom Postgres runs as.
-pub(super) fn lay(data: &Path) {
+/// Creates `data` with a fresh cluster, owned by the user that Postgres runs as.
+pub(super) fn create_cluster(data: &Path) {
     static TEMPLATE: LazyLock<Vec<Entry>> = LazyLock::new(initdb);
-    // Others may not look into it, or Postgres does not start.
-    DirBuilder::new().mode(0o700).create(data).expect("the cluster's directory is made");
+    // Postgres does not start if other users can read its directory.
+    DirBuilder::new().mode(0o700).create(data).expect("the cluster's directory is created");
     unprivileged::hand_over(data);
     for Entry { path, content } in &*TEMPLATE {
         let path = data.join(path);
@@ -23,14 +23,14 @@ pub(super) fn lay(data: &Path) {
             Some(bytes) => fs::write(&path, bytes),
             None => fs::create_dir(&path),
         }
-        .expect("the cluster is laid");
+        .expect("the cluster's file is written");
         unprivileged::hand_over(&path);
     }
 }
 
-/// A file, or a directory, which has no content.
+/// A file, or a directory, whose `content` is `None`.
 struct Entry {
-    /// Within the cluster.
+    /// The path within the cluster.
     path: PathBuf,
     content: Option<Vec<u8>>,
 }
@@ -45,7 +45,7 @@ fn initdb() -> Vec<Entry> {
         .current_dir(dir.path())
         .args(["-D", "data", "-U", USER, "--pwfile=password", "--no-sync", "--no-instructions"])
         .args(["--auth-local=trust", "--auth-host=scram-sha-256", "--encoding=UTF8", "--no-locale"])
-        // The smallest there are: they are most of what is to be written.
+        // The smallest WAL segments, because they are most of the cluster's bytes.
         .args(["--wal-segsize", "1"])
         .output()
         .expect("initdb runs");
@@ -55,7 +55,7 @@ fn initdb() -> Vec<Entry> {
     entries
 }
 
-/// All that is in `dir`, every directory before what is in it.
+/// Collects everything in `dir`, each directory before its contents.
 fn collect(data: &Path, dir: &Path, entries: &mut Vec<Entry>) {
     for entry in fs::read_dir(dir).expect("a directory of the cluster") {
         let path = entry.expect("an entry").path();

@@ -1,4 +1,4 @@
-//! Keys for tokens, and what the token commands reply, by name.
+//! Keys for tokens, calls of the token commands, and their parsed replies.
 
 use std::fs;
 use std::path::Path;
@@ -14,17 +14,15 @@ use tempfile::TempDir;
 
 use super::{Builder, Client, Server, Value};
 
-/// A secret for refresh tokens.
 pub const REFRESH_SECRET: &str = "a secret for refresh tokens: 0123456789abcdef";
-/// A secret for HS256.
 pub const SECRET: &str = "a secret for HS256: 0123456789abcdefghijklmnop";
 
-/// Files of keys and secrets.
+/// A directory with files of keys and secrets.
 pub struct Keys {
     dir: TempDir,
 }
 
-/// How an access token is signed.
+/// The signature algorithm of access tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
     Rs256,
@@ -35,11 +33,10 @@ pub enum Algorithm {
 
 use Algorithm::{EdDsa, Es256, Hs256, Rs256};
 
-/// All of them.
 pub const ALGORITHMS: [Algorithm; 4] = [Rs256, Es256, EdDsa, Hs256];
 
 impl Algorithm {
-    /// As headers write it.
+    /// The name in JWT headers.
     pub fn name(self) -> &'static str {
         match self {
             Rs256 => "RS256",
@@ -50,7 +47,7 @@ impl Algorithm {
     }
 }
 
-/// An RSA key pair takes long to make: one for all tests of a run, and another for those that need two.
+/// RSA key pairs are slow to generate, so all tests of a run share these two.
 static RSA: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
     [(); 2].map(|()| {
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
@@ -59,31 +56,31 @@ static RSA: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
 });
 
 impl Keys {
-    /// A directory with a refresh secret.
+    /// Creates a directory with a refresh secret.
     pub fn new() -> Self {
         let keys = Self { dir: TempDir::with_prefix("lockwatch-keys-").unwrap() };
         keys.file("refresh", REFRESH_SECRET);
         keys
     }
 
-    /// Writes a file; its path.
+    /// Writes a file and returns its path.
     pub fn file(&self, name: &str, content: &str) -> String {
         let path = self.dir.path().join(name);
         fs::write(&path, content).unwrap();
         path.to_str().unwrap().to_owned()
     }
 
-    /// Where they are.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
 
-    /// The file of the refresh secret.
+    /// The path of the refresh secret's file.
     pub fn refresh(&self) -> String {
         self.dir.path().join("refresh").to_str().unwrap().to_owned()
     }
 
-    /// The file of a key pair or a secret, the `n`th.
+    /// Returns the path of the `n`th key pair or secret for `algorithm`, which is generated on
+    /// first use.
     pub fn signing(&self, algorithm: Algorithm, n: usize) -> String {
         let name = format!("{}-{n}", algorithm.name());
         let path = self.dir.path().join(&name);
@@ -100,18 +97,17 @@ impl Keys {
         self.file(&name, &content)
     }
 
-    /// The first RSA key pair, to sign with.
+    /// The first RSA key pair, for signing.
     pub fn rsa(&self) -> RsaKeyPair {
         RsaKeyPair::from_pkcs8(&RSA[0]).unwrap()
     }
 
-    /// Its public key as DER.
+    /// The public key of the first RSA key pair as DER.
     pub fn rsa_public(&self) -> Vec<u8> {
         self.rsa().public_key().as_ref().to_vec()
     }
 }
 
-/// DER as PEM.
 pub fn pem(label: &str, der: &[u8]) -> String {
     let text = BASE64_STANDARD.encode(der);
     let lines: Vec<_> = text.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
@@ -119,7 +115,7 @@ pub fn pem(label: &str, der: &[u8]) -> String {
 }
 
 impl Builder {
-    /// It issues tokens that are signed so.
+    /// Configures the keys for issuing tokens with `algorithm`.
     pub fn issuing(self, keys: &Keys, algorithm: Algorithm) -> Self {
         let directive = if algorithm == Hs256 { "jwt-secret-file" } else { "jwt-keys" };
         self.config(format!("lockwatch.{directive} {}", keys.signing(algorithm, 0)))
@@ -127,7 +123,7 @@ impl Builder {
     }
 }
 
-/// A server that issues tokens.
+/// Starts a server that issues tokens.
 #[track_caller]
 pub fn issuer(algorithm: Algorithm) -> (Keys, Server) {
     let keys = Keys::new();
@@ -135,7 +131,7 @@ pub fn issuer(algorithm: Algorithm) -> (Keys, Server) {
     (keys, server)
 }
 
-/// What LW.ISSUE and LW.ROTATE reply.
+/// The reply of LW.ISSUE and LW.ROTATE.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tokens {
     pub access: String,
@@ -162,20 +158,20 @@ impl Tokens {
         }
     }
 
-    /// What the access token says, whoever signed it.
+    /// The claims of the access token, without verification.
     #[track_caller]
     pub fn claims(&self) -> Json {
         part(&self.access, 1)
     }
 
-    /// Its header.
+    /// The header of the access token, without verification.
     #[track_caller]
     pub fn header(&self) -> Json {
         part(&self.access, 0)
     }
 }
 
-/// A part of a JWT, decoded.
+/// Decodes part `n` of a JWT.
 #[track_caller]
 pub fn part(token: &str, n: usize) -> Json {
     let text = token.split('.').nth(n).expect("it has three parts");
@@ -183,31 +179,30 @@ pub fn part(token: &str, n: usize) -> Json {
 }
 
 impl Client {
-    /// `LW.ISSUE` with the words of `line`.
     #[track_caller]
     pub fn issue(&mut self, line: &str) -> Tokens {
         Tokens::of(&self.run(&format!("LW.ISSUE {line}")))
     }
 
-    /// `LW.ROTATE key token`, which has to succeed.
+    /// Calls `LW.ROTATE key token`, which must succeed.
     #[track_caller]
     pub fn rotate(&mut self, key: &str, token: &str) -> Tokens {
         Tokens::of(&self.call(&["LW.ROTATE", key, token]))
     }
 
-    /// `LW.ROTATE key token`, which is refused: with which code.
+    /// Calls `LW.ROTATE key token`, which must fail. Returns the error code.
     #[track_caller]
     pub fn rotate_refused(&mut self, key: &str, token: &str) -> String {
         code(&self.call(&["LW.ROTATE", key, token]))
     }
 
-    /// The claims of a token that has to be good.
+    /// Calls `LW.VERIFY key token`, which must succeed. Returns the claims.
     #[track_caller]
     pub fn verify(&mut self, key: &str, token: &str) -> Json {
         serde_json::from_str(&self.call(&["LW.VERIFY", key, token]).text()).expect("JSON")
     }
 
-    /// `OK`, or the code with which a token is refused.
+    /// Calls `LW.VERIFY key token`. Returns `OK` or the error code.
     #[track_caller]
     pub fn verdict(&mut self, key: &str, token: &str) -> String {
         match self.call(&["LW.VERIFY", key, token]) {
@@ -216,31 +211,31 @@ impl Client {
         }
     }
 
-    /// A number of INFO's section on tokens.
+    /// The number `lockwatch_token_<name>` of INFO.
     #[track_caller]
     pub fn token_info(&mut self, name: &str) -> i64 {
         self.info("lockwatch_token").number(&format!("lockwatch_token_{name}"))
     }
 
-    /// Moves the clock that commands read by so much from the server's.
+    /// Sets the offset of the module's clock from the server's clock.
     #[track_caller]
     pub fn move_clock(&mut self, ms: i64) {
         assert_eq!(self.run(&format!("LW.DEBUG CLOCK {ms}")), Value::Simple("OK".into()));
     }
 
-    /// Stops the clock that commands read at a time in Unix milliseconds.
+    /// Stops the module's clock at a time in Unix milliseconds.
     #[track_caller]
     pub fn stop_clock(&mut self, ms: i64) {
         assert_eq!(self.run(&format!("LW.DEBUG STOP {ms}")), Value::Simple("OK".into()));
     }
 
-    /// When the server was last loaded or promoted, as the module saw it.
+    /// When the server was last loaded or promoted, by the module's clock.
     #[track_caller]
     pub fn token_life(&mut self) -> i64 {
         self.token_info("alive_since_ms")
     }
 
-    /// DUMP of a key.
+    /// Returns the DUMP of a key.
     #[track_caller]
     pub fn dump(&mut self, key: &str) -> Vec<u8> {
         match self.call(&["DUMP", key]) {
@@ -249,33 +244,33 @@ impl Client {
         }
     }
 
-    /// The types of the alerts that wait.
+    /// The types of the queued alerts.
     #[track_caller]
     pub fn alert_types(&mut self) -> Vec<String> {
         self.run("LW.ALERTS LIST").items().iter().map(|alert| alert.field("type").text()).collect()
     }
 
-    /// The kinds of the events in the audit log, the last first, and their data.
+    /// The kinds and data of the events in the audit log, newest first.
     #[track_caller]
     pub fn audit_kinds(&mut self) -> Vec<(String, Json)> {
         let events = self.run("LW.AUDITLOG QUERY COUNT 1000");
-        let told = events.items().iter().map(|event| {
+        let kinds = events.items().iter().map(|event| {
             let data = event.field("data");
             let data =
                 if *data == Value::Nil { Json::Null } else { serde_json::from_str(&data.text()).unwrap() };
             (event.field("kind").text(), data)
         });
-        told.collect()
+        kinds.collect()
     }
 }
 
-/// The code of an error.
+/// The first word of an error.
 #[track_caller]
 pub fn code(value: &Value) -> String {
     value.error().split(' ').next().unwrap_or_default().to_owned()
 }
 
-/// A token with these parts, signed by RS256 with the first RSA key.
+/// Returns a token with these parts, signed with RS256 and the first RSA key.
 pub fn signed(keys: &Keys, header: &str, claims: &[u8]) -> String {
     let message = message(header, claims);
     let pair = keys.rsa();
@@ -285,12 +280,12 @@ pub fn signed(keys: &Keys, header: &str, claims: &[u8]) -> String {
     format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// What of a token is signed.
+/// The signed part of a token.
 pub fn message(header: &str, claims: &[u8]) -> String {
     format!("{}.{}", BASE64_URL_SAFE_NO_PAD.encode(header), BASE64_URL_SAFE_NO_PAD.encode(claims))
 }
 
-/// A refresh token by who knows the secret.
+/// Forges a refresh token with the known secret.
 pub fn refresh_token(session: &str, generation: u32, expires_ms: i64) -> String {
     let session = BASE64_URL_SAFE_NO_PAD.decode(session).unwrap();
     let body = [&[1], &session[..], &generation.to_be_bytes(), &expires_ms.to_be_bytes()[1..]].concat();

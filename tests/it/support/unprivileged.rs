@@ -1,4 +1,4 @@
-//! Programs that refuse to run as root, which is what tests may run as.
+//! Runs programs that refuse to run as root, for tests that do run as root.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -6,23 +6,23 @@ use std::os::unix::fs::{MetadataExt, chown};
 use std::path::Path;
 use std::process::Command;
 
-/// A command that runs `program` without root's privileges. If there are none to drop, it runs as it is.
+/// Returns a command that runs `program` as an unprivileged user if the tests run as root.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
-    let Some((uid, gid)) = someone_else() else { return Command::new(program) };
+    let Some((uid, gid)) = unprivileged_user() else { return Command::new(program) };
     let mut command = Command::new("setpriv");
     command.arg(format!("--reuid={uid}")).arg(format!("--regid={gid}")).arg("--clear-groups").arg(program);
     command
 }
 
-/// Gives a file or a directory to whom such a command runs as.
+/// Makes the unprivileged user the owner of a file or directory.
 pub fn hand_over(path: &Path) {
-    if let Some((uid, gid)) = someone_else() {
+    if let Some((uid, gid)) = unprivileged_user() {
         chown(path, Some(uid), Some(gid)).expect("root may give a file away");
     }
 }
 
-/// Whom root becomes: `postgres` if there is one, else `nobody`.
-fn someone_else() -> Option<(u32, u32)> {
+/// The user and group that replace root: those of `postgres` if it exists, else of `nobody`.
+fn unprivileged_user() -> Option<(u32, u32)> {
     let is_root = fs::metadata("/proc/self").expect("/proc is there").uid() == 0;
     if !is_root {
         return None;

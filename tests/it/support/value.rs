@@ -1,8 +1,8 @@
-//! What a server answers, RESP2 and RESP3, as a value that tests can look into.
+//! Parser of RESP2 and RESP3 replies.
 
 use std::io::{self, BufRead, Error, ErrorKind};
 
-/// A reply. An error is a value like any other.
+/// A reply. An error is a value, too.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// `$-1`, `*-1` or `_`.
@@ -11,7 +11,7 @@ pub enum Value {
     Int(i64),
     /// `+OK`
     Simple(String),
-    /// `-ERR …`, without the `-`. Whatever stands before the line's end is in it.
+    /// `-ERR …`, without the `-`, up to CRLF.
     Error(String),
     /// `$…`, and RESP3's verbatim string.
     Bulk(Vec<u8>),
@@ -21,7 +21,7 @@ pub enum Value {
     Map(Vec<(Value, Value)>),
     /// RESP3's `~…`
     Set(Vec<Value>),
-    /// RESP3's `>…`: not an answer but a message, as of CLIENT TRACKING.
+    /// RESP3's `>…`: a push message such as those of CLIENT TRACKING.
     Push(Vec<Value>),
     /// RESP3's `#t`
     Bool(bool),
@@ -30,7 +30,6 @@ pub enum Value {
 }
 
 impl Value {
-    /// Reads one value off the wire.
     pub fn read(from: &mut impl BufRead) -> io::Result<Self> {
         let line = read_line(from)?;
         let Some((kind, rest)) = line.split_first() else { return Err(broken(&line)) };
@@ -64,7 +63,6 @@ impl Value {
         })
     }
 
-    /// The integer.
     #[track_caller]
     pub fn int(&self) -> i64 {
         match self {
@@ -73,13 +71,11 @@ impl Value {
         }
     }
 
-    /// The integers of an array.
     #[track_caller]
     pub fn ints(&self) -> Vec<i64> {
         self.items().iter().map(Value::int).collect()
     }
 
-    /// The elements of an array, a set or a push.
     #[track_caller]
     pub fn items(&self) -> &[Value] {
         match self {
@@ -88,7 +84,7 @@ impl Value {
         }
     }
 
-    /// The text of a simple or bulk string, however it is encoded.
+    /// The text of a simple or bulk string. Invalid UTF-8 is replaced.
     #[track_caller]
     pub fn text(&self) -> String {
         match self {
@@ -98,13 +94,11 @@ impl Value {
         }
     }
 
-    /// The texts of an array.
     #[track_caller]
     pub fn texts(&self) -> Vec<String> {
         self.items().iter().map(Value::text).collect()
     }
 
-    /// The message of an error.
     #[track_caller]
     pub fn error(&self) -> &str {
         match self {
@@ -113,18 +107,17 @@ impl Value {
         }
     }
 
-    /// Whether it is an error.
     pub fn is_error(&self) -> bool {
         matches!(self, Self::Error(_))
     }
 
-    /// The value that stands under `name` in a map, or behind it in a flat array of names and values.
+    /// The value of `name` in a map, or in a flat array of names and values.
     #[track_caller]
     pub fn field(&self, name: &str) -> &Value {
         self.field_if_any(name).unwrap_or_else(|| panic!("no {name:?} in {self:?}"))
     }
 
-    /// As [`Value::field`]; nothing if there is no such name.
+    /// Like [`Value::field`], but returns `None` if there is no such name.
     pub fn field_if_any(&self, name: &str) -> Option<&Value> {
         let is_name = |key: &Value| match key {
             Self::Simple(text) => text == name,
@@ -140,7 +133,8 @@ impl Value {
 }
 
 fn read_line(from: &mut impl BufRead) -> io::Result<Vec<u8>> {
-    // Up to CRLF: a lone newline inside an error would be the server's (or the module's) fault and stays visible.
+    // Lines end with CRLF. A lone newline inside an error is a bug, so it stays in the message for
+    // tests to find.
     let mut line = Vec::new();
     while !line.ends_with(b"\r\n") {
         if from.read_until(b'\n', &mut line)? == 0 {

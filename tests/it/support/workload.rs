@@ -1,11 +1,11 @@
-//! Calls of every kind on a handful of keys: what the persistence and replication tests fill a server with.
+//! Random calls of every kind on a few keys, for the persistence and replication tests.
 
 use super::{Burst, Client, Random, Reply, Value};
 
-/// `window-max-entries` of the servers that are filled: small, so that entries merge.
+/// `window-max-entries` of the servers in these tests, small so that entries are merged.
 pub const MAX_ENTRIES: u16 = 16;
 
-/// Pairs of limit and window. Each has one window that outlasts the test, so the keys stay.
+/// Pairs of limit and window. Each has one window that outlasts the test, so that no key expires.
 const QUOTAS: &[&str] = &[
     "100 1h",
     "7 10m",
@@ -21,7 +21,8 @@ const QUOTAS: &[&str] = &[
     "9007199254740991 10d",
 ];
 
-/// What LW.BURST is asked. The window outlasts the test, or the cooldown, which then begins with the first call.
+/// Arguments of LW.BURST. The window outlasts the test, or the cooldown does, which then starts
+/// with the first call.
 const WATCHES: &[&str] = &[
     "1 1h",
     "3 1h COOLDOWN 20ms",
@@ -33,11 +34,11 @@ const WATCHES: &[&str] = &[
 
 const COSTS: &[&str] = &["", "", "", " COST 1", " COST 3", " cost 17", " COST 150", " COST 4294967295"];
 
-/// Names, of which one is no text at all. A burst detector's begin with `calls:`.
+/// Key names, one of them not UTF-8. Keys of LW.BURST get the prefix `calls:`.
 const NAMES: &[&[u8]] =
     &[b"user:1", b"user:2", b"user:3", b"{tag}:a", b"{tag}:b", b"nul\0 crlf\r\n \xff\xfe", b"x", b"hot"];
 
-/// Makes calls and counts how many were admitted.
+/// Makes calls and counts their results.
 pub struct Workload {
     random: Random,
     /// Calls of LW.RATELIMIT that were admitted.
@@ -46,17 +47,17 @@ pub struct Workload {
     pub denied: i64,
     /// Calls of LW.BURST.
     pub counted: i64,
-    /// Also keys that expire at once, and DEL.
-    pub fleeting: bool,
+    /// Whether to also use keys that expire within milliseconds, and DEL.
+    pub short_lived_keys: bool,
 }
 
 impl Workload {
-    /// One that has made no call yet. Every key it makes outlasts the test.
+    /// By default every key outlasts the test.
     pub fn new(random: Random) -> Self {
-        Self { random, admitted: 0, denied: 0, counted: 0, fleeting: false }
+        Self { random, admitted: 0, denied: 0, counted: 0, short_lived_keys: false }
     }
 
-    /// Puts one key of each kind into an empty server: see the lines.
+    /// Fills an empty server with keys of each kind.
     #[track_caller]
     pub fn fill(&mut self, client: &mut Client) {
         self.calls(client, 300);
@@ -86,15 +87,15 @@ impl Workload {
     /// Makes `n` random calls, in pipelines, transactions and scripts.
     #[track_caller]
     pub fn calls(&mut self, client: &mut Client, n: usize) {
-        let mut made = 0;
-        while made < n {
+        let mut count = 0;
+        while count < n {
             let calls: Vec<_> = (0..self.random.within(1..=20)).map(|_| self.call()).collect();
-            made += calls.len();
+            count += calls.len();
             let answers = match self.random.below(4) {
                 0 => client.pipeline(&calls.iter().map(|call| in_lua(call)).collect::<Vec<_>>()),
                 1 => {
                     let all = [vec![words("MULTI")], calls.clone(), vec![words("EXEC")]].concat();
-                    client.pipeline(&all).pop().expect("as many answers as calls").items().to_vec()
+                    client.pipeline(&all).pop().expect("there is an answer for each call").items().to_vec()
                 }
                 _ => client.pipeline(&calls),
             };
@@ -109,9 +110,8 @@ impl Workload {
         }
     }
 
-    /// One random call.
     fn call(&mut self) -> Vec<Vec<u8>> {
-        if self.fleeting && self.random.one_in(4) {
+        if self.short_lived_keys && self.random.one_in(4) {
             let name = self.random.pick(NAMES).to_vec();
             if self.random.one_in(3) {
                 return vec![self.random.pick(&[b"DEL".to_vec(), b"UNLINK".to_vec()]).clone(), name];
@@ -135,28 +135,28 @@ impl Workload {
         [vec![command.into(), name], words(&arguments)].concat()
     }
 
-    /// One call of LW.RATELIMIT.
+    /// Calls LW.RATELIMIT with `line`.
     #[track_caller]
     pub fn line(&mut self, client: &mut Client, line: &str) {
         let answer = client.run(&format!("LW.RATELIMIT {line}"));
         self.count(&answer);
     }
 
-    /// `n` calls of LW.BURST, each in another millisecond.
+    /// Calls LW.BURST `n` times, each in another millisecond.
     #[track_caller]
     pub fn spread_bursts(&mut self, client: &mut Client, name: &[u8], watch: &str, n: usize) {
         let call = [vec![b"LW.BURST".to_vec(), name.to_vec()], words(watch)].concat();
         each_in_its_millisecond(client, &call, n).iter().for_each(|answer| self.count_burst(answer));
     }
 
-    /// `n` calls at once: many in the same millisecond.
+    /// Calls LW.RATELIMIT `n` times in one pipeline, so that many calls share a millisecond.
     #[track_caller]
     fn pipeline(&mut self, client: &mut Client, name: &[u8], n: usize) {
         let call = [vec![b"LW.RATELIMIT".to_vec(), name.to_vec()], words("150 1h")].concat();
         client.pipeline(&vec![call; n]).iter().for_each(|answer| self.count(answer));
     }
 
-    /// `n` calls, each in another millisecond.
+    /// Calls LW.RATELIMIT `n` times, each in another millisecond.
     #[track_caller]
     pub fn spread(&mut self, client: &mut Client, name: &[u8], quotas: &str, n: usize) {
         let call = [vec![b"LW.RATELIMIT".to_vec(), name.to_vec()], words(quotas)].concat();
@@ -179,14 +179,14 @@ impl Workload {
     }
 }
 
-/// Makes a call `n` times, and sees to it that the clock moves on in between.
+/// Makes a call `n` times, each in another millisecond.
 #[track_caller]
 fn each_in_its_millisecond(client: &mut Client, call: &[Vec<u8>], n: usize) -> Vec<Value> {
     let mut last = client.time_ms();
     let mut answers = Vec::new();
     for _ in 0..n {
         answers.push(client.call(call));
-        // Not `wait_until`, which sleeps for longer than that.
+        // `wait_until` would sleep longer than a millisecond.
         let until = last + 1;
         while last < until {
             last = client.time_ms();
@@ -195,12 +195,11 @@ fn each_in_its_millisecond(client: &mut Client, call: &[Vec<u8>], n: usize) -> V
     answers
 }
 
-/// The words of `line`.
 fn words(line: &str) -> Vec<Vec<u8>> {
     line.split_whitespace().map(|word| word.as_bytes().to_vec()).collect()
 }
 
-/// `call`, whose first argument is a key, made by a script.
+/// Wraps `call`, whose first argument is a key, in a script.
 fn in_lua(call: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let script = b"return redis.call(ARGV[1], KEYS[1], unpack(ARGV, 2))".to_vec();
     let head = [b"EVAL".to_vec(), script, b"1".to_vec(), call[1].clone(), call[0].clone()];

@@ -1,4 +1,4 @@
-//! Forged and confused tokens: each is an error, the server lives, and nothing has changed.
+//! Forged and confused tokens are refused, change nothing, and leave the server running.
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::Client;
 use crate::support::tokens::{Algorithm, Keys, Tokens, issuer, message, pem, signed};
 
-/// A server that signs by RS256, a session, and what its token consists of.
+/// A server that signs with RS256, and a session whose token is the basis of forgeries.
 struct Target {
     keys: Keys,
     client: Client,
@@ -34,7 +34,8 @@ impl Target {
         self.tokens.claims().to_string()
     }
 
-    /// Each of them is refused as invalid, by LW.REVOKE too, is not active, and changes nothing.
+    /// Asserts that each token is refused as invalid, also by LW.REVOKE, is inactive, and changes
+    /// nothing.
     #[track_caller]
     fn refuses(&mut self, tokens: impl IntoIterator<Item = impl AsRef<[u8]>>) {
         let before = self.client.footprint();
@@ -58,11 +59,11 @@ impl Target {
 }
 
 #[test]
-fn what_is_signed_right_is_taken() {
+fn a_correctly_signed_token_is_accepted() {
     let mut target = Target::new();
     let plain = target.sign(&target.header(), &target.claims());
     assert_eq!(target.client.verdict("auth", &plain), "OK");
-    // Its header may be written in another way, and its aud be a list.
+    // The header may be formatted differently, and `aud` may be a list.
     let header = format!(r#"{{ "typ":"at+jwt", "kid":"{}","alg":"RS256" }}"#, target.kid);
     let mut claims = target.tokens.claims();
     claims["aud"] = json!(["x", "lockwatch-api"]);
@@ -71,7 +72,7 @@ fn what_is_signed_right_is_taken() {
 }
 
 #[test]
-fn another_algorithm_than_the_keys_is_refused() {
+fn a_token_with_another_algorithm_than_its_key_is_refused() {
     let mut target = Target::new();
     let (kid, claims) = (target.kid.clone(), target.claims());
     let mut tokens = Vec::new();
@@ -81,7 +82,7 @@ fn another_algorithm_than_the_keys_is_refused() {
         tokens.push(format!("{}.", message(&header, claims.as_bytes())));
         tokens.push(format!("{}.AA", message(&header, claims.as_bytes())));
     }
-    // HS256 by every form of the public key that a verifier might be talked into using as a secret.
+    // HS256 with every form of the public key that a confused verifier might use as the secret.
     let public = target.keys.rsa_public();
     let spki = [
         &b"\x30\x82\x01\x22\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00\x03\x82\x01\x0f\x00"
@@ -107,7 +108,7 @@ fn another_algorithm_than_the_keys_is_refused() {
 }
 
 #[test]
-fn a_header_says_alg_kid_and_typ_and_nothing_else() {
+fn a_header_with_anything_but_alg_kid_and_typ_is_refused() {
     let mut target = Target::new();
     let (kid, claims) = (target.kid.clone(), target.claims());
     let headers = [
@@ -148,7 +149,7 @@ fn a_header_says_alg_kid_and_typ_and_nothing_else() {
 }
 
 #[test]
-fn claims_have_their_types_and_one_reading() {
+fn claims_with_wrong_types_or_duplicate_names_are_refused() {
     let mut target = Target::new();
     let good = target.tokens.claims();
     let with = |name: &str, text: &str| {
@@ -218,7 +219,7 @@ fn claims_have_their_types_and_one_reading() {
         .map(|claims| signed(&target.keys, &header, claims))
         .collect();
     target.refuses(raw);
-    // Wrong, but not malformed.
+    // Well-formed claims with wrong values.
     for aud in ["\"\"", "\"x\"", "[\"x\",\"y\"]", "\"lockwatch-api \""] {
         let token = target.sign(&header, &with("aud", aud));
         assert_eq!(target.client.verdict("auth", &token), "LWINVALID", "{aud}");
@@ -236,7 +237,7 @@ fn claims_have_their_types_and_one_reading() {
 }
 
 #[test]
-fn a_token_has_one_spelling() {
+fn only_the_canonical_encoding_of_a_token_is_accepted() {
     let mut target = Target::new();
     let token = target.tokens.access.clone();
     let parts: Vec<&str> = token.split('.').collect();
@@ -266,7 +267,8 @@ fn a_token_has_one_spelling() {
         token.replace('-', "+").replace('_', "/") + "+",
         token[..token.len() - 4].to_owned(),
     ];
-    // The last character of the signature holds bits that mean nothing: each other value of them.
+    // The last character of the signature has unused bits. Every other last character must be
+    // refused.
     let last = token.chars().last().unwrap();
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     forms
@@ -288,7 +290,7 @@ fn a_token_has_one_spelling() {
         let tokens = client.issue("auth alice");
         let (message, signature) = tokens.access.rsplit_once('.').unwrap();
         let mut bytes = BASE64_URL_SAFE_NO_PAD.decode(signature).unwrap();
-        // As DER, which ECDSA elsewhere is.
+        // The DER encoding of an ECDSA signature, which JWTs do not use.
         let der = [&[0x30, 68, 2, 32], &bytes[..32], &[2, 32], &bytes[bytes.len() - 32..]].concat();
         bytes[0] ^= 1;
         for signature in [&der, &bytes, &bytes[1..].to_vec(), &vec![0; 64], &vec![0; 32], &vec![255; 64]] {
@@ -300,12 +302,12 @@ fn a_token_has_one_spelling() {
 }
 
 #[test]
-fn a_token_of_another_kind_place_or_person_is_refused() {
+fn a_token_of_another_kind_store_session_or_subject_is_refused() {
     let mut target = Target::new();
     assert_eq!(target.client.verdict("auth", &target.tokens.refresh), "LWINVALID");
     assert_eq!(target.client.rotate_refused("auth", &target.tokens.access), "LWINVALID");
     assert_eq!(target.client.verdict("elsewhere", &target.tokens.access), "LWREVOKED");
-    // Of another subject, by who has the key.
+    // A token with another subject, signed with the right key.
     let mut claims = target.tokens.claims();
     claims["sub"] = json!("bob");
     let token = target.sign(&target.header(), &claims.to_string());
@@ -314,20 +316,20 @@ fn a_token_of_another_kind_place_or_person_is_refused() {
         "LWINVALID sub is not the subject of the token's session"
     );
     assert_eq!(target.client.call(&["LW.REVOKE", "auth", "TOKEN", &token]).int(), 0);
-    // Of a session that never was.
+    // A token of a session that never existed.
     let mut claims = target.tokens.claims();
     claims["sid"] = json!("AAAAAAAAAAAAAAAAAAAAAA");
     claims["jti"] = json!("AAAAAAAAAAAAAAAAAAAAAA.1");
     let token = target.sign(&target.header(), &claims.to_string());
     assert_eq!(target.client.verdict("auth", &token), "LWREVOKED");
-    // Of a jti that is another session's.
+    // A token with the jti of another session.
     claims["sid"] = json!(target.tokens.session);
     let token = target.sign(&target.header(), &claims.to_string());
     assert_eq!(target.client.verdict("auth", &token), "LWINVALID");
 }
 
 #[test]
-fn a_refresh_token_can_be_made_with_no_other_secret() {
+fn a_refresh_token_made_with_another_secret_is_refused() {
     let mut target = Target::new();
     let body = BASE64_URL_SAFE_NO_PAD.decode(&target.tokens.refresh[4..]).unwrap()[..28].to_vec();
     let domain = b"lockwatch refresh token\0".to_vec();

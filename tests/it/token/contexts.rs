@@ -1,10 +1,11 @@
-//! Inside MULTI, from Lua, over RESP3, on a writable replica, and while a client waits for a signature.
+//! Token commands inside MULTI, from Lua, over RESP3, on a writable replica, and while a client
+//! waits for a signature.
 
 use crate::support::tokens::{ALGORITHMS, Algorithm, Keys, Tokens, code, issuer};
 use crate::support::{Client, Server, Value, wait_until};
 
 #[test]
-fn transactions_and_scripts_sign_at_once() {
+fn transactions_and_scripts_sign_synchronously() {
     for algorithm in ALGORITHMS {
         let (_keys, server) = issuer(algorithm);
         let mut client = server.client();
@@ -31,7 +32,7 @@ fn transactions_and_scripts_sign_at_once() {
 }
 
 #[test]
-fn a_stolen_token_is_caught_inside_a_transaction_in_one_step() {
+fn reuse_detected_in_a_transaction_reaches_the_replica_with_its_alert_and_event() {
     let keys = Keys::new();
     let server = Server::builder().issuing(&keys, Algorithm::Rs256).config("appendonly yes").start();
     let replica = Server::builder().issuing(&keys, Algorithm::Rs256).replica_of(&server).start();
@@ -50,7 +51,7 @@ fn a_stolen_token_is_caught_inside_a_transaction_in_one_step() {
 }
 
 #[test]
-fn the_reply_is_the_same_in_resp3() {
+fn replies_are_the_same_in_resp3() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     client.run("HELLO 3");
@@ -62,7 +63,7 @@ fn the_reply_is_the_same_in_resp3() {
 }
 
 #[test]
-fn a_writable_replica_changes_nothing() {
+fn a_writable_replica_refuses_token_writes() {
     let (keys, primary) = issuer(Algorithm::EdDsa);
     let replica = Server::builder()
         .issuing(&keys, Algorithm::EdDsa)
@@ -84,7 +85,7 @@ fn a_writable_replica_changes_nothing() {
     assert_eq!(there.dump("auth"), primary.client().dump("auth"));
 }
 
-/// A server whose signers have so much to do that a new client waits for a while.
+/// Starts a server with only one signing thread, so that a crowd of clients keeps it busy.
 fn busy() -> (Keys, Server) {
     let keys = Keys::new();
     let server =
@@ -92,7 +93,8 @@ fn busy() -> (Keys, Server) {
     (keys, server)
 }
 
-/// Sends so many LW.ISSUE that their signatures take a while; the clients, which read nothing yet.
+/// Sends one LW.ISSUE from each of `clients` connections, to fill the signing queue. Their replies
+/// are not read yet.
 fn crowd(server: &Server, clients: usize) -> Vec<Client> {
     let line = |n| vec!["LW.ISSUE".to_owned(), "crowd".into(), format!("user{n}")];
     (0..clients)
@@ -105,13 +107,13 @@ fn crowd(server: &Server, clients: usize) -> Vec<Client> {
 }
 
 #[test]
-fn what_happens_to_a_session_while_it_is_signed_wins() {
+fn ending_a_session_while_its_token_is_signed_wins() {
     for end in ["LW.REVOKEALL auth", "DEL auth", "FLUSHALL", "RENAME auth elsewhere", "SET auth x"] {
         let (_keys, server) = busy();
         let mut client = server.client();
         let expected = if end.starts_with("SET") { "WRONGTYPE" } else { "LWREVOKED" };
-        // A signature may be made before the end comes: then once more.
-        wait_until("both are ended while they are signed", || {
+        // The signature may be finished before the session ends. Then try again.
+        wait_until("both sessions end while their tokens are signed", || {
             client.run("FLUSHALL");
             let tokens = client.issue("auth alice");
             let issued = client.token_info("issued_total");
@@ -119,7 +121,7 @@ fn what_happens_to_a_session_while_it_is_signed_wins() {
             let (mut waiting, mut issuing) = (server.client(), server.client());
             waiting.send(&["LW.ROTATE", "auth", &tokens.refresh]);
             issuing.send(&["LW.ISSUE", "auth", "bob"]);
-            wait_until("both wait, or have been answered", || {
+            wait_until("both calls are queued or answered", || {
                 client.token_info("issued_total") == issued + 201
             });
             client.run(end);
@@ -135,7 +137,7 @@ fn what_happens_to_a_session_while_it_is_signed_wins() {
 }
 
 #[test]
-fn clients_that_go_away_while_they_wait_harm_nobody() {
+fn clients_that_disconnect_while_waiting_do_no_harm() {
     let (_keys, server) = busy();
     let mut client = server.client();
     for round in 0..5 {
@@ -146,14 +148,14 @@ fn clients_that_go_away_while_they_wait_harm_nobody() {
             client.run("CLIENT KILL TYPE normal SKIPME yes");
         }
     }
-    wait_until("all is signed", || client.token_info("sign_queue") == 0);
+    wait_until("the signing queue is empty", || client.token_info("sign_queue") == 0);
     let tokens = client.issue("auth alice");
     assert_eq!(client.verdict("auth", &tokens.access), "OK");
     assert!(client.run("CLIENT LIST").text().lines().count() < 5);
 }
 
 #[test]
-fn a_full_queue_refuses_before_anything_is_changed() {
+fn a_full_signing_queue_refuses_calls_before_changing_anything() {
     let (_keys, server) = busy();
     let mut client = server.client();
     let tokens = client.issue("auth alice");
@@ -162,31 +164,31 @@ fn a_full_queue_refuses_before_anything_is_changed() {
     let answers: Vec<_> = crowd.iter_mut().map(Client::read).collect();
     let refused = answers.iter().filter(|answer| answer.is_error()).count() as i64;
     assert!(answers.iter().all(|answer| !answer.is_error() || code(answer) == "LWBUSY"));
-    assert!(refused > 0, "300 clients at once, room for ten");
+    assert!(refused > 0, "300 clients compete for ten places in the queue");
     assert_eq!(client.token_info("busy_total"), refused);
     assert_eq!(client.token_info("issued_total"), 301 - refused);
     let held: usize = (0..300).map(|n| client.run(&format!("LW.SESSIONS crowd user{n}")).items().len()).sum();
-    assert_eq!(held as i64, 300 - refused, "who was refused has no session");
+    assert_eq!(held as i64, 300 - refused, "a refused client has no session");
     let tokens = client.rotate("auth", &tokens.refresh);
     assert_eq!(client.verdict("auth", &tokens.access), "OK");
 }
 
 #[test]
-fn a_pause_of_writes_delays_and_loses_nothing() {
+fn client_pause_write_delays_token_writes_without_losing_any() {
     let (_keys, server) = busy();
     let mut client = server.client();
     let tokens = client.issue("auth alice");
     client.run("CLIENT PAUSE 100000 WRITE");
     let mut waiting = server.client();
     waiting.send(&["LW.ROTATE", "auth", &tokens.refresh]);
-    assert_eq!(client.verdict("auth", &tokens.access), "OK", "reads go on");
+    assert_eq!(client.verdict("auth", &tokens.access), "OK", "reads still work");
     client.run("CLIENT UNPAUSE");
     let next = Tokens::of(&waiting.read());
     assert_eq!(client.verdict("auth", &next.access), "OK");
 }
 
 #[test]
-fn least_rights_are_enough() {
+fn an_application_needs_only_minimal_acl_permissions() {
     let (_keys, server) = issuer(Algorithm::Rs256);
     let mut client = server.client();
     let user =

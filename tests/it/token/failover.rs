@@ -1,11 +1,11 @@
-//! A replica takes over that lacks the last writes.
+//! A promoted replica that lacks the last writes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::support::tokens::{Algorithm, Keys, Tokens, code};
 use crate::support::{Client, Server, Value, wait_until};
 
-/// A primary and its replica.
+/// Starts a primary and its replica.
 fn pair(keys: &Keys) -> (Server, Server) {
     let primary = Server::builder().issuing(keys, Algorithm::EdDsa).start();
     let replica = Server::builder().issuing(keys, Algorithm::EdDsa).replica_of(&primary).start();
@@ -13,7 +13,6 @@ fn pair(keys: &Keys) -> (Server, Server) {
     (primary, replica)
 }
 
-/// The replica takes over with what it has.
 fn promote(replica: &Server) -> Client {
     let mut client = replica.client();
     assert_eq!(client.run("REPLICAOF NO ONE").text(), "OK");
@@ -21,7 +20,7 @@ fn promote(replica: &Server) -> Client {
 }
 
 #[test]
-fn a_client_whose_rotation_was_lost_is_let_in_and_told_of() {
+fn after_a_lost_rotation_the_client_is_accepted_and_an_alert_is_raised() {
     let keys = Keys::new();
     let (primary, replica) = pair(&keys);
     let mut client = primary.client();
@@ -29,7 +28,7 @@ fn a_client_whose_rotation_was_lost_is_let_in_and_told_of() {
     let second = client.rotate("auth", &first.refresh);
     primary.wait_for_replica(&replica);
     let mut there = promote(&replica);
-    // Lost with the primary.
+    // This rotation is lost with the primary.
     let third = client.rotate("auth", &second.refresh);
     let fourth = client.rotate("auth", &third.refresh);
     drop(primary);
@@ -42,14 +41,14 @@ fn a_client_whose_rotation_was_lost_is_let_in_and_told_of() {
         (kind.as_str(), &data["presented_generation"], &data["stored_generation"]),
         ("token.rollback", &4.into(), &2.into())
     );
-    // From there on it is as strict as ever.
+    // After that the usual checks apply.
     assert_eq!(there.rotate("auth", &fourth.refresh), fifth);
     assert_eq!(there.rotate_refused("auth", &second.refresh), "LWREUSED");
     assert_eq!(there.verdict("auth", &fifth.access), "LWREVOKED");
 }
 
 #[test]
-fn a_reply_that_was_lost_with_the_primary_can_be_asked_for_again() {
+fn a_rotation_may_be_repeated_within_grace_after_a_failover() {
     let keys = Keys::new();
     let (primary, replica) = pair(&keys);
     let mut client = primary.client();
@@ -58,7 +57,7 @@ fn a_reply_that_was_lost_with_the_primary_can_be_asked_for_again() {
     primary.wait_for_replica(&replica);
     let mut there = promote(&replica);
     drop(primary);
-    // Long after the rotation, but not after the failover.
+    // More than the grace period after the rotation, but not after the failover.
     there.set("rotate-grace", "60");
     let now = there.time_ms();
     there.stop_clock(now + 59_000);
@@ -68,7 +67,7 @@ fn a_reply_that_was_lost_with_the_primary_can_be_asked_for_again() {
 }
 
 #[test]
-fn what_was_revoked_before_stays_so() {
+fn revocations_survive_a_failover() {
     let keys = Keys::new();
     let (primary, replica) = pair(&keys);
     let mut client = primary.client();
@@ -89,11 +88,11 @@ fn what_was_revoked_before_stays_so() {
         assert_eq!(there.rotate_refused("auth", &tokens.refresh), "LWREVOKED");
     }
     there.rotate("auth", &all[0].refresh);
-    assert_eq!(there.alert_types(), ["token.reuse"], "it came along, in the same step");
+    assert_eq!(there.alert_types(), ["token.reuse"], "the alert was replicated with the revocation");
 }
 
 #[test]
-fn a_coordinated_failover_under_load_locks_nobody_out() {
+fn a_coordinated_failover_under_load_locks_out_no_client() {
     let keys = Keys::new();
     let (primary, replica) = pair(&keys);
     let done = AtomicBool::new(false);
@@ -119,8 +118,8 @@ fn a_coordinated_failover_under_load_locks_nobody_out() {
             .collect();
         let _end = Done(&done);
         let mut watcher = primary.client();
-        wait_until("they rotate", || watcher.token_info("rotated_total") > 100);
-        // It may be given up, and is then asked for again.
+        wait_until("the clients rotate", || watcher.token_info("rotated_total") > 100);
+        // A failover may time out, so it is requested again.
         let address = replica.address();
         let failover = format!("FAILOVER TO {} {} TIMEOUT 5000", address.ip(), address.port());
         let mut there = replica.client();
@@ -128,17 +127,17 @@ fn a_coordinated_failover_under_load_locks_nobody_out() {
             let _ = watcher.run(&failover);
             there.info("replication").text("role") == "master"
         });
-        wait_until("they rotate there", || there.token_info("rotated_total") > 100);
+        wait_until("the clients rotate on the new primary", || there.token_info("rotated_total") > 100);
         done.store(true, Ordering::Relaxed);
         clients.into_iter().for_each(|client| client.join().unwrap());
     });
     let mut there = replica.client();
-    assert!(there.alert_types().is_empty(), "nothing was lost, and nothing taken for theft");
+    assert!(there.alert_types().is_empty(), "no rotation was lost or mistaken for reuse");
     replica.wait_for_replica(&primary);
     assert_eq!(primary.client().dump("auth"), there.dump("auth"));
 }
 
-/// Whatever happens, the others end.
+/// Stops the client threads also when the test fails.
 struct Done<'a>(&'a AtomicBool);
 
 impl Drop for Done<'_> {
@@ -148,7 +147,7 @@ impl Drop for Done<'_> {
 }
 
 #[test]
-fn after_a_lost_write_a_thief_and_the_victim_cant_both_go_on() {
+fn after_a_lost_write_a_thief_and_the_victim_cannot_both_continue() {
     let keys = Keys::new();
     let (primary, replica) = pair(&keys);
     let mut client = primary.client();
@@ -161,7 +160,7 @@ fn after_a_lost_write_a_thief_and_the_victim_cant_both_go_on() {
         held.push(next);
     }
     drop(primary);
-    // Used up long ago, of which the new primary knows nothing.
+    // This token was used long ago, but the new primary does not know that.
     let stolen = there.rotate("auth", &held[2].refresh);
     assert_eq!(there.verdict("auth", &stolen.access), "OK");
     assert_eq!(there.rotate_refused("auth", &held[5].refresh), "LWREUSED");
@@ -171,7 +170,7 @@ fn after_a_lost_write_a_thief_and_the_victim_cant_both_go_on() {
 }
 
 #[test]
-fn clocks_that_differ_spoil_nothing() {
+fn different_clocks_on_primary_and_replica_do_no_harm() {
     let keys = Keys::new();
     let primary = Server::builder().issuing(&keys, Algorithm::EdDsa).start();
     let replica = Server::builder()
@@ -179,12 +178,12 @@ fn clocks_that_differ_spoil_nothing() {
         .config("appendonly yes")
         .config("aof-use-rdb-preamble no")
         .start();
-    // Not by its configuration: it is restarted later.
+    // REPLICAOF is not in the configuration, because the server is restarted as a primary later.
     let address = primary.address();
     replica.client().run(&format!("REPLICAOF {} {}", address.ip(), address.port()));
     primary.wait_for_replica(&replica);
     let mut client = primary.client();
-    // The primary's is two days ahead.
+    // The primary's clock is two days ahead.
     client.move_clock(2 * 86_400_000);
     let tokens = client.issue("auth alice REFRESHTTL 30d");
     let others: Vec<_> = (0..20).map(|n| client.issue(&format!("auth user{n} REFRESHTTL 30d"))).collect();
@@ -197,7 +196,7 @@ fn clocks_that_differ_spoil_nothing() {
     assert_eq!(there.run("DEBUG RELOAD"), Value::Simple("OK".into()));
     assert_eq!(there.dump("auth"), dump);
     there.run("BGREWRITEAOF");
-    wait_until("it is rewritten", || there.info("persistence").number("aof_rewrite_in_progress") == 0);
+    wait_until("the AOF is rewritten", || there.info("persistence").number("aof_rewrite_in_progress") == 0);
     let mut replica = replica;
     replica.stop();
     replica.start_again();

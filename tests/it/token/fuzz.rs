@@ -1,5 +1,5 @@
-//! Bytes that no client of good will sends: to the commands, as tokens, CLAIMS and META, and as values for RESTORE. The server
-//! lives, answers in time, and takes nothing that it can't work with.
+//! Hostile bytes in commands, tokens, CLAIMS, META and RESTORE. The server keeps running, answers
+//! in time, and accepts nothing that it cannot use.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ fn rounds(usual: usize) -> usize {
     if std::env::var_os("LOCKWATCH_SOAK").is_some() { usual * 50 } else { usual }
 }
 
-/// `bytes`, changed at a few places.
+/// Returns `bytes` mutated in up to four places.
 fn mutated(bytes: &[u8], random: &mut Random) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for _ in 0..=random.below(4) {
@@ -38,7 +38,7 @@ fn mutated(bytes: &[u8], random: &mut Random) -> Vec<u8> {
 }
 
 #[test]
-fn mutated_tokens_and_arguments_are_refused_or_right() {
+fn mutated_tokens_are_refused_and_mutated_arguments_do_no_harm() {
     for algorithm in [Algorithm::Rs256, Algorithm::EdDsa] {
         let (_keys, server) = issuer(algorithm);
         let mut client = server.client();
@@ -84,7 +84,7 @@ fn mutated_tokens_and_arguments_are_refused_or_right() {
         let mut batch = Vec::new();
         for _ in 0..rounds(4000) {
             let command = *random.pick(&commands);
-            // What is changed at random may be right all the same, and end sessions: of another store.
+            // A mutated call may be valid and end sessions, so it uses another store.
             let mut call = vec![command.as_bytes().to_vec(), b"fuzzed".to_vec()];
             for _ in 0..random.below(7) {
                 call.push(match random.below(3) {
@@ -98,7 +98,7 @@ fn mutated_tokens_and_arguments_are_refused_or_right() {
         for call in batch.chunks(200) {
             let begun = Instant::now();
             for (call, answer) in call.iter().zip(client.pipeline(call)) {
-                // Where the internal command is hidden the server itself tells what it does not know.
+                // Servers that hide the internal command reply "unknown command" themselves.
                 let own = answer.is_error() && !answer.error().starts_with("ERR unknown command");
                 if own {
                     let message = answer.error();
@@ -108,7 +108,7 @@ fn mutated_tokens_and_arguments_are_refused_or_right() {
             }
             assert!(begun.elapsed() < SOON);
         }
-        // A token that was changed in any way is no token.
+        // A mutated token must always be refused.
         for seed in [&tokens.access, &tokens.refresh] {
             for _ in 0..rounds(1000) {
                 let token = mutated(seed.as_bytes(), &mut random);
@@ -125,12 +125,12 @@ fn mutated_tokens_and_arguments_are_refused_or_right() {
 }
 
 #[test]
-fn claims_that_are_taken_come_back_as_they_were() {
+fn accepted_claims_are_returned_unchanged() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let mut random = Random::new();
     let seed = br#"{"a":"x","b":[1,-2.5e3,true,null,{"c":{}}],"\u00e9":"\u20ac\ud83d\udd11","n":123456789012345678901234567890}"#;
-    let mut taken = 0;
+    let mut accepted = 0;
     for _ in 0..rounds(3000) {
         let claims = mutated(seed, &mut random);
         let call = [&b"LW.ISSUE"[..], b"auth", b"alice", b"CLAIMS", &claims];
@@ -139,20 +139,20 @@ fn claims_that_are_taken_come_back_as_they_were() {
             assert!(answer.error().starts_with("ERR claims "), "{answer:?}");
             continue;
         }
-        taken += 1;
+        accepted += 1;
         let tokens = Tokens::of(&answer);
-        let told = client.call(&["LW.VERIFY", "auth", &tokens.access]).text();
-        let text = String::from_utf8(claims).expect("what is taken is text");
+        let claims_text = client.call(&["LW.VERIFY", "auth", &tokens.access]).text();
+        let text = String::from_utf8(claims).expect("accepted claims are UTF-8");
         let inner = text.trim().strip_prefix('{').unwrap().strip_suffix('}').unwrap().trim();
-        assert!(told.ends_with(&format!("{inner}}}")), "{told} for {text}");
-        let all: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&told).unwrap();
+        assert!(claims_text.ends_with(&format!("{inner}}}")), "{claims_text} for {text}");
+        let all: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&claims_text).unwrap();
         let own: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).unwrap();
         assert_eq!(all.len(), own.len() + 7);
     }
-    assert!(taken > 10, "{taken}");
+    assert!(accepted > 10, "{accepted}");
 }
 
-/// A store with all that one can hold.
+/// Dumps of stores with every kind of content.
 fn seeds(client: &mut Client) -> Vec<Payload> {
     for n in 0..3 {
         let first = client.issue(&format!(r#"auth user{n} CLAIMS {{"role":"x"}} META {{"a":1}} AUDIENCE y"#));
@@ -164,13 +164,13 @@ fn seeds(client: &mut Client) -> Vec<Payload> {
 }
 
 #[test]
-fn damaged_stores_are_refused_or_sound() {
+fn damaged_stores_are_refused_or_usable() {
     let keys = Keys::new();
     let server = Server::builder().issuing(&keys, Algorithm::EdDsa).config("rdbcompression no").start();
     let mut client = server.client();
     let mut random = Random::new();
     let seeds = seeds(&mut client);
-    let mut taken = 0;
+    let mut accepted = 0;
     for _ in 0..rounds(60) {
         let calls: Vec<_> = (0..100)
             .map(|_| {
@@ -182,10 +182,10 @@ fn damaged_stores_are_refused_or_sound() {
             .collect();
         for answer in client.pipeline(&calls) {
             let refused = answer.is_error();
-            taken += usize::from(!refused);
+            accepted += usize::from(!refused);
         }
         if client.run("TYPE x").text() == "lw-tokens" {
-            // What was taken can be worked with, saved and loaded.
+            // An accepted store can be used, saved and loaded.
             let before = client.dump("x");
             for line in [
                 "LW.SESSIONS x user1",
@@ -200,7 +200,7 @@ fn damaged_stores_are_refused_or_sound() {
             assert_ne!(client.dump("x"), before);
         }
     }
-    assert!(taken > 0);
+    assert!(accepted > 0);
     let peak = server.info("memory").number("used_memory_peak");
     assert!(peak < 64 << 20, "{peak} bytes of memory at the peak");
 }

@@ -1,4 +1,4 @@
-//! What LW.ISSUE makes of its arguments, and what it refuses.
+//! LW.ISSUE: its arguments, limits and errors.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use crate::support::tokens::{ALGORITHMS, Algorithm, issuer};
 use crate::support::{Server, Value};
 
 #[test]
-fn a_session_begins_with_an_access_and_a_refresh_token() {
+fn lw_issue_returns_an_access_and_a_refresh_token() {
     for algorithm in ALGORITHMS {
         let (_keys, server) = issuer(algorithm);
         let mut client = server.client();
@@ -31,7 +31,7 @@ fn a_session_begins_with_an_access_and_a_refresh_token() {
 }
 
 #[test]
-fn options_are_the_sessions_and_survive_rotation() {
+fn options_belong_to_the_session_and_survive_rotation() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let line = r#"auth bob META {"ua":"x"} claims {"role":"admin","scope":["a","b"]} AUDIENCE billing ACCESSTTL 5m RefreshTTL 1h"#;
@@ -44,7 +44,11 @@ fn options_are_the_sessions_and_survive_rotation() {
         assert_eq!(claims["aud"], "billing");
         assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 300);
         assert_eq!(claims["sid"], first.session);
-        assert_eq!(client.verdict("auth", &tokens.access), "LWINVALID", "another audience");
+        assert_eq!(
+            client.verdict("auth", &tokens.access),
+            "LWINVALID",
+            "the default audience is not in the token"
+        );
         assert!(!client.call(&["LW.VERIFY", "auth", &tokens.access, "AUDIENCE", "billing"]).is_error());
     }
     let sessions = client.run("LW.SESSIONS auth bob");
@@ -54,7 +58,7 @@ fn options_are_the_sessions_and_survive_rotation() {
 }
 
 #[test]
-fn an_access_token_alone_has_a_session_as_long_as_itself() {
+fn without_a_refresh_token_the_session_ends_with_its_access_token() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let tokens = client.issue("auth job REFRESHTTL 0 ACCESSTTL 60");
@@ -77,7 +81,7 @@ fn an_access_token_never_outlives_its_session() {
     let capped = client.issue("auth a");
     assert!(capped.refresh_expires_ms <= client.time_ms() + 5000);
     assert!(capped.access_expires_ms <= capped.refresh_expires_ms);
-    // However often it is rotated.
+    // Rotation must not extend the session.
     client.move_clock(3000);
     let rotated = client.rotate("auth", &capped.refresh);
     assert_eq!(rotated.refresh_expires_ms, capped.refresh_expires_ms);
@@ -87,7 +91,7 @@ fn an_access_token_never_outlives_its_session() {
 }
 
 #[test]
-fn a_subject_has_so_many_sessions_and_the_longest_unused_goes() {
+fn exceeding_sessions_per_subject_evicts_the_longest_unused_session() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     client.set("sessions-per-subject", "3");
@@ -113,14 +117,14 @@ fn a_subject_has_so_many_sessions_and_the_longest_unused_goes() {
     );
     assert_eq!(client.run("LW.SESSIONS auth bob").items().len(), 1);
     assert_eq!(client.token_info("evicted_total"), 1);
-    // A lowered bound is reached with the next session.
+    // A lowered limit applies when the next session is issued.
     client.set("sessions-per-subject", "1");
     client.issue("auth alice");
     assert_eq!(client.run("LW.SESSIONS auth alice").items().len(), 1);
 }
 
 #[test]
-fn what_is_malformed_is_refused_with_the_reason_and_the_syntax() {
+fn malformed_calls_are_refused_with_the_reason_and_the_syntax() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let long = "x".repeat(256);
@@ -167,16 +171,16 @@ fn what_is_malformed_is_refused_with_the_reason_and_the_syntax() {
 }
 
 #[test]
-fn what_verify_would_refuse_is_not_issued() {
+fn tokens_that_lw_verify_would_refuse_are_not_issued() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
-    // 4096 bytes of claims and long names still fit.
+    // A token with 4096 bytes of claims and long names still fits.
     let name = "\u{1f511}".repeat(63);
     let claims = format!("{{\"a\":\"{}\"}}", "x".repeat(4088));
     let call = ["LW.ISSUE", "auth", &name, "AUDIENCE", &name, "CLAIMS", &claims];
     let tokens = crate::support::tokens::Tokens::of(&client.call(&call));
     assert!(!client.call(&["LW.VERIFY", "auth", &tokens.access, "AUDIENCE", &name]).is_error());
-    // Controls in names take six bytes each when they are written out.
+    // A control character takes six bytes in JSON.
     let name = "\u{1}".repeat(255);
     let answer = client.call(&["LW.ISSUE", "auth", &name, "AUDIENCE", &name, "CLAIMS", &claims]);
     assert!(answer.error().contains("longer than 8192 bytes"), "{answer:?}");
@@ -186,7 +190,7 @@ fn what_verify_would_refuse_is_not_issued() {
 }
 
 #[test]
-fn tokens_not_before_ends_every_session_that_began_before() {
+fn tokens_not_before_ends_every_older_session() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let old = client.issue("auth alice");
@@ -199,7 +203,7 @@ fn tokens_not_before_ends_every_session_that_began_before() {
     assert_eq!(client.rotate_refused("auth", &rotated.refresh), "LWREVOKED");
     assert_eq!(client.verdict("auth", &new.access), "OK");
     assert_eq!(client.run("LW.SESSIONS auth alice").items().len(), 1);
-    // In seconds, as `date +%s` prints them, it is the same.
+    // The directive also accepts seconds, as `date +%s` prints them.
     client.set("tokens-not-before", "0");
     assert_eq!(client.verdict("auth", &rotated.access), "OK");
     client.set("tokens-not-before", &(limit / 1000 + 1).to_string());
@@ -209,7 +213,7 @@ fn tokens_not_before_ends_every_session_that_began_before() {
 }
 
 #[test]
-fn another_type_of_value_is_left_alone() {
+fn a_key_of_another_type_is_refused_and_left_unchanged() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let tokens = client.issue("auth alice");
@@ -235,7 +239,7 @@ fn another_type_of_value_is_left_alone() {
 }
 
 #[test]
-fn a_server_without_memory_refuses_sessions_but_renews_and_revokes() {
+fn at_maxmemory_new_sessions_are_refused_and_rotation_and_revocation_work() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let tokens = client.issue("auth alice");
@@ -245,7 +249,7 @@ fn a_server_without_memory_refuses_sessions_but_renews_and_revokes() {
     assert_eq!(client.verdict("auth", &tokens.access), "OK");
     assert_eq!(client.run("LW.REVOKE auth SUBJECT alice").int(), 1);
     client.run("CONFIG SET maxmemory 0");
-    assert_eq!(client.run("EXISTS auth").int(), 0, "the last session takes the key along");
+    assert_eq!(client.run("EXISTS auth").int(), 0, "the key is deleted with its last session");
 }
 
 #[test]
@@ -266,7 +270,7 @@ fn the_key_expires_with_its_last_session() {
 }
 
 #[test]
-fn sessions_that_have_ended_are_swept_as_others_change() {
+fn ended_sessions_are_removed_as_others_change() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     client.issue("auth keeper REFRESHTTL 1d");
@@ -284,7 +288,7 @@ fn sessions_that_have_ended_are_swept_as_others_change() {
 }
 
 #[test]
-fn a_server_without_keys_says_so() {
+fn a_cluster_node_without_keys_replies_lwnokey() {
     let server = Server::builder().config("cluster-enabled yes").start();
     let mut client = server.client();
     let slots = "CLUSTER ADDSLOTSRANGE 0 16383";

@@ -1,4 +1,4 @@
-//! Keys and secrets that are changed while the server runs, and files that can't be used.
+//! Replacing keys and secrets while the server runs, and unusable key files.
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -16,7 +16,7 @@ fn kids(client: &mut Client) -> Vec<String> {
 }
 
 #[test]
-fn the_key_set_shows_public_keys_alone() {
+fn lw_jwks_lists_public_keys_only() {
     let keys = Keys::new();
     let list: Vec<_> = [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa]
         .map(|algorithm| keys.signing(algorithm, 0))
@@ -28,9 +28,9 @@ fn the_key_set_shows_public_keys_alone() {
         .start();
     let mut client = server.client();
     let set: Json = serde_json::from_str(&client.run("LW.JWKS").text()).unwrap();
-    let told = set["keys"].as_array().unwrap();
+    let jwks = set["keys"].as_array().unwrap();
     let members: Vec<Vec<&String>> =
-        told.iter().map(|key| key.as_object().unwrap().keys().collect()).collect();
+        jwks.iter().map(|key| key.as_object().unwrap().keys().collect()).collect();
     assert_eq!(
         members,
         [
@@ -47,23 +47,23 @@ fn the_key_set_shows_public_keys_alone() {
 }
 
 #[test]
-fn a_key_is_changed_over_under_load_without_a_failed_verification() {
+fn signing_keys_can_be_replaced_under_load_without_a_failed_verification() {
     let keys = Keys::new();
     let server = Server::builder().issuing(&keys, Algorithm::Rs256).start();
     let path = |algorithm, n| keys.signing(algorithm, n);
     let done = AtomicBool::new(false);
-    let turns = [const { AtomicUsize::new(0) }; 4];
+    let rotations = [const { AtomicUsize::new(0) }; 4];
     thread::scope(|scope| {
-        for (worker, turn) in turns.iter().enumerate() {
+        for (worker, count) in rotations.iter().enumerate() {
             let (server, done) = (&server, &done);
             scope.spawn(move || {
                 let mut client = server.client();
                 let mut tokens = client.issue(&format!("auth user{worker} ACCESSTTL 1h"));
                 while !done.load(Ordering::Relaxed) {
-                    // A token that was signed by a key which has gone since is renewed by its refresh token.
+                    // The access token's key may be gone, but the refresh token still works.
                     tokens = client.rotate("auth", &tokens.refresh);
                     assert_eq!(client.verdict("auth", &tokens.access), "OK");
-                    turn.fetch_add(1, Ordering::Relaxed);
+                    count.fetch_add(1, Ordering::Relaxed);
                 }
             });
         }
@@ -75,31 +75,31 @@ fn a_key_is_changed_over_under_load_without_a_failed_verification() {
             (path(Algorithm::Es256, 0), path(Algorithm::EdDsa, 0)),
             (path(Algorithm::Rs256, 0), path(Algorithm::Es256, 0)),
         ] {
-            // First it is known, then it signs, then the old one goes.
+            // First add the new key, then sign with it, then remove the old key.
             client.set("jwt-keys", &format!("{old} {new}"));
-            everybody_goes_on(&turns);
+            wait_for_rotations(&rotations);
             client.set("jwt-keys", &format!("{new} {old}"));
             assert_eq!(kids(&mut client).len(), 2);
             let before = client.issue("auth x");
-            everybody_goes_on(&turns);
+            wait_for_rotations(&rotations);
             assert_eq!(client.verdict("auth", &before.access), "OK");
         }
-        // No key but the first is left, which signed the first token.
+        // The first key signs again, so the first token must still verify.
         assert_eq!(client.verdict("auth", &first.access), "OK");
         done.store(true, Ordering::Relaxed);
     });
 }
 
-/// Waits until each has done with the tokens of before, and had some more: an old key goes when nobody has its tokens.
-fn everybody_goes_on(turns: &[AtomicUsize]) {
-    for turn in turns {
-        let from = turn.load(Ordering::Relaxed);
-        crate::support::wait_until("everybody goes on", || turn.load(Ordering::Relaxed) >= from + 5);
+/// Waits until each worker has rotated several times, so that none holds a token of the old key.
+fn wait_for_rotations(rotations: &[AtomicUsize]) {
+    for count in rotations {
+        let from = count.load(Ordering::Relaxed);
+        crate::support::wait_until("every worker rotates", || count.load(Ordering::Relaxed) >= from + 5);
     }
 }
 
 #[test]
-fn a_removed_key_verifies_nothing_and_refresh_tokens_stay_good() {
+fn removing_a_key_ends_its_access_tokens_but_not_refresh_tokens() {
     for algorithm in ALGORITHMS {
         let (keys, server) = issuer(algorithm);
         let mut client = server.client();
@@ -108,14 +108,18 @@ fn a_removed_key_verifies_nothing_and_refresh_tokens_stay_good() {
         client.set("jwt-keys", &keys.signing(Algorithm::EdDsa, 1));
         client.set("jwt-secret-file", "");
         let answer = client.call(&["LW.VERIFY", "auth", &tokens.access]);
-        assert_eq!(answer.error(), "LWINVALID no key has the token's kid", "remembered or not");
+        assert_eq!(
+            answer.error(),
+            "LWINVALID no key has the token's kid",
+            "a cached signature must not count either"
+        );
         let next = client.rotate("auth", &tokens.refresh);
         assert_eq!(client.verdict("auth", &next.access), "OK");
     }
 }
 
 #[test]
-fn the_refresh_secret_is_changed_over() {
+fn the_refresh_secret_can_be_replaced() {
     let (keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let old = client.issue("auth alice");
@@ -130,7 +134,7 @@ fn the_refresh_secret_is_changed_over() {
 }
 
 #[test]
-fn a_file_that_cant_be_used_changes_nothing() {
+fn an_unusable_key_file_is_refused_and_changes_nothing() {
     let (keys, server) = issuer(Algorithm::Rs256);
     let mut client = server.client();
     let tokens = client.issue("auth alice");
@@ -202,7 +206,7 @@ fn a_public_key_verifies_but_does_not_sign() {
 }
 
 #[test]
-fn keys_of_other_forms_are_read() {
+fn keys_in_pkcs1_sec1_and_pkcs8_are_accepted() {
     let (keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let openssl = |args: &[&str]| {
@@ -225,61 +229,63 @@ fn keys_of_other_forms_are_read() {
 }
 
 #[test]
-fn secrets_stay_out_of_what_a_server_tells_of_its_configuration() {
+fn secrets_do_not_appear_in_the_configuration() {
     let (keys, server) = issuer(Algorithm::Hs256);
     let mut client = server.client();
     client.issue("auth alice");
     assert_eq!(client.run("CONFIG REWRITE").text(), "OK");
     let written = std::fs::read_to_string(server.dir().join("redis.conf")).unwrap();
     assert!(written.contains(&keys.refresh()));
-    let told = format!(
+    let config = format!(
         "{:?}{}{}{written}",
         client.run("CONFIG GET *"),
         client.run("INFO everything").text(),
         server.log()
     );
-    assert!(!told.contains(REFRESH_SECRET) && !told.contains("a secret for HS256"));
+    assert!(!config.contains(REFRESH_SECRET) && !config.contains("a secret for HS256"));
 }
 
 #[test]
-fn sign_threads_come_and_go() {
+fn sign_threads_can_be_changed_at_runtime() {
     let (_keys, server) = issuer(Algorithm::Rs256);
     let mut client = server.client();
     let threads =
         |server: &Server| server.threads().iter().filter(|name| name.starts_with("lw-sign")).count();
     assert_eq!(threads(&server), 0);
-    // A thread has its name a moment after it was started.
-    let there_are = |n: usize| crate::support::wait_until("so many sign", || threads(&server) == n);
+    // A thread gets its name shortly after it starts.
+    let wait_for_threads = |n: usize| {
+        crate::support::wait_until("the number of signing threads changes", || threads(&server) == n)
+    };
     client.issue("auth a");
-    there_are(2);
+    wait_for_threads(2);
     client.set("sign-threads", "5");
     client.issue("auth a");
-    there_are(5);
+    wait_for_threads(5);
     client.set("sign-threads", "1");
-    there_are(1);
+    wait_for_threads(1);
     let tokens: Tokens = client.issue("auth a");
     assert_eq!(client.verdict("auth", &tokens.access), "OK");
 }
 
 #[test]
-fn a_server_does_not_start_with_a_key_that_cant_be_used() {
+fn a_server_does_not_start_with_an_unusable_key() {
     let keys = Keys::new();
     let bad = keys.file("bad", "nonsense");
     let log =
         Server::builder().config(format!("lockwatch.jwt-keys {bad}")).try_start().err().expect("no start");
     assert!(log.contains("no usable key"), "{log}");
     let mode = |path: &str| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&bad), 0o644, "left as it is");
+    assert_eq!(mode(&bad), 0o644, "the file's permissions are unchanged");
 }
 
 #[test]
-fn a_change_of_several_directives_that_fails_leaves_the_keys_in_force() {
+fn a_refused_config_set_of_several_directives_keeps_the_keys() {
     let (keys, server) = issuer(Algorithm::Rs256);
     let mut client = server.client();
     let tokens = client.issue("auth alice");
     let kid = tokens.header()["kid"].clone();
     let new = keys.signing(Algorithm::EdDsa, 0);
-    // The files of the keys in force are gone.
+    // Delete the files of the keys in force: a rollback must not re-read them.
     std::fs::remove_file(keys.signing(Algorithm::Rs256, 0)).unwrap();
     std::fs::remove_file(keys.refresh()).unwrap();
     let secret = keys.file("secret", "a new secret that is quite long enough for it");

@@ -1,18 +1,18 @@
 //! LW.ISSUE, LW.ROTATE, LW.VERIFY, LW.INTROSPECT, LW.REVOKE, LW.REVOKEALL, LW.SESSIONS, LW.JWKS.
 
 mod attacks;
+mod cluster;
+mod concurrency;
 mod contexts;
 mod failover;
-mod fire;
 mod fuzz;
+mod generated_keys;
 mod interop;
 mod issue;
-mod kept;
 mod keys;
-mod made;
 mod model;
+mod persistence;
 mod revoke;
 mod rotate;
 mod secrets;
-mod slots;
 mod verify;

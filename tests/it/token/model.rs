@@ -1,27 +1,28 @@
-//! Random sessions, rotations, revocations, restarts and failovers with a lost tail against a reference, on real servers.
+//! Compares real servers with a reference model over random sessions, rotations, revocations,
+//! restarts and failovers that lose the last writes.
 
 use std::collections::BTreeMap;
 
 use crate::support::tokens::{Algorithm, Keys, Tokens, code};
 use crate::support::{Client, Random, Server, wait_until};
 
-/// The module's default, in milliseconds.
+/// The default of `rotate-grace`, in milliseconds.
 const GRACE: i64 = 10_000;
 const TTL: i64 = 600_000;
 
-/// What the reference knows of a session.
+/// A session in the reference model.
 #[derive(Clone)]
 struct Known {
     generation: i64,
     rotated: i64,
     expires: i64,
-    /// Writes of it may have been lost.
+    /// Whether writes to it may have been lost since the last rotation.
     doubtful: bool,
-    /// They may have been lost before it was last rotated.
+    /// Whether writes may have been lost before the last rotation.
     rescued: bool,
 }
 
-/// A token that was handed out, and its generation.
+/// Issued tokens and their generation.
 #[derive(Clone)]
 struct Held {
     tokens: Tokens,
@@ -37,7 +38,8 @@ struct World {
     alive_since: i64,
     known: BTreeMap<String, Known>,
     held: Vec<Held>,
-    /// What the client of a session got last, unless somebody else meddled.
+    /// The latest tokens of each session's client. Removed when somebody else presents one of its
+    /// tokens.
     clients: BTreeMap<String, Held>,
     revoked: Vec<Tokens>,
 }
@@ -72,7 +74,7 @@ impl World {
             .config("lockwatch.jwt-leeway 0")
     }
 
-    fn take(&mut self, tokens: Tokens, generation: i64) {
+    fn record(&mut self, tokens: Tokens, generation: i64) {
         let held = Held { tokens: tokens.clone(), generation };
         self.held.push(held.clone());
         self.clients.insert(tokens.session, held);
@@ -89,10 +91,10 @@ impl World {
             rescued: false,
         };
         self.known.insert(tokens.session.clone(), known);
-        self.take(tokens, 1);
+        self.record(tokens, 1);
     }
 
-    /// The code that the contract has for a token, or nothing if it is accepted.
+    /// The expected error code for presenting a token, or an empty string if it is accepted.
     fn expected(&self, held: &Held) -> &'static str {
         let over = held.tokens.refresh_expires_ms <= self.now;
         let Some(known) = self.known.get(&held.tokens.session).filter(|known| known.expires > self.now)
@@ -108,11 +110,12 @@ impl World {
             let previous = held.generation + 1 == known.generation;
             return if previous && (recent || revived) { "" } else { "LWREUSED" };
         }
-        match () {
-            () if held.generation > known.generation && known.rescued && !known.doubtful => "LWREUSED",
-            () if held.generation > known.generation && !known.doubtful => "LWINVALID",
-            () if over => "LWEXPIRED",
-            () => "",
+        if held.generation > known.generation && !known.doubtful {
+            if known.rescued { "LWREUSED" } else { "LWINVALID" }
+        } else if over {
+            "LWEXPIRED"
+        } else {
+            ""
         }
     }
 
@@ -136,7 +139,7 @@ impl World {
                 (known.rotated, known.expires, known.doubtful) = (self.now, self.now + TTL, false);
             }
             let generation = held.generation + 1;
-            self.take(tokens, generation);
+            self.record(tokens, generation);
         }
         if !by_its_client {
             self.clients.remove(&session);
@@ -162,20 +165,20 @@ impl World {
             self.server.stop();
         }
         self.server.start_again();
-        self.begin_life();
+        self.after_start();
     }
 
-    /// A replica takes over; what the primary still wrote meanwhile is lost.
+    /// Promotes a replica. Writes that the primary accepts after the promotion are lost.
     fn failover(&mut self) {
-        // Not by its configuration: it may be restarted later.
+        // REPLICAOF is not in the configuration, because the server may be restarted later.
         let replica = Self::builder(&self.keys).start();
         let address = self.server.address();
         replica.client().run(&format!("REPLICAOF {} {}", address.ip(), address.port()));
         self.server.wait_for_replica(&replica);
         let mut there = replica.client();
         assert_eq!(there.run("REPLICAOF NO ONE").text(), "OK");
-        // Only then its AOF holds what it was sent at first.
-        wait_until("its AOF is complete", || {
+        // Until the first rewrite its AOF lacks the data of the full synchronisation.
+        wait_until("the replica's AOF is complete", || {
             let info = there.info("persistence");
             ["aof_rewrite_in_progress", "aof_rewrite_scheduled"].iter().all(|name| info.number(name) == 0)
         });
@@ -185,16 +188,16 @@ impl World {
         }
         let revoked;
         (self.known, revoked) = before;
-        // Of what was revoked meanwhile nothing is known any more: Redis's own limit.
+        // Revocations after the promotion are lost, because Redis replicates asynchronously.
         self.revoked.truncate(revoked);
-        // Nobody's login that was lost can go on.
+        // A session issued after the promotion does not exist on the new primary.
         self.server = replica;
-        self.begin_life();
+        self.after_start();
     }
 
-    fn begin_life(&mut self) {
+    fn after_start(&mut self) {
         self.client = self.server.client();
-        // It began in real time, which the tests' clock runs ahead of.
+        // The server started in real time, which may be behind the test's clock.
         self.now = self.now.max(self.client.time_ms());
         self.client.stop_clock(self.now);
         self.alive_since = self.client.token_life();
@@ -207,7 +210,7 @@ impl World {
         match self.random.below(20) {
             0..=3 => self.issue(),
             4..=10 => {
-                // A client presents what it got last: never locked out.
+                // A client that presents its latest token must never be locked out.
                 let clients: Vec<_> = self.clients.values().cloned().collect();
                 if clients.is_empty() {
                     return;
@@ -237,7 +240,7 @@ impl World {
         }
     }
 
-    /// Nothing that is over is accepted.
+    /// Asserts that access tokens are accepted exactly while they are valid.
     fn check(&mut self) {
         for tokens in self.revoked.clone() {
             assert_ne!(self.client.verdict("auth", &tokens.access), "OK");
@@ -258,7 +261,7 @@ impl World {
 }
 
 #[test]
-fn no_dead_token_is_accepted_and_no_client_locked_out() {
+fn random_histories_accept_no_ended_token_and_lock_out_no_client() {
     let (worlds, steps) = if std::env::var_os("LOCKWATCH_SOAK").is_some() { (30, 400) } else { (6, 100) };
     for _ in 0..worlds {
         let mut world = World::new();

@@ -1,10 +1,10 @@
-//! What LW.REVOKE and LW.REVOKEALL end, and what they count.
+//! LW.REVOKE, LW.REVOKEALL and LW.SESSIONS.
 
 use crate::support::Value;
 use crate::support::tokens::{ALGORITHMS, Algorithm, issuer};
 
 #[test]
-fn an_access_token_is_revoked_alone() {
+fn revoking_an_access_token_leaves_its_session() {
     for algorithm in ALGORITHMS {
         let (_keys, server) = issuer(algorithm);
         let mut client = server.client();
@@ -15,7 +15,7 @@ fn an_access_token_is_revoked_alone() {
         };
         assert_eq!(revoke(&mut client, &first.access), 1);
         let before = client.footprint();
-        assert_eq!(revoke(&mut client, &first.access), 0, "it was already");
+        assert_eq!(revoke(&mut client, &first.access), 0, "it was already revoked");
         assert_eq!(client.footprint(), before);
         assert_eq!(client.verdict("auth", &first.access), "LWREVOKED");
         assert_eq!(client.verdict("auth", &second.access), "OK");
@@ -28,7 +28,7 @@ fn an_access_token_is_revoked_alone() {
 }
 
 #[test]
-fn a_revoked_token_stays_so_for_as_long_as_any_leeway() {
+fn a_revocation_is_kept_for_the_longest_leeway_and_a_day() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     client.set("jwt-leeway", "0");
@@ -46,18 +46,18 @@ fn a_revoked_token_stays_so_for_as_long_as_any_leeway() {
     client.stop_clock(now + 359_999);
     tokens = client.rotate("auth", &tokens.refresh);
     assert_eq!(client.verdict("auth", &revoked), "LWREVOKED");
-    // And a day longer, in which the clock may be set back.
+    // The revocation is kept a day longer, in case the clock is set back.
     client.stop_clock(now + 86_759_999);
     tokens = client.rotate("auth", &tokens.refresh);
     assert_eq!(client.verdict("auth", &revoked), "LWEXPIRED");
     assert_eq!(client.run("MEMORY USAGE auth").int(), size);
     client.stop_clock(now + 86_760_000);
     client.rotate("auth", &tokens.refresh);
-    assert!(client.run("MEMORY USAGE auth").int() < size, "it is forgotten");
+    assert!(client.run("MEMORY USAGE auth").int() < size, "the revocation is dropped");
 }
 
 #[test]
-fn a_refresh_token_of_any_generation_ends_its_session_without_alert() {
+fn revoking_a_refresh_token_of_any_generation_ends_its_session_without_an_alert() {
     let (_keys, server) = issuer(Algorithm::Rs256);
     let mut client = server.client();
     for generation in 0..3 {
@@ -75,7 +75,7 @@ fn a_refresh_token_of_any_generation_ends_its_session_without_alert() {
 }
 
 #[test]
-fn a_session_a_subject_or_all_are_ended() {
+fn sessions_are_revoked_one_by_one_by_subject_or_all_at_once() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let alice: Vec<_> = (0..4).map(|_| client.issue("auth alice")).collect();
@@ -94,14 +94,14 @@ fn a_session_a_subject_or_all_are_ended() {
     assert_eq!(client.verdict("auth", &bob.access), "OK");
     client.issue("auth short REFRESHTTL 10");
     client.move_clock(11_000);
-    assert_eq!(client.run("LW.REVOKEALL auth").int(), 1, "what has ended by itself is not counted");
+    assert_eq!(client.run("LW.REVOKEALL auth").int(), 1, "an expired session is not counted");
     assert_eq!(client.run("LW.REVOKEALL auth").int(), 0);
     assert_eq!(client.run("EXISTS auth").int(), 0);
     assert_eq!(client.verdict("auth", &bob.access), "LWREVOKED");
 }
 
 #[test]
-fn what_is_malformed_ends_nothing() {
+fn malformed_revocations_end_nothing() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let tokens = client.issue("auth alice");
@@ -134,7 +134,7 @@ fn what_is_malformed_ends_nothing() {
 }
 
 #[test]
-fn a_session_with_very_many_revoked_tokens_is_ended() {
+fn too_many_revoked_access_tokens_end_the_session() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     client.set("rotate-grace", "0");
@@ -149,7 +149,7 @@ fn a_session_with_very_many_revoked_tokens_is_ended() {
 }
 
 #[test]
-fn sessions_are_listed_as_records() {
+fn lw_sessions_lists_the_sessions_of_a_subject() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     assert_eq!(client.run("LW.SESSIONS auth alice"), Value::Array(Vec::new()));
@@ -174,7 +174,7 @@ fn sessions_are_listed_as_records() {
 }
 
 #[test]
-fn what_was_revoked_while_it_was_not_live_stays_revoked() {
+fn revoking_a_token_disabled_by_tokens_not_before_lasts() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let now = client.time_ms();
@@ -188,7 +188,7 @@ fn what_was_revoked_while_it_was_not_live_stays_revoked() {
         ("SUBJECT user2".to_owned(), &all[2]),
         (format!("TOKEN {}", all[3].access), &all[3]),
     ] {
-        assert_eq!(client.run(&format!("LW.REVOKE auth {line}")).int(), 0, "it was over already");
+        assert_eq!(client.run(&format!("LW.REVOKE auth {line}")).int(), 0, "it was already disabled");
         assert_eq!(client.verdict("auth", &token.access), "LWREVOKED");
     }
     client.set("tokens-not-before", "0");

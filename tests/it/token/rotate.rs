@@ -1,11 +1,11 @@
-//! The table of LW.ROTATE, row by row, against a real server.
+//! LW.ROTATE: every outcome, against a real server.
 
 use serde_json::json;
 
 use crate::support::tokens::{ALGORITHMS, Algorithm, Keys, Tokens, issuer, refresh_token};
 use crate::support::{Client, Server};
 
-/// A session that was rotated once: both pairs of tokens.
+/// Issues a session and rotates it once. Returns both pairs of tokens.
 fn rotated(client: &mut Client) -> (Tokens, Tokens) {
     let first = client.issue(r#"auth alice META {"device":"phone"}"#);
     let second = client.rotate("auth", &first.refresh);
@@ -13,7 +13,7 @@ fn rotated(client: &mut Client) -> (Tokens, Tokens) {
 }
 
 #[test]
-fn a_refresh_token_is_exchanged_for_the_next_ones() {
+fn rotation_returns_tokens_of_the_next_generation() {
     for algorithm in ALGORITHMS {
         let (_keys, server) = issuer(algorithm);
         let mut client = server.client();
@@ -23,7 +23,7 @@ fn a_refresh_token_is_exchanged_for_the_next_ones() {
             assert_eq!(next.session, tokens.session);
             assert_ne!(next.refresh, tokens.refresh);
             assert_eq!(next.claims()["jti"], format!("{}.{generation}", tokens.session));
-            // Access tokens of before go on until their own end.
+            // Earlier access tokens stay valid until they expire.
             assert_eq!(client.verdict("auth", &tokens.access), "OK");
             assert_eq!(client.verdict("auth", &next.access), "OK");
             tokens = next;
@@ -34,7 +34,7 @@ fn a_refresh_token_is_exchanged_for_the_next_ones() {
 }
 
 #[test]
-fn within_grace_the_same_successor_comes_again_and_nothing_is_written() {
+fn repeating_a_rotation_within_grace_returns_the_same_tokens_and_writes_nothing() {
     for algorithm in ALGORITHMS {
         let (_keys, server) = issuer(algorithm);
         let mut client = server.client();
@@ -53,25 +53,25 @@ fn within_grace_the_same_successor_comes_again_and_nothing_is_written() {
         }
         assert_eq!(client.footprint(), before);
         assert_eq!(client.token_info("replayed_total"), 3);
-        // And the successor is good.
+        // The successor must work.
         client.rotate("auth", &second.refresh);
     }
 }
 
-/// Stops the clock; where.
+/// Stops the clock and returns its time.
 fn start(client: &mut Client) -> i64 {
     let now = client.time_ms();
     client.stop_clock(now);
     now
 }
 
-/// Whether LW.ROTATE would accept a token; nothing is changed by asking.
+/// Returns whether LW.ROTATE would accept a token, without changing anything.
 fn is_active(client: &mut Client, token: &str) -> bool {
     client.call(&["LW.INTROSPECT", "auth", token]).text().contains(r#""active":true"#)
 }
 
 #[test]
-fn grace_ends_on_the_millisecond() {
+fn grace_ends_to_the_millisecond() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     for retry in [0, 60] {
@@ -94,7 +94,7 @@ fn grace_ends_on_the_millisecond() {
 }
 
 #[test]
-fn a_refresh_token_ends_on_the_millisecond() {
+fn a_refresh_token_expires_to_the_millisecond() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let now = start(&mut client);
@@ -107,11 +107,15 @@ fn a_refresh_token_ends_on_the_millisecond() {
     client.stop_clock(tokens.refresh_expires_ms);
     assert_eq!(client.rotate_refused("auth", &twin.refresh), "LWEXPIRED");
     assert!(client.run("LW.SESSIONS auth bob").items().is_empty());
-    assert_eq!(client.rotate("auth", &tokens.refresh), next, "in grace, past its own end");
+    assert_eq!(
+        client.rotate("auth", &tokens.refresh),
+        next,
+        "the previous token may be repeated in grace, even after its expiry"
+    );
 }
 
 #[test]
-fn a_token_from_before_ends_the_session_and_is_told_of_once() {
+fn reusing_an_old_refresh_token_ends_the_session_and_raises_one_alert() {
     for algorithm in ALGORITHMS {
         let (_keys, server) = issuer(algorithm);
         let mut client = server.client();
@@ -119,7 +123,7 @@ fn a_token_from_before_ends_the_session_and_is_told_of_once() {
         let third = client.rotate("auth", &second.refresh);
         let bystander = client.issue("auth alice");
         assert_eq!(client.verdict("auth", &third.access), "OK");
-        // Two generations back: grace or not.
+        // A token two generations old is reuse even within grace.
         let answer = client.call(&["LW.ROTATE", "auth", &first.refresh, "META", r#"{"device":"thief"}"#]);
         assert!(answer.error().starts_with("LWREUSED the refresh token was used before"), "{answer:?}");
         for tokens in [&first, &second, &third] {
@@ -142,7 +146,7 @@ fn a_token_from_before_ends_the_session_and_is_told_of_once() {
 }
 
 #[test]
-fn meta_is_renewed_with_a_rotation() {
+fn a_rotation_may_replace_meta() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let (_, second) = rotated(&mut client);
@@ -153,7 +157,7 @@ fn meta_is_renewed_with_a_rotation() {
 }
 
 #[test]
-fn what_is_malformed_or_forged_changes_nothing() {
+fn malformed_or_forged_refresh_tokens_change_nothing() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let tokens = client.issue("auth alice");
@@ -163,7 +167,7 @@ fn what_is_malformed_or_forged_changes_nothing() {
         vec![String::new(), "lwr_".into(), token.to_uppercase(), token.replacen("lwr_", "LWR_", 1)];
     forms.extend([format!("{token}="), format!("{token}A"), format!(" {token}"), token[..83].to_owned()]);
     forms.extend([tokens.access.clone(), "x".repeat(1 << 20), format!("lwr_{}", "A".repeat(80))]);
-    // Each character changed for another.
+    // Tokens with one changed character.
     for at in 4..token.len() {
         let mut form = token.clone().into_bytes();
         form[at] = if form[at] == b'A' { b'B' } else { b'A' };
@@ -178,20 +182,20 @@ fn what_is_malformed_or_forged_changes_nothing() {
     }
     assert_eq!(client.footprint(), before);
     assert!(client.alert_types().is_empty());
-    // Of another store.
+    // A token of another store.
     assert_eq!(client.rotate_refused("other", &token), "LWREVOKED");
     client.rotate("auth", &token);
 }
 
 #[test]
-fn a_later_generation_is_forged_unless_a_write_can_have_been_lost() {
+fn a_generation_ahead_of_the_store_is_forged_unless_a_write_may_have_been_lost() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let first = client.issue("auth alice");
     let dump = client.dump("auth");
     let second = client.rotate("auth", &first.refresh);
     let third = client.rotate("auth", &second.refresh);
-    // As a backup from before: it does not know of the rotations.
+    // Restores a backup from before the rotations.
     let restore = [b"RESTORE", &b"auth"[..], b"0", &dump, b"REPLACE"];
     assert!(!client.call(&restore).is_error());
     let fourth = client.rotate("auth", &third.refresh);
@@ -199,13 +203,14 @@ fn a_later_generation_is_forged_unless_a_write_can_have_been_lost() {
     assert_eq!(client.alert_types(), ["token.rollback"]);
     assert_eq!(client.token_info("rolled_forward_total"), 1);
     let fifth = client.rotate("auth", &fourth.refresh);
-    // A copy that was restored, and rotated since: of two tokens of one session one is stolen.
+    // The restored session is rotated once more. A token of another branch then means that one of
+    // the two is stolen.
     assert!(!client.call(&restore).is_error());
     client.rotate("auth", &first.refresh);
     assert_eq!(client.rotate_refused("auth", &fifth.refresh), "LWREUSED");
     assert_eq!(client.run("EXISTS auth").int(), 0);
-    assert_eq!(client.alert_types()[..2], ["token.reuse", "token.rollback"], "the last first");
-    // Where nothing was lost, somebody knows the secret.
+    assert_eq!(client.alert_types()[..2], ["token.reuse", "token.rollback"], "newest first");
+    // Without a possible lost write, a newer generation means that somebody knows the secret.
     let tokens = client.issue("auth alice");
     let before = client.dump("auth");
     for generation in [2, 3, u32::MAX] {
@@ -220,13 +225,13 @@ fn a_later_generation_is_forged_unless_a_write_can_have_been_lost() {
     assert_eq!(
         refresh_token(&tokens.session, 1, tokens.refresh_expires_ms),
         tokens.refresh,
-        "as the format has it"
+        "the test must build tokens in the format of the module"
     );
     client.rotate("auth", &tokens.refresh);
 }
 
 #[test]
-fn a_clock_that_is_set_back_revives_nothing() {
+fn setting_the_clock_back_revives_no_token() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     let now = start(&mut client);
@@ -236,14 +241,14 @@ fn a_clock_that_is_set_back_revives_nothing() {
     client.stop_clock(now);
     assert_eq!(client.rotate_refused("auth", &tokens.refresh), "LWEXPIRED");
     assert_eq!(client.verdict("auth", &tokens.access), "LWEXPIRED");
-    // And a token that is issued meanwhile is good at once.
+    // A token issued while the clock is set back is valid at once.
     let next = client.issue("auth alice");
     assert_eq!(client.verdict("auth", &next.access), "OK");
     assert!(client.rotate("auth", &next.refresh).access_expires_ms >= now + 100_000);
 }
 
 #[test]
-fn a_restart_begins_the_grace_anew() {
+fn a_restart_starts_the_grace_period_again() {
     let keys = Keys::new();
     let mut server = Server::builder().issuing(&keys, Algorithm::EdDsa).config("appendonly yes").start();
     let mut client = server.client();

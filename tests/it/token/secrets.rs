@@ -1,5 +1,5 @@
-//! Nothing that can be used lies at rest or passes by: tokens, secrets and private keys are searched for wherever the server
-//! writes or shows anything.
+//! Searches for tokens, secrets and private keys in everything that the server writes, sends or
+//! shows.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use crate::support::tokens::{ALGORITHMS, Algorithm, Keys, REFRESH_SECRET, SECRET, Tokens};
 use crate::support::{SOON, Server, wait_until};
 
-/// A connection that only reads, after it has sent a line.
+/// A connection that sends one line and then only reads.
 struct Tap(TcpStream);
 
 impl Tap {
@@ -18,11 +18,11 @@ impl Tap {
         Self(stream)
     }
 
-    /// All that it gets to read, up to `end`.
+    /// Reads everything up to `end`.
     fn until(mut self, end: &str) -> String {
         let (mut all, mut part) = (Vec::new(), [0; 65_536]);
         loop {
-            let len = self.0.read(&mut part).expect("it comes soon");
+            let len = self.0.read(&mut part).expect("the server sends data within the deadline");
             assert!(len > 0, "the connection is closed before {end}");
             all.extend_from_slice(&part[..len]);
             if all.windows(end.len()).any(|window| window == end.as_bytes()) {
@@ -54,12 +54,12 @@ fn no_token_secret_or_private_key_is_written_or_shown_anywhere() {
         secrets.extend(
             private.lines().filter(|line| line.len() > 20 && !line.starts_with("--")).map(str::to_owned),
         );
-        let mut play = Vec::new();
-        everything(&server, algorithm, &mut play, &mut seen);
-        for tokens in &play {
+        let mut issued = Vec::new();
+        everything(&server, algorithm, &mut issued, &mut seen);
+        for tokens in &issued {
             let (message, signature) = tokens.access.rsplit_once('.').unwrap();
             secrets.extend([signature.to_owned(), message.to_owned()]);
-            // Its last part is the code; what is before it is not secret.
+            // Only the last part, the MAC, is secret.
             secrets.extend(tokens.refresh.get(44..).map(str::to_owned));
         }
         for line in [
@@ -77,7 +77,7 @@ fn no_token_secret_or_private_key_is_written_or_shown_anywhere() {
         ] {
             seen.push(format!("{:?}", client.run(line)));
         }
-        // The last of what was monitored and replicated.
+        // A marker for the end of the monitored and replicated commands.
         client.run("SET last-of-all x");
         let (monitor, stream) = (monitor.until("last-of-all"), stream.until("last-of-all"));
         assert!(monitor.contains("last-of-all") && stream.contains("last-of-all"));
@@ -85,7 +85,9 @@ fn no_token_secret_or_private_key_is_written_or_shown_anywhere() {
         seen.extend([monitor, stream, String::from_utf8_lossy(&client.dump("auth")).into_owned()]);
         client.run("SAVE");
         client.run("BGREWRITEAOF");
-        wait_until("it is rewritten", || client.info("persistence").number("aof_rewrite_in_progress") == 0);
+        wait_until("the AOF is rewritten", || {
+            client.info("persistence").number("aof_rewrite_in_progress") == 0
+        });
         everything(&server, algorithm, &mut Vec::new(), &mut seen);
         client.run("CONFIG REWRITE");
         server.stop();
@@ -94,13 +96,13 @@ fn no_token_secret_or_private_key_is_written_or_shown_anywhere() {
         for secret in &secrets {
             assert!(secret.len() >= 20);
             for text in &seen {
-                assert!(!text.contains(secret), "{secret} stands in {text:.2000}");
+                assert!(!text.contains(secret), "{secret} found in {text:.2000}");
             }
         }
     }
 }
 
-/// Every file below `dir` but the module.
+/// Reads all files below `dir` except the module.
 fn collect(dir: &std::path::Path, seen: &mut Vec<String>) {
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
@@ -112,8 +114,8 @@ fn collect(dir: &std::path::Path, seen: &mut Vec<String>) {
     }
 }
 
-/// Every command, right and wrong.
-fn everything(server: &Server, algorithm: Algorithm, play: &mut Vec<Tokens>, seen: &mut Vec<String>) {
+/// Calls every token command, with valid and invalid arguments.
+fn everything(server: &Server, algorithm: Algorithm, issued: &mut Vec<Tokens>, seen: &mut Vec<String>) {
     let mut client = server.client();
     let mut failed = |answer: crate::support::Value| seen.push(answer.error().to_owned());
     let first = client.issue("auth alice META {\"a\":1}");
@@ -124,7 +126,7 @@ fn everything(server: &Server, algorithm: Algorithm, play: &mut Vec<Tokens>, see
     client.call(&["LW.INTROSPECT", "auth", &third.access]);
     client.call(&["LW.INTROSPECT", "auth", &third.refresh]);
     client.call(&["LW.REVOKE", "auth", "TOKEN", &second.access]);
-    // In the wrong place.
+    // Tokens as the wrong argument.
     for token in [&third.access, &third.refresh] {
         failed(client.call(&["LW.VERIFY", "elsewhere", token, token]));
         failed(client.call(&["LW.VERIFY", "elsewhere", token]));
@@ -137,7 +139,7 @@ fn everything(server: &Server, algorithm: Algorithm, play: &mut Vec<Tokens>, see
         failed(client.call(&["LW.INTROSPECT", "auth", token, token]));
         failed(client.call(&["LW.REVOKE", "auth", "TOKEN", token, "EXCEPT", token]));
     }
-    // In a transaction, out of memory, without rights, of the wrong type.
+    // Calls in a transaction, at maxmemory, without permission, and on a key of the wrong type.
     let lines = [format!("LW.ROTATE auth {}", third.refresh), format!("LW.VERIFY auth {}", third.access)];
     let answers = client.multi(&[&lines[0], &lines[1]]).unwrap();
     let fourth = Tokens::of(&answers[0]);
@@ -148,21 +150,21 @@ fn everything(server: &Server, algorithm: Algorithm, play: &mut Vec<Tokens>, see
     nobody.run("AUTH nobody x");
     failed(nobody.call(&["LW.VERIFY", "auth", &fourth.access]));
     failed(nobody.call(&["LW.ROTATE", "auth", &fourth.refresh]));
-    // Stolen.
+    // Reuse of a stolen token.
     failed(client.call(&["LW.ROTATE", "auth", &first.refresh]));
     failed(client.call(&["LW.VERIFY", "auth", &fourth.access]));
     let kept = client.issue("auth bob CLAIMS {\"role\":\"x\"}");
     let rotated = client.rotate("auth", &kept.refresh);
     if algorithm == Algorithm::Rs256 {
-        // While clients wait, and some go.
+        // Clients wait for signatures, and one disconnects.
         let mut gone = server.client();
         gone.send(&["LW.ROTATE", "auth", &rotated.refresh]);
     }
-    play.extend([first, second, third, fourth, kept, rotated]);
+    issued.extend([first, second, third, fourth, kept, rotated]);
 }
 
 #[test]
-fn what_generated_keys_leave_behind_is_in_their_files_alone() {
+fn generated_keys_appear_only_in_their_files() {
     let server = Server::builder().config("appendonly yes").config("loglevel debug").start();
     let mut client = server.client();
     client.issue("auth alice");

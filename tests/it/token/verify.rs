@@ -1,11 +1,11 @@
-//! What LW.VERIFY and LW.INTROSPECT say of good tokens, and of those whose time is over.
+//! LW.VERIFY and LW.INTROSPECT on valid, expired and revoked tokens.
 
 use serde_json::json;
 
 use crate::support::tokens::{ALGORITHMS, Algorithm, issuer};
 
 #[test]
-fn times_are_judged_on_the_millisecond_with_leeway() {
+fn an_access_token_expires_to_the_millisecond_plus_leeway() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     for leeway in [0, 5, 300] {
@@ -28,12 +28,12 @@ fn times_are_judged_on_the_millisecond_with_leeway() {
 }
 
 #[test]
-fn a_token_of_the_future_is_not_valid_yet() {
+fn a_token_issued_in_the_future_is_refused() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     let mut client = server.client();
     client.set("jwt-leeway", "0");
     let now = client.time_ms();
-    // More than a day: the clock was plainly wrong, and is followed back.
+    // The clock was more than a day ahead, so the module follows it back.
     client.stop_clock(now + 100_000_000);
     let tokens = client.issue("auth alice ACCESSTTL 7d REFRESHTTL 7d");
     client.stop_clock(now);
@@ -42,7 +42,7 @@ fn a_token_of_the_future_is_not_valid_yet() {
 }
 
 #[test]
-fn a_remembered_token_is_judged_anew_each_time() {
+fn a_cached_signature_skips_no_other_check() {
     for algorithm in ALGORITHMS {
         let (_keys, server) = issuer(algorithm);
         let mut client = server.client();
@@ -72,7 +72,7 @@ fn a_remembered_token_is_judged_anew_each_time() {
 }
 
 #[test]
-fn introspection_tells_what_rfc_7662_asks() {
+fn introspection_follows_rfc_7662_and_changes_nothing() {
     let (_keys, server) = issuer(Algorithm::Rs256);
     let mut client = server.client();
     let call = [
@@ -85,14 +85,14 @@ fn introspection_tells_what_rfc_7662_asks() {
         r#"{"scope":"a b","active":false,"n":1.0}"#,
     ];
     let tokens = crate::support::tokens::Tokens::of(&client.call(&call));
-    let told = |client: &mut crate::support::Client, token: &str| -> serde_json::Value {
+    let introspect = |client: &mut crate::support::Client, token: &str| -> serde_json::Value {
         serde_json::from_str(&client.call(&["LW.INTROSPECT", "auth", token]).text()).unwrap()
     };
     let mut expected = tokens.claims();
     expected["active"] = json!(true);
     expected["token_type"] = json!("Bearer");
-    assert_eq!(told(&mut client, &tokens.access), expected);
-    let refresh = told(&mut client, &tokens.refresh);
+    assert_eq!(introspect(&mut client, &tokens.access), expected);
+    let refresh = introspect(&mut client, &tokens.refresh);
     assert_eq!(
         refresh,
         json!({"active": true, "token_type": "refresh_token", "iss": "lockwatch", "sub": "alice",
@@ -101,17 +101,21 @@ fn introspection_tells_what_rfc_7662_asks() {
     let before = client.footprint();
     let inactive = json!({"active": false});
     for token in ["", "x", "lwr_", "a.b.c", &"x".repeat(1 << 20), &tokens.access[1..]] {
-        assert_eq!(told(&mut client, token), inactive);
+        assert_eq!(introspect(&mut client, token), inactive);
     }
     assert_eq!(client.footprint(), before);
     let second = client.rotate("auth", &tokens.refresh);
     let third = client.rotate("auth", &second.refresh);
-    // Asked about, a token that was used before ends nothing.
-    assert_eq!(told(&mut client, &tokens.refresh), inactive);
-    assert_eq!(told(&mut client, &second.refresh)["active"], true, "in grace");
-    assert_eq!(told(&mut client, &third.refresh)["active"], true);
+    // Introspection of a reused refresh token does not end the session.
+    assert_eq!(introspect(&mut client, &tokens.refresh), inactive);
+    assert_eq!(
+        introspect(&mut client, &second.refresh)["active"],
+        true,
+        "the previous token is active during grace"
+    );
+    assert_eq!(introspect(&mut client, &third.refresh)["active"], true);
     client.run("LW.REVOKEALL auth");
     for token in [&third.refresh, &third.access] {
-        assert_eq!(told(&mut client, token), inactive);
+        assert_eq!(introspect(&mut client, token), inactive);
     }
 }

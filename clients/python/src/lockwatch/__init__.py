@@ -1,73 +1,81 @@
-"""A client for lockwatch, the Redis module that limits rates, spots bursts, issues tokens and keeps an audit log.
+"""lockwatch for Python: a thin client of the Redis module, and middleware on top of it.
 
-All logic is in the module. What is here calls its commands and gives the replies types (`LockWatch`, `AsyncLockWatch`),
-puts them in front of an application (`LockWatchMiddleware` for ASGI, `LockWatchFlaskMiddleware` for WSGI), and decides
-what happens when Redis is away. Tokens are in `lockwatch.fastapi` and `lockwatch.flask`, tools for tests in
-`lockwatch.testing`.
-
-`client` and `aio` are made of `commands`, whose `replies` become `results` and `tokens`; `link` is the way to Redis;
-`middleware` has a map of its own; `placed` is for limits that the application places itself, `auth` for its tokens.
+- `client.py` and `aio.py` have a method for each command. The commands, their arguments and their
+  results are in `ratelimit.py`, `burst.py`, `alert.py`, `audit.py` and `tokens.py`, the errors in
+  `errors.py`. `limits.py` and `duration.py` read what people write.
+- `redis/` is the connection to Redis, with its timeouts and its circuit breaker.
+- `http/` is the middleware without a framework, and `asgi.py` and `wsgi.py` are the two kinds of
+  it. `audit_queue.py` sends its audit events, `failure_log.py` logs its failures.
+- `token/` guards routes with access tokens, and has the login, refresh and logout routes.
+  `fastapi.py` and `flask.py` fit them, and limits on single routes, into the frameworks. `flow.py`
+  lets both share the code.
+- `testing/` is for an application's own tests.
 """
 
 from .aio import AsyncLockWatch
+from .asgi import LockWatchMiddleware
+from .audit import AuditEvent
+from .burst import BurstResult
 from .client import LockWatch
+from .duration import Duration
 from .errors import (
-    Busy,
-    CallRefused,
+    CommandError,
     ConfigurationError,
-    JournalFull,
+    FullError,
     LockWatchError,
-    LogUnavailable,
-    ModuleMissing,
-    NoSigningKey,
-    RedisAway,
+    ModuleMissingError,
+    NoKeyError,
     TokenError,
-    TokenExpired,
-    TokenInvalid,
-    TokenReused,
-    TokenRevoked,
+    TokenExpiredError,
+    TokenInvalidError,
+    TokenReusedError,
+    TokenRevokedError,
+    UnavailableError,
 )
-from .limits import Limit
-from .middleware.answers import Answer
-from .middleware.asgi import LockWatchMiddleware
-from .middleware.policy import Policy
-from .middleware.request import HttpRequest
-from .middleware.state import State
-from .middleware.wsgi import LockWatchFlaskMiddleware
-from .results import AuditEvent, Burst, RateLimit
-from .tokens import Claims, Introspection, Session, TokenPair
+from .http.options import MiddlewareOptions
+from .http.policies import FailureMode, PolicyOptions
+from .http.reply import Reply
+from .http.request import HttpRequest
+from .http.state import LockWatchState
+from .limits import Limit, Limits, parse_limits
+from .ratelimit import RateLimitResult
+from .tokens import Claims, Introspection, Session, Tokens
+from .wsgi import LockWatchFlaskMiddleware
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "Answer",
     "AsyncLockWatch",
     "AuditEvent",
-    "Burst",
-    "Busy",
-    "CallRefused",
+    "BurstResult",
     "Claims",
+    "CommandError",
     "ConfigurationError",
+    "Duration",
+    "FailureMode",
+    "FullError",
     "HttpRequest",
     "Introspection",
-    "JournalFull",
     "Limit",
+    "Limits",
     "LockWatch",
     "LockWatchError",
     "LockWatchFlaskMiddleware",
     "LockWatchMiddleware",
-    "LogUnavailable",
-    "ModuleMissing",
-    "NoSigningKey",
-    "Policy",
-    "RateLimit",
-    "RedisAway",
+    "LockWatchState",
+    "MiddlewareOptions",
+    "ModuleMissingError",
+    "NoKeyError",
+    "PolicyOptions",
+    "RateLimitResult",
+    "Reply",
     "Session",
-    "State",
     "TokenError",
-    "TokenExpired",
-    "TokenInvalid",
-    "TokenPair",
-    "TokenReused",
-    "TokenRevoked",
+    "TokenExpiredError",
+    "TokenInvalidError",
+    "TokenReusedError",
+    "TokenRevokedError",
+    "Tokens",
+    "UnavailableError",
+    "parse_limits",
 ]

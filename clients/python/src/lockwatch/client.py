@@ -1,42 +1,59 @@
-"""The synchronous client: a method a command."""
+"""The synchronous client: a method for each command."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+import functools
+import inspect
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from . import commands
-from .commands import Command, Json, Key, Text
-from .duration import Duration
-from .errors import LockWatchError
-from .limits import LimitsLike
-from .link import breaker
-from .link.opening import COMMAND_TIMEOUT, CONNECT_TIMEOUT, Source, link_to
-from .results import AuditEvent, Burst, RateLimit
-from .tokens import Claims, Introspection, Session, TokenPair
+from . import alert as alerts
+from . import audit as audits
+from . import burst as bursts
+from . import ratelimit as limiter
+from . import tokens
+from .redis import breaker
+from .redis.connection import Command
+from .redis.link import Link
+from .redis.open import COMMAND_TIMEOUT, CONNECT_TIMEOUT, Source, open_connection
 
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
-    from .flask import FlaskLimit
-    from .placed import Placement
-
+P = ParamSpec("P")
 T = TypeVar("T")
 
-# Seconds for what asks Postgres or makes a key, and for events that are recorded after the response.
-PATIENCE = 5.0
-BACKGROUND = 1.0
+# Seconds for commands that sign or ask Postgres, and for audit events, which are sent after the
+# response.
+SLOW_TIMEOUT = 10.0
+AUDIT_TIMEOUT = 1.0
+
+
+def _method(make: Callable[P, Command[T]]) -> Callable[Concatenate[LockWatch, P], T]:
+    """A method that takes the arguments of `make`, and sends the command that it returns."""
+
+    def call(self: LockWatch, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.execute(make(*args, **kwargs))
+
+    copy_signature(make, call)
+    return call
+
+
+def copy_signature(make: Callable[..., Any], method: Callable[..., Any]) -> None:
+    """Gives a method the docstring and the signature of `make`, behind `self`."""
+    functools.update_wrapper(method, make)
+    signature = inspect.signature(make)
+    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    parameters = [own, *signature.parameters.values()]
+    # `inspect` would otherwise take the first parameter of `make` for `self`.
+    method.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
 
 
 class LockWatch:
-    """The commands of lockwatch, over a URL or a client of redis-py that you made.
+    """The commands of lockwatch, over a URL or a client of redis-py.
 
-    Of a client its settings are used, not its connections: ours wait `connect_timeout` and `command_timeout` seconds
-    at most, and no command is sent twice. After `breaker_timeouts` timeouts in a row nothing is sent for
-    `breaker_seconds`. With `cluster`, the URL names a node of a cluster. Errors are raised as `LockWatchError`, which
-    has the module's code.
+    A client gives its settings, not its connections: those of lockwatch wait at most
+    `connect_timeout` and `command_timeout` seconds, and send no command twice. After
+    `breaker_timeouts` timeouts in a row nothing is sent for `breaker_seconds`. With `cluster`, the
+    URL names a node of a cluster. Failures are raised as `LockWatchError`.
     """
 
     def __init__(
@@ -49,202 +66,48 @@ class LockWatch:
         breaker_seconds: float = breaker.SECONDS,
         cluster: bool = False,
     ) -> None:
-        self.link = breaker.GuardedLink(
-            link_to(source, connect_timeout, command_timeout, cluster=cluster),
-            breaker.Breaker(breaker_timeouts, breaker_seconds),
-        )
-        # For what nothing waits for, and for what takes its time: connections of their own, so that neither holds up
-        # what a request waits for.
-        self.background = link_to(source, connect_timeout, max(BACKGROUND, command_timeout), cluster=cluster)
-        self._patient = breaker.HeedingLink(
-            link_to(source, connect_timeout, max(PATIENCE, command_timeout), cluster=cluster), self.link.breaker
-        )
+        connect = functools.partial(open_connection, source, connect_timeout, cluster=cluster)
+        self.link = Link(connect(command_timeout), breaker.Breaker(breaker_timeouts, breaker_seconds))
+        # Redis reads nothing more from a connection while a slow command runs, so these have
+        # connections of their own.
+        self.audit_connection = connect(max(AUDIT_TIMEOUT, command_timeout))
+        self._slow = Link(connect(max(SLOW_TIMEOUT, command_timeout)), self.link.breaker, slow=True)
 
-    def ratelimit(
-        self, key: Key, limits: LimitsLike | int, window: Duration | None = None, *, cost: int = 1
-    ) -> RateLimit:
-        """Admits a call, or not: `ratelimit("user:42", 100, 60)`, `ratelimit("user:42", "100/minute; 5000/hour")`."""
-        return self._call(commands.ratelimit(key, limits, window, cost))
+    ratelimit = _method(limiter.ratelimit)
+    peek = _method(limiter.peek)
+    burst = _method(bursts.burst)
+    alert = _method(alerts.alert)
+    audit = _method(audits.audit)
+    audit_log = _method(audits.audit_log)
+    issue = _method(tokens.issue)
+    rotate = _method(tokens.rotate)
+    verify = _method(tokens.verify)
+    introspect = _method(tokens.introspect)
+    revoke = _method(tokens.revoke)
+    revoke_all = _method(tokens.revoke_all)
+    sessions = _method(tokens.sessions)
+    jwks = _method(tokens.jwks)
 
-    def peek(self, key: Key, limits: LimitsLike | int, window: Duration | None = None, *, cost: int = 1) -> RateLimit:
-        """Answers what `ratelimit` would, and records nothing. A cost of 0 asks for the state as it is."""
-        return self._call(commands.peek(key, limits, window, cost))
+    def execute(self, command: Command[T]) -> T:
+        """Sends a command, and returns what its reply means.
 
-    def burst(
-        self,
-        key: Key,
-        threshold: int,
-        window: Duration,
-        *,
-        cooldown: Duration | None = None,
-        ip: str | None = None,
-        endpoint: Text | None = None,
-        method: str | None = None,
-        agent: Text | None = None,
-    ) -> Burst:
-        """Counts a call, and says whether there are `threshold` or more in the window; at first with an alert."""
-        return self._call(
-            commands.burst(
-                key, threshold, window, cooldown=cooldown, ip=ip, endpoint=endpoint, method=method, agent=agent
-            )
-        )
-
-    def alert(
-        self, kind: str, data: Json, *, dedup: Text | None = None, cooldown: Duration | None = None
-    ) -> str | None:
-        """Raises an alert, and returns its id; None if one with the same `dedup` was raised within the cooldown."""
-        return self._call(commands.alert(kind, data, dedup, cooldown))
-
-    def audit(
-        self,
-        *,
-        kind: str | None = None,
-        user: Text | None = None,
-        ip: str | None = None,
-        method: str | None = None,
-        endpoint: Text | None = None,
-        status: int | None = None,
-        limited: bool = False,
-        anomaly: bool = False,
-        latency: timedelta | float | None = None,
-        time: datetime | None = None,
-        data: Json = None,
-    ) -> str:
-        """Records an event, and returns its id. A latency without a type is seconds."""
-        return self._call(
-            commands.audit(
-                kind=kind,
-                user=user,
-                ip=ip,
-                method=method,
-                endpoint=endpoint,
-                status=status,
-                limited=limited,
-                anomaly=anomaly,
-                latency=latency,
-                time=time,
-                data=data,
-            )
-        )
-
-    def audit_log(
-        self,
-        *,
-        kind: str | None = None,
-        user: Text | None = None,
-        ip: str | None = None,
-        endpoint: Text | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        limited: bool = False,
-        anomaly: bool = False,
-        count: int | None = None,
-        before: str | None = None,
-    ) -> list[AuditEvent]:
-        """Events that match all of it, newest first; `before` the id of a page's last is the next page.
-
-        Of a cluster one node is asked: it answers from Postgres and from its own journal.
+        Raises the error that Redis answered.
         """
-        return self._call(
-            commands.audit_log(
-                kind=kind,
-                user=user,
-                ip=ip,
-                endpoint=endpoint,
-                since=since,
-                until=until,
-                limited=limited,
-                anomaly=anomaly,
-                count=count,
-                before=before,
-            )
-        )
-
-    def issue(
-        self,
-        store: Key,
-        subject: str,
-        *,
-        claims: Mapping[str, Json] | None = None,
-        audience: str | None = None,
-        access_ttl: Duration | None = None,
-        refresh_ttl: Duration | None = None,
-        meta: Json = None,
-    ) -> TokenPair:
-        """Opens a session for a subject. A `refresh_ttl` of 0 gives an access token alone."""
-        return self._call(
-            commands.issue(
-                store,
-                subject,
-                claims=claims,
-                audience=audience,
-                access_ttl=access_ttl,
-                refresh_ttl=refresh_ttl,
-                meta=meta,
-            )
-        )
-
-    def rotate(self, store: Key, refresh_token: str, *, meta: Json = None) -> TokenPair:
-        """Trades a refresh token for the next pair. Raises TokenReused where it was used before."""
-        return self._call(commands.rotate(store, refresh_token, meta))
-
-    def verify(self, store: Key, access_token: str, *, audience: str | None = None) -> Claims:
-        """The claims of a good access token; raises TokenError for any other."""
-        return self._call(commands.verify(store, access_token, audience))
-
-    def introspect(self, store: Key, token: str) -> Introspection:
-        """What RFC 7662 tells of a token; a bad one is inactive, not an error."""
-        return self._call(commands.introspect(store, token))
-
-    def revoke(
-        self,
-        store: Key,
-        *,
-        token: str | None = None,
-        session: str | None = None,
-        subject: str | None = None,
-        keep: str | None = None,
-    ) -> int:
-        """Ends a token, a session, or a subject's sessions but the one to `keep`; returns how many ended."""
-        return self._call(commands.revoke(store, token=token, session=session, subject=subject, keep=keep))
-
-    def revoke_all(self, store: Key) -> int:
-        """Ends all sessions of a store; returns how many."""
-        return self._call(commands.revoke_all(store))
-
-    def sessions(self, store: Key, subject: str) -> list[Session]:
-        """The sessions of a subject."""
-        return self._call(commands.sessions(store, subject))
-
-    def jwks(self) -> dict[str, Any]:
-        """The public keys (RFC 7517)."""
-        return self._call(commands.jwks())
-
-    def limit(self, limits: LimitsLike, **placement: Unpack[Placement]) -> FlaskLimit:
-        """A limit for what only the application knows, as a decorator of a Flask view. See `lockwatch.placed`."""
-        from .flask import FlaskLimit  # noqa: PLC0415  # Flask is optional
-
-        return FlaskLimit(self, limits, **placement)
-
-    def _call(self, command: Command[T]) -> T:
-        link = self._patient if command.patient else self.link
-        [reply] = link.send((command.call,))
-        if isinstance(reply, LockWatchError):
-            raise reply
-        return command.value(reply)
+        [reply] = (self._slow if command.slow else self.link).send((command,))
+        return command.parse(reply)
 
     def close(self) -> None:
-        """Ends the connections; those of a client that you made are yours to end."""
+        """Closes the connections of lockwatch. A client that was passed in stays open."""
         self.link.close()
-        self.background.close()
-        self._patient.close()
+        self.audit_connection.close()
+        self._slow.close()
 
     def __enter__(self) -> LockWatch:
-        """Nothing to open."""
+        """Connects with the first command, not here."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Closes."""
+        """Closes the connections."""
         self.close()

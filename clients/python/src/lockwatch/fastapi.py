@@ -1,239 +1,193 @@
-"""For FastAPI: `lw.limit` as a dependency, `jwt_required`, and routers for signing in and for the public keys.
+"""lockwatch in FastAPI: dependencies for limits and tokens, and routers.
 
-Dependencies refuse by raising `Refused`, an HTTPException. `install(app)` makes its response exactly what the
-middleware would give; without, FastAPI wraps the body in its usual `{"detail": …}`.
+Dependencies refuse a request by raising `Refused`, an HTTPException. After `install(app)` its
+response is exactly what the middleware would send; otherwise FastAPI puts the body into `{"detail":
+…}`.
 """
 
 from __future__ import annotations
 
-import inspect
 import json
-from collections.abc import Awaitable, Callable, Collection
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.security.base import SecurityBase
 
 from .aio import AsyncLockWatch
-from .auth import (
-    COOKIE,
-    LONGEST_BODY,
-    Challenge,
-    Login,
-    StoreLike,
-    TokenRoutes,
-    bearer,
-    jwks_answer,
-    login_of,
-    refresh_token_in,
-)
-from .commands import Key
-from .errors import CallRefused, ConfigurationError, LockWatchError, TokenError
-from .limits import LimitsLike
-from .middleware.answers import Answer
-from .middleware.state import State
-from .placed import PlacedLimit, Placement, Refusal
-from .results import RateLimit
+from .duration import Duration
+from .failure_log import FailureLog
+from .flow import run_async
+from .http.reply import Reply
+from .http.route_limit import RouteLimit, RouteLimitOptions
+from .http.state import LockWatchState
+from .limits import Limits
+from .ratelimit import RateLimitResult
+from .redis.connection import Key
+from .token.bearer import BearerGuard
+from .token.body import MAX_BODY, refresh_token_in
+from .token.cookie import CookieOptions
+from .token.endpoints import ACTIONS, Action, Login, Store, TokenEndpoints, TokenRequest
+from .token.jwks import PATH, jwks_reply
 from .tokens import Claims
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+__all__ = [
+    "CookieOptions",
+    "Login",
+    "Refused",
+    "install",
+    "jwks_router",
+    "jwt_required",
+    "limit",
+    "token_router",
+]
+
 Authenticate: TypeAlias = Callable[[Request], Awaitable[Login | str | None]]
 
 
-class Refused(HTTPException):
-    """A dependency of ours ends the request."""
+class Refused(HTTPException):  # an HTTP response rather than an error
+    """A dependency of lockwatch ends the request."""
 
-    def __init__(self, answer: Answer) -> None:
-        headers = {name: value for name, value in answer.headers.items() if name.lower() != "content-type"}
-        super().__init__(answer.status, json.loads(answer.content or b"null"), headers)
-        self.answer = answer
+    def __init__(self, reply: Reply) -> None:
+        headers = {name: value for name, value in reply.headers.items() if name.lower() != "content-type"}
+        super().__init__(reply.status, json.loads(reply.content or b"null"), headers)
+        self.reply = reply
 
 
 def install(app: FastAPI) -> None:
-    """Makes what dependencies refuse look as what the middleware refuses."""
+    """Makes the responses of dependencies look like those of the middleware."""
 
-    async def respond(_request: Request, refused: Exception) -> Response:  # handlers are asynchronous
+    async def respond(_request: Request, refused: Exception) -> Response:
         if not isinstance(refused, Refused):
             raise refused
-        return _response(refused.answer)
+        return _response(refused.reply)
 
     app.add_exception_handler(Refused, respond)
 
 
-def _response(answer: Answer) -> Response:
-    return Response(answer.content, answer.status, dict(answer.headers))
+def _response(reply: Reply) -> Response:
+    return Response(reply.content, reply.status, dict(reply.headers))
 
 
-def _state(request: Request) -> State | None:
+def _state(request: Request) -> LockWatchState | None:
     state = request.scope.get("state", {}).get("lockwatch")
-    return state if isinstance(state, State) else None
+    return state if isinstance(state, LockWatchState) else None
 
 
-class FastAPILimit:
-    """What `AsyncLockWatch.limit` returns: `Depends(lw.limit("5/minute", key=lambda request: request.state.user))`."""
+def _store_key(store: Store, request: Request) -> Key:
+    return store(request) if callable(store) else store
 
-    def __init__(self, lockwatch: AsyncLockWatch, limits: LimitsLike, **placement: Unpack[Placement]) -> None:
-        self._link = lockwatch.link
-        self._placed = PlacedLimit(limits, **placement)
 
-    async def __call__(self, request: Request, response: Response) -> RateLimit | None:
-        """The verdict, or None where Redis did not say; raises Refused."""
-        placed, state = self._placed, _state(request)
-        key: Any = None if placed.key is None else placed.key(request)
-        if inspect.isawaitable(key):
-            key = await key
-        route = getattr(request.scope.get("route"), "path", request.url.path)
-        name = placed.name_for(request.method, route)
-        call = placed.call(key, state, request.client.host if request.client else None, name)
-        try:
-            [reply] = await self._link.send((call,))
-        except LockWatchError as error:
-            reply = error
-        verdict = placed.judge(reply, state, name)
-        if isinstance(verdict, Refusal):
-            raise Refused(verdict.answer)
-        if verdict is not None and state is None:
-            response.headers.update(verdict.headers())
-        return verdict
+def limit(
+    lockwatch: AsyncLockWatch, limits: Limits, **options: Unpack[RouteLimitOptions]
+) -> Callable[[Request, Response], Awaitable[RateLimitResult | None]]:
+    """A limit on one route.
+
+    `Depends(limit(lw, "5/minute", key=lambda request: request.state.user))`.
+
+    The dependency returns the result, or None if Redis did not answer. `key` is given the request,
+    and may be asynchronous.
+    """
+    route_limit = RouteLimit(lockwatch, limits, **options)
+
+    async def dependency(request: Request, response: Response) -> RateLimitResult | None:
+        outcome = await run_async(
+            route_limit.admit(
+                request,
+                state=_state(request),
+                peer=request.client.host if request.client else None,
+                method=request.method,
+                route=getattr(request.scope.get("route"), "path", request.url.path),
+                add_headers=response.headers.update,
+            )
+        )
+        if isinstance(outcome, Reply):
+            raise Refused(outcome)
+        return outcome
+
+    return dependency
 
 
 class JwtRequired(SecurityBase):
-    """A dependency that lets requests with a good access token pass, and returns its claims."""
+    """A dependency that requires an access token, and returns its claims."""
 
-    def __init__(self, lockwatch: AsyncLockWatch, store: StoreLike, challenge: Challenge, audience: str | None) -> None:
-        self._lockwatch = lockwatch
+    def __init__(self, guard: BearerGuard, store: Store) -> None:
+        self._guard = guard
         self._store = store
-        self._challenge = challenge
-        self._audience = audience
-        # What FastAPI's documentation shows.
+        # FastAPI's documentation shows these two.
         self.model = HTTPBearerModel()
         self.scheme_name = "Bearer"
 
     async def __call__(self, request: Request) -> Claims:
-        """The claims of the request's token; raises Refused."""
-        token = bearer(request.headers.get("authorization"))
-        if token is None:
-            raise Refused(self._challenge.no_token())
-        try:
-            claims = await self._lockwatch.verify(_key(self._store, request), token, audience=self._audience)
-        except LockWatchError as error:
-            raise Refused(self._challenge.not_verified(error)) from error
-        if (state := _state(request)) is not None:
-            state.user = claims.subject
-        if (refusal := self._challenge.missing_scope(claims)) is not None:
-            raise Refused(refusal)
-        return claims
+        """The claims of the request's token. Raises Refused."""
+        authorization = request.headers.get("authorization")
+        outcome = await run_async(self._guard.admit(_store_key(self._store, request), authorization, _state(request)))
+        if isinstance(outcome, Reply):
+            raise Refused(outcome)
+        return outcome
 
 
 def jwt_required(
-    lockwatch: AsyncLockWatch, store: StoreLike, *scopes: str, audience: str | None = None, realm: str = "api"
+    lockwatch: AsyncLockWatch, store: Store, *scopes: str, audience: str | None = None, realm: str = "api"
 ) -> JwtRequired:
-    """A dependency: `claims: Claims = Depends(jwt_required(lw, "auth", "orders:read"))`. All scopes are needed."""
-    return JwtRequired(lockwatch, store, Challenge(realm, scopes), audience)
+    """A dependency that requires an access token with all of the scopes.
+
+    `claims: Claims = Depends(jwt_required(lw, "auth", "orders:read"))`.
+    """
+    return JwtRequired(BearerGuard(lockwatch, scopes, audience, realm), store)
 
 
-def _key(store: StoreLike, request: Request) -> Key:
-    return store(request) if callable(store) else store
-
-
-def auth_router(
+def token_router(
     lockwatch: AsyncLockWatch,
-    store: StoreLike,
+    store: Store,
     *,
     authenticate: Authenticate,
     prefix: str = "/auth",
-    cookie: bool = False,
-    origins: Collection[str] = (),
+    access_ttl: Duration | None = None,
+    refresh_ttl: Duration | None = None,
+    cookie: CookieOptions | None = None,
 ) -> APIRouter:
-    """POST login, refresh and logout under a prefix.
+    """POST login, refresh and logout below a prefix.
 
-    `authenticate` is the application's: it looks at the request of a login, and returns a subject, a `Login`, or None.
-    With `cookie`, the refresh token travels in a cookie that no script can read, and requests must come from `origins`.
+    `authenticate` is given the request of a login, and returns a subject, a `Login`, or None for
+    wrong credentials.
     """
-    views = _AuthViews(lockwatch, store, authenticate, TokenRoutes(prefix, cookie=cookie, origins=origins))
+    endpoints = TokenEndpoints(lockwatch, prefix, access_ttl=access_ttl, refresh_ttl=refresh_ttl, cookie=cookie)
     router = APIRouter(prefix=prefix, tags=["auth"])
-    for view in (views.login, views.refresh, views.logout):
-        router.add_api_route(f"/{view.__name__}", view, methods=["POST"])
+
+    def endpoint(action: Action) -> Callable[[Request], Awaitable[Response]]:
+        async def respond(request: Request) -> Response:
+            return _response(await run_async(endpoints.handle(action, _token_request(request, store, authenticate))))
+
+        return respond
+
+    for action in ACTIONS:
+        router.add_api_route(f"/{action}", endpoint(action), methods=["POST"], name=action)
     return router
 
 
-class _AuthViews:
-    def __init__(
-        self, lockwatch: AsyncLockWatch, store: StoreLike, authenticate: Authenticate, routes: TokenRoutes
-    ) -> None:
-        self._lockwatch = lockwatch
-        self._store = store
-        self._authenticate = authenticate
-        self._routes = routes
-
-    async def login(self, request: Request) -> Response:
-        """Trades credentials for tokens."""
-        if (refusal := self._routes.foreign(request.headers.get("origin"))) is not None:
-            return _response(refusal)
-        known = await self._authenticate(request)
-        if known is None:
-            return _response(self._routes.unknown())
-        who = login_of(known)
-        if (state := _state(request)) is not None:
-            state.user = who.subject
-        try:
-            pair = await self._lockwatch.issue(
-                _key(self._store, request), who.subject, claims=who.claims, audience=who.audience, meta=who.meta
-            )
-        except (CallRefused, ConfigurationError):
-            # What the application asks for can't be had, today or tomorrow.
-            raise
-        except LockWatchError as error:
-            return _response(self._routes.away(error))
-        return _response(self._routes.issued(pair))
-
-    async def refresh(self, request: Request) -> Response:
-        """Trades a refresh token for the next pair."""
-        if (refusal := self._routes.foreign(request.headers.get("origin"))) is not None:
-            return _response(refusal)
-        token = await _refresh_token(request, cookie=self._routes.cookie)
-        if token is None:
-            return _response(self._routes.not_rotated(None))
-        try:
-            pair = await self._lockwatch.rotate(_key(self._store, request), token)
-        except LockWatchError as error:
-            return _response(self._routes.not_rotated(error))
-        return _response(self._routes.issued(pair))
-
-    async def logout(self, request: Request) -> Response:
-        """Ends the session of the refresh token, or else of the access token."""
-        if (refusal := self._routes.foreign(request.headers.get("origin"))) is not None:
-            return _response(refusal)
-        try:
-            ended = await self._end_session(request)
-        except TokenError:
-            ended = True  # Whatever it was, it opens nothing: as good as signed out.
-        except LockWatchError as error:
-            return _response(self._routes.away(error))
-        return _response(self._routes.gone() if ended else self._routes.not_ended())
-
-    async def _end_session(self, request: Request) -> bool:
-        key, token = _key(self._store, request), await _refresh_token(request, cookie=self._routes.cookie)
-        if token is not None:
-            await self._lockwatch.revoke(key, token=token)
-        elif (access := bearer(request.headers.get("authorization"))) is not None:
-            # Not verified: that would judge the audience, and a token of any may end its own session.
-            found = await self._lockwatch.introspect(key, access)
-            session = found.all.get("sid") if found else None
-            return isinstance(session, str) and await self._lockwatch.revoke(key, session=session) > 0
-        return True
+def _token_request(request: Request, store: Store, authenticate: Authenticate) -> TokenRequest:
+    return TokenRequest(
+        authenticate=partial(authenticate, request),
+        body_token=partial(_body_token, request),
+        store=partial(_store_key, store, request),
+        state=_state(request),
+        origin=request.headers.get("origin"),
+        authorization=request.headers.get("authorization"),
+        cookies=request.cookies,
+    )
 
 
-async def _refresh_token(request: Request, *, cookie: bool) -> str | None:
-    if cookie:
-        return request.cookies.get(COOKIE) or None
+async def _body_token(request: Request) -> str | None:
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LONGEST_BODY:
+        if len(body) > MAX_BODY:
             return None
     return refresh_token_in(request.headers.get("content-type"), body)
 
@@ -241,15 +195,11 @@ async def _refresh_token(request: Request, *, cookie: bool) -> str | None:
 def jwks_router(lockwatch: AsyncLockWatch) -> APIRouter:
     """GET /.well-known/jwks.json."""
     router = APIRouter(tags=["auth"])
-    routes = TokenRoutes("/", cookie=False, origins=())
+    failures = FailureLog()
 
-    @router.get("/.well-known/jwks.json")
+    @router.get(PATH)
     async def jwks(request: Request) -> Response:
         """The public keys that access tokens are verified with (RFC 7517)."""
-        try:
-            keys = await lockwatch.jwks()
-        except LockWatchError as error:
-            return _response(routes.away(error))
-        return _response(jwks_answer(keys, request.headers.get("if-none-match")))
+        return _response(await run_async(jwks_reply(lockwatch, failures, request.headers.get("if-none-match"))))
 
     return router

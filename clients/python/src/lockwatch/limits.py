@@ -1,18 +1,22 @@
-"""Limits: how many in which window, written as pairs or as the texts that other limiters have."""
+"""Limits as pairs or as texts, in the spelling of slowapi, Flask-Limiter and express-rate-limit."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
 from typing import TypeAlias
 
-from .duration import Duration, milliseconds, written
+from .duration import Duration, duration_argument, milliseconds
 from .errors import ConfigurationError
 
-_MOST = (1 << 53) - 1
-_MOST_PAIRS = 8
+_MAX_LIMIT = (1 << 53) - 1
+# The number that one command accepts.
+_MAX_LIMITS = 8
+# An address may spend this many times what one unverified credential may spend.
+_ADDRESS_FACTOR = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,31 +27,20 @@ class Limit:
     window_ms: int
 
     def __post_init__(self) -> None:
-        """Refuses what the module would refuse on every call."""
-        if not 0 <= self.limit <= _MOST:
-            raise ConfigurationError(f"the limit {self.limit} is not an integer from 0 to {_MOST}")
+        """Rejects what the module would reject on every call."""
+        if not 0 <= self.limit <= _MAX_LIMIT:
+            raise ConfigurationError(f"the limit {self.limit} is not an integer from 0 to {_MAX_LIMIT}")
 
     @property
     def window(self) -> timedelta:
-        """The window, as a duration."""
+        """`window_ms` as a timedelta."""
         return timedelta(milliseconds=self.window_ms)
 
-    @property
-    def window_text(self) -> str:
-        """The window as LW.RATELIMIT takes it: `60`, `500ms`."""
-        return written(self.window_ms)
 
-    @property
-    def window_name(self) -> str:
-        """The window as a part of a name: `60s`, `500ms`."""
-        return self.window_text if self.window_ms % 1000 else f"{self.window_text}s"
+# "100/minute; 5000/hour", a pair, pairs, or Limit objects.
+Limits: TypeAlias = str | Limit | tuple[int, Duration] | Iterable[Limit | tuple[int, Duration]]
 
-
-Limits: TypeAlias = tuple[Limit, ...]
-# "100/minute; 5000/hour", a pair, pairs, or Limits.
-LimitsLike: TypeAlias = str | Limit | tuple[int, Duration] | Iterable[Limit | tuple[int, Duration]]
-
-_UNITS = {
+_UNITS_MS = {
     "ms": 1,
     "s": 1000,
     "sec": 1000,
@@ -59,31 +52,31 @@ _UNITS = {
     "hour": 3_600_000,
     "d": 86_400_000,
     "day": 86_400_000,
-    # As the packages have it whose users bring such texts.
+    # The same lengths as in the packages whose limit strings these are.
     "month": 30 * 86_400_000,
     "year": 360 * 86_400_000,
 }
-_WRITTEN = re.compile(r"\s*(\d+)\s*(?:/|\s+per\s+)\s*(\d+(?:\.\d+)?)?\s*([a-z]*)\s*", re.ASCII | re.IGNORECASE)
+_TEXT = re.compile(r"\s*(\d+)\s*(?:/|\s+per\s+)\s*(\d+(?:\.\d+)?)?\s*([a-z]*)\s*", re.ASCII | re.IGNORECASE)
 
 
-def limits_of(like: LimitsLike) -> Limits:
-    """Reads limits however they are written."""
-    if isinstance(like, str):
-        limits = tuple(_parsed(part) for part in re.split("[;,|]", like) if part.strip())
-    elif isinstance(like, Limit):
-        limits = (like,)
+def parse_limits(limits: Limits) -> tuple[Limit, ...]:
+    """Reads limits in any of their spellings."""
+    if isinstance(limits, str):
+        parsed = tuple(_parse_text(part) for part in re.split("[;,|]", limits) if part.strip())
+    elif isinstance(limits, Limit):
+        parsed = (limits,)
     else:
-        pairs = tuple(like)
+        pairs = tuple(limits)
         if len(pairs) == 2 and isinstance(pairs[0], int) and not isinstance(pairs[1], (tuple, Limit)):
-            limits = (_paired((pairs[0], pairs[1])),)
+            parsed = (_parse_pair((pairs[0], pairs[1])),)
         else:
-            limits = tuple(_paired(pair) for pair in pairs)
-    if not 1 <= len(limits) <= _MOST_PAIRS:
-        raise ConfigurationError(f"{like!r} has {len(limits)} limits: one to {_MOST_PAIRS} go on a key")
-    return limits
+            parsed = tuple(_parse_pair(pair) for pair in pairs)
+    if not 1 <= len(parsed) <= _MAX_LIMITS:
+        raise ConfigurationError(f"{limits!r} has {len(parsed)} limits: one to {_MAX_LIMITS} go on a key")
+    return parsed
 
 
-def _paired(pair: object) -> Limit:
+def _parse_pair(pair: object) -> Limit:
     if isinstance(pair, Limit):
         return pair
     if isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], int):
@@ -91,14 +84,40 @@ def _paired(pair: object) -> Limit:
     raise ConfigurationError(f"{pair!r} is not a pair of a limit and a window: (100, 60)")
 
 
-def _parsed(text: str) -> Limit:
-    parts = _WRITTEN.fullmatch(text)
+def _parse_text(text: str) -> Limit:
+    parts = _TEXT.fullmatch(text)
     unit = parts[3].lower() if parts else ""
-    # "minutes" is "minute"; "s" and "ms" are themselves.
-    unit_ms = _UNITS.get(unit) or _UNITS.get(unit.removesuffix("s") or unit)
+    # The plural is looked up as the singular; "s" and "ms" stay as they are.
+    unit_ms = _UNITS_MS.get(unit) or _UNITS_MS.get(unit.removesuffix("s") or unit)
     if parts is None or (not unit and not parts[2]) or (unit and unit_ms is None):
         raise ConfigurationError(
             f"{text.strip()!r} is not a limit: write 100/minute, 10 per 5 minutes, 100/60s; several with ';' between"
         )
     span = float(parts[2] or 1) * (unit_ms or 1000)
     return Limit(int(parts[1]), milliseconds(span / 1000))
+
+
+@lru_cache(maxsize=1024)
+def limit_arguments(limits: tuple[Limit, ...]) -> tuple[str, ...]:
+    """Limits as arguments of a command.
+
+    Cached, because the same limits are used for every request.
+    """
+    return tuple(word for each in limits for word in (str(each.limit), duration_argument(each.window_ms)))
+
+
+@lru_cache(maxsize=1024)
+def address_limits(limits: tuple[Limit, ...]) -> tuple[Limit, ...]:
+    """What an address may spend if each of its unverified credentials may spend `limits`."""
+    return tuple(replace(each, limit=min(each.limit * _ADDRESS_FACTOR, _MAX_LIMIT)) for each in limits)
+
+
+def binding_limit(limits: tuple[Limit, ...], limit: int) -> Limit:
+    """The pair that a reply refers to.
+
+    Redis names the limit only; of equal limits the longest window is meant.
+    """
+    if len(limits) == 1:
+        return limits[0]
+    named = [each for each in limits if each.limit == limit] or limits
+    return max(named, key=lambda each: each.window_ms)

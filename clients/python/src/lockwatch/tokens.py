@@ -1,22 +1,31 @@
-"""What the token commands answer. No token is ever part of a repr, so that none ends in a log by accident."""
+"""The token commands.
+
+LW.ISSUE, LW.ROTATE, LW.VERIFY, LW.INTROSPECT, LW.REVOKE, LW.REVOKEALL, LW.SESSIONS, LW.JWKS.
+
+No repr contains a token, so that no log does by accident.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from .results import moment
+from .duration import Duration, argument
+from .errors import ConfigurationError
+from .redis.connection import Command, Key
+from .redis.records import json_argument, option, optional_text, records, text, timestamp
 
 
 @dataclass(frozen=True, slots=True)
-class TokenPair:
-    """The answer of LW.ISSUE and LW.ROTATE."""
+class Tokens:
+    """The tokens of a new session, or of a rotation."""
 
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
-    """None if an access token alone was asked for."""
+    """None if only an access token was requested."""
     access_expires_at: datetime
     refresh_expires_at: datetime | None
     session_id: str
@@ -24,22 +33,22 @@ class TokenPair:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The claims of an access token that LW.VERIFY found good."""
+    """The claims of a verified access token."""
 
-    subject: str
-    session_id: str
-    token_id: str
-    expires_at: datetime
+    sub: str
+    sid: str
+    jti: str
+    exp: int
     all: Mapping[str, Any] = field(repr=False)
-    """Every claim, the caller's own included, as JSON has them."""
+    """Every claim, including those that the application passed to `issue`."""
 
-    @classmethod
-    def of(cls, claims: Mapping[str, Any]) -> Claims:
-        """Reads the claims' JSON object."""
-        return cls(claims["sub"], claims["sid"], claims["jti"], moment(int(claims["exp"] * 1000)), claims)
+    @property
+    def expires_at(self) -> datetime:
+        """`exp` as a datetime in UTC."""
+        return timestamp(self.exp * 1000)
 
     def scopes(self, claim: str = "scope") -> frozenset[str]:
-        """The scopes: words of a text (RFC 9068), or the members of a list."""
+        """The scopes of a claim: the words of a text (RFC 8693), or the members of a list."""
         value = self.all.get(claim, "")
         words = value.split() if isinstance(value, str) else value
         return frozenset(word for word in words if isinstance(word, str)) if isinstance(words, list) else frozenset()
@@ -47,7 +56,7 @@ class Claims:
 
 @dataclass(frozen=True, slots=True)
 class Introspection:
-    """The answer of LW.INTROSPECT (RFC 7662). True if the token is active."""
+    """What RFC 7662 reports of a token. True if the token is active."""
 
     active: bool
     all: Mapping[str, Any] = field(repr=False)
@@ -59,11 +68,137 @@ class Introspection:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A record of LW.SESSIONS: one sign-in of a subject."""
+    """One login of a subject."""
 
-    id: str
+    session_id: str
     created_at: datetime
     rotated_at: datetime
     expires_at: datetime
     generation: int
     meta: Any
+
+
+def issue(
+    store: Key,
+    subject: str,
+    *,
+    claims: Mapping[str, Any] | None = None,
+    audience: str | None = None,
+    access_ttl: Duration | None = None,
+    refresh_ttl: Duration | None = None,
+    meta: Any = None,  # noqa: ANN401  # anything that JSON can express
+) -> Command[Tokens]:
+    """Opens a session in the token store at the key `store`.
+
+    A `refresh_ttl` of 0 gives an access token alone.
+    """
+    args = (
+        *("LW.ISSUE", store, subject),
+        *option("CLAIMS", json_argument(claims)),
+        *option("AUDIENCE", audience),
+        *option("ACCESSTTL", _ttl_argument(access_ttl)),
+        *option("REFRESHTTL", _ttl_argument(refresh_ttl)),
+        *option("META", json_argument(meta)),
+    )
+    return Command(args, _read_tokens, store, slow=True)
+
+
+def rotate(store: Key, refresh_token: str, *, meta: Any = None) -> Command[Tokens]:  # noqa: ANN401
+    """Exchanges a refresh token for the next tokens.
+
+    Raises TokenReusedError if it was used before.
+    """
+    args = ("LW.ROTATE", store, refresh_token, *option("META", json_argument(meta)))
+    return Command(args, _read_tokens, store, slow=True)
+
+
+def verify(store: Key, access_token: str, *, audience: str | None = None) -> Command[Claims]:
+    """The claims of an access token. Raises TokenError for one that is not accepted."""
+    return Command(("LW.VERIFY", store, access_token, *option("AUDIENCE", audience)), read_claims, store)
+
+
+def introspect(store: Key, token: str) -> Command[Introspection]:
+    """What RFC 7662 reports of a token. A token that is not accepted is inactive, and no error."""
+    return Command(("LW.INTROSPECT", store, token), _read_introspection, store)
+
+
+def revoke(
+    store: Key,
+    *,
+    token: str | None = None,
+    session: str | None = None,
+    subject: str | None = None,
+    keep: str | None = None,
+) -> Command[int]:
+    """Ends a token, a session, or a subject's sessions except the one to `keep`.
+
+    Returns how many ended.
+    """
+    if sum(choice is not None for choice in (token, session, subject)) != 1:
+        raise ConfigurationError("revoke takes one of token=, session=, subject=")
+    if keep is not None and subject is None:
+        raise ConfigurationError("revoke takes keep= with subject= only")
+    args = (
+        *("LW.REVOKE", store),
+        *option("TOKEN", token),
+        *option("SESSION", session),
+        *option("SUBJECT", subject),
+        *option("EXCEPT", keep),
+    )
+    return Command(args, int, store, slow=True)
+
+
+def revoke_all(store: Key) -> Command[int]:
+    """Ends all sessions of a store. Returns how many ended."""
+    return Command(("LW.REVOKEALL", store), int, store, slow=True)
+
+
+def sessions(store: Key, subject: str) -> Command[list[Session]]:
+    """The sessions of a subject."""
+    return Command(("LW.SESSIONS", store, subject), _read_sessions, store, slow=True)
+
+
+def jwks() -> Command[dict[str, Any]]:
+    """The public keys that verify access tokens (RFC 7517)."""
+    return Command(("LW.JWKS",), json.loads, slow=True)
+
+
+def _ttl_argument(ttl: Duration | None) -> str | None:
+    # 0 is not a duration, but requests no refresh token.
+    return None if ttl is None else "0" if ttl == 0 else argument(ttl)
+
+
+def _read_tokens(reply: Any) -> Tokens:  # noqa: ANN401  # a reply is anything
+    access, refresh, access_expires, refresh_expires, session = reply
+    return Tokens(
+        text(access),
+        optional_text(refresh),
+        timestamp(access_expires),
+        None if refresh_expires is None else timestamp(refresh_expires),
+        text(session),
+    )
+
+
+def read_claims(reply: Any) -> Claims:  # noqa: ANN401
+    """Reads the JSON that LW.VERIFY answers."""
+    claims = json.loads(reply)
+    return Claims(claims["sub"], claims["sid"], claims["jti"], int(claims["exp"]), claims)
+
+
+def _read_introspection(reply: Any) -> Introspection:  # noqa: ANN401
+    answer = json.loads(reply)
+    return Introspection(answer["active"] is True, answer)
+
+
+def _read_sessions(reply: Any) -> list[Session]:  # noqa: ANN401
+    return [
+        Session(
+            session_id=text(record["session_id"]),
+            created_at=timestamp(record["created_at_ms"]),
+            rotated_at=timestamp(record["rotated_at_ms"]),
+            expires_at=timestamp(record["expires_at_ms"]),
+            generation=int(record["generation"]),
+            meta=json.loads(record["meta"]) if record["meta"] else None,
+        )
+        for record in records(reply)
+    ]

@@ -1,4 +1,4 @@
-"""Applications that the tests serve from processes of their own. Their options come from the environment, as JSON."""
+"""Applications that the tests serve. Their options come from the environment, as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A FastAPI application with limits of its own and with tokens."""
+"""A FastAPI application with route limits and tokens."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from fastapi import Depends, FastAPI, Request, Response
 
 from apps import options
 from lockwatch import AsyncLockWatch, Claims, LockWatchMiddleware
-from lockwatch.auth import Login
-from lockwatch.fastapi import auth_router, install, jwks_router, jwt_required
+from lockwatch.fastapi import CookieOptions, Login, install, jwks_router, jwt_required, limit, token_router
 
 settings = options()
 lw = AsyncLockWatch(settings["redis_url"], connect_timeout=5, command_timeout=5)
@@ -33,9 +32,9 @@ app = FastAPI()
 if "BARE" not in os.environ:
     install(app)
     app.add_middleware(LockWatchMiddleware, redis=lw, exempt=["/health"])
-app.include_router(auth_router(lw, "auth", authenticate=authenticate))
+app.include_router(token_router(lw, "auth", authenticate=authenticate))
 app.include_router(
-    auth_router(lw, "auth", authenticate=authenticate, prefix="/web", cookie=True, origins=["https://app.example"])
+    token_router(lw, "auth", authenticate=authenticate, prefix="/web", cookie=CookieOptions(["https://app.example"]))
 )
 app.include_router(jwks_router(lw))
 
@@ -45,21 +44,21 @@ async def health() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@app.post("/transfer", dependencies=[Depends(lw.limit("2/hour", key=account))])
+@app.post("/transfer", dependencies=[Depends(limit(lw, "2/hour", key=account))])
 async def transfer() -> dict[str, str]:
     return {"transfer": "made"}
 
 
-@app.get("/orders/{order}", dependencies=[Depends(lw.limit("2/hour", name="orders", on_redis_failure="deny"))])
+@app.get("/orders/{order}", dependencies=[Depends(limit(lw, "2/hour", name="orders", on_redis_failure="deny"))])
 async def order(order: int) -> dict[str, int]:
     return {"order": order}
 
 
-@app.get("/raw", dependencies=[Depends(lw.limit("9/hour"))])
+@app.get("/raw", dependencies=[Depends(limit(lw, "9/hour"))])
 async def raw() -> Response:
     return Response("raw")
 
 
 @app.get("/items")
 async def items(claims: Annotated[Claims, Depends(reader)]) -> dict[str, str]:
-    return {"subject": claims.subject, "session": claims.session_id}
+    return {"subject": claims.sub, "session": claims.sid}

@@ -1,4 +1,4 @@
-"""A Flask application with limits of its own and with tokens."""
+"""A Flask application with route limits and tokens."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from flask import Flask, Response, g, request
 
 from apps import options
 from lockwatch import LockWatch, LockWatchFlaskMiddleware
-from lockwatch.auth import Login
-from lockwatch.flask import auth_blueprint, jwks_blueprint, jwt_required
+from lockwatch.flask import CookieOptions, Login, jwks_blueprint, jwt_required, limit, token_blueprint
 
 settings = options()
 lw = LockWatch(settings["redis_url"], connect_timeout=5, command_timeout=5)
@@ -30,9 +29,11 @@ def authenticate() -> Login | None:
 app = Flask(__name__)
 if "BARE" not in os.environ:
     app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, redis=lw, exempt=["/health"])  # type: ignore[method-assign]
-app.register_blueprint(auth_blueprint(lw, "auth", authenticate=authenticate))
+app.register_blueprint(token_blueprint(lw, "auth", authenticate=authenticate))
 app.register_blueprint(
-    auth_blueprint(lw, "auth", authenticate=authenticate, prefix="/web", cookie=True, origins=["https://app.example"]),
+    token_blueprint(
+        lw, "auth", authenticate=authenticate, prefix="/web", cookie=CookieOptions(["https://app.example"])
+    ),
     name="web",
 )
 app.register_blueprint(jwks_blueprint(lw))
@@ -44,19 +45,19 @@ def health() -> dict[str, str]:
 
 
 @app.post("/transfer")
-@lw.limit("2/hour", key=account)
+@limit(lw, "2/hour", key=account)
 def transfer() -> dict[str, str]:
     return {"transfer": "made"}
 
 
 @app.get("/orders/<int:order>")
-@lw.limit("2/hour", name="orders", on_redis_failure="deny")
+@limit(lw, "2/hour", name="orders", on_redis_failure="deny")
 def order(order: int) -> dict[str, int]:
     return {"order": order}
 
 
 @app.get("/raw")
-@lw.limit("9/hour")
+@limit(lw, "9/hour")
 def raw() -> Response:
     return Response("raw")
 
@@ -64,4 +65,4 @@ def raw() -> Response:
 @app.get("/items")
 @jwt_required(lw, "auth", "items:read")
 def items() -> dict[str, str]:
-    return {"subject": g.claims.subject, "session": g.claims.session_id}
+    return {"subject": g.claims.sub, "session": g.claims.sid}

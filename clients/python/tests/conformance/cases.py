@@ -1,4 +1,4 @@
-"""The shared file, and its options in the spelling of this client."""
+"""The shared file, with its options in the spelling of this client."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def options_of(case: dict[str, Any]) -> dict[str, Any]:
     """The middleware's keyword arguments for a case."""
     options = {**DOCUMENT["defaults"]["options"], **case["options"]}
     if '"timeout"' not in json.dumps(case["steps"]):
-        # On a busy machine an answer that is meant to come must not come too late.
+        # On a busy machine an expected answer must not become a timeout.
         options["command_timeout"] = 10
     if "rate_limit_requests" in case["options"]:
         options.pop("limits", None)
@@ -27,13 +27,23 @@ def options_of(case: dict[str, Any]) -> dict[str, Any]:
             options[name] = _returning(options.pop(f"{name}_returns"))
     if "on_denied_returns" in options:
         answer = options.pop("on_denied_returns")
-        made = lockwatch.Answer(answer["status"], answer["body"], dict(answer["headers"]))
-        options["on_denied"] = lambda _request, _verdict: made
+        made = lockwatch.Reply(answer["status"], answer["body"], dict(answer["headers"]))
+        options["on_denied"] = lambda _request, _result: made
     return options
 
 
 def _returning(value: Any) -> Any:
     return lambda _request: value
+
+
+def route_limit_of(step: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The limits of a step's route limit, and the keyword arguments."""
+    options = dict(step["route_limit"]["options"])
+    if "key_returns" in options:
+        key = options.pop("key_returns")
+        # FastAPI passes the request, Flask nothing.
+        options["key"] = lambda *_request: key
+    return step["route_limit"]["limits"], options
 
 
 def app_of(step: dict[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""What came of a request."""
+"""The outcome of a request."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from lockwatch import State
+from lockwatch import LockWatchState
 
 
 @dataclass
@@ -30,5 +30,5 @@ class Outcome:
         self.status = int(status[:3])
         self.headers = [(name.lower(), value) for name, value in headers]
 
-    def of_state(self, state: State | None) -> None:
+    def of_state(self, state: LockWatchState | None) -> None:
         self.failure = None if state is None else state.failure

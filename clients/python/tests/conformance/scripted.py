@@ -1,4 +1,4 @@
-"""What stands in for Redis in the conformance cases: it answers what a case says, and has no logic of its own."""
+"""A server that takes the place of Redis, and answers what a conformance case says."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Words = list[str]
 
 
 class ScriptedServer:
-    """A TCP server that reads commands as RESP has them, keeps them, and answers from a script."""
+    """A TCP server that reads RESP, records the commands, and answers from a script."""
 
     def __init__(self) -> None:
         self.script: deque[Any] = deque()
         self.audit_reply: Any = None
         self.sent: list[tuple[Words, tuple[int, int]]] = []
-        """The commands of round trips, each with the connection and the read it came with."""
+        """The commands of round trips, each with its connection and the number of the read."""
         self.audited: list[Words] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -35,7 +35,7 @@ class ScriptedServer:
         self.refuse()
 
     def refuse(self) -> None:
-        """From now on nothing listens here."""
+        """Stops listening, and closes every connection."""
         for each in (self._listener, *self._connections):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)

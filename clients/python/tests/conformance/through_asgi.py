@@ -1,4 +1,4 @@
-"""Drives the ASGI middleware with the requests of a case."""
+"""Sends the requests of a case through the ASGI middleware."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import time
 from typing import Any
 from urllib.parse import unquote
 
-from lockwatch import LockWatchMiddleware
+from fastapi import Depends, FastAPI, Response
+from fastapi.responses import PlainTextResponse
 
-from .cases import app_of
+from lockwatch import LockWatchMiddleware, fastapi
+
+from .cases import app_of, route_limit_of
 from .outcome import Outcome
 
 
 def run(options: dict[str, Any], case: dict[str, Any], before: Any, after: Any) -> None:
-    """Runs a case's steps: `before` each, and `after` it with what came of it; `after` all with None."""
+    """Calls `before` and `after` around each step, and at the end `after` with None."""
     asyncio.run(_run(options, case, before, after))
 
 
@@ -28,6 +31,9 @@ async def _run(options: dict[str, Any], case: dict[str, Any], before: Any, after
             await send({"type": "lifespan.startup.complete"})
             await receive()
             await send({"type": "lifespan.shutdown.complete"})
+            return
+        if "route_limit" in step:
+            await _with_route_limit(step, outcome, middleware)(scope, receive, send)
             return
         outcome.app_called = True
         outcome.failure = scope["state"]["lockwatch"].failure if "lockwatch" in scope.get("state", {}) else None
@@ -54,14 +60,37 @@ async def _run(options: dict[str, Any], case: dict[str, Any], before: Any, after
         scope = _scope(step["request"])
         try:
             await middleware(scope, receive, outcome.take)
-        except Exception as error:  # noqa: BLE001  # looked at by the test
+        except Exception as error:  # noqa: BLE001  # checked by the test
             outcome.error = error
         outcome.of_state(scope.get("state", {}).get("lockwatch"))
         outcome.at = time.monotonic()
         after(step, outcome)
-    # Shutting down, the middleware records what is left.
+    # At shutdown the middleware sends the audit events that are left.
     await middleware({"type": "lifespan"}, receive, discard)
     after(None, outcome)
+
+
+def _with_route_limit(step: dict[str, Any], outcome: Outcome, middleware: LockWatchMiddleware) -> FastAPI:
+    limits, options = route_limit_of(step)
+    answer = app_of(step)
+    app = FastAPI()
+    fastapi.install(app)
+
+    dependencies = [Depends(fastapi.limit(middleware._lockwatch, limits, **options))]
+
+    @app.get(
+        "/{path:path}",
+        dependencies=dependencies,
+        status_code=answer["status"],
+        response_class=PlainTextResponse,
+    )
+    async def handler(response: Response) -> Any:
+        # FastAPI adds the headers of dependencies only to responses that it makes itself.
+        outcome.app_called = True
+        response.headers.update(dict(answer["headers"]))
+        return answer["body"]
+
+    return app
 
 
 def _scope(request: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Drives the WSGI middleware with the requests of a case."""
+"""Sends the requests of a case through the WSGI middleware."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ import time
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from lockwatch import LockWatchFlaskMiddleware
+from flask import Flask, Response
 
-from .cases import app_of
+from lockwatch import LockWatchFlaskMiddleware, flask
+
+from .cases import app_of, route_limit_of
 from .outcome import Outcome
 
 
 def run(options: dict[str, Any], case: dict[str, Any], before: Any, after: Any) -> None:
-    """Runs a case's steps: `before` each, and `after` it with what came of it; `after` all with None."""
+    """Calls `before` and `after` around each step, and at the end `after` with None."""
     outcome = Outcome()
     step: dict[str, Any] = {}
 
     def app(environ: Any, start_response: Any) -> Any:
+        if "route_limit" in step:
+            return _with_route_limit(step, outcome, middleware)(environ, start_response)
         outcome.app_called = True
         answer = app_of(step)
         if "user" in answer:
@@ -37,12 +41,26 @@ def run(options: dict[str, Any], case: dict[str, Any], before: Any, after: Any) 
             outcome.body = b"".join(body)
             if hasattr(body, "close"):
                 body.close()
-        except Exception as error:  # noqa: BLE001  # looked at by the test
+        except Exception as error:  # noqa: BLE001  # checked by the test
             outcome.error = error
         outcome.of_state(environ.get("lockwatch"))
         after(step, outcome)
     middleware.close()
     after(None, outcome)
+
+
+def _with_route_limit(step: dict[str, Any], outcome: Outcome, middleware: LockWatchFlaskMiddleware) -> Flask:
+    limits, options = route_limit_of(step)
+    answer = app_of(step)
+    app = Flask(__name__)
+
+    @app.get("/<path:path>")
+    @flask.limit(middleware._lockwatch, limits, **options)
+    def handler(path: str) -> Response:
+        outcome.app_called = True
+        return Response(answer["body"], answer["status"], answer["headers"])
+
+    return app
 
 
 def _environ(request: dict[str, Any]) -> dict[str, Any]:
@@ -52,6 +70,9 @@ def _environ(request: dict[str, Any]) -> dict[str, Any]:
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(raw).decode("latin-1"),
         "QUERY_STRING": query,
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "wsgi.url_scheme": "http",
         "REMOTE_ADDR": request["peer"] or "",
     }
     for name, value in request["headers"]:

@@ -1,4 +1,4 @@
-"""Looking at what was recorded."""
+"""Reads the audit log of a server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .waiting import wait_for
 
 
 def events(url: str, count: int, **filters: object) -> list[AuditEvent]:
-    """The events of a server, oldest first, once there are as many as that; more are a failure."""
+    """The events of a server, oldest first, once there are `count`. More are a failure."""
     with LockWatch(url) as lockwatch:
 
         def look() -> list[AuditEvent]:
@@ -23,6 +23,6 @@ def events(url: str, count: int, **filters: object) -> list[AuditEvent]:
 
 
 def recorded(url: str) -> int:
-    """How many events a server has taken in all."""
+    """The number of events that a server has recorded."""
     with redis.Redis.from_url(url, decode_responses=True) as client:
         return int(client.info("lockwatch")["lockwatch_audit_appended_total"])

@@ -1,4 +1,4 @@
-"""Both clients behind one face, so that a test is written once."""
+"""Both clients behind one interface, so that each test is written once."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import redis.asyncio
 
 from lockwatch import AsyncLockWatch, LockWatch
 
-PATIENT: dict[str, Any] = {"connect_timeout": 5, "command_timeout": 5}
+LONG_TIMEOUTS: dict[str, Any] = {"connect_timeout": 5, "command_timeout": 5}
 
 
 class Blocking:
-    """An AsyncLockWatch whose methods wait for their answers, in an event loop of its own."""
+    """An AsyncLockWatch whose methods block, in an event loop of its own."""
 
-    def __init__(self, source: Any, options: dict[str, Any] = PATIENT) -> None:
+    def __init__(self, source: Any, options: dict[str, Any] = LONG_TIMEOUTS) -> None:
         self._runner = asyncio.new_event_loop()
         self._client = AsyncLockWatch(source, **options)
 
@@ -31,7 +31,7 @@ class Blocking:
 
 
 def _sync_client(url: str, **settings: Any) -> Any:
-    return LockWatch(redis.Redis.from_url(url, **settings), **PATIENT)
+    return LockWatch(redis.Redis.from_url(url, **settings), **LONG_TIMEOUTS)
 
 
 def _async_client(url: str, **settings: Any) -> Any:
@@ -39,7 +39,7 @@ def _async_client(url: str, **settings: Any) -> Any:
 
 
 MAKERS: dict[str, Callable[[str], Any]] = {
-    "sync, URL": lambda url: LockWatch(url, **PATIENT),
+    "sync, URL": lambda url: LockWatch(url, **LONG_TIMEOUTS),
     "sync, decoding client": lambda url: _sync_client(url, decode_responses=True),
     "sync, RESP3 client": lambda url: _sync_client(url, protocol=3),
     "async, URL": Blocking,

@@ -1,4 +1,4 @@
-"""A certificate authority for a test, and a certificate for this machine."""
+"""A certificate authority, and a certificate for this machine."""
 
 from __future__ import annotations
 

@@ -29,13 +29,13 @@ class Cluster:
         return self.nodes[0].url
 
     def owner(self, slot: int) -> RedisServer:
-        """The node that was given a slot."""
+        """The node that owns a slot."""
         return next(node for node, (first, last) in zip(self.nodes, SLOTS, strict=True) if first <= slot <= last)
 
 
 @contextlib.contextmanager
 def cluster() -> Iterator[Cluster]:
-    """Starts one, and waits until each node knows the others."""
+    """Starts a cluster, and waits until each node knows the others."""
     with contextlib.ExitStack() as stack:
         nodes = [stack.enter_context(_node()) for _ in SLOTS]
         clients = [stack.enter_context(redis.Redis.from_url(node.url, decode_responses=True)) for node in nodes]
@@ -55,11 +55,11 @@ def _knows_all(client: redis.Redis) -> bool:
 
 
 def _node() -> RedisServer:
-    return RedisServer("--cluster-enabled", "yes", port=_port_with_room_for_the_bus())
+    return RedisServer("--cluster-enabled", "yes", port=_port_with_free_bus_port())
 
 
-def _port_with_room_for_the_bus() -> int:
-    # The nodes talk to each other on the port ten thousand above.
+def _port_with_free_bus_port() -> int:
+    # The cluster bus uses the port number plus ten thousand.
     while True:
         port = random.randint(20_000, 32_000)
         with contextlib.suppress(OSError), socket.socket() as one, socket.socket() as other:

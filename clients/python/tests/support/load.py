@@ -1,4 +1,4 @@
-"""Many requests over many connections, without a client library in the way."""
+"""Many requests over many connections, without a client library."""
 
 from __future__ import annotations
 

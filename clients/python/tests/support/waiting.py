@@ -1,4 +1,4 @@
-"""Waiting for something to become true."""
+"""Waits for conditions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def wait_for(what: str, look: Callable[[], T], seconds: float = 15.0) -> T:
-    """What `look` returns once that is true; fails the test after so many seconds."""
+    """Returns the first true result of `look`. Fails the test after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
         if found := look():

@@ -1,4 +1,4 @@
-"""Real web servers in processes of their own."""
+"""Web servers in processes."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ TESTS = Path(__file__).resolve().parents[1]
 ASGI = {"fastapi": "apps.fastapi_app:app", "starlette": "apps.starlette_app:app"}
 WSGI = {"flask": "apps.flask_app:app"}
 FRAMEWORKS = [*ASGI, *WSGI]
-# Applications with limits of their own and with tokens.
+# Applications with route limits and tokens.
 ACCOUNTS = ["fastapi account", "flask account"]
 ASGI_MODULES = {**ASGI, "fastapi account": "apps.fastapi_account:app"}
 WSGI_MODULES = {**WSGI, "flask account": "apps.flask_account:app"}
 
 
 def command(framework: str, bind: list[str], workers: int) -> list[str]:
-    """How a framework is usually served."""
+    """The usual command to serve a framework."""
     python = [sys.executable, "-m"]
     if framework in ASGI_MODULES:
-        # Without: uvicorn would take the peer's address from X-Forwarded-For before anyone else sees it.
+        # By default uvicorn replaces the peer's address with that of X-Forwarded-For.
         flags = ["--no-proxy-headers", "--no-access-log", "--log-level", "warning", "--workers", str(workers)]
         return [*python, "uvicorn", ASGI_MODULES[framework], *bind, *flags]
     flags = ["--workers", str(workers), "--worker-class", "gthread", "--threads", "8", "--keep-alive", "30"]
@@ -39,7 +39,7 @@ def command(framework: str, bind: list[str], workers: int) -> list[str]:
 
 
 class Web:
-    """An application of tests/apps behind its server, with a client for it."""
+    """A served application of tests/apps, with an HTTP client."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Web:
                 **os.environ,
                 **({"BARE": "1"} if bare else {}),
                 "LOCKWATCH_OPTIONS": json.dumps(options),
-                # In front of what is installed: the sources that the tests themselves run with.
+                # The sources that the tests themselves use come before installed packages.
                 "PYTHONPATH": os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]),
             },
             stdout=self._log,
@@ -77,7 +77,7 @@ class Web:
 
     @property
     def log(self) -> str:
-        """What the server and the application have written."""
+        """The output of the server and the application."""
         return Path(self._log.name).read_text(encoding="utf-8", errors="replace")
 
     def _is_up(self) -> bool:
@@ -88,7 +88,7 @@ class Web:
             return False
 
     def stop(self) -> None:
-        """Ends it as a deployment would: it finishes what it has begun."""
+        """Stops the server as a deployment does, so that it finishes its requests."""
         self.http.close()
         self._process.terminate()
         try:

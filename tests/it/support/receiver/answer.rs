@@ -1,4 +1,4 @@
-//! What a receiver answers: what it should, or what receivers also do.
+//! Answers of a receiver, correct and faulty.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,53 +8,50 @@ use std::time::{Duration, Instant};
 /// An answer to one request.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// A whole answer.
+    /// A complete answer.
     Say {
-        /// Its status.
         status: u16,
-        /// Its headers besides content-length.
+        /// The headers besides content-length.
         headers: Vec<(&'static str, String)>,
-        /// Its body.
         body: Vec<u8>,
     },
-    /// That answer, but not before so much time has passed.
+    /// An answer after a delay.
     Late(Duration, Box<Answer>),
-    /// Nothing, until the receiver is stopped.
+    /// No answer until the receiver is stopped.
     Hang,
-    /// The head of an answer, a byte every few milliseconds, never to the end.
+    /// An endless head, one byte every few milliseconds.
     Trickle,
-    /// Closes the connection without a word.
+    /// Closes the connection without an answer.
     Close,
-    /// Closes it in the middle of the head.
+    /// Closes the connection in the middle of the head.
     CloseInHead,
-    /// Closes it in the middle of the body that belongs to that status.
+    /// Closes the connection in the middle of the body of an answer with this status.
     CloseInBody(u16),
-    /// That status and a body without end.
+    /// An answer with this status and an endless body.
     Endless(u16),
-    /// Those bytes, whatever they are, and closes.
+    /// Sends these bytes and closes the connection.
     Bytes(&'static [u8]),
 }
 
 impl Answer {
-    /// That status with a short body.
+    /// An answer with this status and a short body.
     pub fn status(status: u16) -> Self {
-        Self::Say { status, headers: Vec::new(), body: b"so be it".to_vec() }
+        Self::Say { status, headers: Vec::new(), body: b"noted".to_vec() }
     }
 
-    /// With a header more.
     pub fn header(self, name: &'static str, value: impl Into<String>) -> Self {
         let Self::Say { status, mut headers, body } = self else { panic!("{self:?} has no headers") };
         headers.push((name, value.into()));
         Self::Say { status, headers, body }
     }
 
-    /// With that body.
     pub fn body(self, body: impl Into<Vec<u8>>) -> Self {
         let Self::Say { status, headers, .. } = self else { panic!("{self:?} has no body") };
         Self::Say { status, headers, body: body.into() }
     }
 
-    /// Gives it; whether the connection stays open. `over` ends whatever would take for ever.
+    /// Sends the answer and returns whether the connection stays open. `over` stops answers that
+    /// would never end.
     pub(super) fn give(&self, to: &mut dyn Write, over: &AtomicBool) -> io::Result<bool> {
         match self {
             Self::Say { status, headers, body } => {

@@ -1,4 +1,5 @@
-//! A real receiver of webhooks, over HTTP or HTTPS, that answers as the test wants and remembers what it got.
+//! A real receiver of webhooks over HTTP or HTTPS. The test scripts its answers, and it records the
+//! requests.
 
 mod answer;
 mod request;
@@ -23,16 +24,16 @@ pub use verify::{verify, verify_at};
 use super::ports::own_port;
 use super::wait_until;
 
-/// A receiver on a port of 127.0.0.1 that is its own until the tests end, also while it is stopped.
+/// A receiver on a port of 127.0.0.1, which it keeps while it is stopped.
 pub struct Receiver {
     address: SocketAddr,
     tls: Option<Arc<ServerConfig>>,
     memory: Arc<Memory>,
-    /// None while it is stopped.
+    /// `None` while it is stopped.
     running: Option<(Arc<Run>, JoinHandle<()>)>,
 }
 
-/// What outlives a stop.
+/// The state that survives a stop.
 struct Memory {
     requests: Mutex<Vec<Arc<Request>>>,
     script: Mutex<Script>,
@@ -41,22 +42,22 @@ struct Memory {
 
 type Script = Box<dyn FnMut(&Request) -> Answer + Send>;
 
-/// The time from a start to the next stop.
+/// The state between a start and the next stop.
 #[derive(Default)]
 struct Run {
     over: AtomicBool,
-    /// By the number of the connection.
+    /// Open connections, by number.
     open: Mutex<BTreeMap<usize, TcpStream>>,
 }
 
 impl Receiver {
-    /// Starts one that answers 200.
+    /// Starts a receiver that answers 200.
     #[track_caller]
     pub fn start() -> Self {
         Self::new(None)
     }
 
-    /// One that speaks TLS.
+    /// Starts a receiver that speaks TLS.
     #[track_caller]
     pub fn start_tls(config: Arc<ServerConfig>) -> Self {
         Self::new(Some(config))
@@ -84,23 +85,23 @@ impl Receiver {
         self.running = Some((run, thread));
     }
 
-    /// Refuses connections and cuts those there are, until [`Receiver::start_again`].
+    /// Closes all connections and refuses new ones until [`Receiver::start_again`].
     pub fn stop(&mut self) {
         let Some((run, thread)) = self.running.take() else { return };
         run.over.store(true, Ordering::Release);
-        // Else it would wait for the next connection.
+        // Connects once to wake the thread that waits for a connection.
         drop(TcpStream::connect(self.address));
         thread.join().expect("the receiver did not panic");
         for stream in run.open.lock().expect("nobody panics with it").values() {
-            // Already closed by the other side, or not.
+            // The other side may have closed it already.
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
 
-    /// Listens again, on the same port.
+    /// Listens again on the same port.
     #[track_caller]
     pub fn start_again(&mut self) {
-        assert!(self.running.is_none(), "it was not stopped");
+        assert!(self.running.is_none(), "the receiver is still running");
         let mut listener = None;
         wait_until("the receiver's port is free again", || {
             listener = TcpListener::bind(self.address).ok();
@@ -109,74 +110,73 @@ impl Receiver {
         self.listen(listener.expect("waited for"));
     }
 
-    /// The endpoint to tell the server.
+    /// The URL of the endpoint.
     pub fn url(&self) -> String {
         self.url_at("127.0.0.1", "/hook")
     }
 
-    /// The endpoint under another name or path.
+    /// The URL of the endpoint with another host or path.
     pub fn url_at(&self, host: &str, path: &str) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{host}:{}{path}", self.address.port())
     }
 
-    /// The endpoint as INFO and logs may show it.
+    /// The endpoint as INFO and logs may show it: scheme, host and port.
     pub fn label(&self) -> String {
         self.url_at("127.0.0.1", "")
     }
 
-    /// What it answers from now on.
+    /// Answers all further requests with `answer`.
     pub fn answer(&self, answer: Answer) {
         self.answer_by(move |_| answer.clone());
     }
 
-    /// What it answers to the next requests, and then to all others.
+    /// Answers the next requests with `first`, and all others with `then`.
     pub fn answer_first(&self, first: impl IntoIterator<Item = Answer>, then: Answer) {
         let mut first = first.into_iter().collect::<Vec<_>>().into_iter();
         self.answer_by(move |_| first.next().unwrap_or_else(|| then.clone()));
     }
 
-    /// Decides about each request from now on.
+    /// Calls `script` for the answer to each further request.
     pub fn answer_by(&self, script: impl FnMut(&Request) -> Answer + Send + 'static) {
         *self.memory.script.lock().expect("no script panics") = Box::new(script);
     }
 
-    /// Every request so far, in the order of arrival.
+    /// All requests so far, in order of arrival.
     pub fn requests(&self) -> Vec<Arc<Request>> {
         self.memory.requests.lock().expect("nobody panics with it").clone()
     }
 
-    /// How many requests there were so far.
     pub fn count(&self) -> usize {
         self.memory.requests.lock().expect("nobody panics with it").len()
     }
 
-    /// The requests that carry the alert `id`.
+    /// The requests for the alert `id`.
     pub fn tries_of(&self, id: &str) -> Vec<Arc<Request>> {
         self.requests().into_iter().filter(|request| request.id() == id).collect()
     }
 
-    /// Waits until there were `n` requests and returns all there were.
+    /// Waits for `n` requests and returns all so far.
     #[track_caller]
     pub fn wait_for(&self, n: usize) -> Vec<Arc<Request>> {
         wait_until(&format!("request {n} arrives"), || self.count() >= n);
         self.requests()
     }
 
-    /// Waits until the alert `id` was tried `n` times and returns its tries.
+    /// Waits for `n` requests for the alert `id` and returns them.
     #[track_caller]
     pub fn wait_for_tries(&self, id: &str, n: usize) -> Vec<Arc<Request>> {
         wait_until(&format!("try {n} of {id} arrives"), || self.tries_of(id).len() >= n);
         self.tries_of(id)
     }
 
-    /// Waits for the alert `id` and returns its first try.
+    /// Waits for the alert `id` and returns its first request.
     #[track_caller]
     pub fn wait_for_alert(&self, id: &str) -> Arc<Request> {
         self.wait_for_tries(id, 1).remove(0)
     }
 
-    /// How many connections were made to it.
+    /// Number of connections accepted so far.
     pub fn connections(&self) -> usize {
         self.memory.connections.load(Ordering::Acquire)
     }
@@ -222,7 +222,7 @@ fn accept(listener: &TcpListener, memory: &Arc<Memory>, tls: Option<&Arc<ServerC
     }
 }
 
-/// One connection, until either side closes it.
+/// Serves one connection until either side closes it.
 fn serve(stream: Box<dyn Stream + Send>, memory: &Memory, run: &Run) {
     let mut stream = BufReader::new(stream);
     while let Ok(Some(request)) = Request::read(&mut stream) {
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_answers_as_it_is_told_and_remembers_what_it_got() {
+    fn a_receiver_answers_by_its_script_and_records_requests() {
         let receiver = Receiver::start();
         receiver.answer_first([Answer::status(500).header("retry-after", "7")], Answer::Close);
         let mut stream = connect(&receiver).unwrap();
@@ -268,14 +268,14 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_that_is_stopped_refuses_and_is_back_on_the_same_port() {
+    fn a_stopped_receiver_refuses_connections_and_restarts_on_the_same_port() {
         let mut receiver = Receiver::start();
         receiver.answer(Answer::Hang);
         let mut stream = connect(&receiver).unwrap();
         stream.write_all(POST).unwrap();
         receiver.wait_for(1);
         receiver.stop();
-        assert_eq!(stream.read(&mut [0; 10]).unwrap_or(0), 0, "what hung is cut");
+        assert_eq!(stream.read(&mut [0; 10]).unwrap_or(0), 0, "a hanging request is cut off");
         assert!(connect(&receiver).is_err());
         receiver.answer(Answer::status(204).body(""));
         receiver.start_again();

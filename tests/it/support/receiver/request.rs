@@ -1,27 +1,25 @@
-//! A request as it came off the wire.
+//! A parsed HTTP request.
 
 use std::io::{self, BufRead, Error, ErrorKind};
 use std::time::Instant;
 
 use serde_json::Value as Json;
 
-/// A request.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// When its last byte was read.
     pub arrived: Instant,
-    /// `POST`, one hopes.
     pub method: String,
     /// The path with the query.
     pub path: String,
     /// Names in lower case, in the order they came.
     pub headers: Vec<(String, String)>,
-    /// The bytes behind the head.
+    /// The body.
     pub body: Vec<u8>,
 }
 
 impl Request {
-    /// Reads one; nothing if the other side has closed the connection.
+    /// Reads a request, or returns `None` if the other side has closed the connection.
     pub(super) fn read(from: &mut impl BufRead) -> io::Result<Option<Self>> {
         let Some(line) = read_line(from)? else { return Ok(None) };
         let words: Vec<&str> = line.split(' ').collect();
@@ -44,7 +42,7 @@ impl Request {
         Ok(Some(request))
     }
 
-    /// The value of the header `name`, which has to be there once.
+    /// The value of the header `name`, which must occur exactly once.
     #[track_caller]
     pub fn header(&self, name: &str) -> &str {
         let values: Vec<&str> =
@@ -53,36 +51,32 @@ impl Request {
         values[0]
     }
 
-    /// The value of the header `name`.
     pub fn header_if_any(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| &value[..])
     }
 
-    /// The alert's id, or nothing where there is none.
+    /// The alert's id, or an empty string if there is none.
     pub fn id(&self) -> &str {
         self.header_if_any("webhook-id").unwrap_or_default()
     }
 
-    /// The body as JSON.
     #[track_caller]
     pub fn json(&self) -> Json {
         serde_json::from_slice(&self.body).unwrap_or_else(|why| panic!("{why}: {}", self.body.escape_ascii()))
     }
 
-    /// The member `name` of the body.
     #[track_caller]
     pub fn member(&self, name: &str) -> Json {
         self.json().get(name).unwrap_or_else(|| panic!("no {name} in {}", self.json())).clone()
     }
 
-    /// The alert's type.
     #[track_caller]
     pub fn kind(&self) -> String {
         self.member("type").as_str().expect("a type is text").to_owned()
     }
 }
 
-/// A line without its end; nothing at the end of the stream.
+/// Reads a line without its CRLF, or returns `None` at the end of the stream.
 fn read_line(from: &mut impl BufRead) -> io::Result<Option<String>> {
     let mut line = String::new();
     if from.read_line(&mut line)? == 0 {

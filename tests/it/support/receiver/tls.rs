@@ -1,4 +1,4 @@
-//! Certificates for receivers that speak TLS, and the authority that a server under test is told to trust.
+//! Certificates for receivers that speak TLS, and the authority that a server under test trusts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,13 @@ use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-/// A certificate authority that nobody knows, unless told.
+/// A certificate authority that nobody trusts by default.
 pub struct Authority {
     certificate: Certificate,
     key: KeyPair,
 }
 
 impl Authority {
-    /// A new one.
     pub fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -24,19 +23,19 @@ impl Authority {
         Self { certificate: params.self_signed(&key).expect("a certificate"), key }
     }
 
-    /// Its certificate in a PEM file in `dir`, for `SSL_CERT_FILE`.
+    /// Writes its certificate as PEM to a file in `dir`, for `SSL_CERT_FILE`.
     pub fn file_in(&self, dir: &Path) -> PathBuf {
         let path = dir.join("authority.pem");
         fs::write(&path, self.certificate.pem()).expect("it is written");
         path
     }
 
-    /// What a receiver of that name or address needs.
+    /// The TLS configuration of a receiver with this host name or address.
     pub fn certify(&self, name: &str) -> Arc<ServerConfig> {
         self.sign(CertificateParams::new([name.to_owned()]).expect("a sound name"))
     }
 
-    /// The same, expired long ago.
+    /// Like [`Authority::certify`], with an expired certificate.
     pub fn certify_expired(&self, name: &str) -> Arc<ServerConfig> {
         let mut params = CertificateParams::new([name.to_owned()]).expect("a sound name");
         params.not_before = date_time_ymd(2019, 1, 1);

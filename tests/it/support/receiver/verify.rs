@@ -1,4 +1,5 @@
-//! Standard Webhooks as a receiver checks it, written from the specification and not from the module.
+//! Verification of Standard Webhooks signatures, written from the specification, independent of the
+//! module.
 
 use std::time::SystemTime;
 
@@ -9,16 +10,17 @@ use sha2::Sha256;
 
 use super::Request;
 
-/// How old or how far ahead a timestamp may be: the specification's libraries take five minutes.
+/// How far a timestamp may be from now. The specification's libraries allow five minutes.
 pub const TOLERANCE_SECONDS: u64 = 300;
 
-/// Whether `request` is signed with one of `secrets`, now; why not, if not.
+/// Verifies that `request` is signed with one of `secrets` and its timestamp is current. The error
+/// is the reason.
 pub fn verify(request: &Request, secrets: &[&str]) -> Result<(), String> {
     let now = SystemTime::UNIX_EPOCH.elapsed().expect("it is later than 1970").as_secs();
     verify_at(request, secrets, now)
 }
 
-/// As [`verify`], at that Unix time.
+/// Like [`verify`], at the Unix time `now`.
 pub fn verify_at(request: &Request, secrets: &[&str], now: u64) -> Result<(), String> {
     let header = |name| request.header_if_any(name).ok_or_else(|| format!("there is no {name}"));
     let (id, timestamp) = (header("webhook-id")?, header("webhook-timestamp")?);
@@ -74,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_not() {
+    fn changed_requests_wrong_secrets_and_stale_timestamps_are_refused() {
         for now in [SENT_AT + TOLERANCE_SECONDS + 1, SENT_AT - TOLERANCE_SECONDS - 1] {
             verify_at(&example(), &[SECRET], now).unwrap_err();
         }

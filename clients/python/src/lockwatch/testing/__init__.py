@@ -1,7 +1,7 @@
-"""Tools for the tests of whoever uses this package.
+"""Tools for an application's own tests.
 
-`Stub` takes the place of Redis where a test wants to say what the answer is; `RedisServer` is a real server with the
-module. `pytest_plugin` makes fixtures of both.
+`Stub` and `AsyncStub` take the place of Redis and answer what a test says. `RedisServer` is a real
+server with the module. `pytest_plugin` has fixtures for them.
 """
 
 from .server import RedisServer

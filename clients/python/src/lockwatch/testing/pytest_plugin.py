@@ -1,4 +1,7 @@
-"""Fixtures, there as soon as the package is installed: `lockwatch_redis`, `lockwatch_stub`, `lockwatch_async_stub`."""
+"""Fixtures: `lockwatch_redis`, `lockwatch_stub`, `lockwatch_async_stub`.
+
+They exist as soon as the package is installed.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-# The package is imported when a fixture is used, so that a test run that uses none pays nothing and sees all coverage.
+# The package is imported only when a fixture is used, so that a test run without them pays nothing,
+# and coverage tools see every line run.
 if TYPE_CHECKING:
     from .server import RedisServer
     from .stub import AsyncStub, Stub
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def lockwatch_redis() -> Iterator[RedisServer]:
-    """A real Redis with the module that LOCKWATCH_MODULE names, of this test alone: `lockwatch_redis.url`."""
+    """A real Redis at `lockwatch_redis.url`, with the module that LOCKWATCH_MODULE names."""
     from .server import RedisServer  # noqa: PLC0415
 
     with RedisServer() as server:
@@ -24,7 +28,7 @@ def lockwatch_redis() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def lockwatch_stub() -> Stub:
-    """A stub in place of Redis, for what is synchronous."""
+    """A stub for synchronous code."""
     from .stub import Stub  # noqa: PLC0415
 
     return Stub()
@@ -32,7 +36,7 @@ def lockwatch_stub() -> Stub:
 
 @pytest.fixture
 def lockwatch_async_stub() -> AsyncStub:
-    """A stub in place of Redis, for what is asynchronous."""
+    """A stub for asynchronous code."""
     from .stub import AsyncStub  # noqa: PLC0415
 
     return AsyncStub()

@@ -1,4 +1,4 @@
-"""A real Redis server with the module, on a port of its own, for as long as a test needs it."""
+"""A real Redis server with the module, on a free port, for the duration of a test."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SECONDS_TO_START = 20.0
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """A port on which nothing listens at present."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -28,7 +28,7 @@ def free_port() -> int:
 
 
 def module_path() -> str:
-    """The module's path, from LOCKWATCH_MODULE."""
+    """The path of the module, from LOCKWATCH_MODULE."""
     path = os.environ.get("LOCKWATCH_MODULE")
     if not path:
         raise ConfigurationError("set LOCKWATCH_MODULE to the path of liblockwatch.so")
@@ -38,8 +38,8 @@ def module_path() -> str:
 class RedisServer:
     """A `redis-server` (or $LOCKWATCH_SERVER) in a directory of its own, without persistence.
 
-    `with RedisServer() as server:` and then `server.url`. `arguments` are more of redis-server's; `module=None` starts
-    it without lockwatch.
+    `with RedisServer() as server:` and then `server.url`. `arguments` are further arguments of
+    redis-server. `module=None` starts it without lockwatch.
     """
 
     def __init__(
@@ -54,23 +54,23 @@ class RedisServer:
 
     @property
     def directory(self) -> Path:
-        """Where it runs."""
+        """Its working directory."""
         return Path(self._directory)
 
     @property
     def pid(self) -> int:
-        """The process, for a test that stops it or makes it hang."""
+        """Its process id, for a test that stops it or makes it hang."""
         if self._process is None:
             raise RuntimeError("the server is not running")
         return self._process.pid
 
     def start(self) -> RedisServer:
-        """Starts it, and waits until it answers."""
+        """Starts the server, and waits until it answers."""
         command = [os.environ.get("LOCKWATCH_SERVER", "redis-server"), "--port", str(self.port), "--save", ""]
         command += ["--dir", self._directory, "--logfile", "redis.log", "--bind", "127.0.0.1"]
         if self._module is not None:
             command += ["--loadmodule", self._module]
-        self._process = subprocess.Popen(  # noqa: S603  # the test's own words
+        self._process = subprocess.Popen(  # noqa: S603  # arguments of the test
             [*command, *self._arguments], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
         )
         deadline = time.monotonic() + _SECONDS_TO_START
@@ -91,23 +91,23 @@ class RedisServer:
             client.close()
 
     def kill(self) -> None:
-        """Ends it as a crash would."""
+        """Ends the server as a crash would."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def stop(self) -> None:
-        """Ends it, and removes its directory."""
+        """Ends the server, and removes its directory."""
         self.kill()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def __enter__(self) -> RedisServer:
-        """Starts it."""
+        """Starts the server."""
         return self.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stops it."""
+        """Stops the server."""
         self.stop()

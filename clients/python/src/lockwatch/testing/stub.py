@@ -1,4 +1,7 @@
-"""A link that answers what a test says, and remembers what it was asked. It limits nothing."""
+"""A connection with scripted replies, which records the commands that it was sent.
+
+It limits nothing.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import LockWatchError, RedisAway
-from ..link import Call
+from ..errors import LockWatchError, UnavailableError
+from ..redis.connection import Command
 
-# What each command answers unless the test says something else: all is well.
-_WELL: dict[str, Any] = {
+# The replies to commands for which nothing is scripted.
+_DEFAULT_REPLIES: dict[str, Any] = {
     "LW.RATELIMIT": [0, 100, 99, 0, 60_000],
     "LW.PEEK": [0, 100, 99, 0, 60_000],
     "LW.BURST": [0, 1, 0],
@@ -20,61 +23,63 @@ _WELL: dict[str, Any] = {
 
 
 class Stub:
-    """In place of a URL: `LockWatchFlaskMiddleware(app.wsgi_app, redis=stub)`, `LockWatch(stub)`.
+    """Takes the place of a URL.
 
-    `stub.answers("LW.RATELIMIT", [1, 100, 0, 12_000, 60_000])` queues replies for a command. An exception among them is
-    raised if it is RedisAway, and stands in place of the reply if it is another LockWatchError. Where nothing is
-    queued, all is well. `stub.calls` are the commands that were sent, as texts, in their order.
+    `LockWatchFlaskMiddleware(app.wsgi_app, redis=stub)`, `LockWatch(stub)`.
+
+    `stub.answer("LW.RATELIMIT", [1, 100, 0, 12_000, 60_000])` queues replies to a command. An
+    UnavailableError among them is raised; any other LockWatchError is an error reply. `stub.calls`
+    are the commands in order, as texts.
     """
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, ...]] = []
-        self._answers: dict[str, deque[Any]] = {}
+        self._replies: dict[str, deque[Any]] = {}
 
-    def answers(self, command: str, *replies: Any) -> None:  # noqa: ANN401  # a reply is anything
-        """Queues what a command's next calls are answered."""
-        self._answers.setdefault(command.upper(), deque()).extend(replies)
+    def answer(self, command: str, *replies: Any) -> None:  # noqa: ANN401  # a reply is anything
+        """Queues the replies to a command's next calls."""
+        self._replies.setdefault(command.upper(), deque()).extend(replies)
 
     def called(self, command: str) -> list[tuple[str, ...]]:
         """The calls of one command."""
         return [call for call in self.calls if call[0] == command.upper()]
 
-    def send(self, calls: Sequence[Call]) -> list[Any]:
-        """What a link does."""
-        return [self._answer(call) for call in calls]
+    def send(self, commands: Sequence[Command[Any]]) -> list[Any]:
+        """Answers from the script."""
+        return [self._reply(command) for command in commands]
 
-    def _answer(self, call: Call) -> Any:  # noqa: ANN401
-        words = tuple(word if isinstance(word, str) else word.decode("utf-8", "backslashreplace") for word in call.args)
+    def _reply(self, command: Command[Any]) -> Any:  # noqa: ANN401
+        words = tuple(arg if isinstance(arg, str) else arg.decode("utf-8", "backslashreplace") for arg in command.args)
         self.calls.append(words)
-        queued = self._answers.get(words[0])
+        queued = self._replies.get(words[0])
         if queued:
             reply = queued.popleft()
-        elif words[0] in _WELL:
-            reply = _WELL[words[0]]
+        elif words[0] in _DEFAULT_REPLIES:
+            reply = _DEFAULT_REPLIES[words[0]]
         else:
-            raise AssertionError(f"the stub was sent {words[0]} and has no answer: stub.answers({words[0]!r}, …)")
-        if isinstance(reply, RedisAway):
+            raise AssertionError(f"the stub was sent {words[0]} and has no answer: stub.answer({words[0]!r}, …)")
+        if isinstance(reply, UnavailableError):
             raise reply
         if isinstance(reply, BaseException) and not isinstance(reply, LockWatchError):
             raise reply
         return reply
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Does nothing."""
 
 
 class AsyncStub:
-    """The same for `LockWatchMiddleware` and `AsyncLockWatch`."""
+    """`Stub` for `LockWatchMiddleware` and `AsyncLockWatch`."""
 
     def __init__(self) -> None:
         self._stub = Stub()
         self.calls = self._stub.calls
-        self.answers = self._stub.answers
+        self.answer = self._stub.answer
         self.called = self._stub.called
 
-    async def send(self, calls: Sequence[Call]) -> list[Any]:
-        """What a link does."""
-        return self._stub.send(calls)
+    async def send(self, commands: Sequence[Command[Any]]) -> list[Any]:
+        """Answers from the script."""
+        return self._stub.send(commands)
 
     async def aclose(self) -> None:
-        """Nothing to close."""
+        """Does nothing."""

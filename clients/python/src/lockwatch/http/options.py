@@ -1,0 +1,150 @@
+"""The options of the middleware, checked when it is made, so that mistakes fail at start-up."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, TypedDict
+
+from ..duration import Duration, duration_argument, milliseconds
+from ..errors import ConfigurationError
+from ..failure_log import INTERVAL
+from ..limits import Limit, Limits, parse_limits
+from ..ratelimit import RateLimitResult
+from .keys import Keys
+from .policies import DEFAULT, FailureMode, Policies, Policy, PolicyOptions
+from .reply import Reply, rate_limit_exceeded
+from .request import HttpRequest
+from .trusted_proxies import TrustedProxies
+
+KeyFunction: TypeAlias = Callable[[HttpRequest], "str | Awaitable[str | None] | None"]
+PlanFunction: TypeAlias = Callable[[HttpRequest], "Limits | Awaitable[Limits | None] | None"]
+OnDenied: TypeAlias = Callable[[HttpRequest, RateLimitResult], Reply]
+
+_CLIENT_OPTIONS = ("connect_timeout", "command_timeout", "breaker_timeouts", "breaker_seconds")
+
+
+class MiddlewareOptions(TypedDict, total=False):
+    """The options of both kinds of middleware. The README describes them."""
+
+    redis_url: str
+    redis: Any
+    redis_cluster: bool
+    connect_timeout: float
+    command_timeout: float
+    breaker_timeouts: int
+    breaker_seconds: float
+    rate_limit_requests: int
+    rate_limit_window_seconds: Duration
+    limits: Limits
+    cost: int
+    plan_func: PlanFunction
+    key: Literal["address", "credential"]
+    key_func: KeyFunction
+    credential_header: str
+    address_limits: Limits
+    key_prefix: str
+    routes: Mapping[str, PolicyOptions | Limits]
+    exempt: Iterable[str]
+    shadow: bool
+    on_redis_failure: FailureMode
+    on_denied: OnDenied
+    burst_threshold: int | None
+    burst_window_seconds: Duration
+    burst_cooldown_seconds: Duration | None
+    trusted_proxies: Iterable[str]
+    forwarded_header: str
+    audit: bool
+    audit_queue_size: int
+    log_interval_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options after they are checked and parsed."""
+
+    policies: Policies
+    address_limits: tuple[Limit, ...] | None
+    """What an address may spend under the default policy; None for ten times the limits."""
+    keys: Keys
+    credential_header: str | None
+    """In lower case; None if clients are known by their address."""
+    key_func: KeyFunction | None
+    plan_func: PlanFunction | None
+    on_denied: OnDenied
+    burst_arguments: tuple[str, ...] | None
+    """Threshold, window and cooldown of LW.BURST; None if bursts are off."""
+    proxies: TrustedProxies
+    audit: bool
+    audit_queue_size: int
+    log_interval: float
+
+    @classmethod
+    def of(cls, options: MiddlewareOptions) -> Settings:
+        """Parses options. Raises ConfigurationError for what cannot work."""
+        if unknown := options.keys() - MiddlewareOptions.__annotations__.keys():
+            raise ConfigurationError(f"there is no option {', '.join(sorted(unknown))}")
+        default = Policy(
+            name=DEFAULT,
+            limits=_default_limits(options),
+            cost=options.get("cost", 1),
+            on_redis_failure=options.get("on_redis_failure", "allow"),
+            shadow=options.get("shadow", False),
+            own_limits=False,
+        )
+        address_limits = options.get("address_limits")
+        return cls(
+            policies=Policies(default, options.get("routes", {}), options.get("exempt", ())),
+            address_limits=None if address_limits is None else parse_limits(address_limits),
+            keys=Keys(options.get("key_prefix", "lw")),
+            credential_header=_credential_header(options),
+            key_func=options.get("key_func"),
+            plan_func=options.get("plan_func"),
+            on_denied=options.get("on_denied") or (lambda _request, limit: rate_limit_exceeded(limit)),
+            burst_arguments=_burst_arguments(options),
+            proxies=TrustedProxies(
+                options.get("trusted_proxies", ()), options.get("forwarded_header", "X-Forwarded-For")
+            ),
+            audit=options.get("audit", True),
+            audit_queue_size=options.get("audit_queue_size", 10_000),
+            log_interval=options.get("log_interval_seconds", INTERVAL),
+        )
+
+
+def client_options(options: MiddlewareOptions) -> dict[str, Any]:
+    """The options that belong to the client."""
+    given: dict[str, Any] = {name: value for name, value in options.items() if name in _CLIENT_OPTIONS}
+    return {**given, "cluster": options.get("redis_cluster", False)}
+
+
+def client_source(options: MiddlewareOptions) -> Any:  # noqa: ANN401  # checked by the client that is made of it
+    """Where Redis is: `redis_url` or `redis`."""
+    given = [options[name] for name in ("redis_url", "redis") if name in options]
+    if len(given) != 1:
+        raise ConfigurationError("give one of redis_url= and redis=, a client of redis-py or of lockwatch")
+    return given[0]
+
+
+def _default_limits(options: MiddlewareOptions) -> tuple[Limit, ...]:
+    if "limits" in options:
+        return parse_limits(options["limits"])
+    window = milliseconds(options.get("rate_limit_window_seconds", 60))
+    return (Limit(options.get("rate_limit_requests", 100), window),)
+
+
+def _credential_header(options: MiddlewareOptions) -> str | None:
+    key = options.get("key", "address")
+    if key not in ("address", "credential"):
+        raise ConfigurationError(f"key is {key!r}, neither 'address' nor 'credential'; functions go into key_func")
+    return options.get("credential_header", "Authorization").lower() if key == "credential" else None
+
+
+def _burst_arguments(options: MiddlewareOptions) -> tuple[str, ...] | None:
+    threshold = options.get("burst_threshold", 50)
+    if not threshold:
+        return None
+    window = duration_argument(milliseconds(options.get("burst_window_seconds", 10)))
+    cooldown = options.get("burst_cooldown_seconds")
+    if cooldown is None:
+        return (str(threshold), window)
+    return (str(threshold), window, "COOLDOWN", duration_argument(milliseconds(cooldown)))

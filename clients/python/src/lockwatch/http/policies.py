@@ -1,0 +1,128 @@
+"""Which policy a request is under: its route's, the default one, or none because it is exempt."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, TypedDict
+
+from ..errors import ConfigurationError
+from ..limits import Limit, Limits, parse_limits
+from .pattern import Pattern, exact_pattern, has_dot_segments, lenient_path, lenient_pattern, policy_name
+
+FailureMode: TypeAlias = Literal["allow", "deny"]
+
+DEFAULT = "default"
+_RESERVED = frozenset({DEFAULT, "burst"})
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_MAX_COST = (1 << 32) - 1
+
+
+class PolicyOptions(TypedDict, total=False):
+    """What differs for some routes. An option that is left out is the default policy's."""
+
+    limits: Limits
+    """Limits of its own, counted separately.
+
+    Without them the policy spends from the default one.
+    """
+    cost: int
+    on_redis_failure: FailureMode
+    shadow: bool
+    name: str
+    """Part of the keys and of the `RateLimit` header. Derived from the pattern unless given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy with every option decided."""
+
+    name: str
+    limits: tuple[Limit, ...]
+    cost: int
+    on_redis_failure: FailureMode
+    shadow: bool
+    own_limits: bool
+    """Whether the limits are its own. A plan replaces only the default policy's."""
+
+    def __post_init__(self) -> None:
+        """Rejects what cannot work."""
+        check_cost(self.cost)
+        check_mode(self.on_redis_failure)
+
+
+def check_cost(cost: object) -> None:
+    """Rejects a cost that the module would refuse, and 0, which would admit every request."""
+    if not isinstance(cost, int) or not 1 <= cost <= _MAX_COST:
+        raise ConfigurationError(f"the cost {cost!r} is not an integer from 1 to {_MAX_COST}")
+
+
+def check_mode(mode: str) -> None:
+    """Rejects a value that is not a failure mode."""
+    if mode not in ("allow", "deny"):
+        raise ConfigurationError(f"on_redis_failure is {mode!r}, neither 'allow' nor 'deny'")
+
+
+def check_name(whose: str, name: str) -> None:
+    """Rejects a name that cannot be part of a key and of a header's quoted string."""
+    if not _NAME.fullmatch(name):
+        raise ConfigurationError(f"{whose} is called {name!r}: 1 to 64 of A-Z a-z 0-9 _ . -")
+
+
+class Policies:
+    """The default policy, those of routes, and the exempt patterns."""
+
+    def __init__(self, default: Policy, routes: Mapping[str, PolicyOptions | Limits], exempt: Iterable[str]) -> None:
+        self._default = default
+        self._routes: list[tuple[Pattern, Policy]] = []
+        self._exempt = [exact_pattern(text) for text in exempt]
+        names = set(_RESERVED)
+        for text, given in routes.items():
+            policy = _policy(text, given, default)
+            if policy.own_limits:
+                if policy.name in names:
+                    raise ConfigurationError(
+                        f"the policy of {text!r} can't be called {policy.name!r}: give it another name"
+                    )
+                names.add(policy.name)
+            self._routes.append((lenient_pattern(text), policy))
+
+    def of(self, method: str, paths: Collection[str], exempt_paths: Collection[str]) -> Policy | None:
+        """The policy of a request; None if it is exempt.
+
+        A route matches with any of `paths`. A request is exempt only if each of `exempt_paths` is.
+        """
+        # Some frameworks ignore the method's case where the server does not.
+        method = method.upper()
+        if self._exempt and all(self._is_exempt(method, path) for path in exempt_paths):
+            return None
+        if self._routes:
+            lenient = {lenient_path(path) for path in paths}
+            for pattern, policy in self._routes:
+                if any(pattern.matches(method, path) for path in lenient):
+                    return policy
+        return self._default
+
+    def _is_exempt(self, method: str, path: str) -> bool:
+        return not has_dot_segments(path) and any(pattern.matches(method, path) for pattern in self._exempt)
+
+
+def _policy(text: str, given: PolicyOptions | Limits, default: Policy) -> Policy:
+    options: PolicyOptions = given if isinstance(given, dict) else {"limits": given}  # type: ignore[assignment]
+    if unknown := options.keys() - PolicyOptions.__annotations__.keys():
+        raise ConfigurationError(f"a policy has no option {', '.join(sorted(unknown))}")
+    own = "limits" in options
+    name = options.get("name", policy_name(text))
+    if own:
+        check_name(f"the policy of {text!r}", name)
+    elif "name" in options:
+        raise ConfigurationError(f"the policy of {text!r} has a name and no limits that are counted under it")
+    return Policy(
+        name=name if own else DEFAULT,
+        limits=parse_limits(options["limits"]) if own else default.limits,
+        cost=options.get("cost", default.cost),
+        on_redis_failure=options.get("on_redis_failure", default.on_redis_failure),
+        shadow=options.get("shadow", default.shadow),
+        own_limits=own,
+    )

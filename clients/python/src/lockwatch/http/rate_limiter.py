@@ -1,0 +1,152 @@
+"""Asks Redis about a request, and judges the replies."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeAlias
+
+from .. import burst
+from ..errors import LockWatchError, UnavailableError
+from ..failure_log import FailureLog
+from ..flow import Flow
+from ..limits import Limit, address_limits, parse_limits
+from ..ratelimit import RateLimitResult, rate_limit_command
+from ..redis.connection import Arg, Command
+from ..redis.records import option, text
+from .keys import address_client, credential_client, key_client
+from .options import Settings
+from .policies import Policy
+from .reply import SERVICE_UNAVAILABLE, Reply
+from .request import HttpRequest
+from .state import LockWatchState
+
+Send: TypeAlias = Callable[[Sequence[Command[Any]]], "list[Any] | Awaitable[list[Any]]"]
+
+
+@dataclass(slots=True)
+class RoundTrip:
+    """The commands for a request: one for each of the named limits, and then maybe LW.BURST."""
+
+    policy: Policy
+    state: LockWatchState
+    limits: tuple[tuple[str, Command[RateLimitResult]], ...]
+    burst: Command[burst.BurstResult] | None
+
+    @property
+    def commands(self) -> tuple[Command[Any], ...]:
+        """The commands in their order."""
+        limits = tuple(command for _, command in self.limits)
+        return limits if self.burst is None else (*limits, self.burst)
+
+
+class RateLimiter:
+    """Decides about requests. It does no input or output itself."""
+
+    def __init__(self, settings: Settings, failures: FailureLog) -> None:
+        self._settings = settings
+        self._failures = failures
+
+    def admit(self, request: HttpRequest, policy: Policy, send: Send) -> Flow[tuple[LockWatchState, Reply | None]]:
+        """The state of a request, and the response if it does not go on to the application."""
+        settings = self._settings
+        key = None if settings.key_func is None else (yield partial(settings.key_func, request))
+        limits = policy.limits
+        if settings.plan_func is not None and not policy.own_limits:
+            plan = yield partial(settings.plan_func, request)
+            limits = limits if plan is None else parse_limits(plan)
+        trip = self._round_trip(request, policy, key_client(key), limits)
+        try:
+            replies = yield partial(send, trip.commands)
+        except UnavailableError as error:
+            return trip.state, self._fail(trip, error)
+        return trip.state, self._judge(request, trip, replies)
+
+    def _round_trip(
+        self, request: HttpRequest, policy: Policy, key: str | None, limits: tuple[Limit, ...]
+    ) -> RoundTrip:
+        settings = self._settings
+        address = address_client(request.address)
+        credential = None if key is not None else self._credential(request)
+        client = key or credential or address
+        state = LockWatchState(policy.name, client, None if request.address is None else str(request.address))
+        named = [(policy.name, self._limit(client, policy.name, limits, policy.cost))]
+        if credential is not None:
+            # Nobody has verified the credential, and made-up ones cost nothing: the address is
+            # limited as well.
+            own = None if policy.own_limits else settings.address_limits
+            command = self._limit(address, f"{policy.name}:unverified", own or address_limits(limits), policy.cost)
+            named.append((f"{policy.name}-unverified", command))
+        counted = client if credential is None else address
+        return RoundTrip(policy, state, tuple(named), self._burst(counted, request, state.address))
+
+    def _credential(self, request: HttpRequest) -> str | None:
+        header = self._settings.credential_header
+        value = None if header is None else request.header(header)
+        return None if header is None or value is None else credential_client(header, value)
+
+    def _limit(self, client: str, policy: str, limits: tuple[Limit, ...], cost: int) -> Command[RateLimitResult]:
+        return rate_limit_command("LW.RATELIMIT", self._settings.keys.limit(client, policy), limits, cost)
+
+    def _burst(self, client: str, request: HttpRequest, ip: str | None) -> Command[burst.BurstResult] | None:
+        if self._settings.burst_arguments is None:
+            return None
+        key = self._settings.keys.burst(client)
+        agent = request.header("user-agent")
+        args: tuple[Arg, ...] = (
+            *("LW.BURST", key, *self._settings.burst_arguments),
+            *option("IP", ip),
+            *("ENDPOINT", request.path),
+            *option("METHOD", request.method_argument),
+            *option("AGENT", None if agent is None else agent.encode("latin-1", "replace")),
+        )
+        return Command(args, burst.read_burst, key)
+
+    def _judge(self, request: HttpRequest, trip: RoundTrip, replies: Sequence[Any]) -> Reply | None:
+        state, shadow = trip.state, trip.policy.shadow
+        try:
+            results = [
+                (name, command.parse(reply)) for (name, command), reply in zip(trip.limits, replies, strict=False)
+            ]
+        except LockWatchError as error:
+            return self._fail(trip, error)
+        if trip.burst is not None:
+            try:
+                state.burst = trip.burst.parse(replies[-1])
+            except LockWatchError as error:
+                self._failures.log(f"burst: {error.code}", f"bursts are not counted: {error}")
+        # The longest wait binds; the first limit if no other waits longer.
+        name, limit = results[0] if len(results) == 1 else max(results, key=lambda each: each[1].retry_after_ms)
+        state.judge(limit, name, shadow=shadow)
+        return None if limit.allowed or shadow else self._settings.on_denied(request, limit)
+
+    def _fail(self, trip: RoundTrip, error: LockWatchError) -> Reply | None:
+        trip.state.failure = error.code.lower()
+        goes_on = trip.policy.shadow or trip.policy.on_redis_failure == "allow"
+        return log_failure(self._failures, trip.state.failure, error, goes_on=goes_on)
+
+    def audit(self, request: HttpRequest, state: LockWatchState, status: int, seconds: float) -> Command[str]:
+        """The event of a request, for after its response."""
+        args: tuple[Arg, ...] = (
+            "LW.AUDIT",
+            *option("USER", None if state.user is None else str(state.user)),
+            *option("IP", state.address),
+            *option("METHOD", request.method_argument),
+            *("ENDPOINT", request.path),
+            *(("STATUS", str(status)) if 100 <= status <= 599 else ()),
+            *(("LIMITED",) if state.limited else ()),
+            *(("ANOMALY",) if state.burst else ()),
+            *("LATENCY", f"{seconds * 1000:.3f}ms"),
+            *(("DATA", '{"shadow":true}') if state.shadowed else ()),
+        )
+        # LW.AUDIT has no key. In a cluster it goes to the node that holds the request's limit,
+        # whose connection is open.
+        return Command(args, text, self._settings.keys.limit(state.client, state.policy))
+
+
+def log_failure(failures: FailureLog, kind: str, error: LockWatchError, *, goes_on: bool) -> Reply | None:
+    """Logs that a limit could not be evaluated. The response is None if the request goes on."""
+    done = "requests are let through without a limit" if goes_on else "requests are answered 503"
+    failures.log(kind, f"{done}: {error}")
+    return None if goes_on else SERVICE_UNAVAILABLE

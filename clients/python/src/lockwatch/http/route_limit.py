@@ -1,0 +1,107 @@
+"""A limit on one route, for what only the application knows: the user, the account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypedDict
+
+from ..errors import LockWatchError
+from ..failure_log import FailureLog
+from ..flow import Client, Flow, execute
+from ..limits import Limits, parse_limits
+from ..ratelimit import RateLimitResult, rate_limit_command
+from .address import peer_address
+from .keys import Keys, address_client, key_client
+from .pattern import policy_name
+from .policies import FailureMode, check_cost, check_mode, check_name
+from .rate_limiter import log_failure
+from .reply import Reply, rate_limit_exceeded
+from .state import LockWatchState, limit_headers
+
+
+class RouteLimitOptions(TypedDict, total=False):
+    """The options of `limit`."""
+
+    key: Callable[..., Any]
+    """Whom to limit.
+
+    Without it, and if it returns None or an empty text, the address is limited.
+    """
+    name: str
+    """Part of the key and of the `RateLimit` header.
+
+    Derived from the route's method and pattern unless given.
+    """
+    cost: int
+    shadow: bool
+    on_redis_failure: FailureMode
+    on_denied: Callable[[RateLimitResult], Reply]
+    key_prefix: str
+
+
+class RouteLimit:
+    """A limit on one route, without a framework."""
+
+    def __init__(
+        self,
+        lockwatch: Client,
+        limits: Limits,
+        *,
+        key: Callable[..., Any] | None = None,
+        name: str | None = None,
+        cost: int = 1,
+        shadow: bool = False,
+        on_redis_failure: FailureMode = "allow",
+        on_denied: Callable[[RateLimitResult], Reply] = rate_limit_exceeded,
+        key_prefix: str = "lw",
+    ) -> None:
+        check_mode(on_redis_failure)
+        check_cost(cost)
+        if name is not None:
+            check_name("the limit", name)
+        self._lockwatch = lockwatch
+        self._limits = parse_limits(limits)
+        self._key = key
+        self._name = name
+        self._cost = cost
+        self._shadow = shadow
+        self._goes_on = shadow or on_redis_failure == "allow"
+        self._on_denied = on_denied
+        self._keys = Keys(key_prefix)
+        self._failures = FailureLog()
+
+    def admit(
+        self,
+        *key_arguments: object,
+        state: LockWatchState | None,
+        peer: str | None,
+        method: str,
+        route: str,
+        add_headers: Callable[[Mapping[str, str]], object],
+    ) -> Flow[RateLimitResult | Reply | None]:
+        """The result, or the response to a request that ends here. None if Redis did not answer.
+
+        `state` is None without the middleware. Then `add_headers` is called with the headers of a
+        request that goes on.
+        """
+        client = None if self._key is None else key_client((yield partial(self._key, *key_arguments)))
+        if client is None:
+            address = peer if state is None else state.address
+            client = address_client(peer_address(address) if address else None)
+        name = self._name or policy_name(f"{'GET' if method == 'HEAD' else method} {route}")
+        # Names of policies have no colon, so a route limit never counts into one of them.
+        redis_key = self._keys.limit(client, f"limit:{name}")
+        command = rate_limit_command("LW.RATELIMIT", redis_key, self._limits, self._cost)
+        try:
+            limit = yield from execute(self._lockwatch, command)
+        except LockWatchError as error:
+            return log_failure(self._failures, error.code, error, goes_on=self._goes_on)
+        if state is not None:
+            state.judge(limit, name, shadow=self._shadow)
+        if limit.allowed or self._shadow:
+            if state is None:
+                add_headers(limit_headers(limit, name, shadow=self._shadow))
+            return limit
+        reply = self._on_denied(limit)
+        return Reply(reply.status, reply.body, {**limit.headers(name), **reply.headers})

@@ -1,0 +1,52 @@
+"""What the middleware found out about a request, for the handlers and for the audit event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..burst import BurstResult
+from ..ratelimit import RateLimitResult
+
+
+@dataclass(slots=True)
+class LockWatchState:
+    """`request.state.lockwatch` under ASGI, `environ["lockwatch"]` under WSGI."""
+
+    policy: str
+    client: str
+    """The part of the keys between the braces."""
+    address: str | None
+    """The client's address; None for a Unix socket."""
+    limit: RateLimitResult | None = None
+    """The limit that binds; None if Redis did not answer."""
+    burst: BurstResult | None = None
+    failure: str | None = None
+    """Why Redis did not answer, or the code of its error, in lower case:
+
+    `timeout`, `connection`, `loading`.
+    """
+    limited: bool = False
+    """Whether a limit denied the request, in shadow mode too."""
+    shadowed: bool = False
+    """Whether the request was denied in shadow mode, and went on."""
+    user: str | int | None = None
+    """The user in the audit event. Set it once the application knows; `jwt_required` does."""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The limit's headers, which the middleware adds to the response."""
+
+    def judge(self, limit: RateLimitResult, policy: str, *, shadow: bool) -> None:
+        """Records the result of a limit, and replaces the headers of an earlier one."""
+        self.limit = limit
+        self.headers = limit_headers(limit, policy, shadow=shadow)
+        if not limit:
+            # A denial without shadow mode outweighs an earlier one in shadow mode.
+            self.limited, self.shadowed = True, shadow
+
+
+def limit_headers(limit: RateLimitResult, policy: str, *, shadow: bool) -> dict[str, str]:
+    """The headers of a limit. In shadow mode a denied request goes on, and is not told to retry."""
+    headers = limit.headers(policy)
+    if shadow:
+        headers.pop("Retry-After", None)
+    return headers

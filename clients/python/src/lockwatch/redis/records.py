@@ -1,0 +1,58 @@
+"""Helpers for arguments and replies, whichever protocol version and decoding the connection has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from .connection import Arg
+
+
+def option(name: str, value: Arg | None) -> tuple[Arg, ...]:
+    """An option of a command; empty if it is not given."""
+    return () if value is None else (name, value)
+
+
+def json_argument(value: Any) -> str | None:  # noqa: ANN401  # anything that JSON can express
+    """JSON as an argument of a command; None if nothing is given."""
+    return None if value is None else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def time_argument(time: datetime | None) -> str | None:
+    """Unix milliseconds as an argument of a command; None if nothing is given."""
+    return None if time is None else str(round(time.timestamp() * 1000))
+
+
+def text(value: Any) -> str:  # noqa: ANN401  # a reply is anything
+    """A bulk string as text. Bytes that are not UTF-8 are shown as escapes."""
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+def optional_text(value: Any) -> str | None:  # noqa: ANN401
+    """A bulk string or nil."""
+    return None if value is None else text(value)
+
+
+def integers(reply: Any, count: int) -> list[int]:  # noqa: ANN401
+    """An array of that many integers."""
+    if not isinstance(reply, (list, tuple)) or len(reply) != count or not all(isinstance(n, int) for n in reply):
+        raise ValueError("the reply is not an array of integers")
+    return list(reply)
+
+
+def timestamp(ms: Any) -> datetime:  # noqa: ANN401
+    """Unix milliseconds as a datetime in UTC."""
+    seconds, rest = divmod(int(ms), 1000)
+    return datetime.fromtimestamp(seconds, timezone.utc) + timedelta(milliseconds=rest)
+
+
+def records(reply: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+    """An array of records: maps over RESP3, flat arrays over RESP2."""
+    return [_record(item) for item in reply]
+
+
+def _record(item: Any) -> dict[str, Any]:  # noqa: ANN401
+    pairs = item.items() if isinstance(item, Mapping) else zip(item[::2], item[1::2], strict=True)
+    return {text(name): value for name, value in pairs}

@@ -1,0 +1,171 @@
+//! What the outbox of the alerts keeps besides alerts and dead letters: how far each delivery is, which endpoints are
+//! disabled, which alerts are suppressed, which are rolled up.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::journal::id::Id;
+use crate::journal::queue::Queue;
+use crate::outbox::dead::DeadLetter;
+use crate::outbox::extension::Extension;
+use crate::server::info::Counter;
+use crate::text::time::Timestamp;
+
+use super::Alert;
+use super::counters;
+use super::dedup::{DedupTable, Digest, Suppression};
+use super::endpoint::EndpointId;
+use super::letter::Letter;
+use super::rollup::Rollup;
+
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct Deliveries {
+    /// By alert. An alert that is not here has not been tried anywhere.
+    progress: BTreeMap<u64, Progress>,
+    disabled: BTreeSet<EndpointId>,
+    dedup: DedupTable,
+    rollup: Rollup,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Progress {
+    /// The endpoints that are to get the alert; empty for all.
+    only: Vec<EndpointId>,
+    /// The endpoints that took it or used up their tries.
+    settled: Vec<EndpointId>,
+    failing: Vec<(EndpointId, Pending)>,
+}
+
+/// A delivery that is still to be made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pending {
+    /// The number of tries that failed.
+    pub failures: u8,
+    /// When the next try is due.
+    pub next_at: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Change {
+    Failed {
+        seq: u64,
+        endpoint: EndpointId,
+        pending: Pending,
+    },
+    Settled(u64, EndpointId),
+    /// Every endpoint is to get the alert, whatever was replayed.
+    ForEveryone(u64),
+    /// The endpoint answered 410 and gets no more alerts.
+    Disable(EndpointId),
+    Enable(EndpointId),
+    Suppress(Digest, Suppression),
+    /// An alert was queued by itself, in the period of its type that began then.
+    Single(String, Timestamp),
+    /// An alert at that time joins the summary, which will have that id, with its data as an example.
+    RolledUp(String, Id, Timestamp, Option<String>),
+    /// The period of a type ends, and its summary is queued under the id reserved for it.
+    Summary(String, Alert),
+}
+
+impl Deliveries {
+    pub fn dedup(&self) -> &DedupTable {
+        &self.dedup
+    }
+
+    pub fn rollup(&self) -> &Rollup {
+        &self.rollup
+    }
+
+    pub fn disabled(&self) -> &BTreeSet<EndpointId> {
+        &self.disabled
+    }
+
+    /// The delivery of the queued alert `seq` to `endpoint`, unless it is settled.
+    pub fn pending(&self, seq: u64, endpoint: EndpointId) -> Option<Pending> {
+        let Some(progress) = self.progress.get(&seq) else { return Some(Pending::default()) };
+        let is_meant = progress.only.is_empty() || progress.only.contains(&endpoint);
+        if !is_meant || progress.settled.contains(&endpoint) {
+            return None;
+        }
+        let failing = progress.failing.iter().find(|(failing, _)| *failing == endpoint);
+        Some(failing.map_or(Pending::default(), |(_, pending)| *pending))
+    }
+
+    /// Whether any endpoint is done with the queued alert `seq`.
+    pub fn is_settled_somewhere(&self, seq: u64) -> bool {
+        self.progress.get(&seq).is_some_and(|progress| !progress.settled.is_empty())
+    }
+
+    fn failed(&mut self, seq: u64, endpoint: EndpointId, pending: Pending) {
+        let failing = &mut self.progress.entry(seq).or_default().failing;
+        match failing.iter_mut().find(|(failing, _)| *failing == endpoint) {
+            Some((_, known)) => *known = pending,
+            None => failing.push((endpoint, pending)),
+        }
+    }
+
+    fn settle(&mut self, seq: u64, endpoint: EndpointId) {
+        let progress = self.progress.entry(seq).or_default();
+        progress.failing.retain(|(failing, _)| *failing != endpoint);
+        if !progress.settled.contains(&endpoint) {
+            progress.settled.push(endpoint);
+        }
+    }
+}
+
+impl Extension for Deliveries {
+    type Entry = Alert;
+    type Cause = Letter;
+    type Change = Change;
+
+    const DROPPED: &'static Counter = &counters::DROPPED;
+
+    fn apply(&mut self, change: Change, queue: &mut Queue<Alert>) {
+        let is_queued = |seq: u64| queue.get(seq).is_some();
+        match change {
+            Change::Failed { seq, endpoint, pending } if is_queued(seq) => {
+                self.failed(seq, endpoint, pending);
+            }
+            Change::Settled(seq, endpoint) if is_queued(seq) => self.settle(seq, endpoint),
+            Change::Failed { .. } | Change::Settled(..) => {}
+            Change::ForEveryone(seq) => {
+                if let Some(progress) = self.progress.get_mut(&seq) {
+                    progress.only.clear();
+                }
+            }
+            Change::Disable(endpoint) => drop(self.disabled.insert(endpoint)),
+            Change::Enable(endpoint) => drop(self.disabled.remove(&endpoint)),
+            Change::Suppress(digest, suppression) => self.dedup.insert(digest, suppression),
+            Change::Single(kind, began) => self.rollup.count_single(&kind, began),
+            Change::RolledUp(kind, id, at, example) => {
+                queue.reserve(id.seq);
+                self.rollup.add(&kind, id, at, example);
+            }
+            Change::Summary(kind, alert) => {
+                if let Some(id) = self.rollup.end(&kind) {
+                    queue.insert(id, Arc::new(alert));
+                }
+            }
+        }
+    }
+
+    fn removing(&mut self, from: u64, through: u64, _queue: &Queue<Alert>) {
+        let gone: Vec<u64> = self.progress.range(from..=through).map(|(seq, _)| *seq).collect();
+        gone.iter().for_each(|seq| drop(self.progress.remove(seq)));
+    }
+
+    fn replayed(&mut self, letter: &DeadLetter<Alert, Letter>, is_queued: bool) {
+        let progress = self.progress.entry(letter.id.seq).or_default();
+        let endpoints = letter.causes.iter().map(|cause| cause.endpoint);
+        progress.settled.retain(|settled| endpoints.clone().all(|endpoint| endpoint != *settled));
+        if !is_queued || !progress.only.is_empty() {
+            progress.only.extend(endpoints);
+        }
+    }
+
+    fn is_used(&self) -> bool {
+        !self.dedup.is_empty() || !self.disabled.is_empty()
+    }
+}

@@ -1,0 +1,139 @@
+//! The queue of one endpoint: which alerts are due when, which are in flight, and whether the endpoint works. Kept in
+//! memory only and built from the outbox.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::text::time::Timestamp;
+
+use super::endpoint::Endpoint;
+use super::reason::Reason;
+use super::schedule::{FAILURES_TO_OPEN, PROBE, hurried};
+
+/// The maximum number of attempts in flight while the endpoint works. After a failure it is one.
+const MAX_IN_FLIGHT: usize = 16;
+
+pub(crate) struct EndpointQueue {
+    pub endpoint: Arc<Endpoint>,
+    due: BTreeSet<(Timestamp, u64)>,
+    in_flight: BTreeSet<u64>,
+    circuit: Circuit,
+    /// The number of alerts that it took.
+    pub delivered: u64,
+    /// The number of tries that failed.
+    pub failed: u64,
+    /// The HTTP status of the last delivery; 0 before the first.
+    pub last_status: u16,
+    /// Why the last failed try failed.
+    pub last_error: Option<Reason>,
+    pub last_error_at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Circuit {
+    failures_in_row: u32,
+    /// When an open circuit lets the next try through.
+    probe_at: Timestamp,
+}
+
+impl EndpointQueue {
+    pub fn new(endpoint: Arc<Endpoint>) -> Self {
+        Self {
+            endpoint,
+            due: BTreeSet::new(),
+            in_flight: BTreeSet::new(),
+            circuit: Circuit::default(),
+            delivered: 0,
+            failed: 0,
+            last_status: 0,
+            last_error: None,
+            last_error_at: Timestamp(0),
+        }
+    }
+
+    /// Forgets which alerts are due, but neither which are in flight nor the state of the circuit.
+    pub fn clear(&mut self) {
+        self.due.clear();
+    }
+
+    /// The alert `seq` is due at `at`, unless it is in flight.
+    pub fn restore(&mut self, seq: u64, at: Timestamp) {
+        if !self.in_flight.contains(&seq) {
+            self.due.insert((at, seq));
+        }
+    }
+
+    /// The alert `seq`, which is new or back from a try, is due at `at`.
+    pub fn add(&mut self, seq: u64, at: Timestamp) {
+        self.in_flight.remove(&seq);
+        self.due.insert((at, seq));
+    }
+
+    /// Removes the alert `seq`, which is in flight or due at `at`.
+    pub fn remove(&mut self, seq: u64, at: Timestamp) {
+        self.in_flight.remove(&seq);
+        self.due.remove(&(at, seq));
+    }
+
+    /// The number of alerts, those in flight included.
+    pub fn pending(&self) -> usize {
+        self.due.len() + self.in_flight.len()
+    }
+
+    pub fn circuit_is_open(&self) -> bool {
+        self.circuit.failures_in_row >= FAILURES_TO_OPEN
+    }
+
+    pub fn is_failing(&self) -> bool {
+        self.circuit.failures_in_row > 0
+    }
+
+    /// When the next try may be made; `None` if the queue is empty or too many tries are in flight.
+    pub fn next_try(&self) -> Option<Timestamp> {
+        let &(at, _) = self.due.first()?;
+        let limit = if self.is_failing() { 1 } else { MAX_IN_FLIGHT };
+        if self.in_flight.len() >= limit {
+            return None;
+        }
+        // A probe takes the first alert, whether or not it is due.
+        Some(if self.circuit_is_open() { self.circuit.probe_at } else { at })
+    }
+
+    /// Puts the next alert that is due in flight.
+    pub fn pop_due(&mut self, now: Timestamp) -> Option<u64> {
+        // After the clock has stepped back a probe is at most one interval away.
+        self.circuit.probe_at = self.circuit.probe_at.min(now + hurried(PROBE));
+        if self.next_try()? > now {
+            return None;
+        }
+        let (_, seq) = self.due.pop_first()?;
+        self.in_flight.insert(seq);
+        Some(seq)
+    }
+
+    pub fn succeeded(&mut self, status: u16) {
+        self.delivered += 1;
+        self.last_status = status;
+        self.circuit = Circuit::default();
+    }
+
+    /// Returns whether the failed try counts for its alert. A probe of an open circuit does not.
+    pub fn failed(&mut self, reason: Reason, now: Timestamp) -> bool {
+        let counts = !self.circuit_is_open();
+        self.failed += 1;
+        self.last_error = Some(reason);
+        self.last_error_at = now;
+        self.circuit.failures_in_row = self.circuit.failures_in_row.saturating_add(1);
+        self.circuit.probe_at = now + hurried(PROBE);
+        counts
+    }
+
+    pub fn close_circuit(&mut self) {
+        self.circuit = Circuit::default();
+    }
+
+    /// The last error as text; empty if there was none.
+    pub fn last_error(&self) -> String {
+        self.last_error.as_ref().map_or_else(String::new, Reason::to_string)
+    }
+}

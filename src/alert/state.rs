@@ -1,0 +1,401 @@
+//! The state of the alerts on this server: the outbox, the endpoints and their queues.
+
+#[cfg(test)]
+mod properties;
+
+use std::ffi::CStr;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+
+use crate::journal::id::Id;
+use crate::journal::queue::{Bounds, Event};
+use crate::outbox::apply::EFFECT;
+use crate::outbox::effect::Change as OutboxChange;
+use crate::outbox::host::Host;
+use crate::outbox::limits::{self, Full, Source};
+use crate::outbox::state::Outbox;
+use crate::server::spec::Spec;
+use crate::server::{events, log};
+use crate::text::time::{Span, Timestamp};
+
+use super::attempt::{Attempt, AttemptResult};
+use super::dedup::{Decision, Digest};
+use super::deliveries::{Change, Deliveries, Pending};
+use super::endpoint::{Endpoint, EndpointId};
+use super::endpoint_queue::EndpointQueue;
+use super::letter::Letter;
+use super::reason::Reason;
+use super::rollup::{self, Route};
+use super::schedule::{hurried, retry_after_failure};
+use super::settings::{self, Settings};
+use super::webhook::DeliveryStatus;
+use super::{Alert, counters, wake};
+
+static STATE: LazyLock<Mutex<State>> = LazyLock::new(|| {
+    let mut state = State::default();
+    state.outbox.begin_epoch(events::random_u64());
+    Mutex::new(state)
+});
+
+/// See [`Host::lock`].
+pub(crate) fn lock() -> MutexGuard<'static, State> {
+    STATE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    outbox: Outbox<Deliveries>,
+    settings: Settings,
+    /// Empty on a replica. Built from the outbox when `queues_are_stale`.
+    queues: Vec<EndpointQueue>,
+    queues_are_stale: bool,
+}
+
+impl Host for State {
+    type Extension = Deliveries;
+
+    const APPLY: &'static Spec = &Spec {
+        name: c"LW._ALERTS",
+        summary: c"Internal: applies a change of the alerts that comes from the primary or the AOF.",
+        complexity: c"O(log N) for a change with N alerts waiting, O(N) for a whole outbox.",
+        ..EFFECT
+    };
+    const RDB_NAME: &'static CStr = c"lw-alerts";
+
+    fn lock() -> MutexGuard<'static, Self> {
+        lock()
+    }
+
+    fn outbox(&mut self) -> &mut Outbox<Deliveries> {
+        &mut self.outbox
+    }
+
+    fn invalidate(&mut self) {
+        self.queues_are_stale = true;
+    }
+
+    fn wake_scheduler() {
+        wake::scheduler();
+    }
+}
+
+impl State {
+    pub(crate) fn contents(&self) -> &Outbox<Deliveries> {
+        &self.outbox
+    }
+
+    fn deliveries(&self) -> &Deliveries {
+        self.outbox.extension()
+    }
+
+    pub(crate) fn endpoints(&self) -> &[Arc<Endpoint>] {
+        &self.settings.endpoints
+    }
+
+    /// The queue of `endpoint`; `None` on a replica, where nothing was sent yet, and for a disabled endpoint.
+    pub(crate) fn queue_of(&self, endpoint: EndpointId) -> Option<&EndpointQueue> {
+        self.queues.iter().find(|queue| queue.endpoint.id == endpoint)
+    }
+
+    fn queue_mut(&mut self, endpoint: EndpointId) -> Option<&mut EndpointQueue> {
+        self.queues.iter_mut().find(|queue| queue.endpoint.id == endpoint)
+    }
+
+    // --- raising ---
+
+    /// Whether an alert with `digest` may be raised now.
+    pub(crate) fn may_raise(&mut self, digest: Digest, cooldown: Span, now: Timestamp) -> bool {
+        match self.deliveries().dedup().decide(&digest, now, cooldown) {
+            Decision::Raise(_) => true,
+            Decision::Suppress => false,
+            Decision::Restart(suppression) => {
+                self.outbox.extend(Change::Suppress(digest, suppression));
+                false
+            }
+        }
+    }
+
+    /// Suppresses alerts with `digest` for `cooldown`.
+    pub(crate) fn suppress(&mut self, digest: Digest, cooldown: Span, now: Timestamp) {
+        if let Decision::Raise(suppression) = self.deliveries().dedup().decide(&digest, now, cooldown) {
+            self.outbox.extend(Change::Suppress(digest, suppression));
+        }
+    }
+
+    /// Raises an alert. Returns the id that receivers see: that of the alert, or of the summary that it joins.
+    pub(crate) fn raise(
+        &mut self,
+        kind: &str,
+        data: &str,
+        now: Timestamp,
+        source: Source,
+    ) -> Result<Id, Full> {
+        let route = self.deliveries().rollup().route(kind, now, hurried(rollup::PERIOD));
+        let fresh = self.outbox.queue().next_id(now);
+        let id = match route {
+            Route::Summary(id) => {
+                let id = id.unwrap_or(fresh);
+                let example = self.deliveries().rollup().example(kind, data);
+                self.outbox.extend(Change::RolledUp(kind.to_owned(), id, now, example));
+                counters::ROLLED_UP.count();
+                id
+            }
+            Route::Single(_) | Route::Uncounted => {
+                let alert = Alert::new(fresh, kind, data);
+                self.make_room(alert.size(), source)?;
+                self.outbox.change(OutboxChange::Append(fresh, alert));
+                self.enqueue(fresh);
+                if let Route::Single(began) = route {
+                    self.outbox.extend(Change::Single(kind.to_owned(), began));
+                }
+                fresh
+            }
+        };
+        counters::RAISED.count();
+        Ok(id)
+    }
+
+    fn enqueue(&mut self, id: Id) {
+        self.queues.iter_mut().for_each(|queue| queue.add(id.seq, Timestamp(0)));
+    }
+
+    /// Drops the oldest alerts where there is no endpoint to wait for; otherwise no alert that waits is ever dropped.
+    fn make_room(&mut self, size: usize, source: Source) -> Result<(), Full> {
+        let bounds = bounds(source);
+        while !self.outbox.queue().has_room(size, bounds) {
+            let oldest = self.outbox.queue().front().map(|(id, _)| id.seq);
+            let oldest = oldest.filter(|_| self.endpoints().is_empty()).ok_or(Full)?;
+            self.outbox.change(OutboxChange::Remove(oldest, oldest));
+            counters::DROPPED.count();
+        }
+        Ok(())
+    }
+
+    /// Queues the summaries of the periods that have ended.
+    pub(crate) fn queue_summaries(&mut self, now: Timestamp) {
+        let ended = self.deliveries().rollup().ended(now, hurried(rollup::PERIOD));
+        let ended: Vec<_> = ended.map(|(kind, rest)| (kind.to_owned(), rest.id, rest.data(kind))).collect();
+        for (kind, id, data) in ended {
+            let alert = Alert::new(id, &rollup::summary_kind(&kind), &data);
+            // Without room the period goes on until there is some.
+            if self.make_room(alert.size(), Source::Module).is_ok() {
+                self.outbox.extend(Change::Summary(kind, alert));
+                self.enqueue(id);
+            }
+        }
+    }
+
+    // --- delivering ---
+
+    /// Loads the settings, if they have changed. Returns the endpoints then. On a primary, an endpoint that was set again
+    /// is enabled again; a replica learns of that from its primary.
+    pub(crate) fn reload_settings(&mut self, is_primary: bool) -> Option<Vec<EndpointId>> {
+        let (settings, set_again) = settings::changed()?;
+        for endpoint in set_again.into_iter().filter(|_| is_primary) {
+            self.enable(endpoint);
+        }
+        self.settings = settings;
+        self.queues_are_stale = true;
+        Some(self.endpoints().iter().map(|endpoint| endpoint.id).collect())
+    }
+
+    fn enable(&mut self, endpoint: EndpointId) {
+        if self.deliveries().disabled().contains(&endpoint) {
+            self.outbox.extend(Change::Enable(endpoint));
+            self.queues_are_stale = true;
+        }
+    }
+
+    /// Builds the queues from the outbox, if they are stale. Returns whether they were: attempts that were handed over
+    /// before may be out of date.
+    pub(crate) fn rebuild_queues(&mut self) -> bool {
+        if !std::mem::take(&mut self.queues_are_stale) {
+            return false;
+        }
+        let mut old = std::mem::take(&mut self.queues);
+        let disabled = self.outbox.extension().disabled();
+        for endpoint in self.settings.endpoints.iter().filter(|endpoint| !disabled.contains(&endpoint.id)) {
+            let known = old.iter().position(|queue| queue.endpoint.id == endpoint.id);
+            let new = || EndpointQueue::new(Arc::clone(endpoint));
+            let mut queue = known.map_or_else(new, |i| old.swap_remove(i));
+            queue.endpoint = Arc::clone(endpoint);
+            queue.clear();
+            self.queues.push(queue);
+        }
+        let mut done = Vec::new();
+        for (id, _) in self.outbox.queue().iter() {
+            let mut is_pending = false;
+            for queue in &mut self.queues {
+                if let Some(pending) = self.outbox.extension().pending(id.seq, queue.endpoint.id) {
+                    queue.restore(id.seq, pending.next_at);
+                    is_pending = true;
+                }
+            }
+            // The endpoint it waited for is gone, and another one has it.
+            if !is_pending && !self.queues.is_empty() && self.deliveries().is_settled_somewhere(id.seq) {
+                done.push(id.seq);
+            }
+        }
+        done.into_iter().for_each(|seq| self.outbox.change(OutboxChange::Remove(seq, seq)));
+        true
+    }
+
+    /// Drops the queues: this server delivers nothing.
+    pub(crate) fn drop_queues(&mut self) {
+        self.queues.clear();
+        self.queues_are_stale = true;
+    }
+
+    /// The next attempt that is due.
+    pub(crate) fn next_attempt(&mut self, now: Timestamp, generation: u64) -> Option<Attempt> {
+        for queue in &mut self.queues {
+            while let Some(seq) = queue.pop_due(now) {
+                let Some((id, alert)) = self.outbox.queue().get(seq) else {
+                    queue.remove(seq, Timestamp(0));
+                    continue;
+                };
+                return Some(Attempt {
+                    id,
+                    alert: Arc::clone(alert),
+                    endpoint: Arc::clone(&queue.endpoint),
+                    timeout: settings::WEBHOOK_TIMEOUT.get(),
+                    allow_private: settings::WEBHOOK_ALLOW_PRIVATE.get(),
+                    generation,
+                });
+            }
+        }
+        None
+    }
+
+    /// An attempt could not be handed to a worker: it is due again.
+    pub(crate) fn return_attempt(&mut self, seq: u64, endpoint: EndpointId) {
+        let pending = self.deliveries().pending(seq, endpoint);
+        if let (Some(queue), Some(pending)) = (self.queue_mut(endpoint), pending) {
+            queue.add(seq, pending.next_at);
+        }
+    }
+
+    /// When the next summary is due, or the next attempt if `ships`.
+    pub(crate) fn next_due(&self, ships: bool) -> Option<Timestamp> {
+        let attempts = self.queues.iter().filter(|_| ships).filter_map(EndpointQueue::next_try);
+        attempts.chain(self.deliveries().rollup().next_end(hurried(rollup::PERIOD))).min()
+    }
+
+    pub(crate) fn finish_attempt(&mut self, result: AttemptResult, now: Timestamp, random: u64) {
+        let AttemptResult { id, endpoint, status, .. } = result;
+        // Another data set may have been loaded meanwhile, with another alert of that number.
+        let is_queued = self.outbox.queue().get(id.seq).is_some_and(|(known, _)| known == id);
+        let pending = self.deliveries().pending(id.seq, endpoint).filter(|_| is_queued);
+        let Some(queue) = self.queue_mut(endpoint) else { return };
+        let Some(pending) = pending else {
+            queue.remove(id.seq, Timestamp(0));
+            self.queues_are_stale = true;
+            return;
+        };
+        match status {
+            DeliveryStatus::NotAttempted => queue.add(id.seq, pending.next_at),
+            DeliveryStatus::Delivered { status } => {
+                queue.succeeded(status);
+                queue.remove(id.seq, pending.next_at);
+                counters::DELIVERED.count();
+                self.settle(id.seq, endpoint);
+            }
+            DeliveryStatus::Gone => {
+                queue.failed(Reason::Status(410), now);
+                log::warning(&format!(
+                    "the webhook endpoint at {} answered 410 (gone) and gets no more alerts until it is set again",
+                    queue.endpoint.label
+                ));
+                self.outbox.extend(Change::Disable(endpoint));
+                self.queues_are_stale = true;
+            }
+            DeliveryStatus::Failed { reason, retry_after } => {
+                let wait = |failures| {
+                    retry_after_failure(failures, random, retry_after).map(|wait| now + hurried(wait))
+                };
+                self.attempt_failed(id, endpoint, pending, reason, now, wait);
+            }
+        }
+    }
+
+    /// `next_try` returns when to try again after a number of failures; `None` if that was the last try.
+    fn attempt_failed(
+        &mut self,
+        id: Id,
+        endpoint: EndpointId,
+        pending: Pending,
+        reason: Reason,
+        now: Timestamp,
+        next_try: impl Fn(u8) -> Option<Timestamp>,
+    ) {
+        let Some(queue) = self.queue_mut(endpoint) else { return };
+        let counts = queue.failed(reason.clone(), now);
+        if !counts {
+            queue.add(id.seq, pending.next_at);
+            return;
+        }
+        let failures = pending.failures.saturating_add(1);
+        if let Some(next_at) = next_try(failures) {
+            queue.add(id.seq, next_at);
+            counters::RETRIED.count();
+            let pending = Pending { failures, next_at };
+            self.outbox.extend(Change::Failed { seq: id.seq, endpoint, pending });
+            return;
+        }
+        queue.remove(id.seq, pending.next_at);
+        let label = queue.endpoint.label.clone();
+        log::warning(&format!(
+            "the alert {id} is a dead letter: {label} did not take it in {failures} tries ({reason})"
+        ));
+        counters::DEAD.count();
+        let letter = Letter { endpoint, label, tries: failures, at: now, reason };
+        self.outbox.change(OutboxChange::DeadLetter(id.seq, letter));
+        self.settle(id.seq, endpoint);
+    }
+
+    /// `endpoint` is done with an alert, which leaves the outbox if that was the last endpoint.
+    fn settle(&mut self, seq: u64, endpoint: EndpointId) {
+        let mut others = self.queues.iter().filter(|queue| queue.endpoint.id != endpoint);
+        let is_last = others.all(|queue| self.deliveries().pending(seq, queue.endpoint.id).is_none());
+        if is_last {
+            self.outbox.change(OutboxChange::Remove(seq, seq));
+        } else {
+            self.outbox.extend(Change::Settled(seq, endpoint));
+        }
+    }
+
+    // --- managing ---
+
+    /// Puts the dead letter of `id` back into the queue. If one of its endpoints is no longer configured, its address was
+    /// most likely a mistake: then every endpoint gets the alert.
+    pub(crate) fn replay_letter(&mut self, id: Id) {
+        let Some(letter) = self.outbox.dead().get(id) else { return };
+        let is_configured = |cause: &Letter| self.endpoints().iter().any(|known| known.id == cause.endpoint);
+        let for_everyone = !letter.causes.iter().all(is_configured);
+        self.outbox.change(OutboxChange::Replay(id.seq));
+        if for_everyone {
+            self.outbox.extend(Change::ForEveryone(id.seq));
+        }
+    }
+
+    /// Deletes the queued alert `id`. Returns whether there was one.
+    pub(crate) fn discard_alert(&mut self, id: Id) -> bool {
+        let is_queued = self.outbox.queue().get(id.seq).is_some_and(|(known, _)| known == id);
+        if is_queued {
+            self.outbox.change(OutboxChange::Remove(id.seq, id.seq));
+            self.queues_are_stale = true;
+        }
+        is_queued
+    }
+
+    /// A test alert was delivered: enables the endpoint and closes its circuit.
+    pub(crate) fn test_succeeded(&mut self, endpoint: EndpointId) {
+        self.enable(endpoint);
+        if let Some(queue) = self.queue_mut(endpoint) {
+            queue.close_circuit();
+        }
+    }
+}
+
+fn bounds(source: Source) -> Bounds {
+    limits::bounds(source, settings::ALERT_MAX_EVENTS.get(), settings::ALERT_MAX_BYTES.get())
+}

@@ -1,0 +1,53 @@
+//! The section of the audit log in `INFO lockwatch`.
+
+use std::ffi::CStr;
+
+use crate::server::clock;
+use crate::server::info::{Section, Value};
+use crate::ship::SHIP;
+
+use super::counters::{APPENDED, DEAD, DROPPED, EXPIRED, GAPS, OVERWRITTEN, REFUSED, SHIPPED};
+use super::{state, status};
+
+pub(crate) const SECTION: Section = Section {
+    name: c"audit",
+    counters: &[
+        (c"audit_appended_total", &APPENDED),
+        (c"audit_shipped_total", &SHIPPED),
+        (c"audit_expired_total", &EXPIRED),
+        (c"audit_refused_total", &REFUSED),
+        (c"audit_gaps_total", &GAPS),
+        (c"audit_dead_total", &DEAD),
+        (c"audit_dropped_total", &DROPPED),
+        (c"audit_overwritten_total", &OVERWRITTEN),
+    ],
+    made: Some(gauges),
+};
+
+fn gauges(field: &mut dyn FnMut(&CStr, Value<'_>)) {
+    let state = state::lock();
+    let outbox = state.contents();
+    let held = outbox.queue().len() as u64;
+    // Without a database the events are the log and wait for nothing.
+    let ships = state.target().is_some();
+    field(c"audit_events", Value::Number(held));
+    field(c"audit_bytes", Value::Number(outbox.bytes() as u64));
+    field(c"audit_pending", Value::Number(if ships { held } else { 0 }));
+    field(c"audit_lag_ms", Value::Number(state.lag(clock::now()).0));
+    field(c"audit_gap", Value::Number(outbox.extension().gap().map_or(0, |gap| gap.count)));
+    field(c"audit_dead", Value::Number(outbox.dead().len() as u64));
+    field(c"audit_postgres", Value::Text(state.target().map_or("", |target| target.label())));
+    let status = status::read();
+    let shipper = if !ships {
+        "off"
+    } else if !SHIP.get() {
+        "held"
+    } else {
+        status.state.name()
+    };
+    field(c"audit_state", Value::Text(shipper));
+    field(c"audit_batches_total", Value::Number(status.batches));
+    field(c"audit_retries_total", Value::Number(status.retries));
+    field(c"audit_last_error", Value::Text(&status.last_error));
+    field(c"audit_last_error_ms", Value::Number(status.last_error_at.0));
+}

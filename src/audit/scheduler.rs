@@ -1,0 +1,199 @@
+//! What happens before the event loop sleeps: new settings are loaded, batches that Postgres has leave the outbox, gaps are
+//! reported, and the next batches go out.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::alert::raise;
+use crate::outbox::host::{Host, append_to_aof, replicate};
+use crate::server::events::Tick;
+use crate::server::log;
+use crate::ship::SHIP;
+use crate::text::time::{Span, Timestamp};
+
+use super::shipper::{Shipped, Shipper};
+use super::state::{self, State};
+use super::status::{self, ShipperState};
+use super::wake::{self, DEADLINE, GAP_INTERVAL};
+use super::{counters, settings};
+
+/// How long the shipper may take to end when the server shuts down.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How often the scheduler checks whether a pause of the server has ended: there is no event for it.
+const PAUSE_INTERVAL: Span = Span(100);
+/// How often it checks the gap, and whether the shipper can start or has ended.
+const CHECK_INTERVAL: Span = GAP_INTERVAL;
+
+/// The time between two alerts about the lag.
+const LAG_COOLDOWN: Span = Span(3_600_000);
+
+/// The time from the panic of a shipper to the start of the next one: its cause may still be there.
+const AFTER_PANIC: Span = Span(5000);
+
+struct Scheduler {
+    shipper: Option<Shipper>,
+    /// No shipper starts before this time.
+    not_before: Timestamp,
+}
+
+static SCHEDULER: Mutex<Scheduler> = Mutex::new(Scheduler { shipper: None, not_before: Timestamp(0) });
+
+/// Only the main thread locks it.
+fn lock() -> MutexGuard<'static, Scheduler> {
+    SCHEDULER.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(crate) fn before_sleep(tick: &Tick) {
+    DEADLINE.check(tick, |now| lock().run(&mut state::lock(), tick, now));
+}
+
+/// Events that are not shipped are in the outbox.
+pub(crate) fn shutdown() {
+    let Some(shipper) = lock().shipper.take() else { return };
+    shipper.shutdown(SHUTDOWN_TIMEOUT);
+    // The server may fail to save, and go on: then another shipper starts over.
+    state::lock().rewind();
+    wake::scheduler();
+}
+
+impl Scheduler {
+    /// Does what is due. Returns when to run again.
+    fn run(&mut self, state: &mut State, tick: &Tick, now: Timestamp) -> Option<Timestamp> {
+        if let Some(message) = status::next_message() {
+            log::warning(&message);
+        }
+        if let Some(target) = settings::changed() {
+            state.set_target(target);
+            self.dismiss_shipper();
+        }
+        if !tick.may_propagate() {
+            // A pause, a failover, loading: results wait in their channel.
+            return Some(now + PAUSE_INTERVAL);
+        }
+        let next = if tick.is_primary() {
+            self.run_primary(state, tick, now)
+        } else {
+            self.run_replica(state);
+            None
+        };
+        if DEADLINE.aof_needs_state(tick) {
+            append_to_aof(state, tick);
+        }
+        next
+    }
+
+    fn run_primary(&mut self, state: &mut State, tick: &Tick, now: Timestamp) -> Option<Timestamp> {
+        state.owe_events();
+        self.finish_batches(state, now);
+        let gap_is_open = state.close_gap(now);
+        if gap_is_open {
+            state.replicate_gap();
+        }
+        if state.target().is_some() && SHIP.get() {
+            raise_lag_alert(state, now);
+            self.dispatch(state, now);
+        } else if self.shipper.is_some() {
+            self.dismiss_shipper();
+            state.rewind();
+        }
+        replicate(state, tick);
+        self.next_run(state, gap_is_open, now)
+    }
+
+    fn next_run(&self, state: &State, gap_is_open: bool, now: Timestamp) -> Option<Timestamp> {
+        let check = now + CHECK_INTERVAL;
+        if state.target().is_none() {
+            return gap_is_open.then_some(check);
+        }
+        if !SHIP.get() {
+            return Some(check);
+        }
+        // A lag of one millisecond more than the limit raises the alert.
+        let lag = now + Span((settings::AUDIT_LAG_ALERT.get().0 + 1).saturating_sub(state.lag(now).0));
+        let start = Some(self.not_before).filter(|_| self.shipper.is_none());
+        let due = [state.next_batch_at(), Some(lag), start].into_iter().flatten().filter(|at| *at > now);
+        due.chain([check]).min()
+    }
+
+    /// A replica ships nothing.
+    fn run_replica(&mut self, state: &mut State) {
+        if self.shipper.is_some() {
+            self.dismiss_shipper();
+            state.rewind();
+        }
+        state.outbox().forget_pending();
+    }
+
+    fn dismiss_shipper(&mut self) {
+        if let Some(shipper) = self.shipper.take() {
+            shipper.dismiss();
+            status::set(ShipperState::Idle);
+        }
+    }
+
+    fn finish_batches(&mut self, state: &mut State, now: Timestamp) {
+        let Some(shipper) = &mut self.shipper else { return };
+        while let Some(shipped) = shipper.next_shipped() {
+            if shipped.generation == state.generation() {
+                finish_batch(state, shipped, now);
+            }
+        }
+        if shipper.has_ended() {
+            // It has panicked, which is logged.
+            *self = Self { shipper: None, not_before: now + AFTER_PANIC };
+            state.rewind();
+        }
+    }
+
+    fn dispatch(&mut self, state: &mut State, now: Timestamp) {
+        let days = settings::AUDIT_RETENTION_DAYS.get();
+        if self.shipper.is_none() {
+            // A time further away than `AFTER_PANIC` means that the clock has stepped back.
+            let waits = now < self.not_before && self.not_before <= now + AFTER_PANIC;
+            let Some(target) = state.target().filter(|_| !waits) else { return };
+            self.shipper = Shipper::start(target.clone(), days, wake::from_thread);
+            state.rewind();
+        }
+        // If the system has no thread to give, the next run tries again.
+        let Some(shipper) = &mut self.shipper else { return };
+        shipper.set_retention(days);
+        state.set_busy(false);
+        while shipper.has_room() {
+            let batch = state.next_batch(now);
+            if batch.is_empty() {
+                return;
+            }
+            shipper.offer(batch, state.generation());
+        }
+        state.set_busy(true);
+    }
+}
+
+fn finish_batch(state: &mut State, shipped: Shipped, now: Timestamp) {
+    let refused = shipped.stored.refused;
+    if let [(seq, error), ..] = &refused[..] {
+        let first = state.contents().queue().get(*seq).map_or_else(String::new, |(id, _)| id.to_string());
+        log::warning(&format!(
+            "Postgres refused {} audit events as data; the first is {first} (SQLSTATE {}): see LW.AUDITLOG DEAD",
+            refused.len(),
+            error.state
+        ));
+    }
+    counters::EXPIRED.add(shipped.stored.expired as u64);
+    state.shipped(shipped.from, shipped.through, refused, now);
+}
+
+fn raise_lag_alert(state: &State, now: Timestamp) {
+    let limit = settings::AUDIT_LAG_ALERT.get();
+    let lag = state.lag(now);
+    if limit == Span(0) || lag <= limit {
+        return;
+    }
+    let data = serde_json::json!({
+        "lag_ms": lag.0,
+        "pending": state.contents().queue().len(),
+        "last_error": status::read().last_error,
+    });
+    raise::own_once(now, "audit.lag", &data.to_string(), LAG_COOLDOWN);
+}

@@ -1,0 +1,34 @@
+//! The server's wall clock.
+
+use crate::text::time::Timestamp;
+
+use super::api::api;
+
+/// The wall clock in force. Main thread only; a command reads it once.
+pub fn now() -> Timestamp {
+    let milliseconds = api!(RedisModule_Milliseconds);
+    // SAFETY: RedisModule_Milliseconds has no preconditions.
+    let ms = unsafe { milliseconds() };
+    #[cfg(feature = "debug-commands")]
+    let ms = debug::time(ms);
+    Timestamp(u64::try_from(ms).unwrap_or(0))
+}
+
+/// Moves the clock in tests.
+#[cfg(feature = "debug-commands")]
+pub mod debug {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    /// The offset in milliseconds.
+    pub static STEP: AtomicI64 = AtomicI64::new(0);
+    /// The time at which the clock stands still; 0 if it runs.
+    pub static STOPPED: AtomicI64 = AtomicI64::new(0);
+
+    /// The time that tests want where the server's clock shows `ms`.
+    pub(super) fn time(ms: i64) -> i64 {
+        match STOPPED.load(Ordering::Relaxed) {
+            0 => ms.saturating_add(STEP.load(Ordering::Relaxed)),
+            stopped => stopped,
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What a command declares about itself.
+
+use std::ffi::CStr;
+use std::fmt::Display;
+
+use super::args::Arg;
+use super::call::Call;
+use super::error::Refusal;
+use crate::text::options::{Given, Malformed};
+use crate::text::syntax::{Param, Syntax};
+
+/// The declaration of a command.
+///
+/// Its key is the first argument if that is one, and a command with the flag `write` changes it.
+/// The ACL categories follow from the flags, and the arity and the usage text from the arguments.
+pub struct Spec {
+    /// In capitals; of a subcommand `CONTAINER|NAME`.
+    pub name: &'static CStr,
+    /// Redis's command flags: `write`, `readonly`, `fast`, `deny-oom` …
+    pub flags: &'static str,
+    /// One sentence.
+    pub summary: &'static CStr,
+    /// In big-O terms.
+    pub complexity: &'static CStr,
+    /// The first version of lockwatch with the command.
+    pub since: &'static CStr,
+    pub args: &'static [Param],
+    /// The number of arguments that a call needs although each one is optional.
+    pub at_least: usize,
+    /// An effect command, hidden where the server can hide it.
+    pub internal: bool,
+}
+
+/// Bases for struct update.
+impl Spec {
+    pub const BASE: Self = Self {
+        name: c"",
+        flags: "",
+        summary: c"",
+        complexity: c"O(1)",
+        since: c"0.1.0",
+        args: &[],
+        at_least: 0,
+        internal: false,
+    };
+    pub const READ: Self = Self { flags: "readonly", ..Self::BASE };
+    pub const FAST_READ: Self = Self { flags: "readonly fast", ..Self::BASE };
+    pub const WRITE: Self = Self { flags: "write", ..Self::BASE };
+    pub const FAST_WRITE: Self = Self { flags: "write fast", ..Self::BASE };
+    pub const ADMIN_READ: Self = Self { flags: "readonly admin", ..Self::BASE };
+    pub const ADMIN_WRITE: Self = Self { flags: "write admin", ..Self::BASE };
+    pub const EFFECT: Self = Self { flags: "write fast admin deny-script", internal: true, ..Self::BASE };
+    pub const CONTAINER: Self = Self { complexity: c"Depends on subcommand.", at_least: 1, ..Self::BASE };
+    pub const HELP: Self =
+        Self { summary: c"Returns helpful text about the different subcommands.", ..Self::READ };
+}
+
+impl Spec {
+    pub fn syntax(&self) -> Syntax {
+        Syntax { name: self.name, args: self.args }
+    }
+
+    /// Reads the arguments of a call of this command.
+    #[inline]
+    pub fn parse<'a>(&self, call: &Call<'a>) -> Result<Given<'a>, Refusal> {
+        let syntax = self.syntax();
+        let behind_key = call.args().skip(usize::from(syntax.has_key()));
+        Ok(Given::parse(syntax, behind_key.map(Arg::bytes))?)
+    }
+
+    /// The error of a malformed call: why, and the syntax.
+    #[cold]
+    pub fn malformed(&self, why: impl Display) -> Malformed {
+        self.syntax().malformed(why)
+    }
+
+    /// Replies to the HELP of this container: two lines per subcommand, as in Redis's own HELP.
+    pub fn reply_help(&self, call: &Call<'_>, subcommands: &[&Self]) {
+        let container = self.syntax().to_string();
+        call.reply_array(1 + 2 * subcommands.len());
+        call.reply_text(&format!("{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
+        for spec in subcommands {
+            let usage = spec.syntax().to_string();
+            call.reply_text(usage.strip_prefix(&container).unwrap_or(&usage).trim_start());
+            call.reply_text(&format!("    {}", spec.summary.to_string_lossy()));
+        }
+    }
+
+    pub(super) fn has_flag(&self, flag: &str) -> bool {
+        self.flags.split(' ').any(|its| its == flag)
+    }
+
+    /// The number of words in the name.
+    pub(super) const fn words(&self) -> usize {
+        let name = self.name.to_bytes();
+        let mut i = 0;
+        while i < name.len() {
+            if name[i] == b'|' {
+                return 2;
+            }
+            i += 1;
+        }
+        1
+    }
+}

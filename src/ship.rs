@@ -1,0 +1,8 @@
+//! The directive that holds alerts and audit events back.
+
+#![forbid(unsafe_code)]
+
+use crate::server::directive::Switch;
+
+/// Whether alerts are delivered and audit events are shipped.
+pub static SHIP: Switch = Switch::new(c"ship", true);

@@ -1,0 +1,112 @@
+//! Applying an effect a second time changes nothing.
+
+use std::fs;
+use std::ops::Range;
+
+use super::super::support::state::State;
+use super::super::support::workload::{MAX_ENTRIES, Workload};
+use super::super::support::{Random, Server};
+use super::with_aof;
+
+#[test]
+fn effects_duplicated_in_the_aof_count_once() {
+    let repeat_each = |records: &[Vec<u8>], _: &mut Random| {
+        let double = |record: &Vec<u8>| if is_effect(record) { record.repeat(2) } else { record.clone() };
+        records.iter().map(double).collect()
+    };
+    load_of_a_changed_aof_keeps_every_decision(repeat_each);
+}
+
+#[test]
+fn a_tail_of_effects_duplicated_in_the_aof_counts_once() {
+    let repeat_tail = |records: &[Vec<u8>], random: &mut Random| {
+        let from = random.below(records.len());
+        let tail = records[from..].iter().filter(|record| is_effect(record)).cloned();
+        [records.to_vec(), tail.collect()].concat()
+    };
+    for _ in 0..3 {
+        load_of_a_changed_aof_keeps_every_decision(repeat_tail);
+    }
+}
+
+#[test]
+fn an_effect_repeated_after_later_ones_changes_nothing() {
+    let mut server = with_aof(false).start();
+    let mut client = server.client();
+    // The second call's effect extends the expiry. Repeating the first effect must not shorten it
+    // again.
+    client.ratelimit("k 5 1m");
+    client.ratelimit("k 5 1h");
+    client.ratelimit("k 5 1h");
+    let before = State::of(&mut client);
+    for nth in 0..3 {
+        server.stop();
+        edit_aof(&server, |records| {
+            let effect = records.iter().filter(|record| is_effect(record)).nth(nth).expect("three effects");
+            [records, std::slice::from_ref(effect)].concat()
+        });
+        server.start_again();
+        before.assert_same(&State::of(&mut server.client()));
+    }
+}
+
+/// The commands in an AOF, each with its encoded bytes.
+type Records = Vec<Vec<u8>>;
+
+fn load_of_a_changed_aof_keeps_every_decision(change: fn(&[Vec<u8>], &mut Random) -> Records) {
+    let mut server = with_aof(false).start();
+    let mut client = server.client();
+    // Only calls that produce effects: a DEL, RENAME or COPY that is not repeated would change the
+    // result.
+    let mut workload = Workload::new(Random::new());
+    workload.calls(&mut client, 500);
+    workload.spread(&mut client, b"merged", "100000 1h", 4 * usize::from(MAX_ENTRIES));
+    workload.spread_bursts(&mut client, b"calls:merged", "7 1h COOLDOWN 20ms", 4 * usize::from(MAX_ENTRIES));
+    workload.calls(&mut client, 100);
+    let before = State::of(&mut client);
+    server.stop();
+    let mut random = Random::new();
+    edit_aof(&server, |records| change(records, &mut random));
+    server.check_aof();
+    server.start_again();
+    before.assert_same(&State::of(&mut server.client()));
+}
+
+fn is_effect(record: &[u8]) -> bool {
+    let names = [b"LW._WINDOW".as_slice(), b"LW._BURST"];
+    names.iter().any(|name| record.windows(name.len()).any(|word| word.eq_ignore_ascii_case(name)))
+}
+
+/// Edits the AOF of a stopped server.
+#[track_caller]
+fn edit_aof(server: &Server, edit: impl FnOnce(&[Vec<u8>]) -> Records) {
+    let file = server.aof_file(".incr.aof");
+    let records = records(&fs::read(&file).expect("the AOF can be read"));
+    let edited = edit(&records);
+    assert!(edited.len() > records.len() || edited.concat().len() > records.concat().len());
+    fs::write(&file, edited.concat()).expect("the AOF can be written");
+}
+
+fn records(aof: &[u8]) -> Records {
+    let line = |from: usize| -> Range<usize> {
+        let end = aof[from..].windows(2).position(|pair| pair == b"\r\n").expect("a whole line");
+        from..from + end
+    };
+    let number = |line: Range<usize>| -> usize {
+        let digits = std::str::from_utf8(&aof[line.start + 1..line.end]).expect("digits");
+        digits.parse().expect("a number")
+    };
+    let mut records = Records::new();
+    let mut at = 0;
+    while at < aof.len() {
+        let start = at;
+        let head = line(at);
+        at = head.end + 2;
+        for _ in 0..number(head) {
+            let length = line(at);
+            at = length.end + 2 + number(length.clone()) + 2;
+        }
+        records.push(aof[start..at].to_vec());
+    }
+    records
+}
