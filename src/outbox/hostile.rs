@@ -170,7 +170,7 @@ proptest! {
     #[test]
     fn random_bytes_are_refused_or_sound(bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0..4_u8) {
         let opening = TestOutbox::default().payloads().next().unwrap();
-        check(&[bytes.clone()]);
+        check(std::slice::from_ref(&bytes));
         check(&[opening, [&[kind][..], &bytes].concat()]);
     }
 

@@ -104,10 +104,13 @@ unsafe extern "C" fn on_event(
             guarded(hooks.shutdown);
         }
         (raw::REDISMODULE_EVENT_CONFIG, _) => {
-            // SAFETY: the server passes what CONFIG SET has set as the data of this event.
-            if guarded(|| unsafe { directive::config_set(data.cast()) }) == Some(true) {
-                guarded(hooks.config_set);
-            }
+            guarded(|| {
+                // SAFETY: the server passes the names of the directives as the data of this event.
+                let concerns_module = unsafe { directive::config_set(data.cast()) };
+                if concerns_module {
+                    (hooks.config_set)();
+                }
+            });
         }
         _ => {}
     }

@@ -130,11 +130,10 @@ pub fn reload() -> Result<(), String> {
 pub(super) unsafe fn config_set(change: *const raw::RedisModuleConfigChange) -> bool {
     let Some((module, directives)) = REGISTERED.get() else { return false };
     let applied = std::mem::take(&mut *APPLIED.lock().unwrap_or_else(PoisonError::into_inner));
-    // SAFETY: the caller's promise: the server passes `num_changes` names.
-    let names = unsafe {
-        let change = &*change;
-        std::slice::from_raw_parts(change.config_names, change.num_changes as usize)
-    };
+    // SAFETY: the caller's promise.
+    let change = unsafe { &*change };
+    // SAFETY: the server passes `num_changes` names, which live as long as the event.
+    let names = unsafe { std::slice::from_raw_parts(change.config_names, change.num_changes as usize) };
     let named: Vec<_> = names
         .iter()
         .filter_map(|&name| {
