@@ -1,4 +1,4 @@
-//! Which events are asked for.
+//! Which events match.
 
 use std::net::IpAddr;
 
@@ -9,29 +9,25 @@ use crate::text::time::Timestamp;
 
 use super::super::entry::Fields;
 
-/// What an event must be to be listed. Texts are as they are stored, escaped.
+/// All conditions must hold. Texts are escaped, as they are stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Of that kind.
     pub kind: Option<String>,
-    /// By that user.
     pub user: Option<String>,
-    /// From that address, or that network.
     pub network: Option<Network>,
-    /// To a path that begins so.
+    /// A prefix of the path.
     pub endpoint: Option<String>,
-    /// Not before.
+    /// The earliest time.
     pub from: Option<Timestamp>,
-    /// Not after.
+    /// The latest time.
     pub to: Option<Timestamp>,
-    /// Denied by a limit.
+    /// Only events that a limit denied.
     pub limited: bool,
-    /// Strange.
+    /// Only anomalies.
     pub anomaly: bool,
 }
 
 impl Filter {
-    /// Whether an event is asked for.
     pub fn matches(&self, id: Id, fields: &Fields<'_>) -> bool {
         fn is<'a>(wanted: Option<&'a String>, given: Option<&'a str>) -> bool {
             wanted.is_none_or(|wanted| given == Some(wanted.as_str()))
