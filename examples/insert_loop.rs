@@ -1,9 +1,9 @@
-//! How many events a second this machine's Postgres takes, whoever sends them: a bare loop of the statement by which events
-//! are shipped. `scripts/bench.sh` holds the shipper against it.
+//! Measures how many audit events a second this machine's Postgres stores: a bare loop of the
+//! shipper's statement. `scripts/bench.sh` compares the shipper with it.
 //!
 //!     cargo run --release --example insert_loop -- postgres://… EVENTS BATCH
 
-#![expect(clippy::expect_used, reason = "a measurement that can't go on stops and says where")]
+#![expect(clippy::expect_used, reason = "a failed measurement should stop and say where")]
 
 use std::env::args;
 use std::time::Instant;
@@ -27,14 +27,14 @@ fn main() {
     println!("{rate:.0}");
 }
 
-/// Events a second.
+/// Returns events a second.
 async fn measure(url: &str, events: u64, batch: u64) -> f64 {
     let target = Target::parse(url).expect("a URL");
     let link = Link::open(&target).await.expect("a connection");
     schema::migrate(&link).await.expect("the schema");
     let now = Timestamp::from_system_clock();
     Partitions::default().ensure(&link, Day::of(now)).await.expect("a partition");
-    // As the load of the benchmark records them.
+    // The same event as in the benchmark's load.
     let fields = Fields {
         user: Some("user:42"),
         ip: Some([203, 0, 113, 9].into()),

@@ -1,12 +1,14 @@
-//! The loads on tokens that redis-benchmark can't make, because each call needs what an earlier one replied, and what a bare
-//! signature costs on this machine. `scripts/bench.sh` holds the commands against it.
+//! Loads on tokens that redis-benchmark cannot make, because each call needs the reply to an
+//! earlier one, and the cost of a bare signature. `scripts/bench.sh` uses them.
 //!
-//!     cargo run --release --example token_load -- bare PEM-FILE THREADS       signatures a second, nanoseconds to verify one
-//!     cargo run --release --example token_load -- fill PORT KEY SESSIONS      the tokens of the last session
-//!     cargo run --release --example token_load -- verify PORT KEY SESSIONS    nanoseconds of the server's CPU to verify a new token
-//!     cargo run --release --example token_load -- rotate PORT CONNECTIONS SECONDS      rotations a second
+//! `cargo run --release --example token_load -- ARGUMENTS` prints, for these arguments:
+//!
+//! - `bare PEM-FILE THREADS`: signatures a second, and nanoseconds to verify one
+//! - `fill PORT KEY SESSIONS`: the tokens of the last session
+//! - `verify PORT KEY SESSIONS`: nanoseconds of the server's CPU to verify a new token
+//! - `rotate PORT CONNECTIONS SECONDS`: rotations a second
 
-#![expect(clippy::expect_used, reason = "a measurement that can't go on stops and says where")]
+#![expect(clippy::expect_used, reason = "a failed measurement should stop and say where")]
 
 use std::env::args;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,7 +40,7 @@ fn connect(port: u64) -> Connection {
     client.get_connection().expect("the server answers")
 }
 
-/// For how long each bare measurement runs.
+/// The duration of each bare measurement.
 const BARE: Duration = Duration::from_secs(2);
 
 fn bare(path: &str, threads: u64) {
@@ -66,10 +68,9 @@ fn bare(path: &str, threads: u64) {
     println!("{} {}", signed.into_inner() / BARE.as_secs(), began.elapsed().as_nanos() / verified);
 }
 
-/// How many calls are sent at a time.
 const PIPELINE: u64 = 16;
 
-/// Begins sessions of as many subjects; their access and refresh tokens.
+/// Begins sessions, each of another subject. Returns their access and refresh tokens.
 fn issue(connection: &mut Connection, key: &str, sessions: u64) -> Vec<(String, String)> {
     let mut all = Vec::new();
     let mut n = 0;
@@ -85,7 +86,7 @@ fn issue(connection: &mut Connection, key: &str, sessions: u64) -> Vec<(String, 
     all
 }
 
-/// Nanoseconds of CPU that the server has used.
+/// Returns the nanoseconds of CPU that the server has used.
 fn cpu_ns(connection: &mut Connection) -> f64 {
     let info: String = cmd("INFO").arg("cpu").query(connection).expect("INFO");
     let fields = info.lines().filter_map(|line| line.split_once(':'));

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154 # demo.sh and lib.sh set the other variables
-# The part of demo.sh about applications: runs the FastAPI and the Express example on one Redis and sends requests to both.
-# demo.sh sources this after setup.sh and its own functions.
+# The part of demo.sh about applications: runs the FastAPI and the Express example on one Redis and
+# sends requests to both. demo.sh sources this after setup.sh and its own functions.
 
 start_apps() {
     set_up app
@@ -15,8 +15,8 @@ start_apps() {
 
 declare -A app_port=()
 
-# start_app NAME DIRECTORY COMMAND [WORD ...]: starts it on a free port, which replaces PORT in COMMAND. Sets
-# app_port[NAME].
+# start_app NAME DIRECTORY COMMAND [WORD ...]: starts it on a free port, which replaces PORT in
+# COMMAND. Sets app_port[NAME].
 start_app() {
     local name=$1 directory=$2 attempt port words pid
     shift 2
@@ -46,7 +46,8 @@ await_app() {
     done
 }
 
-# statuses NAME PATH TIMES: requests PATH that many times, ten at a time, and prints the status codes, one a line.
+# statuses NAME PATH TIMES: requests PATH that many times, ten at a time, and prints the status
+# codes, one a line.
 statuses() {
     seq "$3" | xargs -P 10 -I {} curl -s -o /dev/null -w '%{http_code}\n' "http://127.0.0.1:${app_port[$1]}$2"
 }

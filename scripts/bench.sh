@@ -1,22 +1,23 @@
 #!/usr/bin/env bash
-# Measures what a call costs and what a key takes, beside what is used today: tables of speed with and without pipelining,
-# of memory, of shipping to Postgres and of tokens, and whether each target is met. A missed target does not change the
-# exit code.
+# Measures what a call costs and what a key takes, beside what is used today: tables of speed with
+# and without pipelining, of memory, of shipping to Postgres and of tokens, and whether each target
+# is met. A missed target does not change the exit code.
 #
 #   scripts/bench.sh                  about ten minutes, on a machine that is otherwise idle
-#   scripts/bench.sh --quick          one short round with rough numbers, to see that everything works
+#   scripts/bench.sh --quick          one short round with rough numbers
 #   scripts/bench.sh --rounds N       N rounds instead of 5; the median of each row counts
 #   scripts/bench.sh --server PATH    with another server: Redis 7.0 or later, or Valkey
-#   scripts/bench.sh --module PATH    with another build of the module. Given more than once, it compares the CPU time of each
-#                                     row between the builds, in turn within each round, and measures nothing else
+#   scripts/bench.sh --module PATH    with another build of the module; given more than once, only
+#                                     compares the builds: the CPU time of each row, in turn
 #   scripts/bench.sh --json FILE      writes the numbers to FILE as well
-#   scripts/bench.sh --clients        measures what the middleware costs an application instead: FastAPI, Flask, Express
+#   scripts/bench.sh --clients        measures the middleware instead: FastAPI, Flask, Express
 #   scripts/bench.sh --no-install     fails if something is missing, instead of installing it
 #
-# The server has one core and redis-benchmark another; nothing is persisted. Within a round every row runs once, so that a
-# machine whose speed drifts slows all rows alike. After each row the script checks that no call failed, and that the calls
-# were denied if the row is about denials, and admitted otherwise. The table shows the server's CPU time of a call beside
-# requests a second, because it depends less on what else the machine does.
+# The server has one core and redis-benchmark another; nothing is persisted. Within a round every
+# row runs once, so that a machine whose speed drifts slows all rows alike. After each row the
+# script checks that no call failed, and that the calls were denied if the row is about denials, and
+# admitted otherwise. The table shows the server's CPU time of a call beside requests a second,
+# because it depends less on what else the machine does.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -50,8 +51,8 @@ redis.call("ZADD", KEYS[1], now, time[1] .. "." .. time[2])
 redis.call("PEXPIRE", KEYS[1], window)
 return {0, limit - used - 1, 0}'
 
-# The rows: label in the table, preparation of the keys, and command. redis-benchmark replaces __rand_int__ by the number
-# of a random key.
+# The rows: label in the table, preparation of the keys, and command. redis-benchmark replaces
+# __rand_int__ by the number of a random key.
 row_ids=(incr setex lua admitted denied hot hot_full_100 hot_full_1m three peek burst xadd audit)
 declare -A label=(
     [incr]="INCR, on keys with a TTL"
@@ -100,9 +101,9 @@ declare -A command=(
 )
 is_denied() { [[ $1 == denied || $1 == hot_full_* ]]; }
 
-# Requests a second in rate[ROW.PIPELINE.ROUND], nanoseconds of the server's CPU for a call in cost[ROW.PIPELINE.ROUND], and
-# the medians over the rounds in median_rate[ROW.PIPELINE] and median_cost[ROW.PIPELINE]. A comparison of builds puts
-# "BUILD/" in front of ROW.
+# Requests a second in rate[ROW.PIPELINE.ROUND], nanoseconds of the server's CPU for a call in
+# cost[ROW.PIPELINE.ROUND], and the medians over the rounds in median_rate[ROW.PIPELINE] and
+# median_cost[ROW.PIPELINE]. A comparison of builds puts "BUILD/" in front of ROW.
 # shellcheck disable=SC2034 # rate and cost are read by name
 declare -A rate=() cost=() median_rate=() median_cost=()
 # Bytes of a key in bytes[KIND.HITS].
@@ -247,8 +248,8 @@ introduce() {
     echo "The median of $rounds round(s); the spread is between the slowest and the fastest."
 }
 
-# measure ROW ROUND [PREFIX]: makes the row's keys, then runs it with and without pipelining. PREFIX comes before the row
-# in the indices of the results.
+# measure ROW ROUND [PREFIX]: makes the row's keys, then runs it with and without pipelining. PREFIX
+# comes before the row in the indices of the results.
 measure() {
     local row=$1 round=$2 prefix=${3:-} pipeline
     cli FLUSHALL >/dev/null
@@ -262,8 +263,8 @@ measure() {
 # hammer TIMES COMMAND: calls it TIMES times.
 hammer() { load "$1" 16 "${@:2}" >/dev/null; }
 
-# verified_run ROW PIPELINE: prints requests a second and nanoseconds of CPU for a call. Ends the run if a call failed or
-# was denied or admitted against expectation.
+# verified_run ROW PIPELINE: prints requests a second and nanoseconds of CPU for a call. Ends the
+# run if a call failed or was denied or admitted against expectation.
 verified_run() {
     local row=$1 pipeline=$2 requests=1000000 words denied errors stats calls result cpu
     read -ra words <<<"${command[$row]//LUA_SHA/$lua_sha}"

@@ -1,8 +1,8 @@
 #!/usr/bin/env perl
-# Sends calls of LW.RATELIMIT in pipelines of exactly 16, so that the server reads and answers the same number of bytes at a
-# time in every run.
+# Sends calls of LW.RATELIMIT in pipelines of exactly 16, so that the server reads and answers the
+# same number of bytes at a time in every run.
 #
-#   scripts/calls.pl PORT CALLS KEYS WORD ...     %d in a word becomes the number of a key; each key has its turn
+#   scripts/calls.pl PORT CALLS KEYS WORD ...     each key in turn replaces %d
 
 use strict;
 use warnings;

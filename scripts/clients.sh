@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the clients against real servers with the release build of the module: types, lints, tests, and whether each can be
-# installed from this directory alone.
+# Checks the clients against real servers with the release build of the module: types, lints, tests,
+# and whether each can be installed from this directory alone.
 #
 #   scripts/clients.sh              both
 #   scripts/clients.sh python       clients/python: ruff, mypy --strict, pytest
@@ -47,7 +47,8 @@ check_python() {
         mypy
         pytest -q -p no:cacheprovider
     )
-    # Installs it as its README says into an empty environment: the client itself depends on no framework.
+    # Installs it as its README says into an empty environment: the client itself depends on no
+    # framework.
     python3 -m venv "$temp_dir/empty"
     "$temp_dir/empty/bin/pip" install --quiet --disable-pip-version-check ./clients/python
     "$temp_dir/empty/bin/python" -c 'import lockwatch; lockwatch.LockWatch; lockwatch.LockWatchMiddleware'

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Shows lockwatch at work: builds it, starts a Redis with it on a free port and plays a few scenes. Checks each outcome and
-# fails if one is wrong.
+# Shows lockwatch at work: builds it, starts a Redis with it on a free port and plays a few scenes.
+# Checks each outcome and fails if one is wrong.
 #
 #   scripts/demo.sh                  stops the server at the end
-#   scripts/demo.sh --keep           leaves it running and says how to connect to it and how to stop it
+#   scripts/demo.sh --keep           leaves it running and says how to connect and to stop it
 #   scripts/demo.sh --no-postgres    shows the audit log without a database
-#   scripts/demo.sh --app            shows the example applications in Python and Node instead, over HTTP
+#   scripts/demo.sh --app            shows the example applications instead, over HTTP
 #   scripts/demo.sh --no-install     fails if something is missing, instead of installing it
 #
-# Installs what is missing and says so first (scripts/setup.sh). Leaves servers that already run alone.
+# Installs what is missing and says so first (scripts/setup.sh). Leaves servers that already run
+# alone.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -78,7 +79,8 @@ check() {
     say "  ${red}WRONG: expected $1${plain}"
 }
 
-# ratelimit WORD ...: calls LW.RATELIMIT. Sets limited, limit, remaining, retry_after and reset_after.
+# ratelimit WORD ...: calls LW.RATELIMIT. Sets limited, limit, remaining, retry_after and
+# reset_after.
 ratelimit() {
     local answer
     mapfile -t answer < <(cli LW.RATELIMIT "$@")
@@ -150,7 +152,8 @@ show_burst() {
     seq $clients | xargs redis-cli -p "$server_port" RPUSH gate >/dev/null
     wait "${pids[@]}" || true
     took=$(((${EPOCHREALTIME/[^0-9]/} - started_at) / 1000))
-    # A file holds the two lines that BLPOP answered, then five lines a call, the first of which is `limited`.
+    # A file holds the two lines that BLPOP answered, then five lines a call, the first of which is
+    # `limited`.
     mapfile -t answers < <(awk 'FNR > 2 && (FNR - 2) % 5 == 1' "$temp_dir"/burst/*)
     admitted=$(printf '%s\n' "${answers[@]}" | grep -cx 0 || true)
     denied=$(printf '%s\n' "${answers[@]}" | grep -cx 1 || true)
@@ -234,7 +237,8 @@ show_alert() {
     kill "$pid"
 }
 
-# tokens COMMAND WORD ...: calls LW.ISSUE or LW.ROTATE. Sets access and refresh, and refused to the code of an error or ''.
+# tokens COMMAND WORD ...: calls LW.ISSUE or LW.ROTATE. Sets access and refresh, and refused to the
+# code of an error or ''.
 tokens() {
     local answer
     mapfile -t answer < <(cli "$@" 2>&1)

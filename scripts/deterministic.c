@@ -1,6 +1,7 @@
-// Makes a server repeat itself to the instruction, for profile.sh --instructions, which preloads it: the clock advances by
-// 250 ns at each reading, and the seeds that Redis reads from /dev/urandom are zero. At about four readings a call the
-// server sees the times of a million calls a second, however slowly it really runs.
+// Makes a server repeat itself to the instruction, for profile.sh --instructions, which preloads
+// it: the clock advances by 250 ns at each reading, and the seeds that Redis reads from
+// /dev/urandom are zero. At about four readings a call the server sees the times of a million calls
+// a second, however slowly it really runs.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>

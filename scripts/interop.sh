@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the JWT implementations that the tests verify tokens with (scripts/setup.sh interop), and prints the directory in
-# which Node.js finds jose.
+# Installs the JWT implementations that the tests verify tokens with (scripts/setup.sh interop), and
+# prints the directory in which Node.js finds jose.
 #
 #   scripts/interop.sh
 

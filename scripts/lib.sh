@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# What the scripts share: strict mode, the change to the repository's root, messages, a temporary directory, starting a
-# server or PostgreSQL on a free port, and stopping at exit whatever was started. All scripts source this.
+# What the scripts share: strict mode, the change to the repository's root, messages, a temporary
+# directory, starting a server or PostgreSQL on a free port, and stopping at exit whatever was
+# started. All scripts source this.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -46,8 +47,9 @@ make_temp_dir() {
     [[ -n $temp_dir ]] || temp_dir=$(mktemp -d "${TMPDIR:-/tmp}/lockwatch.XXXXXX")
 }
 
-# start_server COMMAND [ARGUMENT ...]: starts a server on a free port of the loopback interface, in a directory of its own
-# and without persistence, and waits until it answers. Sets server_port, server_pid and server_dir.
+# start_server COMMAND [ARGUMENT ...]: starts a server on a free port of the loopback interface, in
+# a directory of its own and without persistence, and waits until it answers. Sets server_port,
+# server_pid and server_dir.
 start_server() {
     local attempt
     make_temp_dir
@@ -102,9 +104,10 @@ postgres_bin() {
 }
 
 # shellcheck disable=SC2120 # some callers have no settings
-# start_postgres [NAME=VALUE ...]: makes a PostgreSQL cluster with a database named lockwatch, starts it with these settings
-# on a free port of the loopback interface and waits until it answers. Prints why and returns an error if that fails. Sets
-# postgres_port, postgres_pid, postgres_dir and postgres_url.
+# start_postgres [NAME=VALUE ...]: makes a PostgreSQL cluster with a database named lockwatch,
+# starts it with these settings on a free port of the loopback interface and waits until it answers.
+# Prints why and returns an error if that fails. Sets postgres_port, postgres_pid, postgres_dir and
+# postgres_url.
 start_postgres() {
     local attempt password
     make_temp_dir
@@ -129,7 +132,8 @@ start_postgres() {
 # The prefix of PostgreSQL's commands: they refuse to run as root.
 as_postgres=()
 
-# make_cluster PASSWORD: the password is that of the superuser, lockwatch, who needs none on the Unix socket.
+# make_cluster PASSWORD: the password is that of the superuser, lockwatch, who needs none on the
+# Unix socket.
 make_cluster() {
     local user=postgres bin
     bin=$(postgres_bin) || { note "there is no PostgreSQL server on this machine" && return 1; }
@@ -178,7 +182,8 @@ stop_postgres() {
     wait "$postgres_pid" 2>/dev/null || true
 }
 
-# sql DATABASE STATEMENTS: runs them in the PostgreSQL that was started last and prints rows with | between the fields.
+# sql DATABASE STATEMENTS: runs them in the PostgreSQL that was started last and prints rows with |
+# between the fields.
 sql() {
     "$(postgres_bin)/psql" -XAtq -v ON_ERROR_STOP=1 -h "$postgres_dir" -p "$postgres_port" -U lockwatch -d "$1" <<<"$2"
 }

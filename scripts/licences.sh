@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks every crate of the dependency tree, including those for building and testing: deny.toml must allow its licence and
-# must not ban the crate. Uses only what a build has already downloaded.
+# Checks every crate of the dependency tree, including those for building and testing: deny.toml
+# must allow its licence and must not ban the crate. Uses only what a build has already downloaded.
 #
 #   scripts/licences.sh
 
@@ -52,7 +52,8 @@ read_lists() {
 # one_word LICENCE: joins a licence and its exception into one word.
 one_word() { echo "${1// WITH /+}"; }
 
-# is_allowed 'MIT OR (Apache-2.0 AND Zlib)': replaces each name by 1 if it is allowed, else 0, and evaluates the result.
+# is_allowed 'MIT OR (Apache-2.0 AND Zlib)': replaces each name by 1 if it is allowed, else 0, and
+# evaluates the result.
 is_allowed() {
     local word sum=
     # Cargo's older notation for OR is a slash.

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2154 # lib.sh sets the other variables
-# What bench.sh and profile.sh share: a core each for server and load, filling the keys, and the load itself. They source
-# this after lib.sh.
+# What bench.sh and profile.sh share: a core each for server and load, filling the keys, and the
+# load itself. They source this after lib.sh.
 
 keys=100000
 clients=50
@@ -24,8 +24,8 @@ fill() {
     }' | cli --pipe 2>&1) || die "could not make the keys: $answer"
 }
 
-# load REQUESTS PIPELINE COMMAND: calls it REQUESTS times with the number of a random key for __rand_int__. Prints requests a
-# second.
+# load REQUESTS PIPELINE COMMAND: calls it REQUESTS times with the number of a random key for
+# __rand_int__. Prints requests a second.
 load() {
     taskset -c "$load_core" redis-benchmark -p "$server_port" -c "$clients" -r "$keys" -n "$1" -P "$2" --csv "${@:3}" \
         2>/dev/null | tail -n 1 | cut -d '"' -f 4 | cut -d . -f 1

@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
 # Shows where the server's time goes, or counts its instructions.
 #
-#   scripts/profile.sh                   samples LW.RATELIMIT on 100000 keys, admitted, 50 connections, pipeline 16, and prints a
-#                                        table of the server's parts with the functions that take most of each
-#   scripts/profile.sh COMMAND ...       samples another command; __rand_int__ in it becomes a number below 100000
-#   scripts/profile.sh --instructions    prints the instructions for a call of LW.RATELIMIT: admitted and denied on 10000 keys,
-#                                        and admitted on one hot key
-#   scripts/profile.sh --module PATH     with another build of the module. --instructions takes it more than once and prints
-#                                        the builds side by side
+#   scripts/profile.sh                   samples LW.RATELIMIT, admitted, on 100000 keys: the share of
+#                                        each part of the server, and its functions
+#   scripts/profile.sh COMMAND ...       samples another command; __rand_int__ in it becomes a number
+#                                        below 100000
+#   scripts/profile.sh --instructions    prints the instructions for a call of LW.RATELIMIT: admitted
+#                                        and denied on 10000 keys, and admitted on one hot key
+#   scripts/profile.sh --module PATH     with another build of the module; --instructions takes it
+#                                        more than once and prints the builds side by side
 #
-# Sampling uses perf and needs the right to. Instructions are counted by callgrind, for the whole server, for the command's
-# handler with everything that it calls, and for the module's own code. The clock and random seeds are replaced
-# (deterministic.c), so that the counts of a build hardly differ between runs: by 0.01 % for handler and module, and by
-# 0.2 % for the whole server. Both install what is missing, unless LOCKWATCH_NO_INSTALL=1 is set (scripts/setup.sh).
+# Sampling uses perf and needs the right to. Instructions are counted by callgrind, for the whole
+# server, for the command's handler with everything that it calls, and for the module's own code.
+# The clock and random seeds are replaced (deterministic.c), so that the counts of a build hardly
+# differ between runs: by 0.01 % for handler and module, and by 0.2 % for the whole server. Both
+# install what is missing, unless LOCKWATCH_NO_INSTALL=1 is set (scripts/setup.sh).
 #
 # The server is redis-server, or $LOCKWATCH_SERVER.
 
@@ -83,12 +85,14 @@ declare -A counted=(
     [denied]="20000 10000 LW.RATELIMIT k:%d 10 3600"
     [hot]="20000 1 LW.RATELIMIT hot 1000000000 60"
 )
-# Instructions for a call, by BUILD.CASE: of the server, of the handler with what it calls, and of the module's own code.
+# Instructions for a call, by BUILD.CASE: of the server, of the handler with what it calls, and of
+# the module's own code.
 declare -A whole=() handler=() own=()
 
 count_instructions() {
     local build case name
-    # The server would not act on SIGTERM: it does so from a timer, and its clock stands still while it is idle.
+    # The server would not act on SIGTERM: it does so from a timer, and its clock stands still while
+    # it is idle.
     stop() { kill -s KILL "$1" 2>/dev/null || true; }
     make_temp_dir
     cc -O2 -shared -fPIC -o "$temp_dir/deterministic.so" scripts/deterministic.c || die "could not build deterministic.c"
@@ -110,7 +114,8 @@ count_instructions() {
     done
 }
 
-# count BUILD CASE: runs the calls of a case with one build. Fills whole, handler and own, and sets name.
+# count BUILD CASE: runs the calls of a case with one build. Fills whole, handler and own, and sets
+# name.
 # shellcheck disable=SC2034 # instruction_row reads the results by name
 count() {
     local at=$1.$2 out calls=${counted[$2]%% *} denied expected=0
@@ -169,7 +174,8 @@ record() {
     wait "$load_pid" || true
 }
 
-# Groups perf's lines by part of the server. Functions that match no other part count as protocol and command handling.
+# Groups perf's lines by part of the server. Functions that match no other part count as protocol
+# and command handling.
 report() {
     awk -F '|' '
         function part(object, symbol) {

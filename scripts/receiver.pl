@@ -1,10 +1,11 @@
 #!/usr/bin/env perl
-# A webhook receiver for the demo: prints its port, then every request, and answers 204 until it is killed.
+# A webhook receiver for the demo: prints its port, then every request, and answers 204 until it is
+# killed.
 #
 #   scripts/receiver.pl SECRET     SECRET as in lockwatch.webhook-secret-file
 #
-# Checks each signature as Standard Webhooks describes, if this Perl has Digest::SHA. Listens on the loopback interface
-# only.
+# Checks each signature as Standard Webhooks describes, if this Perl has Digest::SHA. Listens on the
+# loopback interface only.
 
 use strict;
 use warnings;

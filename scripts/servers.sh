@@ -7,11 +7,12 @@
 #   scripts/servers.sh --refresh  downloads them again
 #
 # Each server's -cli, -benchmark, -check-rdb and -check-aof are in the same directory, below
-# ${XDG_CACHE_HOME:-~/.cache}/lockwatch/servers or in $LOCKWATCH_CACHE. What is there is not downloaded again. Root is not
-# needed.
+# ${XDG_CACHE_HOME:-~/.cache}/lockwatch/servers or in $LOCKWATCH_CACHE. What is there is not
+# downloaded again. Root is not needed.
 #
-# The packages come from the mirror that this machine's apt uses, out of the suite below. To run on an older Debian too,
-# they are unpacked together with all their libraries, including the C library, and run by the dynamic loader among those.
+# The packages come from the mirror that this machine's apt uses, out of the suite below. To run on
+# an older Debian too, they are unpacked together with all their libraries, including the C library,
+# and run by the dynamic loader among those.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -62,8 +63,8 @@ fetch() {
     mv "$new" "$cache/$suite"
 }
 
-# Writes an apt configuration with lists, state and archives of its own. Only the settings for reaching a mirror, such as
-# proxies, come from the machine's configuration.
+# Writes an apt configuration with lists, state and archives of its own. Only the settings for
+# reaching a mirror, such as proxies, come from the machine's configuration.
 write_apt_config() {
     local dir=$1 mirror keys
     mirror=$(find_mirror)
@@ -98,8 +99,9 @@ END
     } >"$dir/apt.conf"
 }
 
-# Prints the Debian mirror among this machine's sources. apt itself reads them and prints which files an update would
-# download ('URI/dists/SUITE/InRelease' …). Suites such as bookworm-security may have another mirror.
+# Prints the Debian mirror among this machine's sources. apt itself reads them and prints which
+# files an update would download ('URI/dists/SUITE/InRelease' …). Suites such as bookworm-security
+# may have another mirror.
 find_mirror() {
     local lists=$temp_dir/no-lists codename mirror
     mkdir -p "$lists/partial"
@@ -115,7 +117,8 @@ quietly() {
     output=$("$@" 2>&1 </dev/null) || die "failed: $*"$'\n'"$output"
 }
 
-# Debian's NAME-tools package has the server as NAME-check-rdb: one binary that acts by the name it is called with.
+# Debian's NAME-tools package has the server as NAME-check-rdb: one binary that acts by the name it
+# is called with.
 write_wrappers() {
     local name
     mkdir -p "$cache/bin"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks that scripts/setup.sh --no-install installs nothing, fails, and names the package that is missing and why.
+# Checks that scripts/setup.sh --no-install installs nothing, fails, and names the package that is
+# missing and why.
 #
 #   scripts/setup-test.sh
 
@@ -8,7 +9,8 @@
 
 hidden=(redis-server valgrind)
 
-# Sets $path to a PATH with everything but the hidden programs, and an apt-get that only records that it was called.
+# Sets $path to a PATH with everything but the hidden programs, and an apt-get that only records
+# that it was called.
 hide_programs() {
     local dir
     make_temp_dir

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what lockwatch and its scripts need, on Debian 12 or later.
 #
-#   scripts/setup.sh [GROUP ...]     installs what GROUP needs and is missing; without one, what `build` needs
-#   scripts/setup.sh --list          lists what would be installed for all groups and why, and installs nothing
+#   scripts/setup.sh [GROUP ...]     installs what GROUP needs; without one, what `build` needs
+#   scripts/setup.sh --list          lists what would be installed for all groups, and why
 #   scripts/setup.sh --no-install    like --list, and fails if anything is missing
 #
 # Groups:
@@ -14,13 +14,14 @@
 #   perf       what scripts/profile.sh needs
 #   valgrind   what scripts/profile.sh --instructions needs
 #
-# The other scripts run it first for the groups that they use. Before it installs, it prints what and why. With
-# LOCKWATCH_NO_INSTALL=1 in the environment it installs nothing and fails instead. Crates are not part of this: cargo
-# downloads them into its own cache.
+# The other scripts run it first for the groups that they use. Before it installs, it prints what
+# and why. With LOCKWATCH_NO_INSTALL=1 in the environment it installs nothing and fails instead.
+# Crates are not part of this: cargo downloads them into its own cache.
 #
-# Only Debian packages need root or sudo. Packages of servers neither start nor enable a service, and PostgreSQL's makes no
-# database cluster. Rust comes from Debian's packages where they are new enough, else from rustup. The rest is kept in
-# ${XDG_CACHE_HOME:-~/.cache}/lockwatch, or in $LOCKWATCH_CACHE.
+# Only Debian packages need root or sudo. Packages of servers neither start nor enable a service,
+# and PostgreSQL's makes no database cluster. Rust comes from Debian's packages where they are new
+# enough, else from rustup. The rest is kept in ${XDG_CACHE_HOME:-~/.cache}/lockwatch, or in
+# $LOCKWATCH_CACHE.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -33,8 +34,8 @@ node_prefix=$setup_cache/clients/node
 # One environment for each list of dependencies and each place of the sources.
 venv=$setup_cache/clients/python-$( (pwd; cat clients/python/pyproject.toml) | sha256sum | cut -c 1-16)
 
-# What is missing: Debian packages, the services among them, functions that install the rest, and a line for the reader
-# about each.
+# What is missing: Debian packages, the services among them, functions that install the rest, and a
+# line for the reader about each.
 packages=() services=() installers=() plan=()
 
 # set_up [GROUP ...]
@@ -63,8 +64,8 @@ print_plan() {
     printf '  %s\n' "${plan[@]}" >&2
 }
 
-# find_missing [GROUP ...]: fills `packages`, `services`, `installers` and `plan`, and puts on PATH what is installed but not
-# on it.
+# find_missing [GROUP ...]: fills `packages`, `services`, `installers` and `plan`, and puts on PATH
+# what is installed but not on it.
 find_missing() {
     local group
     packages=() services=() installers=() plan=()
@@ -229,7 +230,8 @@ install_rust() {
     local suffix
     # A machine that has rustup gets Rust from it.
     if ! has rustup; then
-        # Debian 12's own Rust is too old, but it has a newer one, with this suffix, for building browsers.
+        # Debian 12's own Rust is too old, but it has a newer one, with this suffix, for building
+        # browsers.
         for suffix in '' -web; do
             is_new_enough "candidate $(candidate "cargo$suffix")" || continue
             # Do not replace an older Rust that other packages depend on.
@@ -289,7 +291,8 @@ apt_get() {
 
 as_root() { if ((EUID == 0)); then "$@"; else sudo "$@"; fi; }
 
-# Runs a command while packages may not start services: Debian's package scripts ask /usr/sbin/policy-rc.d, if it exists.
+# Runs a command while packages may not start services: Debian's package scripts ask
+# /usr/sbin/policy-rc.d, if it exists.
 without_starting_services() (
     policy=/usr/sbin/policy-rc.d
     if [[ ! -e $policy ]]; then
@@ -300,8 +303,8 @@ without_starting_services() (
     "$@"
 )
 
-# Runs a command while the settings for new PostgreSQL clusters forbid the one, "main", that Debian makes at the first
-# installation.
+# Runs a command while the settings for new PostgreSQL clusters forbid the one, "main", that Debian
+# makes at the first installation.
 without_a_cluster() (
     file=/etc/postgresql-common/createcluster.d/lockwatch-setup.conf
     # Directories that are empty afterwards did not exist before.

@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2154 # bench.sh and lib.sh set the other variables
-# The part of bench.sh about Postgres: how many events a second are shipped, compared with a bare loop of the same
-# statement, and how shipping changes the latency of LW.RATELIMIT. bench.sh sources this after load.sh.
+# The part of bench.sh about Postgres: how many events a second are shipped, compared with a bare
+# loop of the same statement, and how shipping changes the latency of LW.RATELIMIT. bench.sh sources
+# this after load.sh.
 
 # redis-benchmark repeats this call.
 audit_call=(LW.AUDIT USER user:42 IP 203.0.113.9 METHOD GET ENDPOINT /api/v1/items STATUS 200 LATENCY 12ms)
@@ -11,8 +12,8 @@ bare=()
 p99_alone=()
 p99_beside=()
 
-# measure_shipping ROUNDS EVENTS: starts a server and a Postgres of its own. They may use all cores, so that the shipper's
-# thread does not share the server's.
+# measure_shipping ROUNDS EVENTS: starts a server and a Postgres of its own. They may use all cores,
+# so that the shipper's thread does not share the server's.
 measure_shipping() {
     local rounds=$1 events=$2 round
     note "shipping: $rounds round(s) of $events events"

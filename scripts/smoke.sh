@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# Checks that the release build loads into a server, answers, reports its version, and lacks the debug commands of the test
-# build.
+# Checks that the release build loads into a server, answers, reports its version, and lacks the
+# debug commands of the test build.
 #
-#   scripts/smoke.sh [SERVER]      SERVER is redis-server unless given; build first: cargo build --release
+#   scripts/smoke.sh [SERVER]      SERVER is redis-server unless given
+#
+# Build first: cargo build --release
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"

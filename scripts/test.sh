@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Runs every check: formatting, lints, licences, unit and property tests, the tests against a real server, a smoke test of
-# the release build, and the clients' checks. The last line says whether all of them passed.
+# Runs every check: formatting, lints, licences, unit and property tests, the tests against a real
+# server, a smoke test of the release build, and the clients' checks. The last line says whether all
+# of them passed.
 #
 #   scripts/test.sh                  with the redis-server of this machine
 #   scripts/test.sh --server PATH    with that server instead: Redis 7.0 or later, or Valkey
-#   scripts/test.sh --matrix         with that of this machine, then with Redis 8 and Valkey 8 (scripts/servers.sh)
+#   scripts/test.sh --matrix         also with Redis 8 and Valkey 8 (scripts/servers.sh)
 #   scripts/test.sh --soak           with many more random cases
 #   scripts/test.sh --no-install     fails if something is missing, instead of installing it
 #
@@ -73,7 +74,8 @@ version_of() { "$1" --version | sed -n 's/^\([A-Za-z]*\) server v=\([^ ]*\).*/\1
 passed=0
 failed=()
 
-# step NAME COMMAND [ARGUMENT ...]: runs it and records whether it succeeded. A failure does not end the run.
+# step NAME COMMAND [ARGUMENT ...]: runs it and records whether it succeeded. A failure does not end
+# the run.
 step() {
     local name=$1 began=$SECONDS
     shift

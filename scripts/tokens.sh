@@ -1,12 +1,13 @@
-# shellcheck shell=bash disable=SC2154,SC2034 # bench.sh and lib.sh set the other variables; `of` reads ours by name
-# The part of bench.sh about tokens: verification and rotation compared with GET and bare signatures, how rotation at full
-# speed changes the latency of LW.RATELIMIT, and what a store of a million sessions takes. bench.sh sources this after
-# shipping.sh.
+# shellcheck shell=bash disable=SC2154,SC2034 # set in bench.sh and lib.sh, or read by name
+# The part of bench.sh about tokens: verification and rotation compared with GET and bare
+# signatures, how rotation at full speed changes the latency of LW.RATELIMIT, and what a store of a
+# million sessions takes. bench.sh sources this after shipping.sh.
 
 algorithms=(RS256 EdDSA)
-# By ALGORITHM.ROUND: requests a second of GET and of LW.VERIFY with a cached token, at pipeline 16; nanoseconds of the
-# server's CPU for LW.VERIFY of a new token, and nanoseconds for a bare signature check; rotations and bare signatures a
-# second; microseconds of latency without and during rotation.
+# By ALGORITHM.ROUND: requests a second of GET and of LW.VERIFY with a cached token, at pipeline 16;
+# nanoseconds of the server's CPU for LW.VERIFY of a new token, and nanoseconds for a bare signature
+# check; rotations and bare signatures a second; microseconds of latency without and during
+# rotation.
 declare -A got=() verified=() verify_ns=() bare_ns=() rotated=() signed=() rotate_p99_alone=() rotate_p99_beside=()
 # By number of sessions in the store: bytes a session, and requests a second of LW.VERIFY.
 declare -A session_bytes=() store_verified=()
@@ -29,7 +30,8 @@ measure_tokens() {
     measure_store "$sessions"
 }
 
-# start_issuer ALGORITHM [WORD ...]: starts a server that issues tokens; the words come before the server's command line.
+# start_issuer ALGORITHM [WORD ...]: starts a server that issues tokens; the words come before the
+# server's command line.
 start_issuer() {
     local algorithm=$1
     shift

@@ -241,6 +241,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for Hands
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Stream<S> {
+    /// None: the hash of the certificate would need an X.509 parser. `sslmode=verify-full` protects
+    /// against the same attack.
     fn channel_binding(&self) -> ChannelBinding {
         ChannelBinding::none()
     }

@@ -1,6 +1,8 @@
 /** The parts without input and output, which take the time as an argument. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { LockWatch, type LockWatchError } from "lockwatch";
+import { Stub } from "lockwatch/testing";
 import { canonicalAddress, clientNetwork, hopAddress } from "../dist/http/address.js";
 import { pathOf, PathSegments, Pattern } from "../dist/http/pattern.js";
 import { Breaker } from "../dist/redis/breaker.js";
@@ -47,6 +49,44 @@ describe("the breaker", () => {
     assert.equal(breaker.timedOut(900), false);
     assert.equal(breaker.admission(1010), "go");
   });
+});
+
+describe("the time that a command may take", () => {
+  const calls: Record<string, (lw: LockWatch) => Promise<unknown>> = {
+    "LW.AUDITLOG": (lw) => lw.auditLog(),
+    "LW.ISSUE": (lw) => lw.issue("auth", "alice"),
+    "LW.ROTATE": (lw) => lw.rotate("auth", "token"),
+    "LW.REVOKE": (lw) => lw.revoke("auth", { token: "token" }),
+    "LW.REVOKEALL": (lw) => lw.revokeAll("auth"),
+    "LW.SESSIONS": (lw) => lw.sessions("auth", "alice"),
+    "LW.JWKS": (lw) => lw.jwks(),
+    "LW.VERIFY": (lw) => lw.verify("auth", "token"),
+    "LW.INTROSPECT": (lw) => lw.introspect("auth", "token"),
+  };
+  for (const [command, call] of Object.entries(calls)) {
+    const isSlow = !["LW.VERIFY", "LW.INTROSPECT"].includes(command);
+    for (const commandTimeoutMs of [100, 12_000]) {
+      const expected = isSlow ? Math.max(10_000, commandTimeoutMs) : commandTimeoutMs;
+      it(`${command} with a command timeout of ${commandTimeoutMs} ms: ${expected} ms`, async (test) => {
+        test.mock.timers.enable({ apis: ["setTimeout"] });
+        const lw = new LockWatch(new Stub().answer(command, { failure: "timeout" }), { commandTimeoutMs });
+        const errors: unknown[] = [];
+        call(lw).catch((error: unknown) => errors.push(error));
+        await turns();
+        test.mock.timers.tick(expected - 1);
+        await turns();
+        assert.deepEqual(errors, []);
+        test.mock.timers.tick(1);
+        await turns();
+        assert.deepEqual(errors.map((error) => (error as LockWatchError).code), ["TIMEOUT"]);
+      });
+    }
+  }
+
+  /** Lets promises and immediates run, which the mocked timers do not stop. */
+  async function turns(): Promise<void> {
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+  }
 });
 
 describe("addresses", () => {

@@ -1,29 +1,27 @@
-//! Which events match.
+//! The filter of LW.AUDITLOG QUERY.
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use crate::journal::id::Id;
-use crate::text::http;
 use crate::text::number;
 use crate::text::time::Timestamp;
 
 use super::super::entry::Fields;
 
-/// All conditions must hold. Texts are escaped, as they are stored.
+/// The conditions that an event must meet. Texts are escaped, like stored ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     pub kind: Option<String>,
     pub user: Option<String>,
-    pub network: Option<Network>,
+    pub network: Option<IpNet>,
     /// A prefix of the path.
     pub endpoint: Option<String>,
-    /// The earliest time.
     pub from: Option<Timestamp>,
-    /// The latest time.
+    /// Inclusive.
     pub to: Option<Timestamp>,
-    /// Only events that a limit denied.
     pub limited: bool,
-    /// Only anomalies.
     pub anomaly: bool,
 }
 
@@ -38,64 +36,38 @@ impl Filter {
             && (!self.anomaly || fields.anomaly)
             && is(self.kind.as_ref(), Some(fields.kind()))
             && is(self.user.as_ref(), fields.user)
-            && self.network.is_none_or(|network| fields.ip.is_some_and(|ip| network.holds(ip)))
+            && self.network.is_none_or(|network| fields.ip.is_some_and(|ip| network.contains(&ip)))
             && self.endpoint.as_ref().is_none_or(|prefix| {
                 fields.endpoint.is_some_and(|endpoint| endpoint.starts_with(prefix.as_str()))
             })
     }
 }
 
-/// A network in CIDR notation (RFC 4632), or a single address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    /// An address in it.
-    pub address: IpAddr,
-    /// How many leading bits its addresses share.
-    pub prefix: u8,
+/// Reads `203.0.113.9` or `203.0.113.0/24`, of either version. A bare address is a network of one.
+pub fn network(text: &[u8]) -> Option<IpNet> {
+    let text = std::str::from_utf8(text).ok()?;
+    let Some((address, prefix)) = text.split_once('/') else {
+        return text.parse::<IpAddr>().ok().map(IpNet::from);
+    };
+    let prefix = u8::try_from(number::unsigned(prefix.as_bytes())?).ok()?;
+    IpNet::new(address.parse().ok()?, prefix).ok()
 }
 
-impl Network {
-    /// Reads `203.0.113.9` or `203.0.113.0/24`, of either version.
-    pub fn parse(text: &[u8]) -> Option<Self> {
-        let Some(slash) = text.iter().position(|&byte| byte == b'/') else {
-            return http::address(text).ok().map(Self::of);
-        };
-        let whole = Self::of(http::address(&text[..slash]).ok()?);
-        let prefix = u8::try_from(number::unsigned(&text[slash + 1..])?).ok()?;
-        (prefix <= whole.prefix).then_some(Self { prefix, ..whole })
-    }
-
-    fn of(address: IpAddr) -> Self {
-        Self { address, prefix: if address.is_ipv4() { 32 } else { 128 } }
-    }
-
-    /// Whether it is a single address.
-    pub fn is_single(self) -> bool {
-        self == Self::of(self.address)
-    }
-
-    /// Whether `ip` is in it.
-    pub fn holds(self, ip: IpAddr) -> bool {
-        // The bits stand at the top of 128, whichever the version.
-        let bits = |ip: IpAddr| match ip {
-            IpAddr::V4(ip) => u128::from(ip.to_bits()) << 96,
-            IpAddr::V6(ip) => ip.to_bits(),
-        };
-        let differ = bits(ip) ^ bits(self.address);
-        ip.is_ipv4() == self.address.is_ipv4() && differ.leading_zeros() >= u32::from(self.prefix)
-    }
+/// Whether `network` is a single address.
+pub fn is_single(network: IpNet) -> bool {
+    network.prefix_len() == network.max_prefix_len()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn network(text: &str) -> Network {
-        Network::parse(text.as_bytes()).unwrap()
+    fn parsed(text: &str) -> IpNet {
+        network(text.as_bytes()).unwrap()
     }
 
     #[test]
-    fn a_network_holds_its_addresses() {
+    fn a_network_contains_its_addresses() {
         for (text, inside, outside) in [
             ("10.0.0.0/8", "10.255.0.1", "11.0.0.0"),
             ("10.1.2.3/8", "10.9.9.9", "9.255.255.255"),
@@ -105,15 +77,15 @@ mod tests {
             ("::/0", "ffff::", "0.0.0.0"),
             ("::ffff:10.0.0.0/104", "::ffff:10.1.2.3", "10.1.2.3"),
         ] {
-            assert!(network(text).holds(inside.parse().unwrap()), "{text} {inside}");
-            assert!(!network(text).holds(outside.parse().unwrap()), "{text} {outside}");
+            assert!(parsed(text).contains(&inside.parse::<IpAddr>().unwrap()), "{text} {inside}");
+            assert!(!parsed(text).contains(&outside.parse::<IpAddr>().unwrap()), "{text} {outside}");
         }
-        assert!(network("::1").is_single() && network("1.2.3.4/32").is_single());
-        assert!(!network("1.2.3.4/31").is_single());
+        assert!(is_single(parsed("::1")) && is_single(parsed("1.2.3.4/32")));
+        assert!(!is_single(parsed("1.2.3.4/31")));
     }
 
     #[test]
-    fn what_is_no_network_is_refused() {
+    fn text_that_is_no_network_is_refused() {
         for text in [
             "",
             "/8",
@@ -126,7 +98,7 @@ mod tests {
             "a/8",
             "1.2.3.4/8/8",
         ] {
-            assert_eq!(Network::parse(text.as_bytes()), None, "{text}");
+            assert_eq!(network(text.as_bytes()), None, "{text}");
         }
     }
 }

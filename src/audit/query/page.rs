@@ -1,6 +1,8 @@
 //! The arguments of LW.AUDITLOG QUERY: `[KIND k] [USER id] [IP ip|cidr] [ENDPOINT prefix] [FROM ms]
 //! [TO ms] [LIMITED] [ANOMALY] [COUNT n] [BEFORE id]`.
 
+use ipnet::IpNet;
+
 use crate::journal::id::Id;
 use crate::outbox::arguments::COUNT;
 use crate::server::call::Call;
@@ -13,7 +15,7 @@ use crate::text::time::Timestamp;
 
 use super::super::entry::{ENDPOINT, KIND, USER};
 use super::super::request::{ANOMALY_OPTION, KIND_OPTION, LIMITED_OPTION, USER_OPTION};
-use super::filter::{Filter, Network};
+use super::filter::{self, Filter};
 
 const DEFAULT_COUNT: usize = 100;
 const MAX_COUNT: u64 = 10_000;
@@ -65,6 +67,6 @@ impl Page {
     }
 }
 
-fn network(text: &[u8]) -> Result<Network, &'static str> {
-    Network::parse(text).ok_or("is neither an address nor a network in CIDR notation (203.0.113.0/24)")
+fn network(text: &[u8]) -> Result<IpNet, &'static str> {
+    filter::network(text).ok_or("is neither an address nor a network in CIDR notation (203.0.113.0/24)")
 }

@@ -14,6 +14,7 @@ use crate::text::time::Timestamp;
 use super::super::entry::{Entry, Fields, Record};
 use super::super::insert::system_time;
 use super::super::link::{Failure, Parameter};
+use super::filter::is_single;
 use super::page::Page;
 
 pub(crate) struct Query {
@@ -60,8 +61,8 @@ impl Query {
             self.condition("user_id = ", "", user.clone(), Type::TEXT);
         }
         if let Some(network) = filter.network {
-            let operator = if network.is_single() { "ip = " } else { "ip <<= " };
-            let text = format!("{}/{}", network.address, network.prefix);
+            let operator = if is_single(network) { "ip = " } else { "ip <<= " };
+            let text = format!("{}/{}", network.addr(), network.prefix_len());
             self.condition(operator, "::inet", text, Type::TEXT);
         }
         if let Some(prefix) = &filter.endpoint {

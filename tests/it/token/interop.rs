@@ -1,8 +1,9 @@
-//! Access tokens verify with other implementations by the keys that LW.JWKS publishes: jsonwebtoken, PyJWT and jose
-//! (Node.js).
+//! Access tokens verify with other implementations by the keys that LW.JWKS publishes:
+//! jsonwebtoken, PyJWT and jose (Node.js).
 //!
-//! jsonwebtoken parses and checks independently of the module, but its signatures come from the same library,
-//! aws-lc-rs. PyJWT and jose verify with OpenSSL; for HS256 the test here also computes the MAC with RustCrypto.
+//! jsonwebtoken parses and checks independently of the module, but its signatures come from the
+//! same library, aws-lc-rs. PyJWT and jose verify with OpenSSL; for HS256 the test here also
+//! computes the MAC with RustCrypto.
 
 use std::process::Command;
 
@@ -116,7 +117,8 @@ fn checked_by(command: &mut Command) {
     assert_eq!(printed.trim(), "8 tokens verified, 8 changed ones refused");
 }
 
-/// Installs PyJWT and jose where they are missing. Returns the directory in which Node.js finds jose.
+/// Installs PyJWT and jose where they are missing. Returns the directory in which Node.js finds
+/// jose.
 fn installed() -> String {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/interop.sh");
     let out = Command::new(script).output().expect("scripts/interop.sh runs");
