@@ -1,8 +1,9 @@
 //! Which addresses may be dialled: the guard against server-side request forgery.
 //!
-//! Who may set a webhook's URL, or who owns the zone its name is in, must not reach through the server what only the
-//! server can reach. So what is judged is the address that is dialled, not the name, and an IPv6 address that stands
-//! for an IPv4 address is judged as that one. The ranges are those of the IANA special-purpose address registries.
+//! Whoever may set the URL of a webhook, or owns the zone of its name, must not reach through the
+//! server what only the server can reach. So the dialled address is checked, not the name, and an
+//! IPv6 address that embeds an IPv4 address is checked as that one. The ranges are those of the
+//! IANA special-purpose address registries.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -14,10 +15,10 @@ pub struct Forbidden {
     ground: Ground,
 }
 
-/// What an address is for, when it is not an ordinary public one.
+/// The purpose of an address that is not an ordinary public one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ground {
-    /// Dialled under no setting.
+    /// Never dialled.
     Never(&'static str),
     /// Dialled with `lockwatch.webhook-allow-private yes`.
     Private(&'static str),
@@ -25,8 +26,7 @@ enum Ground {
 
 use Ground::{Never, Private};
 
-/// Refuses `ip` unless it may be dialled: public addresses always may; private, shared and loopback ones only if
-/// `allow_private`.
+/// Public addresses are always allowed; private, shared and loopback ones only if `allow_private`.
 pub fn check(ip: IpAddr, allow_private: bool) -> Result<(), Forbidden> {
     let ground = match ip {
         IpAddr::V4(v4) => ground_v4(v4),
@@ -41,7 +41,7 @@ pub fn check(ip: IpAddr, allow_private: bool) -> Result<(), Forbidden> {
 
 fn ground_v4(ip: Ipv4Addr) -> Option<Ground> {
     Some(match ip.octets() {
-        // Alibaba Cloud, Azure. The others' are link-local.
+        // Alibaba Cloud, Azure. Those of other clouds are link-local.
         [100, 100, 100, 200] | [168, 63, 129, 16] => Never("metadata"),
         [0, ..] => Never("unspecified"),
         [169, 254, ..] => Never("link-local"),
@@ -80,13 +80,13 @@ fn ground_v6(ip: Ipv6Addr) -> Option<Ground> {
         [0x2001, 0..=0x1ff, ..] => Never("reserved"),
         [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => Never("documentation"),
         [0xfc00..=0xfdff, ..] | [0xfec0..=0xfeff, ..] => Private("private"),
-        // All that is given out for use in public.
+        // All public unicast addresses.
         [0x2000..=0x3fff, ..] => return None,
         _ => Never("reserved"),
     })
 }
 
-/// The IPv4 addresses that an IPv6 address may stand for; none for one that stands for itself.
+/// The IPv4 addresses that an IPv6 address may embed; none for an ordinary one.
 fn embedded_v4(octets: &[u8; 16]) -> Vec<Ipv4Addr> {
     let at = |places: [usize; 4]| Ipv4Addr::from(places.map(|place| octets[place]));
     let last = at([12, 13, 14, 15]);
@@ -96,7 +96,8 @@ fn embedded_v4(octets: &[u8; 16]) -> Vec<Ipv4Addr> {
         | [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ..]
         | [0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, ..]
         | [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, ..] => vec![last],
-        // NAT64 for local use (RFC 8215): the prefix may be of 48, 56, 64 or 96 bits, and the address tells not which.
+        // NAT64 for local use (RFC 8215): the prefix has 48, 56, 64 or 96 bits, and the address
+        // does not say which.
         [0, 0x64, 0xff, 0x9b, 0, 1, ..] => {
             let forms = [at([6, 7, 9, 10]), at([7, 9, 10, 11]), at([9, 10, 11, 12]), last];
             let likely: Vec<_> = forms.into_iter().filter(|form| form.octets()[0] != 0).collect();

@@ -1,8 +1,8 @@
 //! `LW.ALERT type json [DEDUP text COOLDOWN d]`
 //!
-//! Raises an alert, which is sent to every webhook endpoint until each has accepted it. With DEDUP, only if no alert with
-//! that type and text was raised in the last `d`. Replies with the id that the receivers see, or nil if DEDUP suppressed
-//! the alert.
+//! Raises an alert, which is sent to every webhook endpoint until each has accepted it. With DEDUP,
+//! only if no alert with that type and text was raised in the last `d`. Replies with the id that
+//! the receivers see, or nil if DEDUP suppressed the alert.
 
 use crate::outbox::host::edit;
 use crate::outbox::limits::{Full, Source};

@@ -1,4 +1,5 @@
-//! The dedup table: alerts that must not be raised again for a while. It keeps only a hash of each text.
+//! The dedup table: alerts that must not be raised again for a while. It keeps only a hash of each
+//! text.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -44,8 +45,8 @@ pub(crate) enum Decision {
     /// The alert may be raised, which suppresses others like it.
     Raise(Suppression),
     Suppress,
-    /// An alert like it was raised at a time that the clock, which has stepped back, has not reached again. This one is
-    /// suppressed, and the cooldown begins anew.
+    /// An alert like it was raised at a time that the clock, which has stepped back, has not
+    /// reached again. This one is suppressed, and the cooldown begins anew.
     Restart(Suppression),
 }
 

@@ -1,5 +1,5 @@
-//! What the outbox of the alerts keeps besides alerts and dead letters: how far each delivery is, which endpoints are
-//! disabled, which alerts are suppressed, which are rolled up.
+//! What the outbox of the alerts keeps besides alerts and dead letters: how far each delivery is,
+//! which endpoints are disabled, which alerts are suppressed, which are rolled up.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -63,7 +63,8 @@ pub(crate) enum Change {
     Suppress(Digest, Suppression),
     /// An alert was queued by itself, in the period of its type that began then.
     Single(String, Timestamp),
-    /// An alert at that time joins the summary, which will have that id, with its data as an example.
+    /// An alert at that time joins the summary, which will have that id, with its data as an
+    /// example.
     RolledUp(String, Id, Timestamp, Option<String>),
     /// The period of a type ends, and its summary is queued under the id reserved for it.
     Summary(String, Alert),

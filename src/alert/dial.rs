@@ -1,4 +1,5 @@
-//! The HTTP client. It must not follow redirects, use a proxy, wait forever or dial a forbidden address.
+//! The HTTP client. It must not follow redirects, use a proxy, wait forever or dial a forbidden
+//! address.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
@@ -24,8 +25,8 @@ pub(crate) struct DialOptions {
 /// The maximum time to look up the name, and again to connect.
 pub(super) const CONNECT_MAX: Duration = Duration::from_secs(5);
 
-/// The maximum time to read the body of an answer. The body is ignored, but a connection whose answer was read to the end
-/// can be used again.
+/// The maximum time to read the body of an answer. The body is ignored, but a connection whose
+/// answer was read to the end can be used again.
 const BODY_MAX: Duration = Duration::from_secs(1);
 
 /// How long an idle connection is kept for the next alert.

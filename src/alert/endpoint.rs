@@ -1,6 +1,6 @@
-//! Where alerts go: the endpoints, as directives and files name them.
+//! The endpoints that alerts are sent to, as directives and files list them.
 //!
-//! A URL may be a secret in itself (Slack's are), so only its scheme, host and port are ever shown.
+//! A URL may be a secret (Slack's are), so only its scheme, host and port are ever shown.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -15,16 +15,15 @@ use crate::text::lines::lines;
 use super::address;
 use super::secret::{MAX_SECRETS, Secret};
 
-/// How many endpoints there may be.
 pub const MAX_ENDPOINTS: usize = 16;
 
-/// The longest URL, in bytes.
+/// In bytes.
 pub const MAX_URL: usize = 2048;
 
-/// The longest host name (RFC 1035).
+/// In bytes (RFC 1035).
 const MAX_HOST: usize = 253;
 
-/// What an endpoint is called: the first eight bytes of the SHA-256 of its URL as written.
+/// The first eight bytes of the SHA-256 of the URL as written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EndpointId(pub u64);
 
@@ -35,31 +34,27 @@ impl EndpointId {
     }
 }
 
-/// What is posted to an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// The alert as it is, as Standard Webhooks have it.
+    /// The body of the alert, as in Standard Webhooks.
     Standard,
-    /// A line of text, as Slack's incoming webhooks take it.
+    /// A line of text for Slack's incoming webhooks.
     Slack,
 }
 
-/// A receiver of alerts.
 #[derive(Clone)]
 pub struct Endpoint {
-    /// What it is called.
     pub id: EndpointId,
-    /// What is shown of its URL: `https://host`, with the port if it names one.
+    /// The part of the URL that may be shown: `https://host`, with the port if it has one.
     pub label: String,
-    /// What is posted to it.
     pub format: Format,
-    /// What signs it, each on its own; without any, the requests carry no signature.
+    /// Each makes a signature. Without secrets requests carry none.
     pub secrets: Vec<Secret>,
     url: Uri,
 }
 
 impl Endpoint {
-    /// Reads one URL; or why it can't be an endpoint, without any part of it but scheme, host and port.
+    /// Reads one URL. The error contains no part of it but scheme, host and port.
     fn parse(text: &str) -> Result<Self, String> {
         let (scheme, format, rest) = split(text)?;
         let (authority, tail) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -79,7 +74,7 @@ impl Endpoint {
         Ok(Self { id: EndpointId::of(text), label, format, secrets: Vec::new(), url })
     }
 
-    /// Where requests go. Not to be shown.
+    /// Must not be shown.
     pub(super) fn url(&self) -> &Uri {
         &self.url
     }
@@ -91,7 +86,7 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// The scheme by which `text` is dialled, the format that it asks for, and what follows `://`.
+/// The scheme to dial with, the format, and what follows `://`.
 fn split(text: &str) -> Result<(&'static str, Format, &str), String> {
     if text.len() > MAX_URL {
         return Err(format!("it is longer than {MAX_URL} bytes"));
@@ -138,7 +133,8 @@ fn check_host(host: &str) -> Result<(), String> {
         None => host.parse::<Ipv4Addr>().ok().map(IpAddr::from),
     };
     match literal {
-        // Private ones are judged when they are dialled: the directive that allows them may change.
+        // Private addresses are checked when they are dialled: the directive that allows them may
+        // change.
         Some(ip) => address::check(ip, true).map_err(|why| why.to_string()),
         None if is_name(host) => Ok(()),
         None => Err("the host is not a name or an address".into()),
@@ -153,7 +149,7 @@ fn is_name(host: &str) -> bool {
         && !host.contains("..")
 }
 
-/// Reads a list of URLs, separated by blanks. An error names the place in the list.
+/// Reads a list of URLs, separated by blanks. An error contains the position in the list.
 pub fn parse_urls(text: &str) -> Result<Vec<Endpoint>, String> {
     let mut list = List::default();
     for (at, url) in text.split_ascii_whitespace().enumerate() {
@@ -163,8 +159,8 @@ pub fn parse_urls(text: &str) -> Result<Vec<Endpoint>, String> {
     Ok(list.endpoints)
 }
 
-/// Reads a file of endpoints, a line each: the URL, then its own secrets, separated by blanks. Blank lines and those
-/// that begin with `#` are skipped. An error names the line.
+/// Reads a file with one endpoint per line: the URL, then secrets of its own, separated by blanks.
+/// Blank lines and lines that begin with `#` are skipped. An error contains the line number.
 pub fn parse_file(bytes: &[u8]) -> Result<Vec<Endpoint>, String> {
     let mut list = List::default();
     for (number, line) in lines(bytes)? {
@@ -173,7 +169,7 @@ pub fn parse_file(bytes: &[u8]) -> Result<Vec<Endpoint>, String> {
     Ok(list.endpoints)
 }
 
-/// Endpoints of which no two are the same, and not too many.
+/// Refuses duplicates and more than [`MAX_ENDPOINTS`].
 #[derive(Default)]
 struct List {
     endpoints: Vec<Endpoint>,

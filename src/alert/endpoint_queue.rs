@@ -1,5 +1,5 @@
-//! The queue of one endpoint: which alerts are due when, which are in flight, and whether the endpoint works. Kept in
-//! memory only and built from the outbox.
+//! The queue of one endpoint: which alerts are due when, which are in flight, and whether the
+//! endpoint works. Kept in memory only and built from the outbox.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,19 +1,24 @@
-//! Alerts: raised on the main thread, kept in an outbox, delivered to webhooks by worker threads. From the bottom up:
+//! Alerts: raised on the main thread, kept in an outbox, delivered to webhooks by worker threads.
+//! From the bottom up:
 //!
 //! What speaks HTTP and knows no Redis:
-//! - [`address`]: which addresses may be dialled. [`secret`], [`endpoint`]: where alerts go and what signs them.
+//! - [`address`]: which addresses may be dialled. [`secret`], [`endpoint`]: where alerts go and
+//!   what signs them.
 //! - [`schedule`]: when a failed try is repeated.
 //! - [`dial`]: the HTTP client and its limits. [`reason`]: why a try failed.
-//! - [`signature`], [`slack`], [`webhook`]: one attempt, from the request to the meaning of the answer.
+//! - [`signature`], [`slack`], [`webhook`]: one attempt, from the request to the meaning of the
+//!   answer.
 //! - [`attempt`], [`worker`]: the threads that make the attempts.
 //!
 //! Pure, with the time passed in:
 //! - [`rollup`]: many alerts of a type become one. [`dedup`]: which alerts are suppressed.
-//! - [`letter`], [`deliveries`]: what the outbox keeps besides alerts. [`endpoint_queue`]: what is due at one endpoint.
+//! - [`letter`], [`deliveries`]: what the outbox keeps besides alerts. [`endpoint_queue`]: what is
+//!   due at one endpoint.
 //!
 //! On the main thread, with the server:
 //! - [`counters`], [`wake`], [`settings`]: used by everything above them.
-//! - [`state`]: the outbox, the endpoints and their queues. [`raise`]: how other parts of the module raise an alert.
+//! - [`state`]: the outbox, the endpoints and their queues. [`raise`]: how other parts of the
+//!   module raise an alert.
 //! - [`test_run`], [`scheduler`]: what happens before the event loop sleeps.
 //! - [`command`]: `LW.ALERT`. [`manage`]: `LW.ALERTS`. [`info`]: INFO.
 

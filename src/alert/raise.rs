@@ -8,8 +8,8 @@ use crate::text::time::{Span, Timestamp};
 use super::state::{self, State};
 use super::{counters, dedup, wake};
 
-/// Raises an alert with `data` as JSON in the step that `call` is. If even the reserve of the outbox is used up, the alert is
-/// dropped and counted.
+/// Raises an alert with `data` as JSON in the step that `call` is. If even the reserve of the
+/// outbox is used up, the alert is dropped and counted.
 pub fn own(call: &Call<'_>, now: Timestamp, kind: &'static str, data: &str) {
     // A client's call on a writable replica must not change what the replica has from its primary.
     if call.require_primary().is_err() {
@@ -22,8 +22,8 @@ pub fn own(call: &Call<'_>, now: Timestamp, kind: &'static str, data: &str) {
     }
 }
 
-/// Raises an alert before the event loop sleeps, on a primary, unless one of its kind was raised in the last `cooldown`. The
-/// scheduler of the alerts replicates it.
+/// Raises an alert before the event loop sleeps, on a primary, unless one of its kind was raised in
+/// the last `cooldown`. The scheduler of the alerts replicates it.
 pub fn own_once(now: Timestamp, kind: &'static str, data: &str, cooldown: Span) {
     let mut state = state::lock();
     let digest = dedup::digest_of(kind, b"");

@@ -1,6 +1,7 @@
 //! Why a try failed, in words that contain neither the path of a URL nor a secret.
 //!
-//! They are made from the kind of an error: its own text may quote the URL or what the receiver sent.
+//! They are made from the kind of an error: its own text may quote the URL or what the receiver
+//! sent.
 
 use std::borrow::Cow;
 use std::fmt;

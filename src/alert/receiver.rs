@@ -1,4 +1,4 @@
-//! A receiver under a test's control: a real socket on loopback that answers by the byte.
+//! A receiver for tests: a real socket on loopback whose answers are given byte by byte.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,13 +7,12 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-/// No test waits for longer.
+/// The maximum time that a test waits.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An answer that leaves the connection open.
 pub const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
-/// A request as it came in.
 #[derive(Debug)]
 pub struct Request {
     pub head: String,
@@ -55,7 +54,8 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Answers each request with what `answer` writes; closes the connection once that returns false.
+    /// Answers each request with what `answer` writes. Closes the connection once `answer` returns
+    /// false.
     pub fn start(answer: impl Fn(&mut TcpStream) -> bool + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -94,12 +94,12 @@ impl Receiver {
         format!("http://127.0.0.1:{}/secret-path?secret-query", self.port)
     }
 
-    /// The next request, as soon as it has come in.
+    /// Waits for the next request.
     pub fn request(&self) -> Request {
         self.requests.recv_timeout(PATIENCE).unwrap()
     }
 
-    /// How many more requests have come in.
+    /// The number of further requests that have arrived.
     pub fn more(&self) -> usize {
         self.requests.try_iter().count()
     }

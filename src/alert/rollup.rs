@@ -1,4 +1,5 @@
-//! Many alerts of one type within a short period: the first few are sent singly, the rest as one summary.
+//! Many alerts of one type within a short period: the first few are sent singly, the rest as one
+//! summary.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,8 @@ pub(crate) const PERIOD: Span = Span(10_000);
 const EXAMPLES: usize = 5;
 /// The maximum size of an example.
 const EXAMPLE_BYTES: usize = 4096;
-/// The maximum number of types with a period. Types beyond it are not rolled up; the bounds of the outbox remain.
+/// The maximum number of types with a period. Types beyond it are not rolled up; the bounds of the
+/// outbox remain.
 pub(crate) const TYPES: usize = 256;
 
 /// The alerts of one type in one period.
@@ -78,7 +80,8 @@ impl Rollup {
         }
     }
 
-    /// Whether there is no room for the period of another type. A period without a rest gives way once it has ended.
+    /// Whether there is no room for the period of another type. A period without a rest gives way
+    /// once it has ended.
     fn is_full(&self, now: Timestamp) -> bool {
         self.periods.len() >= TYPES && self.periods.values().all(|period| period.is_needed(now))
     }

@@ -1,4 +1,4 @@
-//! When a try that failed is made again. Pure: the time and the dice are passed in.
+//! When a failed try is repeated. Pure: time and randomness are arguments.
 
 use std::time::UNIX_EPOCH;
 
@@ -8,7 +8,7 @@ const SECOND: u64 = 1000;
 const MINUTE: u64 = 60 * SECOND;
 const HOUR: u64 = 60 * MINUTE;
 
-/// How long to wait after the first failed try, the second, and so on: ten tries in all.
+/// The wait after the first failed try, the second, and so on: ten tries in all.
 const WAITS: [Span; 9] = [
     Span(5 * SECOND),
     Span(30 * SECOND),
@@ -21,18 +21,18 @@ const WAITS: [Span; 9] = [
     Span(12 * HOUR),
 ];
 
-/// The longest `Retry-After` that is honoured.
+/// A longer `Retry-After` is cut to this.
 const RETRY_AFTER_MAX: Span = Span(2 * HOUR);
 
-/// How long an endpoint's circuit stays open before one try probes it.
+/// How long the circuit of an endpoint stays open before one try probes it.
 pub const PROBE: Span = Span(MINUTE);
 
-/// How many failures in a row open an endpoint's circuit.
+/// The number of failures in a row that opens the circuit of an endpoint.
 pub const FAILURES_TO_OPEN: u32 = 10;
 
-/// How long to wait once `failures` tries of an alert have failed (at least one), give or take 20 %, by which `random`
-/// keeps endpoints from being tried in step. `retry_after` is what the receiver asked for: the later of both counts.
-/// `None` if that was the last try: the alert goes to the dead letters.
+/// The wait after `failures` failed tries of an alert (at least one). `random` varies it by up to
+/// 20 %, so that endpoints are not tried in step. It is at least `retry_after`, which the receiver
+/// asked for. `None` after the last try.
 pub fn retry_after_failure(failures: u8, random: u64, retry_after: Option<Span>) -> Option<Span> {
     let Span(wait) = *WAITS.get(usize::from(failures.saturating_sub(1)))?;
     let fifth = wait / 5;
@@ -40,12 +40,12 @@ pub fn retry_after_failure(failures: u8, random: u64, retry_after: Option<Span>)
     Some(jittered.max(retry_after.unwrap_or_default().min(RETRY_AFTER_MAX)))
 }
 
-/// Reads the value of `Retry-After` (RFC 9110, 10.2.3), seconds or a date: how long that is from `now`, at most two
-/// hours; nothing for what is past, `None` for what is neither.
+/// Reads the value of `Retry-After` (RFC 9110, 10.2.3), seconds or a date, as a wait from `now` of
+/// at most two hours. A date in the past is no wait; `None` if it is neither.
 pub fn parse_retry_after(value: &str, now: Timestamp) -> Option<Span> {
     let value = value.trim();
     let asked = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than fit are more seconds than count.
+        // A number that does not fit is beyond the maximum.
         Span(value.parse().unwrap_or(u64::MAX).saturating_mul(SECOND))
     } else {
         let date = httpdate::parse_http_date(value).ok()?;
@@ -55,8 +55,8 @@ pub fn parse_retry_after(value: &str, now: Timestamp) -> Option<Span> {
     Some(asked.min(RETRY_AFTER_MAX))
 }
 
-/// `span`, or a part of it where tests are in a hurry: `LOCKWATCH_HURRY=N` in the environment divides every wait by N.
-/// A module that was built without the feature `debug-commands` is never in one.
+/// Shortens waits in tests: `LOCKWATCH_HURRY=N` in the environment divides every wait by N. Only
+/// with the feature `debug-commands`.
 #[cfg(feature = "debug-commands")]
 pub fn hurried(span: Span) -> Span {
     use std::sync::OnceLock;
@@ -66,7 +66,6 @@ pub fn hurried(span: Span) -> Span {
     Span((span.0 / factor).max(span.0.min(1)))
 }
 
-/// `span`, as it is: only a module built for tests can be in a hurry.
 #[cfg(not(feature = "debug-commands"))]
 pub const fn hurried(span: Span) -> Span {
     span

@@ -1,5 +1,5 @@
-//! What happens before the event loop sleeps: new settings are loaded, results of the workers come in, summaries and
-//! attempts that are due go out.
+//! What happens before the event loop sleeps: new settings are loaded, results of the workers come
+//! in, summaries and attempts that are due go out.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -40,8 +40,8 @@ pub(crate) fn before_sleep(tick: &Tick) {
     DEADLINE.check(tick, |now| lock().run(tick, now));
 }
 
-/// Sends a test to each endpoint. `wait` blocks the client, unless it refuses; `answer` makes the reply of the reports.
-/// Returns false if too many tests are running.
+/// Sends a test to each endpoint. `wait` blocks the client, unless it refuses; `answer` makes the
+/// reply of the reports. Returns false if too many tests are running.
 pub(crate) fn begin_test(
     wait: impl FnOnce() -> Option<Waiting>,
     attempts: Vec<Attempt>,
@@ -57,7 +57,8 @@ pub(crate) fn begin_test(
     true
 }
 
-/// No new attempt begins, and those in flight have a moment to end. Alerts that are not delivered are in the outbox.
+/// No new attempt begins, and those in flight have a moment to end. Alerts that are not delivered
+/// are in the outbox.
 pub(crate) fn shutdown() {
     // The workers are kept: the server may fail to save, and go on.
     if let Some(workers) = &mut lock().workers {
@@ -132,7 +133,8 @@ impl Scheduler {
                 refused.push((attempt.id.seq, attempt.endpoint.id));
             }
         }
-        // The queue of a worker is full, or the system has no thread to give: the next run tries again.
+        // The queue of a worker is full, or the system has no thread to give: the next run tries
+        // again.
         for (seq, endpoint) in refused {
             state.return_attempt(seq, endpoint);
         }

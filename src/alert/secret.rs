@@ -1,7 +1,7 @@
-//! The secrets with which webhooks are signed, as files hold them.
+//! The secrets that sign webhooks, as files contain them.
 //!
-//! In the form of the Standard Webhooks specification: `whsec_` and the base64 of 24 to 64 random bytes. No error shows
-//! any part of one.
+//! Their form is that of the Standard Webhooks specification: `whsec_` and the base64 of 24 to 64
+//! random bytes. No error contains any part of a secret.
 
 use std::fmt;
 
@@ -12,26 +12,26 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use crate::text::lines::lines;
 
-/// How many secrets sign at once: two, while receivers change over from one to the other.
+/// Two secrets sign while receivers change from one to the other.
 pub const MAX_SECRETS: usize = 2;
 
-/// The lengths of a secret, in bytes, that the specification allows.
+/// In bytes, by the specification.
 const LENGTHS: std::ops::RangeInclusive<usize> = 24..=64;
 
 const PREFIX: &str = "whsec_";
 
-/// Padded or not: secrets are pasted by hand.
+/// Padding is optional, because secrets are pasted by hand.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// A signing secret. Its bytes live only inside the key, which the crypto library wipes when it is dropped.
+/// Its bytes exist only inside the key, which the crypto library wipes when it is dropped.
 #[derive(Clone)]
 pub struct Secret(hmac::Key);
 
 impl Secret {
-    /// Reads a secret, with the prefix `whsec_` or without it; or why it is none.
+    /// Reads a secret, with or without the prefix `whsec_`.
     pub fn parse(text: &str) -> Result<Self, String> {
         let encoded = text.strip_prefix(PREFIX).unwrap_or(text);
         let bytes = BASE64.decode(encoded).map_err(|_| "the secret is not base64".to_owned())?;
@@ -42,7 +42,6 @@ impl Secret {
         Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &bytes)))
     }
 
-    /// The key that it is.
     pub(super) fn key(&self) -> &hmac::Key {
         &self.0
     }
@@ -54,8 +53,9 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Reads the file of secrets that sign for every endpoint without its own: one or two lines, a secret each. Blank lines
-/// and those that begin with `#` are skipped. An error names the line and never what it holds.
+/// Reads the file of secrets for endpoints without secrets of their own: one or two lines, one
+/// secret each. Blank lines and lines that begin with `#` are skipped. An error contains the line
+/// number and nothing of the line.
 pub fn parse_secrets(bytes: &[u8]) -> Result<Vec<Secret>, String> {
     let mut secrets = Vec::new();
     for (number, line) in lines(bytes)? {

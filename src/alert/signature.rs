@@ -1,5 +1,5 @@
-//! Standard Webhooks signatures, <https://github.com/standard-webhooks/standard-webhooks>: HMAC-SHA256 over
-//! `id.timestamp.body`, in base64.
+//! Standard Webhooks signatures, <https://github.com/standard-webhooks/standard-webhooks>:
+//! HMAC-SHA256 over `id.timestamp.body`, in base64.
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -7,8 +7,9 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::secret::Secret;
 
-/// The value of `webhook-signature`: one signature for each secret, separated by a space; `None` without secrets.
-/// `timestamp` is in Unix seconds, as `webhook-timestamp` has it; `id` has no dot.
+/// The value of `webhook-signature`: one signature for each secret, separated by spaces. `None`
+/// without secrets. `timestamp` is in Unix seconds, as in `webhook-timestamp`. `id` contains no
+/// dot.
 pub fn sign(secrets: &[Secret], id: &str, timestamp: u64, body: &str) -> Option<String> {
     let signatures: Vec<String> =
         secrets.iter().map(|secret| sign_one(secret, id, timestamp, body)).collect();

@@ -4,10 +4,9 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-/// How much of `data` is shown, in characters.
+/// The maximum length of the shown `data`, in characters.
 const DATA_CHARS: usize = 1000;
 
-/// The parts of an alert's body that are shown.
 #[derive(Deserialize)]
 struct Body {
     id: String,
@@ -17,14 +16,14 @@ struct Body {
     data: Value,
 }
 
-/// The body of the request to Slack, made from an alert's body.
+/// Makes the body of the request to Slack from the body of an alert.
 pub(super) fn body(alert: &str) -> String {
     let text = match serde_json::from_str::<Body>(alert) {
         Ok(body) => {
             let data = cut(&data(&body.data));
             format!("*{}* {} ({}, {})", escaped(&body.kind), escaped(&data), shown(&body.timestamp), body.id)
         }
-        // Data that is nested too deeply to be read is still an alert.
+        // An alert whose data is nested too deeply for the parser is sent as well.
         Err(_) => escaped(&cut(alert)),
     };
     serde_json::json!({ "text": text }).to_string()
@@ -55,7 +54,7 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// Without what Slack takes for markup of links and mentions, on one line.
+/// Escapes the markup of links and mentions, on one line.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for char in text.chars() {

@@ -91,7 +91,8 @@ impl State {
         &self.settings.endpoints
     }
 
-    /// The queue of `endpoint`; `None` on a replica, where nothing was sent yet, and for a disabled endpoint.
+    /// The queue of `endpoint`; `None` on a replica, where nothing was sent yet, and for a disabled
+    /// endpoint.
     pub(crate) fn queue_of(&self, endpoint: EndpointId) -> Option<&EndpointQueue> {
         self.queues.iter().find(|queue| queue.endpoint.id == endpoint)
     }
@@ -121,7 +122,8 @@ impl State {
         }
     }
 
-    /// Raises an alert. Returns the id that receivers see: that of the alert, or of the summary that it joins.
+    /// Raises an alert. Returns the id that receivers see: that of the alert, or of the summary
+    /// that it joins.
     pub(crate) fn raise(
         &mut self,
         kind: &str,
@@ -158,7 +160,8 @@ impl State {
         self.queues.iter_mut().for_each(|queue| queue.add(id.seq, Timestamp(0)));
     }
 
-    /// Drops the oldest alerts where there is no endpoint to wait for; otherwise no alert that waits is ever dropped.
+    /// Drops the oldest alerts where there is no endpoint to wait for; otherwise no alert that
+    /// waits is ever dropped.
     fn make_room(&mut self, size: usize, source: Source) -> Result<(), Full> {
         let bounds = bounds(source);
         while !self.outbox.queue().has_room(size, bounds) {
@@ -186,8 +189,8 @@ impl State {
 
     // --- delivering ---
 
-    /// Loads the settings, if they have changed. Returns the endpoints then. On a primary, an endpoint that was set again
-    /// is enabled again; a replica learns of that from its primary.
+    /// Loads the settings, if they have changed. Returns the endpoints then. On a primary, an
+    /// endpoint that was set again is enabled again; a replica learns of that from its primary.
     pub(crate) fn reload_settings(&mut self, is_primary: bool) -> Option<Vec<EndpointId>> {
         let (settings, set_again) = settings::changed()?;
         for endpoint in set_again.into_iter().filter(|_| is_primary) {
@@ -205,8 +208,8 @@ impl State {
         }
     }
 
-    /// Builds the queues from the outbox, if they are stale. Returns whether they were: attempts that were handed over
-    /// before may be out of date.
+    /// Builds the queues from the outbox, if they are stale. Returns whether they were: attempts
+    /// that were handed over before may be out of date.
     pub(crate) fn rebuild_queues(&mut self) -> bool {
         if !std::mem::take(&mut self.queues_are_stale) {
             return false;
@@ -317,7 +320,8 @@ impl State {
         }
     }
 
-    /// `next_try` returns when to try again after a number of failures; `None` if that was the last try.
+    /// `next_try` returns when to try again after a number of failures; `None` if that was the last
+    /// try.
     fn attempt_failed(
         &mut self,
         id: Id,
@@ -365,8 +369,8 @@ impl State {
 
     // --- managing ---
 
-    /// Puts the dead letter of `id` back into the queue. If one of its endpoints is no longer configured, its address was
-    /// most likely a mistake: then every endpoint gets the alert.
+    /// Puts the dead letter of `id` back into the queue. If one of its endpoints is no longer
+    /// configured, its address was most likely a mistake: then every endpoint gets the alert.
     pub(crate) fn replay_letter(&mut self, id: Id) {
         let Some(letter) = self.outbox.dead().get(id) else { return };
         let is_configured = |cause: &Letter| self.endpoints().iter().any(|known| known.id == cause.endpoint);

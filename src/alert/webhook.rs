@@ -104,8 +104,8 @@ impl Sender {
         request.send(body)
     }
 
-    /// The client for `options`. Other options take another one: a connection made while private addresses were allowed
-    /// must not outlive that setting.
+    /// The client for `options`. Other options take another one: a connection made while private
+    /// addresses were allowed must not outlive that setting.
     fn agent(&mut self, options: DialOptions, endpoint: &Endpoint) -> &Agent {
         let kept = self.agent.take().filter(|(known, _)| *known == options);
         let make = || (options, dial::agent(options, endpoint.url().scheme_str() == Some("https")));
@@ -126,8 +126,8 @@ fn judge(response: Response<Body>, now: Timestamp) -> DeliveryStatus {
     }
 }
 
-/// Reads the body to its end, so that the connection can be used again. A body that is too long, too slow or broken costs
-/// the connection and nothing else.
+/// Reads the body to its end, so that the connection can be used again. A body that is too long,
+/// too slow or broken costs the connection and nothing else.
 fn drain(response: Response<Body>) {
     let mut body = response.into_body().into_reader().take(BODY_BYTES + 1);
     let _ = io::copy(&mut body, &mut io::sink());

@@ -1,7 +1,9 @@
-//! The worker threads that make the attempts: one for each endpoint, so that a slow endpoint delays no other.
+//! The worker threads that make the attempts: one for each endpoint, so that a slow endpoint delays
+//! no other.
 //!
-//! Workers decide nothing. The main thread hands an attempt to [`Workers::offer`] when it is due and gets the result from
-//! [`Workers::next_result`]. A worker holds nothing of the server's and never waits for the main thread.
+//! Workers decide nothing. The main thread hands an attempt to [`Workers::offer`] when it is due
+//! and gets the result from [`Workers::next_result`]. A worker holds nothing of the server's and
+//! never waits for the main thread.
 
 mod mailbox;
 #[cfg(test)]
@@ -26,7 +28,8 @@ use super::webhook::DeliveryStatus;
 /// The capacity of a worker's queue.
 pub(crate) const QUEUE: usize = 16;
 
-/// The maximum number of threads, counting those whose endpoint is gone and whose last attempt still hangs.
+/// The maximum number of threads, counting those whose endpoint is gone and whose last attempt
+/// still hangs.
 const THREADS: usize = 64;
 
 /// The stack of a thread: several times what an attempt over TLS takes.
@@ -47,7 +50,8 @@ pub(crate) struct Workers {
 struct Worker {
     number: usize,
     attempts: Sender<Attempt>,
-    /// The thread's end of the queue, by which the main thread takes back attempts that have not started.
+    /// The thread's end of the queue, by which the main thread takes back attempts that have not
+    /// started.
     queued: Receiver<Attempt>,
     thread: JoinHandle<()>,
 }
@@ -80,8 +84,8 @@ impl Workers {
         }
     }
 
-    /// Puts an attempt into the queue of its endpoint, and starts the thread if there is none. Never waits: returns the
-    /// attempt if the queue is full or no thread can be started.
+    /// Puts an attempt into the queue of its endpoint, and starts the thread if there is none.
+    /// Never waits: returns the attempt if the queue is full or no thread can be started.
     pub fn offer(&mut self, attempt: Attempt) -> Result<(), Attempt> {
         let id = attempt.endpoint.id;
         if !self.results.has_room() {
@@ -106,8 +110,8 @@ impl Workers {
         self.test_results.pop()
     }
 
-    /// Takes back the attempts of generations before `generation` that have not started. [`Workers::next_result`] returns
-    /// them as not attempted.
+    /// Takes back the attempts of generations before `generation` that have not started.
+    /// [`Workers::next_result`] returns them as not attempted.
     pub fn recall(&mut self, generation: u64) {
         for worker in self.workers.values() {
             let queued: Vec<_> = worker.queued.try_iter().collect();
@@ -123,8 +127,8 @@ impl Workers {
         self.wake_if_returned();
     }
 
-    /// Lets the threads of all other endpoints end, each after its current attempt. [`Workers::next_result`] returns what is
-    /// in their queues as not attempted.
+    /// Lets the threads of all other endpoints end, each after its current attempt.
+    /// [`Workers::next_result`] returns what is in their queues as not attempted.
     pub fn retain(&mut self, endpoints: &[EndpointId]) {
         let (kept, gone) = self.workers.drain().partition(|(id, _)| endpoints.contains(id));
         self.workers = kept;
@@ -151,8 +155,9 @@ impl Workers {
         self.wake_if_returned();
     }
 
-    /// Ends the threads: no new attempt starts, and those in flight are waited for, for at most `timeout`. What has not
-    /// started is returned as not attempted; a thread that takes longer is left behind. The next attempt starts anew.
+    /// Ends the threads: no new attempt starts, and those in flight are waited for, for at most
+    /// `timeout`. What has not started is returned as not attempted; a thread that takes longer is
+    /// left behind. The next attempt starts anew.
     pub fn shutdown(&mut self, timeout: Duration) {
         let Lifetime { closing, alive, gone } = std::mem::replace(&mut self.lifetime, Lifetime::new());
         closing.store(true, Ordering::Relaxed);

@@ -1,8 +1,9 @@
-//! `LW.AUDIT [KIND k] [USER id] [IP ip] [METHOD m] [ENDPOINT path] [STATUS code] [LIMITED] [ANOMALY] [LATENCY d] [TIME ms]
-//! [DATA json]`
+//! `LW.AUDIT [KIND k] [USER id] [IP ip] [METHOD m] [ENDPOINT path] [STATUS code] [LIMITED]
+//! [ANOMALY] [LATENCY d] [TIME ms] [DATA json]`
 //!
-//! Records an event. Replies with its id once it is in the outbox, from where it is shipped to Postgres, if one is configured.
-//! At least one field besides KIND and TIME is needed. KIND is `request` unless given.
+//! Records an event. Replies with its id once it is in the outbox, from where it is shipped to
+//! Postgres, if one is configured. At least one field besides KIND and TIME is needed. KIND is
+//! `request` unless given.
 
 use crate::outbox::host::edit;
 use crate::outbox::limits::{Full, Source};

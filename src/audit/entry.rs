@@ -1,4 +1,5 @@
-//! An event of the audit log: checked, escaped and bounded when it is recorded, packed into one small block of bytes.
+//! An event of the audit log: checked, escaped and bounded when it is recorded, packed into one
+//! small block of bytes.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,9 +13,11 @@ use crate::text::time::Timestamp;
 
 /// The maximum length of a kind, in letters, digits, dots, hyphens and underscores.
 pub const KIND: usize = 64;
-/// The maximum size of a user after escaping, beyond which it is cut. Always short enough for an index.
+/// The maximum size of a user after escaping, beyond which it is cut. Always short enough for an
+/// index.
 pub const USER: usize = 256;
-/// The maximum size of a path after escaping, beyond which it is cut. Always short enough for an index.
+/// The maximum size of a path after escaping, beyond which it is cut. Always short enough for an
+/// index.
 pub const ENDPOINT: usize = 1024;
 /// The maximum size of data.
 pub const DATA: usize = 16_384;

@@ -1,5 +1,5 @@
-//! Stores a batch of events with one statement in one round trip. A row that Postgres refuses as data is found by halving
-//! the batch, and reported.
+//! Stores a batch of events with one statement in one round trip. A row that Postgres refuses as
+//! data is found by halving the batch, and reported.
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -54,8 +54,8 @@ pub(crate) async fn store(
         match insert(link, rows).await {
             Ok(_) => {}
             Err(failure) => {
-                // Most likely somebody has dropped a partition. If it cannot be created, as for a day that was archived, the row
-                // is refused like any other.
+                // Most likely somebody has dropped a partition. If it cannot be created, as for a
+                // day that was archived, the row is refused like any other.
                 if failure.lacks_partition && !std::mem::replace(&mut partitions_renewed, true) {
                     partitions.forget();
                     ensure_days(link, partitions, rows).await?;

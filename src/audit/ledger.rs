@@ -1,5 +1,5 @@
-//! What the outbox of the audit log keeps besides events and dead letters: which events are owed to Postgres, which were
-//! denials, and the gap.
+//! What the outbox of the audit log keeps besides events and dead letters: which events are owed to
+//! Postgres, which were denials, and the gap.
 
 use std::collections::BTreeSet;
 
@@ -19,10 +19,12 @@ use super::refused::Refused;
 
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Ledger {
-    /// Postgres is to get the events up to this number, whatever is configured later: they are never overwritten.
+    /// Postgres is to get the events up to this number, whatever is configured later: they are
+    /// never overwritten.
     owed_through: u64,
     gap: Option<Gap>,
-    /// The numbers of the queued events that a limit denied, and their size. They may take half of the bounds.
+    /// The numbers of the queued events that a limit denied, and their size. They may take half of
+    /// the bounds.
     #[serde(skip)]
     limited: BTreeSet<u64>,
     #[serde(skip)]
@@ -46,7 +48,8 @@ const NUMBER_BYTES: usize = 16;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Share {
     Whole,
-    /// A limit denied the request: such events may fill half, so that a flood of denials leaves room for the rest.
+    /// A limit denied the request: such events may fill half, so that a flood of denials leaves
+    /// room for the rest.
     Half,
 }
 
@@ -90,8 +93,8 @@ impl Outbox<Ledger> {
         self.queue().bytes() + self.extension().bytes()
     }
 
-    /// The event that a newer one overwrites, where there is no database: the oldest that is not owed, or the oldest denial
-    /// of those.
+    /// The event that a newer one overwrites, where there is no database: the oldest that is not
+    /// owed, or the oldest denial of those.
     pub fn oldest_to_overwrite(&self, share: Share) -> Option<u64> {
         let owed = self.extension().owed_through;
         match share {

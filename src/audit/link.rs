@@ -1,8 +1,8 @@
-//! A connection to Postgres that cannot hang: every step has a deadline. A connection that exceeds one is dropped without a
-//! Terminate message.
+//! A connection to Postgres that cannot hang: every step has a deadline. A connection that exceeds
+//! one is dropped without a Terminate message.
 //!
-//! The thread that uses the link also drives tokio-postgres: dropping a connection closes its socket and waits for nothing,
-//! whatever the state of the other end.
+//! The thread that uses the link also drives tokio-postgres: dropping a connection closes its
+//! socket and waits for nothing, whatever the state of the other end.
 
 use std::error::Error as _;
 use std::future::Future;
@@ -64,10 +64,11 @@ impl Failure {
 /// Classes of SQLSTATE about the data of a row: data exception, integrity constraint violation.
 const DATA_CLASSES: [&[u8]; 2] = [b"22", b"23"];
 
-/// Classes whose messages are about the server and contain no data: connections, transactions, syntax and access, resources,
-/// objects in use, intervention, the system.
+/// Classes whose messages are about the server and contain no data: connections, transactions,
+/// syntax and access, resources, objects in use, intervention, the system.
 const SERVER_CLASSES: [&[u8]; 8] = [b"08", b"25", b"40", b"42", b"53", b"55", b"57", b"58"];
-/// The function of Postgres that finds that a row belongs to no partition. Its SQLSTATE is that of any check.
+/// The function of Postgres that finds that a row belongs to no partition. Its SQLSTATE is that of
+/// any check.
 const FINDS_PARTITION: &str = "ExecFindPartition";
 
 impl From<Error> for Failure {
@@ -112,7 +113,8 @@ fn without_answer(error: &Error) -> String {
     error.to_string()
 }
 
-/// Whether no host accepts writes, which tokio-postgres reports as an error of its own inside an I/O error.
+/// Whether no host accepts writes, which tokio-postgres reports as an error of its own inside an
+/// I/O error.
 fn refuses_writes(error: &Error) -> bool {
     let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     io.is_some_and(|io| io.kind() == io::ErrorKind::PermissionDenied && io.raw_os_error().is_none())
@@ -161,7 +163,8 @@ impl Link {
         self.in_transaction(" READ ONLY", self.client.query_typed(sql, parameters)).await
     }
 
-    /// Runs a statement in a transaction of its own, in one round trip. It is on disk when this returns.
+    /// Runs a statement in a transaction of its own, in one round trip. It is on disk when this
+    /// returns.
     pub async fn execute(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<u64, Failure> {
         self.in_transaction("", self.client.execute_typed(sql, parameters)).await
     }
@@ -174,7 +177,8 @@ impl Link {
     ) -> Result<T, Failure> {
         let begin = begin(mode);
         let all = async {
-            // Each is sent when it is first polled, so in this order, and none waits for the answer to another.
+            // Each is sent when it is first polled, so in this order, and none waits for the answer
+            // to another.
             let (begun, done, ended) = tokio::join!(
                 biased;
                 self.client.batch_execute(&begin),

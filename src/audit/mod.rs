@@ -1,9 +1,10 @@
-//! The audit log: who did what, when. Recorded on the main thread, kept in an outbox, shipped to Postgres by a thread. From
-//! the bottom up:
+//! The audit log: who did what, when. Recorded on the main thread, kept in an outbox, shipped to
+//! Postgres by a thread. From the bottom up:
 //!
 //! What speaks to Postgres and knows no Redis:
 //! - [`entry`]: an event, packed. [`sqlstate`], [`refused`]: why Postgres refused an event.
-//! - [`tls`], [`target`]: which database, and how the connection is encrypted. [`link`]: a connection that cannot hang.
+//! - [`tls`], [`target`]: which database, and how the connection is encrypted. [`link`]: a
+//!   connection that cannot hang.
 //! - [`schema`]: migrations and partitions. [`insert`]: stores a batch exactly once.
 //! - [`status`], [`shipper`]: the thread.
 //!
@@ -12,9 +13,11 @@
 //!
 //! On the main thread, with the server:
 //! - [`counters`], [`wake`], [`settings`]: used by everything above them.
-//! - [`state`]: the outbox and what of it the shipper has. [`own`]: how other parts of the module record an event.
+//! - [`state`]: the outbox and what of it the shipper has. [`own`]: how other parts of the module
+//!   record an event.
 //! - [`scheduler`]: what happens before the event loop sleeps.
-//! - [`command`]: `LW.AUDIT`, whose arguments [`request`] reads. [`query`], [`manage`]: `LW.AUDITLOG`. [`info`]: INFO.
+//! - [`command`]: `LW.AUDIT`, whose arguments [`request`] reads. [`query`], [`manage`]:
+//!   `LW.AUDITLOG`. [`info`]: INFO.
 
 #![forbid(unsafe_code)]
 

@@ -9,8 +9,8 @@ use super::entry::Fields;
 use super::state::State;
 use super::{counters, wake};
 
-/// Records an event of the module's own in the step that `call` is. If even the reserve of the outbox is used up, the event
-/// is refused and counted, and joins the gap.
+/// Records an event of the module's own in the step that `call` is. If even the reserve of the
+/// outbox is used up, the event is refused and counted, and joins the gap.
 pub(crate) fn record(call: &Call<'_>, fields: Fields<'_>, now: Timestamp) {
     // A client's call on a writable replica must not change what the replica has from its primary.
     if call.require_primary().is_err() {

@@ -112,7 +112,8 @@ fn kind(kind: &[u8]) -> Result<&str, String> {
     escape::read_label(KIND)(kind)
 }
 
-/// JSON as Postgres takes it. What is too long becomes a text of its beginning, which is marked as cut.
+/// JSON as Postgres takes it. What is too long becomes a text of its beginning, which is marked as
+/// cut.
 fn data(json: &[u8]) -> Result<Cow<'_, str>, NotJson> {
     if json.len() <= MAX_CHECKED {
         let storable = json::storable(json::check(json, MAX_CHECKED, MAX_DEPTH)?);

@@ -1,5 +1,5 @@
-//! What happens before the event loop sleeps: new settings are loaded, batches that Postgres has leave the outbox, gaps are
-//! reported, and the next batches go out.
+//! What happens before the event loop sleeps: new settings are loaded, batches that Postgres has
+//! leave the outbox, gaps are reported, and the next batches go out.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,7 +20,8 @@ use super::{counters, settings};
 /// How long the shipper may take to end when the server shuts down.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How often the scheduler checks whether a pause of the server has ended: there is no event for it.
+/// How often the scheduler checks whether a pause of the server has ended: there is no event for
+/// it.
 const PAUSE_INTERVAL: Span = Span(100);
 /// How often it checks the gap, and whether the shipper can start or has ended.
 const CHECK_INTERVAL: Span = GAP_INTERVAL;

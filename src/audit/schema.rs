@@ -1,7 +1,7 @@
 //! The schema in the database: migrations, and the partitions of the log, one for each UTC day.
 //!
-//! A change of the schema holds an advisory lock until its transaction ends, so that servers that start together make it
-//! once.
+//! A change of the schema holds an advisory lock until its transaction ends, so that servers that
+//! start together make it once.
 
 use std::collections::BTreeSet;
 
@@ -132,8 +132,8 @@ impl Partitions {
         self.known.clear();
     }
 
-    /// Drops the partitions of days before `first`. Goes by the clock of Postgres if that is behind: a clock here that is far
-    /// ahead must not cost the log.
+    /// Drops the partitions of days before `first`. Goes by the clock of Postgres if that is
+    /// behind: a clock here that is far ahead must not cost the log.
     pub async fn drop_before(&mut self, link: &Link, first: Day, today: Day) -> Result<(), Failure> {
         let there = link.number("SELECT (extract(epoch FROM now()) * 1000)::bigint").await?;
         let there = Day::of(Timestamp(u64::try_from(there).unwrap_or(0)));
@@ -168,7 +168,8 @@ impl Partitions {
     }
 }
 
-/// Creates a table and then attaches it, so that neither this nor a reader or writer of the log waits for the other.
+/// Creates a table and then attaches it, so that neither this nor a reader or writer of the log
+/// waits for the other.
 async fn create(link: &Link, day: Day) -> Result<(), Failure> {
     let (table, from, to) = (day.table(), day.date(), Day(day.0 + 1).date());
     let attached = link

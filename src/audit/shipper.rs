@@ -1,7 +1,8 @@
 //! The thread that ships events to Postgres.
 //!
-//! The main thread hands it batches and gets the result of each. The thread keeps a batch until Postgres has committed it,
-//! however long that takes. It holds nothing of the server's and never waits for the main thread.
+//! The main thread hands it batches and gets the result of each. The thread keeps a batch until
+//! Postgres has committed it, however long that takes. It holds nothing of the server's and never
+//! waits for the main thread.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -23,7 +24,8 @@ use super::schema::{self, Day, Partitions};
 use super::status::{self, ShipperState};
 use super::target::Target;
 
-/// The maximum number of batches with the thread: one in flight and the next, so that it never waits for the main thread.
+/// The maximum number of batches with the thread: one in flight and the next, so that it never
+/// waits for the main thread.
 const MAX_BATCHES: usize = 2;
 
 /// The stack of the thread: several times what TLS and a batch take.
@@ -76,8 +78,8 @@ struct Shared {
 }
 
 impl Shipper {
-    /// Starts the thread, which connects to `target` and calls `wake` when it has news. `None` if the system has no thread to
-    /// give.
+    /// Starts the thread, which connects to `target` and calls `wake` when it has news. `None` if
+    /// the system has no thread to give.
     pub fn start(target: Arc<Target>, retention: i64, wake: fn()) -> Option<Self> {
         let (batches, offered) = bounded(MAX_BATCHES);
         // There is room for all batches in flight: the thread never waits here.
@@ -192,7 +194,8 @@ impl Thread {
                 Ok(Some(shipped)) => {
                     let _ = self.done.try_send(shipped);
                     (self.shared.wake)();
-                    // By the time this thread drops the batch, the main thread has dropped its events: so this one frees them.
+                    // By the time this thread drops the batch, the main thread has dropped its
+                    // events: so this one frees them.
                     self.last_batch = batch.take();
                 }
                 Ok(None) => self.last_batch = None,
@@ -206,8 +209,8 @@ impl Thread {
         self.shared.ends.load(Ordering::Relaxed)
     }
 
-    /// Connects if necessary, maintains the partitions if it is time, and ships `batch` if there is one. `Err(None)` means
-    /// that the thread has to end.
+    /// Connects if necessary, maintains the partitions if it is time, and ships `batch` if there is
+    /// one. `Err(None)` means that the thread has to end.
     fn step(&mut self, batch: Option<&Batch>) -> Result<Option<Shipped>, Option<Failure>> {
         self.connect()?;
         self.maintain_partitions()?;
@@ -318,7 +321,8 @@ fn oldest_day(retention: i64) -> Option<Day> {
     Some(Day(Day::of(Timestamp::from_system_clock()).0.saturating_sub(days)))
 }
 
-/// Up to a fifth shorter or longer, so that servers that lost their database together do not reconnect together.
+/// Up to a fifth shorter or longer, so that servers that lost their database together do not
+/// reconnect together.
 fn jittered(wait: Duration) -> Duration {
     let mut random = [0_u8; 2];
     let fraction = match aws_lc_rs::rand::fill(&mut random) {

@@ -1,4 +1,5 @@
-//! The state of the audit log on this server: the outbox, where it is shipped to, and what of it the shipper has.
+//! The state of the audit log on this server: the outbox, where it is shipped to, and what of it
+//! the shipper has.
 
 use std::ffi::CStr;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -35,7 +36,8 @@ pub(crate) fn lock() -> MutexGuard<'static, State> {
 #[derive(Default)]
 pub(crate) struct State {
     outbox: Outbox<Ledger>,
-    /// Where events are shipped to. Without a target the outbox is the log, and newer events overwrite older ones.
+    /// Where events are shipped to. Without a target the outbox is the log, and newer events
+    /// overwrite older ones.
     target: Option<Arc<Target>>,
     cursor: Cursor,
     /// A buffer in which events are packed.
@@ -47,7 +49,8 @@ pub(crate) struct State {
 /// What the shipper has got. It gets events in order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Cursor {
-    /// Grows with each [`State::rewind`]: a batch of an earlier generation says nothing about the events held now.
+    /// Grows with each [`State::rewind`]: a batch of an earlier generation says nothing about the
+    /// events held now.
     generation: u64,
     /// The shipper has the events up to this number.
     through: u64,
@@ -59,12 +62,12 @@ struct Cursor {
     is_busy: bool,
 }
 
-/// A gap ends once this fraction of the bounds is free. Otherwise a full outbox that drains slowly would report one gap
-/// after each batch.
+/// A gap ends once this fraction of the bounds is free. Otherwise a full outbox that drains slowly
+/// would report one gap after each batch.
 const FREE_TO_CLOSE: usize = 16;
 
-/// The maximum number of events that one new event overwrites. More than one, so that a lowered bound is reached, but not at
-/// the expense of one call.
+/// The maximum number of events that one new event overwrites. More than one, so that a lowered
+/// bound is reached, but not at the expense of one call.
 const MAX_OVERWRITTEN: usize = 64;
 
 /// The approximate maximum size of a batch.
@@ -169,7 +172,8 @@ impl State {
 
     // --- gaps ---
 
-    /// Records an event that reports the gap, once there is room again. Returns whether a gap is still open.
+    /// Records an event that reports the gap, once there is room again. Returns whether a gap is
+    /// still open.
     pub(crate) fn close_gap(&mut self, now: Timestamp) -> bool {
         let Some(gap) = self.outbox.extension().gap() else { return false };
         let bounds = bounds(Source::Caller);
@@ -211,7 +215,8 @@ impl State {
         oldest.map_or(Span(0), |(id, entry)| now - entry.fields().recorded.unwrap_or(id.at))
     }
 
-    /// Makes the events, if there ever was one, owed to Postgres if there is a target; otherwise new ones are not.
+    /// Makes the events, if there ever was one, owed to Postgres if there is a target; otherwise
+    /// new ones are not.
     pub(crate) fn owe_events(&mut self) {
         let (owed, last) = (self.outbox.extension().owed_through(), self.outbox.queue().last_seq());
         if self.target.is_some() && owed != ALL && last > 0 {
@@ -221,8 +226,8 @@ impl State {
         }
     }
 
-    /// The shipper will get all events again: another data set is held, older events have come back, or the shipper is gone.
-    /// Postgres stores an event that comes twice once.
+    /// The shipper will get all events again: another data set is held, older events have come
+    /// back, or the shipper is gone. Postgres stores an event that comes twice once.
     pub(crate) fn rewind(&mut self) {
         let generation = self.cursor.generation + 1;
         let left = self.outbox.queue().len();
@@ -234,7 +239,8 @@ impl State {
         self.cursor.generation
     }
 
-    /// While the shipper is busy no batch is due. The shipper wakes the scheduler when it has room again.
+    /// While the shipper is busy no batch is due. The shipper wakes the scheduler when it has room
+    /// again.
     pub(crate) fn set_busy(&mut self, is_busy: bool) {
         self.cursor.is_busy = is_busy;
     }
@@ -268,7 +274,8 @@ impl State {
         events
     }
 
-    /// Postgres has the events of this generation from one number to the other, except those that it refused as data.
+    /// Postgres has the events of this generation from one number to the other, except those that
+    /// it refused as data.
     pub(crate) fn shipped(
         &mut self,
         from: u64,

@@ -87,7 +87,8 @@ pub(crate) fn failed(reason: &str) {
     status.last_error_at = Timestamp::from_system_clock();
 }
 
-/// The maintenance of partitions failed, which holds up no event. It is logged once, until something else fails.
+/// The maintenance of partitions failed, which holds up no event. It is logged once, until
+/// something else fails.
 pub(crate) fn maintenance_failed(reason: &str) {
     let mut status = status();
     let reason = format!("partitions can't be looked after: {reason}");

@@ -1,8 +1,8 @@
-//! Where events are shipped to: a `postgres://` URL, read as libpq reads it.
+//! The database that events are shipped to: a `postgres://` URL, read as libpq reads it.
 //!
-//! Its parts are those of libpq's connection URIs (PostgreSQL documentation, 34.1.1.2): user, password, hosts with their
-//! ports, database and parameters, each percent-encoded where it has to be. `sslmode` and `sslrootcert` are understood
-//! here, everything else by the client library. An error says what is wrong without repeating any of it.
+//! Its parts are those of libpq's connection URIs (PostgreSQL documentation, 34.1.1.2): user,
+//! password, hosts and ports, database and parameters, percent-encoded. This file reads `sslmode`
+//! and `sslrootcert`, the client library everything else. An error contains no part of the URL.
 
 use std::time::Duration;
 
@@ -11,16 +11,15 @@ use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 use super::tls::{Mode, Roots, Tls};
 
-/// How long connecting to one host may take.
+/// The maximum time to connect to one host.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long what was sent may stay unacknowledged before the link counts as dead.
+/// How long sent data may stay unacknowledged before the link is dead.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
-/// How long a link may be silent before it is probed, how often, and how many times.
+/// How long a link may be silent before TCP probes it, the interval, and the number of probes.
 const IDLE: Duration = Duration::from_secs(30);
 const PROBE_EVERY: Duration = Duration::from_secs(10);
 const PROBES: u32 = 3;
 
-/// A database, and how to reach it.
 pub struct Target {
     config: Config,
     tls: Tls,
@@ -28,7 +27,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Reads the contents of a file: the first line that is neither empty nor a comment.
+    /// Reads the contents of a file: one line that is neither empty nor a comment.
     pub fn parse_file(bytes: &[u8]) -> Result<Self, String> {
         let text = std::str::from_utf8(bytes).map_err(|_| "the file is not text")?;
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -39,14 +38,14 @@ impl Target {
         Self::parse(url)
     }
 
-    /// Reads a URL.
     pub fn parse(url: &str) -> Result<Self, String> {
         if url.contains('\0') {
             return Err("the URL holds a NUL".into());
         }
         let scheme = ["postgres://", "postgresql://"].into_iter().find(|scheme| url.starts_with(scheme));
         let Some(scheme) = scheme else { return Err("it is no postgres:// URL".into()) };
-        // A question mark in a password is no query yet. As with libpq, an @ in it would have to be encoded.
+        // A question mark in a password does not begin the query. As with libpq, an @ in it has to
+        // be encoded.
         let authority = url[scheme.len()..].split('/').next().unwrap_or_default();
         let at = scheme.len() + authority.find('@').map_or(0, |at| at + 1);
         let (base, query) = match url[at..].find('?') {
@@ -70,7 +69,7 @@ impl Target {
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err("the URL names no host".into());
         }
-        // As libpq has it: who names the system's roots wants all of it verified.
+        // As in libpq, the roots of the system go with full verification.
         if system && mode.is_some_and(|mode| mode != Mode::VerifyFull) {
             return Err("sslrootcert=system goes with sslmode=verify-full alone".into());
         }
@@ -85,23 +84,21 @@ impl Target {
         Ok(Self { config, tls, label })
     }
 
-    /// How to connect.
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// How the connection is encrypted.
     pub fn tls(&self) -> &Tls {
         &self.tls
     }
 
-    /// Its hosts, without anything that is secret.
+    /// The hosts, without secrets.
     pub fn label(&self) -> &str {
         &self.label
     }
 }
 
-/// What a link needs so that it can neither hang nor end at a server that takes no writes.
+/// Sets what keeps a link from hanging, and from a server that accepts no writes.
 fn set_up(config: &mut Config, mode: Mode) {
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(CONNECT);
@@ -135,7 +132,6 @@ fn label(config: &Config) -> String {
     format!("postgres://{}", hosts.join(","))
 }
 
-/// The text that a part of a URL stands for.
 fn percent_decoded(part: &str) -> Result<String, &'static str> {
     const BAD: &str = "sslrootcert is not percent-encoded as it should be";
     let mut bytes = Vec::with_capacity(part.len());
@@ -195,7 +191,7 @@ mod tests {
         assert_eq!(mode(""), Ok(Mode::Prefer));
         assert_eq!(mode("?sslmode=disable"), Ok(Mode::Disable));
         assert_eq!(mode("?sslmode=require"), Ok(Mode::Require));
-        // libpq: with a root certificate at hand, require verifies as verify-ca does.
+        // As in libpq, `require` with a root certificate verifies like `verify-ca`.
         let target = Target::parse("postgres://h/d?sslmode=require&sslrootcert=%2Fa%20b").unwrap();
         assert_eq!(target.tls().roots, Roots::File("/a b".into()));
         assert!(target.tls().verifies());

@@ -1,10 +1,10 @@
-//! TLS to Postgres, by rustls, meaning what users of libpq expect of `sslmode`.
+//! TLS to Postgres by rustls. `sslmode` means the same as in libpq:
 //!
 //! | sslmode | encrypted | certificate | name |
 //! |---|---|---|---|
 //! | disable | no | | |
-//! | prefer (unless given) | if the server can | not looked at | no |
-//! | require | yes | not looked at, unless sslrootcert is given | no |
+//! | prefer (unless given) | if the server can | ignored | no |
+//! | require | yes | ignored, unless sslrootcert is given | no |
 //! | verify-ca | yes | must lead to a trusted root | no |
 //! | verify-full | yes | must lead to a trusted root | must be the host's |
 
@@ -27,23 +27,16 @@ use tokio_rustls::{TlsConnector, client};
 
 use crate::server::file::read_regular;
 
-/// `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// No encryption.
     Disable,
-    /// Encryption if the server offers it.
     Prefer,
-    /// Encryption, with whomever.
     Require,
-    /// Encryption, with somebody whom a trusted root vouches for.
     VerifyCa,
-    /// Encryption, with the host that the URL names.
     VerifyFull,
 }
 
 impl Mode {
-    /// Reads the value of `sslmode`.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         Ok(match text {
             "disable" => Self::Disable,
@@ -55,35 +48,30 @@ impl Mode {
         })
     }
 
-    /// As libpq, it is not asked for on sockets of this machine.
+    /// Like libpq, uses no TLS on Unix sockets.
     pub fn for_hosts(self, hosts: &[Host]) -> Self {
         let all_local = !hosts.is_empty() && hosts.iter().all(|host| matches!(host, Host::Unix(_)));
         if all_local { Self::Disable } else { self }
     }
 }
 
-/// Who is trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Roots {
-    /// Whom the system trusts.
     System,
-    /// Those in a file.
+    /// The path of a PEM file.
     File(String),
 }
 
-/// How a connection is encrypted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tls {
-    /// `sslmode`.
     pub mode: Mode,
-    /// `sslrootcert`.
     pub roots: Roots,
-    /// Whether the certificate must be the host's.
+    /// Whether the certificate must be for the name of the host.
     pub verifies_name: bool,
 }
 
 impl Tls {
-    /// Whether the certificate is looked at.
+    /// Whether the certificate is verified.
     pub fn verifies(&self) -> bool {
         match self.mode {
             Mode::Disable | Mode::Prefer => false,
@@ -92,7 +80,7 @@ impl Tls {
         }
     }
 
-    /// What makes the connections. Reads the trusted roots: on a worker's thread.
+    /// Reads the trusted roots, so only for worker threads.
     pub fn connector(&self) -> Result<Connector, String> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let verifier: Arc<dyn ServerCertVerifier> = if self.verifies() {
@@ -122,7 +110,8 @@ impl Tls {
             }
             Roots::File(path) => path,
         };
-        let pem = read_regular(path.as_bytes(), MOST_ROOTS).map_err(|why| format!("sslrootcert: {why}"))?;
+        let pem =
+            read_regular(path.as_bytes(), MAX_ROOTS_BYTES).map_err(|why| format!("sslrootcert: {why}"))?;
         for certificate in CertificateDer::pem_slice_iter(&pem) {
             let certificate = certificate.map_err(|_| "sslrootcert is not PEM")?;
             store.add(certificate).map_err(|_| "sslrootcert holds a certificate that can't be used")?;
@@ -131,10 +120,10 @@ impl Tls {
     }
 }
 
-/// The largest file of trusted roots: a system's bundle has a quarter of a megabyte.
-const MOST_ROOTS: u64 = 4 << 20;
+/// The maximum size of a file of roots. The bundle of a system has a quarter of a megabyte.
+const MAX_ROOTS_BYTES: u64 = 4 << 20;
 
-/// Trusts whoever answers, but only with the key that the certificate shows.
+/// Trusts any certificate, if the server has its key.
 #[derive(Debug)]
 struct Anybody(Arc<CryptoProvider>);
 
@@ -173,7 +162,7 @@ impl ServerCertVerifier for Anybody {
     }
 }
 
-/// Trusts whom a trusted root vouches for, whatever the name.
+/// Trusts a certificate that a trusted root signed, for any name.
 #[derive(Debug)]
 struct AnyName(Arc<WebPkiServerVerifier>);
 
@@ -186,7 +175,7 @@ impl ServerCertVerifier for AnyName {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        // The name is looked at last: what fails there has passed all else.
+        // The name is verified last: a certificate that fails there has passed everything else.
         match self.0.verify_server_cert(end_entity, intermediates, name, ocsp, now) {
             Err(Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
@@ -218,17 +207,14 @@ impl ServerCertVerifier for AnyName {
     }
 }
 
-/// Makes connections.
 #[derive(Clone)]
 pub struct Connector(Arc<ClientConfig>);
 
-/// A connection to be.
 pub struct Handshake {
     connector: TlsConnector,
     name: ServerName<'static>,
 }
 
-/// A connection.
 pub struct Stream<S>(client::TlsStream<S>);
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for Connector {
@@ -237,7 +223,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for C
     type Error = io::Error;
 
     fn make_tls_connect(&mut self, domain: &str) -> io::Result<Handshake> {
-        // A socket of this machine has no name, and is not encrypted.
+        // A Unix socket has no name, and no TLS.
         let domain = if domain.is_empty() { "localhost" } else { domain };
         let name = ServerName::try_from(domain.to_owned()).map_err(io::Error::other)?;
         Ok(Handshake { connector: TlsConnector::from(Arc::clone(&self.0)), name })

@@ -9,7 +9,8 @@ pub(crate) const GAP_INTERVAL: Span = Span(1000);
 /// When the scheduler has to run next.
 pub(crate) static DEADLINE: Deadline = Deadline::new();
 
-/// The scheduler runs before the event loop sleeps. For the main thread: commands, settings, server events.
+/// The scheduler runs before the event loop sleeps. For the main thread: commands, settings, server
+/// events.
 pub(crate) fn scheduler() {
     DEADLINE.expire();
 }

@@ -321,7 +321,8 @@ impl<E: Event> Default for Queue<E> {
 
 /// A read-only view of a [`Queue`] at one moment, for another thread.
 ///
-/// It keeps the events that it sees in memory, beyond the queue's bounds, so nobody should hold it for long.
+/// It keeps the events that it sees in memory, beyond the queue's bounds, so nobody should hold it
+/// for long.
 pub struct Snapshot<E>(Queue<E>);
 
 impl<E> Deref for Snapshot<E> {

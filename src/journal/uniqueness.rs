@@ -23,7 +23,8 @@ enum Op {
     Save,
     /// The primary crashes and loads what it saved last; the replica copies it in full.
     Crash,
-    /// The replica is promoted with what it has; the old primary copies it in full and becomes its replica.
+    /// The replica is promoted with what it has; the old primary copies it in full and becomes its
+    /// replica.
     Promote,
 }
 

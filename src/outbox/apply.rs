@@ -1,6 +1,8 @@
-//! `LW._ALERTS effect`, `LW._AUDIT effect`: applies a change of an outbox that was made on the primary or that the AOF holds.
+//! `LW._ALERTS effect`, `LW._AUDIT effect`: applies a change of an outbox that was made on the
+//! primary or that the AOF holds.
 //!
-//! Internal: accepted from the primary's link and from loading only. It never refuses an effect it can decode.
+//! Internal: accepted from the primary's link and from loading only. It never refuses an effect it
+//! can decode.
 
 use std::marker::PhantomData;
 

@@ -1,4 +1,5 @@
-//! Dead letters: entries that could not be delivered. Bounded by count and bytes; the oldest give way.
+//! Dead letters: entries that could not be delivered. Bounded by count and bytes; the oldest give
+//! way.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,7 +63,8 @@ impl<E: Event, C: Cause> DeadLetters<E, C> {
         self.letters.get(&id.seq).filter(|letter| letter.id == id)
     }
 
-    /// Adds a cause to the letter of an entry. Returns the number of causes that were dropped for want of room.
+    /// Adds a cause to the letter of an entry. Returns the number of causes that were dropped for
+    /// want of room.
     pub fn add(&mut self, id: Id, entry: Arc<E>, cause: C) -> usize {
         let known = self.remove(id.seq);
         let mut letter = known.unwrap_or(DeadLetter { id, entry, causes: Vec::new() });

@@ -8,7 +8,8 @@
 //! | 2 | an [`Opening`], which replaces the outbox |
 //! | 3 | entries, which are added to an outbox that was opened |
 //!
-//! postcard encodes what follows. A whole outbox is an opening and as many payloads of entries as it takes.
+//! postcard encodes what follows. A whole outbox is an opening and as many payloads of entries as
+//! it takes.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,13 +19,14 @@ use crate::journal::wire;
 use super::dead::DeadLetter;
 use super::extension::Extension;
 
-/// A change holds all that it depends on (ids, times, decisions), so that applying it reads no clock and no configuration.
-/// The primary applies its own changes in the same way as replicas.
+/// A change holds all that it depends on (ids, times, decisions), so that applying it reads no
+/// clock and no configuration. The primary applies its own changes in the same way as replicas.
 #[derive(Serialize, Deserialize)]
 #[serde(bound = "")]
 pub(crate) enum Change<X: Extension> {
     Append(Id, X::Entry),
-    /// The entries numbered from the first number to the second are delivered, discarded or dropped.
+    /// The entries numbered from the first number to the second are delivered, discarded or
+    /// dropped.
     Remove(u64, u64),
     /// An entry of the queue becomes a dead letter as well.
     DeadLetter(u64, X::Cause),

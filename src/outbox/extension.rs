@@ -19,16 +19,19 @@ pub(crate) trait Extension: Default + Serialize + DeserializeOwned {
     /// Counts dead letters dropped for want of room.
     const DROPPED: &'static Counter;
 
-    /// Applies a change. Must depend on nothing but its arguments: replicas and the AOF apply the same change.
+    /// Applies a change. Must depend on nothing but its arguments: replicas and the AOF apply the
+    /// same change.
     fn apply(&mut self, change: Self::Change, queue: &mut Queue<Self::Entry>);
 
     /// An entry was put into the queue: appended, replayed or loaded.
     fn added(&mut self, _id: Id, _entry: &Self::Entry) {}
 
-    /// The entries numbered `from` to `through`, with `from <= through`, are about to leave the queue.
+    /// The entries numbered `from` to `through`, with `from <= through`, are about to leave the
+    /// queue.
     fn removing(&mut self, from: u64, through: u64, queue: &Queue<Self::Entry>);
 
-    /// A dead letter is replayed. `is_queued`: its entry is still in the queue, because of other receivers.
+    /// A dead letter is replayed. `is_queued`: its entry is still in the queue, because of other
+    /// receivers.
     fn replayed(&mut self, _letter: &DeadLetter<Self::Entry, Self::Cause>, _is_queued: bool) {}
 
     /// Whether it must be saved although the queue never held an entry.

@@ -1,4 +1,5 @@
-//! The state that contains an outbox, and what connects the outbox to the server: replication, the AOF, the RDB.
+//! The state that contains an outbox, and what connects the outbox to the server: replication, the
+//! AOF, the RDB.
 
 use std::ffi::CStr;
 use std::marker::PhantomData;
@@ -22,8 +23,8 @@ pub(crate) trait Host: Sized + 'static {
     /// The name of the outbox in RDB files: nine characters.
     const RDB_NAME: &'static CStr;
 
-    /// Locks the state. Never while it is locked. Only the main thread locks it, and the child that saves an RDB, which is
-    /// forked while it is unlocked: so the lock is always free.
+    /// Locks the state. Never while it is locked. Only the main thread locks it, and the child that
+    /// saves an RDB, which is forked while it is unlocked: so the lock is always free.
     fn lock() -> MutexGuard<'static, Self>;
     fn outbox(&mut self) -> &mut Outbox<Self::Extension>;
     /// The outbox was changed from outside: what is derived from it has to be built anew.

@@ -1,7 +1,7 @@
 //! The durable outbox that alerts and audit events share.
 //!
-//! Entries wait in a bounded queue until they are delivered. An entry that cannot be delivered becomes a dead letter, which
-//! an administrator replays or discards. From the bottom up:
+//! Entries wait in a bounded queue until they are delivered. An entry that cannot be delivered
+//! becomes a dead letter, which an administrator replays or discards. From the bottom up:
 //!
 //! - [`limits`]: how much an outbox may hold, and the room reserved for the module's own entries.
 //! - [`dead`]: the dead letters.

@@ -1,4 +1,5 @@
-//! The outbox as a pure value: the queue, the dead letters, the extension, and the changes that were not replicated yet.
+//! The outbox as a pure value: the queue, the dead letters, the extension, and the changes that
+//! were not replicated yet.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -59,8 +60,8 @@ impl<X: Extension> Outbox<X> {
         self.queue.last_seq() == 0 && !self.extension.is_used()
     }
 
-    /// Ids made from now on carry `epoch`: to be called with a random number after every load and promotion, so that ids
-    /// made, and lost, after the data was saved are not used again.
+    /// Ids made from now on carry `epoch`: to be called with a random number after every load and
+    /// promotion, so that ids made, and lost, after the data was saved are not used again.
     pub fn begin_epoch(&mut self, epoch: u64) {
         self.queue.begin_epoch(epoch);
     }
@@ -169,7 +170,8 @@ impl<X: Extension> Outbox<X> {
         std::iter::once(opening).chain(parts)
     }
 
-    /// Loads an outbox from its payloads. `next` returns an empty one after the last, and `None` if the stream ends early.
+    /// Loads an outbox from its payloads. `next` returns an empty one after the last, and `None` if
+    /// the stream ends early.
     pub fn load<P: Deref<Target = [u8]>>(
         first: &[u8],
         next: &mut dyn FnMut() -> Option<P>,

@@ -1,7 +1,8 @@
 //! `LW.ALERTS LIST [COUNT n]`
 //!
-//! The alerts that wait to be delivered, newest first: `id`, `type`, `timestamp_ms`, `size` in bytes, and `pending`, the
-//! endpoints that do not have it yet, each with `endpoint`, the number of failed `tries`, `next_try_ms` and `last_error`.
+//! The alerts that wait to be delivered, newest first: `id`, `type`, `timestamp_ms`, `size` in
+//! bytes, and `pending`, the endpoints that do not have it yet, each with `endpoint`, the number of
+//! failed `tries`, `next_try_ms` and `last_error`.
 
 use crate::outbox::arguments::{COUNT, count};
 use crate::server::call::Call;

@@ -1,5 +1,6 @@
-//! Property tests of the state: whatever is raised, tried, answered, discarded, replayed and reconfigured in whatever
-//! attempt, no endpoint misses an alert, and a replica that takes the changes holds the same.
+//! Property tests of the state: whatever is raised, tried, answered, discarded, replayed and
+//! reconfigured in whatever attempt, no endpoint misses an alert, and a replica that takes the
+//! changes holds the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -6,7 +6,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::alert::attempt::AttemptResult;
 
-/// The maximum number of attempts in flight or with a result that was not taken yet. The channel has room for all.
+/// The maximum number of attempts in flight or with a result that was not taken yet. The channel
+/// has room for all.
 const MAX_IN_FLIGHT: usize = 1024;
 
 /// The main thread's end.

@@ -26,7 +26,8 @@ impl Reporter {
     }
 }
 
-/// Makes the attempts of one endpoint. Ends when the other end of `queue` is dropped; starts no new attempt after `closing`.
+/// Makes the attempts of one endpoint. Ends when the other end of `queue` is dropped; starts no new
+/// attempt after `closing`.
 pub(super) fn serve(queue: &Receiver<Attempt>, reporter: &Reporter, closing: &Arc<AtomicBool>) {
     let mut sender = webhook::Sender::default();
     while let Some(attempt) = next(queue, &mut sender) {
@@ -36,7 +37,8 @@ pub(super) fn serve(queue: &Receiver<Attempt>, reporter: &Reporter, closing: &Ar
             reporter.report(&attempt, DeliveryStatus::NotAttempted, Duration::ZERO);
         }
         if !is_delivered {
-            // What failed for one will fail for the next: the main thread decides when to try again.
+            // What failed for one will fail for the next: the main thread decides when to try
+            // again.
             for attempt in queue.try_iter() {
                 reporter.report(&attempt, DeliveryStatus::NotAttempted, Duration::ZERO);
             }

@@ -1,8 +1,9 @@
-//! `LW.AUDITLOG QUERY [KIND k] [USER id] [IP ip|cidr] [ENDPOINT prefix] [FROM ms] [TO ms] [LIMITED] [ANOMALY] [COUNT n]
-//! [BEFORE id]`
+//! `LW.AUDITLOG QUERY [KIND k] [USER id] [IP ip|cidr] [ENDPOINT prefix] [FROM ms] [TO ms] [LIMITED]
+//! [ANOMALY] [COUNT n] [BEFORE id]`
 //!
-//! The events that match, newest first, each a map of `id` `timestamp_ms` `kind` `user_id` `ip` `endpoint` `method`
-//! `status_code` `rate_limit_hit` `anomaly_detected` `latency_ms` `data`. BEFORE the id of the last one continues.
+//! The events that match, newest first, each a map of `id` `timestamp_ms` `kind` `user_id` `ip`
+//! `endpoint` `method` `status_code` `rate_limit_hit` `anomaly_detected` `latency_ms` `data`.
+//! BEFORE the id of the last one continues.
 
 use crate::server::call::Call;
 use crate::server::command::Command;

@@ -1,5 +1,5 @@
-//! The arguments of LW.AUDITLOG QUERY: `[KIND k] [USER id] [IP ip|cidr] [ENDPOINT prefix] [FROM ms] [TO ms] [LIMITED]
-//! [ANOMALY] [COUNT n] [BEFORE id]`.
+//! The arguments of LW.AUDITLOG QUERY: `[KIND k] [USER id] [IP ip|cidr] [ENDPOINT prefix] [FROM ms]
+//! [TO ms] [LIMITED] [ANOMALY] [COUNT n] [BEFORE id]`.
 
 use ipnet::IpNet;
 

@@ -1,7 +1,9 @@
-//! The thread that answers LW.AUDITLOG QUERY: it searches a snapshot of the queue, then Postgres, and joins the results.
+//! The thread that answers LW.AUDITLOG QUERY: it searches a snapshot of the queue, then Postgres,
+//! and joins the results.
 //!
-//! The main thread takes the snapshot first. An event that is not in it was in Postgres before, so none is missed; an event of
-//! both is listed once. The snapshot is dropped before Postgres is asked, because it keeps events in memory.
+//! The main thread takes the snapshot first. An event that is not in it was in Postgres before, so
+//! none is missed; an event of both is listed once. The snapshot is dropped before Postgres is
+//! asked, because it keeps events in memory.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -71,7 +73,8 @@ impl Asker {
                 Ok(())
             }
             Err(failure) => {
-                // The message of Postgres is for administrators, who find it in INFO and in the log of Postgres.
+                // The message of Postgres is for administrators, who find it in INFO and in the log
+                // of Postgres.
                 let reason = match &failure.state {
                     Some(code) => format!("it answered SQLSTATE {code}"),
                     None => failure.reason.clone(),
@@ -93,8 +96,8 @@ impl Drop for Asker {
 
 static QUESTIONS: Mutex<Option<UnboundedSender<Question>>> = Mutex::new(None);
 
-/// Whether another question may be asked, and somebody is there to answer it. Only the main thread asks: so it stays true
-/// until it does.
+/// Starts the thread if necessary, and refuses if too many questions are pending. Only the main
+/// thread asks, so after this one question can be asked.
 pub fn is_ready() -> Result<(), Refusal> {
     if ASKERS.load(Ordering::Relaxed) >= MAX_ASKERS {
         return Err(Refusal::Busy("too many LW.AUDITLOG QUERY are under way"));

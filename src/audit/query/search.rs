@@ -11,8 +11,8 @@ use super::page::Page;
 
 /// The newest events of `queue` that match `page`, newest first.
 ///
-/// Most of the queue is skipped: each segment knows the range of its times, which mostly ascend, though a caller may give an
-/// event another time.
+/// Most of the queue is skipped: each segment knows the range of its times, which mostly ascend,
+/// though a caller may give an event another time.
 pub(crate) fn in_queue(queue: &Queue<Entry>, page: &Page) -> Vec<Record> {
     let bound = page.before.map(place);
     // The latest time in a segment and all older ones.
@@ -55,7 +55,8 @@ pub(crate) fn in_queue(queue: &Queue<Entry>, page: &Page) -> Vec<Record> {
         .collect()
 }
 
-/// Joins two lists, newest first, into one of at most `count` events. An event of both lists occurs once.
+/// Joins two lists, newest first, into one of at most `count` events. An event of both lists occurs
+/// once.
 pub(crate) fn joined(one: Vec<Record>, other: Vec<Record>, count: usize) -> Vec<Record> {
     let mut all: Vec<Record> = one.into_iter().chain(other).collect();
     all.sort_by_key(|(id, _)| Reverse(place(*id)));

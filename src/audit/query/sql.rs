@@ -32,7 +32,8 @@ impl Query {
         };
         query.filter(page);
         if let Some(before) = page.before {
-            // The first condition is redundant, but it is the one that Postgres prunes partitions by.
+            // The first condition is redundant, but it is the one that Postgres prunes partitions
+            // by.
             let (at, epoch) = (before.at, before.epoch as i64);
             let n = query.parameters.len();
             let _ = write!(
