@@ -1,7 +1,7 @@
 //! The structure of `src/`: an import only points down, and no files import each other in a circle.
 //!
-//! Reads the paths in `use` lines and expressions as text, without the parts that only tests compile.
-//! `cargo test --test floors -- --nocapture` prints the floors.
+//! Reads the paths in `use` lines and expressions as text, without the parts that only tests
+//! compile. `cargo test --test floors -- --nocapture` prints the floors.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -10,7 +10,8 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The parts of `src/`, lowest first. A part may import those in the lines above its own, and itself.
+/// The parts of `src/`, lowest first. A part may import those in the lines above its own, and
+/// itself.
 const FLOORS: &[&[&str]] = &[
     &["text"],
     &["server"],
@@ -264,7 +265,8 @@ fn reachable<'a>(file: &'a str, imports: &'a Imports) -> BTreeSet<&'a str> {
     reached
 }
 
-/// The parts by floor, highest first; in each part, its files by how far they stand above its lowest ones.
+/// The parts by floor, highest first; in each part, its files by how far they stand above its
+/// lowest ones.
 fn show_floors(imports: &Imports) -> String {
     let mut shown = String::new();
     for parts in FLOORS.iter().rev() {

@@ -1,4 +1,5 @@
-//! The arguments of LW.BURST: `key threshold window [COOLDOWN d] [IP ip] [ENDPOINT path] [METHOD m] [AGENT ua]`.
+//! The arguments of LW.BURST: `key threshold window [COOLDOWN d] [IP ip] [ENDPOINT path] [METHOD m]
+//! [AGENT ua]`.
 
 use std::net::IpAddr;
 

@@ -7,8 +7,8 @@
 //! 0. `limited`: 0 admitted, 1 denied
 //! 1. `limit` of the binding pair
 //! 2. `remaining` units of that pair
-//! 3. `retry_after_ms`: 0 if admitted, else the exact time until this call would be admitted; -1 for
-//!    never
+//! 3. `retry_after_ms`: 0 if admitted, else the exact time until this call would be admitted; -1
+//!    for never
 //! 4. `reset_after_ms`: the time until that pair's quota is completely free
 
 use crate::server::call::Call;

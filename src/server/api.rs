@@ -7,7 +7,8 @@
 /// The function `$name`, which [`require`] has found to exist.
 macro_rules! api {
     ($name:ident) => {
-        // SAFETY: a read of a pointer that is written once, in OnLoad, before any callback of ours can run.
+        // SAFETY: a read of a pointer that is written once, in OnLoad, before any callback of ours
+        // can run.
         match unsafe { redis_module::raw::$name } {
             Some(function) => function,
             None => $crate::server::api::missing(stringify!($name)),
@@ -18,7 +19,8 @@ macro_rules! api {
 /// The function `$name`, if this server has it.
 macro_rules! api_if_any {
     ($name:ident) => {
-        // SAFETY: a read of a pointer that is written once, in OnLoad, before any callback of ours can run.
+        // SAFETY: a read of a pointer that is written once, in OnLoad, before any callback of ours
+        // can run.
         unsafe { redis_module::raw::$name }
     };
 }

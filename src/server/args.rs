@@ -18,9 +18,11 @@ impl<'a> Arg<'a> {
     pub fn bytes(self) -> &'a [u8] {
         let string_ptr_len = api!(RedisModule_StringPtrLen);
         let mut len = 0_usize;
-        // SAFETY: `string` is an argument of the running call, alive for `'a`; `len` is where its length goes.
+        // SAFETY: `string` is an argument of the running call, alive for `'a`; `len` is where its
+        // length goes.
         let data = unsafe { string_ptr_len(self.string, &mut len) };
-        // SAFETY: the server's string holds `len` bytes at `data` and nobody changes it during the call.
+        // SAFETY: the server's string holds `len` bytes at `data` and nobody changes it during the
+        // call.
         unsafe { std::slice::from_raw_parts(data.cast(), len) }
     }
 

@@ -22,7 +22,8 @@ pub struct Waiting {
 unsafe impl Send for Waiting {}
 
 impl Call<'_> {
-    /// Blocks the client until it is answered. Refused in MULTI and scripts, before anything changes.
+    /// Blocks the client until it is answered. Refused in MULTI and scripts, before anything
+    /// changes.
     pub fn wait(&self) -> Result<Waiting, Refusal> {
         if !self.may_wait() {
             return Err(Refusal::malformed("this command waits, which MULTI and scripts do not allow"));
@@ -50,8 +51,8 @@ impl Waiting {
     pub fn answer(self, answer: Answer) {
         let unblock = api!(RedisModule_UnblockClient);
         let data = Box::into_raw(Box::new(answer));
-        // SAFETY: `client` came from RedisModule_BlockClient and is unblocked once, since `self` is consumed. `data`
-        // is given back to `free_answer`.
+        // SAFETY: `client` came from RedisModule_BlockClient and is unblocked once, since `self` is
+        // consumed. `data` is given back to `free_answer`.
         unsafe { unblock(self.client, data.cast::<c_void>()) };
     }
 }

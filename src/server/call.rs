@@ -60,7 +60,8 @@ impl<'a> Call<'a> {
     /// Replicates `command payload`, a change of the node's state, to replicas and the AOF.
     pub fn replicate_node_effect(&self, command: &CStr, payload: &[u8]) {
         let replicate = api!(RedisModule_Replicate);
-        // SAFETY: `ctx` is this call's. The format names a buffer with its length, which is what follows.
+        // SAFETY: `ctx` is this call's. The format names a buffer with its length, which is what
+        // follows.
         unsafe {
             replicate(
                 self.ctx,

@@ -46,7 +46,8 @@ impl CommandEntry {
     pub(super) unsafe fn register(&self, ctx: *mut raw::RedisModuleCtx) -> bool {
         let spec = self.spec;
         let hidden = format!("{} internal", spec.flags);
-        // Redis 7 and Valkey don't know the flag and refuse the command; then it is registered without.
+        // Redis 7 and Valkey don't know the flag and refuse the command; then it is registered
+        // without.
         // SAFETY: the caller's promise.
         (spec.internal && unsafe { self.create(ctx, &hidden) })
             // SAFETY: the caller's promise.
@@ -66,13 +67,14 @@ impl CommandEntry {
                 // SAFETY: the caller's promise.
                 let container = unsafe { find(ctx, &container) };
                 let create = api!(RedisModule_CreateSubcommand);
-                // SAFETY: `container` is a command of this module, created before its subcommands; the server copies
-                // the strings.
+                // SAFETY: `container` is a command of this module, created before its subcommands;
+                // the server copies the strings.
                 unsafe { create(container, word.as_ptr(), self.entry, flags.as_ptr(), first, last, step) }
             }
             None => {
                 let create = api!(RedisModule_CreateCommand);
-                // SAFETY: the caller's promise; the strings are NUL-terminated and copied by the server.
+                // SAFETY: the caller's promise; the strings are NUL-terminated and copied by the
+                // server.
                 unsafe { create(ctx, spec.name.as_ptr(), self.entry, flags.as_ptr(), first, last, step) }
             }
         };

@@ -10,7 +10,8 @@ pub(crate) struct Deadline {
     next: AtomicU64,
     /// The time of the last check, by which a clock that has stepped back is noticed.
     checked: AtomicU64,
-    /// A rewrite of the AOF without an RDB preamble leaves node state out: the whole state has to follow it.
+    /// A rewrite of the AOF without an RDB preamble leaves node state out: the whole state has to
+    /// follow it.
     aof_needs_state: AtomicBool,
 }
 
@@ -20,7 +21,8 @@ impl Deadline {
         Self { next: AtomicU64::new(0), checked: AtomicU64::new(0), aof_needs_state: AtomicBool::new(false) }
     }
 
-    /// The work is due at once. To be called on the main thread, which is going to check before it sleeps.
+    /// The work is due at once. To be called on the main thread, which is going to check before it
+    /// sleeps.
     pub(crate) fn expire(&self) {
         self.next.store(0, Ordering::Release);
     }

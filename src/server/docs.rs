@@ -30,7 +30,8 @@ pub(super) unsafe fn describe(command: *mut raw::RedisModuleCommand, spec: &Spec
         args,
     };
     let set = api!(RedisModule_SetCommandInfo);
-    // SAFETY: the caller's promise. The arrays end in a zeroed element, outlive the call and are copied by it.
+    // SAFETY: the caller's promise. The arrays end in a zeroed element, outlive the call and are
+    // copied by it.
     unsafe { set(command, &info) == raw::REDISMODULE_OK as c_int }
 }
 

@@ -161,10 +161,11 @@ impl Tick {
         self.flags() & raw::REDISMODULE_CTX_FLAGS_AOF != 0
     }
 
-    /// Runs `body` as a call with `args` behind the command's name, on behalf of no client. Only on a
-    /// primary, and only if [`Tick::may_propagate`].
+    /// Runs `body` as a call with `args` behind the command's name, on behalf of no client. Only on
+    /// a primary, and only if [`Tick::may_propagate`].
     pub fn call<R>(&self, database: i32, args: &[Vec<u8>], body: impl FnOnce(&Call<'_>) -> R) -> R {
-        // SAFETY: `ctx` is that of the running event, in which keys may be opened and changes replicated.
+        // SAFETY: `ctx` is that of the running event, in which keys may be opened and changes
+        // replicated.
         unsafe { call::replay(self.ctx, database, args, body) }
     }
 
@@ -187,7 +188,8 @@ impl Tick {
 
     fn send(&self, command: &CStr, format: &CStr, payload: &[u8]) {
         let replicate = api!(RedisModule_Replicate);
-        // SAFETY: `ctx` is that of the running event. The format names a buffer with its length, which follows.
+        // SAFETY: `ctx` is that of the running event. The format names a buffer with its length,
+        // which follows.
         unsafe {
             replicate(
                 self.ctx,

@@ -32,7 +32,8 @@ impl<H: Copy> Flat<H> {
         // SAFETY: the layout has the size of a `Block` at least, so it is not zero.
         let raw = unsafe { alloc_zeroed(layout) }.cast::<Block<H>>();
         let Some(block) = NonNull::new(raw) else { handle_alloc_error(layout) };
-        // SAFETY: the block was just allocated with the layout of a `Block`, and nothing else refers to it.
+        // SAFETY: the block was just allocated with the layout of a `Block`, and nothing else
+        // refers to it.
         unsafe { block.write(Block { capacity, header }) };
         Self { block, owns: PhantomData }
     }
@@ -69,7 +70,8 @@ impl<H: Copy> Flat<H> {
 
     #[inline]
     fn data(&self) -> *mut u8 {
-        // SAFETY: the allocation is `OVERHEAD + capacity` bytes long, so this is inside it or one past its end.
+        // SAFETY: the allocation is `OVERHEAD + capacity` bytes long, so this is inside it or one
+        // past its end.
         unsafe { self.block.as_ptr().cast::<u8>().add(Self::OVERHEAD) }
     }
 
@@ -87,11 +89,13 @@ impl<H: Copy> Flat<H> {
         unsafe { std::slice::from_raw_parts_mut(self.data(), self.capacity()) }
     }
 
-    /// Makes room for `capacity` bytes, more or fewer than now; those that stay keep their values, new ones are 0.
+    /// Makes room for `capacity` bytes, more or fewer than now; those that stay keep their values,
+    /// new ones are 0.
     pub fn resize(&mut self, capacity: usize) {
         let old = self.capacity();
         let layout = Self::layout(capacity);
-        // SAFETY: `block` came from this allocator with the layout of `old`, and the new size is not zero.
+        // SAFETY: `block` came from this allocator with the layout of `old`, and the new size is
+        // not zero.
         let raw = unsafe { realloc(self.block.as_ptr().cast(), Self::layout(old), layout.size()) };
         let Some(block) = NonNull::new(raw.cast::<Block<H>>()) else { handle_alloc_error(layout) };
         self.block = block;
@@ -137,7 +141,8 @@ impl<H: Copy> Clone for Flat<H> {
 impl<H: Copy> Drop for Flat<H> {
     fn drop(&mut self) {
         let layout = Self::layout(self.capacity());
-        // SAFETY: `block` came from this allocator with this layout, and nobody uses it after the drop.
+        // SAFETY: `block` came from this allocator with this layout, and nobody uses it after the
+        // drop.
         unsafe { dealloc(self.block.as_ptr().cast(), layout) };
     }
 }

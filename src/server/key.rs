@@ -77,7 +77,8 @@ impl<'a> ReadKey<'a> {
             Held::Nothing => Ok(None),
             Held::Another => Err(Refusal::WrongType),
             Held::Value(raw) => Ok(Some(ValueRef {
-                // SAFETY: the key's value is of type `T` and stays in place while the key is open and borrowed.
+                // SAFETY: the key's value is of type `T` and stays in place while the key is open
+                // and borrowed.
                 value: ManuallyDrop::new(unsafe { T::Repr::from_raw(raw) }.into()),
                 key: PhantomData,
             })),
@@ -141,7 +142,8 @@ impl WriteKey<'_> {
     pub fn set<T: NativeType>(&mut self, value: T) {
         let set = api!(RedisModule_ModuleTypeSetValue);
         let raw = value.into().into_raw();
-        // SAFETY: `key` is open for writing, and `raw` is a value of that type, which the server now owns.
+        // SAFETY: `key` is open for writing, and `raw` is a value of that type, which the server
+        // now owns.
         unsafe { set(self.key.key, server_type::<T>(), raw.as_ptr().cast()) };
     }
 
@@ -164,8 +166,8 @@ impl WriteKey<'_> {
         let (ctx, name) = self.close();
         let replicate = api!(RedisModule_Replicate);
         let (start, len) = (payload.as_ptr().cast::<c_char>(), payload.len());
-        // SAFETY: `ctx` is the running call's. The format names a server string and a buffer with its
-        // length (`b` reads a pointer and a size_t), and those follow.
+        // SAFETY: `ctx` is the running call's. The format names a server string and a buffer with
+        // its length (`b` reads a pointer and a size_t), and those follow.
         unsafe { replicate(ctx, command.as_ptr(), c"sb".as_ptr(), name, start, len) };
         signal_modified(ctx, name);
     }
@@ -197,7 +199,8 @@ const CACHE_LINE: usize = 64;
 #[inline]
 fn prefetch(at: *const u8) {
     use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-    // SAFETY: every x86-64 processor has the instruction, and it ignores an address that is not mapped.
+    // SAFETY: every x86-64 processor has the instruction, and it ignores an address that is not
+    // mapped.
     unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
 }
 
@@ -253,8 +256,9 @@ impl<T: NativeType> Drop for ValueMut<'_, T> {
         if raw != self.original {
             let replace = api!(RedisModule_ModuleTypeReplaceValue);
             let no_old_value = std::ptr::null_mut();
-            // SAFETY: `key` is open for writing and holds a value of this type. Its old pointer is dangling and
-            // is neither read nor freed by this call; `raw` is the value that the server owns from now on.
+            // SAFETY: `key` is open for writing and holds a value of this type. Its old pointer is
+            // dangling and is neither read nor freed by this call; `raw` is the value that the
+            // server owns from now on.
             unsafe { replace(self.key, server_type::<T>(), raw.as_ptr().cast(), no_old_value) };
         }
     }

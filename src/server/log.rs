@@ -21,7 +21,7 @@ fn write(level: &CStr, message: &str) {
     let Ok(text) = CString::new(clean) else { return };
     // Unit tests run without a server and have no log.
     let Some(log) = api_if_any!(RedisModule_Log) else { return };
-    // SAFETY: RedisModule_Log takes a null context; all three strings are NUL-terminated, and the format reads
-    // the one argument that is passed.
+    // SAFETY: RedisModule_Log takes a null context; all three strings are NUL-terminated, and the
+    // format reads the one argument that is passed.
     unsafe { log(ptr::null_mut(), level.as_ptr(), c"%s".as_ptr(), text.as_ptr()) };
 }

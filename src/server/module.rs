@@ -109,7 +109,8 @@ unsafe fn set_up(
     (module.hooks.configured)()?;
     let refused = |what: &CStr| format!("the server refused {}", what.to_string_lossy());
     if let Some(add_category) = api_if_any!(RedisModule_AddACLCategory) {
-        // SAFETY: `ctx` is OnLoad's, the name is NUL-terminated. It fails only if the category exists already.
+        // SAFETY: `ctx` is OnLoad's, the name is NUL-terminated. It fails only if the category
+        // exists already.
         unsafe { add_category(ctx, module.name.as_ptr()) };
     }
     for command in module.commands {

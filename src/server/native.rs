@@ -295,7 +295,8 @@ unsafe extern "C" fn aof_rewrite<T: NativeType>(
         let Some(value) = (unsafe { borrow::<T>(value) }) else { return };
         let emit = api!(RedisModule_EmitAOF);
         value.rewrite(&mut |payload| {
-            // SAFETY: the format names a server string and a buffer with its length, which is what follows.
+            // SAFETY: the format names a server string and a buffer with its length, which is what
+            // follows.
             unsafe {
                 emit(
                     io,
@@ -328,7 +329,8 @@ unsafe extern "C" fn digest<T: NativeType>(md: *mut raw::RedisModuleDigest, valu
         let add = api!(RedisModule_DigestAddStringBuffer);
         let end = api!(RedisModule_DigestEndSequence);
         value.save(&mut |piece| {
-            // SAFETY: `md` is the digest the server passed to this callback; it reads the bytes only.
+            // SAFETY: `md` is the digest the server passed to this callback; it reads the bytes
+            // only.
             unsafe { add(md, piece.as_ptr().cast(), piece.len()) };
         });
         // SAFETY: as above.
@@ -374,7 +376,8 @@ unsafe extern "C" fn defrag(
     let defrag_alloc = api!(RedisModule_DefragAlloc);
     // SAFETY: the server passes where it keeps the pointer to the value.
     let current = unsafe { *value };
-    // SAFETY: the value is one allocation of the server's; a non-null answer is its new place, the old is freed.
+    // SAFETY: the value is one allocation of the server's; a non-null answer is its new place, the
+    // old is freed.
     let moved = unsafe { defrag_alloc(ctx, current) };
     if !moved.is_null() {
         // SAFETY: as for the read of `value`.

@@ -1,7 +1,7 @@
 //! Reads a call's arguments by the table of its command.
 //!
-//! [`Given::parse`] sorts the words of a call into the table's arguments; then the command asks for each value by its
-//! option word, or by its name where it has none, with a function that reads it.
+//! [`Given::parse`] sorts the words of a call into the table's arguments; then the command asks for
+//! each value by its option word, or by its name where it has none, with a function that reads it.
 
 #[cfg(debug_assertions)]
 use std::cell::Cell;
@@ -26,7 +26,8 @@ pub struct Given<'a> {
     syntax: Syntax,
     values: [Option<(&'static Param, &'a [u8])>; MOST],
     len: usize,
-    /// A bit for each of the table's leaves that was asked for, so that tests find one that is never read.
+    /// A bit for each of the table's leaves that was asked for, so that tests find one that is
+    /// never read.
     #[cfg(debug_assertions)]
     asked: Cell<u64>,
 }
@@ -171,7 +172,8 @@ impl<'a> Given<'a> {
         self.get(label).map(|(_, value)| value)
     }
 
-    /// An argument that may be absent. What `read` answers follows the argument's name in an error: `is not …`.
+    /// An argument that may be absent. What `read` answers follows the argument's name in an error:
+    /// `is not …`.
     pub fn optional<T, E: Display>(
         &self,
         label: &str,

@@ -1,4 +1,5 @@
-//! The table of a command's arguments, and what follows from it: the usage text, the arity and the option words.
+//! The table of a command's arguments, and what follows from it: the usage text, the arity and the
+//! option words.
 
 use std::ffi::CStr;
 use std::fmt::{self, Display, Write};
@@ -20,7 +21,8 @@ pub enum Kind {
     Word,
 }
 
-/// An argument of a command. Arguments without a `token` come first and in order; options follow in any order.
+/// An argument of a command. Arguments without a `token` come first and in order; options follow in
+/// any order.
 #[derive(Clone, Copy, Debug)]
 pub struct Param {
     /// Its name in COMMAND DOCS and in errors.
@@ -32,8 +34,8 @@ pub struct Param {
     pub shown: &'static CStr,
     pub optional: bool,
     pub repeated: bool,
-    /// A secret, or a place where one ends up by mistake. Errors of a command with such an argument show no
-    /// argument that is long enough to be a token.
+    /// A secret, or a place where one ends up by mistake. Errors of a command with such an argument
+    /// show no argument that is long enough to be a token.
     pub secret: bool,
     /// The arguments in a block, or the alternatives of a choice.
     pub parts: &'static [Param],
@@ -171,8 +173,8 @@ pub struct Syntax {
 }
 
 impl Syntax {
-    /// The arity as Redis defines it: all words of a call, negative if there can be more. `at_least` is how many
-    /// arguments a call needs if each of them is optional.
+    /// The arity as Redis defines it: all words of a call, negative if there can be more.
+    /// `at_least` is how many arguments a call needs if each of them is optional.
     pub fn arity(&self, at_least: usize) -> i32 {
         let name = 1 + self.name.to_bytes().iter().filter(|&&byte| byte == b'|').count();
         let words = || self.args.iter().map(Param::words);

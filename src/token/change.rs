@@ -1,5 +1,5 @@
-//! Every way in which a store changes. A change holds no token and nothing that a token could be made
-//! from, and all its times are absolute.
+//! Every way in which a store changes. A change holds no token and nothing that a token could be
+//! made from, and all its times are absolute.
 
 use serde::{Deserialize, Serialize};
 

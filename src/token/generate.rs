@@ -1,5 +1,5 @@
-//! Generates a signing key and a refresh secret, in the server's working directory, for servers that
-//! have none configured.
+//! Generates a signing key and a refresh secret, in the server's working directory, for servers
+//! that have none configured.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -29,8 +29,8 @@ pub struct GeneratedKeys {
     pub refresh: Option<hmac::Key>,
 }
 
-/// Loads the keys that an earlier run of the server generated, if any. A file that can't be used is an
-/// error, and is left as it is.
+/// Loads the keys that an earlier run of the server generated, if any. A file that can't be used is
+/// an error, and is left as it is.
 pub fn load() -> Result<GeneratedKeys, String> {
     let key = read(KEY_FILE, Key::from_pem)?.map(Arc::new);
     let refresh = read(REFRESH_FILE, |bytes| {

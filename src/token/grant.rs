@@ -55,7 +55,8 @@ impl Grant {
         Err(spec.malformed(why).into())
     }
 
-    /// Replies `[access_token, refresh_token, access_expires_at_ms, refresh_expires_at_ms, session_id]`.
+    /// Replies `[access_token, refresh_token, access_expires_at_ms, refresh_expires_at_ms,
+    /// session_id]`.
     pub fn reply(&self, call: &Call<'_>, signature: &str) {
         call.reply_array(5);
         call.reply_text(&format!("{}.{signature}", self.message));

@@ -1,4 +1,5 @@
-//! A public key as a JSON Web Key (RFC 7517, RFC 7518 section 6, RFC 8037), and its thumbprint (RFC 7638).
+//! A public key as a JSON Web Key (RFC 7517, RFC 7518 section 6, RFC 8037), and its thumbprint (RFC
+//! 7638).
 
 use aws_lc_rs::{digest, rsa};
 use base64::Engine;

@@ -1,5 +1,5 @@
-//! The keys and secrets in force: those that directives name, or else those that were generated in the
-//! server's working directory.
+//! The keys and secrets in force: those that directives name, or else those that were generated in
+//! the server's working directory.
 
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 

@@ -1,5 +1,5 @@
-//! Signs access tokens and replies: at once where signing is fast, else on a worker while the client
-//! waits. Clients that are to get the same token share one signature.
+//! Signs access tokens and replies: at once where signing is fast, else on a worker while the
+//! client waits. Clients that are to get the same token share one signature.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -158,7 +158,8 @@ struct CountedWorker {
 }
 
 impl CountedWorker {
-    /// Removes the worker if there are more than wanted. The update is atomic, so never too many go.
+    /// Removes the worker if there are more than wanted. The update is atomic, so never too many
+    /// go.
     fn retire_if_surplus(&mut self) -> bool {
         let fewer = |workers: usize| (workers > wanted_workers()).then(|| workers - 1);
         self.is_counted = SIGNER.workers.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_err();
