@@ -41,8 +41,8 @@ impl Waiting {
     pub(super) unsafe fn begin(ctx: *mut raw::RedisModuleCtx) -> Self {
         let block = api!(RedisModule_BlockClient);
         // No server-side timeout: when it expires at the moment of the answer, Redis 7.0 sends no
-        // reply at all, and the client takes every later reply for an earlier command's. SAFETY:
-        // the caller's promise.
+        // reply at all, and the client takes every later reply for an earlier command's.
+        // SAFETY: the caller's promise.
         let client = unsafe { block(ctx, Some(reply), None, Some(free_answer), 0) };
         Self { client }
     }
