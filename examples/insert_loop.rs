@@ -8,13 +8,13 @@
 use std::env::args;
 use std::time::Instant;
 
-use lockwatch::audit::entry::Fields;
-use lockwatch::audit::insert::insert;
-use lockwatch::audit::link::Link;
-use lockwatch::audit::schema::{self, Day, Partitions};
-use lockwatch::audit::target::Target;
-use lockwatch::journal::id::Id;
-use lockwatch::text::time::Timestamp;
+use lockwatch::measured::Fields;
+use lockwatch::measured::Id;
+use lockwatch::measured::Link;
+use lockwatch::measured::Target;
+use lockwatch::measured::Timestamp;
+use lockwatch::measured::insert;
+use lockwatch::measured::schema::{self, Day, Partitions};
 
 fn main() {
     let mut words = args().skip(1);

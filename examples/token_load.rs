@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use lockwatch::token::key::Key;
+use lockwatch::measured::Key;
 use redis::{Client, Connection, Value, cmd, pipe};
 
 fn main() {

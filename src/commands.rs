@@ -28,7 +28,7 @@ use crate::token::commands::sessions::Sessions;
 use crate::token::commands::verify::Verify;
 use crate::window::apply::Apply;
 
-pub static COMMANDS: &[CommandEntry] = &[
+pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<RateLimit>(),
     CommandEntry::of::<Peek>(),
     CommandEntry::of::<Burst>(),

@@ -6,7 +6,7 @@
 use crate::server::directive::Directive;
 use crate::{alert, audit, ship, token, window};
 
-pub static DIRECTIVES: &[&dyn Directive] = &[
+pub(crate) static DIRECTIVES: &[&dyn Directive] = &[
     &window::settings::WINDOW_MAX_ENTRIES,
     &token::settings::JWT_KEYS,
     &token::settings::JWT_SECRET_FILE,

@@ -18,7 +18,7 @@ use crate::server::spec::Spec;
 use crate::text::syntax::Param;
 use crate::token::signer;
 
-pub struct Debug;
+pub(crate) struct Debug;
 
 impl Command for Debug {
     const SPEC: &'static Spec = &Spec {

@@ -5,7 +5,7 @@
 use crate::server::info::Section;
 use crate::{alert, audit, burst, ratelimit, token};
 
-pub static SECTIONS: &[Section] = &[
+pub(crate) static SECTIONS: &[Section] = &[
     ratelimit::info::SECTION,
     burst::info::SECTION,
     token::info::SECTION,

@@ -31,25 +31,39 @@
 //! key step`. Replicas apply the same step, so every copy is equal to the bit.
 
 #![deny(unsafe_code)]
+#![warn(unreachable_pub)]
 
-pub mod alert;
-pub mod audit;
-pub mod burst;
-pub mod commands;
-pub mod config;
+mod alert;
+mod audit;
+mod burst;
+mod commands;
+mod config;
 #[cfg(feature = "debug-commands")]
-pub mod debug;
-pub mod info;
-pub mod journal;
-pub mod lifecycle;
-pub mod outbox;
-pub mod ratelimit;
-pub mod reload;
-pub mod server;
-pub mod ship;
-pub mod text;
-pub mod token;
-pub mod window;
+mod debug;
+mod info;
+mod journal;
+mod lifecycle;
+mod outbox;
+mod ratelimit;
+mod reload;
+mod server;
+mod ship;
+mod text;
+mod token;
+mod window;
+
+/// The parts that the load generators in `examples/` measure by themselves. Not an API.
+#[doc(hidden)]
+pub mod measured {
+    pub use crate::audit::entry::Fields;
+    pub use crate::audit::insert::insert;
+    pub use crate::audit::link::Link;
+    pub use crate::audit::schema;
+    pub use crate::audit::target::Target;
+    pub use crate::journal::id::Id;
+    pub use crate::text::time::Timestamp;
+    pub use crate::token::key::Key;
+}
 
 use burst::Cooldown;
 use outbox::host::Saved;
@@ -59,7 +73,7 @@ use server::node::NodeEntry;
 use token::store::Store;
 use window::log::Log;
 
-pub static MODULE: Module = Module {
+static MODULE: Module = Module {
     name: c"lockwatch",
     version: VERSION,
     commands: commands::COMMANDS,
@@ -77,6 +91,6 @@ const VERSION: &std::ffi::CStr =
     };
 
 mod export {
-    #![expect(unsafe_code, reason = "the one symbol by which a server loads the module")]
+    #![expect(unsafe_code, unreachable_pub, reason = "the one symbol by which a server loads the module")]
     crate::server::module::export!(crate::MODULE);
 }

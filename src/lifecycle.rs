@@ -9,7 +9,7 @@ use crate::server::events::{Hooks, Tick};
 use crate::token;
 use crate::{alert, audit};
 
-pub static HOOKS: Hooks = Hooks {
+pub(crate) static HOOKS: Hooks = Hooks {
     configured,
     config_set: wake_schedulers,
     before_sleep,
@@ -26,7 +26,7 @@ fn configured() -> Result<(), String> {
 }
 
 /// Has the schedulers read the directives again.
-pub fn wake_schedulers() {
+pub(crate) fn wake_schedulers() {
     alert::wake::scheduler();
     audit::wake::scheduler();
 }

@@ -12,7 +12,7 @@ use crate::server::directive;
 use crate::server::error::Refusal;
 use crate::server::spec::Spec;
 
-pub struct Reload;
+pub(crate) struct Reload;
 
 impl Command for Reload {
     const SPEC: &'static Spec = &Spec {

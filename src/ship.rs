@@ -5,4 +5,4 @@
 use crate::server::directive::Switch;
 
 /// Whether alerts are delivered and audit events are shipped.
-pub static SHIP: Switch = Switch::new(c"ship", true);
+pub(crate) static SHIP: Switch = Switch::new(c"ship", true);

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Why an address is not dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Forbidden {
+pub(crate) struct Forbidden {
     ip: IpAddr,
     ground: Ground,
 }
@@ -27,7 +27,7 @@ enum Ground {
 use Ground::{Never, Private};
 
 /// Public addresses are always allowed; private, shared and loopback ones only if `allow_private`.
-pub fn check(ip: IpAddr, allow_private: bool) -> Result<(), Forbidden> {
+pub(crate) fn check(ip: IpAddr, allow_private: bool) -> Result<(), Forbidden> {
     let ground = match ip {
         IpAddr::V4(v4) => ground_v4(v4),
         IpAddr::V6(v6) => ground_v6(v6),

@@ -51,7 +51,7 @@ pub(crate) enum Decision {
 }
 
 impl DedupTable {
-    pub fn decide(&self, digest: &Digest, now: Timestamp, cooldown: Span) -> Decision {
+    pub(crate) fn decide(&self, digest: &Digest, now: Timestamp, cooldown: Span) -> Decision {
         match self.suppressed.get(digest) {
             Some(known) if now < known.since => {
                 Decision::Restart(Suppression { since: now, until: now + (known.until - known.since) })
@@ -62,7 +62,7 @@ impl DedupTable {
     }
 
     /// Also forgets suppressions that have ended, and those beyond the bound.
-    pub fn insert(&mut self, digest: Digest, suppression: Suppression) {
+    pub(crate) fn insert(&mut self, digest: Digest, suppression: Suppression) {
         if let Some(old) = self.suppressed.insert(digest, suppression) {
             self.ends.remove(&(old.until, digest));
         }
@@ -76,7 +76,7 @@ impl DedupTable {
         }
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.suppressed.is_empty()
     }
 }

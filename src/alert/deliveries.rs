@@ -71,20 +71,20 @@ pub(crate) enum Change {
 }
 
 impl Deliveries {
-    pub fn dedup(&self) -> &DedupTable {
+    pub(crate) fn dedup(&self) -> &DedupTable {
         &self.dedup
     }
 
-    pub fn rollup(&self) -> &Rollup {
+    pub(crate) fn rollup(&self) -> &Rollup {
         &self.rollup
     }
 
-    pub fn disabled(&self) -> &BTreeSet<EndpointId> {
+    pub(crate) fn disabled(&self) -> &BTreeSet<EndpointId> {
         &self.disabled
     }
 
     /// The delivery of the queued alert `seq` to `endpoint`, unless it is settled.
-    pub fn pending(&self, seq: u64, endpoint: EndpointId) -> Option<Pending> {
+    pub(crate) fn pending(&self, seq: u64, endpoint: EndpointId) -> Option<Pending> {
         let Some(progress) = self.progress.get(&seq) else { return Some(Pending::default()) };
         let is_meant = progress.only.is_empty() || progress.only.contains(&endpoint);
         if !is_meant || progress.settled.contains(&endpoint) {
@@ -95,7 +95,7 @@ impl Deliveries {
     }
 
     /// Whether any endpoint is done with the queued alert `seq`.
-    pub fn is_settled_somewhere(&self, seq: u64) -> bool {
+    pub(crate) fn is_settled_somewhere(&self, seq: u64) -> bool {
         self.progress.get(&seq).is_some_and(|progress| !progress.settled.is_empty())
     }
 

@@ -15,17 +15,17 @@ use crate::text::lines::lines;
 use super::address;
 use super::secret::{MAX_SECRETS, Secret};
 
-pub const MAX_ENDPOINTS: usize = 16;
+pub(crate) const MAX_ENDPOINTS: usize = 16;
 
 /// In bytes.
-pub const MAX_URL: usize = 2048;
+pub(crate) const MAX_URL: usize = 2048;
 
 /// In bytes (RFC 1035).
 const MAX_HOST: usize = 253;
 
 /// The first eight bytes of the SHA-256 of the URL as written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct EndpointId(pub u64);
+pub(crate) struct EndpointId(pub u64);
 
 impl EndpointId {
     fn of(url: &str) -> Self {
@@ -35,7 +35,7 @@ impl EndpointId {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// The body of the alert, as in Standard Webhooks.
     Standard,
     /// A line of text for Slack's incoming webhooks.
@@ -43,7 +43,7 @@ pub enum Format {
 }
 
 #[derive(Clone)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     pub id: EndpointId,
     /// The part of the URL that may be shown: `https://host`, with the port if it has one.
     pub label: String,
@@ -150,7 +150,7 @@ fn is_name(host: &str) -> bool {
 }
 
 /// Reads a list of URLs, separated by blanks. An error contains the position in the list.
-pub fn parse_urls(text: &str) -> Result<Vec<Endpoint>, String> {
+pub(crate) fn parse_urls(text: &str) -> Result<Vec<Endpoint>, String> {
     let mut list = List::default();
     for (at, url) in text.split_ascii_whitespace().enumerate() {
         let place = format!("URL {}", at + 1);
@@ -161,7 +161,7 @@ pub fn parse_urls(text: &str) -> Result<Vec<Endpoint>, String> {
 
 /// Reads a file with one endpoint per line: the URL, then secrets of its own, separated by blanks.
 /// Blank lines and lines that begin with `#` are skipped. An error contains the line number.
-pub fn parse_file(bytes: &[u8]) -> Result<Vec<Endpoint>, String> {
+pub(crate) fn parse_file(bytes: &[u8]) -> Result<Vec<Endpoint>, String> {
     let mut list = List::default();
     for (number, line) in lines(bytes)? {
         list.add_line(line).map_err(|why| format!("line {number}: {why}"))?;

@@ -37,7 +37,7 @@ struct Circuit {
 }
 
 impl EndpointQueue {
-    pub fn new(endpoint: Arc<Endpoint>) -> Self {
+    pub(crate) fn new(endpoint: Arc<Endpoint>) -> Self {
         Self {
             endpoint,
             due: BTreeSet::new(),
@@ -52,44 +52,44 @@ impl EndpointQueue {
     }
 
     /// Forgets which alerts are due, but neither which are in flight nor the state of the circuit.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.due.clear();
     }
 
     /// The alert `seq` is due at `at`, unless it is in flight.
-    pub fn restore(&mut self, seq: u64, at: Timestamp) {
+    pub(crate) fn restore(&mut self, seq: u64, at: Timestamp) {
         if !self.in_flight.contains(&seq) {
             self.due.insert((at, seq));
         }
     }
 
     /// The alert `seq`, which is new or back from a try, is due at `at`.
-    pub fn add(&mut self, seq: u64, at: Timestamp) {
+    pub(crate) fn add(&mut self, seq: u64, at: Timestamp) {
         self.in_flight.remove(&seq);
         self.due.insert((at, seq));
     }
 
     /// Removes the alert `seq`, which is in flight or due at `at`.
-    pub fn remove(&mut self, seq: u64, at: Timestamp) {
+    pub(crate) fn remove(&mut self, seq: u64, at: Timestamp) {
         self.in_flight.remove(&seq);
         self.due.remove(&(at, seq));
     }
 
     /// The number of alerts, those in flight included.
-    pub fn pending(&self) -> usize {
+    pub(crate) fn pending(&self) -> usize {
         self.due.len() + self.in_flight.len()
     }
 
-    pub fn circuit_is_open(&self) -> bool {
+    pub(crate) fn circuit_is_open(&self) -> bool {
         self.circuit.failures_in_row >= FAILURES_TO_OPEN
     }
 
-    pub fn is_failing(&self) -> bool {
+    pub(crate) fn is_failing(&self) -> bool {
         self.circuit.failures_in_row > 0
     }
 
     /// When the next try may be made; `None` if the queue is empty or too many tries are in flight.
-    pub fn next_try(&self) -> Option<Timestamp> {
+    pub(crate) fn next_try(&self) -> Option<Timestamp> {
         let &(at, _) = self.due.first()?;
         let limit = if self.is_failing() { 1 } else { MAX_IN_FLIGHT };
         if self.in_flight.len() >= limit {
@@ -100,7 +100,7 @@ impl EndpointQueue {
     }
 
     /// Puts the next alert that is due in flight.
-    pub fn pop_due(&mut self, now: Timestamp) -> Option<u64> {
+    pub(crate) fn pop_due(&mut self, now: Timestamp) -> Option<u64> {
         // After the clock has stepped back a probe is at most one interval away.
         self.circuit.probe_at = self.circuit.probe_at.min(now + hurried(PROBE));
         if self.next_try()? > now {
@@ -111,14 +111,14 @@ impl EndpointQueue {
         Some(seq)
     }
 
-    pub fn succeeded(&mut self, status: u16) {
+    pub(crate) fn succeeded(&mut self, status: u16) {
         self.delivered += 1;
         self.last_status = status;
         self.circuit = Circuit::default();
     }
 
     /// Returns whether the failed try counts for its alert. A probe of an open circuit does not.
-    pub fn failed(&mut self, reason: Reason, now: Timestamp) -> bool {
+    pub(crate) fn failed(&mut self, reason: Reason, now: Timestamp) -> bool {
         let counts = !self.circuit_is_open();
         self.failed += 1;
         self.last_error = Some(reason);
@@ -128,12 +128,12 @@ impl EndpointQueue {
         counts
     }
 
-    pub fn close_circuit(&mut self) {
+    pub(crate) fn close_circuit(&mut self) {
         self.circuit = Circuit::default();
     }
 
     /// The last error as text; empty if there was none.
-    pub fn last_error(&self) -> String {
+    pub(crate) fn last_error(&self) -> String {
         self.last_error.as_ref().map_or_else(String::new, Reason::to_string)
     }
 }

@@ -70,7 +70,7 @@ pub(crate) struct Alert {
 
 impl Alert {
     /// `data` is JSON.
-    pub fn new(id: Id, kind: &str, data: &str) -> Self {
+    pub(crate) fn new(id: Id, kind: &str, data: &str) -> Self {
         let at = UNIX_EPOCH + Duration::from_millis(id.at.0);
         let timestamp = humantime::format_rfc3339_millis(at);
         let body = format!(r#"{{"id":"{id}","type":"{kind}","timestamp":"{timestamp}","data":{data}}}"#);

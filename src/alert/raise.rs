@@ -10,7 +10,7 @@ use super::{counters, dedup, wake};
 
 /// Raises an alert with `data` as JSON in the step that `call` is. If even the reserve of the
 /// outbox is used up, the alert is dropped and counted.
-pub fn own(call: &Call<'_>, now: Timestamp, kind: &'static str, data: &str) {
+pub(crate) fn own(call: &Call<'_>, now: Timestamp, kind: &'static str, data: &str) {
     // A client's call on a writable replica must not change what the replica has from its primary.
     if call.require_primary().is_err() {
         return;
@@ -24,7 +24,7 @@ pub fn own(call: &Call<'_>, now: Timestamp, kind: &'static str, data: &str) {
 
 /// Raises an alert before the event loop sleeps, on a primary, unless one of its kind was raised in
 /// the last `cooldown`. The scheduler of the alerts replicates it.
-pub fn own_once(now: Timestamp, kind: &'static str, data: &str, cooldown: Span) {
+pub(crate) fn own_once(now: Timestamp, kind: &'static str, data: &str, cooldown: Span) {
     let mut state = state::lock();
     let digest = dedup::digest_of(kind, b"");
     if !state.may_raise(digest, cooldown, now) {

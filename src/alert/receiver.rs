@@ -8,20 +8,20 @@ use std::thread;
 use std::time::Duration;
 
 /// The maximum time that a test waits.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An answer that leaves the connection open.
-pub const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+pub(super) const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 #[derive(Debug)]
-pub struct Request {
+pub(super) struct Request {
     pub head: String,
     pub body: String,
 }
 
 impl Request {
     /// The value of the header `name`, which is in lower case.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
         let mut values = lines.filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value);
         let value = values.next();
@@ -46,7 +46,7 @@ impl Request {
 }
 
 /// Stops listening when it is dropped.
-pub struct Receiver {
+pub(super) struct Receiver {
     pub port: u16,
     requests: mpsc::Receiver<Request>,
     connections: Arc<AtomicUsize>,
@@ -56,7 +56,7 @@ pub struct Receiver {
 impl Receiver {
     /// Answers each request with what `answer` writes. Closes the connection once `answer` returns
     /// false.
-    pub fn start(answer: impl Fn(&mut TcpStream) -> bool + Send + Sync + 'static) -> Self {
+    pub(super) fn start(answer: impl Fn(&mut TcpStream) -> bool + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (sender, requests) = mpsc::channel();
@@ -77,34 +77,34 @@ impl Receiver {
     }
 
     /// Answers every request with the same text.
-    pub fn saying(answer: impl Into<String>) -> Self {
+    pub(super) fn saying(answer: impl Into<String>) -> Self {
         let answer = answer.into();
         Self::start(move |stream| stream.write_all(answer.as_bytes()).is_ok())
     }
 
     /// Never answers.
-    pub fn hanging() -> Self {
+    pub(super) fn hanging() -> Self {
         Self::start(|stream| {
             until_closed(stream);
             false
         })
     }
 
-    pub fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/secret-path?secret-query", self.port)
     }
 
     /// Waits for the next request.
-    pub fn request(&self) -> Request {
+    pub(super) fn request(&self) -> Request {
         self.requests.recv_timeout(PATIENCE).unwrap()
     }
 
     /// The number of further requests that have arrived.
-    pub fn more(&self) -> usize {
+    pub(super) fn more(&self) -> usize {
         self.requests.try_iter().count()
     }
 
-    pub fn connections(&self) -> usize {
+    pub(super) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 }
@@ -127,6 +127,6 @@ fn converse(stream: TcpStream, answer: &dyn Fn(&mut TcpStream) -> bool, requests
 }
 
 /// Returns when the other side has closed the connection.
-pub fn until_closed(stream: &mut TcpStream) {
+pub(super) fn until_closed(stream: &mut TcpStream) {
     while stream.read(&mut [0; 1024]).is_ok_and(|count| count > 0) {}
 }

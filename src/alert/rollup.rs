@@ -54,7 +54,7 @@ pub(crate) enum Route {
 }
 
 impl Rollup {
-    pub fn route(&self, kind: &str, now: Timestamp, period: Span) -> Route {
+    pub(crate) fn route(&self, kind: &str, now: Timestamp, period: Span) -> Route {
         match self.periods.get(kind) {
             None if self.is_full(now) => Route::Uncounted,
             None => Route::Single(now),
@@ -66,7 +66,7 @@ impl Rollup {
         }
     }
 
-    pub fn count_single(&mut self, kind: &str, began: Timestamp) {
+    pub(crate) fn count_single(&mut self, kind: &str, began: Timestamp) {
         match self.periods.get_mut(kind) {
             Some(period) if period.began == began => {
                 period.singles = period.singles.saturating_add(1);
@@ -87,7 +87,7 @@ impl Rollup {
     }
 
     /// Adds an alert to the summary of its type, which gets `id` if it is the first.
-    pub fn add(&mut self, kind: &str, id: Id, at: Timestamp, example: Option<String>) {
+    pub(crate) fn add(&mut self, kind: &str, id: Id, at: Timestamp, example: Option<String>) {
         let period =
             self.periods.entry(kind.to_owned()).or_insert(Period { began: at, singles: 0, rest: None });
         let rest = period.rest.get_or_insert(Rest { id, count: 0, from: at, to: at, examples: Vec::new() });
@@ -97,30 +97,30 @@ impl Rollup {
     }
 
     /// The data of an alert, if the summary of its type has room for another example.
-    pub fn example(&self, kind: &str, data: &str) -> Option<String> {
+    pub(crate) fn example(&self, kind: &str, data: &str) -> Option<String> {
         let rest = self.periods.get(kind).and_then(|period| period.rest.as_ref());
         let room = rest.is_none_or(|rest| rest.examples.len() < EXAMPLES) && data.len() <= EXAMPLE_BYTES;
         room.then(|| data.to_owned())
     }
 
     /// Ends the period of a type. Returns the id of its summary.
-    pub fn end(&mut self, kind: &str) -> Option<Id> {
+    pub(crate) fn end(&mut self, kind: &str) -> Option<Id> {
         self.periods.remove(kind)?.rest.map(|rest| rest.id)
     }
 
     /// The types whose period has ended and that need a summary.
-    pub fn ended(&self, now: Timestamp, period: Span) -> impl Iterator<Item = (&str, &Rest)> {
+    pub(crate) fn ended(&self, now: Timestamp, period: Span) -> impl Iterator<Item = (&str, &Rest)> {
         let over = self.periods.iter().filter(move |(_, current)| current.is_over(now, period));
         over.filter_map(|(kind, current)| Some((kind.as_str(), current.rest.as_ref()?)))
     }
 
     /// The number of summaries that will be queued.
-    pub fn summaries(&self) -> usize {
+    pub(crate) fn summaries(&self) -> usize {
         self.periods.values().filter(|period| period.rest.is_some()).count()
     }
 
     /// When the next period with a summary ends.
-    pub fn next_end(&self, period: Span) -> Option<Timestamp> {
+    pub(crate) fn next_end(&self, period: Span) -> Option<Timestamp> {
         let rolled = self.periods.values().filter(|current| current.rest.is_some());
         rolled.map(|current| current.began + period).min()
     }
@@ -143,7 +143,7 @@ pub(crate) fn summary_kind(kind: &str) -> String {
 
 impl Rest {
     /// The data of the summary, as JSON.
-    pub fn data(&self, kind: &str) -> String {
+    pub(crate) fn data(&self, kind: &str) -> String {
         let examples = self.examples.join(",");
         let Self { count, from, to, .. } = self;
         format!(

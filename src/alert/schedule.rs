@@ -25,15 +25,15 @@ const WAITS: [Span; 9] = [
 const RETRY_AFTER_MAX: Span = Span(2 * HOUR);
 
 /// How long the circuit of an endpoint stays open before one try probes it.
-pub const PROBE: Span = Span(MINUTE);
+pub(crate) const PROBE: Span = Span(MINUTE);
 
 /// The number of failures in a row that opens the circuit of an endpoint.
-pub const FAILURES_TO_OPEN: u32 = 10;
+pub(crate) const FAILURES_TO_OPEN: u32 = 10;
 
 /// The wait after `failures` failed tries of an alert (at least one). `random` varies it by up to
 /// 20 %, so that endpoints are not tried in step. It is at least `retry_after`, which the receiver
 /// asked for. `None` after the last try.
-pub fn retry_after_failure(failures: u8, random: u64, retry_after: Option<Span>) -> Option<Span> {
+pub(crate) fn retry_after_failure(failures: u8, random: u64, retry_after: Option<Span>) -> Option<Span> {
     let Span(wait) = *WAITS.get(usize::from(failures.saturating_sub(1)))?;
     let fifth = wait / 5;
     let jittered = Span(wait - fifth + random % (2 * fifth + 1));
@@ -42,7 +42,7 @@ pub fn retry_after_failure(failures: u8, random: u64, retry_after: Option<Span>)
 
 /// Reads the value of `Retry-After` (RFC 9110, 10.2.3), seconds or a date, as a wait from `now` of
 /// at most two hours. A date in the past is no wait; `None` if it is neither.
-pub fn parse_retry_after(value: &str, now: Timestamp) -> Option<Span> {
+pub(crate) fn parse_retry_after(value: &str, now: Timestamp) -> Option<Span> {
     let value = value.trim();
     let asked = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         // A number that does not fit is beyond the maximum.
@@ -58,7 +58,7 @@ pub fn parse_retry_after(value: &str, now: Timestamp) -> Option<Span> {
 /// Shortens waits in tests: `LOCKWATCH_HURRY=N` in the environment divides every wait by N. Only
 /// with the feature `debug-commands`.
 #[cfg(feature = "debug-commands")]
-pub fn hurried(span: Span) -> Span {
+pub(crate) fn hurried(span: Span) -> Span {
     use std::sync::OnceLock;
     static HURRY: OnceLock<u64> = OnceLock::new();
     let read = || std::env::var("LOCKWATCH_HURRY").ok()?.parse().ok();
@@ -67,7 +67,7 @@ pub fn hurried(span: Span) -> Span {
 }
 
 #[cfg(not(feature = "debug-commands"))]
-pub const fn hurried(span: Span) -> Span {
+pub(crate) const fn hurried(span: Span) -> Span {
     span
 }
 

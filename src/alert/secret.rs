@@ -13,7 +13,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use crate::text::lines::lines;
 
 /// Two secrets sign while receivers change from one to the other.
-pub const MAX_SECRETS: usize = 2;
+pub(crate) const MAX_SECRETS: usize = 2;
 
 /// In bytes, by the specification.
 const LENGTHS: std::ops::RangeInclusive<usize> = 24..=64;
@@ -28,11 +28,11 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// Its bytes exist only inside the key, which the crypto library wipes when it is dropped.
 #[derive(Clone)]
-pub struct Secret(hmac::Key);
+pub(crate) struct Secret(hmac::Key);
 
 impl Secret {
     /// Reads a secret, with or without the prefix `whsec_`.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let encoded = text.strip_prefix(PREFIX).unwrap_or(text);
         let bytes = BASE64.decode(encoded).map_err(|_| "the secret is not base64".to_owned())?;
         if !LENGTHS.contains(&bytes.len()) {
@@ -56,7 +56,7 @@ impl fmt::Debug for Secret {
 /// Reads the file of secrets for endpoints without secrets of their own: one or two lines, one
 /// secret each. Blank lines and lines that begin with `#` are skipped. An error contains the line
 /// number and nothing of the line.
-pub fn parse_secrets(bytes: &[u8]) -> Result<Vec<Secret>, String> {
+pub(crate) fn parse_secrets(bytes: &[u8]) -> Result<Vec<Secret>, String> {
     let mut secrets = Vec::new();
     for (number, line) in lines(bytes)? {
         let secret = Secret::parse(line).map_err(|why| format!("line {number}: {why}"))?;

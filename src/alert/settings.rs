@@ -10,32 +10,33 @@ use super::endpoint::{self, Endpoint, EndpointId, MAX_ENDPOINTS};
 use super::secret::{self, Secret};
 
 /// Where alerts are sent: URLs, separated by spaces.
-pub static WEBHOOK_URLS: Text<Vec<Endpoint>> =
+pub(crate) static WEBHOOK_URLS: Text<Vec<Endpoint>> =
     Text::new(c"webhook-urls", c"", parse_urls).on_change(|| endpoints_changed(&WEBHOOK_URLS.get()));
 
 /// A file with further endpoints: a line each, the URL and then its own secrets.
-pub static WEBHOOK_URLS_FILE: Text<Vec<Endpoint>> = Text::of_files(c"webhook-urls-file", read_urls_file)
-    .on_change(|| endpoints_changed(&WEBHOOK_URLS_FILE.get()));
+pub(crate) static WEBHOOK_URLS_FILE: Text<Vec<Endpoint>> =
+    Text::of_files(c"webhook-urls-file", read_urls_file)
+        .on_change(|| endpoints_changed(&WEBHOOK_URLS_FILE.get()));
 
 /// The file with the secrets that sign alerts for endpoints without secrets of their own.
-pub static WEBHOOK_SECRET_FILE: Text<Vec<Secret>> =
+pub(crate) static WEBHOOK_SECRET_FILE: Text<Vec<Secret>> =
     Text::of_files(c"webhook-secret-file", read_secret_file).on_change(|| endpoints_changed(&[]));
 
 /// How long one try of a delivery may take.
-pub static WEBHOOK_TIMEOUT: Seconds<Duration> = Seconds::new(c"webhook-timeout", 10, 1, 60);
+pub(crate) static WEBHOOK_TIMEOUT: Seconds<Duration> = Seconds::new(c"webhook-timeout", 10, 1, 60);
 
 /// Whether alerts may be sent to private and loopback addresses.
-pub static WEBHOOK_ALLOW_PRIVATE: Switch = Switch::new(c"webhook-allow-private", false);
+pub(crate) static WEBHOOK_ALLOW_PRIVATE: Switch = Switch::new(c"webhook-allow-private", false);
 
 /// How many alerts may be pending.
-pub static ALERT_MAX_EVENTS: Count = Count::new(c"alert-max-events", 10_000, 1, 1_000_000);
+pub(crate) static ALERT_MAX_EVENTS: Count = Count::new(c"alert-max-events", 10_000, 1, 1_000_000);
 
 /// How much memory pending alerts may take.
-pub static ALERT_MAX_BYTES: Bytes = Bytes::with_units(c"alert-max-bytes", 16 << 20, 1 << 20, 1 << 30);
+pub(crate) static ALERT_MAX_BYTES: Bytes = Bytes::with_units(c"alert-max-bytes", 16 << 20, 1 << 20, 1 << 30);
 
 /// The endpoints in force.
 #[derive(Clone, Default)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Those of `webhook-urls`, then those of `webhook-urls-file`.
     pub endpoints: Vec<Arc<Endpoint>>,
 }
@@ -54,7 +55,7 @@ fn endpoints_changed(set: &[Endpoint]) {
 
 /// The endpoints in force and the ids of those that were set, if either has changed since the last
 /// call.
-pub fn changed() -> Option<(Settings, Vec<EndpointId>)> {
+pub(crate) fn changed() -> Option<(Settings, Vec<EndpointId>)> {
     let set_again = change().take()?;
     let secrets = WEBHOOK_SECRET_FILE.get();
     let with_secrets = |mut endpoint: Endpoint| {
@@ -69,7 +70,7 @@ pub fn changed() -> Option<(Settings, Vec<EndpointId>)> {
 
 /// Forgets which endpoints were set. When the server starts, its configuration file sets them all,
 /// but the data it loads may say that one is disabled.
-pub fn forget_set_again() {
+pub(crate) fn forget_set_again() {
     if let Some(set_again) = &mut *change() {
         set_again.clear();
     }

@@ -10,7 +10,7 @@ use super::secret::Secret;
 /// The value of `webhook-signature`: one signature for each secret, separated by spaces. `None`
 /// without secrets. `timestamp` is in Unix seconds, as in `webhook-timestamp`. `id` contains no
 /// dot.
-pub fn sign(secrets: &[Secret], id: &str, timestamp: u64, body: &str) -> Option<String> {
+pub(crate) fn sign(secrets: &[Secret], id: &str, timestamp: u64, body: &str) -> Option<String> {
     let signatures: Vec<String> =
         secrets.iter().map(|secret| sign_one(secret, id, timestamp, body)).collect();
     (!signatures.is_empty()).then(|| signatures.join(" "))

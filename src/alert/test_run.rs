@@ -31,23 +31,23 @@ pub(crate) struct Report {
 }
 
 impl TestRuns {
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { runs: Vec::new() }
     }
 
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.runs.len() >= MAX_RUNS
     }
 
     /// Adds a run with at least one of `attempts`, all of one alert.
-    pub fn add(&mut self, attempts: &[Attempt], waiting: Waiting, answer: fn(Vec<Report>) -> Answer) {
+    pub(crate) fn add(&mut self, attempts: &[Attempt], waiting: Waiting, answer: fn(Vec<Report>) -> Answer) {
         let Some(id) = attempts.first().map(|attempt| attempt.id) else { return };
         let results = attempts.iter().map(|attempt| (Arc::clone(&attempt.endpoint), None)).collect();
         self.runs.push(Run { id, waiting, results, answer });
     }
 
     /// Adds a result to its run, and answers the client if it was the last.
-    pub fn finish(&mut self, result: AttemptResult) {
+    pub(crate) fn finish(&mut self, result: AttemptResult) {
         let Some(at) = self.runs.iter().position(|run| run.id == result.id) else { return };
         let results = &mut self.runs[at].results;
         if let Some((_, slot)) = results.iter_mut().find(|(endpoint, _)| endpoint.id == result.endpoint) {

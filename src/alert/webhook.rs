@@ -36,7 +36,7 @@ pub(crate) enum DeliveryStatus {
 }
 
 impl DeliveryStatus {
-    pub fn is_delivered(&self) -> bool {
+    pub(crate) fn is_delivered(&self) -> bool {
         matches!(self, Self::Delivered { .. })
     }
 
@@ -53,7 +53,7 @@ pub(crate) struct Sender {
 
 impl Sender {
     /// Never returns [`DeliveryStatus::NotAttempted`].
-    pub fn send(
+    pub(crate) fn send(
         &mut self,
         id: Id,
         alert: &Alert,
@@ -70,7 +70,7 @@ impl Sender {
     }
 
     /// Closes the connection that is kept open.
-    pub fn disconnect(&mut self) {
+    pub(crate) fn disconnect(&mut self) {
         self.agent = None;
     }
 

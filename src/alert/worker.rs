@@ -73,7 +73,7 @@ impl Lifetime {
 
 impl Workers {
     /// Starts no thread. `wake` is called, from any thread, when a new result is available.
-    pub fn new(wake: fn()) -> Self {
+    pub(crate) fn new(wake: fn()) -> Self {
         Self {
             wake,
             workers: HashMap::new(),
@@ -86,7 +86,7 @@ impl Workers {
 
     /// Puts an attempt into the queue of its endpoint, and starts the thread if there is none.
     /// Never waits: returns the attempt if the queue is full or no thread can be started.
-    pub fn offer(&mut self, attempt: Attempt) -> Result<(), Attempt> {
+    pub(crate) fn offer(&mut self, attempt: Attempt) -> Result<(), Attempt> {
         let id = attempt.endpoint.id;
         if !self.results.has_room() {
             return Err(attempt);
@@ -101,18 +101,18 @@ impl Workers {
         Ok(())
     }
 
-    pub fn next_result(&mut self) -> Option<AttemptResult> {
+    pub(crate) fn next_result(&mut self) -> Option<AttemptResult> {
         self.results.pop()
     }
 
     /// The next result of an attempt that [`Workers::test`] started.
-    pub fn next_test_result(&mut self) -> Option<AttemptResult> {
+    pub(crate) fn next_test_result(&mut self) -> Option<AttemptResult> {
         self.test_results.pop()
     }
 
     /// Takes back the attempts of generations before `generation` that have not started.
     /// [`Workers::next_result`] returns them as not attempted.
-    pub fn recall(&mut self, generation: u64) {
+    pub(crate) fn recall(&mut self, generation: u64) {
         for worker in self.workers.values() {
             let queued: Vec<_> = worker.queued.try_iter().collect();
             for attempt in queued {
@@ -129,7 +129,7 @@ impl Workers {
 
     /// Lets the threads of all other endpoints end, each after its current attempt.
     /// [`Workers::next_result`] returns what is in their queues as not attempted.
-    pub fn retain(&mut self, endpoints: &[EndpointId]) {
+    pub(crate) fn retain(&mut self, endpoints: &[EndpointId]) {
         let (kept, gone) = self.workers.drain().partition(|(id, _)| endpoints.contains(id));
         self.workers = kept;
         self.dismiss(gone);
@@ -138,7 +138,7 @@ impl Workers {
     }
 
     /// Starts each of `attempts` at once, on a thread of its own, past all queues.
-    pub fn test(&mut self, attempts: Vec<Attempt>) {
+    pub(crate) fn test(&mut self, attempts: Vec<Attempt>) {
         for attempt in attempts {
             let reporter = self.reporter(&self.test_results);
             let unable = attempt.not_started(DeliveryStatus::no_answer("too many tries are under way"));
@@ -158,7 +158,7 @@ impl Workers {
     /// Ends the threads: no new attempt starts, and those in flight are waited for, for at most
     /// `timeout`. What has not started is returned as not attempted; a thread that takes longer is
     /// left behind. The next attempt starts anew.
-    pub fn shutdown(&mut self, timeout: Duration) {
+    pub(crate) fn shutdown(&mut self, timeout: Duration) {
         let Lifetime { closing, alive, gone } = std::mem::replace(&mut self.lifetime, Lifetime::new());
         closing.store(true, Ordering::Relaxed);
         let workers = std::mem::take(&mut self.workers);

@@ -12,21 +12,21 @@ use crate::journal::queue::Event;
 use crate::text::time::Timestamp;
 
 /// The maximum length of a kind, in letters, digits, dots, hyphens and underscores.
-pub const KIND: usize = 64;
+pub(crate) const KIND: usize = 64;
 /// The maximum size of a user after escaping, beyond which it is cut. Always short enough for an
 /// index.
-pub const USER: usize = 256;
+pub(crate) const USER: usize = 256;
 /// The maximum size of a path after escaping, beyond which it is cut. Always short enough for an
 /// index.
-pub const ENDPOINT: usize = 1024;
+pub(crate) const ENDPOINT: usize = 1024;
 /// The maximum size of data.
-pub const DATA: usize = 16_384;
+pub(crate) const DATA: usize = 16_384;
 
 /// The kind of an event without a kind.
 const REQUEST: &str = "request";
 
 /// The kind of an event that reports a gap.
-pub const GAP: &str = "gap";
+pub(crate) const GAP: &str = "gap";
 
 /// The fields of an event. Texts are UTF-8 without NUL, as Postgres takes them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,30 +64,30 @@ pub(crate) type Record = (Id, Arc<Entry>);
 
 /// An event, packed. Its fields can always be unpacked.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Entry(Box<[u8]>);
+pub(crate) struct Entry(Box<[u8]>);
 
 impl Entry {
     /// More than any event takes: a longer one in a file or an effect is damaged.
     const MAX_BYTES: usize = 2 * DATA;
 
-    pub fn new(fields: &Fields<'_>) -> Self {
+    pub(crate) fn new(fields: &Fields<'_>) -> Self {
         Self::pack(fields, &mut Vec::new())
     }
 
     /// Packs `fields` in `scratch`, whose content is lost, so that packing takes one allocation.
-    pub fn pack(fields: &Fields<'_>, scratch: &mut Vec<u8>) -> Self {
+    pub(crate) fn pack(fields: &Fields<'_>, scratch: &mut Vec<u8>) -> Self {
         scratch.clear();
         // Encoding plain data into memory cannot fail.
         *scratch = postcard::to_extend(fields, std::mem::take(scratch)).unwrap_or_default();
         Self(scratch.as_slice().into())
     }
 
-    pub fn fields(&self) -> Fields<'_> {
+    pub(crate) fn fields(&self) -> Fields<'_> {
         postcard::from_bytes(&self.0).unwrap_or_default()
     }
 
     /// Whether a limit denied the request.
-    pub fn is_limited(&self) -> bool {
+    pub(crate) fn is_limited(&self) -> bool {
         self.0.first().is_some_and(|limited| *limited == 1)
     }
 

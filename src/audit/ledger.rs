@@ -54,17 +54,17 @@ pub(crate) enum Share {
 }
 
 impl Ledger {
-    pub fn owed_through(&self) -> u64 {
+    pub(crate) fn owed_through(&self) -> u64 {
         self.owed_through
     }
 
     /// The refused events that no row reports yet.
-    pub fn gap(&self) -> Option<Gap> {
+    pub(crate) fn gap(&self) -> Option<Gap> {
         self.gap
     }
 
     /// Adds a refused event to the gap. To be replicated by [`Change::Gap`].
-    pub fn refuse(&mut self, now: Timestamp, share: Share) {
+    pub(crate) fn refuse(&mut self, now: Timestamp, share: Share) {
         let gap = self.gap.get_or_insert(Gap { count: 0, limited: 0, from: now, to: now });
         gap.count += 1;
         gap.limited += u64::from(share == Share::Half);
@@ -72,7 +72,7 @@ impl Ledger {
     }
 
     /// Whether a denial of `size` bytes has room within the half for denials.
-    pub fn half_has_room(&self, size: usize, bounds: Bounds) -> bool {
+    pub(crate) fn half_has_room(&self, size: usize, bounds: Bounds) -> bool {
         let bytes = self.limited_bytes.saturating_add(size + Queue::<Entry>::OVERHEAD);
         self.limited.len() < bounds.events.div_ceil(2) && bytes <= bounds.bytes / 2
     }
@@ -83,19 +83,19 @@ impl Ledger {
 }
 
 impl Outbox<Ledger> {
-    pub fn has_room(&self, size: usize, bounds: Bounds, share: Share) -> bool {
+    pub(crate) fn has_room(&self, size: usize, bounds: Bounds, share: Share) -> bool {
         self.queue().has_room(size + self.extension().bytes(), bounds)
             && (share == Share::Whole || self.extension().half_has_room(size, bounds))
     }
 
     /// The memory that the events take.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.queue().bytes() + self.extension().bytes()
     }
 
     /// The event that a newer one overwrites, where there is no database: the oldest that is not
     /// owed, or the oldest denial of those.
-    pub fn oldest_to_overwrite(&self, share: Share) -> Option<u64> {
+    pub(crate) fn oldest_to_overwrite(&self, share: Share) -> Option<u64> {
         let owed = self.extension().owed_through;
         match share {
             Share::Whole => match self.queue().front() {

@@ -21,7 +21,7 @@ use super::target::Target;
 const CONNECT: Duration = Duration::from_secs(30);
 
 /// The maximum time for Postgres to run a statement, and to wait for a lock.
-pub const STATEMENT: Duration = Duration::from_secs(30);
+pub(crate) const STATEMENT: Duration = Duration::from_secs(30);
 
 /// How much longer this side waits before it gives up the link.
 const BEYOND: Duration = Duration::from_secs(5);
@@ -195,10 +195,10 @@ impl Link {
     }
 }
 
-pub type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
+pub(crate) type Parameter<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// Begins a transaction whose statements time out.
-pub fn begin(mode: &str) -> String {
+pub(crate) fn begin(mode: &str) -> String {
     let ms = STATEMENT.as_millis();
     format!("BEGIN{mode}; SET LOCAL statement_timeout = {ms}; SET LOCAL synchronous_commit = on")
 }

@@ -23,12 +23,12 @@
 
 pub(crate) mod command;
 pub(crate) mod counters;
-pub mod entry;
+pub(crate) mod entry;
 pub(crate) mod gap;
 pub(crate) mod info;
-pub mod insert;
+pub(crate) mod insert;
 pub(crate) mod ledger;
-pub mod link;
+pub(crate) mod link;
 pub(crate) mod manage;
 pub(crate) mod own;
 #[cfg(test)]
@@ -43,6 +43,6 @@ pub(crate) mod shipper;
 pub(crate) mod sqlstate;
 pub(crate) mod state;
 pub(crate) mod status;
-pub mod target;
+pub(crate) mod target;
 pub(crate) mod tls;
 pub(crate) mod wake;

@@ -26,7 +26,7 @@ const EARLIEST: Timestamp = Timestamp(946_684_800_000);
 /// How far an event may be ahead of the server's clock.
 const AHEAD: Span = Span(3_600_000);
 
-pub const ARGS: &[Param] = &[
+pub(crate) const ARGS: &[Param] = &[
     KIND_OPTION,
     USER_OPTION,
     Param::string(c"ip").token(c"IP").optional(),
@@ -41,14 +41,14 @@ pub const ARGS: &[Param] = &[
 ];
 
 // These four are options of LW.AUDITLOG QUERY, too.
-pub const KIND_OPTION: Param = Param::string(c"kind").token(c"KIND").shown(c"k").optional();
-pub const USER_OPTION: Param = Param::string(c"user").token(c"USER").shown(c"id").optional();
-pub const LIMITED_OPTION: Param = Param::word(c"LIMITED", c"limited").optional();
-pub const ANOMALY_OPTION: Param = Param::word(c"ANOMALY", c"anomaly").optional();
+pub(crate) const KIND_OPTION: Param = Param::string(c"kind").token(c"KIND").shown(c"k").optional();
+pub(crate) const USER_OPTION: Param = Param::string(c"user").token(c"USER").shown(c"id").optional();
+pub(crate) const LIMITED_OPTION: Param = Param::word(c"LIMITED", c"limited").optional();
+pub(crate) const ANOMALY_OPTION: Param = Param::word(c"ANOMALY", c"anomaly").optional();
 
 /// A call's arguments, checked.
 #[derive(Default)]
-pub struct Request<'a> {
+pub(crate) struct Request<'a> {
     kind: Option<&'a str>,
     user: Option<Cow<'a, str>>,
     ip: Option<IpAddr>,
@@ -64,7 +64,7 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    pub fn parse(call: &Call<'a>, spec: &Spec, now: Timestamp) -> Result<Self, Refusal> {
+    pub(crate) fn parse(call: &Call<'a>, spec: &Spec, now: Timestamp) -> Result<Self, Refusal> {
         let given = spec.parse(call)?;
         let times = EARLIEST.0..=(now + AHEAD).0;
         if given.labels().all(|label| matches!(label, "KIND" | "TIME")) {
@@ -88,7 +88,7 @@ impl<'a> Request<'a> {
     }
 
     /// What is kept of it.
-    pub fn fields(&self) -> Fields<'_> {
+    pub(crate) fn fields(&self) -> Fields<'_> {
         Fields {
             limited: self.limited,
             anomaly: self.anomaly,

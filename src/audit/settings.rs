@@ -10,23 +10,24 @@ use crate::server::file::read_small;
 use super::target::Target;
 
 /// The file with the URL of the database.
-pub static POSTGRES_URL_FILE: Text<Option<Arc<Target>>> =
+pub(crate) static POSTGRES_URL_FILE: Text<Option<Arc<Target>>> =
     Text::of_files(c"postgres-url-file", read_url_file).on_change(|| CHANGED.store(true, Ordering::Relaxed));
 
 /// How many audit events may be pending, or are kept where there is no database.
-pub static AUDIT_MAX_EVENTS: Count = Count::new(c"audit-max-events", 1_000_000, 16, 100_000_000);
+pub(crate) static AUDIT_MAX_EVENTS: Count = Count::new(c"audit-max-events", 1_000_000, 16, 100_000_000);
 
 /// How much memory those events may take.
-pub static AUDIT_MAX_BYTES: Bytes = Bytes::with_units(c"audit-max-bytes", 256 << 20, 1 << 20, 64 << 30);
+pub(crate) static AUDIT_MAX_BYTES: Bytes =
+    Bytes::with_units(c"audit-max-bytes", 256 << 20, 1 << 20, 64 << 30);
 
 /// How many audit events are shipped at a time.
-pub static AUDIT_BATCH: Count = Count::new(c"audit-batch", 1000, 1, 10_000);
+pub(crate) static AUDIT_BATCH: Count = Count::new(c"audit-batch", 1000, 1, 10_000);
 
 /// How many days of audit events the database keeps; 0 for all.
-pub static AUDIT_RETENTION_DAYS: Count<i64> = Count::new(c"audit-retention-days", 0, 0, 36_500);
+pub(crate) static AUDIT_RETENTION_DAYS: Count<i64> = Count::new(c"audit-retention-days", 0, 0, 36_500);
 
 /// How long an audit event may be pending before an alert is raised; 0 for any length.
-pub static AUDIT_LAG_ALERT: Seconds = Seconds::new(c"audit-lag-alert", 300, 0, 315_360_000);
+pub(crate) static AUDIT_LAG_ALERT: Seconds = Seconds::new(c"audit-lag-alert", 300, 0, 315_360_000);
 
 /// The variable of the environment that outweighs `postgres-url-file`.
 const VARIABLE: &str = "LOCKWATCH_DATABASE_URL";
@@ -40,7 +41,7 @@ fn read_url_file(path: &[u8]) -> Result<Option<Arc<Target>>, String> {
 }
 
 /// Reads the environment, once, when the module loads.
-pub fn read_environment() -> Result<(), String> {
+pub(crate) fn read_environment() -> Result<(), String> {
     let Some(url) = std::env::var_os(VARIABLE).filter(|url| !url.is_empty()) else { return Ok(()) };
     let url = url.to_str().ok_or_else(|| format!("{VARIABLE} is not text"))?;
     let target = Target::parse(url.trim()).map_err(|why| format!("{VARIABLE}: {why}"))?;
@@ -50,7 +51,7 @@ pub fn read_environment() -> Result<(), String> {
 }
 
 /// The database that events are shipped to, if that has changed since the last call.
-pub fn changed() -> Option<Option<Arc<Target>>> {
+pub(crate) fn changed() -> Option<Option<Arc<Target>>> {
     let changed = CHANGED.swap(false, Ordering::Relaxed);
     changed.then(|| FROM_ENVIRONMENT.get().cloned().or_else(|| POSTGRES_URL_FILE.get()))
 }

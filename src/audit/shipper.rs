@@ -80,7 +80,7 @@ struct Shared {
 impl Shipper {
     /// Starts the thread, which connects to `target` and calls `wake` when it has news. `None` if
     /// the system has no thread to give.
-    pub fn start(target: Arc<Target>, retention: i64, wake: fn()) -> Option<Self> {
+    pub(crate) fn start(target: Arc<Target>, retention: i64, wake: fn()) -> Option<Self> {
         let (batches, offered) = bounded(MAX_BATCHES);
         // There is room for all batches in flight: the thread never waits here.
         let (done, shipped) = bounded(MAX_BATCHES);
@@ -117,37 +117,37 @@ impl Shipper {
         Some(Self { batches, shipped, in_flight: 0, shared, thread })
     }
 
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.in_flight < MAX_BATCHES
     }
 
     /// `events` is not empty.
-    pub fn offer(&mut self, events: Vec<Record>, generation: u64) {
+    pub(crate) fn offer(&mut self, events: Vec<Record>, generation: u64) {
         self.in_flight += usize::from(self.batches.try_send(Batch { events, generation }).is_ok());
     }
 
-    pub fn next_shipped(&mut self) -> Option<Shipped> {
+    pub(crate) fn next_shipped(&mut self) -> Option<Shipped> {
         let shipped = self.shipped.try_recv().ok()?;
         self.in_flight -= 1;
         Some(shipped)
     }
 
-    pub fn set_retention(&self, days: i64) {
+    pub(crate) fn set_retention(&self, days: i64) {
         self.shared.retention.store(days, Ordering::Relaxed);
     }
 
     /// Whether the thread has ended by itself: it panicked or had no runtime.
-    pub fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.thread.is_finished()
     }
 
     /// Lets the thread end within moments. It gives up its batches.
-    pub fn dismiss(self) {
+    pub(crate) fn dismiss(self) {
         drop(self.request_end());
     }
 
     /// Like [`Shipper::dismiss`], and waits for the thread for at most `timeout`.
-    pub fn shutdown(self, timeout: Duration) {
+    pub(crate) fn shutdown(self, timeout: Duration) {
         let deadline = Instant::now() + timeout;
         let shipped = self.request_end();
         // Fails at the deadline, or once the thread has dropped its end of the channel.

@@ -8,19 +8,19 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct SqlState([u8; 5]);
 
 impl SqlState {
-    pub const RAISE_EXCEPTION: Self = Self(*b"P0001");
-    pub const UNDEFINED_TABLE: Self = Self(*b"42P01");
-    pub const DUPLICATE_TABLE: Self = Self(*b"42P07");
+    pub(crate) const RAISE_EXCEPTION: Self = Self(*b"P0001");
+    pub(crate) const UNDEFINED_TABLE: Self = Self(*b"42P01");
+    pub(crate) const DUPLICATE_TABLE: Self = Self(*b"42P07");
     /// A partition that overlaps another.
-    pub const INVALID_OBJECT_DEFINITION: Self = Self(*b"42P17");
+    pub(crate) const INVALID_OBJECT_DEFINITION: Self = Self(*b"42P17");
 
     /// A code of another length, which Postgres never sends, becomes `?????`.
-    pub fn of(code: &str) -> Self {
+    pub(crate) fn of(code: &str) -> Self {
         Self(code.as_bytes().try_into().unwrap_or(*b"?????"))
     }
 
     /// The first two characters.
-    pub fn class(&self) -> &[u8] {
+    pub(crate) fn class(&self) -> &[u8] {
         &self.0[..2]
     }
 }

@@ -17,7 +17,7 @@ pub(crate) enum ShipperState {
 
 impl ShipperState {
     /// As INFO shows it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Idle => "idle",
             Self::Connecting => "connecting",

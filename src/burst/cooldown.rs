@@ -13,7 +13,7 @@ use crate::window::extra::Extra;
 use crate::window::native::Kind;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cooldown {
+pub(crate) struct Cooldown {
     /// The end of the cooldown after the last alert.
     pub quiet_until: Timestamp,
     /// Calls in a burst since the last alert, none of which raised one.
@@ -28,26 +28,26 @@ const ONGOING: u32 = 1;
 const LATEST: Timestamp = Timestamp(Timestamp::NEVER.0 + Span::MAX.0);
 
 impl Cooldown {
-    pub fn after_alert(quiet_until: Timestamp) -> Self {
+    pub(crate) fn after_alert(quiet_until: Timestamp) -> Self {
         Self { quiet_until, suppressed: 0, flags: ONGOING }
     }
 
     /// Whether every call since the last alert was in a burst.
-    pub fn ongoing(self) -> bool {
+    pub(crate) fn ongoing(self) -> bool {
         self.flags & ONGOING != 0
     }
 
     /// Moves the end of the cooldown to `end` if it is later.
-    pub fn ending_by(self, end: Timestamp) -> Self {
+    pub(crate) fn ending_by(self, end: Timestamp) -> Self {
         Self { quiet_until: self.quiet_until.min(end), ..self }
     }
 
-    pub fn without_burst(self) -> Self {
+    pub(crate) fn without_burst(self) -> Self {
         Self { flags: self.flags & !ONGOING, ..self }
     }
 
     /// Counts one more suppressed call.
-    pub fn suppressing(self) -> Self {
+    pub(crate) fn suppressing(self) -> Self {
         Self { suppressed: self.suppressed.saturating_add(1), ..self }
     }
 }

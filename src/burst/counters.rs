@@ -3,10 +3,10 @@
 use crate::server::info::Counter;
 
 /// Answered calls of LW.BURST.
-pub static CALLS: Counter = Counter::new();
+pub(super) static CALLS: Counter = Counter::new();
 /// Calls that were in a burst.
-pub static BURSTS: Counter = Counter::new();
+pub(super) static BURSTS: Counter = Counter::new();
 /// Calls that raised an alert.
-pub static ALERTS: Counter = Counter::new();
+pub(super) static ALERTS: Counter = Counter::new();
 /// Keys whose later entries moved to now because the clock had stepped back.
-pub static CLOCK_STEPS: Counter = Counter::new();
+pub(super) static CLOCK_STEPS: Counter = Counter::new();

@@ -40,7 +40,13 @@ fn seconds<S: Serializer>(span: &Span, serializer: S) -> Result<S::Ok, S::Error>
 }
 
 /// The data of an alert on `key`. Texts are escaped and truncated.
-pub fn json(key: &[u8], watch: &Watch, context: &Context<'_>, verdict: &Verdict, alert: Alert) -> String {
+pub(super) fn json(
+    key: &[u8],
+    watch: &Watch,
+    context: &Context<'_>,
+    verdict: &Verdict,
+    alert: Alert,
+) -> String {
     let data = Data {
         key: escaped(key, KEY),
         ip: context.ip,

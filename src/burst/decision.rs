@@ -8,7 +8,7 @@ use super::cooldown::Cooldown;
 
 /// The arguments of LW.BURST that a decision depends on.
 #[derive(Clone, Copy, Debug)]
-pub struct Watch {
+pub(super) struct Watch {
     /// The number of calls in `window` that counts as a burst.
     pub threshold: u64,
     pub window: Span,
@@ -17,7 +17,7 @@ pub struct Watch {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub(super) struct Verdict {
     /// Calls in the window, including this one; at most [`MAX_UNITS`].
     pub count: u64,
     pub burst: bool,
@@ -27,7 +27,7 @@ pub struct Verdict {
 
 /// What an alert says about the time since the previous one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Alert {
+pub(super) struct Alert {
     /// Whether every call since then was in a burst.
     pub ongoing: bool,
     /// Calls in a burst since then.
@@ -39,7 +39,7 @@ pub struct Alert {
 /// An alert starts a cooldown. If the clock has stepped back since, the rest of the cooldown is at
 /// most one cooldown from now, so that it never gets longer.
 #[inline]
-pub fn decide(
+pub(super) fn decide(
     log: &mut Log<Cooldown>,
     watch: &Watch,
     now: Timestamp,

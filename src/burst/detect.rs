@@ -26,7 +26,7 @@ use super::decision::{Verdict, Watch, decide};
 use super::request::{ARGS, Request};
 use super::{counters, data};
 
-pub struct Burst;
+pub(crate) struct Burst;
 
 impl Command for Burst {
     const SPEC: &'static Spec = &Spec {

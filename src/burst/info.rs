@@ -4,7 +4,7 @@ use crate::server::info::Section;
 
 use super::counters;
 
-pub const SECTION: Section = Section {
+pub(crate) const SECTION: Section = Section {
     name: c"burst",
     counters: &[
         (c"burst_calls_total", &counters::CALLS),

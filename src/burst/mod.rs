@@ -12,11 +12,11 @@ mod cooldown;
 mod counters;
 mod data;
 mod decision;
-pub mod detect;
-pub mod info;
+pub(crate) mod detect;
+pub(crate) mod info;
 mod request;
 
 #[cfg(test)]
 mod properties;
 
-pub use cooldown::Cooldown;
+pub(crate) use cooldown::Cooldown;

@@ -19,7 +19,7 @@ const MAX_THRESHOLD: u64 = (1 << 53) - 1;
 
 const DEFAULT_COOLDOWN: Span = Span(60_000);
 
-pub const ARGS: &[Param] = &[
+pub(super) const ARGS: &[Param] = &[
     Param::KEY,
     Param::integer(c"threshold"),
     Param::string(c"window"),
@@ -30,14 +30,14 @@ pub const ARGS: &[Param] = &[
     Param::string(c"agent").token(c"AGENT").shown(c"ua").optional(),
 ];
 
-pub struct Request<'a> {
+pub(super) struct Request<'a> {
     pub watch: Watch,
     pub context: Context<'a>,
 }
 
 /// The HTTP request that the caller counts. Alerts repeat it.
 #[derive(Default)]
-pub struct Context<'a> {
+pub(super) struct Context<'a> {
     pub ip: Option<IpAddr>,
     pub endpoint: Option<&'a [u8]>,
     pub method: Option<&'a str>,
@@ -46,7 +46,7 @@ pub struct Context<'a> {
 
 impl<'a> Request<'a> {
     #[inline]
-    pub fn parse(call: &Call<'a>, spec: &Spec) -> Result<Self, Refusal> {
+    pub(super) fn parse(call: &Call<'a>, spec: &Spec) -> Result<Self, Refusal> {
         let given = spec.parse(call)?;
         Ok(Self {
             watch: Watch {

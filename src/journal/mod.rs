@@ -6,10 +6,10 @@
 
 #![forbid(unsafe_code)]
 
-pub mod id;
-pub mod queue;
+pub(crate) mod id;
+pub(crate) mod queue;
 mod segment;
-pub mod wire;
+pub(crate) mod wire;
 
 #[cfg(test)]
 pub(crate) mod model;

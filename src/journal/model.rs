@@ -29,7 +29,7 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    pub fn append(&mut self, id: Id, note: Note) -> bool {
+    pub(crate) fn append(&mut self, id: Id, note: Note) -> bool {
         let is_new = id.seq > self.last_seq;
         if is_new {
             self.last_seq = id.seq;
@@ -38,31 +38,31 @@ impl Model {
         is_new
     }
 
-    pub fn insert(&mut self, id: Id, note: Note) -> bool {
+    pub(crate) fn insert(&mut self, id: Id, note: Note) -> bool {
         self.last_seq = self.last_seq.max(id.seq);
         self.events.insert(id.seq, (id, note)).is_none()
     }
 
-    pub fn remove(&mut self, seq: u64) -> Option<(Id, Note)> {
+    pub(crate) fn remove(&mut self, seq: u64) -> Option<(Id, Note)> {
         self.events.remove(&seq)
     }
 
-    pub fn pop_front(&mut self) -> Option<(Id, Note)> {
+    pub(crate) fn pop_front(&mut self) -> Option<(Id, Note)> {
         self.events.pop_first().map(|(_, event)| event)
     }
 
-    pub fn remove_through(&mut self, seq: u64) -> usize {
+    pub(crate) fn remove_through(&mut self, seq: u64) -> usize {
         let before = self.events.len();
         self.events.retain(|number, _| *number > seq);
         before - self.events.len()
     }
 
-    pub fn seqs(&self) -> Vec<u64> {
+    pub(crate) fn seqs(&self) -> Vec<u64> {
         self.events.keys().copied().collect()
     }
 
     /// Asserts that every method of `queue` agrees with the model.
-    pub fn is_equal_to(&self, queue: &Queue<Note>) {
+    pub(crate) fn is_equal_to(&self, queue: &Queue<Note>) {
         let own = |(id, note): (Id, &Arc<Note>)| (id, (**note).clone());
         let expected: Vec<_> = self.events.values().cloned().collect();
         assert_eq!(queue.iter().map(own).collect::<Vec<_>>(), expected);
@@ -80,7 +80,7 @@ impl Model {
     }
 
     /// Asserts that `queue` finds the same events from `seq` on as the model.
-    pub fn finds_equally(&self, queue: &Queue<Note>, seq: u64) {
+    pub(crate) fn finds_equally(&self, queue: &Queue<Note>, seq: u64) {
         let found = queue.get(seq).map(|(id, note)| (id, (**note).clone()));
         assert_eq!(found, self.events.get(&seq).cloned());
         let after: Vec<u64> = queue.after(seq).map(|(id, _)| id.seq).collect();

@@ -15,7 +15,7 @@ use crate::text::time::Timestamp;
 use super::id::Id;
 use super::segment::{Segment, Slot};
 
-pub trait Event {
+pub(crate) trait Event {
     /// Its size on the heap in bytes, which must not change. The queue adds the size of the value
     /// itself.
     fn size(&self) -> usize;
@@ -23,13 +23,13 @@ pub trait Event {
 
 /// The limits of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     pub events: usize,
     /// Memory in bytes, as [`Queue::bytes`] counts it.
     pub bytes: usize,
 }
 
-pub struct Queue<E> {
+pub(crate) struct Queue<E> {
     segments: VecDeque<Arc<Segment<E>>>,
     len: usize,
     bytes: usize,
@@ -38,45 +38,47 @@ pub struct Queue<E> {
 }
 
 impl<E> Queue<E> {
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    pub fn is_empty(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// The memory of its events in bytes: their own size and [`Queue::OVERHEAD`] each.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// The highest sequence number ever used; 0 if none. Removing events does not change it.
-    pub fn last_seq(&self) -> u64 {
+    pub(crate) fn last_seq(&self) -> u64 {
         self.last_seq
     }
 
     /// The event numbered `seq`. Another epoch may have used that number as well, so compare the
     /// id.
-    pub fn get(&self, seq: u64) -> Option<(Id, &Arc<E>)> {
+    pub(crate) fn get(&self, seq: u64) -> Option<(Id, &Arc<E>)> {
         let segment = self.segments.get(self.segment_from(seq))?;
         segment.get(segment.position(seq)?)
     }
 
-    pub fn front(&self) -> Option<(Id, &Arc<E>)> {
+    pub(crate) fn front(&self) -> Option<(Id, &Arc<E>)> {
         self.segments.front()?.iter().next()
     }
 
-    pub fn back(&self) -> Option<(Id, &Arc<E>)> {
+    #[cfg(test)]
+    pub(crate) fn back(&self) -> Option<(Id, &Arc<E>)> {
         self.segments.back()?.iter().next_back()
     }
 
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Id, &Arc<E>)> {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (Id, &Arc<E>)> {
         self.segments.iter().flat_map(|segment| segment.iter())
     }
 
     /// The events with a higher number than `seq`, oldest first.
-    pub fn after(&self, seq: u64) -> impl Iterator<Item = (Id, &Arc<E>)> {
+    pub(crate) fn after(&self, seq: u64) -> impl Iterator<Item = (Id, &Arc<E>)> {
         let next = seq.saturating_add(1);
         let index = self.segment_from(next);
         let first = self.segments.get(index).into_iter();
@@ -85,12 +87,12 @@ impl<E> Queue<E> {
         in_first.chain(others.flat_map(|segment| segment.iter()))
     }
 
-    pub fn segments(&self) -> impl DoubleEndedIterator<Item = SegmentRef<'_, E>> + ExactSizeIterator {
+    pub(crate) fn segments(&self) -> impl DoubleEndedIterator<Item = SegmentRef<'_, E>> + ExactSizeIterator {
         self.segments.iter().map(|segment| SegmentRef(segment))
     }
 
     /// The current contents, for another thread. Copies one pointer per segment.
-    pub fn snapshot(&self) -> Snapshot<E> {
+    pub(crate) fn snapshot(&self) -> Snapshot<E> {
         Snapshot(Self { segments: self.segments.clone(), ..*self })
     }
 
@@ -107,21 +109,21 @@ impl<E> Queue<E> {
 }
 
 /// A segment of the queue: some neighbouring events.
-pub struct SegmentRef<'a, E>(&'a Segment<E>);
+pub(crate) struct SegmentRef<'a, E>(&'a Segment<E>);
 
 impl<'a, E> SegmentRef<'a, E> {
     /// A lower bound of their times.
-    pub fn earliest(&self) -> Timestamp {
+    pub(crate) fn earliest(&self) -> Timestamp {
         self.0.times().0
     }
 
     /// An upper bound of their times.
-    pub fn latest(&self) -> Timestamp {
+    pub(crate) fn latest(&self) -> Timestamp {
         self.0.times().1
     }
 
     /// The events, oldest first.
-    pub fn events(&self) -> impl DoubleEndedIterator<Item = (Id, &'a Arc<E>)> + use<'a, E> {
+    pub(crate) fn events(&self) -> impl DoubleEndedIterator<Item = (Id, &'a Arc<E>)> + use<'a, E> {
         self.0.iter()
     }
 }
@@ -129,7 +131,7 @@ impl<'a, E> SegmentRef<'a, E> {
 impl<E: Event> Queue<E> {
     /// The memory of an event in addition to its heap size: the value, the counts of its `Arc`, its
     /// slot in a segment with a share of the free ones, and the rounding of the allocator.
-    pub const OVERHEAD: usize = size_of::<E>()
+    pub(crate) const OVERHEAD: usize = size_of::<E>()
         + 2 * size_of::<usize>()
         + size_of::<Slot<E>>()
         + size_of::<Slot<E>>() / Segment::<E>::FREE_SHARE
@@ -138,33 +140,33 @@ impl<E: Event> Queue<E> {
     /// Two neighbouring segments with at most this many events are joined.
     const SPARSE: usize = Segment::<E>::MOST / 2;
 
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { segments: VecDeque::new(), len: 0, bytes: 0, epoch: 0, last_seq: 0 }
     }
 
     /// Whether one more event of `size` bytes is within `bounds`.
-    pub fn has_room(&self, size: usize, bounds: Bounds) -> bool {
+    pub(crate) fn has_room(&self, size: usize, bounds: Bounds) -> bool {
         let numbered = self.last_seq < Id::MAX_SEQ;
         numbered && self.len < bounds.events && self.bytes.saturating_add(Self::weight(size)) <= bounds.bytes
     }
 
-    pub fn epoch(&self) -> u64 {
+    pub(crate) fn epoch(&self) -> u64 {
         self.epoch
     }
 
     /// Sets the epoch of new ids. Call it with a random number after every load and promotion.
-    pub fn begin_epoch(&mut self, epoch: u64) {
+    pub(crate) fn begin_epoch(&mut self, epoch: u64) {
         self.epoch = epoch;
     }
 
     /// The id for the next event.
-    pub fn next_id(&self, now: Timestamp) -> Id {
+    pub(crate) fn next_id(&self, now: Timestamp) -> Id {
         Id { at: now, epoch: self.epoch, seq: self.last_seq + 1 }
     }
 
     /// Appends an event. Returns false and changes nothing unless its number is higher than all
     /// before: the event is a repetition.
-    pub fn append(&mut self, id: Id, event: impl Into<Arc<E>>) -> bool {
+    pub(crate) fn append(&mut self, id: Id, event: impl Into<Arc<E>>) -> bool {
         if id.seq <= self.last_seq || id.seq > Id::MAX_SEQ {
             return false;
         }
@@ -179,7 +181,7 @@ impl<E: Event> Queue<E> {
 
     /// Inserts an event at the place of its number: a removed one, or one whose number was
     /// [reserved](Self::reserve). Returns false and changes nothing if an event has that number.
-    pub fn insert(&mut self, id: Id, event: Arc<E>) -> bool {
+    pub(crate) fn insert(&mut self, id: Id, event: Arc<E>) -> bool {
         if !(1..=Id::MAX_SEQ).contains(&id.seq) || self.get(id.seq).is_some() {
             return false;
         }
@@ -201,12 +203,12 @@ impl<E: Event> Queue<E> {
     }
 
     /// Marks the number `seq` as used.
-    pub fn reserve(&mut self, seq: u64) {
+    pub(crate) fn reserve(&mut self, seq: u64) {
         self.last_seq = self.last_seq.max(seq.min(Id::MAX_SEQ));
     }
 
     /// Removes the event numbered `seq`.
-    pub fn remove(&mut self, seq: u64) -> Option<(Id, Arc<E>)> {
+    pub(crate) fn remove(&mut self, seq: u64) -> Option<(Id, Arc<E>)> {
         let index = self.segment_from(seq);
         let segment = self.segments.get_mut(index)?;
         // Found before the segment is changed, so that a missing event causes no copy.
@@ -217,7 +219,8 @@ impl<E: Event> Queue<E> {
         Some(slot)
     }
 
-    pub fn pop_front(&mut self) -> Option<(Id, Arc<E>)> {
+    #[cfg(test)]
+    pub(crate) fn pop_front(&mut self) -> Option<(Id, Arc<E>)> {
         let slot = Arc::make_mut(self.segments.front_mut()?).remove(0)?;
         self.count_out(&slot.1);
         self.tidy(0);
@@ -225,7 +228,7 @@ impl<E: Event> Queue<E> {
     }
 
     /// Removes all events up to and including the one numbered `seq`. Returns their number.
-    pub fn remove_through(&mut self, seq: u64) -> usize {
+    pub(crate) fn remove_through(&mut self, seq: u64) -> usize {
         let before = self.len;
         while self.segments.front().is_some_and(|front| front.last_seq() <= seq) {
             if let Some(segment) = self.segments.pop_front() {
@@ -237,7 +240,7 @@ impl<E: Event> Queue<E> {
     }
 
     /// Removes all events numbered from `from` to `through`. Returns their number.
-    pub fn remove_range(&mut self, from: u64, through: u64) -> usize {
+    pub(crate) fn remove_range(&mut self, from: u64, through: u64) -> usize {
         if self.front().is_none_or(|(id, _)| id.seq >= from) {
             return self.remove_through(through);
         }
@@ -323,7 +326,7 @@ impl<E: Event> Default for Queue<E> {
 ///
 /// It keeps the events that it sees in memory, beyond the queue's bounds, so nobody should hold it
 /// for long.
-pub struct Snapshot<E>(Queue<E>);
+pub(crate) struct Snapshot<E>(Queue<E>);
 
 impl<E> Deref for Snapshot<E> {
     type Target = Queue<E>;

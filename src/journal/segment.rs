@@ -21,16 +21,16 @@ pub(super) struct Segment<E> {
 impl<E> Segment<E> {
     /// The most events of a segment. At most this many pointers are copied when a snapshot shares
     /// the segment.
-    pub const MOST: usize = 256;
+    pub(super) const MOST: usize = 256;
 
     /// After removals at most one slot is free for this many used ones.
-    pub const FREE_SHARE: usize = 4;
+    pub(super) const FREE_SHARE: usize = 4;
 
     /// The smallest number of slots that is allocated or freed.
     const FEWEST: usize = 4;
 
     /// A segment of one event.
-    pub fn of(slot: Slot<E>) -> Self {
+    pub(super) fn of(slot: Slot<E>) -> Self {
         let mut segment = Self::empty();
         segment.push(slot);
         segment
@@ -41,7 +41,7 @@ impl<E> Segment<E> {
     }
 
     /// Lower and upper bound of the times of its events.
-    pub fn times(&self) -> (Timestamp, Timestamp) {
+    pub(super) fn times(&self) -> (Timestamp, Timestamp) {
         (self.earliest, self.latest)
     }
 
@@ -50,48 +50,48 @@ impl<E> Segment<E> {
         self.latest = self.latest.max(at);
     }
 
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.slots.len()
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
 
     #[cfg(test)]
-    pub fn capacity(&self) -> usize {
+    pub(super) fn capacity(&self) -> usize {
         self.slots.capacity()
     }
 
-    pub fn last_seq(&self) -> u64 {
+    pub(super) fn last_seq(&self) -> u64 {
         self.slots.back().map_or(0, |(id, _)| id.seq)
     }
 
     /// The events from the position `from`.
-    pub fn iter_from(&self, from: usize) -> impl DoubleEndedIterator<Item = (Id, &Arc<E>)> {
+    pub(super) fn iter_from(&self, from: usize) -> impl DoubleEndedIterator<Item = (Id, &Arc<E>)> {
         self.slots.range(from.min(self.len())..).map(|(id, event)| (*id, event))
     }
 
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Id, &Arc<E>)> {
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (Id, &Arc<E>)> {
         self.iter_from(0)
     }
 
     /// The number of events before `seq`.
-    pub fn count_before(&self, seq: u64) -> usize {
+    pub(super) fn count_before(&self, seq: u64) -> usize {
         self.slots.partition_point(|(id, _)| id.seq < seq)
     }
 
     /// The position of the event numbered `seq`.
-    pub fn position(&self, seq: u64) -> Option<usize> {
+    pub(super) fn position(&self, seq: u64) -> Option<usize> {
         self.slots.binary_search_by_key(&seq, |(id, _)| id.seq).ok()
     }
 
-    pub fn get(&self, position: usize) -> Option<(Id, &Arc<E>)> {
+    pub(super) fn get(&self, position: usize) -> Option<(Id, &Arc<E>)> {
         self.slots.get(position).map(|(id, event)| (*id, event))
     }
 
     /// Appends an event. The segment must not be full.
-    pub fn push(&mut self, slot: Slot<E>) {
+    pub(super) fn push(&mut self, slot: Slot<E>) {
         let len = self.slots.len();
         if len == self.slots.capacity() {
             // By default a copy of 200 events would grow to a capacity of 400.
@@ -103,7 +103,7 @@ impl<E> Segment<E> {
 
     /// Inserts an event before the first with a higher number. Returns the second half if the
     /// segment would have become too long.
-    pub fn insert(&mut self, slot: Slot<E>) -> Option<Self> {
+    pub(super) fn insert(&mut self, slot: Slot<E>) -> Option<Self> {
         self.slots.reserve_exact(1);
         self.widen(slot.0.at);
         self.slots.insert(self.count_before(slot.0.seq), slot);
@@ -117,17 +117,17 @@ impl<E> Segment<E> {
     }
 
     /// Removes the event at `position`.
-    pub fn remove(&mut self, position: usize) -> Option<Slot<E>> {
+    pub(super) fn remove(&mut self, position: usize) -> Option<Slot<E>> {
         self.slots.remove(position)
     }
 
     /// Removes the first `count` events.
-    pub fn remove_first(&mut self, count: usize) {
+    pub(super) fn remove_first(&mut self, count: usize) {
         self.slots.drain(..count);
     }
 
     /// Appends the events of the next segment.
-    pub fn absorb(&mut self, mut next: Self) {
+    pub(super) fn absorb(&mut self, mut next: Self) {
         self.slots.reserve_exact(next.len());
         self.widen(next.earliest);
         self.widen(next.latest);
@@ -136,7 +136,7 @@ impl<E> Segment<E> {
 
     /// Frees slots once more than [a quarter](Self::FREE_SHARE) of the used ones are free. That
     /// many events were removed since the last time, so the cost is amortised O(1) per event.
-    pub fn shrink(&mut self) {
+    pub(super) fn shrink(&mut self) {
         let free = self.slots.capacity() - self.len();
         if free > (self.len() / Self::FREE_SHARE).max(Self::FEWEST) {
             self.slots.shrink_to_fit();

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Encodes `value` behind the byte `version`.
-pub fn write<T: Serialize + ?Sized>(version: u8, value: &T) -> Vec<u8> {
+pub(crate) fn write<T: Serialize + ?Sized>(version: u8, value: &T) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(USUAL);
     bytes.push(version);
     // Encoding plain data into memory can't fail. If it did, replicas would refuse the truncated
@@ -15,7 +15,7 @@ pub fn write<T: Serialize + ?Sized>(version: u8, value: &T) -> Vec<u8> {
 const USUAL: usize = 256;
 
 /// Decodes a value that takes up all of `bytes`, which may be damaged or hostile.
-pub fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
+pub(crate) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
     let (value, rest) = postcard::take_from_bytes(bytes).ok()?;
     rest.is_empty().then_some(value)
 }

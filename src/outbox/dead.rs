@@ -50,22 +50,22 @@ impl<E, C> Default for DeadLetters<E, C> {
 }
 
 impl<E: Event, C: Cause> DeadLetters<E, C> {
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.letters.len()
     }
 
     /// Oldest first.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &DeadLetter<E, C>> {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &DeadLetter<E, C>> {
         self.letters.values()
     }
 
-    pub fn get(&self, id: Id) -> Option<&DeadLetter<E, C>> {
+    pub(crate) fn get(&self, id: Id) -> Option<&DeadLetter<E, C>> {
         self.letters.get(&id.seq).filter(|letter| letter.id == id)
     }
 
     /// Adds a cause to the letter of an entry. Returns the number of causes that were dropped for
     /// want of room.
-    pub fn add(&mut self, id: Id, entry: Arc<E>, cause: C) -> usize {
+    pub(crate) fn add(&mut self, id: Id, entry: Arc<E>, cause: C) -> usize {
         let known = self.remove(id.seq);
         let mut letter = known.unwrap_or(DeadLetter { id, entry, causes: Vec::new() });
         letter.causes.retain(|earlier| !cause.replaces(earlier));
@@ -74,7 +74,7 @@ impl<E: Event, C: Cause> DeadLetters<E, C> {
     }
 
     /// Adds a whole letter. Returns the number of causes that were dropped for want of room.
-    pub fn insert(&mut self, letter: DeadLetter<E, C>) -> usize {
+    pub(crate) fn insert(&mut self, letter: DeadLetter<E, C>) -> usize {
         self.remove(letter.id.seq);
         self.bytes += letter.size();
         self.letters.insert(letter.id.seq, letter);
@@ -86,7 +86,7 @@ impl<E: Event, C: Cause> DeadLetters<E, C> {
         dropped
     }
 
-    pub fn remove(&mut self, seq: u64) -> Option<DeadLetter<E, C>> {
+    pub(crate) fn remove(&mut self, seq: u64) -> Option<DeadLetter<E, C>> {
         let letter = self.letters.remove(&seq)?;
         self.bytes -= letter.size();
         Some(letter)

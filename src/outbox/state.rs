@@ -38,36 +38,36 @@ impl<X: Extension> Default for Outbox<X> {
 }
 
 impl<X: Extension> Outbox<X> {
-    pub fn queue(&self) -> &Queue<X::Entry> {
+    pub(crate) fn queue(&self) -> &Queue<X::Entry> {
         &self.queue
     }
 
-    pub fn dead(&self) -> &DeadLetters<X::Entry, X::Cause> {
+    pub(crate) fn dead(&self) -> &DeadLetters<X::Entry, X::Cause> {
         &self.dead
     }
 
-    pub fn extension(&self) -> &X {
+    pub(crate) fn extension(&self) -> &X {
         &self.extension
     }
 
     /// For what is replicated later, by a change that holds the result.
-    pub fn extension_mut(&mut self) -> &mut X {
+    pub(crate) fn extension_mut(&mut self) -> &mut X {
         &mut self.extension
     }
 
     /// Whether there is nothing worth saving.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.queue.last_seq() == 0 && !self.extension.is_used()
     }
 
     /// Ids made from now on carry `epoch`: to be called with a random number after every load and
     /// promotion, so that ids made, and lost, after the data was saved are not used again.
-    pub fn begin_epoch(&mut self, epoch: u64) {
+    pub(crate) fn begin_epoch(&mut self, epoch: u64) {
         self.queue.begin_epoch(epoch);
     }
 
     /// Replaces everything but the epoch.
-    pub fn replace(&mut self, other: Self) {
+    pub(crate) fn replace(&mut self, other: Self) {
         let epoch = self.queue.epoch();
         *self = other;
         self.queue.begin_epoch(epoch);
@@ -76,18 +76,18 @@ impl<X: Extension> Outbox<X> {
     // --- changes ---
 
     /// Makes a change, which stays pending until [`Outbox::replicate`].
-    pub fn change(&mut self, change: Change<X>) {
+    pub(crate) fn change(&mut self, change: Change<X>) {
         effect::add(&mut self.pending, &change);
         X::DROPPED.add(self.apply(change) as u64);
     }
 
     /// Like [`Outbox::change`], for a change of the extension.
-    pub fn extend(&mut self, change: X::Change) {
+    pub(crate) fn extend(&mut self, change: X::Change) {
         self.change(Change::Extension(change));
     }
 
     /// Passes the pending changes, if there are any, to `send`.
-    pub fn replicate(&mut self, send: impl FnOnce(&[u8])) {
+    pub(crate) fn replicate(&mut self, send: impl FnOnce(&[u8])) {
         if !self.pending.is_empty() {
             send(&self.pending);
             self.forget_pending();
@@ -95,13 +95,13 @@ impl<X: Extension> Outbox<X> {
     }
 
     /// Drops the pending changes: a replica replicates none of its own.
-    pub fn forget_pending(&mut self) {
+    pub(crate) fn forget_pending(&mut self) {
         self.pending.clear();
         self.pending.shrink_to(PENDING_BYTES);
     }
 
     /// Applies a payload that another server or the AOF sent.
-    pub fn apply_effect(&mut self, payload: &[u8]) -> Result<(), &'static str> {
+    pub(crate) fn apply_effect(&mut self, payload: &[u8]) -> Result<(), &'static str> {
         match effect::decode(payload)? {
             Effect::Changes(changes) => changes.into_iter().for_each(|change| {
                 self.apply(change);
@@ -153,7 +153,7 @@ impl<X: Extension> Outbox<X> {
     // --- the whole outbox ---
 
     /// The whole outbox as payloads, in order.
-    pub fn payloads(&self) -> impl Iterator<Item = Vec<u8>> {
+    pub(crate) fn payloads(&self) -> impl Iterator<Item = Vec<u8>> {
         // As an `Opening` is encoded, without a copy of anything.
         let dead: Vec<_> = self.dead.iter().collect();
         let opening = wire::write(OPENING, &(self.queue.last_seq(), dead, &self.extension));
@@ -172,7 +172,7 @@ impl<X: Extension> Outbox<X> {
 
     /// Loads an outbox from its payloads. `next` returns an empty one after the last, and `None` if
     /// the stream ends early.
-    pub fn load<P: Deref<Target = [u8]>>(
+    pub(crate) fn load<P: Deref<Target = [u8]>>(
         first: &[u8],
         next: &mut dyn FnMut() -> Option<P>,
     ) -> Result<Self, &'static str> {

@@ -3,10 +3,10 @@
 use crate::server::info::Counter;
 
 /// Answered calls of LW.RATELIMIT.
-pub static CALLS: Counter = Counter::new();
+pub(super) static CALLS: Counter = Counter::new();
 /// Denied calls of LW.RATELIMIT.
-pub static DENIED: Counter = Counter::new();
+pub(super) static DENIED: Counter = Counter::new();
 /// Answered calls of LW.PEEK.
-pub static PEEKS: Counter = Counter::new();
+pub(super) static PEEKS: Counter = Counter::new();
 /// Keys whose later entries moved to now because the clock had stepped back.
-pub static CLOCK_STEPS: Counter = Counter::new();
+pub(super) static CLOCK_STEPS: Counter = Counter::new();

@@ -25,7 +25,7 @@ use crate::window::verdict::{Verdict, judge};
 use super::request::{ARGS, Request};
 use super::{counters, reply};
 
-pub struct RateLimit;
+pub(crate) struct RateLimit;
 
 impl Command for RateLimit {
     const SPEC: &'static Spec = &Spec {

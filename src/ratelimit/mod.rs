@@ -4,8 +4,8 @@
 #![forbid(unsafe_code)]
 
 mod counters;
-pub mod info;
-pub mod limit;
-pub mod peek;
+pub(crate) mod info;
+pub(crate) mod limit;
+pub(crate) mod peek;
 mod reply;
 mod request;

@@ -13,7 +13,7 @@ use crate::window::verdict::judge;
 use super::request::{ARGS, Request};
 use super::{counters, reply};
 
-pub struct Peek;
+pub(crate) struct Peek;
 
 impl Command for Peek {
     const SPEC: &'static Spec = &Spec {

@@ -4,7 +4,7 @@
 use crate::window::verdict::{Verdict, Wait};
 
 #[inline]
-pub fn integers(verdict: &Verdict) -> [i64; 5] {
+pub(super) fn integers(verdict: &Verdict) -> [i64; 5] {
     // Limits end at 2^53 and spans at ten years, so nothing saturates.
     let integer = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     [

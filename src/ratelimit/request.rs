@@ -20,13 +20,13 @@ use crate::window::verdict::Quota;
 const MAX_LIMIT: u64 = (1 << 53) - 1;
 const MAX_COST: u64 = u32::MAX as u64;
 
-pub const ARGS: &[Param] = &[
+pub(super) const ARGS: &[Param] = &[
     Param::KEY,
     Param::block(c"quota", &[Param::integer(c"limit"), Param::string(c"window")]).repeated(),
     Param::integer(c"cost").token(c"COST").shown(c"n").optional(),
 ];
 
-pub struct Request {
+pub(super) struct Request {
     pub cost: u64,
     quotas: [Quota; MAX_PAIRS],
     len: usize,
@@ -37,7 +37,7 @@ impl Request {
     ///
     /// Most calls have pairs only. Those are read without the table.
     #[inline]
-    pub fn parse(spec: &'static Spec, mut args: Args<'_>, min_cost: u64) -> Result<Self, Refusal> {
+    pub(super) fn parse(spec: &'static Spec, mut args: Args<'_>, min_cost: u64) -> Result<Self, Refusal> {
         let mut request = Self { cost: 1, quotas: [Quota::default(); MAX_PAIRS], len: 0 };
         while let Some(arg) = args.next() {
             let word = arg.bytes();
@@ -85,17 +85,17 @@ impl Request {
 
     /// The pairs in the call's order: one to [`MAX_PAIRS`].
     #[inline]
-    pub fn quotas(&self) -> &[Quota] {
+    pub(super) fn quotas(&self) -> &[Quota] {
         &self.quotas[..self.len]
     }
 
     #[inline]
-    pub fn windows(&self) -> impl Iterator<Item = Span> + '_ {
+    pub(super) fn windows(&self) -> impl Iterator<Item = Span> + '_ {
         self.quotas().iter().map(|quota| quota.window)
     }
 
     #[inline]
-    pub fn owned_windows(&self) -> Windows {
+    pub(super) fn owned_windows(&self) -> Windows {
         Windows::new(self.windows())
     }
 }

@@ -7,7 +7,7 @@ use redis_module::raw;
 use super::api::api;
 
 #[derive(Clone, Copy)]
-pub struct Arg<'a> {
+pub(crate) struct Arg<'a> {
     string: *mut raw::RedisModuleString,
     call: PhantomData<&'a ()>,
 }
@@ -15,7 +15,7 @@ pub struct Arg<'a> {
 impl<'a> Arg<'a> {
     /// Any bytes, including NUL and invalid UTF-8.
     #[inline]
-    pub fn bytes(self) -> &'a [u8] {
+    pub(crate) fn bytes(self) -> &'a [u8] {
         let string_ptr_len = api!(RedisModule_StringPtrLen);
         let mut len = 0_usize;
         // SAFETY: `string` is an argument of the running call, alive for `'a`; `len` is where its
@@ -33,7 +33,7 @@ impl<'a> Arg<'a> {
 
 /// A cursor over the arguments of a call.
 #[derive(Clone)]
-pub struct Args<'a> {
+pub(crate) struct Args<'a> {
     rest: &'a [*mut raw::RedisModuleString],
 }
 
@@ -61,10 +61,6 @@ impl<'a> Args<'a> {
         }
         // SAFETY: the caller's promise.
         Self { rest: unsafe { std::slice::from_raw_parts(argv, count) } }
-    }
-
-    pub fn remaining(&self) -> usize {
-        self.rest.len()
     }
 }
 

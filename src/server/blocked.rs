@@ -10,11 +10,11 @@ use super::call::{self, Call, Outcome};
 use super::error::Refusal;
 
 /// Replies to a waiting client.
-pub type Answer = Box<dyn Fn(&Call<'_>) -> Outcome + Send>;
+pub(crate) type Answer = Box<dyn Fn(&Call<'_>) -> Outcome + Send>;
 
 /// A client that waits. Its holder must answer it exactly once and in bounded time, even if the
 /// client has disconnected.
-pub struct Waiting {
+pub(crate) struct Waiting {
     client: *mut raw::RedisModuleBlockedClient,
 }
 
@@ -24,7 +24,7 @@ unsafe impl Send for Waiting {}
 impl Call<'_> {
     /// Blocks the client until it is answered. Refused in MULTI and scripts, before anything
     /// changes.
-    pub fn wait(&self) -> Result<Waiting, Refusal> {
+    pub(crate) fn wait(&self) -> Result<Waiting, Refusal> {
         if !self.may_wait() {
             return Err(Refusal::malformed("this command waits, which MULTI and scripts do not allow"));
         }
@@ -48,7 +48,7 @@ impl Waiting {
     }
 
     /// Answers the client, if it still waits.
-    pub fn answer(self, answer: Answer) {
+    pub(crate) fn answer(self, answer: Answer) {
         let unblock = api!(RedisModule_UnblockClient);
         let data = Box::into_raw(Box::new(answer));
         // SAFETY: `client` came from RedisModule_BlockClient and is unblocked once, since `self` is

@@ -16,16 +16,16 @@ use crate::text::time::Timestamp;
 
 /// The result of a command. It either replies and returns `Ok`, or replies nothing and returns
 /// `Err`. An error changes nothing except what it reports.
-pub type Outcome = Result<(), Refusal>;
+pub(crate) type Outcome = Result<(), Refusal>;
 
-pub struct Call<'a> {
+pub(crate) struct Call<'a> {
     pub(super) ctx: *mut raw::RedisModuleCtx,
     args: Args<'a>,
 }
 
 impl<'a> Call<'a> {
     /// The arguments behind the command's name.
-    pub fn args(&self) -> Args<'a> {
+    pub(crate) fn args(&self) -> Args<'a> {
         self.args.clone()
     }
 
@@ -33,7 +33,7 @@ impl<'a> Call<'a> {
     ///
     /// Only for commands whose spec has a key, because the server checks the arity.
     #[inline]
-    pub fn key_and_args(&self) -> (Arg<'a>, Args<'a>) {
+    pub(crate) fn key_and_args(&self) -> (Arg<'a>, Args<'a>) {
         let mut args = self.args.clone();
         match args.next() {
             Some(key) => (key, args),
@@ -43,22 +43,22 @@ impl<'a> Call<'a> {
 
     /// The server's wall clock. A command reads it once.
     #[inline]
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         clock::now()
     }
 
     /// Opens a key for reading. An expired key reads as missing, on a replica as well.
-    pub fn read(&self, name: Arg<'a>) -> ReadKey<'_> {
+    pub(crate) fn read(&self, name: Arg<'a>) -> ReadKey<'_> {
         ReadKey::open(self.ctx, name.string(), raw::REDISMODULE_READ)
     }
 
     /// Opens a key for writing.
-    pub fn write(&self, name: Arg<'a>) -> WriteKey<'_> {
+    pub(crate) fn write(&self, name: Arg<'a>) -> WriteKey<'_> {
         WriteKey::open(self.ctx, name)
     }
 
     /// Replicates `command payload`, a change of the node's state, to replicas and the AOF.
-    pub fn replicate_node_effect(&self, command: &CStr, payload: &[u8]) {
+    pub(crate) fn replicate_node_effect(&self, command: &CStr, payload: &[u8]) {
         let replicate = api!(RedisModule_Replicate);
         // SAFETY: `ctx` is this call's. The format names a buffer with its length, which is what
         // follows.
@@ -74,37 +74,37 @@ impl<'a> Call<'a> {
     }
 
     /// Replicates the running effect command to this replica's own AOF and replicas.
-    pub fn pass_node_effect_on(&self) {
+    pub(crate) fn pass_node_effect_on(&self) {
         let verbatim = api!(RedisModule_ReplicateVerbatim);
         // SAFETY: `ctx` is this call's.
         unsafe { verbatim(self.ctx) };
     }
 
     /// Refuses the call unless it comes from the primary's link or from loading.
-    pub fn require_effect_source(&self) -> Result<(), Refusal> {
+    pub(crate) fn require_effect_source(&self) -> Result<(), Refusal> {
         let allowed = raw::REDISMODULE_CTX_FLAGS_REPLICATED | raw::REDISMODULE_CTX_FLAGS_LOADING;
         if self.flags() & allowed == 0 { Err(Refusal::EffectOnly) } else { Ok(()) }
     }
 
     /// Refuses the call on a replica, even a writable one: only the primary changes the node's
     /// state.
-    pub fn require_primary(&self) -> Result<(), Refusal> {
+    pub(crate) fn require_primary(&self) -> Result<(), Refusal> {
         if self.flags() & raw::REDISMODULE_CTX_FLAGS_SLAVE == 0 { Ok(()) } else { Err(Refusal::ReadOnly) }
     }
 
-    pub fn is_in_cluster(&self) -> bool {
+    pub(crate) fn is_in_cluster(&self) -> bool {
         self.flags() & raw::REDISMODULE_CTX_FLAGS_CLUSTER != 0
     }
 
     /// The database that the client has selected.
-    pub fn database(&self) -> i32 {
+    pub(crate) fn database(&self) -> i32 {
         let selected = api!(RedisModule_GetSelectedDb);
         // SAFETY: `ctx` is this call's.
         unsafe { selected(self.ctx) }
     }
 
     /// Whether the client may block. False in MULTI and scripts.
-    pub fn may_wait(&self) -> bool {
+    pub(crate) fn may_wait(&self) -> bool {
         self.flags() & raw::REDISMODULE_CTX_FLAGS_DENY_BLOCKING == 0
     }
 
@@ -115,7 +115,7 @@ impl<'a> Call<'a> {
     }
 
     /// Starts an array reply: `len` replies follow.
-    pub fn reply_array(&self, len: usize) {
+    pub(crate) fn reply_array(&self, len: usize) {
         let array = api!(RedisModule_ReplyWithArray);
         // SAFETY: `ctx` is this call's.
         unsafe { array(self.ctx, len as _) };
@@ -123,32 +123,32 @@ impl<'a> Call<'a> {
 
     /// Starts a record reply of `len` fields: a map in RESP3, a flat array of names and values in
     /// RESP2.
-    pub fn reply_map(&self, len: usize) {
+    pub(crate) fn reply_map(&self, len: usize) {
         let map = api!(RedisModule_ReplyWithMap);
         // SAFETY: `ctx` is this call's.
         unsafe { map(self.ctx, len as _) };
     }
 
-    pub fn reply_integer(&self, value: u64) {
+    pub(crate) fn reply_integer(&self, value: u64) {
         let integer = api!(RedisModule_ReplyWithLongLong);
         // SAFETY: `ctx` is this call's.
         unsafe { integer(self.ctx, i64::try_from(value).unwrap_or(i64::MAX)) };
     }
 
-    pub fn reply_text(&self, text: &str) {
+    pub(crate) fn reply_text(&self, text: &str) {
         let string = api!(RedisModule_ReplyWithStringBuffer);
         // SAFETY: `ctx` is this call's; the server copies the bytes.
         unsafe { string(self.ctx, text.as_ptr().cast::<c_char>(), text.len()) };
     }
 
-    pub fn reply_null(&self) {
+    pub(crate) fn reply_null(&self) {
         let null = api!(RedisModule_ReplyWithNull);
         // SAFETY: `ctx` is this call's.
         unsafe { null(self.ctx) };
     }
 
     #[inline]
-    pub fn reply_integers<const N: usize>(&self, values: [i64; N]) {
+    pub(crate) fn reply_integers<const N: usize>(&self, values: [i64; N]) {
         let array = api!(RedisModule_ReplyWithArray);
         let integer = api!(RedisModule_ReplyWithLongLong);
         // SAFETY: `ctx` is this call's.
@@ -159,7 +159,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    pub fn reply_ok(&self) {
+    pub(crate) fn reply_ok(&self) {
         let simple = api!(RedisModule_ReplyWithSimpleString);
         // SAFETY: `ctx` is this call's, and the string is NUL-terminated.
         unsafe { simple(self.ctx, c"OK".as_ptr()) };

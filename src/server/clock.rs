@@ -5,7 +5,7 @@ use crate::text::time::Timestamp;
 use super::api::api;
 
 /// The wall clock in force. Main thread only; a command reads it once.
-pub fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let milliseconds = api!(RedisModule_Milliseconds);
     // SAFETY: RedisModule_Milliseconds has no preconditions.
     let ms = unsafe { milliseconds() };
@@ -16,13 +16,13 @@ pub fn now() -> Timestamp {
 
 /// Moves the clock in tests.
 #[cfg(feature = "debug-commands")]
-pub mod debug {
+pub(crate) mod debug {
     use std::sync::atomic::{AtomicI64, Ordering};
 
     /// The offset in milliseconds.
-    pub static STEP: AtomicI64 = AtomicI64::new(0);
+    pub(crate) static STEP: AtomicI64 = AtomicI64::new(0);
     /// The time at which the clock stands still; 0 if it runs.
-    pub static STOPPED: AtomicI64 = AtomicI64::new(0);
+    pub(crate) static STOPPED: AtomicI64 = AtomicI64::new(0);
 
     /// The time that tests want where the server's clock shows `ms`.
     pub(super) fn time(ms: i64) -> i64 {

@@ -10,7 +10,7 @@ use super::docs;
 use super::error::Refusal;
 use super::spec::Spec;
 
-pub trait Command {
+pub(crate) trait Command {
     const SPEC: &'static Spec;
     /// Parses, decides and replies.
     fn run(call: &Call<'_>) -> Result<(), Refusal>;
@@ -21,21 +21,21 @@ type Entry = unsafe extern "C" fn(*mut raw::RedisModuleCtx, *mut *mut raw::Redis
 /// A row of the command table: a command, a subcommand, or a container. A container has no entry
 /// point and comes before its subcommands.
 #[derive(Clone, Copy)]
-pub struct CommandEntry {
+pub(crate) struct CommandEntry {
     spec: &'static Spec,
     entry: Option<Entry>,
 }
 
 impl CommandEntry {
-    pub const fn of<C: Command>() -> Self {
+    pub(crate) const fn of<C: Command>() -> Self {
         Self { spec: C::SPEC, entry: Some(entry::<C>) }
     }
 
-    pub const fn container(spec: &'static Spec) -> Self {
+    pub(crate) const fn container(spec: &'static Spec) -> Self {
         Self { spec, entry: None }
     }
 
-    pub const fn spec(&self) -> &'static Spec {
+    pub(crate) const fn spec(&self) -> &'static Spec {
         self.spec
     }
 

@@ -9,7 +9,7 @@ use crate::text::options::Malformed;
 ///
 /// Wings convert their own errors into it.
 #[derive(Clone, Debug)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// `ERR`: a malformed call.
     Malformed(String),
     /// `WRONGTYPE`: the key holds a value of another type.
@@ -31,7 +31,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    pub fn malformed(message: impl Display) -> Self {
+    pub(crate) fn malformed(message: impl Display) -> Self {
         Self::Malformed(message.to_string())
     }
 }

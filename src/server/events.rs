@@ -18,7 +18,7 @@ use crate::text::time::Timestamp;
 /// Only `before_sleep` may change and replicate state, on a primary, and only if
 /// [`Tick::may_propagate`]. In the other handlers the server would abort or propagate the wrong
 /// command, so they only set flags and clear state.
-pub struct Hooks {
+pub(crate) struct Hooks {
     /// The module loads, and the directives of the configuration file are in force. An error aborts
     /// the load.
     pub configured: fn() -> Result<(), String>,
@@ -135,35 +135,35 @@ unsafe fn rewrites_aof(ctx: *mut raw::RedisModuleCtx) -> bool {
 }
 
 /// Passed to [`Hooks::before_sleep`].
-pub struct Tick {
+pub(crate) struct Tick {
     ctx: *mut raw::RedisModuleCtx,
 }
 
 impl Tick {
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         clock::now()
     }
 
-    pub fn is_primary(&self) -> bool {
+    pub(crate) fn is_primary(&self) -> bool {
         self.flags() & raw::REDISMODULE_CTX_FLAGS_MASTER != 0
     }
 
     /// Whether changes may be replicated or appended to the AOF now. False while the server loads
     /// and during a failover or a pause of writes.
-    pub fn may_propagate(&self) -> bool {
+    pub(crate) fn may_propagate(&self) -> bool {
         let avoid = api!(RedisModule_AvoidReplicaTraffic);
         self.flags() & raw::REDISMODULE_CTX_FLAGS_LOADING == 0
             // SAFETY: RedisModule_AvoidReplicaTraffic has no preconditions.
             && unsafe { avoid() } == 0
     }
 
-    pub fn has_aof(&self) -> bool {
+    pub(crate) fn has_aof(&self) -> bool {
         self.flags() & raw::REDISMODULE_CTX_FLAGS_AOF != 0
     }
 
     /// Runs `body` as a call with `args` behind the command's name, on behalf of no client. Only on
     /// a primary, and only if [`Tick::may_propagate`].
-    pub fn call<R>(&self, database: i32, args: &[Vec<u8>], body: impl FnOnce(&Call<'_>) -> R) -> R {
+    pub(crate) fn call<R>(&self, database: i32, args: &[Vec<u8>], body: impl FnOnce(&Call<'_>) -> R) -> R {
         // SAFETY: `ctx` is that of the running event, in which keys may be opened and changes
         // replicated.
         unsafe { call::replay(self.ctx, database, args, body) }
@@ -177,12 +177,12 @@ impl Tick {
 
     /// Sends `command payload` to replicas and the AOF. Only on a primary, and only if
     /// [`Tick::may_propagate`].
-    pub fn replicate(&self, command: &CStr, payload: &[u8]) {
+    pub(crate) fn replicate(&self, command: &CStr, payload: &[u8]) {
         self.send(command, c"b", payload);
     }
 
     /// Writes `command payload` to the AOF alone. Only if [`Tick::may_propagate`].
-    pub fn append_to_aof(&self, command: &CStr, payload: &[u8]) {
+    pub(crate) fn append_to_aof(&self, command: &CStr, payload: &[u8]) {
         self.send(command, c"bR", payload);
     }
 
@@ -203,7 +203,7 @@ impl Tick {
 }
 
 /// Wakes the event loop from any thread, so that [`Hooks::before_sleep`] runs soon.
-pub fn wake() {
+pub(crate) fn wake() {
     unsafe extern "C" fn nothing(_data: *mut c_void) {}
     let add = api!(RedisModule_EventLoopAddOneShot);
     // SAFETY: the function may be called from any thread; the callback uses nothing.
@@ -211,7 +211,7 @@ pub fn wake() {
 }
 
 /// Random bits, from the server's generator. Main thread only.
-pub fn random_u64() -> u64 {
+pub(crate) fn random_u64() -> u64 {
     let random = api!(RedisModule_GetRandomBytes);
     let mut bytes = [0_u8; 8];
     // SAFETY: `bytes` is eight bytes long.

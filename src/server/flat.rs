@@ -10,7 +10,7 @@ use std::ptr::NonNull;
 /// One allocation that holds a header `H` and a growable run of bytes.
 ///
 /// `H` is `Copy`, so dropping it never runs code.
-pub struct Flat<H: Copy> {
+pub(crate) struct Flat<H: Copy> {
     block: NonNull<Block<H>>,
     owns: PhantomData<Block<H>>,
 }
@@ -24,10 +24,10 @@ struct Block<H> {
 
 impl<H: Copy> Flat<H> {
     /// The size of the allocation without the caller's bytes.
-    pub const OVERHEAD: usize = size_of::<Block<H>>();
+    pub(crate) const OVERHEAD: usize = size_of::<Block<H>>();
 
     /// Allocates a block with `header` and `capacity` zeroed bytes.
-    pub fn new(header: H, capacity: usize) -> Self {
+    pub(crate) fn new(header: H, capacity: usize) -> Self {
         let layout = Self::layout(capacity);
         // SAFETY: the layout has the size of a `Block` at least, so it is not zero.
         let raw = unsafe { alloc_zeroed(layout) }.cast::<Block<H>>();
@@ -49,20 +49,20 @@ impl<H: Copy> Flat<H> {
 
     /// The number of bytes behind the header.
     #[inline]
-    pub fn capacity(&self) -> usize {
+    pub(crate) fn capacity(&self) -> usize {
         // SAFETY: `block` is live and initialised for as long as `self`.
         unsafe { self.block.as_ref() }.capacity
     }
 
     #[inline]
-    pub fn header(&self) -> &H {
+    pub(crate) fn header(&self) -> &H {
         // SAFETY: `block` is live and initialised, and borrowed for as long as `self` is.
         let block = unsafe { self.block.as_ref() };
         &block.header
     }
 
     #[inline]
-    pub fn header_mut(&mut self) -> &mut H {
+    pub(crate) fn header_mut(&mut self) -> &mut H {
         // SAFETY: `block` is live and initialised, and `self` is borrowed exclusively.
         let block = unsafe { self.block.as_mut() };
         &mut block.header
@@ -77,21 +77,21 @@ impl<H: Copy> Flat<H> {
 
     /// The bytes behind the header.
     #[inline]
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         // SAFETY: `capacity` initialised bytes stand at `data`, borrowed for as long as `self` is.
         unsafe { std::slice::from_raw_parts(self.data(), self.capacity()) }
     }
 
     /// The bytes behind the header, to change them.
     #[inline]
-    pub fn bytes_mut(&mut self) -> &mut [u8] {
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         // SAFETY: `capacity` initialised bytes stand at `data`, and `self` is borrowed exclusively.
         unsafe { std::slice::from_raw_parts_mut(self.data(), self.capacity()) }
     }
 
     /// Makes room for `capacity` bytes, more or fewer than now; those that stay keep their values,
     /// new ones are 0.
-    pub fn resize(&mut self, capacity: usize) {
+    pub(crate) fn resize(&mut self, capacity: usize) {
         let old = self.capacity();
         let layout = Self::layout(capacity);
         // SAFETY: `block` came from this allocator with the layout of `old`, and the new size is
@@ -110,12 +110,12 @@ impl<H: Copy> Flat<H> {
     }
 
     /// The size of the whole allocation.
-    pub fn allocated(&self) -> usize {
+    pub(crate) fn allocated(&self) -> usize {
         Self::OVERHEAD + self.capacity()
     }
 
     /// Hands the allocation over as the pointer to be given to [`Flat::from_raw`] later.
-    pub fn into_raw(self) -> NonNull<u8> {
+    pub(crate) fn into_raw(self) -> NonNull<u8> {
         let block = self.block;
         std::mem::forget(self);
         block.cast()
@@ -125,7 +125,7 @@ impl<H: Copy> Flat<H> {
     ///
     /// # Safety
     /// `raw` came from [`Flat::into_raw`] of the same `H`, and no other `Flat` owns it.
-    pub unsafe fn from_raw(raw: NonNull<u8>) -> Self {
+    pub(crate) unsafe fn from_raw(raw: NonNull<u8>) -> Self {
         Self { block: raw.cast(), owns: PhantomData }
     }
 }

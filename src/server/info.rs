@@ -9,26 +9,26 @@ use super::api::api;
 use super::guard;
 
 /// A counter since the module was loaded. Only the main thread adds to it; any thread may read it.
-pub struct Counter(AtomicU64);
+pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(AtomicU64::new(0))
     }
 
     /// Adds one. With a single writer a plain load and store suffice, without a locked instruction.
     #[inline]
-    pub fn count(&self) {
+    pub(crate) fn count(&self) {
         self.add(1);
     }
 
     /// Adds `n`; see [`Counter::count`].
     #[inline]
-    pub fn add(&self, n: u64) {
+    pub(crate) fn add(&self, n: u64) {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
     }
 
-    pub fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -40,7 +40,7 @@ impl Default for Counter {
 }
 
 /// A section of `INFO lockwatch`.
-pub struct Section {
+pub(crate) struct Section {
     /// The name without the prefix `lockwatch_`.
     pub name: &'static CStr,
     /// The counters and their field names.
@@ -51,10 +51,10 @@ pub struct Section {
 }
 
 /// Passes each field to its argument.
-pub type Make = fn(&mut dyn FnMut(&CStr, Value<'_>));
+pub(crate) type Make = fn(&mut dyn FnMut(&CStr, Value<'_>));
 
 /// The value of an INFO field.
-pub enum Value<'a> {
+pub(crate) enum Value<'a> {
     Number(u64),
     /// A text. NUL and line breaks are replaced.
     Text(&'a str),

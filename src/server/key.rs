@@ -18,7 +18,7 @@ use crate::text::time::Timestamp;
 type Borrowed<'a> = PhantomData<&'a ()>;
 
 /// A key that is open for reading. Dropping it closes the key.
-pub struct ReadKey<'a> {
+pub(crate) struct ReadKey<'a> {
     /// Null if the key was opened for reading and does not exist.
     key: *mut raw::RedisModuleKey,
     call: Borrowed<'a>,
@@ -72,7 +72,7 @@ impl<'a> ReadKey<'a> {
 
     /// The value, or `None` if the key does not exist. An error if it has another type.
     #[inline]
-    pub fn value<T: NativeType>(&self) -> Result<Option<ValueRef<'_, T>>, Refusal> {
+    pub(crate) fn value<T: NativeType>(&self) -> Result<Option<ValueRef<'_, T>>, Refusal> {
         match self.held::<T>() {
             Held::Nothing => Ok(None),
             Held::Another => Err(Refusal::WrongType),
@@ -96,7 +96,7 @@ impl Drop for ReadKey<'_> {
 }
 
 /// A key that is open for writing. Dropping it closes the key.
-pub struct WriteKey<'a> {
+pub(crate) struct WriteKey<'a> {
     key: ReadKey<'a>,
     ctx: *mut raw::RedisModuleCtx,
     name: *mut raw::RedisModuleString,
@@ -111,7 +111,7 @@ impl WriteKey<'_> {
 
     /// The value, or `None` if the key does not exist. An error if it has another type.
     #[inline]
-    pub fn value<T: NativeType>(&mut self) -> Result<Option<ValueMut<'_, T>>, Refusal> {
+    pub(crate) fn value<T: NativeType>(&mut self) -> Result<Option<ValueMut<'_, T>>, Refusal> {
         match self.key.held::<T>() {
             Held::Nothing => Ok(None),
             Held::Another => Err(Refusal::WrongType),
@@ -130,7 +130,7 @@ impl WriteKey<'_> {
     /// With many keys, the first access to a value is a cache miss and the largest cost of a call
     /// in this module.
     #[inline]
-    pub fn prefetch(&self) {
+    pub(crate) fn prefetch(&self) {
         let get_value = api!(RedisModule_ModuleTypeGetValue);
         // SAFETY: `key` is open; the answer is null unless it holds a module's value.
         let value = unsafe { get_value(self.key.key) };
@@ -139,7 +139,7 @@ impl WriteKey<'_> {
     }
 
     /// Sets the value of the key, whatever it held.
-    pub fn set<T: NativeType>(&mut self, value: T) {
+    pub(crate) fn set<T: NativeType>(&mut self, value: T) {
         let set = api!(RedisModule_ModuleTypeSetValue);
         let raw = value.into().into_raw();
         // SAFETY: `key` is open for writing, and `raw` is a value of that type, which the server
@@ -147,13 +147,13 @@ impl WriteKey<'_> {
         unsafe { set(self.key.key, server_type::<T>(), raw.as_ptr().cast()) };
     }
 
-    pub fn delete(&mut self) {
+    pub(crate) fn delete(&mut self) {
         let delete = api!(RedisModule_DeleteKey);
         // SAFETY: `key` is open for writing.
         unsafe { delete(self.key.key) };
     }
 
-    pub fn expire_at(&self, at: Timestamp) {
+    pub(crate) fn expire_at(&self, at: Timestamp) {
         let expire = api!(RedisModule_SetAbsExpire);
         // SAFETY: `key` is open for writing.
         unsafe { expire(self.key.key, i64::try_from(at.0).unwrap_or(i64::MAX)) };
@@ -162,7 +162,7 @@ impl WriteKey<'_> {
     /// Closes the key and replicates `command key payload` to replicas and the AOF in place of the
     /// running call. Signals the change to WATCH and client-side caches.
     #[inline]
-    pub fn replicate(self, command: &CStr, payload: &[u8]) {
+    pub(crate) fn replicate(self, command: &CStr, payload: &[u8]) {
         let (ctx, name) = self.close();
         let replicate = api!(RedisModule_Replicate);
         let (start, len) = (payload.as_ptr().cast::<c_char>(), payload.len());
@@ -174,7 +174,7 @@ impl WriteKey<'_> {
 
     /// Closes the key and replicates the effect that was applied to it to this server's own AOF and
     /// replicas.
-    pub fn pass_effect_on(self) {
+    pub(crate) fn pass_effect_on(self) {
         let (ctx, name) = self.close();
         let verbatim = api!(RedisModule_ReplicateVerbatim);
         // SAFETY: `ctx` is the running call's.
@@ -210,7 +210,7 @@ fn prefetch(at: *const u8) {
 fn prefetch(_at: *const u8) {}
 
 /// A borrowed value of a key.
-pub struct ValueRef<'k, T> {
+pub(crate) struct ValueRef<'k, T> {
     value: ManuallyDrop<T>,
     key: Borrowed<'k>,
 }
@@ -225,7 +225,7 @@ impl<T> Deref for ValueRef<'_, T> {
 
 /// An exclusively borrowed value of a key. If a change has moved its allocation, dropping it tells
 /// the key.
-pub struct ValueMut<'k, T: NativeType> {
+pub(crate) struct ValueMut<'k, T: NativeType> {
     value: ManuallyDrop<T>,
     original: NonNull<u8>,
     key: *mut raw::RedisModuleKey,

@@ -16,7 +16,7 @@ use super::native::TypeEntry;
 use super::node::NodeEntry;
 
 /// The tables that the wings fill.
-pub struct Module {
+pub(crate) struct Module {
     /// Also the prefix of the directives and INFO sections.
     pub name: &'static CStr,
     /// `major.minor.patch`.
@@ -61,7 +61,7 @@ type InfoCallback = unsafe extern "C" fn(*mut raw::RedisModuleInfoCtx, c_int);
 ///
 /// # Safety
 /// The arguments are those the server passes to OnLoad.
-pub unsafe fn on_load(
+pub(crate) unsafe fn on_load(
     module: &'static Module,
     info: InfoCallback,
     ctx: *mut raw::RedisModuleCtx,
@@ -155,7 +155,7 @@ const OPTIONS: c_int = (raw::REDISMODULE_OPTIONS_HANDLE_IO_ERRORS
 
 /// # Safety
 /// `ctx` is the context of a running INFO callback.
-pub unsafe fn info(module: &Module, ctx: *mut raw::RedisModuleInfoCtx, for_crash_report: bool) {
+pub(crate) unsafe fn info(module: &Module, ctx: *mut raw::RedisModuleInfoCtx, for_crash_report: bool) {
     // SAFETY: the caller's promise.
     guarded(|| unsafe { info::write(ctx, module.version, module.info, for_crash_report) });
 }

@@ -16,7 +16,7 @@ use super::flat::Flat;
 use super::guard::guarded;
 
 /// A value that the server can hold as one pointer.
-pub trait Thin: Sized {
+pub(crate) trait Thin: Sized {
     fn into_raw(self) -> NonNull<u8>;
     /// The inverse of [`Thin::into_raw`].
     ///
@@ -26,14 +26,14 @@ pub trait Thin: Sized {
 }
 
 /// A value in an allocation of its own.
-pub struct Boxed<T>(Box<T>);
+pub(crate) struct Boxed<T>(Box<T>);
 
 impl<T> Boxed<T> {
-    pub fn new(value: T) -> Self {
+    pub(crate) fn new(value: T) -> Self {
         Self(Box::new(value))
     }
 
-    pub fn into_inner(self) -> T {
+    pub(crate) fn into_inner(self) -> T {
         *self.0
     }
 }
@@ -78,7 +78,7 @@ impl<H: Copy> Thin for Flat<H> {
 }
 
 /// A data type of this module.
-pub trait NativeType: Sized + From<Self::Repr> + Into<Self::Repr> {
+pub(crate) trait NativeType: Sized + From<Self::Repr> + Into<Self::Repr> {
     /// The form in which the server holds it.
     type Repr: Thin;
     /// The type's name in RDB files: nine characters.
@@ -114,10 +114,10 @@ pub trait NativeType: Sized + From<Self::Repr> + Into<Self::Repr> {
 }
 
 /// The server's handle of a data type. Null until the type is registered.
-pub struct TypeHandle(AtomicPtr<raw::RedisModuleType>);
+pub(crate) struct TypeHandle(AtomicPtr<raw::RedisModuleType>);
 
 impl TypeHandle {
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(AtomicPtr::new(ptr::null_mut()))
     }
 }
@@ -135,13 +135,13 @@ pub(super) fn server_type<T: NativeType>() -> *mut raw::RedisModuleType {
 
 /// The registration of a type, as the module's table lists it.
 #[derive(Clone, Copy)]
-pub struct TypeEntry {
+pub(crate) struct TypeEntry {
     register: unsafe fn(*mut raw::RedisModuleCtx) -> bool,
     pub(super) name: &'static CStr,
 }
 
 impl TypeEntry {
-    pub const fn of<T: NativeType>() -> Self {
+    pub(crate) const fn of<T: NativeType>() -> Self {
         Self { register: register::<T>, name: T::NAME }
     }
 
@@ -227,7 +227,7 @@ static REFUSED: AtomicU64 = AtomicU64::new(0);
 const LOGGED_REFUSALS: u64 = 100;
 
 /// A piece of a saved value or state.
-pub struct Piece(ServerBuffer);
+pub(crate) struct Piece(ServerBuffer);
 
 impl Deref for Piece {
     type Target = [u8];

@@ -10,7 +10,7 @@ use super::guard::guarded;
 use super::log;
 use super::native::{Piece, read_piece};
 
-pub trait NodeState {
+pub(crate) trait NodeState {
     /// The name of its type in RDB files: nine characters.
     const NAME: &'static CStr;
     /// The encoding that this version writes, and the newest that it reads.
@@ -26,13 +26,13 @@ pub trait NodeState {
 
 /// The registration of a state, as the module's table lists it.
 #[derive(Clone, Copy)]
-pub struct NodeEntry {
+pub(crate) struct NodeEntry {
     register: unsafe fn(*mut raw::RedisModuleCtx) -> bool,
     pub(super) name: &'static CStr,
 }
 
 impl NodeEntry {
-    pub const fn of<S: NodeState>() -> Self {
+    pub(crate) const fn of<S: NodeState>() -> Self {
         Self { register: register::<S>, name: S::NAME }
     }
 

@@ -14,7 +14,7 @@ use crate::text::syntax::{Param, Syntax};
 /// If the first argument is a key, it is the command's key, and a command with the flag `write`
 /// changes it. The ACL categories follow from the flags. Arity and usage text follow from the
 /// arguments.
-pub struct Spec {
+pub(crate) struct Spec {
     /// In capitals. A subcommand is called `CONTAINER|NAME`.
     pub name: &'static CStr,
     /// Redis's command flags: `write`, `readonly`, `fast`, `deny-oom` …
@@ -34,7 +34,7 @@ pub struct Spec {
 
 /// Bases for struct update.
 impl Spec {
-    pub const BASE: Self = Self {
+    pub(crate) const BASE: Self = Self {
         name: c"",
         flags: "",
         summary: c"",
@@ -44,26 +44,28 @@ impl Spec {
         at_least: 0,
         internal: false,
     };
-    pub const READ: Self = Self { flags: "readonly", ..Self::BASE };
-    pub const FAST_READ: Self = Self { flags: "readonly fast", ..Self::BASE };
-    pub const WRITE: Self = Self { flags: "write", ..Self::BASE };
-    pub const FAST_WRITE: Self = Self { flags: "write fast", ..Self::BASE };
-    pub const ADMIN_READ: Self = Self { flags: "readonly admin", ..Self::BASE };
-    pub const ADMIN_WRITE: Self = Self { flags: "write admin", ..Self::BASE };
-    pub const EFFECT: Self = Self { flags: "write fast admin deny-script", internal: true, ..Self::BASE };
-    pub const CONTAINER: Self = Self { complexity: c"Depends on subcommand.", at_least: 1, ..Self::BASE };
-    pub const HELP: Self =
+    pub(crate) const READ: Self = Self { flags: "readonly", ..Self::BASE };
+    pub(crate) const FAST_READ: Self = Self { flags: "readonly fast", ..Self::BASE };
+    pub(crate) const WRITE: Self = Self { flags: "write", ..Self::BASE };
+    pub(crate) const FAST_WRITE: Self = Self { flags: "write fast", ..Self::BASE };
+    pub(crate) const ADMIN_READ: Self = Self { flags: "readonly admin", ..Self::BASE };
+    pub(crate) const ADMIN_WRITE: Self = Self { flags: "write admin", ..Self::BASE };
+    pub(crate) const EFFECT: Self =
+        Self { flags: "write fast admin deny-script", internal: true, ..Self::BASE };
+    pub(crate) const CONTAINER: Self =
+        Self { complexity: c"Depends on subcommand.", at_least: 1, ..Self::BASE };
+    pub(crate) const HELP: Self =
         Self { summary: c"Returns helpful text about the different subcommands.", ..Self::READ };
 }
 
 impl Spec {
-    pub fn syntax(&self) -> Syntax {
+    pub(crate) fn syntax(&self) -> Syntax {
         Syntax { name: self.name, args: self.args }
     }
 
     /// Reads the arguments of a call of this command.
     #[inline]
-    pub fn parse<'a>(&self, call: &Call<'a>) -> Result<Given<'a>, Refusal> {
+    pub(crate) fn parse<'a>(&self, call: &Call<'a>) -> Result<Given<'a>, Refusal> {
         let syntax = self.syntax();
         let behind_key = call.args().skip(usize::from(syntax.has_key()));
         Ok(Given::parse(syntax, behind_key.map(Arg::bytes))?)
@@ -71,12 +73,12 @@ impl Spec {
 
     /// The error of a malformed call: the reason and the usage text.
     #[cold]
-    pub fn malformed(&self, why: impl Display) -> Malformed {
+    pub(crate) fn malformed(&self, why: impl Display) -> Malformed {
         self.syntax().malformed(why)
     }
 
     /// Replies to HELP of this container: two lines per subcommand, as in Redis.
-    pub fn reply_help(&self, call: &Call<'_>, subcommands: &[&Self]) {
+    pub(crate) fn reply_help(&self, call: &Call<'_>, subcommands: &[&Self]) {
         let container = self.syntax().to_string();
         call.reply_array(1 + 2 * subcommands.len());
         call.reply_text(&format!("{container} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));

@@ -6,7 +6,7 @@ use super::number;
 use super::time::Span;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotADuration {
+pub(crate) enum NotADuration {
     /// Not a decimal number with an optional unit.
     Malformed,
     /// Below one millisecond or above ten years.
@@ -26,7 +26,7 @@ impl Display for NotADuration {
 }
 
 /// Reads a latency in microseconds, which may be 0. A part of a microsecond rounds up.
-pub fn micros(text: &[u8]) -> Result<u64, NotADuration> {
+pub(crate) fn micros(text: &[u8]) -> Result<u64, NotADuration> {
     let exact = scaled_ms(text)?;
     if exact > u128::from(Span::MAX.0) * SCALE {
         return Err(NotADuration::TooLong);
@@ -41,7 +41,7 @@ pub fn micros(text: &[u8]) -> Result<u64, NotADuration> {
 /// The range is one millisecond to ten years. A part of a millisecond rounds up, so that a window
 /// is never shorter than requested.
 #[inline]
-pub fn parse(text: &[u8]) -> Result<Span, NotADuration> {
+pub(crate) fn parse(text: &[u8]) -> Result<Span, NotADuration> {
     // Nearly every call gives whole seconds.
     match number::unsigned(text) {
         Some(seconds) if (1..=Span::MAX.0 / 1000).contains(&seconds) => Ok(Span(seconds * 1000)),

@@ -5,18 +5,18 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 /// Marks the end of a truncated text.
-pub const CUT: char = '…';
+pub(crate) const CUT: char = '…';
 
 /// Accepts names that need no escaping anywhere: 1 to `most` letters, digits, dots, hyphens and
 /// underscores.
-pub fn label(bytes: &[u8], most: usize) -> Option<&str> {
+pub(crate) fn label(bytes: &[u8], most: usize) -> Option<&str> {
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
     let sound = (1..=most).contains(&bytes.len()) && bytes.iter().all(allowed);
     std::str::from_utf8(bytes).ok().filter(|_| sound)
 }
 
 /// Reads a [`label`] of at most `most` bytes.
-pub fn read_label(most: usize) -> impl Fn(&[u8]) -> Result<&str, String> {
+pub(crate) fn read_label(most: usize) -> impl Fn(&[u8]) -> Result<&str, String> {
     move |bytes| {
         let wrong = || format!("is not 1 to {most} letters, digits, dots, hyphens and underscores");
         label(bytes, most).ok_or_else(wrong)
@@ -28,7 +28,7 @@ pub fn read_label(most: usize) -> impl Fn(&[u8]) -> Result<&str, String> {
 /// and [`CUT`] marks that.
 ///
 /// A text that was not truncated encodes every byte, and is at most four times as long.
-pub fn escaped(bytes: &[u8], most: usize) -> String {
+pub(crate) fn escaped(bytes: &[u8], most: usize) -> String {
     let kept = head(bytes, most);
     let mut text = String::with_capacity(kept.len() + CUT.len_utf8());
     for chunk in kept.utf8_chunks() {
@@ -51,7 +51,7 @@ pub fn escaped(bytes: &[u8], most: usize) -> String {
 /// or an escape. Text that needs no escape is borrowed.
 ///
 /// Reads at most `most` of the input, however long it is.
-pub fn escaped_within(bytes: &[u8], most: usize) -> Cow<'_, str> {
+pub(crate) fn escaped_within(bytes: &[u8], most: usize) -> Cow<'_, str> {
     let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
     if bytes.len() <= most && bytes.iter().all(is_plain) {
         return Cow::Borrowed(std::str::from_utf8(bytes).unwrap_or_default());

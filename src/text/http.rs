@@ -3,16 +3,16 @@
 use std::net::IpAddr;
 
 /// The longest method in bytes. The longest registered one has seventeen.
-pub const METHOD: usize = 32;
+pub(crate) const METHOD: usize = 32;
 
 /// Reads an IPv4 or IPv6 address without port, brackets or zone.
-pub fn address(text: &[u8]) -> Result<IpAddr, &'static str> {
+pub(crate) fn address(text: &[u8]) -> Result<IpAddr, &'static str> {
     let address = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
     address.ok_or("is not an IPv4 or IPv6 address")
 }
 
 /// Reads a token (RFC 9110, section 5.6.2) of at most [`METHOD`] bytes.
-pub fn method(text: &[u8]) -> Result<&str, String> {
+pub(crate) fn method(text: &[u8]) -> Result<&str, String> {
     let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
     let fits = (1..=METHOD).contains(&text.len()) && text.iter().all(is_token);
     let method = std::str::from_utf8(text).ok().filter(|_| fits);

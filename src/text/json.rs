@@ -6,7 +6,7 @@ use std::fmt::{self, Display};
 use super::escape::{self, CUT};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotJson {
+pub(crate) enum NotJson {
     /// Its length and the limit, in bytes.
     TooLong(usize, usize),
     /// The limit of nesting.
@@ -33,7 +33,7 @@ impl Display for NotJson {
 }
 
 /// Returns `json` without surrounding whitespace if it is JSON within these limits.
-pub fn check(json: &[u8], most_bytes: usize, most_depth: usize) -> Result<&str, NotJson> {
+pub(crate) fn check(json: &[u8], most_bytes: usize, most_depth: usize) -> Result<&str, NotJson> {
     if json.len() > most_bytes {
         return Err(NotJson::TooLong(json.len(), most_bytes));
     }
@@ -77,13 +77,13 @@ const NUMBER: usize = 1000;
 /// else stays.
 ///
 /// `json` must be valid JSON, and so is the result.
-pub fn storable(json: &str) -> Cow<'_, str> {
+pub(crate) fn storable(json: &str) -> Cow<'_, str> {
     written(json).finish()
 }
 
 /// How many bytes `json` may grow by when the database writes its numbers out: `1e400` becomes 401
 /// digits.
-pub fn growth(json: &str) -> usize {
+pub(crate) fn growth(json: &str) -> usize {
     written(json).growth
 }
 

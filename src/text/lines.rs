@@ -2,7 +2,7 @@
 
 /// The lines of a file without surrounding blanks, with their numbers from 1. Skips blank lines and
 /// those that begin with `#`.
-pub fn lines(bytes: &[u8]) -> Result<Vec<(usize, &str)>, String> {
+pub(crate) fn lines(bytes: &[u8]) -> Result<Vec<(usize, &str)>, String> {
     let mut kept = Vec::new();
     for (at, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
         let number = at + 1;

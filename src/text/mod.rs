@@ -2,13 +2,13 @@
 
 #![forbid(unsafe_code)]
 
-pub mod duration;
-pub mod escape;
-pub mod http;
-pub mod json;
-pub mod lines;
-pub mod number;
-pub mod options;
-pub mod quoted;
-pub mod syntax;
-pub mod time;
+pub(crate) mod duration;
+pub(crate) mod escape;
+pub(crate) mod http;
+pub(crate) mod json;
+pub(crate) mod lines;
+pub(crate) mod number;
+pub(crate) mod options;
+pub(crate) mod quoted;
+pub(crate) mod syntax;
+pub(crate) mod time;

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 /// An argument is not an integer in this range.
 #[derive(Debug)]
-pub struct OutOf(RangeInclusive<u64>);
+pub(crate) struct OutOf(RangeInclusive<u64>);
 
 impl Display for OutOf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -15,7 +15,7 @@ impl Display for OutOf {
 
 /// Reads an integer in `range`.
 #[inline]
-pub fn within(range: RangeInclusive<u64>) -> impl Fn(&[u8]) -> Result<u64, OutOf> {
+pub(crate) fn within(range: RangeInclusive<u64>) -> impl Fn(&[u8]) -> Result<u64, OutOf> {
     move |text| unsigned(text).filter(|value| range.contains(value)).ok_or_else(|| OutOf(range.clone()))
 }
 
@@ -23,7 +23,7 @@ pub fn within(range: RangeInclusive<u64>) -> impl Fn(&[u8]) -> Result<u64, OutOf
 ///
 /// `None` if it is anything else, or above `u64::MAX`.
 #[inline]
-pub fn unsigned(text: &[u8]) -> Option<u64> {
+pub(crate) fn unsigned(text: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 20 || (text[0] == b'0' && text.len() > 1) {
         return None;
     }

@@ -19,10 +19,10 @@ const LONGEST_SHOWN: usize = 40;
 
 /// What is wrong with a call, and the syntax.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Malformed(pub String);
+pub(crate) struct Malformed(pub String);
 
 /// The arguments of a call.
-pub struct Given<'a> {
+pub(crate) struct Given<'a> {
     syntax: Syntax,
     values: [Option<(&'static Param, &'a [u8])>; MOST],
     len: usize,
@@ -34,7 +34,7 @@ pub struct Given<'a> {
 
 impl<'a> Given<'a> {
     /// Reads `words`, the arguments behind the key.
-    pub fn parse(syntax: Syntax, words: impl Iterator<Item = &'a [u8]>) -> Result<Self, Malformed> {
+    pub(crate) fn parse(syntax: Syntax, words: impl Iterator<Item = &'a [u8]>) -> Result<Self, Malformed> {
         let mut given = Self::new(syntax);
         let mut words = words.peekable();
         for param in syntax.args.iter().filter(|arg| arg.kind != Kind::Key && arg.is_positional()) {
@@ -54,7 +54,7 @@ impl<'a> Given<'a> {
     }
 
     /// Like [`Self::parse`], for a command that has read its positional arguments itself.
-    pub fn options(syntax: Syntax, words: impl Iterator<Item = &'a [u8]>) -> Result<Self, Malformed> {
+    pub(crate) fn options(syntax: Syntax, words: impl Iterator<Item = &'a [u8]>) -> Result<Self, Malformed> {
         let mut given = Self::new(syntax);
         given.take_options(words)?;
         #[cfg(debug_assertions)]
@@ -158,23 +158,23 @@ impl<'a> Given<'a> {
     }
 
     /// What the arguments that are given are asked for by.
-    pub fn labels(&self) -> impl Iterator<Item = &'static str> + '_ {
+    pub(crate) fn labels(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.values[..self.len].iter().flatten().map(|(param, _)| param.label())
     }
 
     /// Whether an option is given.
-    pub fn has(&self, label: &str) -> bool {
+    pub(crate) fn has(&self, label: &str) -> bool {
         self.get(label).is_some()
     }
 
     /// The bytes of an argument that can be anything.
-    pub fn bytes(&self, label: &str) -> Option<&'a [u8]> {
+    pub(crate) fn bytes(&self, label: &str) -> Option<&'a [u8]> {
         self.get(label).map(|(_, value)| value)
     }
 
     /// An argument that may be absent. What `read` answers follows the argument's name in an error:
     /// `is not …`.
-    pub fn optional<T, E: Display>(
+    pub(crate) fn optional<T, E: Display>(
         &self,
         label: &str,
         read: impl FnOnce(&'a [u8]) -> Result<T, E>,
@@ -184,7 +184,7 @@ impl<'a> Given<'a> {
     }
 
     /// Like [`Self::optional`], for an argument that has to be there.
-    pub fn required<T, E: Display>(
+    pub(crate) fn required<T, E: Display>(
         &self,
         label: &str,
         read: impl FnOnce(&'a [u8]) -> Result<T, E>,
@@ -194,7 +194,7 @@ impl<'a> Given<'a> {
 
     /// The call is malformed: why, and the syntax.
     #[cold]
-    pub fn malformed(&self, why: impl Display) -> Malformed {
+    pub(crate) fn malformed(&self, why: impl Display) -> Malformed {
         #[cfg(debug_assertions)]
         self.asked.set(u64::MAX);
         self.syntax.malformed(why)
@@ -251,7 +251,7 @@ impl Drop for Given<'_> {
 impl Syntax {
     /// A call is malformed: why, and the syntax.
     #[cold]
-    pub fn malformed(&self, why: impl Display) -> Malformed {
+    pub(crate) fn malformed(&self, why: impl Display) -> Malformed {
         Malformed(format!("{why}: {self}"))
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::{self, Display, Write};
 const QUOTED: usize = 64;
 
 /// Displays an argument in quotes: printable, on one line, and truncated.
-pub struct Quoted<'a>(pub &'a [u8]);
+pub(crate) struct Quoted<'a>(pub &'a [u8]);
 
 impl Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

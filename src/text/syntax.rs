@@ -7,7 +7,7 @@ use std::slice;
 
 /// What kind of argument a [`Param`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     Key,
     Integer,
     String,
@@ -24,7 +24,7 @@ pub enum Kind {
 /// An argument of a command. Arguments without a `token` come first and in order; options follow in
 /// any order.
 #[derive(Clone, Copy, Debug)]
-pub struct Param {
+pub(crate) struct Param {
     /// Its name in COMMAND DOCS and in errors.
     pub name: &'static CStr,
     pub kind: Kind,
@@ -42,7 +42,7 @@ pub struct Param {
 }
 
 impl Param {
-    pub const KEY: Self = Self::new(c"key", Kind::Key);
+    pub(crate) const KEY: Self = Self::new(c"key", Kind::Key);
 
     const fn new(name: &'static CStr, kind: Kind) -> Self {
         Self {
@@ -57,58 +57,58 @@ impl Param {
         }
     }
 
-    pub const fn integer(name: &'static CStr) -> Self {
+    pub(crate) const fn integer(name: &'static CStr) -> Self {
         Self::new(name, Kind::Integer)
     }
 
-    pub const fn string(name: &'static CStr) -> Self {
+    pub(crate) const fn string(name: &'static CStr) -> Self {
         Self::new(name, Kind::String)
     }
 
-    pub const fn json(name: &'static CStr) -> Self {
+    pub(crate) const fn json(name: &'static CStr) -> Self {
         Self::new(name, Kind::Json).shown(c"json")
     }
 
-    pub const fn block(name: &'static CStr, parts: &'static [Self]) -> Self {
+    pub(crate) const fn block(name: &'static CStr, parts: &'static [Self]) -> Self {
         Self { parts, ..Self::new(name, Kind::Block) }
     }
 
-    pub const fn one_of(name: &'static CStr, parts: &'static [Self]) -> Self {
+    pub(crate) const fn one_of(name: &'static CStr, parts: &'static [Self]) -> Self {
         Self { parts, ..Self::new(name, Kind::OneOf) }
     }
 
     /// An option word without a value.
-    pub const fn word(token: &'static CStr, name: &'static CStr) -> Self {
+    pub(crate) const fn word(token: &'static CStr, name: &'static CStr) -> Self {
         Self { token: Some(token), ..Self::new(name, Kind::Word) }
     }
 
     /// The same with an option word in front.
-    pub const fn token(self, token: &'static CStr) -> Self {
+    pub(crate) const fn token(self, token: &'static CStr) -> Self {
         Self { token: Some(token), ..self }
     }
 
-    pub const fn shown(self, shown: &'static CStr) -> Self {
+    pub(crate) const fn shown(self, shown: &'static CStr) -> Self {
         Self { shown, ..self }
     }
 
-    pub const fn optional(self) -> Self {
+    pub(crate) const fn optional(self) -> Self {
         Self { optional: true, ..self }
     }
 
-    pub const fn repeated(self) -> Self {
+    pub(crate) const fn repeated(self) -> Self {
         Self { repeated: true, ..self }
     }
 
-    pub const fn secret(self) -> Self {
+    pub(crate) const fn secret(self) -> Self {
         Self { secret: true, ..self }
     }
 
     /// By what a command asks for the value: the option word, or the name where there is none.
-    pub fn label(&self) -> &'static str {
+    pub(crate) fn label(&self) -> &'static str {
         text(self.token.unwrap_or(self.name))
     }
 
-    pub fn is_positional(&self) -> bool {
+    pub(crate) fn is_positional(&self) -> bool {
         match self.kind {
             Kind::Block => self.parts.first().is_some_and(Self::is_positional),
             Kind::OneOf => !self.optional,
@@ -166,7 +166,7 @@ impl Display for Param {
 
 /// A command's name and arguments. Displayed, it is the usage text of errors and HELP.
 #[derive(Clone, Copy, Debug)]
-pub struct Syntax {
+pub(crate) struct Syntax {
     /// In capitals; a subcommand's is `CONTAINER|NAME`.
     pub name: &'static CStr,
     pub args: &'static [Param],
@@ -175,7 +175,7 @@ pub struct Syntax {
 impl Syntax {
     /// The arity as Redis defines it: all words of a call, negative if there can be more.
     /// `at_least` is how many arguments a call needs if each of them is optional.
-    pub fn arity(&self, at_least: usize) -> i32 {
+    pub(crate) fn arity(&self, at_least: usize) -> i32 {
         let name = 1 + self.name.to_bytes().iter().filter(|&&byte| byte == b'|').count();
         let words = || self.args.iter().map(Param::words);
         let fewest = words().map(|(fewest, _)| fewest).sum::<usize>();
@@ -184,7 +184,7 @@ impl Syntax {
         if varies { -arity } else { arity }
     }
 
-    pub fn has_key(&self) -> bool {
+    pub(crate) fn has_key(&self) -> bool {
         self.args.first().is_some_and(|arg| arg.kind == Kind::Key)
     }
 
@@ -203,12 +203,12 @@ impl Syntax {
     }
 
     /// The option with the word `word`, in either case.
-    pub fn option(&self, word: &[u8]) -> Option<&'static Param> {
+    pub(crate) fn option(&self, word: &[u8]) -> Option<&'static Param> {
         self.options().find(|option| option.is_token(word))
     }
 
     /// Everything that has a value of its own, or is a word.
-    pub fn leaves(&self) -> Vec<&'static Param> {
+    pub(crate) fn leaves(&self) -> Vec<&'static Param> {
         fn collect(args: &'static [Param], leaves: &mut Vec<&'static Param>) {
             for arg in args {
                 if arg.parts.is_empty() { leaves.push(arg) } else { collect(arg.parts, leaves) }

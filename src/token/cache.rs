@@ -13,7 +13,7 @@ use super::claims::Claims;
 const WAYS: usize = 4;
 
 #[derive(Default)]
-pub struct Cache {
+pub(crate) struct Cache {
     /// A multiple of [`WAYS`].
     places: Vec<Option<Box<Entry>>>,
     /// Incremented by each lookup and insert, to find the least recently used entry.
@@ -30,10 +30,10 @@ struct Entry {
 
 /// A token's SHA-256.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Digest([u8; 32]);
+pub(crate) struct Digest([u8; 32]);
 
 impl Digest {
-    pub fn of(token: &[u8]) -> Self {
+    pub(crate) fn of(token: &[u8]) -> Self {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(digest(&SHA256, token).as_ref());
         Self(bytes)
@@ -42,7 +42,7 @@ impl Digest {
 
 impl Cache {
     /// Sets the capacity, rounded up to whole sets. A change of capacity empties the cache.
-    pub fn resize(&mut self, entries: usize) {
+    pub(crate) fn resize(&mut self, entries: usize) {
         let places = entries.div_ceil(WAYS) * WAYS;
         if places != self.places.len() {
             self.places = Vec::new();
@@ -59,7 +59,7 @@ impl Cache {
     }
 
     /// The claims of a token that the keyring of this revision verified.
-    pub fn get(&mut self, token: &Digest, revision: u64) -> Option<Arc<Claims>> {
+    pub(crate) fn get(&mut self, token: &Digest, revision: u64) -> Option<Arc<Claims>> {
         self.tick += 1;
         let tick = self.tick;
         let entry = self.set(token)?.iter_mut().flatten().find(|entry| entry.token == *token)?;
@@ -68,7 +68,7 @@ impl Cache {
     }
 
     /// Remembers the claims of a token in place of the least recently used entry of its set.
-    pub fn put(&mut self, token: Digest, revision: u64, claims: Arc<Claims>) {
+    pub(crate) fn put(&mut self, token: Digest, revision: u64, claims: Arc<Claims>) {
         self.tick += 1;
         let used = self.tick;
         let Some(set) = self.set(&token) else { return };

@@ -9,7 +9,7 @@ use super::id::{Generation, SessionId};
 use super::session::{Rotation, Session};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Change {
+pub(crate) enum Change {
     Issue(SessionId, Box<Session>),
     Rotate(SessionId, Rotation),
     /// An access token is revoked: its generation, the time of the revocation, and the time until

@@ -12,7 +12,7 @@ use super::strict::{self, Value};
 
 /// The claims that LW.VERIFY checks, and all of them as JSON.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Claims {
+pub(crate) struct Claims {
     /// All claims, as the JSON that was signed.
     pub json: Box<str>,
     pub issuer: Box<str>,
@@ -28,7 +28,7 @@ pub struct Claims {
     pub generation: Generation,
 }
 
-pub fn write(id: SessionId, session: &Session, issuer: &str, audience: &str) -> String {
+pub(crate) fn write(id: SessionId, session: &Session, issuer: &str, audience: &str) -> String {
     let mut json = String::with_capacity(256 + session.claims().map_or(0, str::len));
     json.push('{');
     let text = |json: &mut String, name: &str, text: &str| {
@@ -52,7 +52,7 @@ pub fn write(id: SessionId, session: &Session, issuer: &str, audience: &str) -> 
 }
 
 /// Reads and checks the types of a token's claims.
-pub fn read(json: Vec<u8>) -> Result<Claims, TokenError> {
+pub(crate) fn read(json: Vec<u8>) -> Result<Claims, TokenError> {
     let members =
         strict::members(&json).ok_or(TokenError::Invalid("the token's claims are not strict JSON"))?;
     let find = |name: &str| members.0.iter().find(|(member, _)| member == name).map(|(_, value)| value);

@@ -11,15 +11,15 @@ use crate::text::time::{Span, Timestamp};
 /// The largest step back that is not followed.
 const MAX_STEP_BACK: Span = Span(86_400_000);
 
-pub struct Clock(AtomicU64);
+pub(crate) struct Clock(AtomicU64);
 
 impl Clock {
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(AtomicU64::new(0))
     }
 
     /// The time when the server's clock shows `wall`.
-    pub fn time(&self, wall: Timestamp) -> Timestamp {
+    pub(crate) fn time(&self, wall: Timestamp) -> Timestamp {
         let seen = Timestamp(self.0.load(Ordering::Relaxed));
         let time = if seen - wall > MAX_STEP_BACK { wall } else { seen.max(wall) };
         self.0.store(time.0, Ordering::Relaxed);
@@ -36,13 +36,13 @@ impl Default for Clock {
 static CLOCK: Clock = Clock::new();
 
 /// Like [`Clock::time`], for the clock of this server. Main thread only.
-pub fn time(wall: Timestamp) -> Timestamp {
+pub(crate) fn time(wall: Timestamp) -> Timestamp {
     CLOCK.time(wall)
 }
 
 /// How far the time in force is ahead of the server's clock, which shows `wall`. Zero unless the
 /// clock was set back.
-pub fn ahead(wall: Timestamp) -> Span {
+pub(crate) fn ahead(wall: Timestamp) -> Span {
     Timestamp(CLOCK.0.load(Ordering::Relaxed)) - wall
 }
 

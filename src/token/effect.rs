@@ -19,7 +19,7 @@ use super::id::SessionId;
 use super::session::Session;
 
 /// The internal command that applies a payload.
-pub const EFFECT: &CStr = c"LW._TOKEN";
+pub(crate) const EFFECT: &CStr = c"LW._TOKEN";
 
 const CHANGES: u8 = 1;
 const OPENING: u8 = 2;
@@ -27,7 +27,7 @@ const MORE: u8 = 3;
 
 /// Changes that are made together, in this order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Changes {
+pub(crate) struct Changes {
     pub changes: Vec<Change>,
     /// The new expiry of the key, if it changes.
     pub expires: Option<Timestamp>,
@@ -35,7 +35,7 @@ pub struct Changes {
 
 /// A decoded payload.
 #[derive(Debug, PartialEq, Eq)]
-pub enum StoreEffect {
+pub(crate) enum StoreEffect {
     Changes(Changes),
     /// Replaces the whole store.
     Opening(Vec<(SessionId, Box<Session>)>),
@@ -44,18 +44,18 @@ pub enum StoreEffect {
 }
 
 impl Changes {
-    pub fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         wire::write(CHANGES, self)
     }
 }
 
 /// Encodes sessions of a whole store: its first batch, or a later one.
-pub fn encode_sessions(is_first: bool, sessions: &[(SessionId, &Session)]) -> Vec<u8> {
+pub(crate) fn encode_sessions(is_first: bool, sessions: &[(SessionId, &Session)]) -> Vec<u8> {
     wire::write(if is_first { OPENING } else { MORE }, sessions)
 }
 
 impl StoreEffect {
-    pub fn decode(payload: &[u8]) -> Result<Self, &'static str> {
+    pub(crate) fn decode(payload: &[u8]) -> Result<Self, &'static str> {
         let read = |rest| wire::read::<Vec<(SessionId, Box<Session>)>>(rest).ok_or("damaged sessions");
         match payload.split_first() {
             Some((&CHANGES, rest)) => wire::read(rest).map(Self::Changes).ok_or("damaged changes"),

@@ -6,7 +6,7 @@ use crate::server::error::Refusal;
 
 /// Why a token is refused or can't be issued.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TokenError {
+pub(crate) enum TokenError {
     /// `LWINVALID`: malformed, of another issuer, or for another use. The text says what is wrong
     /// and never repeats the token.
     Invalid(&'static str),

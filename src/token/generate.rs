@@ -18,20 +18,20 @@ use super::key::Key;
 use super::secrets;
 
 /// The file of the signing key, in the server's working directory.
-pub const KEY_FILE: &str = "lockwatch-jwt-key.pem";
+pub(crate) const KEY_FILE: &str = "lockwatch-jwt-key.pem";
 /// The file of the refresh secret.
-pub const REFRESH_FILE: &str = "lockwatch-refresh-secret";
+pub(crate) const REFRESH_FILE: &str = "lockwatch-refresh-secret";
 
 /// Keys in the server's working directory.
 #[derive(Clone, Default)]
-pub struct GeneratedKeys {
+pub(crate) struct GeneratedKeys {
     pub key: Option<Arc<Key>>,
     pub refresh: Option<hmac::Key>,
 }
 
 /// Loads the keys that an earlier run of the server generated, if any. A file that can't be used is
 /// an error, and is left as it is.
-pub fn load() -> Result<GeneratedKeys, String> {
+pub(crate) fn load() -> Result<GeneratedKeys, String> {
     let key = read(KEY_FILE, Key::from_pem)?.map(Arc::new);
     let refresh = read(REFRESH_FILE, |bytes| {
         let secrets = secrets::parse(bytes)?;
@@ -52,14 +52,14 @@ fn read<T>(name: &str, parse: impl FnOnce(&[u8]) -> Result<T, String>) -> Result
 
 /// Which keys to generate, unless their files exist.
 #[derive(Clone, Copy)]
-pub struct Needs {
+pub(crate) struct Needs {
     pub key: bool,
     pub refresh: bool,
 }
 
 /// Generates what is needed and has no file. Finding two primes takes some 100 ms, so this must not
 /// run on the main thread.
-pub fn generate(needs: Needs) -> Result<GeneratedKeys, String> {
+pub(crate) fn generate(needs: Needs) -> Result<GeneratedKeys, String> {
     let mut keys = load()?;
     if needs.key && keys.key.is_none() {
         let pem = new_key().ok_or("no key can be made")?;

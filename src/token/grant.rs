@@ -21,7 +21,7 @@ use super::store::Store;
 use super::{claims, jwt, refresh, settings};
 
 /// Tokens that are ready to be signed and handed out.
-pub struct Grant {
+pub(crate) struct Grant {
     pub key: Arc<Key>,
     /// The header and claims that [`Grant::key`] signs.
     pub message: String,
@@ -32,7 +32,7 @@ pub struct Grant {
 
 impl Grant {
     /// Builds the tokens of a session's current generation.
-    pub fn of(id: SessionId, session: &Session, ring: &Keyring) -> Result<Self, TokenError> {
+    pub(crate) fn of(id: SessionId, session: &Session, ring: &Keyring) -> Result<Self, TokenError> {
         let key = Arc::clone(ring.signer()?);
         let (issuer, audience) = settings::names();
         let message = jwt::message(&key.header, &claims::write(id, session, &issuer, &audience));
@@ -47,7 +47,7 @@ impl Grant {
     }
 
     /// Refuses an access token that LW.VERIFY would refuse as too long.
-    pub fn require_length(&self, spec: &Spec) -> Result<(), Refusal> {
+    pub(crate) fn require_length(&self, spec: &Spec) -> Result<(), Refusal> {
         if self.message.len() + 1 + self.key.signature_chars() <= jwt::MAX_BYTES {
             return Ok(());
         }
@@ -57,7 +57,7 @@ impl Grant {
 
     /// Replies `[access_token, refresh_token, access_expires_at_ms, refresh_expires_at_ms,
     /// session_id]`.
-    pub fn reply(&self, call: &Call<'_>, signature: &str) {
+    pub(crate) fn reply(&self, call: &Call<'_>, signature: &str) {
         call.reply_array(5);
         call.reply_text(&format!("{}.{signature}", self.message));
         match &self.refresh {
@@ -74,7 +74,7 @@ impl Grant {
 
     /// Replies to a client that has waited for the signature, unless its session has ended
     /// meanwhile.
-    pub fn reply_late(&self, call: &Call<'_>, signature: &str) -> Outcome {
+    pub(crate) fn reply_late(&self, call: &Call<'_>, signature: &str) -> Outcome {
         let (name, _) = call.key_and_args();
         let key = call.read(name);
         let store = key.value::<Boxed<Store>>()?;

@@ -10,25 +10,25 @@ use crate::text::number;
 
 /// 128 random bits, written as 22 characters of base64url.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct SessionId(pub [u8; 16]);
+pub(crate) struct SessionId(pub [u8; 16]);
 
 /// Counts the token pairs of a session. The first pair has generation 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Generation(pub u32);
+pub(crate) struct Generation(pub u32);
 
 impl SessionId {
     /// The length in characters.
-    pub const TEXT: usize = 22;
+    pub(crate) const TEXT: usize = 22;
 
     /// A new random id, or `None` if the system has no random bytes.
-    pub fn random() -> Option<Self> {
+    pub(crate) fn random() -> Option<Self> {
         let mut bytes = [0; 16];
         aws_lc_rs::rand::fill(&mut bytes).ok()?;
         Some(Self(bytes))
     }
 
     /// Reads exactly what [`Display`] writes.
-    pub fn parse(text: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let mut bytes = [0; 16];
         let len = BASE64_URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
         (len == bytes.len()).then_some(Self(bytes))
@@ -45,26 +45,26 @@ impl Display for SessionId {
 }
 
 impl Generation {
-    pub const FIRST: Self = Self(1);
+    pub(crate) const FIRST: Self = Self(1);
 
     /// The next generation, or `None` at the end of the range.
-    pub fn next(self) -> Option<Self> {
+    pub(crate) fn next(self) -> Option<Self> {
         self.0.checked_add(1).map(Self)
     }
 
     /// Whether `self` comes directly before `other`.
-    pub fn precedes(self, other: Self) -> bool {
+    pub(crate) fn precedes(self, other: Self) -> bool {
         self.next() == Some(other)
     }
 }
 
 /// The `jti` of an access token: session id, dot, generation.
-pub fn token_id(session: SessionId, generation: Generation) -> String {
+pub(crate) fn token_id(session: SessionId, generation: Generation) -> String {
     format!("{session}.{}", generation.0)
 }
 
 /// Reads the generation from a `jti` of `session`.
-pub fn generation_of(token_id: &str, session: &str) -> Option<Generation> {
+pub(crate) fn generation_of(token_id: &str, session: &str) -> Option<Generation> {
     let digits = token_id.strip_prefix(session)?.strip_prefix('.')?;
     let number = number::unsigned(digits.as_bytes())?;
     u32::try_from(number).ok().filter(|number| *number > 0).map(Generation)

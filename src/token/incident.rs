@@ -16,13 +16,13 @@ use super::rotation::Presented;
 use super::session::Session;
 
 /// A refresh token was used twice. Its session has been ended.
-pub const REUSE: &str = "token.reuse";
+pub(crate) const REUSE: &str = "token.reuse";
 /// A refresh token with a valid authentication code was never issued: somebody knows the refresh
 /// secret.
-pub const FORGERY: &str = "token.forgery";
+pub(crate) const FORGERY: &str = "token.forgery";
 /// A refresh token comes from a rotation that this copy of the data does not know: the last writes
 /// before a restart or failover were lost.
-pub const ROLLBACK: &str = "token.rollback";
+pub(crate) const ROLLBACK: &str = "token.rollback";
 
 /// The longest part of a key that is reported, in bytes.
 const KEY: usize = 256;
@@ -41,7 +41,7 @@ struct Data<'a> {
 }
 
 /// Reports that `kind` happened to `session` when `presented` was used with `meta`.
-pub fn report(
+pub(crate) fn report(
     call: &Call<'_>,
     kind: &'static str,
     key: &[u8],

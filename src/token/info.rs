@@ -7,7 +7,7 @@ use crate::server::info::{Section, Value};
 
 use super::{clock, counters, keyring, life, signer};
 
-pub const SECTION: Section = Section {
+pub(crate) const SECTION: Section = Section {
     name: c"token",
     counters: &[
         (c"token_issued_total", &counters::ISSUED),

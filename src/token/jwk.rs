@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 /// The members of a public key, in base64url.
-pub enum Parameters {
+pub(crate) enum Parameters {
     /// Modulus, exponent, and the length of the modulus in bytes.
     Rsa(String, String, usize),
     /// Coordinates x and y.
@@ -16,7 +16,7 @@ pub enum Parameters {
 }
 
 impl Parameters {
-    pub fn rsa(key: &rsa::PublicKey) -> Self {
+    pub(crate) fn rsa(key: &rsa::PublicKey) -> Self {
         let modulus = key.modulus();
         let modulus = modulus.big_endian_without_leading_zero();
         let exponent = key.exponent();
@@ -24,17 +24,17 @@ impl Parameters {
     }
 
     /// From an uncompressed point.
-    pub fn p256(point: &[u8]) -> Option<Self> {
+    pub(crate) fn p256(point: &[u8]) -> Option<Self> {
         let (x, y) = point.strip_prefix(&[4]).filter(|point| point.len() == 64)?.split_at(32);
         Some(Self::P256(encode(x), encode(y)))
     }
 
-    pub fn ed25519(point: &[u8]) -> Self {
+    pub(crate) fn ed25519(point: &[u8]) -> Self {
         Self::Ed25519(encode(point))
     }
 
     /// The length of a signature in bytes.
-    pub fn signature(&self) -> usize {
+    pub(crate) fn signature(&self) -> usize {
         match self {
             Self::Rsa(_, _, bytes) => *bytes,
             Self::P256(..) | Self::Ed25519(_) => 64,
@@ -51,13 +51,13 @@ impl Parameters {
     }
 
     /// The SHA-256 thumbprint in base64url.
-    pub fn thumbprint(&self) -> String {
+    pub(crate) fn thumbprint(&self) -> String {
         let canonical = format!("{{{}}}", self.required());
         encode(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref())
     }
 
     /// The JSON Web Key that LW.JWKS publishes.
-    pub fn public_key(&self, kid: &str, algorithm: &str) -> String {
+    pub(crate) fn public_key(&self, kid: &str, algorithm: &str) -> String {
         format!(r#"{{{},"kid":"{kid}","alg":"{algorithm}","use":"sig"}}"#, self.required())
     }
 }

@@ -12,13 +12,13 @@ use super::refresh::PREFIX;
 use super::strict::{self, Value};
 
 /// The longest access token, in bytes.
-pub const MAX_BYTES: usize = 8192;
+pub(crate) const MAX_BYTES: usize = 8192;
 
 /// The `typ` of an access token (RFC 9068, section 2.1).
-pub const TYPE: &str = "at+jwt";
+pub(crate) const TYPE: &str = "at+jwt";
 
 /// A token split at its dots.
-pub struct Parts<'a> {
+pub(crate) struct Parts<'a> {
     /// The header, still encoded.
     pub header: &'a str,
     /// The signed part: header, dot, claims, still encoded.
@@ -29,14 +29,14 @@ pub struct Parts<'a> {
     pub signature: Vec<u8>,
 }
 
-pub struct Header {
+pub(crate) struct Header {
     pub algorithm: String,
     pub kid: String,
     /// `typ`
     pub kind: String,
 }
 
-pub fn split(token: &[u8]) -> Result<Parts<'_>, TokenError> {
+pub(crate) fn split(token: &[u8]) -> Result<Parts<'_>, TokenError> {
     if token.len() > MAX_BYTES {
         return Err(TokenError::Invalid("the token is longer than 8192 bytes"));
     }
@@ -63,7 +63,7 @@ pub fn split(token: &[u8]) -> Result<Parts<'_>, TokenError> {
     Ok(Parts { header, message, claims: decode(claims)?, signature: decode(signature)? })
 }
 
-pub fn header(text: &str) -> Result<Header, TokenError> {
+pub(crate) fn header(text: &str) -> Result<Header, TokenError> {
     let malformed = TokenError::Invalid("the token is not three parts of base64url with dots between");
     let json = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| malformed)?;
     let members =
@@ -88,7 +88,7 @@ pub fn header(text: &str) -> Result<Header, TokenError> {
 }
 
 /// The part of a token that is signed.
-pub fn message(header: &str, claims: &str) -> String {
+pub(crate) fn message(header: &str, claims: &str) -> String {
     let mut message = String::with_capacity(header.len() + 1 + (claims.len() * 4).div_ceil(3));
     message.push_str(header);
     message.push('.');

@@ -64,7 +64,7 @@ impl Drop for Completion {
 }
 
 /// Has the missing keys generated, and `call`, which concerns `store`, wait for them.
-pub fn wait(call: &Call<'_>, store: Option<&Store>, resume: Resume) -> Outcome {
+pub(crate) fn wait(call: &Call<'_>, store: Option<&Store>, resume: Resume) -> Outcome {
     require_permission(call, store)?;
     let mut state = lock();
     if state.pending.len() >= MAX_PENDING {
@@ -125,7 +125,7 @@ fn start_thread() -> Result<(), Refusal> {
 }
 
 /// Runs the calls that waited, once the thread has ended.
-pub fn before_sleep(tick: &Tick) {
+pub(crate) fn before_sleep(tick: &Tick) {
     let mut state = lock();
     if !state.is_running || state.result.is_none() || !tick.may_propagate() {
         return;

@@ -10,7 +10,7 @@ use super::generate::{self, GeneratedKeys, Needs};
 use super::key::Key;
 
 #[derive(Default)]
-pub struct Keyring {
+pub(crate) struct Keyring {
     /// The first signs, all verify.
     pub keys: Vec<Arc<Key>>,
     /// The first makes refresh tokens, all verify.
@@ -20,27 +20,27 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    pub fn signer(&self) -> Result<&Arc<Key>, TokenError> {
+    pub(crate) fn signer(&self) -> Result<&Arc<Key>, TokenError> {
         self.keys.first().filter(|key| key.can_sign()).ok_or_else(no_key)
     }
 
     /// The secret that makes refresh tokens.
-    pub fn refresh_secret(&self) -> Result<&hmac::Key, TokenError> {
+    pub(crate) fn refresh_secret(&self) -> Result<&hmac::Key, TokenError> {
         self.refresh.first().ok_or_else(no_key)
     }
 
-    pub fn find(&self, kid: &str) -> Option<&Arc<Key>> {
+    pub(crate) fn find(&self, kid: &str) -> Option<&Arc<Key>> {
         self.keys.iter().find(|key| key.kid == kid)
     }
 
     /// Refuses if no key can verify.
-    pub fn require_keys(&self) -> Result<(), TokenError> {
+    pub(crate) fn require_keys(&self) -> Result<(), TokenError> {
         if self.keys.is_empty() { Err(no_key()) } else { Ok(()) }
     }
 }
 
 /// The error for a missing key, with the reason if it is known.
-pub fn no_key() -> TokenError {
+pub(crate) fn no_key() -> TokenError {
     let why = lock().problem.clone();
     TokenError::NoKey(match why {
         Some(why) => why.into(),
@@ -84,28 +84,28 @@ impl Sources {
 }
 
 /// Sets the key pairs. The first one signs.
-pub fn set_pairs(pairs: Vec<Arc<Key>>) {
+pub(crate) fn set_pairs(pairs: Vec<Arc<Key>>) {
     let mut sources = lock();
     sources.pairs = pairs;
     sources.rebuild();
 }
 
 /// Sets the secrets that verify, and that sign if there is no key pair.
-pub fn set_secrets(secrets: Vec<Arc<Key>>) {
+pub(crate) fn set_secrets(secrets: Vec<Arc<Key>>) {
     let mut sources = lock();
     sources.secrets = secrets;
     sources.rebuild();
 }
 
 /// Sets the secrets of refresh tokens.
-pub fn set_refresh(secrets: Vec<hmac::Key>) {
+pub(crate) fn set_refresh(secrets: Vec<hmac::Key>) {
     let mut sources = lock();
     sources.refresh = secrets;
     sources.rebuild();
 }
 
 /// Sets the generated keys, or why there are none.
-pub fn set_generated(result: Result<GeneratedKeys, String>) {
+pub(crate) fn set_generated(result: Result<GeneratedKeys, String>) {
     let mut sources = lock();
     sources.is_loaded = true;
     match result {
@@ -120,7 +120,7 @@ pub fn set_generated(result: Result<GeneratedKeys, String>) {
 
 /// The keyring in force. If the directives leave something open, the first call reads the two small
 /// files that an earlier run may have generated.
-pub fn current() -> Arc<Keyring> {
+pub(crate) fn current() -> Arc<Keyring> {
     let ring = Arc::clone(&lock().ring);
     let is_complete = !ring.keys.is_empty() && !ring.refresh.is_empty();
     if !is_complete && !lock().is_loaded {
@@ -131,12 +131,12 @@ pub fn current() -> Arc<Keyring> {
 }
 
 /// The keyring in force, without reading a file.
-pub fn known() -> Arc<Keyring> {
+pub(crate) fn known() -> Arc<Keyring> {
     Arc::clone(&lock().ring)
 }
 
 /// Which keys are missing.
-pub fn needs() -> Needs {
+pub(crate) fn needs() -> Needs {
     let sources = lock();
     Needs { key: sources.ring.keys.is_empty(), refresh: sources.ring.refresh.is_empty() }
 }

@@ -10,12 +10,12 @@ static LIFE: AtomicU32 = AtomicU32::new(1);
 static SINCE: AtomicU64 = AtomicU64::new(0);
 
 /// Begins a life.
-pub fn begin(now: Timestamp) {
+pub(crate) fn begin(now: Timestamp) {
     LIFE.fetch_add(1, Ordering::Relaxed);
     SINCE.store(now.0, Ordering::Relaxed);
 }
 
 /// The current life and its beginning.
-pub fn current() -> (u32, Timestamp) {
+pub(crate) fn current() -> (u32, Timestamp) {
     (LIFE.load(Ordering::Relaxed), Timestamp(SINCE.load(Ordering::Relaxed)))
 }

@@ -61,7 +61,7 @@ impl NativeType for Boxed<Store> {
 
 /// Applies `changes` to the store of a key, removes a few ended sessions, sets the key's expiry,
 /// and replicates all of it.
-pub fn commit(mut key: WriteKey<'_>, changes: Vec<Change>, now: Timestamp) -> Result<(), Refusal> {
+pub(crate) fn commit(mut key: WriteKey<'_>, changes: Vec<Change>, now: Timestamp) -> Result<(), Refusal> {
     let (life, _) = life::current();
     let mut step = Changes { changes, expires: None };
     let apply = |store: &mut Store, step: &mut Changes| {
@@ -86,7 +86,7 @@ pub fn commit(mut key: WriteKey<'_>, changes: Vec<Change>, now: Timestamp) -> Re
 }
 
 /// Sets the key to expire with the last session, and deletes it when there is none.
-pub fn set_expiry(key: &mut WriteKey<'_>, end: Option<Timestamp>) {
+pub(crate) fn set_expiry(key: &mut WriteKey<'_>, end: Option<Timestamp>) {
     match end {
         Some(end) => key.expire_at(end),
         None => key.delete(),

@@ -15,9 +15,9 @@ use super::error::TokenError;
 use super::id::{Generation, SessionId};
 use super::rotation::Presented;
 
-pub const PREFIX: &str = "lwr_";
+pub(crate) const PREFIX: &str = "lwr_";
 /// The length of a token in characters.
-pub const LENGTH: usize = 84;
+pub(crate) const LENGTH: usize = 84;
 
 const VERSION: u8 = 1;
 const BODY: usize = 28;
@@ -25,7 +25,7 @@ const WHOLE: usize = 60;
 /// Separates this use of the secret from any other.
 const DOMAIN: &[u8] = b"lockwatch refresh token\0";
 
-pub fn make(secret: &hmac::Key, token: &Presented) -> String {
+pub(crate) fn make(secret: &hmac::Key, token: &Presented) -> String {
     let mut bytes = [0; WHOLE];
     bytes[0] = VERSION;
     bytes[1..17].copy_from_slice(&token.session.0);
@@ -44,7 +44,7 @@ fn code(secret: &hmac::Key, body: &[u8]) -> hmac::Tag {
 }
 
 /// Reads a token that one of `secrets` has made.
-pub fn read(token: &[u8], secrets: &[hmac::Key]) -> Result<Presented, TokenError> {
+pub(crate) fn read(token: &[u8], secrets: &[hmac::Key]) -> Result<Presented, TokenError> {
     let malformed = TokenError::Invalid("it is not a refresh token");
     let Some(text) = token.strip_prefix(PREFIX.as_bytes()).filter(|_| token.len() == LENGTH) else {
         return Err(malformed);

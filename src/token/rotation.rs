@@ -21,7 +21,7 @@ const RECENT: Span = Span(15 * 60 * 1000);
 
 /// A refresh token with a valid authentication code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Presented {
+pub(crate) struct Presented {
     pub session: SessionId,
     pub generation: Generation,
     pub expires: Timestamp,
@@ -29,7 +29,7 @@ pub struct Presented {
 
 /// The time and the settings that a decision depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rules {
+pub(crate) struct Rules {
     pub now: Timestamp,
     /// How long the previous token still gets the same successor.
     pub grace: Span,
@@ -45,7 +45,7 @@ pub struct Rules {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Judgement {
+pub(crate) enum Judgement {
     Rotate,
     /// Accept the presented token, whose rotation was lost with an earlier copy of the data.
     RollForward,
@@ -59,7 +59,7 @@ pub enum Judgement {
     Revoked,
 }
 
-pub fn judge(session: Option<&Session>, presented: &Presented, rules: &Rules) -> Judgement {
+pub(crate) fn judge(session: Option<&Session>, presented: &Presented, rules: &Rules) -> Judgement {
     let is_over = presented.expires <= rules.now;
     let Some(session) = session.filter(|session| session.is_live(rules.now, rules.not_before)) else {
         return if is_over { Judgement::Expired } else { Judgement::Revoked };

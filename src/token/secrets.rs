@@ -9,7 +9,7 @@ const MIN_BYTES: usize = 32;
 /// Two are in use during a change of secrets. The rest is for frequent changes.
 const MAX_SECRETS: usize = 8;
 
-pub fn parse(bytes: &[u8]) -> Result<Vec<&[u8]>, String> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<Vec<&[u8]>, String> {
     let mut secrets: Vec<&[u8]> = Vec::new();
     for (number, line) in lines(bytes)? {
         if line.len() < MIN_BYTES {

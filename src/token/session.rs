@@ -9,19 +9,19 @@ use super::strict;
 
 /// The longest subject, audience or issuer, in bytes (OpenID Connect Core, section 2, for
 /// subjects).
-pub const NAME: usize = 255;
+pub(crate) const NAME: usize = 255;
 /// The longest lifetime of a token, in seconds: ten years.
-pub const MOST_TTL: u32 = (Span::MAX.0 / 1000) as u32;
+pub(crate) const MOST_TTL: u32 = (Span::MAX.0 / 1000) as u32;
 /// The greatest `jwt-leeway`, in seconds.
-pub const MOST_LEEWAY: u32 = 300;
+pub(crate) const MOST_LEEWAY: u32 = 300;
 /// How long a revoked access token is remembered after its end: the largest leeway, and a day by
 /// which the clock may be set back.
-pub const REMEMBERED: Span = Span((MOST_LEEWAY as u64 + 86_400) * 1000);
+pub(crate) const REMEMBERED: Span = Span((MOST_LEEWAY as u64 + 86_400) * 1000);
 /// The most revoked access tokens that a session remembers. One more ends the session.
-pub const MOST_DENIED: usize = 1000;
+pub(crate) const MOST_DENIED: usize = 1000;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Session {
+pub(crate) struct Session {
     pub subject: Box<str>,
     pub created: Timestamp,
     /// When its current tokens were issued.
@@ -44,28 +44,28 @@ pub struct Session {
 /// The life of this copy of the data (see [`life`](super::life)) in which a session began or was
 /// last rotated here; 0 if it came from a file or from a primary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Life(u32);
+pub(crate) struct Life(u32);
 
 impl Life {
     /// Set if the session came from elsewhere and was then rotated in this life. Writes may have
     /// been lost before that.
     const RESCUED: u32 = 1 << 31;
 
-    pub fn begun(life: u32) -> Self {
+    pub(crate) fn begun(life: u32) -> Self {
         Self(life & !Self::RESCUED)
     }
 
     /// The value after a rotation in `life`.
-    pub fn rotated_in(self, life: u32) -> Self {
+    pub(crate) fn rotated_in(self, life: u32) -> Self {
         if self.is_in(life) { self } else { Self(life | Self::RESCUED) }
     }
 
-    pub fn is_in(self, life: u32) -> bool {
+    pub(crate) fn is_in(self, life: u32) -> bool {
         self.0 & !Self::RESCUED == life & !Self::RESCUED
     }
 
     /// Whether writes may have been lost before this life.
-    pub fn is_rescued(self) -> bool {
+    pub(crate) fn is_rescued(self) -> bool {
         self.0 & Self::RESCUED != 0
     }
 }
@@ -80,7 +80,13 @@ struct More {
 }
 
 impl Session {
-    pub fn new(subject: &str, now: Timestamp, expires: Timestamp, access_ttl: u32, refresh_ttl: u32) -> Self {
+    pub(crate) fn new(
+        subject: &str,
+        now: Timestamp,
+        expires: Timestamp,
+        access_ttl: u32,
+        refresh_ttl: u32,
+    ) -> Self {
         Self {
             subject: subject.into(),
             created: now,
@@ -95,7 +101,7 @@ impl Session {
     }
 
     /// Adds the audience, claims and metadata that the caller gave.
-    pub fn with(mut self, audience: Option<&str>, claims: Option<&str>, meta: Option<&str>) -> Self {
+    pub(crate) fn with(mut self, audience: Option<&str>, claims: Option<&str>, meta: Option<&str>) -> Self {
         self.change(|more| {
             more.audience = audience.map(Into::into);
             more.claims = claims.map(Into::into);
@@ -105,42 +111,42 @@ impl Session {
     }
 
     /// Its own audience, if it has one.
-    pub fn audience(&self) -> Option<&str> {
+    pub(crate) fn audience(&self) -> Option<&str> {
         self.more.as_ref()?.audience.as_deref()
     }
 
     /// The members of CLAIMS, without the enclosing braces.
-    pub fn claims(&self) -> Option<&str> {
+    pub(crate) fn claims(&self) -> Option<&str> {
         self.more.as_ref()?.claims.as_deref()
     }
 
     /// The metadata that the application gave.
-    pub fn meta(&self) -> Option<&str> {
+    pub(crate) fn meta(&self) -> Option<&str> {
         self.more.as_ref()?.meta.as_deref()
     }
 
-    pub fn is_live(&self, now: Timestamp, not_before: Timestamp) -> bool {
+    pub(crate) fn is_live(&self, now: Timestamp, not_before: Timestamp) -> bool {
         now < self.expires && self.created >= not_before
     }
 
     /// When its current access token was issued, in Unix seconds.
-    pub fn issued_s(&self) -> u64 {
+    pub(crate) fn issued_s(&self) -> u64 {
         self.rotated.0 / 1000
     }
 
     /// When its current access token ends, in Unix seconds: at the latest with the session.
-    pub fn access_expires_s(&self) -> u64 {
+    pub(crate) fn access_expires_s(&self) -> u64 {
         (self.issued_s() + u64::from(self.access_ttl)).min(self.expires.0 / 1000)
     }
 
     /// Whether the access token of this generation was revoked.
-    pub fn denies(&self, generation: Generation) -> bool {
+    pub(crate) fn denies(&self, generation: Generation) -> bool {
         let denied = self.more.as_ref().map(|more| more.denied.as_slice()).unwrap_or_default();
         denied.binary_search_by_key(&generation, |(generation, _)| *generation).is_ok()
     }
 
     /// How many revoked access tokens it remembers.
-    pub fn denied(&self) -> usize {
+    pub(crate) fn denied(&self) -> usize {
         self.more.as_ref().map_or(0, |more| more.denied.len())
     }
 
@@ -212,13 +218,13 @@ impl More {
     }
 }
 
-pub fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     (1..=NAME).contains(&text.len()) && !text.contains('\0')
 }
 
 /// The changes that a rotation makes to a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rotation {
+pub(crate) struct Rotation {
     pub generation: Generation,
     pub at: Timestamp,
     /// The end of the new refresh token.

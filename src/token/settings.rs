@@ -15,54 +15,54 @@ use super::session::{MOST_LEEWAY, MOST_TTL};
 use super::{keyring, life, secrets, session};
 
 /// The key pairs that sign and verify access tokens: PEM files, separated by spaces.
-pub static JWT_KEYS: Text<Vec<Arc<Key>>> =
+pub(crate) static JWT_KEYS: Text<Vec<Arc<Key>>> =
     Text::of_files(c"jwt-keys", read_keys).on_change(|| keyring::set_pairs(JWT_KEYS.get()));
 
 /// The file with the secrets that sign access tokens where there is no key pair.
-pub static JWT_SECRET_FILE: Text<Vec<Arc<Key>>> = Text::of_files(c"jwt-secret-file", read_secrets)
+pub(crate) static JWT_SECRET_FILE: Text<Vec<Arc<Key>>> = Text::of_files(c"jwt-secret-file", read_secrets)
     .on_change(|| keyring::set_secrets(JWT_SECRET_FILE.get()));
 
 /// The file with the secrets that make refresh tokens.
-pub static REFRESH_SECRET_FILE: Text<Vec<hmac::Key>> =
+pub(crate) static REFRESH_SECRET_FILE: Text<Vec<hmac::Key>> =
     Text::of_files(c"refresh-secret-file", read_refresh_secrets)
         .on_change(|| keyring::set_refresh(REFRESH_SECRET_FILE.get()));
 
 /// Who issues tokens.
-pub static JWT_ISSUER: Text<Arc<str>> = Text::new(c"jwt-issuer", c"lockwatch", name);
+pub(crate) static JWT_ISSUER: Text<Arc<str>> = Text::new(c"jwt-issuer", c"lockwatch", name);
 
 /// Whom tokens are for, unless a session has an audience of its own.
-pub static JWT_AUDIENCE: Text<Arc<str>> = Text::new(c"jwt-audience", c"lockwatch-api", name);
+pub(crate) static JWT_AUDIENCE: Text<Arc<str>> = Text::new(c"jwt-audience", c"lockwatch-api", name);
 
 /// How far clocks may be apart.
-pub static JWT_LEEWAY: Seconds = Seconds::new(c"jwt-leeway", 5, 0, MOST_LEEWAY as i64);
+pub(crate) static JWT_LEEWAY: Seconds = Seconds::new(c"jwt-leeway", 5, 0, MOST_LEEWAY as i64);
 
 /// How many threads sign with RSA keys.
-pub static SIGN_THREADS: Count = Count::new(c"sign-threads", 2, 1, 64);
+pub(crate) static SIGN_THREADS: Count = Count::new(c"sign-threads", 2, 1, 64);
 
 /// How many seconds an access token lives.
-pub static ACCESS_TTL: Count<u32> = Count::new(c"access-ttl", 900, 1, MOST_TTL as i64);
+pub(crate) static ACCESS_TTL: Count<u32> = Count::new(c"access-ttl", 900, 1, MOST_TTL as i64);
 
 /// How many seconds a refresh token lives.
-pub static REFRESH_TTL: Count<u32> = Count::new(c"refresh-ttl", 604_800, 1, MOST_TTL as i64);
+pub(crate) static REFRESH_TTL: Count<u32> = Count::new(c"refresh-ttl", 604_800, 1, MOST_TTL as i64);
 
 /// How long a session lasts at most, however often it is rotated.
-pub static SESSION_MAX_AGE: Seconds = Seconds::new(c"session-max-age", 2_592_000, 1, MOST_TTL as i64);
+pub(crate) static SESSION_MAX_AGE: Seconds = Seconds::new(c"session-max-age", 2_592_000, 1, MOST_TTL as i64);
 
 /// How many sessions a subject may have in a store.
-pub static SESSIONS_PER_SUBJECT: Count = Count::new(c"sessions-per-subject", 100, 1, 10_000);
+pub(crate) static SESSIONS_PER_SUBJECT: Count = Count::new(c"sessions-per-subject", 100, 1, 10_000);
 
 /// How long a refresh token that was used is answered with the same successor.
-pub static ROTATE_GRACE: Seconds = Seconds::new(c"rotate-grace", 10, 0, 3600);
+pub(crate) static ROTATE_GRACE: Seconds = Seconds::new(c"rotate-grace", 10, 0, 3600);
 
 /// How long it is answered so while the successor was not used, because the reply may have been
 /// lost.
-pub static ROTATE_RETRY: Seconds = Seconds::new(c"rotate-retry", 0, 0, 604_800);
+pub(crate) static ROTATE_RETRY: Seconds = Seconds::new(c"rotate-retry", 0, 0, 604_800);
 
 /// Sessions that began before this time have ended.
-pub static TOKENS_NOT_BEFORE: Integer<Timestamp> = Integer::new(c"tokens-not-before", 0, 0, 1 << 53);
+pub(crate) static TOKENS_NOT_BEFORE: Integer<Timestamp> = Integer::new(c"tokens-not-before", 0, 0, 1 << 53);
 
 /// How many access tokens with a verified signature are cached.
-pub static VERIFY_CACHE_ENTRIES: Count = Count::new(c"verify-cache-entries", 10_000, 0, 1_000_000);
+pub(crate) static VERIFY_CACHE_ENTRIES: Count = Count::new(c"verify-cache-entries", 10_000, 0, 1_000_000);
 
 /// How many key pairs there may be.
 const MOST_KEYS: usize = 16;
@@ -122,12 +122,12 @@ fn name(text: &[u8]) -> Result<Arc<str>, String> {
 }
 
 /// The issuer, and the audience of sessions that have none of their own.
-pub fn names() -> (Arc<str>, Arc<str>) {
+pub(crate) fn names() -> (Arc<str>, Arc<str>) {
     (JWT_ISSUER.get(), JWT_AUDIENCE.get())
 }
 
 /// The rules by which a refresh token is judged at `now`.
-pub fn rules(now: Timestamp) -> Rules {
+pub(crate) fn rules(now: Timestamp) -> Rules {
     let (life, alive_since) = life::current();
     Rules {
         now,

@@ -29,7 +29,7 @@ const USUAL_CHARS: usize = 342;
 
 /// Overrides the limit above, in tests.
 #[cfg(feature = "debug-commands")]
-pub static TEST_LIMIT: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0);
+pub(crate) static TEST_LIMIT: std::sync::atomic::AtomicI64 = std::sync::atomic::AtomicI64::new(0);
 
 /// The longest time that a job waits for a worker.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -70,13 +70,13 @@ fn lock() -> MutexGuard<'static, HashMap<Arc<str>, Vec<Waiter>>> {
 }
 
 /// The number of signatures in flight.
-pub fn in_flight() -> usize {
+pub(crate) fn in_flight() -> usize {
     lock().len()
 }
 
 /// Refuses a call whose token could not be signed soon, before it changes anything. Only the main
 /// thread adds jobs, so there is still room when the call comes to [`deliver`].
-pub fn require_room(call: &Call<'_>, ring: &Keyring) -> Result<(), Refusal> {
+pub(crate) fn require_room(call: &Call<'_>, ring: &Keyring) -> Result<(), Refusal> {
     let key = ring.signer()?;
     if !key.is_slow() || !call.may_wait() || in_flight() < limit(key) {
         return Ok(());
@@ -86,12 +86,12 @@ pub fn require_room(call: &Call<'_>, ring: &Keyring) -> Result<(), Refusal> {
 }
 
 /// Whether that very token is being signed. Another client may wait for it whatever the limit.
-pub fn is_signing(grant: &Grant) -> bool {
+pub(crate) fn is_signing(grant: &Grant) -> bool {
     lock().contains_key(grant.message.as_str())
 }
 
 /// Signs and replies: at once if that is fast or the client may not wait, else by a worker.
-pub fn deliver(call: &Call<'_>, grant: Grant) -> Outcome {
+pub(crate) fn deliver(call: &Call<'_>, grant: Grant) -> Outcome {
     if grant.key.is_slow() && call.may_wait() {
         let waiting = call.wait()?;
         enqueue(grant, waiting);
@@ -104,7 +104,7 @@ pub fn deliver(call: &Call<'_>, grant: Grant) -> Outcome {
 }
 
 /// Like [`deliver`], for a client that waits already.
-pub fn deliver_late(grant: Grant, waiting: Waiting) {
+pub(crate) fn deliver_late(grant: Grant, waiting: Waiting) {
     if grant.key.is_slow() {
         return enqueue(grant, waiting);
     }

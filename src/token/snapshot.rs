@@ -14,18 +14,18 @@ use super::store::Store;
 
 const VERSION: u8 = 1;
 
-pub type Batch<'a> = [(SessionId, &'a Session)];
+pub(crate) type Batch<'a> = [(SessionId, &'a Session)];
 
-pub const BATCH: usize = 500;
+pub(crate) const BATCH: usize = 500;
 
 /// Writes a store. Equal stores give equal pieces.
-pub fn write(store: &Store, write: &mut dyn FnMut(&[u8])) {
+pub(crate) fn write(store: &Store, write: &mut dyn FnMut(&[u8])) {
     write(&wire::write(VERSION, &(store.len() as u64)));
     batches(store, &mut |batch| write(&wire::write(VERSION, &batch)));
 }
 
 /// Passes the sessions of a store on in batches.
-pub fn batches(store: &Store, give: &mut dyn FnMut(&Batch<'_>)) {
+pub(crate) fn batches(store: &Store, give: &mut dyn FnMut(&Batch<'_>)) {
     let mut batch = Vec::with_capacity(BATCH.min(store.len()));
     for session in store.iter() {
         batch.push(session);
@@ -40,7 +40,7 @@ pub fn batches(store: &Store, give: &mut dyn FnMut(&Batch<'_>)) {
 }
 
 /// Reads a store from its first piece and those that `more` returns.
-pub fn read<P: Deref<Target = [u8]>>(
+pub(crate) fn read<P: Deref<Target = [u8]>>(
     first: &[u8],
     more: &mut dyn FnMut() -> Option<P>,
 ) -> Result<Store, &'static str> {

@@ -18,7 +18,7 @@ use super::id::SessionId;
 use super::session::{Life, Session};
 
 #[derive(Default)]
-pub struct Store {
+pub(crate) struct Store {
     sessions: BTreeMap<SessionId, Box<Session>>,
     /// Sessions by the hash of their subject.
     subjects: BTreeSet<(u64, SessionId)>,
@@ -46,24 +46,24 @@ fn hash(subject: &str) -> u64 {
 
 impl Store {
     /// The number of sessions, including ended ones that were not removed yet.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.sessions.len()
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.sessions.is_empty()
     }
 
-    pub fn get(&self, id: SessionId) -> Option<&Session> {
+    pub(crate) fn get(&self, id: SessionId) -> Option<&Session> {
         self.sessions.get(&id).map(|session| &**session)
     }
 
     /// Every session, in the order of their ids.
-    pub fn iter(&self) -> impl Iterator<Item = (SessionId, &Session)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (SessionId, &Session)> {
         self.sessions.iter().map(|(id, session)| (*id, &**session))
     }
 
-    pub fn of_subject(&self, subject: &str) -> impl Iterator<Item = (SessionId, &Session)> {
+    pub(crate) fn of_subject(&self, subject: &str) -> impl Iterator<Item = (SessionId, &Session)> {
         let hash = hash(subject);
         let from = Bound::Included((hash, SessionId([0; 16])));
         let to = Bound::Included((hash, SessionId([255; 16])));
@@ -74,18 +74,18 @@ impl Store {
     }
 
     /// When the last session ends.
-    pub fn end(&self) -> Option<Timestamp> {
+    pub(crate) fn end(&self) -> Option<Timestamp> {
         self.ends.last().map(|(at, _)| *at)
     }
 
     /// Up to `most` sessions that have ended by `now`.
-    pub fn ended(&self, now: Timestamp, most: usize) -> impl Iterator<Item = SessionId> {
+    pub(crate) fn ended(&self, now: Timestamp, most: usize) -> impl Iterator<Item = SessionId> {
         let ended = self.ends.iter().take_while(move |(at, _)| *at <= now);
         ended.map(|(_, id)| *id).take(most)
     }
 
     /// Applies a change. Applying it again changes nothing.
-    pub fn apply(&mut self, change: &Change) {
+    pub(crate) fn apply(&mut self, change: &Change) {
         match change {
             Change::Issue(id, session) => {
                 if !self.sessions.contains_key(id) {
@@ -111,7 +111,7 @@ impl Store {
     }
 
     /// Records that this copy made `change` in this life.
-    pub fn mark(&mut self, change: &Change, life: u32) {
+    pub(crate) fn mark(&mut self, change: &Change, life: u32) {
         let (Change::Issue(id, _) | Change::Rotate(id, _)) = change else { return };
         if let Some(session) = self.sessions.get_mut(id) {
             let is_new = matches!(change, Change::Issue(..));
@@ -120,7 +120,7 @@ impl Store {
     }
 
     /// Adds sessions from the primary or the AOF. Existing sessions stay.
-    pub fn extend(&mut self, sessions: Vec<(SessionId, Box<Session>)>) {
+    pub(crate) fn extend(&mut self, sessions: Vec<(SessionId, Box<Session>)>) {
         for (id, session) in sessions {
             if !self.sessions.contains_key(&id) {
                 self.insert(id, session);
@@ -155,14 +155,14 @@ impl Store {
     }
 
     /// The approximate size in bytes.
-    pub fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         let entries = size_of::<(SessionId, Box<Session>)>() + 2 * size_of::<(u64, SessionId)>();
         let trees = self.len() * entries * TREE_NUMERATOR / TREE_DENOMINATOR;
         size_of::<Self>() + self.bytes + self.len() * ALLOCATOR + trees
     }
 
     /// Frees the store, on a thread if it is large.
-    pub fn dispose(self) {
+    pub(crate) fn dispose(self) {
         if self.len() < MANY {
             return;
         }
@@ -176,7 +176,7 @@ impl Store {
     }
 
     /// A copy in which every session counts as coming from elsewhere.
-    pub fn copied(&self) -> Self {
+    pub(crate) fn copied(&self) -> Self {
         let mut copy = Self::default();
         for (id, session) in self.iter() {
             let mut session = session.clone();

@@ -12,15 +12,15 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use crate::text::json::{self, NotJson};
 
 /// The longest CLAIMS, in bytes.
-pub const CLAIMS: usize = 4096;
+pub(crate) const CLAIMS: usize = 4096;
 /// The longest META, in bytes.
-pub const META: usize = 1024;
+pub(crate) const META: usize = 1024;
 /// The deepest nesting of arrays and objects in CLAIMS and META.
-pub const DEPTH: usize = 32;
+pub(crate) const DEPTH: usize = 32;
 
 /// A value. Nested values are checked but not kept, except in arrays.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value<'a> {
+pub(crate) enum Value<'a> {
     Text(Cow<'a, str>),
     Number(f64),
     List(Vec<Value<'a>>),
@@ -31,10 +31,10 @@ pub enum Value<'a> {
 
 /// The members of an object, in order.
 #[derive(Debug)]
-pub struct Members<'a>(pub Vec<(Cow<'a, str>, Value<'a>)>);
+pub(crate) struct Members<'a>(pub Vec<(Cow<'a, str>, Value<'a>)>);
 
 /// Reads `json` if it is an object with only one reading.
-pub fn members(json: &[u8]) -> Option<Members<'_>> {
+pub(crate) fn members(json: &[u8]) -> Option<Members<'_>> {
     serde_json::from_slice(json).ok()
 }
 
@@ -149,10 +149,10 @@ impl<'de> Deserialize<'de> for Value<'de> {
 }
 
 /// The claims that only the module may set.
-pub const OWNED: [&str; 8] = ["iss", "sub", "aud", "iat", "exp", "nbf", "jti", "sid"];
+pub(crate) const OWNED: [&str; 8] = ["iss", "sub", "aud", "iat", "exp", "nbf", "jti", "sid"];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unusable {
+pub(crate) enum Unusable {
     /// Not JSON, too long or too deep.
     NotJson(NotJson),
     NotAnObject,
@@ -176,13 +176,13 @@ impl fmt::Display for Unusable {
 }
 
 /// The members of CLAIMS without the enclosing braces.
-pub fn claims(json: &[u8]) -> Result<&str, Unusable> {
+pub(crate) fn claims(json: &[u8]) -> Result<&str, Unusable> {
     let text = json::check(json, CLAIMS, DEPTH).map_err(Unusable::NotJson)?;
     own_claims(text)
 }
 
 /// Like [`claims`], for text whose syntax was checked before.
-pub fn own_claims(text: &str) -> Result<&str, Unusable> {
+pub(crate) fn own_claims(text: &str) -> Result<&str, Unusable> {
     let inner =
         text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).ok_or(Unusable::NotAnObject)?;
     let members = members(text.as_bytes()).ok_or(Unusable::Ambiguous)?;
@@ -192,7 +192,7 @@ pub fn own_claims(text: &str) -> Result<&str, Unusable> {
     }
 }
 
-pub fn meta(json: &[u8]) -> Result<&str, Unusable> {
+pub(crate) fn meta(json: &[u8]) -> Result<&str, Unusable> {
     let text = json::check(json, META, DEPTH).map_err(Unusable::NotJson)?;
     serde_json::from_str::<Value<'_>>(text).map_err(|_| Unusable::Ambiguous)?;
     Ok(text)

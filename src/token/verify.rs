@@ -22,7 +22,7 @@ use super::store::Store;
 static CACHE: LazyLock<Mutex<Cache>> = LazyLock::new(Mutex::default);
 
 /// The claims of an access token that a key of the ring has signed. Main thread only.
-pub fn signed(ring: &Keyring, token: &[u8]) -> Result<Arc<Claims>, TokenError> {
+pub(crate) fn signed(ring: &Keyring, token: &[u8]) -> Result<Arc<Claims>, TokenError> {
     ring.require_keys()?;
     if token.len() > jwt::MAX_BYTES {
         return check(ring, token).map(Arc::new);
@@ -40,7 +40,7 @@ pub fn signed(ring: &Keyring, token: &[u8]) -> Result<Arc<Claims>, TokenError> {
 }
 
 /// Like [`signed`], but bypasses the cache.
-pub fn check(ring: &Keyring, token: &[u8]) -> Result<Claims, TokenError> {
+pub(crate) fn check(ring: &Keyring, token: &[u8]) -> Result<Claims, TokenError> {
     let parts = jwt::split(token)?;
     // A header that one of our keys writes needs no parsing.
     let key = match ring.keys.iter().find(|key| key.header == parts.header) {
@@ -69,7 +69,7 @@ fn named<'a>(ring: &'a Keyring, header: &str) -> Result<&'a Key, TokenError> {
 }
 
 /// The time and the settings that the check of a signed token depends on.
-pub struct AccessRules<'a> {
+pub(crate) struct AccessRules<'a> {
     pub now: Timestamp,
     /// How far clocks may differ.
     pub leeway: Span,
@@ -81,7 +81,11 @@ pub struct AccessRules<'a> {
 }
 
 /// Checks the claims of a signed token against `rules` and the sessions of `store`.
-pub fn judge(claims: &Claims, store: Option<&Store>, rules: &AccessRules<'_>) -> Result<(), TokenError> {
+pub(crate) fn judge(
+    claims: &Claims,
+    store: Option<&Store>,
+    rules: &AccessRules<'_>,
+) -> Result<(), TokenError> {
     if rules.now >= claims.expires + rules.leeway {
         return Err(TokenError::Expired("the access token is past its exp"));
     }

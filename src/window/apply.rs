@@ -19,7 +19,7 @@ use super::log::Log;
 use super::native::Kind;
 
 /// The effect command of the logs with extra `X`.
-pub struct Apply<X>(PhantomData<X>);
+pub(crate) struct Apply<X>(PhantomData<X>);
 
 impl<X: Kind> Command for Apply<X> {
     const SPEC: &'static Spec = &Spec {

@@ -19,7 +19,7 @@ use super::thin::thin_if_full;
 
 /// An admission, or, without units, a clock that has stepped back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step<X: Extra = ()> {
+pub(crate) struct Step<X: Extra = ()> {
     /// One more than the number of the log's last change.
     pub seq: u64,
     /// The time of the admission.
@@ -38,14 +38,14 @@ pub struct Step<X: Extra = ()> {
 
 /// The windows of a call: up to [`MAX_PAIRS`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Windows {
+pub(crate) struct Windows {
     spans: [Span; MAX_PAIRS],
     len: u8,
 }
 
 impl Windows {
     /// Keeps the first [`MAX_PAIRS`] windows.
-    pub fn new(spans: impl Iterator<Item = Span>) -> Self {
+    pub(crate) fn new(spans: impl Iterator<Item = Span>) -> Self {
         let mut windows = Self::default();
         for (slot, span) in windows.spans.iter_mut().zip(spans) {
             *slot = span;
@@ -56,13 +56,13 @@ impl Windows {
 
     /// The windows in the call's order.
     #[inline]
-    pub fn as_slice(&self) -> &[Span] {
+    pub(crate) fn as_slice(&self) -> &[Span] {
         &self.spans[..usize::from(self.len)]
     }
 }
 
 /// A decoded payload.
-pub enum WindowEffect<X: Extra = ()> {
+pub(crate) enum WindowEffect<X: Extra = ()> {
     Step(Step<X>),
     Snapshot(Log<X>),
 }
@@ -78,20 +78,20 @@ const WINDOW_BYTES: usize = 6;
 const _: () = assert!(Span::MAX.0 < 1 << (7 * WINDOW_BYTES));
 
 /// An encoded [`Step`], on the stack.
-pub struct Payload {
+pub(crate) struct Payload {
     bytes: [u8; STEP_BYTES],
     len: usize,
 }
 
 impl Payload {
-    pub fn as_slice(&self) -> &[u8] {
+    pub(crate) fn as_slice(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
 }
 
 impl<X: Extra> Step<X> {
     #[inline]
-    pub fn encode(&self) -> Payload {
+    pub(crate) fn encode(&self) -> Payload {
         let mut bytes = [0; STEP_BYTES];
         bytes[0] = STEP;
         let mut len = 1;
@@ -132,7 +132,7 @@ impl<X: Extra> Step<X> {
 }
 
 impl<X: Extra> WindowEffect<X> {
-    pub fn decode(payload: &[u8]) -> Result<Self, &'static str> {
+    pub(crate) fn decode(payload: &[u8]) -> Result<Self, &'static str> {
         match payload.split_first() {
             Some((&STEP, rest)) => Step::decode(rest).map(Self::Step).ok_or("a damaged step"),
             Some((&SNAPSHOT, rest)) => snapshot::read(rest).map(Self::Snapshot),
@@ -142,7 +142,7 @@ impl<X: Extra> WindowEffect<X> {
     }
 
     /// The payload that replaces any log by `log`.
-    pub fn snapshot_of(log: &Log<X>) -> Vec<u8> {
+    pub(crate) fn snapshot_of(log: &Log<X>) -> Vec<u8> {
         let mut payload = vec![SNAPSHOT];
         snapshot::write(log, &mut payload);
         payload
@@ -158,13 +158,13 @@ fn is_after(a: u64, b: u64) -> bool {
 
 impl<X: Extra> Log<X> {
     /// Whether this is a later state of the same log than `other`.
-    pub fn is_newer_than(&self, other: &Self) -> bool {
+    pub(crate) fn is_newer_than(&self, other: &Self) -> bool {
         is_after(self.seq(), other.seq())
     }
 
     /// Applies `step`. Returns false if it was applied before.
     #[inline]
-    pub fn apply(&mut self, step: &Step<X>) -> bool {
+    pub(crate) fn apply(&mut self, step: &Step<X>) -> bool {
         if !self.is_new() && !is_after(step.seq, self.seq()) {
             return false;
         }

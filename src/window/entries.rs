@@ -9,7 +9,7 @@ use crate::text::time::Timestamp;
 
 /// Units admitted from `start` to `end`. All count as admitted at `end`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// When the first unit was admitted.
     pub start: Timestamp,
     /// When the last unit was admitted. No unit leaves a window too early, because all count from
@@ -20,7 +20,7 @@ pub struct Entry {
 }
 
 /// The longest encoding of an entry.
-pub const MAX_BYTES: usize = 30;
+pub(crate) const MAX_BYTES: usize = 30;
 
 const LASTED: u64 = 2;
 const MANY: u64 = 1;
@@ -30,7 +30,7 @@ const MANY: u64 = 1;
 ///
 /// `out` must have room for [`MAX_BYTES`].
 #[inline]
-pub fn write(out: &mut [u8], previous: Timestamp, entry: Entry) -> usize {
+pub(crate) fn write(out: &mut [u8], previous: Timestamp, entry: Entry) -> usize {
     let gap = entry.start - previous;
     let span = entry.end - entry.start;
     let lasted = if span.0 > 0 { LASTED } else { 0 };
@@ -50,7 +50,7 @@ pub fn write(out: &mut [u8], previous: Timestamp, entry: Entry) -> usize {
 ///
 /// `None` if the bytes are no entry or its numbers are out of range.
 #[inline]
-pub fn read(bytes: &[u8], previous: Timestamp) -> Option<(Entry, usize)> {
+pub(crate) fn read(bytes: &[u8], previous: Timestamp) -> Option<(Entry, usize)> {
     let (head, mut len) = get(bytes)?;
     let mut span = 0;
     let mut units = 1;
@@ -71,7 +71,7 @@ pub fn read(bytes: &[u8], previous: Timestamp) -> Option<(Entry, usize)> {
 
 /// Encodes a LEB128 integer at the start of `out`. Returns its length, at most ten.
 #[inline]
-pub fn put(out: &mut [u8], mut value: u64) -> usize {
+pub(crate) fn put(out: &mut [u8], mut value: u64) -> usize {
     let mut len = 0;
     while value >= 0x80 {
         out[len] = value as u8 | 0x80;
@@ -87,7 +87,7 @@ pub fn put(out: &mut [u8], mut value: u64) -> usize {
 /// `None` if it is cut short, above `u64::MAX`, or longer than necessary. So equal logs have equal
 /// bytes.
 #[inline]
-pub fn get(bytes: &[u8]) -> Option<(u64, usize)> {
+pub(crate) fn get(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut value = 0_u64;
     for (i, &byte) in bytes.iter().take(10).enumerate() {
         let part = u64::from(byte & 0x7f);
@@ -103,23 +103,23 @@ pub fn get(bytes: &[u8]) -> Option<(u64, usize)> {
 }
 
 /// Reads several integers in a row.
-pub struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    pub fn integer(&mut self) -> Option<u64> {
+    pub(crate) fn integer(&mut self) -> Option<u64> {
         let (value, len) = get(self.rest)?;
         self.rest = &self.rest[len..];
         Some(value)
     }
 
     /// The bytes that were not read.
-    pub fn rest(self) -> &'a [u8] {
+    pub(crate) fn rest(self) -> &'a [u8] {
         self.rest
     }
 }

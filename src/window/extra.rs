@@ -8,11 +8,11 @@ use crate::text::time::Timestamp;
 
 use super::entries::Reader;
 
-pub const MAX_NUMBERS: usize = 3;
+pub(crate) const MAX_NUMBERS: usize = 3;
 
 /// A small value in the header of a log. The limiter's extra is `()`, which takes no bytes in
 /// memory, in files or in effects.
-pub trait Extra: Copy + Debug + Default + 'static {
+pub(crate) trait Extra: Copy + Debug + Default + 'static {
     /// Its encoding: at most [`MAX_NUMBERS`] numbers.
     fn numbers(self) -> impl AsRef<[u64]>;
     /// Decodes numbers that may be damaged or hostile. `None` if they are out of range.

@@ -16,19 +16,19 @@ use super::entries::{self, Entry, MAX_BYTES};
 use super::extra::Extra;
 
 /// The most limit-window pairs of a call.
-pub const MAX_PAIRS: usize = 8;
+pub(crate) const MAX_PAIRS: usize = 8;
 
 /// The most windows that a log remembers: those of a call, and the longest it was ever called with.
-pub const MAX_WINDOWS: usize = MAX_PAIRS + 1;
+pub(crate) const MAX_WINDOWS: usize = MAX_PAIRS + 1;
 
 /// The most units that are counted. Every limit is lower (at most 2^53).
-pub const MAX_UNITS: u64 = 1 << 62;
+pub(crate) const MAX_UNITS: u64 = 1 << 62;
 /// The highest bound on the entries of a log.
-pub const MAX_ENTRIES: u16 = 16_384;
+pub(crate) const MAX_ENTRIES: u16 = 16_384;
 
 /// One allocation that holds the header with the extra, the cursors, and the closed entries.
 #[derive(Clone)]
-pub struct Log<X: Extra = ()> {
+pub(crate) struct Log<X: Extra = ()> {
     flat: Flat<Header<X>>,
 }
 
@@ -36,7 +36,7 @@ pub struct Log<X: Extra = ()> {
 /// allocator.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
-pub struct Header<X: Extra = ()> {
+pub(crate) struct Header<X: Extra = ()> {
     /// The number of the last change. An effect with an earlier or equal number was applied
     /// already.
     pub(super) seq: u64,
@@ -90,7 +90,7 @@ impl<X: Extra> Default for Log<X> {
 
 impl<X: Extra> Log<X> {
     /// A log without admissions, with room for one window and no closed entry.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let header = Header {
             seq: 0,
             total: 0,
@@ -128,18 +128,18 @@ impl<X: Extra> Log<X> {
     }
 
     /// The size of the log's allocation.
-    pub fn allocated(&self) -> usize {
+    pub(crate) fn allocated(&self) -> usize {
         self.flat.allocated()
     }
 
     /// The number of the last change.
-    pub fn seq(&self) -> u64 {
+    pub(crate) fn seq(&self) -> u64 {
         self.header().seq
     }
 
     /// The number of the next change.
     #[inline]
-    pub fn next_seq(&self) -> u64 {
+    pub(crate) fn next_seq(&self) -> u64 {
         self.header().seq.wrapping_add(1)
     }
 
@@ -151,18 +151,19 @@ impl<X: Extra> Log<X> {
 
     /// When the newest units were admitted.
     #[inline]
-    pub fn newest(&self) -> Timestamp {
+    pub(crate) fn newest(&self) -> Timestamp {
         self.header().newest
     }
 
     /// The number of entries, including the newest.
-    pub fn entries(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn entries(&self) -> usize {
         usize::from(self.header().entries) + usize::from(self.header().newest_units > 0)
     }
 
     /// The longest window that the log was ever called with.
     #[inline]
-    pub fn horizon(&self) -> Span {
+    pub(crate) fn horizon(&self) -> Span {
         match self.header().windows {
             0 => Span(0),
             n => self.cursor(usize::from(n) - 1).window,
@@ -170,13 +171,13 @@ impl<X: Extra> Log<X> {
     }
 
     #[inline]
-    pub fn extra(&self) -> X {
+    pub(crate) fn extra(&self) -> X {
         self.header().extra
     }
 
     /// When the last admission leaves the longest window. Nothing in the log matters after that.
     #[inline]
-    pub fn expires(&self) -> Timestamp {
+    pub(crate) fn expires(&self) -> Timestamp {
         (self.newest() + self.horizon()).max(self.header().extra.matters_until())
     }
 
@@ -185,7 +186,7 @@ impl<X: Extra> Log<X> {
     /// The first expiry is exact. Later ones add some time, so that a busy key's expiry is not set
     /// in every call.
     #[inline]
-    pub fn expiry_to_set(&mut self) -> Option<Timestamp> {
+    pub(crate) fn expiry_to_set(&mut self) -> Option<Timestamp> {
         let needed = self.expires();
         let known = self.header().kept_until;
         if u64::from(known) * 1000 >= needed.0 {
@@ -203,7 +204,7 @@ impl<X: Extra> Log<X> {
     }
 
     /// Records that the server keeps the key until `until`.
-    pub fn kept_until(&mut self, until: Timestamp) {
+    pub(crate) fn kept_until(&mut self, until: Timestamp) {
         // Rounded down, because the cache must never claim more than is true.
         self.header_mut().kept_until = u32::try_from(until.0 / 1000).unwrap_or(0);
     }
@@ -282,7 +283,7 @@ impl<X: Extra> Log<X> {
     /// Moves the cursors of `windows` to `now`, so that the next call does not walk expired entries
     /// again.
     #[inline]
-    pub fn advance(&mut self, windows: impl Iterator<Item = Span>, now: Timestamp) {
+    pub(crate) fn advance(&mut self, windows: impl Iterator<Item = Span>, now: Timestamp) {
         if now < self.header().advanced_to {
             // The clock has stepped back, so entries behind a cursor may be in its window again.
             self.rewind();
@@ -313,12 +314,12 @@ impl<X: Extra> Log<X> {
 
     /// The part of the log in the `window` that ends at `now`.
     #[inline]
-    pub fn view(&self, window: Span, now: Timestamp) -> View<'_, X> {
+    pub(crate) fn view(&self, window: Span, now: Timestamp) -> View<'_, X> {
         View { log: self, cursor: self.cursor_at(window, now), newest_seen: self.newest() + window > now }
     }
 
     /// The units admitted in the `window` that ends at `now`.
-    pub fn count(&self, window: Span, now: Timestamp) -> u64 {
+    pub(crate) fn count(&self, window: Span, now: Timestamp) -> u64 {
         self.view(window, now).count()
     }
 
@@ -576,7 +577,7 @@ impl<X: Extra> Log<X> {
 }
 
 /// The part of a log in one window at one moment.
-pub struct View<'a, X: Extra = ()> {
+pub(crate) struct View<'a, X: Extra = ()> {
     log: &'a Log<X>,
     cursor: Cursor,
     newest_seen: bool,
@@ -585,14 +586,14 @@ pub struct View<'a, X: Extra = ()> {
 impl<X: Extra> View<'_, X> {
     /// The units in the window.
     #[inline]
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         if self.newest_seen { self.log.header().total - self.cursor.gone } else { 0 }
     }
 
     /// When `units` units will have left the window: the end of the entry with the last of them.
     /// `None` if the window has fewer.
     #[inline]
-    pub fn last_of(&self, units: u64) -> Option<Timestamp> {
+    pub(crate) fn last_of(&self, units: u64) -> Option<Timestamp> {
         let (log, mut cursor) = (self.log, self.cursor);
         let mut left = 0;
         while cursor.at != log.header().tail {

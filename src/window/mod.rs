@@ -11,16 +11,16 @@
 
 #![forbid(unsafe_code)]
 
-pub mod apply;
-pub mod effect;
-pub mod entries;
-pub mod extra;
-pub mod log;
-pub mod native;
-pub mod settings;
+pub(crate) mod apply;
+pub(crate) mod effect;
+pub(crate) mod entries;
+pub(crate) mod extra;
+pub(crate) mod log;
+pub(crate) mod native;
+pub(crate) mod settings;
 mod snapshot;
 mod thin;
-pub mod verdict;
+pub(crate) mod verdict;
 
 #[cfg(test)]
 mod oracle;

@@ -12,7 +12,7 @@ use super::extra::Extra;
 use super::log::{Header, Log};
 
 /// A kind of log, distinguished by its extra, with a data type and an effect command of its own.
-pub trait Kind: Extra {
+pub(crate) trait Kind: Extra {
     const TYPE: &'static CStr;
     const EFFECT: &'static CStr;
     /// The summary of that command in COMMAND DOCS.
@@ -82,7 +82,7 @@ impl<X: Kind> NativeType for Log<X> {
 ///
 /// `decide` must not change the log, except for its cursors.
 #[inline]
-pub fn update<X: Kind, R>(
+pub(crate) fn update<X: Kind, R>(
     mut key: WriteKey<'_>,
     decide: impl FnOnce(&mut Log<X>) -> (R, Option<Step<X>>),
 ) -> Result<R, Refusal> {

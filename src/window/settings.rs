@@ -5,4 +5,5 @@ use crate::server::directive::Count;
 use super::log::MAX_ENTRIES;
 
 /// How many entries a key of LW.RATELIMIT or LW.BURST holds before old ones merge.
-pub static WINDOW_MAX_ENTRIES: Count<u16> = Count::new(c"window-max-entries", 512, 8, MAX_ENTRIES as i64);
+pub(crate) static WINDOW_MAX_ENTRIES: Count<u16> =
+    Count::new(c"window-max-entries", 512, 8, MAX_ENTRIES as i64);

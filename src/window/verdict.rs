@@ -6,7 +6,7 @@ use super::log::{Log, MAX_PAIRS, View};
 
 /// At most `limit` units in any `window`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Quota {
+pub(crate) struct Quota {
     /// 0 denies everything.
     pub limit: u64,
     pub window: Span,
@@ -14,7 +14,7 @@ pub struct Quota {
 
 /// How long until a denied call would be admitted if no other call came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Wait {
+pub(crate) enum Wait {
     /// Exact. Zero if the call is admitted.
     For(Span),
     /// Never, because the cost is above the limit. Compares greater than any time.
@@ -22,7 +22,7 @@ pub enum Wait {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     /// Whether every quota has room for the call.
     pub admitted: bool,
     /// The limit of the binding quota: for a denied call the one with the longest wait, for an
@@ -38,7 +38,7 @@ pub struct Verdict {
 /// Judges a call of `cost` units at `now`, without changing anything. `None` is a key that does not
 /// exist.
 #[inline]
-pub fn judge(log: Option<&Log>, quotas: &[Quota], cost: u64, now: Timestamp) -> Verdict {
+pub(crate) fn judge(log: Option<&Log>, quotas: &[Quota], cost: u64, now: Timestamp) -> Verdict {
     // Most calls have one pair, which needs no search for the binding one.
     if let [quota] = quotas {
         let view = log.map(|log| log.view(quota.window, now));

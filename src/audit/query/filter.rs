@@ -12,7 +12,7 @@ use super::super::entry::Fields;
 
 /// The conditions that an event must meet. Texts are escaped, like stored ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
+pub(crate) struct Filter {
     pub kind: Option<String>,
     pub user: Option<String>,
     pub network: Option<IpNet>,
@@ -26,7 +26,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    pub fn matches(&self, id: Id, fields: &Fields<'_>) -> bool {
+    pub(crate) fn matches(&self, id: Id, fields: &Fields<'_>) -> bool {
         fn is<'a>(wanted: Option<&'a String>, given: Option<&'a str>) -> bool {
             wanted.is_none_or(|wanted| given == Some(wanted.as_str()))
         }
@@ -44,7 +44,7 @@ impl Filter {
 }
 
 /// Reads `203.0.113.9` or `203.0.113.0/24`, of either version. A bare address is a network of one.
-pub fn network(text: &[u8]) -> Option<IpNet> {
+pub(crate) fn network(text: &[u8]) -> Option<IpNet> {
     let text = std::str::from_utf8(text).ok()?;
     let Some((address, prefix)) = text.split_once('/') else {
         return text.parse::<IpAddr>().ok().map(IpNet::from);
@@ -54,7 +54,7 @@ pub fn network(text: &[u8]) -> Option<IpNet> {
 }
 
 /// Whether `network` is a single address.
-pub fn is_single(network: IpNet) -> bool {
+pub(crate) fn is_single(network: IpNet) -> bool {
     network.prefix_len() == network.max_prefix_len()
 }
 

@@ -22,7 +22,7 @@ const MAX_COUNT: u64 = 10_000;
 /// The latest time that Postgres can store, rounded down.
 const MAX_MS: u64 = 9_000_000_000_000_000;
 
-pub const ARGS: &[Param] = &[
+pub(crate) const ARGS: &[Param] = &[
     KIND_OPTION,
     USER_OPTION,
     Param::string(c"ip").token(c"IP").shown(c"ip|cidr").optional(),
@@ -37,7 +37,7 @@ pub const ARGS: &[Param] = &[
 
 /// A call's arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
+pub(crate) struct Page {
     pub filter: Filter,
     /// The most events to list.
     pub count: usize,
@@ -46,7 +46,7 @@ pub struct Page {
 }
 
 impl Page {
-    pub fn parse(call: &Call<'_>, spec: &Spec) -> Result<Self, Refusal> {
+    pub(crate) fn parse(call: &Call<'_>, spec: &Spec) -> Result<Self, Refusal> {
         let given = spec.parse(call)?;
         let time = |label| given.optional(label, number::within(0..=MAX_MS));
         let count = given.optional("COUNT", number::within(1..=MAX_COUNT))?;

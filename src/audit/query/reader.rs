@@ -60,7 +60,7 @@ pub(crate) struct Asker(Option<Waiting>);
 static ASKERS: AtomicUsize = AtomicUsize::new(0);
 
 impl Asker {
-    pub fn new(waiting: Waiting) -> Self {
+    pub(crate) fn new(waiting: Waiting) -> Self {
         ASKERS.fetch_add(1, Ordering::Relaxed);
         Self(Some(waiting))
     }
@@ -98,7 +98,7 @@ static QUESTIONS: Mutex<Option<UnboundedSender<Question>>> = Mutex::new(None);
 
 /// Starts the thread if necessary, and refuses if too many questions are pending. Only the main
 /// thread asks, so after this one question can be asked.
-pub fn is_ready() -> Result<(), Refusal> {
+pub(crate) fn is_ready() -> Result<(), Refusal> {
     if ASKERS.load(Ordering::Relaxed) >= MAX_ASKERS {
         return Err(Refusal::Busy("too many LW.AUDITLOG QUERY are under way"));
     }

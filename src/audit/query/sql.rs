@@ -23,7 +23,7 @@ pub(crate) struct Query {
 }
 
 impl Query {
-    pub fn of(page: &Page) -> Self {
+    pub(crate) fn of(page: &Page) -> Self {
         let mut query = Self {
             text: String::from(
                 r#"SELECT "timestamp", epoch, seq, kind, user_id, ip, endpoint, method, status_code, rate_limit_hit, anomaly_detected, latency_ms, data::text FROM lockwatch_audit_log WHERE true"#,
@@ -87,7 +87,7 @@ impl Query {
         let _ = write!(self.text, " AND {before}${}{behind}", self.parameters.len());
     }
 
-    pub fn parameters(&self) -> Vec<Parameter<'_>> {
+    pub(crate) fn parameters(&self) -> Vec<Parameter<'_>> {
         self.parameters.iter().map(|(value, kind)| (&**value, kind.clone())).collect()
     }
 }

@@ -13,16 +13,16 @@ use crate::text::number;
 use crate::text::time::{Span, Timestamp};
 
 /// A number of things.
-pub type Count<T = usize> = Integer<T>;
+pub(crate) type Count<T = usize> = Integer<T>;
 /// A length of time in seconds.
-pub type Seconds<T = Span> = Integer<T>;
+pub(crate) type Seconds<T = Span> = Integer<T>;
 /// An amount of memory.
-pub type Bytes = Integer<usize>;
+pub(crate) type Bytes = Integer<usize>;
 
 /// An integer directive whose readers get a `T`.
 ///
 /// The server checks the bounds before it sets a value. Reading one costs one atomic load.
-pub struct Integer<T> {
+pub(crate) struct Integer<T> {
     name: &'static CStr,
     min: i64,
     max: i64,
@@ -33,7 +33,7 @@ pub struct Integer<T> {
 }
 
 /// What the integer of a directive means to its readers.
-pub trait FromInteger {
+pub(crate) trait FromInteger {
     /// Converts a value that is within the directive's bounds.
     fn from_integer(value: i64) -> Self;
 }
@@ -77,7 +77,7 @@ impl FromInteger for Timestamp {
 
 impl<T: FromInteger> Integer<T> {
     /// A directive with its default and bounds.
-    pub const fn new(name: &'static CStr, default: i64, min: i64, max: i64) -> Self {
+    pub(crate) const fn new(name: &'static CStr, default: i64, min: i64, max: i64) -> Self {
         Self {
             name,
             min,
@@ -90,7 +90,7 @@ impl<T: FromInteger> Integer<T> {
     }
 
     /// A directive whose value may carry a unit of memory: `1048576`, `1mb`.
-    pub const fn with_units(name: &'static CStr, default: i64, min: i64, max: i64) -> Self {
+    pub(crate) const fn with_units(name: &'static CStr, default: i64, min: i64, max: i64) -> Self {
         let mut directive = Self::new(name, default, min, max);
         directive.takes_units = true;
         directive
@@ -98,7 +98,7 @@ impl<T: FromInteger> Integer<T> {
 
     /// The value in force.
     #[inline]
-    pub fn get(&self) -> T {
+    pub(crate) fn get(&self) -> T {
         T::from_integer(self.in_force.load(Ordering::Relaxed))
     }
 }

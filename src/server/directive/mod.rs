@@ -21,12 +21,12 @@ use super::api::api;
 use super::guard::guarded;
 use super::log;
 
-pub use integer::{Bytes, Count, Integer, Seconds};
-pub use switch::Switch;
-pub use text::Text;
+pub(crate) use integer::{Bytes, Count, Integer, Seconds};
+pub(crate) use switch::Switch;
+pub(crate) use text::Text;
 
 /// A row of the table of directives.
-pub trait Directive: Sync {
+pub(crate) trait Directive: Sync {
     /// Its name, without the module's.
     fn name(&self) -> &'static CStr;
 
@@ -116,7 +116,7 @@ fn read_files_again(directives: &[&dyn Directive]) -> Result<(), String> {
 
 /// Reads the files of all directives again: of all of them, or, if one can't be used, of none. The
 /// error names that one.
-pub fn reload() -> Result<(), String> {
+pub(crate) fn reload() -> Result<(), String> {
     read_files_again(REGISTERED.get().map_or(&[], |(_, directives)| directives))
 }
 

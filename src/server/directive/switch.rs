@@ -9,7 +9,7 @@ use super::super::api::api;
 use super::{Directive, apply};
 
 /// A directive that is `yes` or `no`.
-pub struct Switch {
+pub(crate) struct Switch {
     name: &'static CStr,
     staged: AtomicBool,
     in_force: AtomicBool,
@@ -17,13 +17,13 @@ pub struct Switch {
 
 impl Switch {
     /// A directive with its default.
-    pub const fn new(name: &'static CStr, default: bool) -> Self {
+    pub(crate) const fn new(name: &'static CStr, default: bool) -> Self {
         Self { name, staged: AtomicBool::new(default), in_force: AtomicBool::new(default) }
     }
 
     /// Whether `yes` is in force.
     #[inline]
-    pub fn get(&self) -> bool {
+    pub(crate) fn get(&self) -> bool {
         self.in_force.load(Ordering::Relaxed)
     }
 }

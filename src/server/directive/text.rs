@@ -14,10 +14,10 @@ use super::{Directive, apply, nothing};
 
 /// Makes a value of a text, or says why the text can't be used. Runs on the main thread and changes
 /// nothing.
-pub type Parse<T> = fn(&[u8]) -> Result<T, String>;
+pub(super) type Parse<T> = fn(&[u8]) -> Result<T, String>;
 
 /// A directive that is a text, of which a value is made: the keys in a file, a list of endpoints.
-pub struct Text<T> {
+pub(crate) struct Text<T> {
     name: &'static CStr,
     initial: &'static CStr,
     parse: Parse<T>,
@@ -45,7 +45,7 @@ struct Parsed<T> {
 
 impl<T: Clone + Default + Send + 'static> Text<T> {
     /// A directive with its default.
-    pub const fn new(name: &'static CStr, initial: &'static CStr, parse: Parse<T>) -> Self {
+    pub(crate) const fn new(name: &'static CStr, initial: &'static CStr, parse: Parse<T>) -> Self {
         Self {
             name,
             initial,
@@ -59,27 +59,27 @@ impl<T: Clone + Default + Send + 'static> Text<T> {
     }
 
     /// A directive that names files, which `parse` reads. By default it names none.
-    pub const fn of_files(name: &'static CStr, parse: Parse<T>) -> Self {
+    pub(crate) const fn of_files(name: &'static CStr, parse: Parse<T>) -> Self {
         let mut directive = Self::new(name, c"", parse);
         directive.names_files = true;
         directive
     }
 
     /// Calls `on_change` after each time that a value has come into force.
-    pub const fn on_change(mut self, on_change: fn()) -> Self {
+    pub(crate) const fn on_change(mut self, on_change: fn()) -> Self {
         self.on_change = on_change;
         self
     }
 
     /// The value in force.
-    pub fn get(&self) -> T {
+    pub(crate) fn get(&self) -> T {
         let in_force = self.state().in_force.as_ref().map(|parsed| parsed.value.clone());
         in_force.or_else(|| (self.parse)(self.initial.to_bytes()).ok()).unwrap_or_default()
     }
 
     /// The staged value, else the one in force, else an empty one. Directives of one CONFIG SET
     /// that depend on each other check against this.
-    pub fn latest(&self) -> T {
+    pub(crate) fn latest(&self) -> T {
         let state = self.state();
         let latest = state.staged.as_ref().or(state.in_force.as_ref());
         latest.map(|parsed| parsed.value.clone()).unwrap_or_default()

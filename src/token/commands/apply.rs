@@ -14,7 +14,7 @@ use super::super::effect::{EFFECT, StoreEffect};
 use super::super::native::set_expiry;
 use super::super::store::Store;
 
-pub struct ApplyTokens;
+pub(crate) struct ApplyTokens;
 
 impl Command for ApplyTokens {
     const SPEC: &'static Spec = &Spec {

@@ -7,33 +7,34 @@ use super::super::id::SessionId;
 use super::super::session::{self, NAME};
 
 // A caller may pass a token as another argument by mistake. Errors must not show it.
-pub const SUBJECT: Param = Param::string(c"subject").secret();
-pub const AUDIENCE: Param = Param::string(c"audience").token(c"AUDIENCE").shown(c"aud").optional().secret();
-pub const META: Param = Param::json(c"meta").token(c"META").optional();
+pub(super) const SUBJECT: Param = Param::string(c"subject").secret();
+pub(super) const AUDIENCE: Param =
+    Param::string(c"audience").token(c"AUDIENCE").shown(c"aud").optional().secret();
+pub(super) const META: Param = Param::json(c"meta").token(c"META").optional();
 
 /// Accepts any bytes. The token is checked later, and that error does not show it.
-pub fn token(text: &[u8]) -> Result<&[u8], &'static str> {
+pub(super) fn token(text: &[u8]) -> Result<&[u8], &'static str> {
     Ok(text)
 }
 
 /// Reads a subject or an audience.
-pub fn name(text: &[u8]) -> Result<&str, String> {
+pub(super) fn name(text: &[u8]) -> Result<&str, String> {
     let name = std::str::from_utf8(text).ok().filter(|text| session::is_name(text));
     name.ok_or_else(|| format!("is not 1 to {NAME} bytes of UTF-8 without NUL"))
 }
 
-pub fn session_id(text: &[u8]) -> Result<SessionId, &'static str> {
+pub(super) fn session_id(text: &[u8]) -> Result<SessionId, &'static str> {
     SessionId::parse(text).ok_or("is not a session's id")
 }
 
 /// Reads a lifetime in whole seconds.
-pub fn ttl(text: &[u8]) -> Result<u32, &'static str> {
+pub(super) fn ttl(text: &[u8]) -> Result<u32, &'static str> {
     let span = duration::parse(text).ok().filter(|span| span.0 % 1000 == 0);
     let seconds = span.and_then(|span| u32::try_from(span.0 / 1000).ok());
     seconds.ok_or("is not a duration in whole seconds, up to ten years (900 15m 7d)")
 }
 
 /// Like [`ttl`], and accepts `0` for a session without a refresh token.
-pub fn refresh_ttl(text: &[u8]) -> Result<u32, &'static str> {
+pub(super) fn refresh_ttl(text: &[u8]) -> Result<u32, &'static str> {
     if text == b"0" { Ok(0) } else { ttl(text) }
 }

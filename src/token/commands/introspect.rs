@@ -25,7 +25,7 @@ use super::super::verify::{self, AccessRules};
 use super::super::{clock, refresh, settings};
 use super::arguments;
 
-pub struct Introspect;
+pub(crate) struct Introspect;
 
 impl Command for Introspect {
     const SPEC: &'static Spec = &Spec {

@@ -27,7 +27,7 @@ use super::super::store::Store;
 use super::super::{counters, key_generation, settings, signer, strict};
 use super::arguments::{self, AUDIENCE, META, SUBJECT};
 
-pub struct Issue;
+pub(crate) struct Issue;
 
 impl Command for Issue {
     const SPEC: &'static Spec = &Spec {

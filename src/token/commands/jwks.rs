@@ -10,7 +10,7 @@ use crate::server::spec::Spec;
 
 use super::super::keyring;
 
-pub struct Jwks;
+pub(crate) struct Jwks;
 
 impl Command for Jwks {
     const SPEC: &'static Spec = &Spec {

@@ -1,12 +1,12 @@
 //! The token commands, one file each.
 
-pub mod apply;
+pub(crate) mod apply;
 mod arguments;
-pub mod introspect;
-pub mod issue;
-pub mod jwks;
-pub mod revoke;
-pub mod revokeall;
-pub mod rotate;
-pub mod sessions;
-pub mod verify;
+pub(crate) mod introspect;
+pub(crate) mod issue;
+pub(crate) mod jwks;
+pub(crate) mod revoke;
+pub(crate) mod revokeall;
+pub(crate) mod rotate;
+pub(crate) mod sessions;
+pub(crate) mod verify;

@@ -21,7 +21,7 @@ use super::super::store::Store;
 use super::super::{clock, counters, refresh, settings, verify};
 use super::arguments::{self, SUBJECT};
 
-pub struct Revoke;
+pub(crate) struct Revoke;
 
 impl Command for Revoke {
     const SPEC: &'static Spec = &Spec {

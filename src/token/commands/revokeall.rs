@@ -14,7 +14,7 @@ use super::super::native::commit;
 use super::super::store::Store;
 use super::super::{clock, counters};
 
-pub struct RevokeAll;
+pub(crate) struct RevokeAll;
 
 impl Command for RevokeAll {
     const SPEC: &'static Spec = &Spec {

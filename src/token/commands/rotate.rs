@@ -25,7 +25,7 @@ use super::super::store::Store;
 use super::super::{counters, refresh, settings, signer, strict};
 use super::arguments::{self, META};
 
-pub struct Rotate;
+pub(crate) struct Rotate;
 
 impl Command for Rotate {
     const SPEC: &'static Spec = &Spec {

@@ -16,7 +16,7 @@ use super::super::store::Store;
 use super::super::{clock, settings};
 use super::arguments::{self, SUBJECT};
 
-pub struct Sessions;
+pub(crate) struct Sessions;
 
 impl Command for Sessions {
     const SPEC: &'static Spec = &Spec {

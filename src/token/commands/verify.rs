@@ -15,7 +15,7 @@ use super::super::verify::{self, AccessRules};
 use super::super::{clock, counters, keyring, settings};
 use super::arguments::{self, AUDIENCE};
 
-pub struct Verify;
+pub(crate) struct Verify;
 
 impl Command for Verify {
     const SPEC: &'static Spec = &Spec {
