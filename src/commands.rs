@@ -126,7 +126,8 @@ mod tests {
             -4 LW.REVOKE key TOKEN token | SESSION id | SUBJECT subject [EXCEPT id]\n\
             2 LW.REVOKEALL key\n\
             3 LW.SESSIONS key subject\n\
-            1 LW.JWKS";
+            1 LW.JWKS\n\
+            1 LW.RELOAD";
         let specs = COMMANDS.iter().map(|entry| entry.spec());
         let of_callers = specs.filter(|spec| !spec.internal && spec.name != c"LW.DEBUG");
         let lines: Vec<_> = of_callers
