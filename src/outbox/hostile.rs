@@ -228,3 +228,26 @@ fn dead_letters_are_bounded() {
     assert!(outbox.dead().iter().all(|letter| letter.causes.len() == 2 && letter.entry.size() == 7));
     assert_eq!(DROPPED.get(), 10);
 }
+
+#[test]
+fn dead_letters_are_bounded_in_bytes() {
+    const BYTES: usize = 1 << 20;
+    let mut outbox = TestOutbox::default();
+    for seq in 1..=20 {
+        outbox.change(Change::Append(outbox.queue().next_id(NOW), Note("x".repeat(BYTES))));
+        outbox.change(Change::DeadLetter(seq, Why(1)));
+    }
+    // Of 8 MiB, the letters themselves take a little more than their entries.
+    let kept: Vec<u64> = outbox.dead().iter().map(|letter| letter.id.seq).collect();
+    assert_eq!(kept, (14..=20).collect::<Vec<_>>(), "the newest that fit");
+}
+
+#[test]
+fn a_dead_letter_with_a_number_that_was_never_used_is_refused() {
+    let id = |seq: u64| (NOW.0, 0_u64, seq);
+    for (last_seq, seq, sound) in [(5_u64, 5, true), (5, 6, false), (0, 1, false)] {
+        let letters = [(id(seq), "x", [Why(1)])];
+        let opening = [&[OPENING][..], &postcard::to_stdvec(&(last_seq, &letters[..])).unwrap()].concat();
+        assert_eq!(load(&[opening]).is_ok(), sound, "number {seq} of {last_seq}");
+    }
+}

@@ -66,3 +66,17 @@ impl StoreEffect {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_batch_of_a_whole_store_replaces_it_and_the_others_add_to_it() {
+        let session = Session::new("alice", Timestamp(1), Timestamp(2), 900, 604_800);
+        let batch = [(SessionId([1; 16]), &session)];
+        let sent = || vec![(SessionId([1; 16]), Box::new(session.clone()))];
+        assert_eq!(StoreEffect::decode(&encode_sessions(true, &batch)), Ok(StoreEffect::Opening(sent())));
+        assert_eq!(StoreEffect::decode(&encode_sessions(false, &batch)), Ok(StoreEffect::More(sent())));
+    }
+}

@@ -210,6 +210,19 @@ mod tests {
     }
 
     #[test]
+    fn a_set_value_is_shown_at_once_and_in_force_after_apply() {
+        static DIRECTIVE: Count<u16> = Integer::new(c"x", 5, 1, 10);
+        let data = std::ptr::from_ref(&DIRECTIVE).cast_mut().cast::<c_void>();
+        // SAFETY: `data` is a `&'static Integer<u16>`, as `register` passes.
+        unsafe { set::<u16>(std::ptr::null(), 7, data, std::ptr::null_mut()) };
+        // SAFETY: as above.
+        let shown = unsafe { get::<u16>(std::ptr::null(), data) };
+        assert_eq!((DIRECTIVE.get(), shown), (5, 7));
+        DIRECTIVE.apply();
+        assert_eq!(DIRECTIVE.get(), 7);
+    }
+
+    #[test]
     fn an_integer_is_read_as_what_it_means() {
         assert_eq!(Span::from_integer(5), Span(5000));
         assert_eq!(Duration::from_integer(5), Duration::from_secs(5));

@@ -167,3 +167,33 @@ unsafe extern "C" fn apply<D: Directive>(
 
 /// What a directive calls when its value changes, unless it is told something else.
 fn nothing() {}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn one_unreadable_file_drops_the_staged_values_of_the_others() {
+        static CHANGED: AtomicBool = AtomicBool::new(false);
+        fn good(_path: &[u8]) -> Result<u8, String> {
+            Ok(u8::from(CHANGED.load(Ordering::Relaxed)))
+        }
+        fn bad(_path: &[u8]) -> Result<u8, String> {
+            if CHANGED.load(Ordering::Relaxed) { Err("it is bad".into()) } else { Ok(0) }
+        }
+        let (one, two) = (Text::of_files(c"one", good), Text::of_files(c"two", bad));
+        let directives: [&dyn Directive; 2] = [&one, &two];
+        assert_eq!((one.stage(b"a"), two.stage(b"b")), (Ok(()), Ok(())));
+        directives.iter().for_each(|directive| directive.apply());
+        CHANGED.store(true, Ordering::Relaxed);
+        assert_eq!(read_files_again(&directives), Err("two: it is bad".to_owned()));
+        // Directives that depend on each other must not check against what was dropped.
+        assert_eq!((one.get(), one.latest()), (0, 0));
+        directives.iter().for_each(|directive| directive.apply());
+        assert_eq!(one.get(), 0);
+        assert_eq!(read_files_again(&directives[..1]), Ok(()));
+        assert_eq!(one.get(), 1);
+    }
+}

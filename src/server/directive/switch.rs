@@ -82,3 +82,34 @@ unsafe extern "C" fn set(
     directive.staged.store(value != 0, Ordering::Relaxed);
     raw::REDISMODULE_OK as c_int
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_value_is_shown_at_once_and_in_force_after_apply() {
+        static DIRECTIVE: Switch = Switch::new(c"x", false);
+        let data = std::ptr::from_ref(&DIRECTIVE).cast_mut().cast::<c_void>();
+        // SAFETY: `data` is a `&'static Switch`, as `register` passes.
+        unsafe { set(std::ptr::null(), 1, data, std::ptr::null_mut()) };
+        // SAFETY: as above.
+        let shown = unsafe { get(std::ptr::null(), data) };
+        assert_eq!((DIRECTIVE.get(), shown), (false, 1));
+        DIRECTIVE.apply();
+        assert!(DIRECTIVE.get());
+    }
+
+    #[test]
+    fn a_switch_is_yes_or_no() {
+        let directive = Switch::new(c"x", false);
+        for (text, yes) in [("yes", true), ("no", false), ("YES", true)] {
+            assert_eq!(directive.set_default(text.as_bytes()), Ok(()), "{text}");
+            directive.apply();
+            assert_eq!(directive.get(), yes);
+        }
+        for text in ["", "1", "true", "yes "] {
+            assert!(directive.set_default(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+}

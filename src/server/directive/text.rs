@@ -90,7 +90,7 @@ impl<T: Clone + Default + Send + 'static> Text<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stage(&self, text: &[u8]) -> Result<(), String> {
+    pub(super) fn stage(&self, text: &[u8]) -> Result<(), String> {
         {
             let mut state = self.state();
             if state.in_force.as_ref().is_some_and(|in_force| in_force.text == text) {

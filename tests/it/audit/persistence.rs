@@ -132,6 +132,20 @@ fn ids_after_a_restart_have_a_new_epoch() {
 }
 
 #[test]
+fn ids_after_a_reload_have_a_new_epoch() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.audit("USER a");
+    client.run("SAVE");
+    let lost = client.audit("USER lost");
+    assert_eq!(client.run("DEBUG RELOAD NOSAVE").text(), "OK");
+    let again = client.audit("USER b");
+    let part = |id: &str, n: usize| id.split('-').nth(n).unwrap().to_owned();
+    assert_eq!(part(&lost, 2), part(&again, 2), "the sequence number is reused");
+    assert_ne!(part(&lost, 1), part(&again, 1), "the epoch is new");
+}
+
+#[test]
 fn a_server_without_events_writes_no_audit_data_to_the_rdb() {
     let server = Server::builder().config("rdbcompression no").start();
     if !server.is_at_least((7, 2), (7, 2)) {
