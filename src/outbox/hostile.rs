@@ -1,4 +1,6 @@
-//! Saved outboxes that are damaged or made up: refused, or sound.
+//! Damaged and forged outboxes are refused, or are valid after loading.
+
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -6,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::journal::id::Id;
 use crate::journal::model::{Model, NOW, Note, is_compact};
 use crate::journal::queue::{Event, Queue};
+use crate::journal::wire;
 use crate::server::info::Counter;
 
-use super::dead::{Cause, MAX_DEAD};
-use super::effect::{Change, ENTRIES, OPENING};
+use super::dead::{Cause, DeadLetter, MAX_DEAD};
+use super::effect::{Change, ENTRIES, OPENING, Opening};
 use super::extension::Extension;
 use super::state::Outbox;
 
@@ -244,10 +247,11 @@ fn dead_letters_are_bounded_in_bytes() {
 
 #[test]
 fn a_dead_letter_with_a_number_that_was_never_used_is_refused() {
-    let id = |seq: u64| (NOW.0, 0_u64, seq);
-    for (last_seq, seq, sound) in [(5_u64, 5, true), (5, 6, false), (0, 1, false)] {
-        let letters = [(id(seq), "x", [Why(1)])];
-        let opening = [&[OPENING][..], &postcard::to_stdvec(&(last_seq, &letters[..])).unwrap()].concat();
-        assert_eq!(load(&[opening]).is_ok(), sound, "number {seq} of {last_seq}");
+    for (last_seq, seq, sound) in [(5, 5, true), (5, 6, false), (0, 1, false)] {
+        let entry = Arc::new(Note("x".to_owned()));
+        let dead = vec![DeadLetter { id: Id { at: NOW, epoch: 0, seq }, entry, causes: vec![Why(1)] }];
+        let opening = Opening { last_seq, dead, extension: Count::default() };
+        let payload = wire::write(OPENING, &opening);
+        assert_eq!(load(&[payload]).is_ok(), sound, "number {seq} of {last_seq}");
     }
 }
