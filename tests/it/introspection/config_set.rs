@@ -164,6 +164,8 @@ fn an_accepted_config_set_brings_all_values_into_force() {
     let mut client = configured.server.client();
     let mut refresh = client.issue("auth alice").refresh;
     let before = configured.in_force(&mut client, &mut refresh);
+    // The receiver has the alert already, but its answer may not have reached the server.
+    client.wait_until_delivered();
     let others = configured.other_values();
     let pairs: Vec<_> = others.iter().map(|(directive, good)| (*directive, &good[..])).collect();
     assert_eq!(set_all(&mut client, &pairs).text(), "OK");
