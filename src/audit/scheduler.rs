@@ -110,10 +110,11 @@ impl Scheduler {
         if !SHIP.get() {
             return Some(check);
         }
-        // A lag of one millisecond more than the limit raises the alert.
-        let lag = now + Span((settings::AUDIT_LAG_ALERT.get().0 + 1).saturating_sub(state.lag(now).0));
+        // A lag of one millisecond more than the limit raises the alert. A limit of 0 raises none.
+        let limit = Some(settings::AUDIT_LAG_ALERT.get()).filter(|limit| *limit > Span(0));
+        let lag = limit.map(|limit| now + Span((limit.0 + 1).saturating_sub(state.lag(now).0)));
         let start = Some(self.not_before).filter(|_| self.shipper.is_none());
-        let due = [state.next_batch_at(), Some(lag), start].into_iter().flatten().filter(|at| *at > now);
+        let due = [state.next_batch_at(), lag, start].into_iter().flatten().filter(|at| *at > now);
         due.chain([check]).min()
     }
 
