@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh [GROUP ...]     installs what GROUP needs; without one, what `build` needs
 #   scripts/setup.sh --list          lists what would be installed for all groups, and why
-#   scripts/setup.sh --no-install    like --list, and fails if anything is missing
+#   scripts/setup.sh --no-install    installs nothing, and fails if something that GROUP needs is missing
 #
 # Groups:
 #   build      a Redis server, PostgreSQL, PgBouncer, OpenSSL, a C compiler, libclang, Rust

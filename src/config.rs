@@ -1,4 +1,4 @@
-//! Every directive, in one table. A wing declares its directives in its `settings.rs`.
+//! Every directive, in one table. A part declares its directives in its `settings.rs`.
 //! redis.conf.example documents the same list.
 
 #![forbid(unsafe_code)]

@@ -7,7 +7,7 @@ use crate::text::options::Malformed;
 
 /// The error of a command. Its text is `CODE message`.
 ///
-/// Wings convert their own errors into it.
+/// The parts convert their own errors into it.
 #[derive(Clone, Debug)]
 pub(crate) enum Refusal {
     /// `ERR`: a malformed call.

@@ -60,7 +60,7 @@ pub(crate) enum Value<'a> {
     Text(&'a str),
 }
 
-/// Writes the module's own section and those of the wings.
+/// Writes the module's own section and those of the parts.
 ///
 /// It also runs while the server writes a crash report, and then takes no lock and allocates
 /// nothing.

@@ -1,6 +1,6 @@
 //! The server's module API as safe Rust, and the only `unsafe` code of the crate.
 //!
-//! It knows no wing. The wings hand their commands, directives, types and INFO sections to it as
+//! It knows no part. The parts hand their commands, directives, types and INFO sections to it as
 //! one [`module::Module`].
 
 #![expect(unsafe_code, reason = "this is the one place that speaks to the server's C API")]

@@ -15,7 +15,7 @@ use super::log;
 use super::native::TypeEntry;
 use super::node::NodeEntry;
 
-/// The tables that the wings fill.
+/// The tables that the parts fill.
 pub(crate) struct Module {
     /// Also the prefix of the directives and INFO sections.
     pub name: &'static CStr,

@@ -1,6 +1,6 @@
 //! Native data types: a pure Rust value behind the server's callbacks.
 //!
-//! A wing implements [`NativeType`] in safe code. The callbacks here only cast, guard and delegate.
+//! A part implements [`NativeType`] in safe code. The callbacks here only cast, guard and delegate.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::ManuallyDrop;

@@ -1,4 +1,4 @@
-//! Pure parsing and formatting. Nothing here knows the server or a wing.
+//! Pure parsing and formatting. Nothing here knows the server or another part.
 
 #![forbid(unsafe_code)]
 

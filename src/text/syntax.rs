@@ -208,6 +208,7 @@ impl Syntax {
     }
 
     /// Everything that has a value of its own, or is a word.
+    #[cfg(any(test, debug_assertions))]
     pub(crate) fn leaves(&self) -> Vec<&'static Param> {
         fn collect(args: &'static [Param], leaves: &mut Vec<&'static Param>) {
             for arg in args {

@@ -3,6 +3,7 @@
 mod acl;
 mod commands;
 mod config;
+#[cfg(feature = "debug-commands")]
 mod config_set;
 mod info;
 mod memory;
