@@ -26,7 +26,7 @@ pub(crate) enum Refusal {
     Unavailable(String),
     /// `READONLY`: a change of the node's state on a replica.
     ReadOnly,
-    /// An error with a wing's own code.
+    /// An error with a part's own code.
     Coded(&'static str, Cow<'static, str>),
 }
 
