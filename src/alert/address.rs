@@ -1,6 +1,6 @@
 //! Which addresses may be dialled: the guard against server-side request forgery.
 //!
-//! Whoever may set the URL of a webhook, or owns the zone of its name, must not reach through the
+//! A user who sets the URL of a webhook, or owns the zone of its name, must not reach through the
 //! server what only the server can reach. So the dialled address is checked, not the name, and an
 //! IPv6 address that embeds an IPv4 address is checked as that one. The ranges are those of the
 //! IANA special-purpose address registries.

@@ -55,7 +55,7 @@ pub(crate) enum Change {
         pending: Pending,
     },
     Settled(u64, EndpointId),
-    /// Every endpoint is to get the alert, whatever was replayed.
+    /// Every endpoint gets the alert, not only those of a replayed dead letter.
     ForEveryone(u64),
     /// The endpoint answered 410 and gets no more alerts.
     Disable(EndpointId),

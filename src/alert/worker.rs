@@ -128,7 +128,7 @@ impl Workers {
     }
 
     /// Lets the threads of all other endpoints end, each after its current attempt.
-    /// [`Workers::next_result`] returns what is in their queues as not attempted.
+    /// [`Workers::next_result`] returns the queued attempts as not attempted.
     pub(crate) fn retain(&mut self, endpoints: &[EndpointId]) {
         let (kept, gone) = self.workers.drain().partition(|(id, _)| endpoints.contains(id));
         self.workers = kept;
@@ -194,7 +194,7 @@ impl Workers {
         Builder::new().name(name).stack_size(STACK_BYTES).spawn(body).ok()
     }
 
-    /// Takes back what is in the queues of `workers` and lets their threads end.
+    /// Takes back the queued attempts of `workers` and lets their threads end.
     fn dismiss(&mut self, workers: HashMap<EndpointId, Worker>) {
         for Worker { queued, thread, .. } in workers.into_values() {
             for attempt in queued.try_iter() {

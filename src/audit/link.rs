@@ -133,7 +133,7 @@ impl Link {
             Failure::from(error)
         })?;
         let driver = tokio::spawn(async move {
-            // Whoever waits for an answer gets the error.
+            // Callers that wait for an answer get the error.
             let _ = connection.await;
         });
         Ok(Self { client, driver })

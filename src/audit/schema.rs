@@ -23,7 +23,7 @@ const SHORT_LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = 500";
 /// The number of the advisory lock is the first eight bytes of "lockwatch".
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7813586407094480995)";
 
-/// How long a change of the schema waits for the table. Whoever queues behind it waits as long.
+/// How long a change of the schema waits for the table. Other statements on the table wait as long.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = 5000";
 
 /// A UTC day, counted from 1970-01-01.

@@ -27,7 +27,7 @@ struct Configured {
     server: Server,
 }
 
-/// What is in force, by what the server does.
+/// The values in force, observed by the server's behaviour.
 #[derive(Debug, PartialEq)]
 struct InForce {
     directives: Vec<String>,
