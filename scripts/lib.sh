@@ -77,9 +77,12 @@ await_server() {
     return 1
 }
 
+# Fails if the server has logged a panic, a flood of warnings or a secret.
 stop_server() {
+    local faults
     kill "$server_pid" 2>/dev/null || true
     wait "$server_pid" 2>/dev/null || true
+    faults=$(perl scripts/check-log.pl "$server_dir" </dev/null) || die "faults in the server's log:"$'\n'"$faults"
 }
 
 # cli WORD ...: sends a command to the server that was started last.

@@ -37,7 +37,10 @@ main() {
     answer=$(cli LW.DEBUG PANIC)
     [[ $answer == *"unknown command"* ]] || die "LW.DEBUG answered: $answer"
     expect "panics" 0 "$(info lockwatch_panics_total)"
-    echo "${release_module##*/} $version loads into $(server_name) and answers"
+    local loaded_into
+    loaded_into=$(server_name)
+    stop_server
+    echo "${release_module##*/} $version loads into $loaded_into and answers"
 }
 
 main "${1:-redis-server}"

@@ -224,7 +224,7 @@ unsafe extern "C" fn rdb_load<T: NativeType>(io: *mut raw::RedisModuleIO, encodi
 
 /// Counts refused values. The log reports the first few.
 static REFUSED: AtomicU64 = AtomicU64::new(0);
-const LOGGED_REFUSALS: u64 = 100;
+const LOGGED_REFUSALS: u64 = 10;
 
 /// A piece of a saved value or state.
 pub(crate) struct Piece(ServerBuffer);

@@ -21,6 +21,7 @@ mod cluster;
 mod exact;
 mod hostile;
 mod introspection;
+mod log_check;
 mod persistence;
 mod ratelimit;
 mod replica;

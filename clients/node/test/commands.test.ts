@@ -4,8 +4,8 @@ import { readFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { Redis } from "ioredis";
 import { CommandError, LockWatch, ModuleMissingError, UnavailableError, type RedisSource } from "lockwatch";
-import { startRedis } from "lockwatch/testing";
 import { createClient } from "redis";
+import { startRedis } from "./support/redis.js";
 import { until } from "./support/wait.js";
 import { World } from "./support/world.js";
 

@@ -4,10 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { startRedis } from "lockwatch/testing";
 import type { Settings } from "./apps/settings.js";
 import { App } from "./support/app.js";
 import { ask, load, type Answer } from "./support/http.js";
+import { startRedis } from "./support/redis.js";
 import { FRAMEWORKS, type Framework } from "./support/served.js";
 import { until } from "./support/wait.js";
 import { World } from "./support/world.js";

@@ -1,4 +1,4 @@
-"""A Redis that the tests of one file share."""
+"""A Redis that the tests of one file share, and the check of every server's log."""
 
 from __future__ import annotations
 
@@ -7,6 +7,23 @@ from collections.abc import Iterator
 import pytest
 
 from lockwatch.testing import RedisServer
+from support.logs import log_faults
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _sound_logs() -> Iterator[None]:
+    """Fails the test that stops a server whose log has a panic, a flood of warnings or a secret."""
+    stop = RedisServer.stop
+
+    def check_and_stop(server: RedisServer) -> None:
+        server.kill()
+        faults = log_faults(server)
+        stop(server)
+        assert not faults, f"faults in the server's log:\n{faults}"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RedisServer, "stop", check_and_stop)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -49,6 +49,8 @@ impl Configured {
         let secret_file = keys.file("webhook-secret", SECRET);
         let database_file = keys.file("database", "postgres://user:hunter2@127.0.0.1:1/before");
         let server = Server::builder()
+            // Each CONFIG SET reads all files again, and the tests leave theirs readable.
+            .may_repeat("chmod 600")
             .config(format!("lockwatch.jwt-keys {}", keys.signing(Algorithm::Es256, 0)))
             .config(format!("lockwatch.jwt-secret-file {}", keys.signing(Algorithm::Hs256, 0)))
             .config(format!("lockwatch.refresh-secret-file {}", keys.refresh()))

@@ -10,6 +10,7 @@ use std::{env, fs, fs::Permissions};
 use tempfile::TempDir;
 
 use super::Server;
+use super::written::Allowed;
 
 /// Builds a server. By default it has the module, no persistence, a free port on 127.0.0.1 and its
 /// own directory.
@@ -20,7 +21,7 @@ pub struct Builder {
     pub(super) environment: Vec<(String, String)>,
     pub(super) without_module: bool,
     pub(super) cluster: bool,
-    pub(super) may_panic: bool,
+    pub(super) allowed: Allowed,
     dir: Option<TempDir>,
 }
 
@@ -67,7 +68,19 @@ impl Builder {
 
     /// Allows panics in handlers, which otherwise fail the test.
     pub fn may_panic(mut self) -> Self {
-        self.may_panic = true;
+        self.allowed.panics = true;
+        self
+    }
+
+    /// Allows any number of warnings that contain `text`, which otherwise fail the test as a flood.
+    pub fn may_repeat(mut self, text: &str) -> Self {
+        self.allowed.repeated.push(text.into());
+        self
+    }
+
+    /// Allows `text` in the log, although it looks like a secret.
+    pub fn may_show(mut self, text: &str) -> Self {
+        self.allowed.shown.push(text.into());
         self
     }
 
@@ -82,6 +95,7 @@ impl Builder {
         let dir = self
             .dir
             .take()
+            .inspect(|dir| forget_logs(dir.path()))
             .unwrap_or_else(|| TempDir::with_prefix("lockwatch-it-").expect("a temporary directory"));
         if !self.without_module {
             put_module_into(dir.path());
@@ -104,6 +118,14 @@ impl Builder {
         self.lines.iter().for_each(|line| conf += &format!("{line}\n"));
         conf
     }
+}
+
+/// Removes the logs of the directory's earlier server, which were checked when it ended.
+fn forget_logs(dir: &Path) {
+    let entries = fs::read_dir(dir).expect("a data directory").filter_map(Result::ok);
+    let logs =
+        entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|it| it == "log"));
+    logs.for_each(|path| fs::remove_file(path).expect("a log can be removed"));
 }
 
 /// The file name of the module's copy in a server's directory.

@@ -6,6 +6,7 @@
 //! - [`postgres::Postgres`] stores audit events. [`audits`] parses replies about them.
 //! - [`proxy::Proxy`] breaks the network between a client and a server.
 //! - [`tokens`] makes keys and parses replies of the token commands.
+//! - [`written`] checks at each server's end that its logs have no panic, flood or secret.
 
 #[cfg(feature = "debug-commands")]
 pub mod alerts;
@@ -34,6 +35,7 @@ pub mod tokens;
 mod unprivileged;
 mod value;
 pub mod workload;
+pub mod written;
 
 use std::time::{Duration, Instant};
 

@@ -11,12 +11,14 @@ use std::{io, thread, time::Duration};
 use tempfile::TempDir;
 
 use super::builder::{Builder, binary, free_port, put_module_into};
+use super::written::{self, Allowed};
 use super::{Client, SOON, wait_until};
 
 /// The name of the configuration file in the server's directory.
 pub(super) const CONFIG: &str = "redis.conf";
 
-/// A server that the test started. Drop kills it, after asserting that the module caught no panic.
+/// A server that the test started. Drop kills it. Whenever it ends, its log is checked
+/// ([`super::written`]).
 pub struct Server {
     /// `None` while it is stopped.
     process: Option<Process>,
@@ -24,7 +26,9 @@ pub struct Server {
     bus_port: Option<u16>,
     environment: Vec<(String, String)>,
     has_module: bool,
-    may_panic: bool,
+    allowed: Allowed,
+    /// The number of starts, including failed ones.
+    starts: usize,
     dir: Option<TempDir>,
 }
 
@@ -53,7 +57,8 @@ impl Server {
             bus_port: None,
             environment: how.environment,
             has_module: !how.without_module,
-            may_panic: how.may_panic,
+            allowed: how.allowed,
+            starts: 0,
             dir: Some(dir),
         };
         for _ in 0..10 {
@@ -70,8 +75,7 @@ impl Server {
     /// Starts the process on its port and waits until it answers. Returns its log as the error if
     /// it exits instead.
     fn spawn(&mut self) -> Result<(), String> {
-        // A failed attempt's log must not be mistaken for this one's.
-        let _ = fs::remove_file(self.dir().join("server.log"));
+        self.put_logs_aside();
         let output = File::create(self.dir().join("output.log")).expect("a file in the server's directory");
         let mut command = Command::new(binary());
         command.arg(self.dir().join(CONFIG)).args(["--port", &self.address.port().to_string()]);
@@ -96,7 +100,7 @@ impl Server {
                 return Err(self.log());
             }
             if Instant::now() > deadline {
-                self.kill();
+                self.end();
                 return Err(format!("no answer within {SOON:?}\n{}", self.log()));
             }
             thread::sleep(Duration::from_millis(2));
@@ -186,8 +190,24 @@ impl Server {
         });
     }
 
+    /// The log of an earlier start must not be mistaken for this one's, but is checked at the end.
+    fn put_logs_aside(&mut self) {
+        self.starts += 1;
+        for name in ["output", "server"] {
+            let aside = self.dir().join(format!("{name}.{}.log", self.starts));
+            let _ = fs::rename(self.dir().join(format!("{name}.log")), aside);
+        }
+    }
+
     /// `kill -9`.
+    #[track_caller]
     pub fn kill(&mut self) {
+        self.end();
+        self.assert_log_is_sound();
+    }
+
+    /// Kills the process if it runs.
+    fn end(&mut self) {
         let Some(mut process) = self.process.take() else { return };
         if process.pid != process.child.id() {
             signal("KILL", process.pid);
@@ -208,6 +228,7 @@ impl Server {
             process.child.try_wait().expect("the child can be waited for").is_some()
         });
         self.process = None;
+        self.assert_log_is_sound();
     }
 
     /// Starts the server again on the same port and data, after [`Server::stop`] or
@@ -227,7 +248,7 @@ impl Server {
 
     #[track_caller]
     fn assert_no_panic(&self) {
-        if self.process.is_none() || self.may_panic || !self.has_module {
+        if self.process.is_none() || self.allowed.panics || !self.has_module {
             return;
         }
         match self.try_info("lockwatch") {
@@ -260,47 +281,39 @@ impl Drop for Server {
                     lines[lines.len().saturating_sub(40)..].join("\n")
                 );
             }
-            self.kill();
+            self.end();
             return;
         }
         // The guard kills the process even if an assertion below fails.
         struct Always<'a>(&'a mut Server);
         impl Drop for Always<'_> {
             fn drop(&mut self) {
-                self.0.kill();
+                self.0.end();
             }
         }
         let server = Always(self);
         server.0.assert_no_panic();
+        server.0.end();
+        server.0.assert_log_is_sound();
         server.0.assert_no_token_at_rest();
     }
 }
 
-/// The prefixes of all access tokens and refresh tokens.
-const TOKENS: [&[u8]; 2] = [b"eyJhbGciOi", b"lwr_A"];
-
 impl Server {
-    /// Asserts that no log, RDB or AOF contains a token.
+    /// Asserts that nothing logged since the first start is a fault.
+    #[track_caller]
+    fn assert_log_is_sound(&self) {
+        // The directory is gone after `into_data`, which stopped the server.
+        let Some(dir) = self.dir.as_ref().filter(|_| !thread::panicking()) else { return };
+        let faults = written::faults_in_logs(dir.path(), &self.allowed);
+        assert!(faults.is_empty(), "faults in the log:\n{faults}");
+    }
+
+    /// Asserts that no file of the server contains a token.
     #[track_caller]
     fn assert_no_token_at_rest(&self) {
         let Some(dir) = self.dir.as_ref().filter(|_| self.has_module) else { return };
-        let aof = std::fs::read_dir(dir.path().join("appendonlydir")).into_iter().flatten();
-        let own = std::fs::read_dir(dir.path()).into_iter().flatten();
-        for entry in own.chain(aof).filter_map(Result::ok) {
-            let path = entry.path();
-            // Only regular files: opening a FIFO that a test left there would block.
-            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-            let is_ours = path.extension().is_some_and(|extension| extension == "so");
-            let Some(bytes) =
-                Some(&path).filter(|_| is_file && !is_ours).and_then(|path| std::fs::read(path).ok())
-            else {
-                continue;
-            };
-            for token in TOKENS {
-                let found = bytes.windows(token.len()).any(|window| window == token);
-                assert!(!found, "{} contains a token", path.display());
-            }
-        }
+        written::assert_no_token(dir.path());
     }
 }
 

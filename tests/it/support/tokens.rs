@@ -12,6 +12,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
+use super::written::register_secret;
 use super::{Builder, Client, Server, Value};
 
 pub const REFRESH_SECRET: &str = "a secret for refresh tokens: 0123456789abcdef";
@@ -63,8 +64,9 @@ impl Keys {
         keys
     }
 
-    /// Writes a file and returns its path.
+    /// Writes a file, whose lines may appear in no log. Returns its path.
     pub fn file(&self, name: &str, content: &str) -> String {
+        register_secret(content);
         let path = self.dir.path().join(name);
         fs::write(&path, content).unwrap();
         path.to_str().unwrap().to_owned()

@@ -1,6 +1,7 @@
 /** A Redis Cluster of three primaries. */
 import { Redis } from "ioredis";
-import { freePort, startRedis, type RedisServer } from "lockwatch/testing";
+import { freePort, type RedisServer } from "lockwatch/testing";
+import { startRedis } from "./redis.js";
 import { until } from "./wait.js";
 
 const SLOTS = 16384;

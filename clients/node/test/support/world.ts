@@ -1,7 +1,8 @@
 /** A Redis with the module, and helpers to inspect it. */
 import { Redis } from "ioredis";
 import { LockWatch, type AuditEvent } from "lockwatch";
-import { startRedis, type RedisServer, type RedisServerOptions } from "lockwatch/testing";
+import { type RedisServer, type RedisServerOptions } from "lockwatch/testing";
+import { startRedis } from "./redis.js";
 import { until } from "./wait.js";
 
 export class World {
