@@ -108,7 +108,7 @@ find_missing_for_build() {
     has_libclang || needs "generates the bindings to Redis's module API" libclang-dev
     # Not the shell's built-in kill.
     has kill || needs "kill, with which the tests stop servers" procps
-    has perl || needs "the demo's webhook receiver" perl-base
+    has perl || needs "the check of server logs, and the demo's webhook receiver" perl-base
     has openssl || needs "generates keys for tokens" openssl
     [[ -e /etc/ssl/certs/ca-certificates.crt ]] || needs "verifies TLS certificates" ca-certificates
     has_rust || needs_other "with rustfmt and clippy, from Debian or else from rustup" "Rust $rust_version or later" install_rust
