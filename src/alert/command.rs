@@ -6,6 +6,7 @@
 
 use crate::outbox::host::edit;
 use crate::outbox::limits::{Full, Source};
+use crate::outbox::reserved::refuse_reserved;
 use crate::server::call::Call;
 use crate::server::command::Command;
 use crate::server::error::Refusal;
@@ -17,7 +18,7 @@ use crate::text::syntax::Param;
 use crate::text::time::Span;
 
 use super::counters;
-use super::dedup::{self, Digest};
+use super::dedup::{self, Digest, MAX_COOLDOWN};
 use super::state::State;
 use super::wake;
 
@@ -53,16 +54,11 @@ impl Command for RaiseAlert {
         call.require_primary()?;
         let now = call.now();
         let raised = edit(call, |state: &mut State| {
-            if let Some((digest, cooldown)) = request.dedup {
-                if !state.may_raise(digest, cooldown, now) {
-                    return Ok(None);
-                }
+            let Request { kind, json, dedup } = request;
+            match dedup {
+                Some(once) => state.raise_once(kind, json, once, now, Source::Caller),
+                None => state.raise(kind, json, now, Source::Caller).map(Some),
             }
-            let id = state.raise(request.kind, request.json, now, Source::Caller)?;
-            if let Some((digest, cooldown)) = request.dedup {
-                state.suppress(digest, cooldown, now);
-            }
-            Ok(Some(id))
         });
         wake::scheduler();
         match raised {
@@ -93,11 +89,23 @@ struct Request<'a> {
 impl<'a> Request<'a> {
     fn parse(call: &Call<'a>) -> Result<Self, Refusal> {
         let given = RaiseAlert::SPEC.parse(call)?;
-        let kind = given.required("type", escape::read_label(MAX_TYPE_BYTES))?;
+        let kind = given.required("type", kind)?;
         let json = given.required("json", |json| json::check(json, MAX_JSON_BYTES, MAX_DEPTH))?;
         let text = given.bytes("DEDUP");
-        let cooldown = given.optional("COOLDOWN", duration::parse)?;
+        let cooldown = given.optional("COOLDOWN", cooldown)?;
         let dedup = text.zip(cooldown).map(|(text, cooldown)| (dedup::digest_of(kind, text), cooldown));
         Ok(Self { kind, json, dedup })
+    }
+}
+
+fn kind(text: &[u8]) -> Result<&str, String> {
+    refuse_reserved(escape::read_label(MAX_TYPE_BYTES)(text)?)
+}
+
+fn cooldown(text: &[u8]) -> Result<Span, String> {
+    match duration::parse(text) {
+        Ok(cooldown) if cooldown <= MAX_COOLDOWN => Ok(cooldown),
+        Ok(_) => Err("is longer than 30 days (30d)".to_owned()),
+        Err(why) => Err(why.to_string()),
     }
 }

@@ -10,8 +10,9 @@ use crate::journal::id::Id;
 use crate::journal::queue::Queue;
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::extension::Extension;
+use crate::outbox::limits::Source;
 use crate::server::info::Counter;
-use crate::text::time::Timestamp;
+use crate::text::time::{Span, Timestamp};
 
 use super::Alert;
 use super::counters;
@@ -25,8 +26,16 @@ pub(crate) struct Deliveries {
     /// By alert. An alert that is not here has not been tried anywhere.
     progress: BTreeMap<u64, Progress>,
     disabled: BTreeSet<EndpointId>,
-    dedup: DedupTable,
-    rollup: Rollup,
+    callers: Space,
+    own: Space,
+}
+
+/// Alerts of callers and of the module are suppressed and rolled up separately, so that no caller
+/// can silence the module or push its alerts into a summary.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct Space {
+    pub dedup: DedupTable,
+    pub rollup: Rollup,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,23 +69,40 @@ pub(crate) enum Change {
     /// The endpoint answered 410 and gets no more alerts.
     Disable(EndpointId),
     Enable(EndpointId),
-    Suppress(Digest, Suppression),
+    Suppress(Source, Digest, Suppression),
     /// An alert was queued by itself, in the period of its type that began then.
-    Single(String, Timestamp),
+    Single(Source, String, Timestamp),
     /// An alert at that time joins the summary, which will have that id, with its data as an
     /// example.
-    RolledUp(String, Id, Timestamp, Option<String>),
+    RolledUp(Source, String, Id, Timestamp, Option<String>),
     /// The period of a type ends, and its summary is queued under the id reserved for it.
-    Summary(String, Alert),
+    Summary(Source, String, Alert),
 }
 
 impl Deliveries {
-    pub(crate) fn dedup(&self) -> &DedupTable {
-        &self.dedup
+    pub(crate) fn space(&self, source: Source) -> &Space {
+        match source {
+            Source::Caller => &self.callers,
+            Source::Module => &self.own,
+        }
     }
 
-    pub(crate) fn rollup(&self) -> &Rollup {
-        &self.rollup
+    fn space_mut(&mut self, source: Source) -> &mut Space {
+        match source {
+            Source::Caller => &mut self.callers,
+            Source::Module => &mut self.own,
+        }
+    }
+
+    /// The number of summaries that will be queued.
+    pub(crate) fn summaries(&self) -> usize {
+        self.callers.rollup.summaries() + self.own.rollup.summaries()
+    }
+
+    /// When the next period with a summary ends.
+    pub(crate) fn next_summary(&self, period: Span) -> Option<Timestamp> {
+        let ends = [&self.callers, &self.own].map(|space| space.rollup.next_end(period));
+        ends.into_iter().flatten().min()
     }
 
     pub(crate) fn disabled(&self) -> &BTreeSet<EndpointId> {
@@ -138,14 +164,18 @@ impl Extension for Deliveries {
             }
             Change::Disable(endpoint) => drop(self.disabled.insert(endpoint)),
             Change::Enable(endpoint) => drop(self.disabled.remove(&endpoint)),
-            Change::Suppress(digest, suppression) => self.dedup.insert(digest, suppression),
-            Change::Single(kind, began) => self.rollup.count_single(&kind, began),
-            Change::RolledUp(kind, id, at, example) => {
-                queue.reserve(id.seq);
-                self.rollup.add(&kind, id, at, example);
+            Change::Suppress(source, digest, suppression) => {
+                self.space_mut(source).dedup.insert(digest, suppression);
             }
-            Change::Summary(kind, alert) => {
-                if let Some(id) = self.rollup.end(&kind) {
+            Change::Single(source, kind, began) => {
+                self.space_mut(source).rollup.count_single(&kind, began);
+            }
+            Change::RolledUp(source, kind, id, at, example) => {
+                queue.reserve(id.seq);
+                self.space_mut(source).rollup.add(&kind, id, at, example);
+            }
+            Change::Summary(source, kind, alert) => {
+                if let Some(id) = self.space_mut(source).rollup.end(&kind) {
                     queue.insert(id, Arc::new(alert));
                 }
             }
@@ -167,6 +197,6 @@ impl Extension for Deliveries {
     }
 
     fn is_used(&self) -> bool {
-        !self.dedup.is_empty() || !self.disabled.is_empty()
+        !self.callers.dedup.is_empty() || !self.own.dedup.is_empty() || !self.disabled.is_empty()
     }
 }

@@ -29,7 +29,7 @@ fn gauges(field: &mut dyn FnMut(&CStr, Value<'_>)) {
     let outbox = state.contents();
     let queue = outbox.queue();
     let oldest = queue.front().map_or(0, |(id, _)| (clock::now() - id.at).0);
-    let queued = queue.len() + outbox.extension().rollup().summaries();
+    let queued = queue.len() + outbox.extension().summaries();
     field(c"alert_queued", Value::Number(queued as u64));
     field(c"alert_queued_bytes", Value::Number(queue.bytes() as u64));
     field(c"alert_dead", Value::Number(outbox.dead().len() as u64));

@@ -2,6 +2,7 @@
 
 use crate::outbox::host::edit;
 use crate::outbox::limits::Source;
+use crate::outbox::reserved::is_reserved;
 use crate::server::call::Call;
 use crate::text::time::{Span, Timestamp};
 
@@ -15,6 +16,7 @@ pub(crate) fn own(call: &Call<'_>, now: Timestamp, kind: &'static str, data: &st
     if call.require_primary().is_err() {
         return;
     }
+    debug_assert!(is_reserved(kind), "callers can raise {kind} too");
     let raised = edit(call, |state: &mut State| state.raise(kind, data, now, Source::Module));
     wake::scheduler();
     if raised.is_err() {
@@ -25,14 +27,10 @@ pub(crate) fn own(call: &Call<'_>, now: Timestamp, kind: &'static str, data: &st
 /// Raises an alert before the event loop sleeps, on a primary, unless one of its kind was raised in
 /// the last `cooldown`. The scheduler of the alerts replicates it.
 pub(crate) fn own_once(now: Timestamp, kind: &'static str, data: &str, cooldown: Span) {
+    debug_assert!(is_reserved(kind), "callers can raise {kind} too");
     let mut state = state::lock();
-    let digest = dedup::digest_of(kind, b"");
-    if !state.may_raise(digest, cooldown, now) {
-        return;
-    }
-    if state.raise(kind, data, now, Source::Module).is_ok() {
-        state.suppress(digest, cooldown, now);
-    } else {
+    let once = (dedup::digest_of(kind, b""), cooldown);
+    if state.raise_once(kind, data, once, now, Source::Module).is_err() {
         counters::DROPPED.count();
     }
     wake::scheduler();

@@ -137,10 +137,6 @@ impl Period {
     }
 }
 
-pub(crate) fn summary_kind(kind: &str) -> String {
-    format!("{kind}.summary")
-}
-
 impl Rest {
     /// The data of the summary, as JSON.
     pub(crate) fn data(&self, kind: &str) -> String {

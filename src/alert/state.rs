@@ -12,6 +12,7 @@ use crate::outbox::apply::EFFECT;
 use crate::outbox::effect::Change as OutboxChange;
 use crate::outbox::host::Host;
 use crate::outbox::limits::{self, Full, Source};
+use crate::outbox::reserved::summary_of;
 use crate::outbox::state::Outbox;
 use crate::server::spec::Spec;
 use crate::server::{events, log};
@@ -103,22 +104,27 @@ impl State {
 
     // --- raising ---
 
-    /// Whether an alert with `digest` may be raised now.
-    pub(crate) fn may_raise(&mut self, digest: Digest, cooldown: Span, now: Timestamp) -> bool {
-        match self.deliveries().dedup().decide(&digest, now, cooldown) {
-            Decision::Raise(_) => true,
-            Decision::Suppress => false,
-            Decision::Restart(suppression) => {
-                self.outbox.extend(Change::Suppress(digest, suppression));
-                false
+    /// Raises an alert unless `source` raised one with the same digest within the cooldown. `None` if
+    /// it did.
+    pub(crate) fn raise_once(
+        &mut self,
+        kind: &str,
+        data: &str,
+        (digest, cooldown): (Digest, Span),
+        now: Timestamp,
+        source: Source,
+    ) -> Result<Option<Id>, Full> {
+        match self.deliveries().space(source).dedup.decide(&digest, now, cooldown) {
+            Decision::Raise(suppression) => {
+                let id = self.raise(kind, data, now, source)?;
+                self.outbox.extend(Change::Suppress(source, digest, suppression));
+                Ok(Some(id))
             }
-        }
-    }
-
-    /// Suppresses alerts with `digest` for `cooldown`.
-    pub(crate) fn suppress(&mut self, digest: Digest, cooldown: Span, now: Timestamp) {
-        if let Decision::Raise(suppression) = self.deliveries().dedup().decide(&digest, now, cooldown) {
-            self.outbox.extend(Change::Suppress(digest, suppression));
+            Decision::Suppress => Ok(None),
+            Decision::Restart(suppression) => {
+                self.outbox.extend(Change::Suppress(source, digest, suppression));
+                Ok(None)
+            }
         }
     }
 
@@ -131,13 +137,14 @@ impl State {
         now: Timestamp,
         source: Source,
     ) -> Result<Id, Full> {
-        let route = self.deliveries().rollup().route(kind, now, hurried(rollup::PERIOD));
+        let rollup = &self.deliveries().space(source).rollup;
+        let route = rollup.route(kind, now, hurried(rollup::PERIOD));
         let fresh = self.outbox.queue().next_id(now);
         let id = match route {
             Route::Summary(id) => {
                 let id = id.unwrap_or(fresh);
-                let example = self.deliveries().rollup().example(kind, data);
-                self.outbox.extend(Change::RolledUp(kind.to_owned(), id, now, example));
+                let example = rollup.example(kind, data);
+                self.outbox.extend(Change::RolledUp(source, kind.to_owned(), id, now, example));
                 counters::ROLLED_UP.count();
                 id
             }
@@ -147,7 +154,7 @@ impl State {
                 self.outbox.change(OutboxChange::Append(fresh, alert));
                 self.enqueue(fresh);
                 if let Route::Single(began) = route {
-                    self.outbox.extend(Change::Single(kind.to_owned(), began));
+                    self.outbox.extend(Change::Single(source, kind.to_owned(), began));
                 }
                 fresh
             }
@@ -175,14 +182,17 @@ impl State {
 
     /// Queues the summaries of the periods that have ended.
     pub(crate) fn queue_summaries(&mut self, now: Timestamp) {
-        let ended = self.deliveries().rollup().ended(now, hurried(rollup::PERIOD));
-        let ended: Vec<_> = ended.map(|(kind, rest)| (kind.to_owned(), rest.id, rest.data(kind))).collect();
-        for (kind, id, data) in ended {
-            let alert = Alert::new(id, &rollup::summary_kind(&kind), &data);
-            // Without room the period goes on until there is some.
-            if self.make_room(alert.size(), Source::Module).is_ok() {
-                self.outbox.extend(Change::Summary(kind, alert));
-                self.enqueue(id);
+        for source in [Source::Module, Source::Caller] {
+            let ended = self.deliveries().space(source).rollup.ended(now, hurried(rollup::PERIOD));
+            let ended: Vec<_> =
+                ended.map(|(kind, rest)| (kind.to_owned(), rest.id, rest.data(kind))).collect();
+            for (kind, id, data) in ended {
+                let alert = Alert::new(id, &summary_of(&kind), &data);
+                // Without room the period goes on until there is some.
+                if self.make_room(alert.size(), source).is_ok() {
+                    self.outbox.extend(Change::Summary(source, kind, alert));
+                    self.enqueue(id);
+                }
             }
         }
     }
@@ -280,7 +290,7 @@ impl State {
     /// When the next summary is due, or the next attempt if `ships`.
     pub(crate) fn next_due(&self, ships: bool) -> Option<Timestamp> {
         let attempts = self.queues.iter().filter(|_| ships).filter_map(EndpointQueue::next_try);
-        attempts.chain(self.deliveries().rollup().next_end(hurried(rollup::PERIOD))).min()
+        attempts.chain(self.deliveries().next_summary(hurried(rollup::PERIOD))).min()
     }
 
     pub(crate) fn finish_attempt(&mut self, result: AttemptResult, now: Timestamp, random: u64) {

@@ -2,6 +2,7 @@
 
 use crate::outbox::host::edit;
 use crate::outbox::limits::Source;
+use crate::outbox::reserved::is_reserved;
 use crate::server::call::Call;
 use crate::text::time::Timestamp;
 
@@ -16,6 +17,7 @@ pub(crate) fn record(call: &Call<'_>, fields: Fields<'_>, now: Timestamp) {
     if call.require_primary().is_err() {
         return;
     }
+    debug_assert!(is_reserved(fields.kind()), "callers can record {} too", fields.kind());
     let recorded = edit(call, |state: &mut State| {
         let recorded = state.record(fields, now, now, Source::Module);
         wake::scheduler_at(state.next_batch_at());

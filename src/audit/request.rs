@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use crate::outbox::reserved::refuse_reserved;
 use crate::server::call::Call;
 use crate::server::error::Refusal;
 use crate::server::spec::Spec;
@@ -14,7 +15,7 @@ use crate::text::number;
 use crate::text::syntax::Param;
 use crate::text::time::{Span, Timestamp};
 
-use super::entry::{DATA, ENDPOINT, Fields, GAP, KIND, USER};
+use super::entry::{DATA, ENDPOINT, Fields, KIND, USER};
 
 /// The deepest nesting of arrays and objects.
 const MAX_DEPTH: usize = 128;
@@ -106,10 +107,7 @@ impl<'a> Request<'a> {
 }
 
 fn kind(kind: &[u8]) -> Result<&str, String> {
-    if kind == GAP.as_bytes() {
-        return Err("is the module's own".to_owned());
-    }
-    escape::read_label(KIND)(kind)
+    refuse_reserved(escape::read_label(KIND)(kind)?)
 }
 
 /// JSON as Postgres takes it. What is too long becomes a text of its beginning, which is marked as

@@ -1,9 +1,11 @@
 //! How much an outbox may hold.
 
+use serde::{Deserialize, Serialize};
+
 use crate::journal::queue::Bounds;
 
 /// Who adds an entry.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Source {
     /// A client. Refused when the configured bounds are reached.
     Caller,

@@ -3,6 +3,7 @@
 //! Entries wait in a bounded queue until they are delivered. An entry that cannot be delivered
 //! becomes a dead letter, which an administrator replays or discards. From the bottom up:
 //!
+//! - [`reserved`]: the names of the module's own entries, which callers cannot use.
 //! - [`limits`]: how much an outbox may hold, and the room reserved for the module's own entries.
 //! - [`dead`]: the dead letters.
 //! - [`extension`]: what one outbox adds: the type of its entries, more state, more changes.
@@ -23,4 +24,5 @@ pub(crate) mod host;
 mod hostile;
 pub(crate) mod limits;
 pub(crate) mod manage;
+pub(crate) mod reserved;
 pub(crate) mod state;

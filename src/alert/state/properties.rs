@@ -110,8 +110,9 @@ impl World {
         match op {
             Op::Raise(kind) => {
                 let kind = ["burst", "disk.full", "other"][usize::from(*kind)];
+                let source = if kind == "burst" { Source::Module } else { Source::Caller };
                 // Only an outbox from damaged bytes can be full here.
-                let _ = self.state.raise(kind, "{}", self.now, Source::Caller);
+                let _ = self.state.raise(kind, "{}", self.now, source);
             }
             Op::Dispatch => {
                 while let Some(attempt) = self.state.next_attempt(self.now, 0) {
@@ -185,10 +186,10 @@ impl World {
         for change in &changes {
             match change {
                 OutboxChange::Append(id, _) => drop(self.raised.insert(id.seq)),
-                OutboxChange::Extension(Change::RolledUp(kind, id, ..)) => {
+                OutboxChange::Extension(Change::RolledUp(_, kind, id, ..)) => {
                     self.summaries.insert(kind.clone(), id.seq);
                 }
-                OutboxChange::Extension(Change::Summary(kind, _)) => {
+                OutboxChange::Extension(Change::Summary(_, kind, _)) => {
                     self.raised.extend(self.summaries.remove(kind));
                 }
                 OutboxChange::Replay(seq) => drop(self.replayed.insert(*seq)),

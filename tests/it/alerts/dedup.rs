@@ -134,3 +134,39 @@ fn the_memory_of_the_dedup_table_is_bounded() {
     eprintln!("200 000 different DEDUP texts took {} KiB", grown / 1024);
     assert!(grown < 32 << 20, "{grown} bytes");
 }
+
+#[test]
+fn long_cooldowns_beyond_the_tables_bound_do_not_disable_dedup() {
+    let server = Server::start();
+    let mut client = server.client();
+    let calls: Vec<[String; 7]> = (0..66_000)
+        .map(|i| ["LW.ALERT", "t", "1", "DEDUP", &i.to_string(), "COOLDOWN", "30d"].map(str::to_owned))
+        .collect();
+    calls.chunks(1000).for_each(|chunk| drop(client.pipeline(chunk)));
+    assert!(matches!(raise_dedup(&mut client, "/var"), Value::Bulk(_)));
+    assert_eq!(raise_dedup(&mut client, "/var"), Value::Nil);
+    // The text that was raised first was forgotten for it; the latest is still known.
+    assert_eq!(client.call(&calls[65_999]), Value::Nil);
+    assert!(matches!(client.call(&calls[0]), Value::Bulk(_)));
+    // A copy of the state forgets in the same order.
+    assert_eq!(client.run("DEBUG RELOAD").text(), "OK");
+    assert_eq!(raise_dedup(&mut client, "/var"), Value::Nil);
+    assert!(matches!(raise_dedup(&mut client, "/home"), Value::Bulk(_)));
+    assert_eq!(raise_dedup(&mut client, "/home"), Value::Nil);
+}
+
+#[test]
+fn a_longer_cooldown_of_another_caller_does_not_silence_a_shorter_one() {
+    let server = Server::start();
+    let mut client = server.client();
+    let raise = |client: &mut Client, cooldown: &str| {
+        client.run(&format!("LW.ALERT disk.full 1 DEDUP /var COOLDOWN {cooldown}")) != Value::Nil
+    };
+    assert!(raise(&mut client, "30d"));
+    assert!(!raise(&mut client, "1h"));
+    client.move_clock(3_600_000);
+    assert!(raise(&mut client, "1h"), "an hour after the last alert");
+    client.move_clock(2 * 3_600_000);
+    assert!(!raise(&mut client, "2h"), "an hour after the last alert, whose own cooldown has ended");
+    assert!(!raise(&mut client, "30d"));
+}

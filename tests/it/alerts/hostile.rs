@@ -53,6 +53,21 @@ fn a_type_is_1_to_64_letters_digits_dots_dashes_and_underscores() {
 }
 
 #[test]
+fn types_of_the_modules_own_alerts_are_refused() {
+    let server = Server::start();
+    let mut client = server.client();
+    for own in ["burst", "Burst", "audit.lag", "token.reuse", "token.forgery", "lockwatch.test", "a.summary"]
+    {
+        let dedup = [&b"LW.ALERT"[..], own.as_bytes(), b"1", b"DEDUP", b"", b"COOLDOWN", b"30d"];
+        malformed(&mut client, &dedup, "is the module's own");
+    }
+    assert_eq!(client.alert_info("raised_total"), 0);
+    for similar in ["bursts", "audit", "tokens.reuse", "summary"] {
+        client.alert(similar, "1");
+    }
+}
+
+#[test]
 fn incomplete_repeated_and_misspelt_options_are_refused() {
     let server = Server::start();
     let mut client = server.client();
@@ -71,7 +86,8 @@ fn incomplete_repeated_and_misspelt_options_are_refused() {
     check(&[b"nonsense"], "'nonsense'");
     check(&[b"\0"], r"'\x00'");
     check(&[&[b'D'; 1 << 20]], "'DDD");
-    for bad in ["", "0", "-1", "x", "0.0001", "11000d", "1e3", "60 ", "99999999999999999999"] {
+    for bad in ["", "0", "-1", "x", "0.0001", "11000d", "30.1d", "31d", "1e3", "60 ", "99999999999999999999"]
+    {
         check(&[b"DEDUP", b"x", b"COOLDOWN", bad.as_bytes()], "COOLDOWN");
     }
 }

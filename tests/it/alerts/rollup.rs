@@ -141,3 +141,21 @@ fn a_storm_for_a_failing_receiver_queues_few_alerts() {
     assert!(client.waiting().len() < 400);
     assert!(grown < 8 << 20, "{grown} bytes");
 }
+
+#[test]
+fn types_of_callers_do_not_change_how_the_modules_own_alerts_are_rolled_up() {
+    let receiver = Receiver::start();
+    // The period has its full length, so that it does not end during the test.
+    let server = Server::builder().alerting(&[&receiver]).start();
+    let mut client = server.client();
+    // As many types with a period as there may be, and a summary each.
+    let calls: Vec<[String; 3]> =
+        (0..256 * 11).map(|i| ["LW.ALERT".into(), format!("caller.{}", i % 256), "1".into()]).collect();
+    calls.chunks(500).for_each(|chunk| drop(client.pipeline(chunk)));
+    let rolled_up = client.alert_info("rolled_up_total");
+    assert_eq!(rolled_up, 256);
+    let bursts: Vec<[String; 4]> =
+        (0..30).map(|i| ["LW.BURST".into(), format!("key:{i}"), "1".into(), "60".into()]).collect();
+    client.pipeline(&bursts);
+    assert_eq!(client.alert_info("rolled_up_total") - rolled_up, 20, "ten of thirty go out singly");
+}
