@@ -2,6 +2,7 @@
 //! that.
 //!
 //! - `PANIC` panics inside the handler.
+//! - `THREAD name` makes the next thread panic whose name begins with that.
 //! - `CLOCK ms` moves the clock that commands read by an offset.
 //! - `STOP ms` stops that clock at a time; 0 lets it run.
 //! - `ROOM n` limits the signatures in flight.
@@ -15,6 +16,7 @@ use crate::server::clock::debug as clock;
 use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::spec::Spec;
+use crate::server::thread::debug as thread;
 use crate::text::syntax::Param;
 use crate::token::signer;
 
@@ -25,7 +27,7 @@ impl Command for Debug {
         name: c"LW.DEBUG",
         flags: "admin",
         summary: c"Panics inside the handler, or moves the clock. For tests.",
-        args: &[Param::string(c"what"), Param::integer(c"ms").optional()],
+        args: &[Param::string(c"what"), Param::string(c"value").optional()],
         ..Spec::BASE
     };
 
@@ -37,7 +39,13 @@ impl Command for Debug {
             Some(what) if what.bytes().eq_ignore_ascii_case(b"CLOCK") => set(call, &clock::STEP),
             Some(what) if what.bytes().eq_ignore_ascii_case(b"STOP") => set(call, &clock::STOPPED),
             Some(what) if what.bytes().eq_ignore_ascii_case(b"ROOM") => set(call, &signer::TEST_LIMIT),
-            _ => Err(Refusal::malformed("LW.DEBUG PANIC | CLOCK ms | STOP ms | ROOM n")),
+            Some(what) if what.bytes().eq_ignore_ascii_case(b"THREAD") => {
+                let name = call.args().nth(1).map(|name| String::from_utf8_lossy(name.bytes()).into_owned());
+                thread::ask(name.unwrap_or_default());
+                call.reply_ok();
+                Ok(())
+            }
+            _ => Err(Refusal::malformed("LW.DEBUG PANIC | THREAD name | CLOCK ms | STOP ms | ROOM n")),
         }
     }
 }

@@ -40,6 +40,25 @@ fn an_import_only_points_down_and_there_is_no_cycle() {
 }
 
 #[test]
+fn every_thread_starts_in_the_module_that_counts_its_panics() {
+    let mut sources = Vec::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    read_sources(&root, &root, &mut sources);
+    let only_tests: BTreeSet<String> =
+        sources.iter().flat_map(|(name, text)| test_modules(name, text)).collect();
+    let starts = |(name, text): &&(String, String)| {
+        let text = without_tests(text);
+        name != "server::thread"
+            && !only_tests.contains(name)
+            && ["thread::spawn(move", "thread::Builder", "std::thread::spawn"]
+                .iter()
+                .any(|by| text.contains(by))
+    };
+    let elsewhere: Vec<_> = sources.iter().filter(starts).map(|(name, _)| name).collect();
+    assert!(elsewhere.is_empty(), "use crate::server::thread::spawn in {elsewhere:?}");
+}
+
+#[test]
 fn an_import_of_a_higher_floor_is_reported() {
     let mut imports = imports_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     imports.entry("text::number".into()).or_default().insert("server::call".into());

@@ -14,10 +14,12 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+use crate::server::thread::spawn;
 
 use self::mailbox::Mailbox;
 use self::thread::Reporter;
@@ -191,7 +193,7 @@ impl Workers {
         if self.workers.len() + self.leaving.len() >= THREADS {
             return None;
         }
-        Builder::new().name(name).stack_size(STACK_BYTES).spawn(body).ok()
+        spawn(name, Some(STACK_BYTES), body).ok()
     }
 
     /// Takes back the queued attempts of `workers` and lets their threads end.

@@ -7,7 +7,7 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -15,6 +15,7 @@ use tokio::runtime::{self, Runtime};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use crate::server::thread::{panic_if_asked, spawn};
 use crate::text::time::Timestamp;
 
 use super::entry::Record;
@@ -113,7 +114,7 @@ impl Shipper {
             // Does not wait for a name that is still being looked up.
             thread.runtime.shutdown_background();
         };
-        let thread = Builder::new().name("lw-audit".into()).stack_size(STACK_BYTES).spawn(work).ok()?;
+        let thread = spawn("lw-audit", Some(STACK_BYTES), work).ok()?;
         Some(Self { batches, shipped, in_flight: 0, shared, thread })
     }
 
@@ -190,6 +191,7 @@ impl Thread {
                     Err(RecvTimeoutError::Disconnected) => return,
                 };
             }
+            panic_if_asked();
             match self.step(batch.as_ref()) {
                 Ok(Some(shipped)) => {
                     let _ = self.done.try_send(shipped);

@@ -9,7 +9,7 @@ use super::args::Args;
 use super::command::CommandEntry;
 use super::directive::{self, Directive};
 use super::events::{self, Hooks};
-use super::guard::{guarded, log_panics};
+use super::guard::{count_and_log_panics, guarded};
 use super::info::{self, Section};
 use super::log;
 use super::native::TypeEntry;
@@ -100,7 +100,7 @@ unsafe fn set_up(
     argc: c_int,
 ) -> Result<(), String> {
     api::require().map_err(|name| format!("this server lacks {name}; Redis 7.0 or later is needed"))?;
-    log_panics();
+    count_and_log_panics();
     // SAFETY: the caller's promise. OnLoad's arguments have no command name in front.
     let args = unsafe { Args::of_load(argv, argc) };
     directive::take_defaults(module.directives, args.map(|arg| arg.bytes()))?;

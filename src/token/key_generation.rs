@@ -4,7 +4,6 @@
 //! it has ended, each call that waited runs again before the event loop sleeps.
 
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
-use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use crate::server::blocked::Waiting;
@@ -12,7 +11,7 @@ use crate::server::call::{Call, Outcome};
 use crate::server::error::Refusal;
 use crate::server::events::{self, Tick};
 use crate::server::log;
-use crate::server::thread::give_way;
+use crate::server::thread::{give_way, panic_if_asked, spawn};
 
 use super::error::TokenError;
 use super::generate::{self, GeneratedKeys, KEY_FILE, Needs, REFRESH_FILE};
@@ -116,8 +115,9 @@ fn has_sessions_of_other_keys(store: &Store) -> bool {
 
 fn start_thread() -> Result<(), Refusal> {
     let needs = keyring::needs();
-    let thread = Builder::new().name("lw-token-keys".into()).spawn(move || {
+    let thread = spawn("lw-token-keys", None, move || {
         let mut completion = Completion(Err("an internal error ended it".to_owned()));
+        panic_if_asked();
         give_way();
         completion.0 = generate::generate(needs);
     });

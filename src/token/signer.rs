@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
@@ -144,8 +143,7 @@ fn wanted_workers() -> usize {
 fn start_workers() {
     while SIGNER.workers.load(Ordering::Relaxed) < wanted_workers() {
         let index = SIGNER.workers.fetch_add(1, Ordering::Relaxed);
-        let thread = Builder::new().name(format!("lw-sign-{index}")).stack_size(STACK_BYTES);
-        if thread.spawn(work).is_err() {
+        if thread::spawn(format!("lw-sign-{index}"), Some(STACK_BYTES), work).is_err() {
             SIGNER.workers.fetch_sub(1, Ordering::Relaxed);
             break;
         }
@@ -217,6 +215,7 @@ impl Drop for Completion {
 
 fn run(job: Job) {
     let mut completion = Completion(Some(Arc::clone(&job.message)));
+    thread::panic_if_asked();
     // A job that is late is given up, so that the jobs behind it are not late as well.
     let in_time = Instant::now() < job.deadline;
     let signature = if in_time { job.key.sign(job.message.as_bytes()) } else { None };

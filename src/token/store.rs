@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Bound;
 use std::sync::LazyLock;
-use std::thread::Builder;
 
 use crossbeam_channel::{Sender, unbounded};
 
+use crate::server::thread::{guarded, spawn};
 use crate::text::time::Timestamp;
 
 use super::change::Change;
@@ -169,7 +169,12 @@ impl Store {
         static DISPOSED: LazyLock<Sender<Store>> = LazyLock::new(|| {
             let (sender, disposed) = unbounded::<Store>();
             // Without the thread the channel is closed, and stores are freed by the sender.
-            let _ = Builder::new().name("lw-token-free".into()).spawn(move || disposed.iter().for_each(drop));
+            let free_all = move || {
+                for store in &disposed {
+                    let _ = guarded(|| drop(store));
+                }
+            };
+            let _ = spawn("lw-token-free", None, free_all);
             sender
         });
         let _ = DISPOSED.send(self);

@@ -1,7 +1,6 @@
 //! The body of a worker thread: takes an attempt, makes it and reports, until no attempt can come.
 
 use std::convert::Infallible;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -11,6 +10,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use crate::alert::attempt::{Attempt, AttemptResult};
 use crate::alert::dial::{DialOptions, KEEP_ALIVE};
 use crate::alert::webhook::{self, DeliveryStatus};
+use crate::server::thread::guarded;
 
 pub(super) struct Reporter {
     pub(super) results: Sender<AttemptResult>,
@@ -68,6 +68,7 @@ fn next(queue: &Receiver<Attempt>, sender: &mut webhook::Sender) -> Option<Attem
 fn make(attempt: &Attempt, sender: &mut webhook::Sender, reporter: &Reporter) -> bool {
     let options = DialOptions { timeout: attempt.timeout, allow_private: attempt.allow_private };
     let started = Instant::now();
+    // A panic loses neither the attempt nor the thread.
     let status = guarded(|| sender.send(attempt.id, &attempt.alert, &attempt.endpoint, options));
     let status = status.unwrap_or_else(|| {
         *sender = webhook::Sender::default();
@@ -76,20 +77,4 @@ fn make(attempt: &Attempt, sender: &mut webhook::Sender, reporter: &Reporter) ->
     let is_delivered = status.is_delivered();
     reporter.report(attempt, status, started.elapsed());
     is_delivered
-}
-
-/// Runs `body`; `None` if it panicked, so that neither the attempt nor the thread is lost.
-fn guarded<T>(body: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(body)).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_ends_nothing_but_the_try() {
-        assert_eq!(guarded(|| 7), Some(7));
-        assert_eq!(guarded(|| -> u8 { panic!("at the disco") }), None);
-    }
 }

@@ -9,7 +9,6 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use tokio::runtime;
@@ -21,6 +20,7 @@ use tokio::time::timeout;
 use crate::journal::queue::Snapshot;
 use crate::server::blocked::Waiting;
 use crate::server::error::Refusal;
+use crate::server::thread::{panic_if_asked, spawn};
 
 use super::super::entry::{Entry, Record};
 use super::super::link::{Failure, Link};
@@ -105,9 +105,7 @@ pub(crate) fn is_ready() -> Result<(), Refusal> {
     let mut questions = QUESTIONS.lock().unwrap_or_else(PoisonError::into_inner);
     if questions.as_ref().is_none_or(UnboundedSender::is_closed) {
         let (sender, asked) = unbounded_channel();
-        let thread = Builder::new().name("lw-audit-query".into()).stack_size(STACK_BYTES);
-        thread
-            .spawn(move || serve(asked))
+        spawn("lw-audit-query", Some(STACK_BYTES), move || serve(asked))
             .map_err(|_| Refusal::Unavailable("the system has no thread to give".into()))?;
         *questions = Some(sender);
     }
@@ -139,6 +137,7 @@ fn serve(mut asked: UnboundedReceiver<Question>) {
 
 fn answer(question: Question, links: &Rc<Links>) {
     let Question { page, events, target, asker } = question;
+    panic_if_asked();
     let held = in_queue(&events, &page);
     drop(events);
     let Some(target) = target else { return asker.answer(Ok(held)) };

@@ -6,6 +6,7 @@ mod contexts;
 mod fuzz;
 mod internal;
 mod keys;
+mod threads;
 
 use crate::support::{Client, Server};
 
