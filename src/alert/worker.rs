@@ -1,5 +1,7 @@
 //! The worker threads that make the attempts: one for each endpoint, so that a slow endpoint delays
-//! no other.
+//! no other. An endpoint in force always gets its thread, whatever tests are under way; only after
+//! the list was changed several times within `webhook-timeout`, each time with hanging endpoints,
+//! may a new endpoint wait for threads of the old ones.
 //!
 //! Workers decide nothing. The main thread hands an attempt to [`Workers::offer`] when it is due
 //! and gets the result from [`Workers::next_result`]. A worker holds nothing of the server's and
@@ -19,20 +21,24 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use crate::server::thread::spawn;
+use crate::server::thread as thread_of_module;
 
 use self::mailbox::Mailbox;
 use self::thread::Reporter;
 use super::attempt::{Attempt, AttemptResult};
-use super::endpoint::EndpointId;
+use super::endpoint::{EndpointId, MAX_ENDPOINTS};
 use super::webhook::DeliveryStatus;
 
 /// The capacity of a worker's queue.
 pub(crate) const QUEUE: usize = 16;
 
-/// The maximum number of threads, counting those whose endpoint is gone and whose last attempt
-/// still hangs.
-const THREADS: usize = 64;
+/// The maximum number of threads whose endpoint is gone and whose last attempt still hangs. Beyond
+/// it no thread starts for a new endpoint. Each of those ends within `webhook-timeout`.
+const LEAVING: usize = 7 * MAX_ENDPOINTS;
+
+/// The maximum number of threads that make tests. They are counted apart, so that tests of hanging
+/// endpoints take no thread from deliveries.
+const TEST_THREADS: usize = 64;
 
 /// The stack of a thread: several times what an attempt over TLS takes.
 const STACK_BYTES: usize = 1024 * 1024;
@@ -41,8 +47,10 @@ const STACK_BYTES: usize = 1024 * 1024;
 pub(crate) struct Workers {
     wake: fn(),
     workers: HashMap<EndpointId, Worker>,
-    /// Threads that end by themselves: of endpoints that are gone, and of tests.
+    /// Threads of endpoints that are gone. They end by themselves.
     leaving: Vec<JoinHandle<()>>,
+    /// Threads of tests. They end by themselves.
+    testing: Vec<JoinHandle<()>>,
     results: Mailbox,
     test_results: Mailbox,
     lifetime: Lifetime,
@@ -80,6 +88,7 @@ impl Workers {
             wake,
             workers: HashMap::new(),
             leaving: Vec::new(),
+            testing: Vec::new(),
             results: Mailbox::new(),
             test_results: Mailbox::new(),
             lifetime: Lifetime::new(),
@@ -142,17 +151,18 @@ impl Workers {
     /// Starts each of `attempts` at once, on a thread of its own, past all queues.
     pub(crate) fn test(&mut self, attempts: Vec<Attempt>) {
         for attempt in attempts {
+            self.reap();
             let reporter = self.reporter(&self.test_results);
             let unable = attempt.not_started(DeliveryStatus::no_answer("too many tries are under way"));
-            let start = || self.spawn("lw-alert-test".into(), move || thread::make_one(&attempt, &reporter));
-            match self.test_results.has_room().then(start).flatten() {
+            let start = || spawn("lw-alert-test".into(), move || thread::make_one(&attempt, &reporter));
+            let has_room = self.testing.len() < TEST_THREADS && self.test_results.has_room();
+            match has_room.then(start).flatten() {
                 Some(thread) => {
-                    self.leaving.push(thread);
+                    self.testing.push(thread);
                     self.test_results.expect();
                 }
                 None => self.test_results.return_at_once(unable),
             }
-            self.reap();
         }
         self.wake_if_returned();
     }
@@ -167,33 +177,28 @@ impl Workers {
         self.dismiss(workers);
         drop(alive);
         if let Err(RecvTimeoutError::Disconnected) = gone.recv_timeout(timeout) {
-            self.leaving.drain(..).for_each(join);
+            self.leaving.drain(..).chain(self.testing.drain(..)).for_each(join);
         }
-        self.reap();
         self.leaving.clear();
+        self.testing.clear();
         self.wake_if_returned();
     }
 
     fn start_worker(&mut self) -> Option<Worker> {
         self.reap();
+        if self.leaving.len() >= LEAVING {
+            return None;
+        }
         let number = (0..).find(|number| self.workers.values().all(|worker| worker.number != *number))?;
         let (attempts, queued) = bounded(QUEUE);
         let (queue, reporter) = (queued.clone(), self.reporter(&self.results));
         let closing = Arc::clone(&self.lifetime.closing);
-        let thread =
-            self.spawn(format!("lw-alert-{number}"), move || thread::serve(&queue, &reporter, &closing))?;
+        let thread = spawn(format!("lw-alert-{number}"), move || thread::serve(&queue, &reporter, &closing))?;
         Some(Worker { number, attempts, queued, thread })
     }
 
     fn reporter(&self, mailbox: &Mailbox) -> Reporter {
         Reporter { results: mailbox.sender(), wake: self.wake, _alive: self.lifetime.alive.clone() }
-    }
-
-    fn spawn(&self, name: String, body: impl FnOnce() + Send + 'static) -> Option<JoinHandle<()>> {
-        if self.workers.len() + self.leaving.len() >= THREADS {
-            return None;
-        }
-        spawn(name, Some(STACK_BYTES), body).ok()
     }
 
     /// Takes back the queued attempts of `workers` and lets their threads end.
@@ -208,9 +213,9 @@ impl Workers {
 
     /// Joins the threads that have ended.
     fn reap(&mut self) {
-        let (ended, leaving) = self.leaving.drain(..).partition(JoinHandle::is_finished);
-        self.leaving = leaving;
-        Vec::into_iter(ended).for_each(join);
+        for threads in [&mut self.leaving, &mut self.testing] {
+            threads.extract_if(.., |thread| thread.is_finished()).for_each(join);
+        }
     }
 
     fn wake_if_returned(&self) {
@@ -218,6 +223,10 @@ impl Workers {
             (self.wake)();
         }
     }
+}
+
+fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> Option<JoinHandle<()>> {
+    thread_of_module::spawn(name, Some(STACK_BYTES), body).ok()
 }
 
 fn join(thread: JoinHandle<()>) {

@@ -202,18 +202,34 @@ fn a_test_does_not_wait_in_the_queue() {
 }
 
 #[test]
-fn too_many_tests_at_once_are_told_so() {
-    let receiver = Receiver::hanging();
-    let (mut workers, endpoint) = (workers(), endpoint(&receiver));
-    workers.test((1..=THREADS as u64 + 1).map(|seq| attempt(&endpoint, seq)).collect());
+fn too_many_tests_at_once_are_told_so_and_take_no_thread_from_deliveries() {
+    let (hanging, prompt) = (Receiver::hanging(), Receiver::saying(OK));
+    let (mut workers, slow, quick) = (workers(), endpoint(&hanging), endpoint(&prompt));
+    workers.test((1..=TEST_THREADS as u64 + 1).map(|seq| attempt(&slow, seq)).collect());
     let refused = next(&mut workers, Workers::next_test_result);
     assert_eq!(
         (refused.id.seq, refused.status),
         (65, DeliveryStatus::no_answer("too many tries are under way"))
     );
-    assert_eq!(workers.offer(attempt(&endpoint, 1)).map_err(|attempt| attempt.id.seq), Err(1));
+    offer(&mut workers, &quick, [1]);
+    assert_eq!(result(&mut workers), (1, DELIVERED));
+}
+
+#[test]
+fn threads_of_removed_endpoints_are_bounded() {
+    let receiver = Receiver::hanging();
+    let mut workers = workers();
+    let mut endpoints =
+        (0..).map(|n| Arc::new(parse_urls(&format!("{}{n}", receiver.url())).unwrap().remove(0)));
+    for _ in 0..LEAVING {
+        offer(&mut workers, &endpoints.next().unwrap(), [1]);
+        receiver.request();
+        workers.retain(&[]);
+    }
+    let refused = workers.offer(attempt(&endpoints.next().unwrap(), 1));
+    assert_eq!(refused.map_err(|attempt| attempt.id.seq), Err(1));
     workers.shutdown(Duration::ZERO);
-    offer(&mut workers, &endpoint, [2]);
+    offer(&mut workers, &endpoints.next().unwrap(), [2]);
 }
 
 #[test]

@@ -140,6 +140,29 @@ fn a_hanging_endpoint_does_not_delay_another() {
 }
 
 #[test]
+fn tests_of_hanging_endpoints_do_not_delay_a_healthy_one() {
+    let hanging: Vec<Receiver> = (0..15).map(|_| Receiver::start()).collect();
+    hanging.iter().for_each(|receiver| receiver.answer(Answer::Hang));
+    let healthy = Receiver::start();
+    let receivers: Vec<&Receiver> = hanging.iter().chain([&healthy]).collect();
+    let server = Server::builder().alerting(&receivers).start();
+    let mut client = server.client();
+    client.set("webhook-timeout", "60");
+    let mut testers: Vec<_> = (0..8).map(|_| server.client()).collect();
+    for tester in &mut testers {
+        tester.send(&["LW.ALERTS", "TEST"]);
+    }
+    // Each of the first four reaches every endpoint: the threads for tests are all in use.
+    receivers.iter().for_each(|receiver| drop(receiver.wait_for(4)));
+    let called = Instant::now();
+    let ids = raise(&mut client, "beside.tests", 20);
+    let last = healthy.wait_for_alert(&ids[19]);
+    let took = last.arrived.duration_since(called);
+    eprintln!("beside eight tests of fifteen hanging endpoints 20 alerts took {took:?}");
+    assert!(took < SOON / 5, "{took:?}");
+}
+
+#[test]
 fn calls_return_at_once_while_every_endpoint_hangs() {
     let receivers = [Receiver::start(), Receiver::start()];
     receivers.iter().for_each(|receiver| receiver.answer(Answer::Hang));
