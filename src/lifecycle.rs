@@ -1,5 +1,5 @@
-//! The handlers of server events: work before the event loop sleeps, loading, a change of role, a
-//! fork, the shutdown.
+//! The handlers of server events: work before the event loop sleeps, loading, a change of role, the
+//! shutdown.
 
 #![forbid(unsafe_code)]
 
@@ -17,7 +17,6 @@ pub(crate) static HOOKS: Hooks = Hooks {
     loading_ended,
     promoted,
     demoted,
-    forked,
     shutdown,
 };
 
@@ -57,11 +56,6 @@ fn promoted() {
 fn demoted() {
     alert::wake::scheduler();
     audit::wake::scheduler();
-}
-
-fn forked(rewrites_aof: bool) {
-    alert::wake::DEADLINE.forked(rewrites_aof);
-    audit::wake::DEADLINE.forked(rewrites_aof);
 }
 
 fn shutdown() {

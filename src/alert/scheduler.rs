@@ -4,7 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::outbox::host::{Host, append_to_aof, replicate};
+use crate::outbox::host::{Host, replicate};
 use crate::server::blocked::{Answer, Waiting};
 use crate::server::events::{self, Tick};
 use crate::ship::SHIP;
@@ -83,9 +83,6 @@ impl Scheduler {
             self.run_primary(&mut state, tick, now);
         } else {
             self.run_replica(&mut state);
-        }
-        if DEADLINE.aof_needs_state(tick) {
-            append_to_aof(&mut *state, tick);
         }
         state.next_due(SHIP.get()).filter(|_| tick.is_primary())
     }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::alert::raise;
-use crate::outbox::host::{Host, append_to_aof, replicate};
+use crate::outbox::host::{Host, replicate};
 use crate::server::events::Tick;
 use crate::server::log;
 use crate::ship::SHIP;
@@ -72,16 +72,12 @@ impl Scheduler {
             // A pause, a failover, loading: results wait in their channel.
             return Some(now + PAUSE_INTERVAL);
         }
-        let next = if tick.is_primary() {
+        if tick.is_primary() {
             self.run_primary(state, tick, now)
         } else {
             self.run_replica(state);
             None
-        };
-        if DEADLINE.aof_needs_state(tick) {
-            append_to_aof(state, tick);
         }
-        next
     }
 
     fn run_primary(&mut self, state: &mut State, tick: &Tick, now: Timestamp) -> Option<Timestamp> {

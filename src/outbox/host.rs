@@ -1,5 +1,5 @@
 //! The state that contains an outbox, and what connects the outbox to the server: replication, the
-//! AOF, the RDB.
+//! RDB and the rewritten AOF.
 
 use std::ffi::CStr;
 use std::marker::PhantomData;
@@ -24,7 +24,8 @@ pub(crate) trait Host: Sized + 'static {
     const RDB_NAME: &'static CStr;
 
     /// Locks the state. Never while it is locked. Only the main thread locks it, and the child that
-    /// saves an RDB, which is forked while it is unlocked: so the lock is always free.
+    /// saves an RDB or rewrites the AOF, which is forked while it is unlocked: so the lock is always
+    /// free.
     fn lock() -> MutexGuard<'static, Self>;
     fn outbox(&mut self) -> &mut Outbox<Self::Extension>;
     /// The outbox was changed from outside: what is derived from it has to be built anew.
@@ -45,13 +46,6 @@ pub(crate) fn replicate<H: Host>(state: &mut H, tick: &Tick) {
     state.outbox().replicate(|payload| tick.replicate(H::APPLY.name, payload));
 }
 
-/// Appends the whole outbox to the AOF.
-pub(crate) fn append_to_aof<H: Host>(state: &mut H, tick: &Tick) {
-    if !state.outbox().is_empty() {
-        state.outbox().payloads().for_each(|payload| tick.append_to_aof(H::APPLY.name, &payload));
-    }
-}
-
 /// A data set is about to be loaded, with an outbox of its own.
 pub(crate) fn loading_began<H: Host>() {
     let mut state = H::lock();
@@ -67,12 +61,14 @@ pub(crate) fn begin_epoch<H: Host>() {
     H::wake_scheduler();
 }
 
-/// The outbox in the RDB: its payloads and an empty one.
+/// The outbox in the RDB: its payloads and an empty one. In a rewritten AOF without an RDB preamble:
+/// an effect for each payload.
 pub(crate) struct Saved<H>(PhantomData<H>);
 
 impl<H: Host> NodeState for Saved<H> {
     const NAME: &'static CStr = H::RDB_NAME;
     const ENCODING: i32 = 1;
+    const EFFECT: &'static CStr = H::APPLY.name;
 
     fn save(write: &mut dyn FnMut(&[u8])) {
         let mut state = H::lock();

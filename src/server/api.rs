@@ -64,7 +64,6 @@ required! {
     RedisModule_ReplyWithNull
     RedisModule_SubscribeToServerEvent RedisModule_AvoidReplicaTraffic RedisModule_EventLoopAddOneShot
     RedisModule_GetRandomBytes
-    RedisModule_GetServerInfo RedisModule_ServerInfoGetFieldUnsigned RedisModule_FreeServerInfo
     RedisModule_BlockClient RedisModule_UnblockClient RedisModule_GetBlockedClientPrivateData
     RedisModule_SelectDb RedisModule_GetSelectedDb
     RedisModule_RegisterInfoFunc RedisModule_InfoAddSection RedisModule_InfoAddFieldULongLong

@@ -1,6 +1,6 @@
 //! A deadline checked before the event loop sleeps. The idle path is one atomic load.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::events::{self, Tick};
 use crate::text::time::Timestamp;
@@ -10,15 +10,12 @@ pub(crate) struct Deadline {
     next: AtomicU64,
     /// The time of the last check, by which a clock that has stepped back is noticed.
     checked: AtomicU64,
-    /// A rewrite of the AOF without an RDB preamble leaves node state out: the whole state has to
-    /// follow it.
-    aof_needs_state: AtomicBool,
 }
 
 impl Deadline {
     /// A deadline that has passed.
     pub(crate) const fn new() -> Self {
-        Self { next: AtomicU64::new(0), checked: AtomicU64::new(0), aof_needs_state: AtomicBool::new(false) }
+        Self { next: AtomicU64::new(0), checked: AtomicU64::new(0) }
     }
 
     /// The work is due at once. To be called on the main thread, which is going to check before it
@@ -38,19 +35,6 @@ impl Deadline {
         if let Some(at) = at {
             self.next.fetch_min(at.0, Ordering::AcqRel);
         }
-    }
-
-    /// To be called when the server has forked a child.
-    pub(crate) fn forked(&self, rewrites_aof: bool) {
-        if rewrites_aof {
-            self.aof_needs_state.store(true, Ordering::Relaxed);
-            self.expire();
-        }
-    }
-
-    /// Whether the whole state must be appended to the AOF now. True once for each rewrite.
-    pub(crate) fn aof_needs_state(&self, tick: &Tick) -> bool {
-        self.aof_needs_state.swap(false, Ordering::Relaxed) && tick.has_aof()
     }
 
     /// Runs `work` if the deadline has passed; `work` returns the next one.

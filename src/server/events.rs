@@ -1,4 +1,4 @@
-//! The server's events: before sleep, loading, forks, changes of role, shutdown.
+//! The server's events: before sleep, loading, saving, changes of role, shutdown.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use redis_module::raw;
 
+use super::aof;
 use super::api::api;
 use super::call::{self, Call};
 use super::clock;
@@ -35,8 +36,6 @@ pub(crate) struct Hooks {
     pub promoted: fn(),
     /// This server has become a replica.
     pub demoted: fn(),
-    /// A child was forked. The argument says whether it rewrites the AOF.
-    pub forked: fn(bool),
     /// The server shuts down. It has saved the data set already.
     pub shutdown: fn(),
 }
@@ -58,7 +57,7 @@ pub(super) unsafe fn subscribe(ctx: *mut raw::RedisModuleCtx, hooks: &'static Ho
         raw::REDISMODULE_EVENT_EVENTLOOP,
         raw::REDISMODULE_EVENT_LOADING,
         raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED,
-        raw::REDISMODULE_EVENT_FORK_CHILD,
+        raw::REDISMODULE_EVENT_PERSISTENCE,
         raw::REDISMODULE_EVENT_SHUTDOWN,
         raw::REDISMODULE_EVENT_CONFIG,
     ];
@@ -96,9 +95,11 @@ unsafe extern "C" fn on_event(
         (raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED, _) => {
             guarded(hooks.demoted);
         }
-        (raw::REDISMODULE_EVENT_FORK_CHILD, raw::REDISMODULE_SUBEVENT_FORK_CHILD_BORN) => {
-            // SAFETY: `ctx` is that of the running event.
-            guarded(|| (hooks.forked)(unsafe { rewrites_aof(ctx) }));
+        (raw::REDISMODULE_EVENT_PERSISTENCE, raw::REDISMODULE_SUBEVENT_PERSISTENCE_AOF_START) => {
+            aof::rewrite_began();
+        }
+        (raw::REDISMODULE_EVENT_PERSISTENCE, raw::REDISMODULE_SUBEVENT_PERSISTENCE_ENDED) => {
+            aof::saving_ended();
         }
         (raw::REDISMODULE_EVENT_SHUTDOWN, _) => {
             guarded(hooks.shutdown);
@@ -116,24 +117,6 @@ unsafe extern "C" fn on_event(
     }
 }
 
-/// Whether the server's child rewrites the AOF.
-///
-/// # Safety
-/// `ctx` is the context of a running event.
-unsafe fn rewrites_aof(ctx: *mut raw::RedisModuleCtx) -> bool {
-    let get = api!(RedisModule_GetServerInfo);
-    let field = api!(RedisModule_ServerInfoGetFieldUnsigned);
-    let free = api!(RedisModule_FreeServerInfo);
-    // SAFETY: the caller's promise; the name is NUL-terminated.
-    let info = unsafe { get(ctx, c"persistence".as_ptr()) };
-    let mut missing = 0;
-    // SAFETY: `info` is what the server has just given; the name is NUL-terminated.
-    let rewrites = unsafe { field(info, c"aof_rewrite_in_progress".as_ptr(), &mut missing) };
-    // SAFETY: `info` is freed once, and with the context it was made in.
-    unsafe { free(ctx, info) };
-    rewrites != 0
-}
-
 /// Passed to [`Hooks::before_sleep`].
 pub(crate) struct Tick {
     ctx: *mut raw::RedisModuleCtx,
@@ -148,17 +131,13 @@ impl Tick {
         self.flags() & raw::REDISMODULE_CTX_FLAGS_MASTER != 0
     }
 
-    /// Whether changes may be replicated or appended to the AOF now. False while the server loads
+    /// Whether changes may be replicated now. False while the server loads
     /// and during a failover or a pause of writes.
     pub(crate) fn may_propagate(&self) -> bool {
         let avoid = api!(RedisModule_AvoidReplicaTraffic);
         self.flags() & raw::REDISMODULE_CTX_FLAGS_LOADING == 0
             // SAFETY: RedisModule_AvoidReplicaTraffic has no preconditions.
             && unsafe { avoid() } == 0
-    }
-
-    pub(crate) fn has_aof(&self) -> bool {
-        self.flags() & raw::REDISMODULE_CTX_FLAGS_AOF != 0
     }
 
     /// Runs `body` as a call with `args` behind the command's name, on behalf of no client. Only on
@@ -178,15 +157,6 @@ impl Tick {
     /// Sends `command payload` to replicas and the AOF. Only on a primary, and only if
     /// [`Tick::may_propagate`].
     pub(crate) fn replicate(&self, command: &CStr, payload: &[u8]) {
-        self.send(command, c"b", payload);
-    }
-
-    /// Writes `command payload` to the AOF alone. Only if [`Tick::may_propagate`].
-    pub(crate) fn append_to_aof(&self, command: &CStr, payload: &[u8]) {
-        self.send(command, c"bR", payload);
-    }
-
-    fn send(&self, command: &CStr, format: &CStr, payload: &[u8]) {
         let replicate = api!(RedisModule_Replicate);
         // SAFETY: `ctx` is that of the running event. The format names a buffer with its length,
         // which follows.
@@ -194,7 +164,7 @@ impl Tick {
             replicate(
                 self.ctx,
                 command.as_ptr(),
-                format.as_ptr(),
+                c"b".as_ptr(),
                 payload.as_ptr().cast::<c_char>(),
                 payload.len(),
             )

@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "this is the one place that speaks to the server's C API")]
 
 mod alloc;
+mod aof;
 mod api;
 pub(crate) mod args;
 pub(crate) mod blocked;

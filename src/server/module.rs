@@ -4,6 +4,7 @@ use std::ffi::{CStr, c_int};
 
 use redis_module::raw;
 
+use super::aof;
 use super::api::{self, api, api_if_any};
 use super::args::Args;
 use super::command::CommandEntry;
@@ -133,6 +134,7 @@ unsafe fn set_up(
             return Err(refused(native.name));
         }
     }
+    aof::set_states(module.states);
     for state in module.states {
         // SAFETY: the caller's promise.
         if !unsafe { state.register(ctx) } {

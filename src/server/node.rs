@@ -1,10 +1,12 @@
-//! State of the node that belongs to no key, saved in the RDB beside the keys.
+//! State of the node that belongs to no key, saved in the RDB beside the keys. [`super::aof`] writes
+//! it into a rewritten AOF that has no RDB preamble.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
 use redis_module::raw;
 
+use super::aof;
 use super::api::{api, api_if_any};
 use super::guard::guarded;
 use super::log;
@@ -15,8 +17,10 @@ pub(crate) trait NodeState {
     const NAME: &'static CStr;
     /// The encoding that this version writes, and the newest that it reads.
     const ENCODING: i32;
+    /// The internal command that restores the state from its pieces when an AOF is loaded.
+    const EFFECT: &'static CStr;
     /// Writes the state in pieces, or nothing if there is nothing to save. The child that saves an
-    /// RDB calls this as well, so it must not take a lock that any thread but the main one may
+    /// RDB or rewrites the AOF calls this as well, so it must not take a lock that any thread but the main one may
     /// hold.
     fn save(write: &mut dyn FnMut(&[u8]));
     /// Replaces the state by one or more pieces, which may be damaged or hostile. `more` returns
@@ -24,16 +28,32 @@ pub(crate) trait NodeState {
     fn load(first: &[u8], more: &mut dyn FnMut() -> Option<Piece>) -> Result<(), &'static str>;
 }
 
+/// Passes a state in pieces to its argument.
+pub(super) type Save = fn(&mut dyn FnMut(&[u8]));
+
 /// The registration of a state, as the module's table lists it.
 #[derive(Clone, Copy)]
 pub(crate) struct NodeEntry {
     register: unsafe fn(*mut raw::RedisModuleCtx) -> bool,
     pub(super) name: &'static CStr,
+    /// See [`NodeState::EFFECT`].
+    pub(super) effect: &'static CStr,
+    /// See [`NodeState::save`].
+    pub(super) save: Save,
 }
 
 impl NodeEntry {
     pub(crate) const fn of<S: NodeState>() -> Self {
-        Self { register: register::<S>, name: S::NAME }
+        Self { register: register::<S>, name: S::NAME, effect: S::EFFECT, save: S::save }
+    }
+
+    /// A state that no server knows.
+    #[cfg(test)]
+    pub(super) const fn for_test(effect: &'static CStr, save: Save) -> Self {
+        unsafe fn register(_ctx: *mut raw::RedisModuleCtx) -> bool {
+            false
+        }
+        Self { register, name: c"", effect, save }
     }
 
     /// Registers the state.
@@ -89,6 +109,7 @@ unsafe fn register<S: NodeState>(ctx: *mut raw::RedisModuleCtx) -> bool {
 
 unsafe extern "C" fn aux_save<S: NodeState>(io: *mut raw::RedisModuleIO, _when: c_int) {
     guarded(|| {
+        aof::state_is_saved();
         let save = api!(RedisModule_SaveStringBuffer);
         let write = |piece: &[u8]| {
             // SAFETY: `io` is the stream the server passed to this callback; it copies the bytes.

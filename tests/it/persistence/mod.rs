@@ -3,6 +3,7 @@
 mod aof;
 mod copies;
 mod crash;
+mod journal;
 mod rdb;
 mod repeated_effects;
 
