@@ -214,7 +214,9 @@ impl Workers {
     /// Joins the threads that have ended.
     fn reap(&mut self) {
         for threads in [&mut self.leaving, &mut self.testing] {
-            threads.extract_if(.., |thread| thread.is_finished()).for_each(join);
+            let (ended, running) = threads.drain(..).partition(JoinHandle::is_finished);
+            *threads = running;
+            Vec::into_iter(ended).for_each(join);
         }
     }
 
