@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use crate::server::random;
 use crate::text::number;
 
 /// 128 random bits, written as 22 characters of base64url.
@@ -22,9 +23,7 @@ impl SessionId {
 
     /// A new random id, or `None` if the system has no random bytes.
     pub(crate) fn random() -> Option<Self> {
-        let mut bytes = [0; 16];
-        aws_lc_rs::rand::fill(&mut bytes).ok()?;
-        Some(Self(bytes))
+        random::bytes().map(Self)
     }
 
     /// Reads exactly what [`Display`] writes.

@@ -23,7 +23,7 @@
 //! - [`life`] knows when writes may have been lost; [`clock`] is a time that does not go back.
 //! - [`verify`] checks an access token, with a [`cache`] of checked signatures.
 //! - [`grant`] builds the tokens of a session; [`signer`] signs them, on workers where that is
-//!   slow.
+//!   slow; [`seed`] seeds the random generator that signing needs.
 //! - [`incident`] raises the alert and records the audit event of a stolen or forged token.
 //! - [`native`] is the store as a Redis data type; [`commands`] has one file per command.
 
@@ -54,6 +54,7 @@ mod properties;
 pub(crate) mod refresh;
 pub(crate) mod rotation;
 pub(crate) mod secrets;
+pub(crate) mod seed;
 pub(crate) mod session;
 pub(crate) mod settings;
 pub(crate) mod signer;
