@@ -20,6 +20,8 @@ pub(crate) struct Generation(pub u32);
 impl SessionId {
     /// The length in characters.
     pub(crate) const TEXT: usize = 22;
+    /// The first in order.
+    pub(crate) const LOWEST: Self = Self([0; 16]);
 
     /// A new random id, or `None` if the system has no random bytes.
     pub(crate) fn random() -> Option<Self> {
