@@ -31,6 +31,7 @@ pub(crate) fn wake_schedulers() {
 }
 
 fn before_sleep(tick: &Tick) {
+    token::seed::before_sleep();
     token::key_generation::before_sleep(tick);
     // First, because it may raise an alert.
     audit::scheduler::before_sleep(tick);

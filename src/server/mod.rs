@@ -27,5 +27,6 @@ pub(crate) mod log;
 pub(crate) mod module;
 pub(crate) mod native;
 pub(crate) mod node;
+pub(crate) mod random;
 pub(crate) mod spec;
 pub(crate) mod thread;

@@ -2,7 +2,10 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::LazyLock;
 use std::thread::{Builder, JoinHandle};
+
+use crossbeam_channel::{Sender, unbounded};
 
 /// Starts a thread. Every thread of the module starts here.
 ///
@@ -59,6 +62,19 @@ pub(crate) mod debug {
             panic!("asked for");
         }
     }
+}
+
+/// Drops `value` on a thread, because that takes too long for the main thread.
+pub(crate) fn drop_elsewhere<T: Send + 'static>(value: T) {
+    static DROPPED: LazyLock<Sender<Box<dyn Send>>> = LazyLock::new(|| {
+        let (sender, dropped) = unbounded::<Box<dyn Send>>();
+        // Without the thread the channel is closed, and the sender drops the values.
+        let _ = spawn("lw-free", None, move || {
+            dropped.iter().for_each(|value| drop(guarded(move || drop(value))));
+        });
+        sender
+    });
+    let _ = DROPPED.send(Box::new(value));
 }
 
 /// Lowers the priority of the calling thread, so that the server's main thread gets the CPU first.

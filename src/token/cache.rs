@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+use crate::server::thread::drop_elsewhere;
+
 use super::claims::Claims;
 
 /// Places in a set.
@@ -41,11 +43,14 @@ impl Digest {
 }
 
 impl Cache {
-    /// Sets the capacity, rounded up to whole sets. A change of capacity empties the cache.
+    /// Sets the capacity, rounded up to whole sets. A change of capacity empties the cache; another
+    /// thread frees what it held.
     pub(crate) fn resize(&mut self, entries: usize) {
         let places = entries.div_ceil(WAYS) * WAYS;
         if places != self.places.len() {
-            self.places = Vec::new();
+            if !self.places.is_empty() {
+                drop_elsewhere(std::mem::take(&mut self.places));
+            }
             self.places.resize_with(places, || None);
         }
     }

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use crate::server::random;
 use crate::text::number;
 
 /// 128 random bits, written as 22 characters of base64url.
@@ -19,12 +20,12 @@ pub(crate) struct Generation(pub u32);
 impl SessionId {
     /// The length in characters.
     pub(crate) const TEXT: usize = 22;
+    /// The first in order.
+    pub(crate) const LOWEST: Self = Self([0; 16]);
 
     /// A new random id, or `None` if the system has no random bytes.
     pub(crate) fn random() -> Option<Self> {
-        let mut bytes = [0; 16];
-        aws_lc_rs::rand::fill(&mut bytes).ok()?;
-        Some(Self(bytes))
+        random::bytes().map(Self)
     }
 
     /// Reads exactly what [`Display`] writes.

@@ -158,6 +158,11 @@ impl Key {
         matches!(self.private, Some(Private::Rsa(_)))
     }
 
+    /// Whether signing takes random numbers from the cryptography library.
+    pub(crate) fn needs_random(&self) -> bool {
+        matches!(self.private, Some(Private::Rsa(_) | Private::Ec(_)))
+    }
+
     /// The length of a signature in base64url.
     pub fn signature_chars(&self) -> usize {
         (self.signature * 4).div_ceil(3)

@@ -8,6 +8,7 @@ use aws_lc_rs::hmac;
 use super::error::TokenError;
 use super::generate::{self, GeneratedKeys, Needs};
 use super::key::Key;
+use super::seed;
 
 #[derive(Default)]
 pub(crate) struct Keyring {
@@ -79,6 +80,7 @@ impl Sources {
         };
         let generated = || self.generated.refresh.iter().cloned().collect();
         let refresh = if self.refresh.is_empty() { generated() } else { self.refresh.clone() };
+        keys.first().into_iter().for_each(|signer| seed::prepare_for(signer));
         self.ring = Arc::new(Keyring { keys, refresh, revision: self.ring.revision + 1 });
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! Pure, from the inside out:
 //!
-//! - [`session`] is one login of a subject; [`store`] holds all sessions of a key; [`change`] lists
+//! - [`session`] is one login of a subject; [`store`] holds all sessions of a key, in [`sorted`]
+//!   maps that copies of the key share; [`change`] lists
 //!   every way in which a store changes; [`snapshot`] writes and reads a whole store; [`effect`]
 //!   encodes changes for replicas and the AOF.
 //! - [`rotation`] decides what to do with a presented refresh token.
@@ -23,7 +24,7 @@
 //! - [`life`] knows when writes may have been lost; [`clock`] is a time that does not go back.
 //! - [`verify`] checks an access token, with a [`cache`] of checked signatures.
 //! - [`grant`] builds the tokens of a session; [`signer`] signs them, on workers where that is
-//!   slow.
+//!   slow; [`seed`] seeds the random generator that signing needs.
 //! - [`incident`] raises the alert and records the audit event of a stolen or forged token.
 //! - [`native`] is the store as a Redis data type; [`commands`] has one file per command.
 
@@ -54,10 +55,12 @@ mod properties;
 pub(crate) mod refresh;
 pub(crate) mod rotation;
 pub(crate) mod secrets;
+pub(crate) mod seed;
 pub(crate) mod session;
 pub(crate) mod settings;
 pub(crate) mod signer;
 pub(crate) mod snapshot;
+pub(crate) mod sorted;
 pub(crate) mod store;
 pub(crate) mod strict;
 pub(crate) mod verify;

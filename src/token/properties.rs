@@ -108,7 +108,7 @@ impl World {
             retry: Span(0),
             not_before: Timestamp(0),
             max_age: Span(MAX_AGE),
-            life: self.life,
+            life: self.store.own_life(self.life),
             alive_since: Timestamp(self.alive_since),
         }
     }
@@ -327,9 +327,12 @@ impl World {
         let by_subject: usize = SUBJECTS.iter().map(|subject| self.store.of_subject(subject).count()).sum();
         prop_assert_eq!(by_subject, self.store.len());
         prop_assert_eq!(self.store.ended(Timestamp::NEVER, usize::MAX).count(), self.store.len());
-        let copy = self.store.copied();
-        prop_assert_eq!(self.store.end(), copy.end());
-        prop_assert_eq!(self.store.size(), copy.size());
+        let mut rebuilt = Store::default();
+        rebuilt.extend(self.store.iter().map(|(id, session)| (id, Box::new(session.clone()))).collect());
+        prop_assert_eq!(self.store.end(), rebuilt.end());
+        prop_assert_eq!(self.store.size(), rebuilt.size());
+        let now = Timestamp(self.now);
+        prop_assert_eq!(self.store.count_ended(now), self.store.ended(now, usize::MAX).count());
         for (id, known) in self.known.iter().filter(|(_, known)| known.expires > self.now) {
             let session = self.store.get(*id);
             prop_assert!(session.is_some_and(|session| session.generation.0 == known.generation));

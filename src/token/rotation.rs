@@ -39,7 +39,7 @@ pub(crate) struct Rules {
     pub not_before: Timestamp,
     /// The longest life of a session.
     pub max_age: Span,
-    /// The current life of this copy; see [`life`](super::life).
+    /// The number of the session's store for the current life; see [`life`](super::life).
     pub life: u32,
     pub alive_since: Timestamp,
 }

@@ -34,15 +34,15 @@ pub(crate) struct Session {
     pub access_ttl: u32,
     /// The lifetime of a refresh token, in seconds; 0 if the session has none.
     pub refresh_ttl: u32,
-    /// The life of this copy in which it was last rotated here.
+    /// The life of its store in which it was last rotated here.
     #[serde(skip)]
     pub life: Life,
     /// Fields that few sessions have, boxed to keep the others small.
     more: Option<Box<More>>,
 }
 
-/// The life of this copy of the data (see [`life`](super::life)) in which a session began or was
-/// last rotated here; 0 if it came from a file or from a primary.
+/// The number of its store for the life of the data (see [`life`](super::life)) in which a session
+/// began or was last rotated here; 0 if it came from a file or from a primary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Life(u32);
 
@@ -50,6 +50,8 @@ impl Life {
     /// Set if the session came from elsewhere and was then rotated in this life. Writes may have
     /// been lost before that.
     const RESCUED: u32 = 1 << 31;
+    /// The greatest number.
+    pub(crate) const MOST: u32 = Self::RESCUED - 1;
 
     pub(crate) fn begun(life: u32) -> Self {
         Self(life & !Self::RESCUED)

@@ -12,6 +12,7 @@ use crate::text::time::Timestamp;
 use super::key::Key;
 use super::rotation::Rules;
 use super::session::{MOST_LEEWAY, MOST_TTL};
+use super::store::{NO_LIFE, Store};
 use super::{keyring, life, secrets, session};
 
 /// The key pairs that sign and verify access tokens: PEM files, separated by spaces.
@@ -126,9 +127,10 @@ pub(crate) fn names() -> (Arc<str>, Arc<str>) {
     (JWT_ISSUER.get(), JWT_AUDIENCE.get())
 }
 
-/// The rules by which a refresh token is judged at `now`.
-pub(crate) fn rules(now: Timestamp) -> Rules {
+/// The rules by which a refresh token of a session in `store` is judged at `now`.
+pub(crate) fn rules(now: Timestamp, store: Option<&Store>) -> Rules {
     let (life, alive_since) = life::current();
+    let life = store.map_or(NO_LIFE, |store| store.own_life(life));
     Rules {
         now,
         grace: ROTATE_GRACE.get(),

@@ -18,6 +18,7 @@ use super::error::TokenError;
 use super::grant::Grant;
 use super::key::Key;
 use super::keyring::Keyring;
+use super::seed;
 use super::settings::SIGN_THREADS;
 
 /// How many signatures by a key of 2048 bits may be in flight for each worker: what one makes in
@@ -77,11 +78,16 @@ pub(crate) fn in_flight() -> usize {
 /// thread adds jobs, so there is still room when the call comes to [`deliver`].
 pub(crate) fn require_room(call: &Call<'_>, ring: &Keyring) -> Result<(), Refusal> {
     let key = ring.signer()?;
-    if !key.is_slow() || !call.may_wait() || in_flight() < limit(key) {
+    if !belongs_on_worker(key) || !call.may_wait() || in_flight() < limit(key) {
         return Ok(());
     }
     counters::BUSY.count();
     Err(Refusal::Busy("too many tokens are waiting to be signed; nothing was changed"))
+}
+
+/// Whether signing with `key` would stall the main thread.
+fn belongs_on_worker(key: &Key) -> bool {
+    key.is_slow() || !seed::is_ready_for(key)
 }
 
 /// Whether that very token is being signed. Another client may wait for it whatever the limit.
@@ -91,7 +97,7 @@ pub(crate) fn is_signing(grant: &Grant) -> bool {
 
 /// Signs and replies: at once if that is fast or the client may not wait, else by a worker.
 pub(crate) fn deliver(call: &Call<'_>, grant: Grant) -> Outcome {
-    if grant.key.is_slow() && call.may_wait() {
+    if belongs_on_worker(&grant.key) && call.may_wait() {
         let waiting = call.wait()?;
         enqueue(grant, waiting);
         return Ok(());
@@ -104,7 +110,7 @@ pub(crate) fn deliver(call: &Call<'_>, grant: Grant) -> Outcome {
 
 /// Like [`deliver`], for a client that waits already.
 pub(crate) fn deliver_late(grant: Grant, waiting: Waiting) {
-    if grant.key.is_slow() {
+    if belongs_on_worker(&grant.key) {
         return enqueue(grant, waiting);
     }
     let signature = grant.key.sign(grant.message.as_bytes()).unwrap_or_default();
@@ -219,5 +225,8 @@ fn run(job: Job) {
     // A job that is late is given up, so that the jobs behind it are not late as well.
     let in_time = Instant::now() < job.deadline;
     let signature = if in_time { job.key.sign(job.message.as_bytes()) } else { None };
+    if signature.is_some() && job.key.needs_random() {
+        seed::done();
+    }
     completion.finish(signature.map(Arc::from).as_ref());
 }

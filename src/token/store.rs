@@ -1,36 +1,32 @@
 //! All sessions of a key.
 //!
-//! The indexes are ordered trees. A hash table moves all its entries when it grows, which would
-//! stall the server at a million sessions.
+//! The indexes are ordered. A hash table moves all its entries when it grows, which would stall the
+//! server at a million sessions. Copies of a key share their entries for the same reason.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
-use std::ops::Bound;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use crossbeam_channel::{Sender, unbounded};
-
-use crate::server::thread::{guarded, spawn};
+use crate::server::thread::drop_elsewhere;
 use crate::text::time::Timestamp;
 
 use super::change::Change;
 use super::id::SessionId;
 use super::session::{Life, Session};
+use super::sorted::Sorted;
 
 #[derive(Default)]
 pub(crate) struct Store {
-    sessions: BTreeMap<SessionId, Box<Session>>,
+    sessions: Sorted<SessionId, Box<Session>>,
     /// Sessions by the hash of their subject.
-    subjects: BTreeSet<(u64, SessionId)>,
+    subjects: Sorted<(u64, SessionId)>,
     /// Sessions by their end.
-    ends: BTreeSet<(Timestamp, SessionId)>,
+    ends: Sorted<(Timestamp, SessionId)>,
     /// The size of all sessions in bytes.
     bytes: usize,
+    /// The life of the data in which this store last marked a session, and its own number for that.
+    marks: (u32, u32),
 }
-
-/// A tree's overhead per entry, as a fraction: nodes are two thirds full on average.
-const TREE_NUMERATOR: usize = 3;
-const TREE_DENOMINATOR: usize = 2;
 
 /// The allocator's approximate overhead per allocation. A session takes two.
 const ALLOCATOR: usize = 16;
@@ -60,14 +56,13 @@ impl Store {
 
     /// Every session, in the order of their ids.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (SessionId, &Session)> {
-        self.sessions.iter().map(|(id, session)| (*id, &**session))
+        self.sessions.iter().map(|(id, session)| (id, &**session))
     }
 
     pub(crate) fn of_subject(&self, subject: &str) -> impl Iterator<Item = (SessionId, &Session)> {
         let hash = hash(subject);
-        let from = Bound::Included((hash, SessionId([0; 16])));
-        let to = Bound::Included((hash, SessionId([255; 16])));
-        let ids = self.subjects.range((from, to)).map(|(_, id)| *id);
+        let entries = self.subjects.from((hash, SessionId::LOWEST)).map(|(entry, ())| entry);
+        let ids = entries.take_while(move |(of, _)| *of == hash).map(|(_, id)| id);
         let sessions = ids.filter_map(|id| self.get(id).map(|session| (id, session)));
         let subject: Box<str> = subject.into();
         sessions.filter(move |(_, session)| session.subject == subject)
@@ -75,20 +70,25 @@ impl Store {
 
     /// When the last session ends.
     pub(crate) fn end(&self) -> Option<Timestamp> {
-        self.ends.last().map(|(at, _)| *at)
+        self.ends.last().map(|(at, _)| at)
     }
 
     /// Up to `most` sessions that have ended by `now`.
     pub(crate) fn ended(&self, now: Timestamp, most: usize) -> impl Iterator<Item = SessionId> {
-        let ended = self.ends.iter().take_while(move |(at, _)| *at <= now);
-        ended.map(|(_, id)| *id).take(most)
+        let ended = self.ends.iter().map(|(entry, ())| entry).take_while(move |(at, _)| *at <= now);
+        ended.map(|(_, id)| id).take(most)
+    }
+
+    /// How many sessions have ended by `now`.
+    pub(crate) fn count_ended(&self, now: Timestamp) -> usize {
+        self.ends.count_before(&(Timestamp(now.0.saturating_add(1)), SessionId::LOWEST))
     }
 
     /// Applies a change. Applying it again changes nothing.
     pub(crate) fn apply(&mut self, change: &Change) {
         match change {
             Change::Issue(id, session) => {
-                if !self.sessions.contains_key(id) {
+                if !self.sessions.contains(id) {
                     self.insert(*id, session.clone());
                 }
             }
@@ -110,19 +110,29 @@ impl Store {
         }
     }
 
-    /// Records that this copy made `change` in this life.
+    /// Records that this store made `change` in this life.
     pub(crate) fn mark(&mut self, change: &Change, life: u32) {
         let (Change::Issue(id, _) | Change::Rotate(id, _)) = change else { return };
+        if self.marks.0 != life {
+            self.marks = (life, fresh_number());
+        }
+        let own = self.marks.1;
         if let Some(session) = self.sessions.get_mut(id) {
             let is_new = matches!(change, Change::Issue(..));
-            session.life = if is_new { Life::begun(life) } else { session.life.rotated_in(life) };
+            session.life = if is_new { Life::begun(own) } else { session.life.rotated_in(own) };
         }
+    }
+
+    /// The number with which this store marks sessions in this life. A copy of the store shares its
+    /// sessions, but has numbers of its own, so that every session counts as coming from elsewhere.
+    pub(crate) fn own_life(&self, life: u32) -> u32 {
+        if self.marks.0 == life { self.marks.1 } else { NO_LIFE }
     }
 
     /// Adds sessions from the primary or the AOF. Existing sessions stay.
     pub(crate) fn extend(&mut self, sessions: Vec<(SessionId, Box<Session>)>) {
         for (id, session) in sessions {
-            if !self.sessions.contains_key(&id) {
+            if !self.sessions.contains(&id) {
                 self.insert(id, session);
             }
         }
@@ -131,8 +141,8 @@ impl Store {
     /// Adds a session whose id is not in the store yet.
     pub(super) fn insert(&mut self, id: SessionId, session: Box<Session>) {
         self.bytes += session.size();
-        self.subjects.insert((hash(&session.subject), id));
-        self.ends.insert((session.expires, id));
+        self.subjects.insert((hash(&session.subject), id), ());
+        self.ends.insert((session.expires, id), ());
         self.sessions.insert(id, session);
     }
 
@@ -143,7 +153,7 @@ impl Store {
         self.bytes = self.bytes + session.size() - size;
         if session.expires != end {
             self.ends.remove(&(end, id));
-            self.ends.insert((session.expires, id));
+            self.ends.insert((session.expires, id), ());
         }
     }
 
@@ -154,40 +164,39 @@ impl Store {
         self.ends.remove(&(session.expires, id));
     }
 
-    /// The approximate size in bytes.
+    /// The approximate size in bytes, as if nothing were shared with a copy.
     pub(crate) fn size(&self) -> usize {
-        let entries = size_of::<(SessionId, Box<Session>)>() + 2 * size_of::<(u64, SessionId)>();
-        let trees = self.len() * entries * TREE_NUMERATOR / TREE_DENOMINATOR;
-        size_of::<Self>() + self.bytes + self.len() * ALLOCATOR + trees
+        let indexes = self.sessions.size() + self.subjects.size() + self.ends.size();
+        size_of::<Self>() + self.bytes + self.len() * ALLOCATOR + indexes
     }
 
     /// Frees the store, on a thread if it is large.
     pub(crate) fn dispose(self) {
-        if self.len() < MANY {
-            return;
+        if self.len() >= MANY {
+            drop_elsewhere(self);
         }
-        static DISPOSED: LazyLock<Sender<Store>> = LazyLock::new(|| {
-            let (sender, disposed) = unbounded::<Store>();
-            // Without the thread the channel is closed, and stores are freed by the sender.
-            let free_all = move || {
-                for store in &disposed {
-                    let _ = guarded(|| drop(store));
-                }
-            };
-            let _ = spawn("lw-token-free", None, free_all);
-            sender
-        });
-        let _ = DISPOSED.send(self);
     }
 
     /// A copy in which every session counts as coming from elsewhere.
     pub(crate) fn copied(&self) -> Self {
-        let mut copy = Self::default();
-        for (id, session) in self.iter() {
-            let mut session = session.clone();
-            session.life = Life::default();
-            copy.insert(id, Box::new(session));
+        Self {
+            sessions: self.sessions.clone(),
+            subjects: self.subjects.clone(),
+            ends: self.ends.clone(),
+            bytes: self.bytes,
+            marks: Default::default(),
         }
-        copy
+    }
+}
+
+/// The number that no session is marked with.
+pub(crate) const NO_LIFE: u32 = Life::MOST;
+
+/// A number that no store of this process has yet.
+fn fresh_number() -> u32 {
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    let next = |last: u32| Some(if last + 1 < NO_LIFE { last + 1 } else { 1 });
+    match LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next) {
+        Ok(last) | Err(last) => next(last).unwrap_or(last),
     }
 }

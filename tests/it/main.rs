@@ -27,6 +27,9 @@ mod ratelimit;
 mod replica;
 mod restore_fuzz;
 mod smoke;
+// These tests issue tokens, whose helpers need this feature.
+#[cfg(feature = "debug-commands")]
+mod stalls;
 // These tests move the clock, which needs this feature.
 #[cfg(feature = "debug-commands")]
 mod token;

@@ -47,7 +47,7 @@ impl Command for ApplyTokens {
                 expires = step.expires;
             }
             StoreEffect::Opening(sessions) => {
-                **store = Store::default();
+                std::mem::take(&mut **store).dispose();
                 store.extend(sessions);
             }
             StoreEffect::More(sessions) => store.extend(sessions),

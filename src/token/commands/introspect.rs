@@ -78,7 +78,7 @@ fn access(ring: &Keyring, token: &[u8], store: Option<&Store>, now: Timestamp) -
 fn refresh(ring: &Keyring, token: &[u8], store: Option<&Store>, now: Timestamp) -> Option<String> {
     let presented = refresh::read(token, &ring.refresh).ok()?;
     let session = store?.get(presented.session)?;
-    let judgement = judge(Some(session), &presented, &settings::rules(now));
+    let judgement = judge(Some(session), &presented, &settings::rules(now, store));
     if !matches!(judgement, Judgement::Rotate | Judgement::RollForward | Judgement::Replay) {
         return None;
     }

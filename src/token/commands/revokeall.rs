@@ -20,7 +20,8 @@ impl Command for RevokeAll {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.REVOKEALL",
         summary: c"Ends every session of a token store.",
-        complexity: c"O(M) with M the number of sessions that have ended by themselves and were not removed yet; the rest is freed on another thread.",
+        complexity:
+            c"O(N/256) with N the number of sessions in the store, which are freed on another thread.",
         args: &[Param::KEY],
         ..Spec::WRITE
     };
@@ -31,7 +32,7 @@ impl Command for RevokeAll {
         let mut key = call.write(name);
         let now = clock::time(call.now());
         let count = match key.value::<Boxed<Store>>()? {
-            Some(store) => store.len() - store.ended(now, usize::MAX).count(),
+            Some(store) => store.len() - store.count_ended(now),
             None => {
                 call.reply_integer(0);
                 return Ok(());

@@ -56,7 +56,8 @@ fn rotate(call: &Call<'_>, token: &[u8], meta: Option<&str>) -> Outcome {
     let mut key = call.write(name);
     let store = key.value::<Boxed<Store>>()?;
     let session = store.as_ref().and_then(|store| store.get(presented.session));
-    let judgement = judge(session, &presented, &settings::rules(now));
+    let rules = settings::rules(now, store.as_deref().map(|store| &**store));
+    let judgement = judge(session, &presented, &rules);
     let session = match session {
         Some(session) if !matches!(judgement, Judgement::Expired | Judgement::Revoked) => session.clone(),
         _ if judgement == Judgement::Expired => {

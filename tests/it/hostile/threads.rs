@@ -59,10 +59,10 @@ fn a_panic_of_each_thread_is_counted_and_its_work_goes_on() {
     // With RSA this would take a second.
     client.set("jwt-keys", &keys.signing(Algorithm::EdDsa, 0));
     client.pipeline(&calls);
-    assert_counted(&mut client, &server, "lw-token-free", |client| {
+    assert_counted(&mut client, &server, "lw-free", |client| {
         client.run("LW.REVOKEALL auth");
     });
-    assert!(server.threads().iter().any(|name| name == "lw-token-free"), "{:?}", server.threads());
+    assert!(server.threads().iter().any(|name| name == "lw-free"), "{:?}", server.threads());
 
     // Last, because the next shipper starts five seconds later.
     assert_counted(&mut client, &server, "lw-audit", |client| {

@@ -4,6 +4,7 @@
 //!   call changed anything. [`state::State`] holds everything visible about the keys.
 //! - [`receiver::Receiver`] receives webhooks. [`alerts`] parses replies about alerts.
 //! - [`postgres::Postgres`] stores audit events. [`audits`] parses replies about them.
+//! - [`probe`] measures how long other clients wait while the server does something.
 //! - [`proxy::Proxy`] breaks the network between a client and a server.
 //! - [`tokens`] makes keys and parses replies of the token commands.
 //! - [`written`] checks at each server's end that its logs have no panic, flood or secret.
@@ -22,6 +23,8 @@ pub mod payload;
 pub mod pgbouncer;
 mod ports;
 pub mod postgres;
+#[cfg(feature = "debug-commands")]
+pub mod probe;
 pub mod proxy;
 mod random;
 #[cfg(feature = "debug-commands")]
