@@ -5,7 +5,7 @@
 //! the receivers see, or nil if DEDUP suppressed the alert.
 
 use crate::outbox::host::edit;
-use crate::outbox::limits::{Full, Source};
+use crate::outbox::limits::{self, Full, Source};
 use crate::outbox::reserved::refuse_reserved;
 use crate::server::call::Call;
 use crate::server::command::Command;
@@ -52,6 +52,10 @@ impl Command for RaiseAlert {
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let request = Request::parse(call)?;
         call.require_primary()?;
+        if limits::memory_is_short() {
+            counters::REFUSED.count();
+            return Err(Refusal::NoMemory);
+        }
         let now = call.now();
         let raised = edit(call, |state: &mut State| {
             let Request { kind, json, dedup } = request;

@@ -6,14 +6,14 @@
 //! `request` unless given.
 
 use crate::outbox::host::edit;
-use crate::outbox::limits::{Full, Source};
+use crate::outbox::limits::{self, Full, Source};
 use crate::server::call::Call;
 use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::spec::Spec;
 
 use super::request::{ARGS, Request};
-use super::state::State;
+use super::state::{self, State};
 use super::{counters, wake};
 
 pub(crate) struct Audit;
@@ -33,6 +33,12 @@ impl Command for Audit {
         let now = call.now();
         let request = Request::parse(call, Self::SPEC, now)?;
         call.require_primary()?;
+        if limits::memory_is_short() {
+            state::lock().refuse(request.fields().limited, now);
+            counters::REFUSED.count();
+            wake::for_gap(now);
+            return Err(Refusal::NoMemory);
+        }
         let at = request.time.unwrap_or(now);
         let recorded = edit(call, |state: &mut State| {
             let recorded = state.record(request.fields(), at, now, Source::Caller);

@@ -132,8 +132,7 @@ impl State {
         let entry = Entry::pack(&fields, &mut self.scratch);
         let share = if source == Source::Caller && entry.is_limited() { Share::Half } else { Share::Whole };
         if !self.make_room(entry.size(), share, source) {
-            self.outbox.extension_mut().refuse(now, share);
-            self.gap_grew = true;
+            self.refuse(share == Share::Half, now);
             return Err(Full);
         }
         let id = self.outbox.queue().next_id(at);
@@ -145,6 +144,13 @@ impl State {
         self.cursor.left += 1;
         self.cursor.since.get_or_insert(now);
         Ok(id)
+    }
+
+    /// Adds an event that is refused to the gap.
+    pub(crate) fn refuse(&mut self, is_limited: bool, now: Timestamp) {
+        let share = if is_limited { Share::Half } else { Share::Whole };
+        self.outbox.extension_mut().refuse(now, share);
+        self.gap_grew = true;
     }
 
     /// Without a target, overwrites the oldest events that are not owed to Postgres.
@@ -182,7 +188,7 @@ impl State {
             events: bounds.events - bounds.events / FREE_TO_CLOSE,
             bytes: bounds.bytes - bounds.bytes / FREE_TO_CLOSE,
         };
-        if !self.outbox.has_room(0, free, share) {
+        if limits::memory_is_short() || !self.outbox.has_room(0, free, share) {
             return true;
         }
         let data = format!(

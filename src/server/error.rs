@@ -20,6 +20,8 @@ pub(crate) enum Refusal {
     BadEffect(&'static str),
     /// `LWFULL`: a bounded store has no room.
     Full(String),
+    /// `LWFULL`: the server is close to its `maxmemory`.
+    NoMemory,
     /// `LWBUSY`: too many calls of this kind are in flight.
     Busy(&'static str),
     /// `LWUNAVAILABLE`: something that the call needs is missing here or now.
@@ -54,6 +56,9 @@ impl Display for Refusal {
             }
             Self::BadEffect(why) => write!(f, "ERR unusable effect: {why}"),
             Self::Full(why) => write!(f, "LWFULL {why}"),
+            Self::NoMemory => f.write_str(
+                "LWFULL the server uses nearly all of its maxmemory: see maxmemory and used_memory in INFO memory",
+            ),
             Self::Busy(why) => write!(f, "LWBUSY {why}"),
             Self::Unavailable(why) => write!(f, "LWUNAVAILABLE {why}"),
             Self::ReadOnly => f.write_str(

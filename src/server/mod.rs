@@ -24,6 +24,7 @@ mod guard;
 pub(crate) mod info;
 pub(crate) mod key;
 pub(crate) mod log;
+pub(crate) mod memory;
 pub(crate) mod module;
 pub(crate) mod native;
 pub(crate) mod node;

@@ -107,12 +107,31 @@ fn without_endpoints_the_newest_alerts_are_kept() {
 }
 
 #[test]
-fn alerts_are_accepted_and_delivered_when_redis_is_out_of_memory() {
-    let receiver = Receiver::start();
-    let server = Server::builder().alerting(&[&receiver]).start();
-    let mut client = server.client();
-    assert_eq!(client.run("CONFIG SET maxmemory 1").text(), "OK");
-    assert!(client.run("SET a b").error().starts_with("OOM"));
-    let id = client.alert("memory.full", "1");
-    receiver.wait_for_alert(&id);
+fn at_maxmemory_alerts_of_callers_are_refused_and_the_modules_own_are_delivered() {
+    for policy in ["noeviction", "allkeys-lru"] {
+        let receiver = Receiver::start();
+        let server =
+            Server::builder().alerting(&[&receiver]).config(format!("maxmemory-policy {policy}")).start();
+        let mut client = server.client();
+        let before = client.footprint();
+        fill_memory(&mut client, 1 << 16);
+        for call in ["LW.ALERT a 1", "LW.ALERT a 1 DEDUP x COOLDOWN 1h"] {
+            assert!(client.run(call).error().starts_with("LWFULL the server uses nearly all"), "{call}");
+        }
+        assert_eq!(client.alert_info("refused_total"), 2);
+        assert_eq!(client.alert_info("queued"), 0);
+        assert_eq!(client.footprint(), before);
+        assert_eq!(client.run("LW.BURST k 1 60").ints(), [1, 1, 1], "{policy}");
+        client.wait_until_delivered();
+        assert_eq!(receiver.requests()[0].kind(), "burst");
+        client.run("CONFIG SET maxmemory 0");
+        let id = client.run("LW.ALERT a 1 DEDUP x COOLDOWN 1h").text();
+        receiver.wait_for_alert(&id);
+    }
+}
+
+/// Sets maxmemory so that `free` bytes are left of it, which is too little for journals.
+fn fill_memory(client: &mut Client, free: i64) {
+    let used = client.info("memory").number("used_memory");
+    assert_eq!(client.run(&format!("CONFIG SET maxmemory {}", used + free)).text(), "OK");
 }

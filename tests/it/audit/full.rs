@@ -180,3 +180,62 @@ fn shipping_continues_after_client_pause() {
     let stored = postgres.sql("audit", "SELECT event_id(l) FROM lockwatch_audit_log l WHERE user_id = 'b'");
     assert_eq!(stored, [[id]]);
 }
+
+#[test]
+fn at_maxmemory_events_are_refused_and_a_gap_event_counts_them_later() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.audit("USER a");
+    client.run("CONFIG SET maxmemory 1");
+    assert!(client.run("SET a b").error().starts_with("OOM"));
+    for line in ["LW.AUDIT USER a", "LW.AUDIT USER a LIMITED", "LW.AUDIT USER a"] {
+        assert!(client.run(line).error().starts_with("LWFULL the server uses nearly all"), "{line}");
+    }
+    assert_eq!(client.audit_info("refused_total"), 3);
+    assert_eq!(client.audit_info("gap"), 3);
+    assert_eq!(client.multi(&["LW.AUDIT USER a"]).unwrap()[0].error()[..7], *"LWFULL ");
+    // The gap stays open: an event that reports it would take memory, too.
+    client.move_clock(5000);
+    let changes = |client: &mut Client| client.info("persistence").number("rdb_changes_since_last_save");
+    let before = changes(&mut client);
+    wait_until("the size of the gap is replicated", || changes(&mut client) > before);
+    assert_eq!((client.audit_info("gap"), client.audit_info("events")), (4, 1));
+    client.run("CONFIG SET maxmemory 0");
+    client.move_clock(10_000);
+    wait_until("the gap event is recorded", || client.audit_info("gaps_total") == 1);
+    let gap = &client.audit_log("KIND gap")[0];
+    let data = gap.data.as_deref().unwrap();
+    assert!(data.contains(r#""count":4,"limited":1"#), "{data}");
+    client.audit("USER a");
+}
+
+#[test]
+fn journals_evict_no_key_of_a_full_cache() {
+    let server = Server::builder().config("maxmemory-policy allkeys-lru").start();
+    let mut client = server.client();
+    client.run("CONFIG SET maxmemory 64mb");
+    let value = "x".repeat(100_000);
+    let set = |client: &mut Client, i: usize| client.call(&["SET", &format!("cached:{i}"), &value]).text();
+    let mut keys = 0;
+    while client.info("stats").number("evicted_keys") == 0 {
+        set(&mut client, keys);
+        keys += 1;
+        assert!(keys < 1000, "nothing is evicted");
+    }
+    let evicted = client.info("stats").number("evicted_keys");
+    let calls = [vec![["LW.AUDIT", "USER", "a"]; 200], vec![["LW.ALERT", "a", "1"]; 200]].concat();
+    for _ in 0..50 {
+        let answers = client.pipeline(&calls);
+        assert!(answers.iter().all(|answer| answer.is_error()), "{answers:?}");
+    }
+    assert_eq!(client.info("stats").number("evicted_keys"), evicted);
+    // Nor does a journal take the room of an evicted key before the next key is set.
+    for i in 0..100 {
+        set(&mut client, keys + i);
+        assert!(client.run("LW.AUDIT USER a").error().starts_with("LWFULL "));
+    }
+    assert_eq!(client.audit_info("events"), 0);
+    // Where a lot is free, the journal takes it.
+    client.run("FLUSHALL");
+    client.audit("USER a");
+}
