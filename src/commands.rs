@@ -7,6 +7,7 @@ use crate::alert::command::RaiseAlert;
 use crate::alert::manage as alerts;
 use crate::alert::state::State as Alerts;
 use crate::audit::command::Audit;
+use crate::audit::erase::command::Erase;
 use crate::audit::query::command::Query;
 use crate::audit::state::State as AuditLog;
 use crate::burst::Cooldown;
@@ -46,6 +47,7 @@ pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<Dead<AuditLog>>(),
     CommandEntry::of::<Replay<AuditLog>>(),
     CommandEntry::of::<Discard<AuditLog>>(),
+    CommandEntry::of::<Erase>(),
     CommandEntry::of::<Help<AuditLog>>(),
     CommandEntry::of::<Issue>(),
     CommandEntry::of::<Rotate>(),
@@ -118,6 +120,7 @@ mod tests {
             -2 LW.AUDITLOG DEAD [COUNT n]\n\
             3 LW.AUDITLOG REPLAY id|ALL\n\
             3 LW.AUDITLOG DISCARD id|ALL\n\
+            -4 LW.AUDITLOG ERASE USER id [BY text]\n\
             2 LW.AUDITLOG HELP\n\
             -3 LW.ISSUE key subject [CLAIMS json] [AUDIENCE aud] [ACCESSTTL d] [REFRESHTTL d] [META json]\n\
             -3 LW.ROTATE key refresh_token [META json]\n\

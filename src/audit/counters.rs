@@ -16,5 +16,7 @@ pub(crate) static GAPS: Counter = Counter::new();
 pub(crate) static DEAD: Counter = Counter::new();
 /// Dead letters dropped for want of room.
 pub(crate) static DROPPED: Counter = Counter::new();
+/// Events removed by LW.AUDITLOG ERASE, wherever they were.
+pub(crate) static ERASED: Counter = Counter::new();
 /// Events overwritten by newer ones, where there is no database.
 pub(crate) static OVERWRITTEN: Counter = Counter::new();

@@ -28,6 +28,9 @@ const REQUEST: &str = "request";
 /// The kind of an event that reports a gap.
 pub(crate) const GAP: &str = "gap";
 
+/// The kind of an event that reports an erasure.
+pub(crate) const ERASED: &str = "audit.erased";
+
 /// The fields of an event. Texts are UTF-8 without NUL, as Postgres takes them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fields<'a> {

@@ -6,7 +6,7 @@ use crate::server::clock;
 use crate::server::info::{Section, Value};
 use crate::ship::SHIP;
 
-use super::counters::{APPENDED, DEAD, DROPPED, EXPIRED, GAPS, OVERWRITTEN, REFUSED, SHIPPED};
+use super::counters::{APPENDED, DEAD, DROPPED, ERASED, EXPIRED, GAPS, OVERWRITTEN, REFUSED, SHIPPED};
 use super::{state, status};
 
 pub(crate) const SECTION: Section = Section {
@@ -20,6 +20,7 @@ pub(crate) const SECTION: Section = Section {
         (c"audit_dead_total", &DEAD),
         (c"audit_dropped_total", &DROPPED),
         (c"audit_overwritten_total", &OVERWRITTEN),
+        (c"audit_erased_total", &ERASED),
     ],
     made: Some(gauges),
 };

@@ -5,6 +5,7 @@
 //!   each of the fields of QUERY, `died_ms` and `reason`.
 //! - `REPLAY id|ALL`: queues dead letters to be shipped again. Replies with their number.
 //! - `DISCARD id|ALL`: deletes dead letters. Replies with their number.
+//! - `ERASE USER id [BY text]`: see [`super::erase`].
 //! - `HELP`: the subcommands, a line each.
 
 use crate::outbox::dead::DeadLetter;
@@ -14,6 +15,7 @@ use crate::server::command::Command;
 use crate::server::spec::Spec;
 
 use super::entry::Entry;
+use super::erase::command::Erase;
 use super::query::command::Query;
 use super::query::record;
 use super::refused::Refused;
@@ -42,7 +44,7 @@ impl Managed for State {
     };
     const HELP: &'static Spec = &Spec { name: c"LW.AUDITLOG|HELP", ..Spec::HELP };
     const SUBCOMMANDS: &'static [&'static Spec] =
-        &[Query::SPEC, Self::DEAD, Self::REPLAY, Self::DISCARD, Self::HELP];
+        &[Query::SPEC, Self::DEAD, Self::REPLAY, Self::DISCARD, Erase::SPEC, Self::HELP];
 
     fn reply_dead(call: &Call<'_>, dead: &DeadLetter<Entry, Refused>, refused: &Refused) {
         call.reply_map(record::FIELDS + 2);

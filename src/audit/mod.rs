@@ -15,8 +15,9 @@
 //! - [`counters`], [`wake`], [`settings`]: used by everything above them.
 //! - [`state`]: the outbox and what of it the shipper has. [`own`]: how other parts of the module
 //!   record an event.
+//! - [`erase`]: removes the events of a user: `LW.AUDITLOG ERASE`.
 //! - [`scheduler`]: what happens before the event loop sleeps.
-//! - [`command`]: `LW.AUDIT`, whose arguments [`request`] reads. [`query`], [`manage`]:
+//! - [`command`]: `LW.AUDIT`, whose arguments [`request`] reads. [`query`], [`manage`]: the rest of
 //!   `LW.AUDITLOG`. [`info`]: INFO.
 
 #![forbid(unsafe_code)]
@@ -24,6 +25,7 @@
 pub(crate) mod command;
 pub(crate) mod counters;
 pub(crate) mod entry;
+pub(crate) mod erase;
 pub(crate) mod gap;
 pub(crate) mod info;
 pub(crate) mod insert;

@@ -11,6 +11,7 @@ use crate::server::log;
 use crate::ship::SHIP;
 use crate::text::time::{Span, Timestamp};
 
+use super::erase::job as erase;
 use super::shipper::{Shipped, Shipper};
 use super::state::{self, State};
 use super::status::{self, ShipperState};
@@ -83,6 +84,7 @@ impl Scheduler {
     fn run_primary(&mut self, state: &mut State, tick: &Tick, now: Timestamp) -> Option<Timestamp> {
         state.owe_events();
         self.finish_batches(state, now);
+        erase::advance(state, now);
         let gap_is_open = state.close_gap(now);
         if gap_is_open {
             state.replicate_gap();
@@ -120,6 +122,7 @@ impl Scheduler {
             self.dismiss_shipper();
             state.rewind();
         }
+        erase::abandon();
         state.outbox().forget_pending();
     }
 

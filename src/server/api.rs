@@ -66,6 +66,7 @@ required! {
     RedisModule_GetRandomBytes
     RedisModule_BlockClient RedisModule_UnblockClient RedisModule_GetBlockedClientPrivateData
     RedisModule_SelectDb RedisModule_GetSelectedDb
+    RedisModule_GetClientId RedisModule_GetClientUserNameById
     RedisModule_RegisterInfoFunc RedisModule_InfoAddSection RedisModule_InfoAddFieldULongLong
     RedisModule_InfoAddFieldCString
 }

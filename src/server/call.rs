@@ -103,6 +103,30 @@ impl<'a> Call<'a> {
         unsafe { selected(self.ctx) }
     }
 
+    /// The ACL user of the caller, if it is a client.
+    pub(crate) fn acl_user(&self) -> Option<String> {
+        let client_id = api!(RedisModule_GetClientId);
+        let name = api!(RedisModule_GetClientUserNameById);
+        let bytes = api!(RedisModule_StringPtrLen);
+        let free = api!(RedisModule_FreeString);
+        // SAFETY: `ctx` is this call's.
+        let client = unsafe { client_id(self.ctx) };
+        // SAFETY: `ctx` is this call's. A client that does not exist has no name.
+        let string = unsafe { name(self.ctx, client) };
+        if string.is_null() {
+            return None;
+        }
+        let mut len = 0_usize;
+        // SAFETY: `string` was returned above; `len` is where its length goes.
+        let data = unsafe { bytes(string, &mut len) };
+        // SAFETY: the string holds `len` bytes at `data` until it is freed below.
+        let user = String::from_utf8_lossy(unsafe { std::slice::from_raw_parts(data.cast(), len) });
+        let user = user.into_owned();
+        // SAFETY: `string` was returned with this context and is freed once.
+        unsafe { free(self.ctx, string) };
+        Some(user)
+    }
+
     /// Whether the client may block. False in MULTI and scripts.
     pub(crate) fn may_wait(&self) -> bool {
         self.flags() & raw::REDISMODULE_CTX_FLAGS_DENY_BLOCKING == 0

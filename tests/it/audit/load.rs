@@ -37,6 +37,17 @@ impl Acknowledged {
         self.events.lock().unwrap().keys().cloned().collect()
     }
 
+    /// The ids of the events of a client.
+    pub fn of(&self, who: &str) -> Vec<String> {
+        let events = self.events.lock().unwrap();
+        events.iter().filter(|(_, (whose, _))| whose == who).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Events of a client that are no longer expected in the table.
+    pub fn forget(&self, who: &str, which: impl Fn(&str) -> bool) {
+        self.events.lock().unwrap().retain(|id, (whose, _)| whose != who || !which(id));
+    }
+
     /// Records events from `clients` connections while `during` runs. A client ends early when its
     /// connection breaks or the server answers READONLY.
     pub fn record_during(&self, address: SocketAddr, clients: usize, round: &str, during: impl FnOnce()) {

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod contexts;
+mod erase;
 mod faults;
 mod full;
 mod killed;

@@ -30,6 +30,7 @@ fn info_fields_have_stable_names_and_start_at_zero() {
             ("lockwatch_audit_dead", "0"),
             ("lockwatch_audit_dead_total", "0"),
             ("lockwatch_audit_dropped_total", "0"),
+            ("lockwatch_audit_erased_total", "0"),
             ("lockwatch_audit_events", "0"),
             ("lockwatch_audit_expired_total", "0"),
             ("lockwatch_audit_gap", "0"),
