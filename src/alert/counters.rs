@@ -10,8 +10,10 @@ pub(crate) static DELIVERED: Counter = Counter::new();
 pub(crate) static RETRIED: Counter = Counter::new();
 /// Deliveries given up after the last try.
 pub(crate) static DEAD: Counter = Counter::new();
-/// Alerts and dead letters lost for want of room.
+/// Alerts lost for want of room.
 pub(crate) static DROPPED: Counter = Counter::new();
+/// Dead letters that gave way to newer ones.
+pub(crate) static DEAD_DROPPED: Counter = Counter::new();
 /// Calls of LW.ALERT refused for want of room.
 pub(crate) static REFUSED: Counter = Counter::new();
 /// Calls of LW.ALERT suppressed by DEDUP.

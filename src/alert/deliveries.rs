@@ -147,7 +147,7 @@ impl Extension for Deliveries {
     type Cause = Letter;
     type Change = Change;
 
-    const DROPPED: &'static Counter = &counters::DROPPED;
+    const DROPPED: &'static Counter = &counters::DEAD_DROPPED;
 
     fn apply(&mut self, change: Change, queue: &mut Queue<Alert>) {
         let is_queued = |seq: u64| queue.get(seq).is_some();

@@ -5,7 +5,9 @@ use std::ffi::{CStr, CString};
 use crate::server::clock;
 use crate::server::info::{Section, Value};
 
-use super::counters::{DEAD, DEDUPLICATED, DELIVERED, DROPPED, RAISED, REFUSED, RETRIED, ROLLED_UP};
+use super::counters::{
+    DEAD, DEAD_DROPPED, DEDUPLICATED, DELIVERED, DROPPED, RAISED, REFUSED, RETRIED, ROLLED_UP,
+};
 use super::endpoint::Endpoint;
 use super::state::{self, State};
 
@@ -16,6 +18,7 @@ pub(crate) const SECTION: Section = Section {
         (c"alert_delivered_total", &DELIVERED),
         (c"alert_retried_total", &RETRIED),
         (c"alert_dead_total", &DEAD),
+        (c"alert_dead_dropped_total", &DEAD_DROPPED),
         (c"alert_dropped_total", &DROPPED),
         (c"alert_refused_total", &REFUSED),
         (c"alert_deduplicated_total", &DEDUPLICATED),

@@ -2,15 +2,17 @@
 //! in, summaries and attempts that are due go out.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::outbox::host::{Host, replicate};
 use crate::server::blocked::{Answer, Waiting};
 use crate::server::events::{self, Tick};
+use crate::server::log::{self, Tally};
 use crate::ship::SHIP;
 use crate::text::time::Timestamp;
 
 use super::attempt::Attempt;
+use super::counters::DEAD_DROPPED;
 use super::endpoint::EndpointId;
 use super::state::{self, State};
 use super::test_run::{Report, TestRuns};
@@ -26,10 +28,19 @@ struct Scheduler {
     /// Grows when attempts that were handed over may be out of date.
     generation: u64,
     tests: TestRuns,
+    /// Dead letters that gave way to newer ones.
+    dropped: Tally,
+    /// How many of those are counted in `dropped`.
+    dropped_before: u64,
 }
 
-static SCHEDULER: Mutex<Scheduler> =
-    Mutex::new(Scheduler { workers: None, generation: 0, tests: TestRuns::new() });
+static SCHEDULER: Mutex<Scheduler> = Mutex::new(Scheduler {
+    workers: None,
+    generation: 0,
+    tests: TestRuns::new(),
+    dropped: Tally::new(),
+    dropped_before: 0,
+});
 
 /// Only the main thread locks it.
 fn lock() -> MutexGuard<'static, Scheduler> {
@@ -101,12 +112,23 @@ impl Scheduler {
             state.finish_attempt(result, now, events::random_u64());
         }
         self.finish_tests(state);
+        self.log_dropped();
         state.queue_summaries(now);
         // An endpoint that answered 410 loses its queue.
         state.rebuild_queues();
         replicate(state, tick);
         if SHIP.get() {
             self.dispatch(state, now);
+        }
+    }
+
+    fn log_dropped(&mut self) {
+        let dropped = DEAD_DROPPED.get();
+        self.dropped.add(dropped - std::mem::replace(&mut self.dropped_before, dropped));
+        if let Some(count) = self.dropped.due(Instant::now()) {
+            log::warning(&format!(
+                "dead letters of alerts gave way to newer ones: {count}; see LW.ALERTS DEAD, REPLAY and DISCARD"
+            ));
         }
     }
 

@@ -1,6 +1,6 @@
-//! Stores a batch of events with one statement in one round trip. A row that Postgres refuses as
-//! data is found by halving the batch, and reported.
+//! Stores rows with one statement in one round trip.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,110 +9,57 @@ use tokio_postgres::types::Type;
 use crate::journal::id::Id;
 use crate::text::time::Timestamp;
 
-use super::entry::{Fields, Record};
-use super::link::{Failure, Link};
-use super::refused::DataError;
-use super::schema::{Day, Partitions};
+use super::encoding::Encoding;
+use super::entry::Fields;
+use super::link::{Failure, Link, Parameter};
 
-/// Rows that are already stored change nothing.
-pub(crate) const INSERT: &str = r#"INSERT INTO lockwatch_audit_log ("timestamp", epoch, seq, kind, user_id, ip, endpoint, method,
+/// The maximum size of a user or path in a database of another encoding than UTF-8, where a
+/// character may take several times its bytes. Short enough for an index.
+pub(crate) const MAX_ESCAPED: usize = 2048;
+
+/// The statement; its argument is what a row must conflict with to be left out.
+macro_rules! insert {
+    ($conflict:literal) => {
+        concat!(
+            r#"INSERT INTO lockwatch_audit_log ("timestamp", epoch, seq, kind, user_id, ip, endpoint, method,
  status_code, rate_limit_hit, anomaly_detected, latency_ms, data)
 SELECT t, e, s, k, u, i, p, m, c, l, a, d, j::jsonb
 FROM unnest($1::timestamptz[], $2::int8[], $3::int8[], $4::text[], $5::text[], $6::inet[], $7::text[], $8::text[],
  $9::int2[], $10::bool[], $11::bool[], $12::float8[], $13::text[]) AS event (t, e, s, k, u, i, p, m, c, l, a, d, j)
-ON CONFLICT ("timestamp", epoch, seq) DO NOTHING"#;
-
-/// The result of storing a batch.
-#[derive(Debug, Default)]
-pub(crate) struct Stored {
-    /// The numbers of the events that Postgres refused as data.
-    pub refused: Vec<(u64, DataError)>,
-    /// The number of events that were not stored because they are older than the retention.
-    pub expired: usize,
+ON CONFLICT "#,
+            $conflict,
+            " DO NOTHING"
+        )
+    };
 }
 
-/// Stores `events`, except those of days before `first_day`.
-pub(crate) async fn store(
-    link: &Link,
-    partitions: &mut Partitions,
-    events: &[Record],
-    first_day: Option<Day>,
-) -> Result<Stored, Failure> {
-    let mut stored = Stored::default();
-    let kept = |id: &Id| first_day.is_none_or(|first| Day::of(id.at) >= first);
-    let rows: Vec<_> =
-        events.iter().filter(|(id, _)| kept(id)).map(|(id, entry)| (*id, entry.fields())).collect();
-    stored.expired = events.len() - rows.len();
-    ensure_days(link, partitions, &rows).await?;
-    // The slices still to be stored, the next one last.
-    let mut waiting = vec![&rows[..]];
-    let mut partitions_renewed = false;
-    while let Some(rows) = waiting.pop() {
-        if rows.is_empty() {
-            continue;
-        }
-        match insert(link, rows).await {
-            Ok(_) => {}
-            Err(failure) => {
-                // Most likely somebody has dropped a partition. If it cannot be created, as for a
-                // day that was archived, the row is refused like any other.
-                if failure.lacks_partition && !std::mem::replace(&mut partitions_renewed, true) {
-                    partitions.forget();
-                    ensure_days(link, partitions, rows).await?;
-                    waiting.push(rows);
-                    continue;
-                }
-                let Some(error) = failure.data else { return Err(failure) };
-                match rows {
-                    [(id, _)] => stored.refused.push((id.seq, error)),
-                    _ => {
-                        let (first, second) = rows.split_at(rows.len() / 2);
-                        waiting.extend([second, first]);
-                    }
-                }
-            }
-        }
-    }
-    Ok(stored)
-}
+/// Rows that are already stored change nothing.
+const INSERT: &str = insert!(r#"("timestamp", epoch, seq)"#);
 
-async fn ensure_days(
-    link: &Link,
-    partitions: &mut Partitions,
-    rows: &[(Id, Fields<'_>)],
-) -> Result<(), Failure> {
-    let mut last = None;
-    for (id, _) in rows {
-        let day = Day::of(id.at);
-        if last.replace(day) != Some(day) {
-            partitions.ensure(link, day).await?;
-        }
-    }
-    Ok(())
-}
+/// Also succeeds if a unique index of an operator refuses the row.
+const PROBE: &str = insert!("");
 
 /// Stores rows with one statement. Returns the number of new ones.
 pub async fn insert(link: &Link, rows: &[(Id, Fields<'_>)]) -> Result<u64, Failure> {
-    let column = Columns::of(rows);
-    link.execute(
-        INSERT,
-        &[
-            (&column.timestamp, Type::TIMESTAMPTZ_ARRAY),
-            (&column.epoch, Type::INT8_ARRAY),
-            (&column.seq, Type::INT8_ARRAY),
-            (&column.kind, Type::TEXT_ARRAY),
-            (&column.user, Type::TEXT_ARRAY),
-            (&column.ip, Type::INET_ARRAY),
-            (&column.endpoint, Type::TEXT_ARRAY),
-            (&column.method, Type::TEXT_ARRAY),
-            (&column.status, Type::INT2_ARRAY),
-            (&column.limited, Type::BOOL_ARRAY),
-            (&column.anomaly, Type::BOOL_ARRAY),
-            (&column.latency, Type::FLOAT8_ARRAY),
-            (&column.data, Type::TEXT_ARRAY),
-        ],
-    )
-    .await
+    let columns = Columns::of(rows, link.encoding());
+    link.execute(INSERT, &columns.parameters()).await
+}
+
+/// Whether Postgres would store a row with `fields` at present. Stores nothing.
+pub(crate) async fn probe(link: &Link, fields: Fields<'_>) -> Result<(), Failure> {
+    let id = Id { at: Timestamp::from_system_clock(), epoch: 0, seq: 0 };
+    let columns = Columns::of(&[(id, fields)], link.encoding());
+    link.probe(PROBE, &columns.parameters()).await.map(drop)
+}
+
+/// Like [`probe`], with the fields of the newest row of the table. Returns whether there is one.
+pub(crate) async fn probe_newest(link: &Link) -> Result<bool, Failure> {
+    const COPY: &str = r#"INSERT INTO lockwatch_audit_log ("timestamp", epoch, seq, kind, user_id, ip, endpoint, method,
+ status_code, rate_limit_hit, anomaly_detected, latency_ms, data)
+SELECT now(), 0, 0, kind, user_id, ip, endpoint, method, status_code, rate_limit_hit, anomaly_detected, latency_ms, data
+FROM lockwatch_audit_log ORDER BY "timestamp" DESC LIMIT 1
+ON CONFLICT DO NOTHING"#;
+    link.probe(COPY, &[]).await.map(|copied| copied > 0)
 }
 
 struct Columns<'a> {
@@ -120,19 +67,19 @@ struct Columns<'a> {
     epoch: Vec<i64>,
     seq: Vec<i64>,
     kind: Vec<&'a str>,
-    user: Vec<Option<&'a str>>,
+    user: Vec<Option<Cow<'a, str>>>,
     ip: Vec<Option<IpAddr>>,
-    endpoint: Vec<Option<&'a str>>,
+    endpoint: Vec<Option<Cow<'a, str>>>,
     method: Vec<Option<&'a str>>,
     status: Vec<Option<i16>>,
     limited: Vec<bool>,
     anomaly: Vec<bool>,
     latency: Vec<Option<f64>>,
-    data: Vec<Option<&'a str>>,
+    data: Vec<Option<Cow<'a, str>>>,
 }
 
 impl<'a> Columns<'a> {
-    fn of(rows: &[(Id, Fields<'a>)]) -> Self {
+    fn of(rows: &[(Id, Fields<'a>)], encoding: Encoding) -> Self {
         fn all<'f, 'a: 'f, T>(
             rows: &'f [(Id, Fields<'a>)],
             of: impl Fn(&Id, &Fields<'a>) -> T + 'f,
@@ -144,16 +91,36 @@ impl<'a> Columns<'a> {
             epoch: all(rows, |id, _| id.epoch as i64),
             seq: all(rows, |id, _| id.seq as i64),
             kind: all(rows, |_, fields| fields.kind()),
-            user: all(rows, |_, fields| fields.user),
+            user: all(rows, |_, fields| fields.user.map(|user| encoding.text(user, MAX_ESCAPED))),
             ip: all(rows, |_, fields| fields.ip),
-            endpoint: all(rows, |_, fields| fields.endpoint),
+            endpoint: all(rows, |_, fields| {
+                fields.endpoint.map(|endpoint| encoding.text(endpoint, MAX_ESCAPED))
+            }),
             method: all(rows, |_, fields| fields.method),
             status: all(rows, |_, fields| fields.status.and_then(|status| i16::try_from(status).ok())),
             limited: all(rows, |_, fields| fields.limited),
             anomaly: all(rows, |_, fields| fields.anomaly),
             latency: all(rows, |_, fields| fields.latency.map(|us| us as f64 / 1000.0)),
-            data: all(rows, |_, fields| fields.data),
+            data: all(rows, |_, fields| fields.data.map(|data| encoding.json(data))),
         }
+    }
+
+    fn parameters(&self) -> [Parameter<'_>; 13] {
+        [
+            (&self.timestamp, Type::TIMESTAMPTZ_ARRAY),
+            (&self.epoch, Type::INT8_ARRAY),
+            (&self.seq, Type::INT8_ARRAY),
+            (&self.kind, Type::TEXT_ARRAY),
+            (&self.user, Type::TEXT_ARRAY),
+            (&self.ip, Type::INET_ARRAY),
+            (&self.endpoint, Type::TEXT_ARRAY),
+            (&self.method, Type::TEXT_ARRAY),
+            (&self.status, Type::INT2_ARRAY),
+            (&self.limited, Type::BOOL_ARRAY),
+            (&self.anomaly, Type::BOOL_ARRAY),
+            (&self.latency, Type::FLOAT8_ARRAY),
+            (&self.data, Type::TEXT_ARRAY),
+        ]
     }
 }
 

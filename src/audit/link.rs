@@ -13,8 +13,8 @@ use tokio::task::JoinHandle;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error, Row};
 
-use super::refused::DataError;
-use super::sqlstate::SqlState;
+use super::encoding::Encoding;
+pub(crate) use super::failure::Failure;
 use super::target::Target;
 
 /// The maximum time to connect: look up names, try each host, TLS, authentication.
@@ -29,6 +29,7 @@ const BEYOND: Duration = Duration::from_secs(5);
 pub struct Link {
     client: Client,
     driver: JoinHandle<()>,
+    encoding: Encoding,
 }
 
 impl Drop for Link {
@@ -36,81 +37,6 @@ impl Drop for Link {
         // This closes the socket.
         self.driver.abort();
     }
-}
-
-#[derive(Debug)]
-pub struct Failure {
-    /// A text without secrets and without any data of events.
-    pub reason: String,
-    /// Set if Postgres answered.
-    pub(crate) state: Option<SqlState>,
-    /// Set if Postgres refused a row.
-    pub(crate) data: Option<DataError>,
-    /// Whether a row belongs to no partition.
-    pub(crate) lacks_partition: bool,
-}
-
-impl Failure {
-    /// A failure without an answer of Postgres.
-    pub(crate) fn other(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), state: None, data: None, lacks_partition: false }
-    }
-
-    pub(crate) fn is(&self, state: SqlState) -> bool {
-        self.state == Some(state)
-    }
-}
-
-/// Classes of SQLSTATE about the data of a row: data exception, integrity constraint violation.
-const DATA_CLASSES: [&[u8]; 2] = [b"22", b"23"];
-
-/// Classes whose messages are about the server and contain no data: connections, transactions,
-/// syntax and access, resources, objects in use, intervention, the system.
-const SERVER_CLASSES: [&[u8]; 8] = [b"08", b"25", b"40", b"42", b"53", b"55", b"57", b"58"];
-/// The function of Postgres that finds that a row belongs to no partition. Its SQLSTATE is that of
-/// any check.
-const FINDS_PARTITION: &str = "ExecFindPartition";
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        let Some(answer) = error.as_db_error() else { return Self::other(without_answer(&error)) };
-        let state = SqlState::of(answer.code().code());
-        // A trigger that refuses a row raises an exception.
-        let is_data = state == SqlState::RAISE_EXCEPTION || DATA_CLASSES.contains(&state.class());
-        let reason = match state.class() {
-            // The message contains the user.
-            b"28" => format!("authentication failed ({state})"),
-            // The message contains the database.
-            b"3D" => format!("the database does not exist ({state})"),
-            // The message may contain data.
-            _ if is_data => format!("a row was refused ({state})"),
-            class if SERVER_CLASSES.contains(&class) => format!("{} ({state})", answer.message()),
-            // The message may contain anything.
-            _ => format!("SQLSTATE {state}"),
-        };
-        let data = is_data.then(|| DataError { state, message: answer.message().to_owned() });
-        let lacks_partition = answer.routine() == Some(FINDS_PARTITION);
-        Self { reason, state: Some(state), data, lacks_partition }
-    }
-}
-
-/// The text of an error that occurred before Postgres could answer.
-fn without_answer(error: &Error) -> String {
-    if error.is_closed() {
-        return "the connection is closed".into();
-    }
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        if let Some(io) = inner.downcast_ref::<io::Error>() {
-            // The kind says nothing about, for instance, an untrusted certificate.
-            return match io.kind() {
-                io::ErrorKind::Other | io::ErrorKind::InvalidData => format!("{error}: {io}"),
-                kind => format!("{error}: {kind}"),
-            };
-        }
-        cause = inner.source();
-    }
-    error.to_string()
 }
 
 /// Whether no host accepts writes, which tokio-postgres reports as an error of its own inside an
@@ -132,11 +58,17 @@ impl Link {
             }
             Failure::from(error)
         })?;
+        let encoding = Encoding::of(connection.parameter("server_encoding"));
         let driver = tokio::spawn(async move {
             // Callers that wait for an answer get the error.
             let _ = connection.await;
         });
-        Ok(Self { client, driver })
+        Ok(Self { client, driver, encoding })
+    }
+
+    /// The encoding of the database.
+    pub(crate) fn encoding(&self) -> Encoding {
+        self.encoding
     }
 
     /// Whether the other end has closed the connection.
@@ -167,6 +99,27 @@ impl Link {
     /// returns.
     pub async fn execute(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<u64, Failure> {
         self.in_transaction("", self.client.execute_typed(sql, parameters)).await
+    }
+
+    /// Runs a statement and rolls it back, to learn whether it would succeed. It waits for a lock no
+    /// longer than a second.
+    pub(crate) async fn probe(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<u64, Failure> {
+        let begin = format!("{}; SET LOCAL lock_timeout = 1000", begin(""));
+        let all = async {
+            let (begun, done, checked, ended) = tokio::join!(
+                biased;
+                self.client.batch_execute(&begin),
+                self.client.execute_typed(sql, parameters),
+                self.client.batch_execute("SET CONSTRAINTS ALL IMMEDIATE"),
+                self.client.batch_execute("ROLLBACK"),
+            );
+            begun?;
+            let done = done?;
+            checked?;
+            ended?;
+            Ok(done)
+        };
+        within(all).await
     }
 
     /// Settings apply to the transaction only, so that this works through PgBouncer.

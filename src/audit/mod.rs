@@ -2,10 +2,12 @@
 //! Postgres by a thread. From the bottom up:
 //!
 //! What speaks to Postgres and knows no Redis:
-//! - [`entry`]: an event, packed. [`sqlstate`], [`refused`]: why Postgres refused an event.
-//! - [`tls`], [`target`]: which database, and how the connection is encrypted. [`link`]: a
-//!   connection that cannot hang.
-//! - [`schema`]: migrations and partitions. [`insert`]: stores a batch exactly once.
+//! - [`entry`]: an event, packed. [`sqlstate`], [`failure`], [`refused`]: what failed, and why
+//!   Postgres refused an event.
+//! - [`tls`], [`target`]: which database, and how the connection is encrypted. [`encoding`]: text
+//!   that the database can hold. [`link`]: a connection that cannot hang.
+//! - [`schema`]: migrations and partitions. [`insert`]: stores rows with one statement. [`batch`]:
+//!   stores a batch exactly once, and tells rows that are at fault from a database that is.
 //! - [`status`], [`shipper`]: the thread.
 //!
 //! Pure, with the time passed in:
@@ -22,10 +24,13 @@
 
 #![forbid(unsafe_code)]
 
+pub(crate) mod batch;
 pub(crate) mod command;
 pub(crate) mod counters;
+pub(crate) mod encoding;
 pub(crate) mod entry;
 pub(crate) mod erase;
+pub(crate) mod failure;
 pub(crate) mod gap;
 pub(crate) mod info;
 pub(crate) mod insert;

@@ -2,17 +2,18 @@
 //! leave the outbox, gaps are reported, and the next batches go out.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::alert::raise;
 use crate::outbox::host::{Host, replicate};
 use crate::server::events::Tick;
-use crate::server::log;
+use crate::server::log::{self, Tally};
 use crate::ship::SHIP;
 use crate::text::time::{Span, Timestamp};
 
 use super::erase::job as erase;
 use super::shipper::{Shipped, Shipper};
+use super::sqlstate::SqlState;
 use super::state::{self, State};
 use super::status::{self, ShipperState};
 use super::wake::{self, DEADLINE, GAP_INTERVAL};
@@ -27,19 +28,28 @@ const PAUSE_INTERVAL: Span = Span(100);
 /// How often it checks the gap, and whether the shipper can start or has ended.
 const CHECK_INTERVAL: Span = GAP_INTERVAL;
 
-/// The time between two alerts about the lag.
-const LAG_COOLDOWN: Span = Span(3_600_000);
+/// The time between two alerts of one type.
+const ALERT_COOLDOWN: Span = Span(3_600_000);
 
 /// The time from the panic of a shipper to the start of the next one: its cause may still be there.
 const AFTER_PANIC: Span = Span(5000);
 
 struct Scheduler {
+    /// Events that became dead letters.
+    refused: Tally,
+    /// Why the last of them did.
+    refused_for: Option<SqlState>,
     shipper: Option<Shipper>,
     /// No shipper starts before this time.
     not_before: Timestamp,
 }
 
-static SCHEDULER: Mutex<Scheduler> = Mutex::new(Scheduler { shipper: None, not_before: Timestamp(0) });
+static SCHEDULER: Mutex<Scheduler> = Mutex::new(Scheduler {
+    refused: Tally::new(),
+    refused_for: None,
+    shipper: None,
+    not_before: Timestamp(0),
+});
 
 /// Only the main thread locks it.
 fn lock() -> MutexGuard<'static, Scheduler> {
@@ -62,7 +72,7 @@ pub(crate) fn shutdown() {
 impl Scheduler {
     /// Does what is due. Returns when to run again.
     fn run(&mut self, state: &mut State, tick: &Tick, now: Timestamp) -> Option<Timestamp> {
-        if let Some(message) = status::next_message() {
+        while let Some(message) = status::next_message(Instant::now()) {
             log::warning(&message);
         }
         if let Some(target) = settings::changed() {
@@ -90,7 +100,7 @@ impl Scheduler {
             state.replicate_gap();
         }
         if state.target().is_some() && SHIP.get() {
-            raise_lag_alert(state, now);
+            raise_alerts(state, now);
             self.dispatch(state, now);
         } else if self.shipper.is_some() {
             self.dismiss_shipper();
@@ -129,6 +139,7 @@ impl Scheduler {
     fn dismiss_shipper(&mut self) {
         if let Some(shipper) = self.shipper.take() {
             shipper.dismiss();
+            status::set_dead_are_full(false);
             status::set(ShipperState::Idle);
         }
     }
@@ -137,12 +148,23 @@ impl Scheduler {
         let Some(shipper) = &mut self.shipper else { return };
         while let Some(shipped) = shipper.next_shipped() {
             if shipped.generation == state.generation() {
-                finish_batch(state, shipped, now);
+                let last = shipped.stored.refused.last().map(|(_, error)| error.state);
+                self.refused_for = last.or(self.refused_for);
+                self.refused.add(finish_batch(state, shipped, now));
             }
+        }
+        if let Some(count) = self.refused.due(Instant::now()) {
+            let why = self
+                .refused_for
+                .map_or_else(String::new, |state| format!("{} (SQLSTATE {state})", state.meaning()));
+            log::warning(&format!(
+                "Postgres refused audit events, which are dead letters now: {count}, the last for: {why}; see LW.AUDITLOG DEAD"
+            ));
         }
         if shipper.has_ended() {
             // It has panicked, which is logged.
-            *self = Self { shipper: None, not_before: now + AFTER_PANIC };
+            self.shipper = None;
+            self.not_before = now + AFTER_PANIC;
             state.rewind();
         }
     }
@@ -171,18 +193,24 @@ impl Scheduler {
     }
 }
 
-fn finish_batch(state: &mut State, shipped: Shipped, now: Timestamp) {
-    let refused = shipped.stored.refused;
-    if let [(seq, error), ..] = &refused[..] {
-        let first = state.contents().queue().get(*seq).map_or_else(String::new, |(id, _)| id.to_string());
-        log::warning(&format!(
-            "Postgres refused {} audit events as data; the first is {first} (SQLSTATE {}): see LW.AUDITLOG DEAD",
-            refused.len(),
-            error.state
-        ));
+/// Returns the number of new dead letters.
+fn finish_batch(state: &mut State, shipped: Shipped, now: Timestamp) -> u64 {
+    let Shipped { from, through, stored, .. } = shipped;
+    counters::EXPIRED.add(stored.expired as u64);
+    let before = counters::DEAD.get();
+    let had_room = state.shipped(from, through, stored.refused, now);
+    status::set_dead_are_full(!had_room);
+    if !had_room {
+        raise_dead_alert(state, now);
     }
-    counters::EXPIRED.add(shipped.stored.expired as u64);
-    state.shipped(shipped.from, shipped.through, refused, now);
+    counters::DEAD.get() - before
+}
+
+fn raise_alerts(state: &State, now: Timestamp) {
+    raise_lag_alert(state, now);
+    if status::refuses_all() {
+        raise_refused_alert(state, now);
+    }
 }
 
 fn raise_lag_alert(state: &State, now: Timestamp) {
@@ -196,5 +224,24 @@ fn raise_lag_alert(state: &State, now: Timestamp) {
         "pending": state.contents().queue().len(),
         "last_error": status::read().last_error,
     });
-    raise::own_once(now, "audit.lag", &data.to_string(), LAG_COOLDOWN);
+    raise::own_once(now, "audit.lag", &data.to_string(), ALERT_COOLDOWN);
+}
+
+/// Postgres refuses every event.
+fn raise_refused_alert(state: &State, now: Timestamp) {
+    let data = serde_json::json!({
+        "pending": state.contents().queue().len(),
+        "last_error": status::read().last_error,
+    });
+    raise::own_once(now, "audit.refused", &data.to_string(), ALERT_COOLDOWN);
+}
+
+/// Events wait because the dead letters are full.
+fn raise_dead_alert(state: &State, now: Timestamp) {
+    let data = serde_json::json!({
+        "dead": state.contents().dead().len(),
+        "pending": state.contents().queue().len(),
+        "last_error": status::DEAD_ARE_FULL,
+    });
+    raise::own_once(now, "audit.dead", &data.to_string(), ALERT_COOLDOWN);
 }

@@ -18,8 +18,8 @@ use tokio::time::timeout;
 use crate::server::thread::{panic_if_asked, spawn};
 use crate::text::time::Timestamp;
 
+use super::batch::{Experience, Progress, Stored, Try};
 use super::entry::Record;
-use super::insert::{Stored, store};
 use super::link::{Failure, Link};
 use super::schema::{self, Day, Partitions};
 use super::status::{self, ShipperState};
@@ -44,6 +44,7 @@ const MAINTENANCE_RETRY: Duration = Duration::from_secs(60);
 
 struct Batch {
     events: Vec<Record>,
+    progress: Progress,
     generation: u64,
 }
 
@@ -95,7 +96,7 @@ impl Shipper {
         let work = move || {
             let runtime = runtime::Builder::new_current_thread().enable_all().build();
             let Ok(runtime) = runtime else {
-                return status::failed("the system has no room for a connection");
+                return status::failed("the system has no room for a connection", false);
             };
             let mut thread = Thread {
                 runtime,
@@ -106,6 +107,7 @@ impl Shipper {
                 link: None,
                 last_batch: None,
                 partitions: Partitions::default(),
+                experience: Experience::default(),
                 maintained_for: None,
                 maintenance_at: Instant::now(),
                 wait: MIN_WAIT,
@@ -124,7 +126,8 @@ impl Shipper {
 
     /// `events` is not empty.
     pub(crate) fn offer(&mut self, events: Vec<Record>, generation: u64) {
-        self.in_flight += usize::from(self.batches.try_send(Batch { events, generation }).is_ok());
+        let progress = Progress::new(events.len());
+        self.in_flight += usize::from(self.batches.try_send(Batch { events, progress, generation }).is_ok());
     }
 
     pub(crate) fn next_shipped(&mut self) -> Option<Shipped> {
@@ -173,6 +176,7 @@ struct Thread {
     /// Kept until the next batch is shipped: see [`Thread::run`].
     last_batch: Option<Batch>,
     partitions: Partitions,
+    experience: Experience,
     /// The retention that the last maintenance applied.
     maintained_for: Option<i64>,
     maintenance_at: Instant,
@@ -192,7 +196,7 @@ impl Thread {
                 };
             }
             panic_if_asked();
-            match self.step(batch.as_ref()) {
+            match self.step(batch.as_mut()) {
                 Ok(Some(shipped)) => {
                     let _ = self.done.try_send(shipped);
                     (self.shared.wake)();
@@ -213,20 +217,27 @@ impl Thread {
 
     /// Connects if necessary, maintains the partitions if it is time, and ships `batch` if there is
     /// one. `Err(None)` means that the thread has to end.
-    fn step(&mut self, batch: Option<&Batch>) -> Result<Option<Shipped>, Option<Failure>> {
+    fn step(&mut self, batch: Option<&mut Batch>) -> Result<Option<Shipped>, Option<Failure>> {
         self.connect()?;
         self.maintain_partitions()?;
         // A failure has dropped the link.
         self.connect()?;
-        let Some(Batch { events, generation }) = batch else {
+        let Some(Batch { events, progress, generation }) = batch else {
             self.succeeded();
             return Ok(None);
         };
         let (Some((first, _)), Some((last, _))) = (events.first(), events.last()) else { return Ok(None) };
         let Some(link) = &self.link else { return Ok(None) };
-        let oldest = oldest_day(self.shared.retention.load(Ordering::Relaxed));
-        let work = store(link, &mut self.partitions, events, oldest);
-        let stored = run(&self.runtime, &self.shared, work)?;
+        let mut store = Try {
+            link,
+            partitions: &mut self.partitions,
+            experience: &mut self.experience,
+            first_day: oldest_day(self.shared.retention.load(Ordering::Relaxed)),
+            unmade: None,
+            is_judged: false,
+        };
+        run(&self.runtime, &self.shared, store.store(events, progress))?;
+        let stored = progress.take_stored();
         self.succeeded();
         status::count_batch();
         Ok(Some(Shipped { generation: *generation, from: first.seq, through: last.seq, stored }))
@@ -271,6 +282,7 @@ impl Thread {
             partitions.ensure(link, Day(today.0 + 1)).await
         };
         let done = run(&self.runtime, &self.shared, work);
+        self.experience.forget_size();
         self.maintained_for = Some(days);
         self.maintenance_at = Instant::now() + MAINTENANCE;
         match done {
@@ -281,7 +293,11 @@ impl Thread {
                 (self.shared.wake)();
                 Ok(())
             }
-            done => done,
+            Ok(()) => {
+                status::maintenance_succeeded();
+                Ok(())
+            }
+            ended => ended,
         }
     }
 
@@ -293,7 +309,7 @@ impl Thread {
     /// Drops the link, which may be broken, and waits.
     fn wait_after(&mut self, failure: &Failure) {
         self.link = None;
-        status::failed(&failure.reason);
+        status::failed(&failure.reason, failure.refuses_all);
         (self.shared.wake)();
         let wait = jittered(self.wait);
         self.wait = (self.wait * 2).min(MAX_WAIT);

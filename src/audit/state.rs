@@ -44,6 +44,9 @@ pub(crate) struct State {
     scratch: Vec<u8>,
     /// The gap has grown since it was last replicated.
     gap_grew: bool,
+    /// Nothing is shipped before this time, because an event was refused and there is no room for
+    /// another dead letter.
+    held_until: Option<Timestamp>,
 }
 
 /// What the shipper has got. It gets events in order.
@@ -72,6 +75,10 @@ const MAX_OVERWRITTEN: usize = 64;
 
 /// The approximate maximum size of a batch.
 const BATCH_BYTES: usize = 4 << 20;
+
+/// How long shipping waits for room among the dead letters before it tries again, in case that
+/// Postgres would take the event now.
+const HOLD: Span = Span(15_000);
 
 /// How long an event waits for others to fill a batch.
 const LINGER: Span = Span(100);
@@ -239,6 +246,7 @@ impl State {
         let left = self.outbox.queue().len();
         let since = (left > 0).then_some(Timestamp(0));
         self.cursor = Cursor { generation, through: 0, left, since, is_busy: false };
+        self.held_until = None;
     }
 
     pub(crate) fn generation(&self) -> u64 {
@@ -259,6 +267,10 @@ impl State {
 
     /// The next batch; empty if none is due.
     pub(crate) fn next_batch(&mut self, now: Timestamp) -> Vec<Record> {
+        // A time further away than `HOLD` means that the clock has stepped back.
+        if self.held_until.is_some_and(|until| now < until && until <= now + HOLD) {
+            return Vec::new();
+        }
         // A time further away than `LINGER` means that the clock has stepped back.
         let waits = self.next_batch_at().is_none_or(|at| at > now && at <= now + LINGER);
         if waits {
@@ -281,22 +293,46 @@ impl State {
     }
 
     /// Postgres has the events of this generation from one number to the other, except those that
-    /// it refused as data.
+    /// it refused, which become dead letters. Returns whether there was room for them. Those for
+    /// which there was none stay, and shipping waits.
     pub(crate) fn shipped(
         &mut self,
         from: u64,
         through: u64,
         refused: Vec<(u64, DataError)>,
         now: Timestamp,
-    ) {
+    ) -> bool {
         let before = self.outbox.queue().len();
-        let dead = refused.len();
+        let (mut dead, mut kept) = (0, Vec::new());
         for (seq, error) in refused {
-            self.outbox.change(OutboxChange::DeadLetter(seq, Refused { at: now, error }));
-            counters::DEAD.count();
+            let cause = Refused { at: now, error };
+            match self.outbox.queue().get(seq) {
+                Some((_, entry)) if !self.outbox.dead().has_room(entry, &cause) => kept.push(seq),
+                Some(_) => {
+                    self.outbox.change(OutboxChange::DeadLetter(seq, cause));
+                    counters::DEAD.count();
+                    dead += 1;
+                }
+                None => {}
+            }
         }
-        self.outbox.change(OutboxChange::Remove(from, through));
+        kept.sort_unstable();
+        let mut from = from;
+        for seq in &kept {
+            if from < *seq {
+                self.outbox.change(OutboxChange::Remove(from, seq - 1));
+            }
+            from = seq + 1;
+        }
+        if from <= through {
+            self.outbox.change(OutboxChange::Remove(from, through));
+        }
         counters::SHIPPED.add((before - self.outbox.queue().len()).saturating_sub(dead) as u64);
+        if !kept.is_empty() {
+            self.rewind();
+            self.held_until = Some(now + HOLD);
+        }
+        kept.is_empty()
     }
 }
 

@@ -63,6 +63,12 @@ impl<E: Event, C: Cause> DeadLetters<E, C> {
         self.letters.get(&id.seq).filter(|letter| letter.id == id)
     }
 
+    /// Whether a new letter of an entry fits without another giving way.
+    pub(crate) fn has_room(&self, entry: &E, cause: &C) -> bool {
+        let size = entry.size() + cause.size() + size_of::<C>() + size_of::<DeadLetter<E, C>>();
+        self.letters.len() < MAX_DEAD && self.bytes + size <= MAX_DEAD_BYTES
+    }
+
     /// Adds a cause to the letter of an entry. Returns the number of causes that were dropped for
     /// want of room.
     pub(crate) fn add(&mut self, id: Id, entry: Arc<E>, cause: C) -> usize {

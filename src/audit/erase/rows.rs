@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio_postgres::types::Type;
 
+use super::super::insert::MAX_ESCAPED;
 use super::super::link::{Failure, Link};
 use super::super::sqlstate::SqlState;
 
 /// The rows to delete: those of a user, but not the events recorded after the command.
 #[derive(Clone, Debug)]
 pub(crate) struct Rows {
-    /// As it is stored.
+    /// As LW.AUDIT records it.
     pub user: String,
     /// Events of this epoch with a higher number than `through` were recorded after the command.
     pub epoch: u64,
@@ -54,6 +55,7 @@ pub(crate) async fn delete(
     ends: &AtomicBool,
     deleted: &mut u64,
 ) -> Result<(), Failure> {
+    let user = link.encoding().text(&rows.user, MAX_ESCAPED);
     for table in tables(link).await? {
         let sql = format!(
             r#"DELETE FROM {table} WHERE ("timestamp", epoch, seq) IN (SELECT "timestamp", epoch, seq FROM {table} WHERE user_id = $1 AND NOT (epoch = $2 AND seq > $3) LIMIT {ROWS})"#
@@ -64,7 +66,7 @@ pub(crate) async fn delete(
             }
             let (epoch, through) = (rows.epoch as i64, rows.through as i64);
             let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 3] =
-                [(&rows.user, Type::TEXT), (&epoch, Type::INT8), (&through, Type::INT8)];
+                [(&user, Type::TEXT), (&epoch, Type::INT8), (&through, Type::INT8)];
             match link.execute(&sql, &parameters).await {
                 Ok(count) => {
                     *deleted += count;

@@ -73,13 +73,7 @@ impl Asker {
                 Ok(())
             }
             Err(failure) => {
-                // The message of Postgres is for administrators, who find it in INFO and in the log
-                // of Postgres.
-                let reason = match &failure.state {
-                    Some(code) => format!("it answered SQLSTATE {code}"),
-                    None => failure.reason.clone(),
-                };
-                Err(Refusal::Unavailable(format!("Postgres can't be asked now: {reason}")))
+                Err(Refusal::Unavailable(format!("Postgres can't be asked now: {}", failure.reason)))
             }
         }));
     }
@@ -165,8 +159,8 @@ impl Links {
     /// The events of a page that Postgres has.
     async fn query(&self, target: &Arc<Target>, page: &Page) -> Result<Vec<Record>, Failure> {
         let _permit = self.permits.acquire().await.map_err(|_| Failure::other("it ends"))?;
-        let query = Query::of(page);
         if let Some(link) = self.idle_link(target).await {
+            let query = Query::of(page, link.encoding());
             match link.query(&query.text, &query.parameters()).await {
                 Ok(rows) => {
                     self.keep(target, link);
@@ -179,6 +173,7 @@ impl Links {
             }
         }
         let link = Link::open(target).await?;
+        let query = Query::of(page, link.encoding());
         let rows = link.query(&query.text, &query.parameters()).await?;
         self.keep(target, link);
         rows.iter().map(sql::from_row).collect()

@@ -11,8 +11,9 @@ use tokio_postgres::types::{ToSql, Type};
 use crate::journal::id::Id;
 use crate::text::time::Timestamp;
 
+use super::super::encoding::Encoding;
 use super::super::entry::{Entry, Fields, Record};
-use super::super::insert::system_time;
+use super::super::insert::{MAX_ESCAPED, system_time};
 use super::super::link::{Failure, Parameter};
 use super::filter::is_single;
 use super::page::Page;
@@ -23,14 +24,15 @@ pub(crate) struct Query {
 }
 
 impl Query {
-    pub(crate) fn of(page: &Page) -> Self {
+    /// The query as a database of `encoding` can read it.
+    pub(crate) fn of(page: &Page, encoding: Encoding) -> Self {
         let mut query = Self {
             text: String::from(
                 r#"SELECT "timestamp", epoch, seq, kind, user_id, ip, endpoint, method, status_code, rate_limit_hit, anomaly_detected, latency_ms, data::text FROM lockwatch_audit_log WHERE true"#,
             ),
             parameters: Vec::new(),
         };
-        query.filter(page);
+        query.filter(page, encoding);
         if let Some(before) = page.before {
             // The first condition is redundant, but it is the one that Postgres prunes partitions
             // by.
@@ -52,13 +54,13 @@ impl Query {
         query
     }
 
-    fn filter(&mut self, page: &Page) {
+    fn filter(&mut self, page: &Page, encoding: Encoding) {
         let filter = &page.filter;
         if let Some(kind) = &filter.kind {
             self.condition("kind = ", "", kind.clone(), Type::TEXT);
         }
         if let Some(user) = &filter.user {
-            self.condition("user_id = ", "", user.clone(), Type::TEXT);
+            self.condition("user_id = ", "", encoding.text(user, MAX_ESCAPED).into_owned(), Type::TEXT);
         }
         if let Some(network) = filter.network {
             let operator = if is_single(network) { "ip = " } else { "ip <<= " };
@@ -66,7 +68,8 @@ impl Query {
             self.condition(operator, "::inet", text, Type::TEXT);
         }
         if let Some(prefix) = &filter.endpoint {
-            self.condition("endpoint LIKE ", "", pattern(prefix), Type::TEXT);
+            let prefix = encoding.text(prefix, MAX_ESCAPED);
+            self.condition("endpoint LIKE ", "", pattern(&prefix), Type::TEXT);
         }
         if let Some(from) = filter.from {
             self.condition(r#""timestamp" >= "#, "", system_time(from), Type::TIMESTAMPTZ);

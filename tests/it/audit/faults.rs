@@ -64,7 +64,47 @@ fn keep_loading(time: Duration, acknowledged: &Acknowledged, client: &mut Client
 fn no_event_is_lost_while_postgres_is_stopped() {
     let (mut postgres, server) = pair();
     assert_survives(&mut postgres, &server, Postgres::stop, Postgres::start_again);
-    assert!(server.log().contains("Postgres takes audit events again"), "{}", server.log());
+    wait_until("the log says so", || server.log().contains("Postgres takes audit events again"));
+}
+
+/// Stops Postgres for `outage` and returns how many tries failed and how long shipping took to
+/// resume after it was up again. Asserts that the log has a handful of lines about it.
+fn outage(outage: Duration) -> (i64, Duration) {
+    let (mut postgres, server) = pair();
+    let mut client = server.client();
+    client.audit("USER first");
+    client.wait_until_shipped();
+    postgres.stop();
+    let until = Instant::now() + outage;
+    client.audit("USER second");
+    wait_until("the outage is noticed", || client.audit_text("state") == "waiting");
+    wait_until("the outage ends", || Instant::now() >= until);
+    let tries = client.audit_info("retries_total");
+    postgres.start_again();
+    let up = Instant::now();
+    client.wait_until_shipped();
+    let took = up.elapsed();
+    assert_eq!(postgres.number("audit", "SELECT count(*) FROM lockwatch_audit_log"), 2);
+    wait_until("the log says so", || server.log().contains("Postgres takes audit events again"));
+    let log = server.log();
+    let lines = log.lines().filter(|line| line.contains("audit events") || line.contains("partitions"));
+    assert!(lines.count() <= 5, "{log}");
+    (tries, took)
+}
+
+#[test]
+fn shipping_resumes_soon_after_a_restart_of_half_a_second() {
+    let (_, took) = outage(Duration::from_millis(500));
+    // The wait doubles from a tenth of a second, so it is below a second by now, but for a server
+    // that takes its time to start.
+    assert!(took < Duration::from_secs(4), "{took:?}");
+}
+
+#[test]
+fn the_wait_between_tries_grows_with_the_outage() {
+    let (tries, _) = outage(Duration::from_secs(4));
+    // After 0.1, 0.3, 0.7, 1.5 and 3.1 seconds, each a fifth shorter or longer.
+    assert!((4..=7).contains(&tries), "{tries} tries in four seconds");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod contexts;
+mod encodings;
 mod erase;
 mod faults;
 mod full;
@@ -15,8 +16,11 @@ mod ring;
 mod schema;
 mod secrets;
 mod shipping;
+mod sqlstates;
 mod tls;
+mod verdicts;
 mod volume;
+mod words;
 
 use crate::support::Server;
 use crate::support::postgres::Postgres;

@@ -12,6 +12,7 @@ fn info_fields_have_stable_names_and_start_at_zero() {
         own(&server.info("lockwatch")),
         [
             ("lockwatch_alert_dead", "0"),
+            ("lockwatch_alert_dead_dropped_total", "0"),
             ("lockwatch_alert_dead_total", "0"),
             ("lockwatch_alert_deduplicated_total", "0"),
             ("lockwatch_alert_delivered_total", "0"),
