@@ -14,6 +14,7 @@ use crate::burst::Cooldown;
 use crate::burst::detect::Burst;
 use crate::outbox::apply::Apply as ApplyToOutbox;
 use crate::outbox::manage::{Dead, Discard, Help, Managed, Replay};
+use crate::purge::Purge;
 use crate::ratelimit::limit::RateLimit;
 use crate::ratelimit::peek::Peek;
 use crate::reload::Reload;
@@ -58,6 +59,7 @@ pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<Sessions>(),
     CommandEntry::of::<Jwks>(),
     CommandEntry::of::<Reload>(),
+    CommandEntry::of::<Purge>(),
     CommandEntry::of::<Apply<()>>(),
     CommandEntry::of::<Apply<Cooldown>>(),
     CommandEntry::of::<ApplyToOutbox<Alerts>>(),
@@ -130,7 +132,8 @@ mod tests {
             2 LW.REVOKEALL key\n\
             3 LW.SESSIONS key subject\n\
             1 LW.JWKS\n\
-            1 LW.RELOAD";
+            1 LW.RELOAD\n\
+            2 LW.PURGE CONFIRM";
         let specs = COMMANDS.iter().map(|entry| entry.spec());
         let of_callers = specs.filter(|spec| !spec.internal && spec.name != c"LW.DEBUG");
         let lines: Vec<_> = of_callers

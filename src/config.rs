@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use crate::server::directive::Directive;
-use crate::{alert, audit, ship, token, window};
+use crate::{alert, audit, outbox, ship, token, window};
 
 pub(crate) static DIRECTIVES: &[&dyn Directive] = &[
     &window::settings::WINDOW_MAX_ENTRIES,
@@ -37,4 +37,5 @@ pub(crate) static DIRECTIVES: &[&dyn Directive] = &[
     &audit::settings::AUDIT_RETENTION_DAYS,
     &audit::settings::AUDIT_LAG_ALERT,
     &ship::SHIP,
+    &outbox::settings::JOURNAL,
 ];

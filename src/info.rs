@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::server::info::Section;
-use crate::{alert, audit, burst, ratelimit, token};
+use crate::{alert, audit, burst, outbox, ratelimit, token};
 
 pub(crate) static SECTIONS: &[Section] = &[
     ratelimit::info::SECTION,
@@ -11,4 +11,5 @@ pub(crate) static SECTIONS: &[Section] = &[
     token::info::SECTION,
     alert::info::SECTION,
     audit::info::SECTION,
+    outbox::info::SECTION,
 ];

@@ -44,6 +44,7 @@ mod info;
 mod journal;
 mod lifecycle;
 mod outbox;
+mod purge;
 mod ratelimit;
 mod reload;
 mod server;

@@ -4,8 +4,10 @@
 #![forbid(unsafe_code)]
 
 use crate::outbox::host;
+use crate::outbox::settings::JOURNAL;
 use crate::server::clock;
 use crate::server::events::{Hooks, Tick};
+use crate::server::log;
 use crate::token;
 use crate::{alert, audit};
 
@@ -21,6 +23,12 @@ pub(crate) static HOOKS: Hooks = Hooks {
 };
 
 fn configured() -> Result<(), String> {
+    if !JOURNAL.get() {
+        log::warning(
+            "\"journal no\": alerts and audit events are kept in memory only. They are neither in the RDB \
+             nor in the AOF of this server, and a restart loses them",
+        );
+    }
     audit::settings::read_environment()
 }
 
@@ -43,7 +51,9 @@ fn loading_began() {
     host::loading_began::<audit::state::State>();
 }
 
-fn loading_ended() {
+fn loading_ended(has_succeeded: bool) {
+    host::loading_ended::<alert::state::State>(has_succeeded);
+    host::loading_ended::<audit::state::State>(has_succeeded);
     alert::settings::forget_set_again();
     begin_epochs();
     token::life::begin(clock::now());

@@ -20,7 +20,7 @@ const FLOORS: &[&[&str]] = &[
     &["ratelimit", "alert"],
     &["audit", "burst"],
     &["token"],
-    &["debug", "lifecycle"],
+    &["debug", "lifecycle", "purge"],
     &["reload"],
     &["commands", "config", "info"],
     &["lib"],

@@ -13,6 +13,7 @@ use crate::server::spec::Spec;
 use crate::text::syntax::Param;
 
 use super::host::Host;
+use super::settings::JOURNAL;
 
 /// The base of the specs.
 pub(crate) const EFFECT: Spec = Spec { args: &[Param::string(c"effect")], ..Spec::EFFECT };
@@ -29,7 +30,9 @@ impl<H: Host> Command for Apply<H> {
         state.outbox().apply_effect(payload.bytes()).map_err(Refusal::BadEffect)?;
         state.invalidate();
         H::wake_scheduler();
-        call.pass_node_effect_on();
+        if JOURNAL.get() {
+            call.pass_node_effect_on();
+        }
         call.reply_ok();
         Ok(())
     }

@@ -10,10 +10,10 @@ use crate::server::info::Counter;
 use super::dead::{Cause, DeadLetter};
 
 /// Further durable state of an outbox and its further changes. Serialized, it holds no entries.
-pub(crate) trait Extension: Default + Serialize + DeserializeOwned {
-    type Entry: Event + Serialize + DeserializeOwned;
+pub(crate) trait Extension: Default + Serialize + DeserializeOwned + Send + 'static {
+    type Entry: Event + Serialize + DeserializeOwned + Send + Sync;
     /// Why an entry is dead.
-    type Cause: Cause + Clone + Serialize + DeserializeOwned;
+    type Cause: Cause + Clone + Serialize + DeserializeOwned + Send;
     type Change: Serialize + DeserializeOwned;
 
     /// Counts dead letters dropped for want of room.

@@ -5,13 +5,14 @@ use std::ffi::CStr;
 use std::marker::PhantomData;
 use std::sync::MutexGuard;
 
-use crate::server::call::Call;
+use crate::server::call::{Call, Destination};
 use crate::server::events::{Tick, random_u64};
 use crate::server::native::Piece;
 use crate::server::node::NodeState;
 use crate::server::spec::Spec;
 
 use super::extension::Extension;
+use super::settings::JOURNAL;
 use super::state::Outbox;
 
 /// The state of a part of the module that has an outbox.
@@ -37,20 +38,53 @@ pub(crate) trait Host: Sized + 'static {
 pub(crate) fn edit<H: Host, R>(call: &Call<'_>, f: impl FnOnce(&mut H) -> R) -> R {
     let mut state = H::lock();
     let result = f(&mut state);
-    state.outbox().replicate(|payload| call.replicate_node_effect(H::APPLY.name, payload));
+    state.outbox().replicate(|payload| call.replicate_node_effect(H::APPLY.name, payload, destination()));
     result
 }
 
 /// Replicates the pending changes before the event loop sleeps. Only on a primary.
 pub(crate) fn replicate<H: Host>(state: &mut H, tick: &Tick) {
-    state.outbox().replicate(|payload| tick.replicate(H::APPLY.name, payload));
+    state.outbox().replicate(|payload| tick.replicate(H::APPLY.name, payload, destination()));
 }
 
 /// A data set is about to be loaded, with an outbox of its own.
 pub(crate) fn loading_began<H: Host>() {
     let mut state = H::lock();
-    state.outbox().replace(Outbox::default());
+    state.outbox().begin_load();
     state.invalidate();
+}
+
+/// Loading has ended. If it has failed, for example because the link to the primary broke during a
+/// full sync, the outbox is again what it was before.
+pub(crate) fn loading_ended<H: Host>(has_succeeded: bool) {
+    let mut state = H::lock();
+    state.outbox().end_load(has_succeeded);
+    state.invalidate();
+}
+
+/// What [`purge`] has deleted.
+pub(crate) struct Purged {
+    pub queued: usize,
+    pub dead: usize,
+}
+
+/// Deletes everything in the outbox, also on replicas. The ids made afterwards have a new epoch,
+/// because their numbers start again at 1.
+pub(crate) fn purge<H: Host>(call: &Call<'_>) -> Purged {
+    let mut state = H::lock();
+    let outbox = state.outbox();
+    let purged = Purged { queued: outbox.queue().len(), dead: outbox.dead().len() };
+    let effect = outbox.purge();
+    outbox.begin_epoch(random_u64());
+    call.replicate_node_effect(H::APPLY.name, &effect, destination());
+    state.invalidate();
+    H::wake_scheduler();
+    purged
+}
+
+/// Where the effects of outboxes go.
+fn destination() -> Destination {
+    if JOURNAL.get() { Destination::ReplicasAndAof } else { Destination::Replicas }
 }
 
 /// This server makes ids from now on: a data set was loaded, or it became a primary.
@@ -69,6 +103,10 @@ impl<H: Host> NodeState for Saved<H> {
     const NAME: &'static CStr = H::RDB_NAME;
     const ENCODING: i32 = 1;
     const EFFECT: &'static CStr = H::APPLY.name;
+
+    fn is_saved() -> bool {
+        JOURNAL.get()
+    }
 
     fn save(write: &mut dyn FnMut(&[u8])) {
         let mut state = H::lock();

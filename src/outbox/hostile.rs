@@ -255,3 +255,55 @@ fn a_dead_letter_with_a_number_that_was_never_used_is_refused() {
         assert_eq!(load(&[payload]).is_ok(), sound, "number {seq} of {last_seq}");
     }
 }
+
+/// The numbers of the queued entries.
+fn queued(outbox: &TestOutbox) -> Vec<u64> {
+    outbox.queue().iter().map(|(id, _)| id.seq).collect()
+}
+
+fn append(outbox: &mut TestOutbox) {
+    outbox.change(Change::Append(outbox.queue().next_id(NOW), Note("x".to_owned())));
+}
+
+#[test]
+fn a_load_that_fails_restores_what_was_there() {
+    let mut outbox = TestOutbox::default();
+    (0..3).for_each(|_| append(&mut outbox));
+    outbox.change(Change::DeadLetter(1, Why(1)));
+    outbox.change(Change::Remove(1, 1));
+    outbox.begin_load();
+    assert_eq!((queued(&outbox), outbox.queue().last_seq()), (vec![], 0));
+    // Another load begins before the end of the first. Effects replace the outbox meanwhile.
+    append(&mut outbox);
+    outbox.begin_load();
+    let mut other = TestOutbox::default();
+    (0..5).for_each(|_| append(&mut other));
+    other.payloads().for_each(|payload| outbox.apply_effect(&payload).unwrap());
+    assert_eq!(queued(&outbox), [1, 2, 3, 4, 5]);
+    outbox.end_load(false);
+    assert_eq!((queued(&outbox), outbox.queue().last_seq(), outbox.dead().len()), (vec![2, 3], 3, 1));
+    // Nothing is left aside: an end without a beginning changes nothing.
+    outbox.end_load(false);
+    outbox.end_load(true);
+    assert_eq!(queued(&outbox), [2, 3]);
+    outbox.begin_load();
+    append(&mut outbox);
+    outbox.end_load(true);
+    assert_eq!(queued(&outbox), [1]);
+}
+
+#[test]
+fn the_effect_of_a_purge_empties_a_replica() {
+    let (mut outbox, mut replica) = (TestOutbox::default(), TestOutbox::default());
+    for outbox in [&mut outbox, &mut replica] {
+        (0..3).for_each(|_| append(outbox));
+        outbox.change(Change::DeadLetter(1, Why(1)));
+    }
+    let effect = outbox.purge();
+    replica.apply_effect(&effect).unwrap();
+    replica.forget_pending();
+    for outbox in [&mut outbox, &mut replica] {
+        assert!(outbox.is_empty() && queued(outbox).is_empty() && outbox.dead().len() == 0);
+        outbox.replicate(|_| panic!("a purge leaves no change to be replicated"));
+    }
+}

@@ -10,6 +10,7 @@
 //! - [`effect`]: changes and whole outboxes as bytes, for replicas, the AOF and the RDB.
 //! - [`state`]: the outbox, a pure value.
 //! - [`host`]: the trait of the state that contains an outbox; replication, loading and saving.
+//! - [`settings`]: the directive `journal`. [`info`]: its field in INFO.
 //! - [`apply`]: the effect command. [`manage`]: DEAD, REPLAY, DISCARD and HELP.
 
 #![forbid(unsafe_code)]
@@ -22,7 +23,9 @@ pub(crate) mod extension;
 pub(crate) mod host;
 #[cfg(test)]
 mod hostile;
+pub(crate) mod info;
 pub(crate) mod limits;
 pub(crate) mod manage;
 pub(crate) mod reserved;
+pub(crate) mod settings;
 pub(crate) mod state;

@@ -3,6 +3,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::thread::Builder;
 
 use crate::journal::id::Id;
 use crate::journal::queue::{Event, Queue};
@@ -24,6 +25,8 @@ pub(crate) struct Outbox<X: Extension> {
     extension: X,
     /// A payload of changes, or nothing.
     pending: Vec<u8>,
+    /// What the outbox held before the load that is running.
+    before_load: Option<Box<Self>>,
 }
 
 impl<X: Extension> Default for Outbox<X> {
@@ -33,6 +36,7 @@ impl<X: Extension> Default for Outbox<X> {
             dead: DeadLetters::default(),
             extension: X::default(),
             pending: Vec::new(),
+            before_load: None,
         }
     }
 }
@@ -66,11 +70,45 @@ impl<X: Extension> Outbox<X> {
         self.queue.begin_epoch(epoch);
     }
 
-    /// Replaces everything but the epoch.
+    /// Replaces what the outbox holds. The epoch and what was set aside before a load stay.
     pub(crate) fn replace(&mut self, other: Self) {
+        dispose(self.exchange(other));
+    }
+
+    /// Like [`Outbox::replace`]. Returns what the outbox held.
+    fn exchange(&mut self, other: Self) -> Self {
         let epoch = self.queue.epoch();
-        *self = other;
+        let before_load = self.before_load.take();
+        let old = std::mem::replace(self, Self { before_load, ..other });
         self.queue.begin_epoch(epoch);
+        old
+    }
+
+    /// A data set is about to be loaded, which brings its own outbox: empties this one. What it
+    /// holds is set aside until [`Outbox::end_load`].
+    pub(crate) fn begin_load(&mut self) {
+        let old = self.exchange(Self::default());
+        match self.before_load {
+            // An earlier load has not ended.
+            Some(_) => dispose(old),
+            None => self.before_load = Some(Box::new(old)),
+        }
+    }
+
+    /// Loading has ended. If it has not succeeded, the outbox holds again what it held before.
+    pub(crate) fn end_load(&mut self, has_succeeded: bool) {
+        let Some(before) = self.before_load.take() else { return };
+        if has_succeeded {
+            dispose(*before);
+        } else {
+            self.replace(*before);
+        }
+    }
+
+    /// Empties the outbox, as if it had never been used, and returns the effect that does the same.
+    pub(crate) fn purge(&mut self) -> Vec<u8> {
+        self.replace(Self::default());
+        self.opening()
     }
 
     // --- changes ---
@@ -154,9 +192,6 @@ impl<X: Extension> Outbox<X> {
 
     /// The whole outbox as payloads, in order.
     pub(crate) fn payloads(&self) -> impl Iterator<Item = Vec<u8>> {
-        // As an `Opening` is encoded, without a copy of anything.
-        let dead: Vec<_> = self.dead.iter().collect();
-        let opening = wire::write(OPENING, &(self.queue.last_seq(), dead, &self.extension));
         let mut entries = self.queue.iter().peekable();
         let parts = std::iter::from_fn(move || {
             entries.peek()?;
@@ -167,7 +202,14 @@ impl<X: Extension> Outbox<X> {
             }
             Some(wire::write(ENTRIES, &part))
         });
-        std::iter::once(opening).chain(parts)
+        std::iter::once(self.opening()).chain(parts)
+    }
+
+    /// The outbox without its entries, as a payload.
+    fn opening(&self) -> Vec<u8> {
+        // As an `Opening` is encoded, without a copy of anything.
+        let dead: Vec<_> = self.dead.iter().collect();
+        wire::write(OPENING, &(self.queue.last_seq(), dead, &self.extension))
     }
 
     /// Loads an outbox from its payloads. `next` returns an empty one after the last, and `None` if
@@ -218,3 +260,15 @@ impl<X: Extension> Outbox<X> {
         Ok(())
     }
 }
+
+/// Frees an outbox. One with many entries is freed by another thread, because the main thread would
+/// stall.
+fn dispose<X: Extension>(outbox: Outbox<X>) {
+    if outbox.queue.len() > MANY {
+        // Without a thread the outbox is dropped here.
+        drop(Builder::new().name("lw-free".into()).spawn(move || drop(outbox)));
+    }
+}
+
+/// The number of entries that the main thread frees at once.
+const MANY: usize = 4096;

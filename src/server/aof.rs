@@ -70,7 +70,8 @@ pub(super) fn saving_ended() {
 
 fn append_states(path: &Path) -> io::Result<()> {
     let mut aof = None;
-    for state in STATES.get().copied().unwrap_or_default() {
+    let states = STATES.get().copied().unwrap_or_default();
+    for state in states.iter().filter(|state| (state.is_saved)()) {
         append_state(state, &mut aof, path)?;
     }
     match aof {

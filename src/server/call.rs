@@ -18,6 +18,23 @@ use crate::text::time::Timestamp;
 /// `Err`. An error changes nothing except what it reports.
 pub(crate) type Outcome = Result<(), Refusal>;
 
+/// Where an effect goes.
+#[derive(Clone, Copy)]
+pub(crate) enum Destination {
+    ReplicasAndAof,
+    Replicas,
+}
+
+impl Destination {
+    /// The format of RedisModule_Replicate for one buffer with its length.
+    pub(super) fn format(self) -> &'static CStr {
+        match self {
+            Self::ReplicasAndAof => c"b",
+            Self::Replicas => c"bA",
+        }
+    }
+}
+
 pub(crate) struct Call<'a> {
     pub(super) ctx: *mut raw::RedisModuleCtx,
     args: Args<'a>,
@@ -57,8 +74,8 @@ impl<'a> Call<'a> {
         WriteKey::open(self.ctx, name)
     }
 
-    /// Replicates `command payload`, a change of the node's state, to replicas and the AOF.
-    pub(crate) fn replicate_node_effect(&self, command: &CStr, payload: &[u8]) {
+    /// Replicates `command payload`, a change of the node's state.
+    pub(crate) fn replicate_node_effect(&self, command: &CStr, payload: &[u8], to: Destination) {
         let replicate = api!(RedisModule_Replicate);
         // SAFETY: `ctx` is this call's. The format names a buffer with its length, which is what
         // follows.
@@ -66,14 +83,15 @@ impl<'a> Call<'a> {
             replicate(
                 self.ctx,
                 command.as_ptr(),
-                c"b".as_ptr(),
+                to.format().as_ptr(),
                 payload.as_ptr().cast::<c_char>(),
                 payload.len(),
             )
         };
     }
 
-    /// Replicates the running effect command to this replica's own AOF and replicas.
+    /// Replicates the running effect command to this replica's own AOF. Its own replicas get the
+    /// command from the server in any case.
     pub(crate) fn pass_node_effect_on(&self) {
         let verbatim = api!(RedisModule_ReplicateVerbatim);
         // SAFETY: `ctx` is this call's.

@@ -8,7 +8,7 @@ use redis_module::raw;
 
 use super::aof;
 use super::api::api;
-use super::call::{self, Call};
+use super::call::{self, Call, Destination};
 use super::clock;
 use super::directive;
 use super::guard::guarded;
@@ -28,10 +28,11 @@ pub(crate) struct Hooks {
     /// The event loop is about to sleep: at least ten times per second, and after every batch of
     /// commands.
     pub before_sleep: fn(&Tick),
-    /// An RDB, an AOF or a full sync is about to be loaded. State that it brings must be cleared.
+    /// An RDB, an AOF or a full sync is about to be loaded. State that it brings must be set aside.
     pub loading_began: fn(),
-    /// Loading has ended, successfully or not.
-    pub loading_ended: fn(),
+    /// Loading has ended. The argument says whether it has succeeded. If not, state that was set
+    /// aside must be restored.
+    pub loading_ended: fn(bool),
     /// This server has become a primary.
     pub promoted: fn(),
     /// This server has become a replica.
@@ -85,9 +86,11 @@ unsafe extern "C" fn on_event(
         | (raw::REDISMODULE_EVENT_LOADING, raw::REDISMODULE_SUBEVENT_LOADING_REPL_START) => {
             guarded(hooks.loading_began);
         }
-        (raw::REDISMODULE_EVENT_LOADING, raw::REDISMODULE_SUBEVENT_LOADING_ENDED)
-        | (raw::REDISMODULE_EVENT_LOADING, raw::REDISMODULE_SUBEVENT_LOADING_FAILED) => {
-            guarded(hooks.loading_ended);
+        (raw::REDISMODULE_EVENT_LOADING, raw::REDISMODULE_SUBEVENT_LOADING_ENDED) => {
+            guarded(|| (hooks.loading_ended)(true));
+        }
+        (raw::REDISMODULE_EVENT_LOADING, raw::REDISMODULE_SUBEVENT_LOADING_FAILED) => {
+            guarded(|| (hooks.loading_ended)(false));
         }
         (raw::REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED, 0) => {
             guarded(hooks.promoted);
@@ -154,9 +157,8 @@ impl Tick {
         unsafe { get_flags(self.ctx) as u32 }
     }
 
-    /// Sends `command payload` to replicas and the AOF. Only on a primary, and only if
-    /// [`Tick::may_propagate`].
-    pub(crate) fn replicate(&self, command: &CStr, payload: &[u8]) {
+    /// Replicates `command payload`. Only on a primary, and only if [`Tick::may_propagate`].
+    pub(crate) fn replicate(&self, command: &CStr, payload: &[u8], to: Destination) {
         let replicate = api!(RedisModule_Replicate);
         // SAFETY: `ctx` is that of the running event. The format names a buffer with its length,
         // which follows.
@@ -164,7 +166,7 @@ impl Tick {
             replicate(
                 self.ctx,
                 command.as_ptr(),
-                c"b".as_ptr(),
+                to.format().as_ptr(),
                 payload.as_ptr().cast::<c_char>(),
                 payload.len(),
             )

@@ -75,6 +75,8 @@ pub(crate) unsafe fn on_load(
         raw::Export_RedisModule_Init(ctx, module.name.as_ptr(), version, raw::REDISMODULE_APIVER_1 as c_int)
     };
     if init != raw::REDISMODULE_OK as c_int {
+        // SAFETY: OnLoad is running, and the API is resolved as far as the server has it.
+        unsafe { log_second_load(module.name) };
         return raw::REDISMODULE_ERR as c_int;
     }
     // SAFETY: the caller's promise.
@@ -85,6 +87,23 @@ pub(crate) unsafe fn on_load(
             raw::REDISMODULE_ERR as c_int
         }
         None => raw::REDISMODULE_ERR as c_int,
+    }
+}
+
+/// Logs the reason if the server has the module already.
+///
+/// # Safety
+/// OnLoad is running.
+unsafe fn log_second_load(name: &CStr) {
+    // SAFETY: the caller's promise; the name is NUL-terminated.
+    if api_if_any!(RedisModule_IsModuleNameBusy).is_some_and(|is_busy| unsafe { is_busy(name.as_ptr()) } != 0)
+    {
+        log::warning(
+            "lockwatch is loaded already, so it can't be loaded a second time, and a server that starts \
+             aborts. Remove one of the two: look for `loadmodule` in redis.conf and the files that it \
+             includes (CONFIG REWRITE adds such a line) and for `--loadmodule` in the command that starts \
+             the server (images add it for the files in their modules folder)",
+        );
     }
 }
 
@@ -104,7 +123,8 @@ unsafe fn set_up(
     count_and_log_panics();
     // SAFETY: the caller's promise. OnLoad's arguments have no command name in front.
     let args = unsafe { Args::of_load(argv, argc) };
-    directive::take_defaults(module.directives, args.map(|arg| arg.bytes()))?;
+    directive::take_defaults(module.directives, args.map(|arg| arg.bytes()))
+        .map_err(|why| format!("loadmodule has a bad argument: {why}"))?;
     // SAFETY: the caller's promise.
     unsafe { directive::register(ctx, module.name, module.directives) }?;
     (module.hooks.configured)()?;

@@ -19,6 +19,10 @@ pub(crate) trait NodeState {
     const ENCODING: i32;
     /// The internal command that restores the state from its pieces when an AOF is loaded.
     const EFFECT: &'static CStr;
+    /// Whether the state is saved. Read when the module is loaded, after its directives.
+    fn is_saved() -> bool {
+        true
+    }
     /// Writes the state in pieces, or nothing if there is nothing to save. The child that saves an
     /// RDB or rewrites the AOF calls this as well, so it must not take a lock that any thread but the main one may
     /// hold.
@@ -38,13 +42,21 @@ pub(crate) struct NodeEntry {
     pub(super) name: &'static CStr,
     /// See [`NodeState::EFFECT`].
     pub(super) effect: &'static CStr,
+    /// See [`NodeState::is_saved`].
+    pub(super) is_saved: fn() -> bool,
     /// See [`NodeState::save`].
     pub(super) save: Save,
 }
 
 impl NodeEntry {
     pub(crate) const fn of<S: NodeState>() -> Self {
-        Self { register: register::<S>, name: S::NAME, effect: S::EFFECT, save: S::save }
+        Self {
+            register: register::<S>,
+            name: S::NAME,
+            effect: S::EFFECT,
+            is_saved: S::is_saved,
+            save: S::save,
+        }
     }
 
     /// A state that no server knows.
@@ -53,7 +65,7 @@ impl NodeEntry {
         unsafe fn register(_ctx: *mut raw::RedisModuleCtx) -> bool {
             false
         }
-        Self { register, name: c"", effect, save }
+        Self { register, name: c"", effect, is_saved: || true, save }
     }
 
     /// Registers the state.
@@ -78,7 +90,8 @@ const WITH_AUX_SAVE: u64 = 3;
 /// `ctx` is the context of a running OnLoad.
 unsafe fn register<S: NodeState>(ctx: *mut raw::RedisModuleCtx) -> bool {
     let leaves_no_trace = knows_aux_save2();
-    let save: raw::RedisModuleTypeAuxSaveFunc = Some(aux_save::<S>);
+    // Without the callback, Redis 7.0 writes no record either.
+    let save: raw::RedisModuleTypeAuxSaveFunc = if S::is_saved() { Some(aux_save::<S>) } else { None };
     let mut methods = raw::RedisModuleTypeMethods {
         version: if leaves_no_trace { WITH_AUX_SAVE2 } else { WITH_AUX_SAVE },
         // No key has this type, but RESTORE may claim that one does.

@@ -67,7 +67,11 @@ pub(super) fn take_defaults<'a>(
         let Some(directive) = directives.iter().find(|d| d.name().to_bytes().eq_ignore_ascii_case(name))
         else {
             let known: Vec<_> = directives.iter().map(|d| d.name().to_string_lossy()).collect();
-            return Err(format!("no directive is called {shown:?}; there is {}", known.join(", ")));
+            return Err(format!(
+                "no directive is called {shown:?}; there is {}. Write each as its name, without the prefix \
+                 of redis.conf, and its value",
+                known.join(", ")
+            ));
         };
         let value = args.next().ok_or_else(|| format!("{shown} has no value"))?;
         let name = directive.name().to_string_lossy();

@@ -11,6 +11,7 @@ use super::{Directive, apply};
 /// A directive that is `yes` or `no`.
 pub(crate) struct Switch {
     name: &'static CStr,
+    flags: c_uint,
     staged: AtomicBool,
     in_force: AtomicBool,
 }
@@ -18,7 +19,13 @@ pub(crate) struct Switch {
 impl Switch {
     /// A directive with its default.
     pub(crate) const fn new(name: &'static CStr, default: bool) -> Self {
-        Self { name, staged: AtomicBool::new(default), in_force: AtomicBool::new(default) }
+        let flags = raw::REDISMODULE_CONFIG_DEFAULT as c_uint;
+        Self { name, flags, staged: AtomicBool::new(default), in_force: AtomicBool::new(default) }
+    }
+
+    /// Only the configuration file and the loadmodule line can set the directive; CONFIG SET can't.
+    pub(crate) const fn fixed(self) -> Self {
+        Self { flags: raw::REDISMODULE_CONFIG_IMMUTABLE as c_uint, ..self }
     }
 
     /// Whether `yes` is in force.
@@ -50,7 +57,7 @@ impl Directive for Switch {
                 ctx,
                 self.name.as_ptr(),
                 c_int::from(self.staged.load(Ordering::Relaxed)),
-                raw::REDISMODULE_CONFIG_DEFAULT as c_uint,
+                self.flags,
                 Some(get),
                 Some(set),
                 Some(apply::<Self>),

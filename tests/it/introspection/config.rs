@@ -29,6 +29,7 @@ fn every_directive_has_its_default() {
             ("lockwatch.audit-max-bytes", "268435456"),
             ("lockwatch.audit-max-events", "1000000"),
             ("lockwatch.audit-retention-days", "0"),
+            ("lockwatch.journal", "yes"),
             ("lockwatch.jwt-audience", "lockwatch-api"),
             ("lockwatch.jwt-issuer", "lockwatch"),
             ("lockwatch.jwt-keys", ""),
@@ -136,7 +137,9 @@ fn a_bad_loadmodule_argument_stops_startup_and_logs_the_reason() {
         ("window-max-entries 7", "window-max-entries must be an integer from 8 to 16384"),
         ("window-max-entries 16385", "window-max-entries must be an integer from 8 to 16384"),
         ("window-max-entries many", "window-max-entries must be an integer from 8 to 16384"),
-        ("window-max-entries", "window-max-entries has no value"),
+        ("window-max-entries", "loadmodule has a bad argument: window-max-entries has no value"),
+        ("lockwatch.ship no", "no directive is called \"lockwatch.ship\"; there is window-max-entries"),
+        ("lockwatch.ship no", "ship, journal. Write each as its name, without the prefix of redis.conf"),
         (
             "window-max-entires 64",
             "no directive is called \"window-max-entires\"; there is window-max-entries",

@@ -87,6 +87,23 @@ fn the_module_cannot_be_loaded_twice() {
 }
 
 #[test]
+fn the_log_of_a_second_load_says_what_to_look_for() {
+    const REASON: &str = "lockwatch is loaded already";
+    // The same file, as in a configuration with two lines.
+    let Err(log) = Server::builder().config("loadmodule ./liblockwatch.so").try_start() else {
+        panic!("the server started with two loadmodule lines")
+    };
+    assert!(log.contains(REASON) && log.contains("CONFIG REWRITE") && log.contains("--loadmodule"), "{log}");
+    // Another copy, as from an image's modules folder.
+    let server = Server::start();
+    let copy = server.dir().join("copy.so");
+    std::fs::copy(server.dir().join("liblockwatch.so"), &copy).unwrap();
+    assert!(server.client().run(&format!("MODULE LOAD {}", copy.display())).is_error());
+    assert!(server.log().contains(REASON), "{}", server.log());
+    assert!(!server.client().ratelimit("k 1 60").limited);
+}
+
+#[test]
 fn a_limiter_key_has_its_own_type() {
     let server = Server::start();
     let mut client = server.client();

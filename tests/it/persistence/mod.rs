@@ -4,6 +4,8 @@ mod aof;
 mod copies;
 mod crash;
 mod journal;
+mod leaving;
+mod purge;
 mod rdb;
 mod repeated_effects;
 

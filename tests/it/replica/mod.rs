@@ -1,6 +1,7 @@
 //! Replicas hold the same data as their primary, receive changes only, and continue with the same
 //! state when promoted.
 
+mod broken_sync;
 mod equal;
 mod promoted;
 mod resync;

@@ -3,8 +3,6 @@
 
 mod aof;
 
-use std::fs;
-
 use super::{RUSH, raise};
 use crate::support::alerts::{Dead, Waiting};
 use crate::support::receiver::{Answer, Receiver};
@@ -230,17 +228,4 @@ fn a_full_synchronisation_replaces_the_alerts_of_the_replica_with_those_of_its_p
     });
     let alone = builder(&receivers.each_ref()).config("appendonly yes").data_dir(own.into_data()).start();
     assert_eq!(Snapshot::of(&mut alone.client()), after);
-}
-
-#[test]
-fn a_server_without_alerts_writes_no_alert_data_to_the_rdb() {
-    let server = Server::builder().config("rdbcompression no").start();
-    let mut client = server.client();
-    if !server.is_at_least((7, 2), (7, 2)) {
-        return;
-    }
-    client.run("SAVE");
-    let file = fs::read(server.dir().join("dump.rdb")).unwrap();
-    let holds = |file: &[u8]| file.windows(4).any(|window| window == b"lw-a" || window == b"lw-j");
-    assert!(!holds(&file), "a server without the module could not load it: {}", file.escape_ascii());
 }

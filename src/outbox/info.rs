@@ -1,0 +1,11 @@
+//! The section of all outboxes in `INFO lockwatch`.
+
+use crate::server::info::{Section, Value};
+
+use super::settings::JOURNAL;
+
+pub(crate) const SECTION: Section = Section {
+    name: c"outbox",
+    counters: &[],
+    made: Some(|show| show(c"journal", Value::Text(if JOURNAL.get() { "yes" } else { "no" }))),
+};
