@@ -3,7 +3,7 @@
 //!
 //! What speaks to Postgres and knows no Redis:
 //! - [`entry`]: an event, packed. [`sqlstate`], [`refused`]: why Postgres refused an event.
-//! - [`tls`], [`target`]: which database, and how the connection is encrypted. [`link`]: a
+//! - [`url`], [`tls`], [`target`]: which database, and how the connection is encrypted. [`link`]: a
 //!   connection that cannot hang.
 //! - [`schema`]: migrations and partitions. [`insert`]: stores a batch exactly once.
 //! - [`status`], [`shipper`]: the thread.
@@ -47,4 +47,5 @@ pub(crate) mod state;
 pub(crate) mod status;
 pub(crate) mod target;
 pub(crate) mod tls;
+pub(crate) mod url;
 pub(crate) mod wake;
