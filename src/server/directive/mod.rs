@@ -97,7 +97,9 @@ pub(super) unsafe fn register(
     let load = api!(RedisModule_LoadConfigs);
     // SAFETY: the caller's promise.
     if unsafe { load(ctx) } != raw::REDISMODULE_OK as i32 {
-        return Err("a lockwatch directive in the server's configuration has a bad value: see the line above".into());
+        return Err(
+            "a lockwatch directive in the server's configuration has a bad value: see the line above".into(),
+        );
     }
     // The server calls no `apply` callback while a module loads.
     directives.iter().for_each(|directive| directive.apply());
