@@ -3,12 +3,13 @@
 #![forbid(unsafe_code)]
 
 use crate::server::info::Section;
-use crate::{alert, audit, burst, outbox, ratelimit, token};
+use crate::{alert, audit, burst, outbox, ratelimit, ship, token};
 
 pub(crate) static SECTIONS: &[Section] = &[
     ratelimit::info::SECTION,
     burst::info::SECTION,
     token::info::SECTION,
+    ship::SECTION,
     alert::info::SECTION,
     audit::info::SECTION,
     outbox::info::SECTION,

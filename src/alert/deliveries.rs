@@ -52,6 +52,8 @@ struct Progress {
 pub(crate) struct Pending {
     /// The number of tries that failed.
     pub failures: u8,
+    /// When the last of them failed.
+    pub failed_at: Timestamp,
     /// When the next try is due.
     pub next_at: Timestamp,
 }

@@ -13,6 +13,7 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Error};
 
 use super::address;
+use super::line::Authorities;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DialOptions {
@@ -38,8 +39,9 @@ const BUFFER_BYTES: usize = 32 * 1024;
 /// The maximum size of an answer's header.
 const HEADER_BYTES: usize = 16 * 1024;
 
-/// `tls` prepares the client for https, which reads the root certificates of the system.
-pub(super) fn agent(options: DialOptions, tls: bool) -> Agent {
+/// `tls` prepares the client for https, which trusts `authorities` or else the root certificates of
+/// the system.
+pub(super) fn agent(options: DialOptions, tls: bool, authorities: Option<&Authorities>) -> Agent {
     let step = Some(options.timeout.min(CONNECT_MAX));
     let config = Config::builder()
         .proxy(None)
@@ -55,7 +57,8 @@ pub(super) fn agent(options: DialOptions, tls: bool) -> Agent {
         .input_buffer_size(BUFFER_BYTES)
         .output_buffer_size(BUFFER_BYTES)
         .user_agent(concat!("lockwatch/", env!("CARGO_PKG_VERSION")));
-    let config = if tls { config.tls_config(tls_config()) } else { config };
+    let config =
+        if tls { config.tls_config(tls_config(authorities.map_or_else(roots, Arc::clone))) } else { config };
     Agent::with_parts(
         config.build(),
         DefaultConnector::default(),
@@ -63,16 +66,16 @@ pub(super) fn agent(options: DialOptions, tls: bool) -> Agent {
     )
 }
 
-fn tls_config() -> TlsConfig {
+fn tls_config(trusted: Authorities) -> TlsConfig {
     TlsConfig::builder()
         .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .root_certs(RootCerts::Specific(roots()))
+        .root_certs(RootCerts::Specific(trusted))
         .build()
 }
 
 /// The certificates that this system trusts. Read once, or again while none are found.
-fn roots() -> Arc<Vec<Certificate<'static>>> {
-    static ROOTS: OnceLock<Arc<Vec<Certificate<'static>>>> = OnceLock::new();
+fn roots() -> Authorities {
+    static ROOTS: OnceLock<Authorities> = OnceLock::new();
     if let Some(roots) = ROOTS.get() {
         return Arc::clone(roots);
     }

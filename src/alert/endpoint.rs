@@ -13,7 +13,7 @@ use ureq::http::Uri;
 use crate::text::lines::lines;
 
 use super::address;
-use super::secret::{MAX_SECRETS, Secret};
+use super::line::{self, Extras, ReadFile};
 
 pub(crate) const MAX_ENDPOINTS: usize = 16;
 
@@ -47,9 +47,12 @@ pub(crate) struct Endpoint {
     pub id: EndpointId,
     /// The part of the URL that may be shown: `https://host`, with the port if it has one.
     pub label: String,
+    /// Where it is listed: the directive and the position in its list, or the line of its file.
+    /// Tells two endpoints of one host apart.
+    pub source: String,
     pub format: Format,
-    /// Each makes a signature. Without secrets requests carry none.
-    pub secrets: Vec<Secret>,
+    /// Each secret makes a signature. Without secrets requests carry none.
+    pub extras: Extras,
     url: Uri,
 }
 
@@ -71,7 +74,24 @@ impl Endpoint {
             .parse()
             .map_err(|_| "it is not a valid URL".to_owned())?;
         let label = format!("{scheme}://{}", place(&url)?);
-        Ok(Self { id: EndpointId::of(text), label, format, secrets: Vec::new(), url })
+        Ok(Self {
+            id: EndpointId::of(text),
+            label,
+            source: String::new(),
+            format,
+            extras: Extras::default(),
+            url,
+        })
+    }
+
+    /// Whether whoever knows the URL may use the endpoint, as far as the URL says: Slack's are so,
+    /// and a query often holds a token.
+    pub(crate) fn is_secret(&self) -> bool {
+        self.format == Format::Slack || self.url.query().is_some()
+    }
+
+    pub(super) fn uses_tls(&self) -> bool {
+        self.url.scheme_str() == Some("https")
     }
 
     /// Must not be shown.
@@ -149,22 +169,36 @@ fn is_name(host: &str) -> bool {
         && !host.contains("..")
 }
 
+/// Whether a word of the list looks like several URLs with commas or semicolons between them.
+fn joins_urls(word: &str) -> bool {
+    let mut parts = word.split([',', ';']).skip(1);
+    parts.any(|part| part.is_empty() || split(part).is_ok())
+}
+
 /// Reads a list of URLs, separated by blanks. An error contains the position in the list.
 pub(crate) fn parse_urls(text: &str) -> Result<Vec<Endpoint>, String> {
     let mut list = List::default();
     for (at, url) in text.split_ascii_whitespace().enumerate() {
-        let place = format!("URL {}", at + 1);
-        list.add(url, Vec::new()).map_err(|why| format!("{place}: {why}"))?;
+        let number = at + 1;
+        list.source = format!("webhook-urls:{number}");
+        if joins_urls(url) {
+            return Err(format!(
+                "URL {number}: it ends in a comma or contains another URL: separate URLs with spaces"
+            ));
+        }
+        list.add(url, Extras::default()).map_err(|why| format!("URL {number}: {why}"))?;
     }
     Ok(list.endpoints)
 }
 
-/// Reads a file with one endpoint per line: the URL, then secrets of its own, separated by blanks.
-/// Blank lines and lines that begin with `#` are skipped. An error contains the line number.
-pub(crate) fn parse_file(bytes: &[u8]) -> Result<Vec<Endpoint>, String> {
+/// Reads a file with one endpoint per line: the URL, then what [`line`] reads, separated by blanks.
+/// Blank lines and lines that begin with `#` are skipped. `read` returns the contents of a file
+/// that a line names. An error contains the line number.
+pub(crate) fn parse_file(bytes: &[u8], read: ReadFile) -> Result<Vec<Endpoint>, String> {
     let mut list = List::default();
     for (number, line) in lines(bytes)? {
-        list.add_line(line).map_err(|why| format!("line {number}: {why}"))?;
+        list.source = format!("webhook-urls-file:{number}");
+        list.add_line(line, read).map_err(|why| format!("line {number}: {why}"))?;
     }
     Ok(list.endpoints)
 }
@@ -174,11 +208,16 @@ pub(crate) fn parse_file(bytes: &[u8]) -> Result<Vec<Endpoint>, String> {
 struct List {
     endpoints: Vec<Endpoint>,
     seen: HashSet<EndpointId>,
+    /// That of the next endpoint.
+    source: String,
 }
 
 impl List {
-    fn add(&mut self, url: &str, secrets: Vec<Secret>) -> Result<(), String> {
-        let endpoint = Endpoint { secrets, ..Endpoint::parse(url)? };
+    fn add(&mut self, url: &str, extras: Extras) -> Result<(), String> {
+        let endpoint = Endpoint { extras, source: self.source.clone(), ..Endpoint::parse(url)? };
+        if endpoint.extras.authorities.is_some() && !endpoint.uses_tls() {
+            return Err("ca= goes with https:// alone".into());
+        }
         if !self.seen.insert(endpoint.id) {
             return Err("it is there already".into());
         }
@@ -189,14 +228,10 @@ impl List {
         Ok(())
     }
 
-    fn add_line(&mut self, line: &str) -> Result<(), String> {
+    fn add_line(&mut self, line: &str, read: ReadFile) -> Result<(), String> {
         let mut words = line.split_ascii_whitespace();
         let url = words.next().unwrap_or_default();
-        let secrets = words.map(Secret::parse).collect::<Result<Vec<_>, _>>()?;
-        if secrets.len() > MAX_SECRETS {
-            return Err(format!("there are more than {MAX_SECRETS} secrets"));
-        }
-        self.add(url, secrets)
+        self.add(url, line::parse(words, read)?)
     }
 }
 
@@ -211,6 +246,10 @@ mod tests {
 
     fn refusal(url: &str) -> String {
         parse_urls(url).expect_err(url)
+    }
+
+    fn no_file(_: &[u8]) -> Result<Vec<u8>, String> {
+        Err("there is none".into())
     }
 
     const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -291,11 +330,33 @@ mod tests {
     }
 
     #[test]
+    fn urls_that_are_not_separated_by_spaces_are_refused_with_the_remedy() {
+        for list in [
+            "https://a/,https://b/",
+            "https://a/, https://b/",
+            "https://a/;http://b/",
+            "https://a/,slack+https://b",
+        ] {
+            let why = refusal(list);
+            assert!(why.starts_with("URL 1: ") && why.ends_with("separate URLs with spaces"), "{why}");
+        }
+        for url in ["https://a/x,y", "https://a/?ids=1,2;3"] {
+            assert_eq!(one(url).label, "https://a");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cant_be_read_is_named_by_its_option() {
+        let why = parse_file(b"https://a/ ca=/hunter2", no_file).unwrap_err();
+        assert_eq!(why, "line 1: ca: there is none");
+    }
+
+    #[test]
     fn a_line_of_a_file_has_a_url_and_its_secrets() {
         let file =
             format!("# ours\r\n\r\nhttps://a/x\r\n\thttps://b/y {SECRET}\t{SECRET}\nslack+https://c/z\n");
-        let endpoints = parse_file(file.as_bytes()).unwrap();
-        let secrets: Vec<_> = endpoints.iter().map(|endpoint| endpoint.secrets.len()).collect();
+        let endpoints = parse_file(file.as_bytes(), no_file).unwrap();
+        let secrets: Vec<_> = endpoints.iter().map(|endpoint| endpoint.extras.secrets.len()).collect();
         assert_eq!(secrets, [0, 2, 0]);
     }
 
@@ -308,18 +369,18 @@ mod tests {
             "https://a/hunter2 hunter2!",
             &format!("https://a/hunter2 {SECRET} {SECRET} {SECRET}"),
         ] {
-            let why = parse_file(format!("\n# x\n{line}\n").as_bytes()).expect_err(line);
+            let why = parse_file(format!("\n# x\n{line}\n").as_bytes(), no_file).expect_err(line);
             assert!(why.starts_with("line 3: "), "{why}");
             assert!(!why.contains("hunter2") && !why.contains("token") && !why.contains("MfKQ"), "{why}");
         }
-        assert!(parse_file(b"https://a/\n\xff\n").is_err_and(|why| why.starts_with("line 2: ")));
+        assert!(parse_file(b"https://a/\n\xff\n", no_file).is_err_and(|why| why.starts_with("line 2: ")));
     }
 
     proptest! {
         #[test]
         fn any_text_is_read_or_refused(text: String, bytes: Vec<u8>) {
             let _ = parse_urls(&text);
-            let _ = parse_file(&bytes);
+            let _ = parse_file(&bytes, no_file);
         }
 
         #[test]

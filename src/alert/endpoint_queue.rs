@@ -18,15 +18,39 @@ pub(crate) struct EndpointQueue {
     due: BTreeSet<(Timestamp, u64)>,
     in_flight: BTreeSet<u64>,
     circuit: Circuit,
+    pub history: History,
+}
+
+/// What INFO shows of the past of an endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct History {
     /// The number of alerts that it took.
     pub delivered: u64,
     /// The number of tries that failed.
     pub failed: u64,
-    /// The HTTP status of the last delivery; 0 before the first.
+    /// The HTTP status of the last answer, also to a test; 0 before the first try and if the last
+    /// one got no answer.
     pub last_status: u16,
-    /// Why the last failed try failed.
-    pub last_error: Option<Reason>,
+    /// Why the last failed try or test failed.
+    last_error: Option<Reason>,
     pub last_error_at: Timestamp,
+}
+
+impl History {
+    pub(crate) fn answered(&mut self, status: u16) {
+        self.last_status = status;
+    }
+
+    pub(crate) fn got_error(&mut self, reason: Reason, now: Timestamp) {
+        self.last_status = reason.status();
+        self.last_error = Some(reason);
+        self.last_error_at = now;
+    }
+
+    /// The last error as text; empty if there was none.
+    pub(crate) fn last_error(&self) -> String {
+        self.last_error.as_ref().map_or_else(String::new, Reason::to_string)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,11 +67,7 @@ impl EndpointQueue {
             due: BTreeSet::new(),
             in_flight: BTreeSet::new(),
             circuit: Circuit::default(),
-            delivered: 0,
-            failed: 0,
-            last_status: 0,
-            last_error: None,
-            last_error_at: Timestamp(0),
+            history: History::default(),
         }
     }
 
@@ -88,6 +108,11 @@ impl EndpointQueue {
         self.circuit.failures_in_row > 0
     }
 
+    /// The alerts that wait for a time after a failed try.
+    pub(crate) fn planned(&self) -> impl Iterator<Item = u64> {
+        self.due.range((Timestamp(1), 0)..).map(|(_, seq)| *seq)
+    }
+
     /// When the next try may be made; `None` if the queue is empty or too many tries are in flight.
     pub(crate) fn next_try(&self) -> Option<Timestamp> {
         let &(at, _) = self.due.first()?;
@@ -112,17 +137,16 @@ impl EndpointQueue {
     }
 
     pub(crate) fn succeeded(&mut self, status: u16) {
-        self.delivered += 1;
-        self.last_status = status;
+        self.history.delivered += 1;
+        self.history.answered(status);
         self.circuit = Circuit::default();
     }
 
     /// Returns whether the failed try counts for its alert. A probe of an open circuit does not.
     pub(crate) fn failed(&mut self, reason: Reason, now: Timestamp) -> bool {
         let counts = !self.circuit_is_open();
-        self.failed += 1;
-        self.last_error = Some(reason);
-        self.last_error_at = now;
+        self.history.failed += 1;
+        self.history.got_error(reason, now);
         self.circuit.failures_in_row = self.circuit.failures_in_row.saturating_add(1);
         self.circuit.probe_at = now + hurried(PROBE);
         counts
@@ -134,6 +158,6 @@ impl EndpointQueue {
 
     /// The last error as text; empty if there was none.
     pub(crate) fn last_error(&self) -> String {
-        self.last_error.as_ref().map_or_else(String::new, Reason::to_string)
+        self.history.last_error()
     }
 }

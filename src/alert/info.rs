@@ -4,11 +4,13 @@ use std::ffi::{CStr, CString};
 
 use crate::server::clock;
 use crate::server::info::{Section, Value};
+use crate::ship::SHIP;
 
 use super::counters::{
     DEAD, DEAD_DROPPED, DEDUPLICATED, DELIVERED, DROPPED, RAISED, REFUSED, RETRIED, ROLLED_UP,
 };
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, EndpointId};
+use super::endpoint_queue::EndpointQueue;
 use super::state::{self, State};
 
 pub(crate) const SECTION: Section = Section {
@@ -39,34 +41,73 @@ fn gauges(field: &mut dyn FnMut(&CStr, Value<'_>)) {
     field(c"alert_oldest_ms", Value::Number(oldest));
     field(c"alert_endpoints", Value::Number(state.endpoints().len() as u64));
     for (i, endpoint) in state.endpoints().iter().enumerate() {
-        let Ok(name) = CString::new(format!("alert_endpoint_{i}")) else { continue };
-        field(&name, Value::Text(&endpoint_line(&state, endpoint)));
+        let shown = EndpointState::of(&state, endpoint.id);
+        let names = (
+            CString::new(format!("alert_endpoint_{i}")),
+            CString::new(format!("alert_endpoint_{i}_state_number")),
+        );
+        let (Ok(line), Ok(number)) = names else { continue };
+        field(&line, Value::Text(&endpoint_line(&state, endpoint, shown)));
+        field(&number, Value::Number(shown as u64));
+    }
+}
+
+/// Whether an endpoint gets alerts. As a number, 3 and above are faults.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum EndpointState {
+    Ok = 0,
+    /// This server sends nothing, because it is a replica.
+    Idle = 1,
+    /// `ship no` holds everything back.
+    Held = 2,
+    /// The last try has failed.
+    Failing = 3,
+    /// The circuit is open: only probes are sent.
+    Open = 4,
+    /// It has answered 410.
+    Disabled = 5,
+}
+
+impl EndpointState {
+    fn of(state: &State, endpoint: EndpointId) -> Self {
+        if state.contents().extension().disabled().contains(&endpoint) {
+            return Self::Disabled;
+        }
+        match state.queue_of(endpoint) {
+            _ if !SHIP.get() => Self::Held,
+            None => Self::Idle,
+            Some(queue) if queue.circuit_is_open() => Self::Open,
+            Some(queue) if queue.is_failing() => Self::Failing,
+            Some(_) => Self::Ok,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Idle => "idle",
+            Self::Held => "held",
+            Self::Failing => "failing",
+            Self::Open => "open",
+            Self::Disabled => "disabled",
+        }
     }
 }
 
 /// `url=…,state=…,…`, in the form of the server's own lines about replicas.
-fn endpoint_line(state: &State, endpoint: &Endpoint) -> String {
-    let label = &endpoint.label;
-    let Some(queue) = state.queue_of(endpoint.id) else {
-        let is_disabled = state.contents().extension().disabled().contains(&endpoint.id);
-        let state = if is_disabled { "disabled" } else { "idle" };
-        return format!("url={label},state={state},pending=0,delivered=0,failed=0,last_status=0,last_error=");
-    };
-    let state = if queue.circuit_is_open() {
-        "open"
-    } else if queue.is_failing() {
-        "failing"
-    } else {
-        "ok"
-    };
+fn endpoint_line(state: &State, endpoint: &Endpoint, shown: EndpointState) -> String {
+    let pending = state.queue_of(endpoint.id).map_or(0, EndpointQueue::pending);
+    let history = state.history_of(endpoint.id).cloned().unwrap_or_default();
     // A comma would end the value.
-    let error = queue.last_error().replace([',', '='], " ");
+    let error = history.last_error().replace([',', '='], " ");
     format!(
-        "url={label},state={state},pending={},delivered={},failed={},last_status={},last_error_ms={},last_error={error}",
-        queue.pending(),
-        queue.delivered,
-        queue.failed,
-        queue.last_status,
-        queue.last_error_at.0,
+        "url={},source={},state={},pending={pending},delivered={},failed={},last_status={},last_error_ms={},last_error={error}",
+        endpoint.label,
+        endpoint.source,
+        shown.name(),
+        history.delivered,
+        history.failed,
+        history.last_status,
+        history.last_error_at.0,
     )
 }

@@ -2,8 +2,8 @@
 //! From the bottom up:
 //!
 //! What speaks HTTP and knows no Redis:
-//! - [`address`]: which addresses may be dialled. [`secret`], [`endpoint`]: where alerts go and
-//!   what signs them.
+//! - [`address`]: which addresses may be dialled. [`secret`], [`line`], [`endpoint`]: where alerts
+//!   go, what signs them, and which headers and authorities an endpoint has.
 //! - [`schedule`]: when a failed try is repeated.
 //! - [`dial`]: the HTTP client and its limits. [`reason`]: why a try failed.
 //! - [`signature`], [`slack`], [`webhook`]: one attempt, from the request to the meaning of the
@@ -35,6 +35,7 @@ pub(crate) mod endpoint;
 pub(crate) mod endpoint_queue;
 pub(crate) mod info;
 pub(crate) mod letter;
+pub(crate) mod line;
 pub(crate) mod manage;
 pub(crate) mod raise;
 pub(crate) mod reason;
@@ -53,8 +54,6 @@ pub(crate) mod wake;
 pub(crate) mod webhook;
 pub(crate) mod worker;
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use serde::{Deserialize, Serialize};
 
 use crate::journal::id::Id;
@@ -71,8 +70,7 @@ pub(crate) struct Alert {
 impl Alert {
     /// `data` is JSON.
     pub(crate) fn new(id: Id, kind: &str, data: &str) -> Self {
-        let at = UNIX_EPOCH + Duration::from_millis(id.at.0);
-        let timestamp = humantime::format_rfc3339_millis(at);
+        let timestamp = id.at.rfc3339();
         let body = format!(r#"{{"id":"{id}","type":"{kind}","timestamp":"{timestamp}","data":{data}}}"#);
         Self { kind: kind.to_owned(), body }
     }

@@ -24,6 +24,18 @@ const WAITS: [Span; 9] = [
 /// A longer `Retry-After` is cut to this.
 const RETRY_AFTER_MAX: Span = Span(2 * HOUR);
 
+/// The longest wait between two tries: the last one, and the most that it varies.
+const WAIT_MAX: Span = Span(12 * HOUR * 6 / 5);
+
+/// When a try is due that was to follow a failure at `failed_at` and is planned for `next_at`;
+/// `None` if the plan stands. A failure that lies ahead of `now` means that the clock has stepped
+/// back: then the wait that was planned starts at `now`.
+pub(crate) fn replanned(failed_at: Timestamp, next_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let longest = hurried(WAIT_MAX);
+    let is_plausible = failed_at <= now && next_at <= now + longest;
+    (!is_plausible).then(|| now + (next_at - failed_at).min(longest))
+}
+
 /// How long the circuit of an endpoint stays open before one try probes it.
 pub(crate) const PROBE: Span = Span(MINUTE);
 
@@ -121,7 +133,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_clock_that_steps_back_starts_the_planned_wait_again() {
+        const DAY: Span = Span(24 * HOUR);
+        let (failed_at, next_at) = (NOW + DAY, NOW + DAY + Span(5000));
+        assert_eq!(replanned(failed_at, next_at, failed_at), None);
+        assert_eq!(replanned(failed_at, next_at, next_at + DAY), None);
+        assert_eq!(replanned(failed_at, next_at, NOW), Some(NOW + Span(5000)));
+        assert_eq!(replanned(failed_at, next_at, Timestamp(failed_at.0 - 1)), Some(Timestamp(next_at.0 - 1)));
+    }
+
     proptest! {
+        #[test]
+        fn no_plan_is_further_away_than_the_longest_wait(failed_at: u64, next_at: u64, now: u64) {
+            let (failed_at, next_at, now) = (Timestamp(failed_at), Timestamp(next_at), Timestamp(now));
+            let due = replanned(failed_at, next_at, now).unwrap_or(next_at);
+            prop_assert!(due <= now + WAIT_MAX);
+            prop_assert!(replanned(now, due, now).is_none());
+        }
+
         #[test]
         fn waits_stay_within_20_percent(failures in 1..=9_u8, random: u64) {
             let Span(nominal) = WAITS[usize::from(failures) - 1];

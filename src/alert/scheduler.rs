@@ -32,6 +32,8 @@ struct Scheduler {
     dropped: Tally,
     /// How many of those are counted in `dropped`.
     dropped_before: u64,
+    /// The time of the last run, by which a clock that has stepped back is noticed.
+    last_run: Timestamp,
 }
 
 static SCHEDULER: Mutex<Scheduler> = Mutex::new(Scheduler {
@@ -40,6 +42,7 @@ static SCHEDULER: Mutex<Scheduler> = Mutex::new(Scheduler {
     tests: TestRuns::new(),
     dropped: Tally::new(),
     dropped_before: 0,
+    last_run: Timestamp(0),
 });
 
 /// Only the main thread locks it.
@@ -93,7 +96,7 @@ impl Scheduler {
         if tick.is_primary() {
             self.run_primary(&mut state, tick, now);
         } else {
-            self.run_replica(&mut state);
+            self.run_replica(&mut state, now);
         }
         state.next_due(SHIP.get()).filter(|_| tick.is_primary())
     }
@@ -102,7 +105,13 @@ impl Scheduler {
         if let (Some(endpoints), Some(workers)) = (state.reload_settings(true), &mut self.workers) {
             workers.retain(&endpoints);
         }
-        if state.rebuild_queues() {
+        // After a load or a promotion another clock may have planned the tries.
+        let has_stepped_back = now < std::mem::replace(&mut self.last_run, now);
+        let was_stale = state.rebuild_queues();
+        if was_stale || has_stepped_back {
+            state.replan(now);
+        }
+        if was_stale {
             self.generation += 1;
             if let Some(workers) = &mut self.workers {
                 workers.recall(self.generation);
@@ -111,7 +120,7 @@ impl Scheduler {
         while let Some(result) = self.workers.as_mut().and_then(Workers::next_result) {
             state.finish_attempt(result, now, events::random_u64());
         }
-        self.finish_tests(state);
+        self.finish_tests(state, now);
         self.log_dropped();
         state.queue_summaries(now);
         // An endpoint that answered 410 loses its queue.
@@ -133,14 +142,14 @@ impl Scheduler {
     }
 
     /// A replica delivers nothing. It only keeps its settings up to date.
-    fn run_replica(&mut self, state: &mut State) {
+    fn run_replica(&mut self, state: &mut State, now: Timestamp) {
         state.reload_settings(false);
         state.drop_queues();
         if let Some(workers) = &mut self.workers {
             workers.retain(&[]);
             while workers.next_result().is_some() {}
         }
-        self.finish_tests(state);
+        self.finish_tests(state, now);
         state.outbox().forget_pending();
     }
 
@@ -159,11 +168,9 @@ impl Scheduler {
         }
     }
 
-    fn finish_tests(&mut self, state: &mut State) {
+    fn finish_tests(&mut self, state: &mut State, now: Timestamp) {
         while let Some(result) = self.workers.as_mut().and_then(Workers::next_test_result) {
-            if result.status.is_delivered() {
-                state.test_succeeded(result.endpoint);
-            }
+            state.test_finished(result.endpoint, &result.status, now);
             self.tests.finish(result);
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::server::directive::{Bytes, Count, Seconds, Switch, Text};
 use crate::server::file::read_small;
+use crate::server::log;
 
 use super::endpoint::{self, Endpoint, EndpointId, MAX_ENDPOINTS};
 use super::secret::{self, Secret};
@@ -13,7 +14,7 @@ use super::secret::{self, Secret};
 pub(crate) static WEBHOOK_URLS: Text<Vec<Endpoint>> =
     Text::new(c"webhook-urls", c"", parse_urls).on_change(|| endpoints_changed(&WEBHOOK_URLS.get()));
 
-/// A file with further endpoints: a line each, the URL and then its own secrets.
+/// A file with further endpoints: a line each, the URL, then its own secrets and other files.
 pub(crate) static WEBHOOK_URLS_FILE: Text<Vec<Endpoint>> =
     Text::of_files(c"webhook-urls-file", read_urls_file)
         .on_change(|| endpoints_changed(&WEBHOOK_URLS_FILE.get()));
@@ -59,8 +60,8 @@ pub(crate) fn changed() -> Option<(Settings, Vec<EndpointId>)> {
     let set_again = change().take()?;
     let secrets = WEBHOOK_SECRET_FILE.get();
     let with_secrets = |mut endpoint: Endpoint| {
-        if endpoint.secrets.is_empty() {
-            endpoint.secrets.clone_from(&secrets);
+        if endpoint.extras.secrets.is_empty() {
+            endpoint.extras.secrets.clone_from(&secrets);
         }
         Arc::new(endpoint)
     };
@@ -80,11 +81,20 @@ fn parse_urls(text: &[u8]) -> Result<Vec<Endpoint>, String> {
     let text = std::str::from_utf8(text).map_err(|_| "the list is not text")?;
     let endpoints = endpoint::parse_urls(text)?;
     check_together(&endpoints, &WEBHOOK_URLS_FILE.latest())?;
+    // CONFIG GET and SLOWLOG show it, and no server lets a module hide it.
+    if let Some(endpoint) = endpoints.iter().find(|endpoint| endpoint.is_secret()) {
+        log::warning(&format!(
+            "lockwatch.webhook-urls holds a URL that is a secret ({}), which CONFIG GET and SLOWLOG show: \
+             put it into the file of lockwatch.webhook-urls-file",
+            endpoint.source
+        ));
+    }
     Ok(endpoints)
 }
 
 fn read_urls_file(path: &[u8]) -> Result<Vec<Endpoint>, String> {
-    let endpoints = if path.is_empty() { Vec::new() } else { endpoint::parse_file(&read_small(path)?)? };
+    let endpoints =
+        if path.is_empty() { Vec::new() } else { endpoint::parse_file(&read_small(path)?, read_small)? };
     check_together(&endpoints, &WEBHOOK_URLS.latest())?;
     Ok(endpoints)
 }

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod properties;
 
+use std::collections::HashMap;
 use std::ffi::CStr;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
@@ -22,11 +23,11 @@ use super::attempt::{Attempt, AttemptResult};
 use super::dedup::{Decision, Digest};
 use super::deliveries::{Change, Deliveries, Pending};
 use super::endpoint::{Endpoint, EndpointId};
-use super::endpoint_queue::EndpointQueue;
+use super::endpoint_queue::{EndpointQueue, History};
 use super::letter::Letter;
 use super::reason::Reason;
 use super::rollup::{self, Route};
-use super::schedule::{hurried, retry_after_failure};
+use super::schedule::{hurried, replanned, retry_after_failure};
 use super::settings::{self, Settings};
 use super::webhook::DeliveryStatus;
 use super::{Alert, counters, wake};
@@ -49,6 +50,8 @@ pub(crate) struct State {
     /// Empty on a replica. Built from the outbox when `queues_are_stale`.
     queues: Vec<EndpointQueue>,
     queues_are_stale: bool,
+    /// Of disabled endpoints, which have no queue.
+    histories: HashMap<EndpointId, History>,
 }
 
 impl Host for State {
@@ -96,6 +99,12 @@ impl State {
     /// endpoint.
     pub(crate) fn queue_of(&self, endpoint: EndpointId) -> Option<&EndpointQueue> {
         self.queues.iter().find(|queue| queue.endpoint.id == endpoint)
+    }
+
+    /// What is known of `endpoint`; `None` on a replica, and before the first answer of a disabled
+    /// endpoint.
+    pub(crate) fn history_of(&self, endpoint: EndpointId) -> Option<&History> {
+        self.queue_of(endpoint).map(|queue| &queue.history).or_else(|| self.histories.get(&endpoint))
     }
 
     fn queue_mut(&mut self, endpoint: EndpointId) -> Option<&mut EndpointQueue> {
@@ -228,12 +237,19 @@ impl State {
         let disabled = self.outbox.extension().disabled();
         for endpoint in self.settings.endpoints.iter().filter(|endpoint| !disabled.contains(&endpoint.id)) {
             let known = old.iter().position(|queue| queue.endpoint.id == endpoint.id);
-            let new = || EndpointQueue::new(Arc::clone(endpoint));
-            let mut queue = known.map_or_else(new, |i| old.swap_remove(i));
+            let mut queue = match known {
+                Some(i) => old.swap_remove(i),
+                None => EndpointQueue::new(Arc::clone(endpoint)),
+            };
             queue.endpoint = Arc::clone(endpoint);
+            if let Some(history) = self.histories.remove(&endpoint.id) {
+                queue.history = history;
+            }
             queue.clear();
             self.queues.push(queue);
         }
+        self.histories.extend(old.into_iter().map(|queue| (queue.endpoint.id, queue.history)));
+        self.histories.retain(|id, _| self.settings.endpoints.iter().any(|endpoint| endpoint.id == *id));
         let mut done = Vec::new();
         for (id, _) in self.outbox.queue().iter() {
             let mut is_pending = false;
@@ -250,6 +266,26 @@ impl State {
         }
         done.into_iter().for_each(|seq| self.outbox.change(OutboxChange::Remove(seq, seq)));
         true
+    }
+
+    /// Plans the tries anew that were planned under a clock that has stepped back since: each waits
+    /// as long from `now` as it was to wait.
+    pub(crate) fn replan(&mut self, now: Timestamp) {
+        let deliveries = self.outbox.extension();
+        let mut changes = Vec::new();
+        for queue in &mut self.queues {
+            let endpoint = queue.endpoint.id;
+            let planned: Vec<u64> = queue.planned().collect();
+            for seq in planned {
+                let Some(pending) = deliveries.pending(seq, endpoint) else { continue };
+                let Some(next_at) = replanned(pending.failed_at, pending.next_at, now) else { continue };
+                queue.remove(seq, pending.next_at);
+                queue.add(seq, next_at);
+                let pending = Pending { failed_at: now, next_at, ..pending };
+                changes.push(Change::Failed { seq, endpoint, pending });
+            }
+        }
+        changes.into_iter().for_each(|change| self.outbox.extend(change));
     }
 
     /// Drops the queues: this server delivers nothing.
@@ -315,8 +351,8 @@ impl State {
             DeliveryStatus::Gone => {
                 queue.failed(Reason::Status(410), now);
                 log::warning(&format!(
-                    "the webhook endpoint at {} answered 410 (gone) and gets no more alerts until it is set again",
-                    queue.endpoint.label
+                    "the webhook endpoint at {} ({}) answered 410 (gone) and gets no more alerts until it is set again",
+                    queue.endpoint.label, queue.endpoint.source
                 ));
                 self.outbox.extend(Change::Disable(endpoint));
                 self.queues_are_stale = true;
@@ -351,14 +387,15 @@ impl State {
         if let Some(next_at) = next_try(failures) {
             queue.add(id.seq, next_at);
             counters::RETRIED.count();
-            let pending = Pending { failures, next_at };
+            let pending = Pending { failures, failed_at: now, next_at };
             self.outbox.extend(Change::Failed { seq: id.seq, endpoint, pending });
             return;
         }
         queue.remove(id.seq, pending.next_at);
         let label = queue.endpoint.label.clone();
+        let source = &queue.endpoint.source;
         log::warning(&format!(
-            "the alert {id} is a dead letter: {label} did not take it in {failures} tries ({reason})"
+            "the alert {id} is a dead letter: {label} ({source}) did not take it in {failures} tries ({reason})"
         ));
         counters::DEAD.count();
         let letter = Letter { endpoint, label, tries: failures, at: now, reason };
@@ -401,11 +438,27 @@ impl State {
         is_queued
     }
 
-    /// A test alert was delivered: enables the endpoint and closes its circuit.
-    pub(crate) fn test_succeeded(&mut self, endpoint: EndpointId) {
-        self.enable(endpoint);
-        if let Some(queue) = self.queue_mut(endpoint) {
-            queue.close_circuit();
+    /// An endpoint has answered a test alert, or has failed to. One that took it is enabled, and its
+    /// circuit closes.
+    pub(crate) fn test_finished(&mut self, endpoint: EndpointId, status: &DeliveryStatus, now: Timestamp) {
+        if self.endpoints().iter().any(|known| known.id == endpoint) {
+            let known = self.queues.iter_mut().find(|queue| queue.endpoint.id == endpoint);
+            let history = match known {
+                Some(queue) => &mut queue.history,
+                None => self.histories.entry(endpoint).or_default(),
+            };
+            match status {
+                DeliveryStatus::Delivered { status } => history.answered(*status),
+                DeliveryStatus::Gone => history.got_error(Reason::Status(410), now),
+                DeliveryStatus::Failed { reason, .. } => history.got_error(reason.clone(), now),
+                DeliveryStatus::NotAttempted => {}
+            }
+        }
+        if status.is_delivered() {
+            self.enable(endpoint);
+            if let Some(queue) = self.queue_mut(endpoint) {
+                queue.close_circuit();
+            }
         }
     }
 }

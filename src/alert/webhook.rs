@@ -4,12 +4,14 @@
 mod tests;
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use ureq::http::{Response, header};
 use ureq::{Agent, Body, Error};
 
 use super::dial::{self, DialOptions};
 use super::endpoint::{Endpoint, Format};
+use super::line::Authorities;
 use super::reason::Reason;
 use super::{Alert, schedule, signature, slack};
 use crate::journal::id::Id;
@@ -48,7 +50,14 @@ impl DeliveryStatus {
 /// Makes the attempts for one endpoint. Keeps the connection open for the next one.
 #[derive(Default)]
 pub(crate) struct Sender {
-    agent: Option<(DialOptions, Agent)>,
+    kept: Option<Kept>,
+}
+
+/// A client, and what it was made for.
+struct Kept {
+    options: DialOptions,
+    authorities: Option<Authorities>,
+    agent: Agent,
 }
 
 impl Sender {
@@ -71,7 +80,7 @@ impl Sender {
 
     /// Closes the connection that is kept open.
     pub(crate) fn disconnect(&mut self) {
-        self.agent = None;
+        self.kept = None;
     }
 
     fn post(
@@ -98,18 +107,39 @@ impl Sender {
             .header(header::CONTENT_TYPE, "application/json")
             .header("webhook-id", &id)
             .header("webhook-timestamp", timestamp);
-        if let Some(signature) = signature::sign(&endpoint.secrets, &id, timestamp, body) {
+        for (name, value) in &endpoint.extras.headers {
+            request = request.header(name, value);
+        }
+        if let Some(signature) = signature::sign(&endpoint.extras.secrets, &id, timestamp, body) {
             request = request.header("webhook-signature", signature);
         }
         request.send(body)
     }
 
-    /// The client for `options`. Other options take another one: a connection made while private
-    /// addresses were allowed must not outlive that setting.
+    /// The client for `options` and the authorities of `endpoint`. Others take another client: a
+    /// connection made while private addresses were allowed, or while another authority was
+    /// trusted, must not outlive that setting.
     fn agent(&mut self, options: DialOptions, endpoint: &Endpoint) -> &Agent {
-        let kept = self.agent.take().filter(|(known, _)| *known == options);
-        let make = || (options, dial::agent(options, endpoint.url().scheme_str() == Some("https")));
-        &self.agent.insert(kept.unwrap_or_else(make)).1
+        let authorities = &endpoint.extras.authorities;
+        let fits = |kept: &Kept| {
+            kept.options == options && are_equal(kept.authorities.as_ref(), authorities.as_ref())
+        };
+        let kept = self.kept.take().filter(fits);
+        let make = || Kept {
+            options,
+            authorities: authorities.clone(),
+            agent: dial::agent(options, endpoint.uses_tls(), authorities.as_ref()),
+        };
+        &self.kept.insert(kept.unwrap_or_else(make)).agent
+    }
+}
+
+fn are_equal(one: Option<&Authorities>, other: Option<&Authorities>) -> bool {
+    let der =
+        |authorities: &Authorities| authorities.iter().map(|each| each.der().to_vec()).collect::<Vec<_>>();
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other) || der(one) == der(other),
+        (one, other) => one.is_none() && other.is_none(),
     }
 }
 

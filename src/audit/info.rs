@@ -7,6 +7,7 @@ use crate::server::info::{Section, Value};
 use crate::ship::SHIP;
 
 use super::counters::{APPENDED, DEAD, DROPPED, ERASED, EXPIRED, GAPS, OVERWRITTEN, REFUSED, SHIPPED};
+use super::status::ShipperState;
 use super::{state, status};
 
 pub(crate) const SECTION: Section = Section {
@@ -39,16 +40,32 @@ fn gauges(field: &mut dyn FnMut(&CStr, Value<'_>)) {
     field(c"audit_dead", Value::Number(outbox.dead().len() as u64));
     field(c"audit_postgres", Value::Text(state.target().map_or("", |target| target.label())));
     let status = status::read();
-    let shipper = if !ships {
-        "off"
-    } else if !SHIP.get() {
-        "held"
+    let (name, number) = if !SHIP.get() {
+        ("held", HELD)
+    } else if !ships {
+        ("off", OFF)
     } else {
-        status.state.name()
+        (status.state.name(), number(status.state))
     };
-    field(c"audit_state", Value::Text(shipper));
+    field(c"audit_state", Value::Text(name));
+    field(c"audit_state_number", Value::Number(number));
     field(c"audit_batches_total", Value::Number(status.batches));
     field(c"audit_retries_total", Value::Number(status.retries));
     field(c"audit_last_error", Value::Text(&status.last_error));
     field(c"audit_last_error_ms", Value::Number(status.last_error_at.0));
+}
+
+/// There is no database.
+const OFF: u64 = 0;
+/// `ship no` holds everything back.
+const HELD: u64 = 2;
+
+/// The state as a number. 4 and above mean that there is no connection.
+fn number(state: ShipperState) -> u64 {
+    match state {
+        ShipperState::Idle => 1,
+        ShipperState::Connected => 3,
+        ShipperState::Connecting => 4,
+        ShipperState::Waiting => 5,
+    }
 }

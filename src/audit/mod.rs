@@ -4,7 +4,7 @@
 //! What speaks to Postgres and knows no Redis:
 //! - [`entry`]: an event, packed. [`sqlstate`], [`failure`], [`refused`]: what failed, and why
 //!   Postgres refused an event.
-//! - [`tls`], [`target`]: which database, and how the connection is encrypted. [`encoding`]: text
+//! - [`url`], [`tls`], [`target`]: which database, and how the connection is encrypted. [`encoding`]: text
 //!   that the database can hold. [`link`]: a connection that cannot hang.
 //! - [`schema`]: migrations and partitions. [`insert`]: stores rows with one statement. [`batch`]:
 //!   stores a batch exactly once, and tells rows that are at fault from a database that is.
@@ -52,4 +52,5 @@ pub(crate) mod state;
 pub(crate) mod status;
 pub(crate) mod target;
 pub(crate) mod tls;
+pub(crate) mod url;
 pub(crate) mod wake;

@@ -40,9 +40,7 @@ impl Day {
 
     /// `2026-11-27`.
     fn date(self) -> String {
-        let moment = std::time::UNIX_EPOCH + std::time::Duration::from_secs(self.0 * 86_400);
-        let text = humantime::format_rfc3339_seconds(moment).to_string();
-        text.split('T').next().unwrap_or_default().to_owned()
+        Timestamp(self.0.saturating_mul(86_400_000)).date()
     }
 
     /// The name of its partition.

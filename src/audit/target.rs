@@ -10,6 +10,7 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 use super::tls::{Mode, Roots, Tls};
+use super::url;
 
 /// The maximum time to connect to one host.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -44,10 +45,7 @@ impl Target {
         }
         let scheme = ["postgres://", "postgresql://"].into_iter().find(|scheme| url.starts_with(scheme));
         let Some(scheme) = scheme else { return Err("it is no postgres:// URL".into()) };
-        // A question mark in a password does not begin the query. As with libpq, an @ in it has to
-        // be encoded.
-        let authority = url[scheme.len()..].split('/').next().unwrap_or_default();
-        let at = scheme.len() + authority.find('@').map_or(0, |at| at + 1);
+        let at = scheme.len() + url::check(&url[scheme.len()..])?;
         let (base, query) = match url[at..].find('?') {
             Some(mark) => (&url[..at + mark], &url[at + mark + 1..]),
             None => (url, ""),
@@ -59,13 +57,15 @@ impl Target {
                 Some(("sslrootcert", "system")) => system = true,
                 Some(("sslrootcert", path)) => roots = Roots::File(percent_decoded(path)?),
                 Some(("connect_timeout", "0")) => {}
-                _ => rest.push(parameter),
+                _ => match url::refusal_of(parameter) {
+                    Some(why) => return Err(why),
+                    None => rest.push(parameter),
+                },
             }
         }
         let url = if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) };
-        let mut config: Config = url.parse().map_err(
-            |_| "the URL can't be read: a part is malformed, not percent-encoded, or a parameter is unknown",
-        )?;
+        let mut config: Config = url.parse().map_err(|_| "the URL can't be read: a part is malformed")?;
+        url::check_hosts(&config)?;
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err("the URL names no host".into());
         }
@@ -152,6 +152,7 @@ fn percent_decoded(part: &str) -> Result<String, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn refusal(url: &str) -> String {
         match Target::parse(url) {
@@ -178,10 +179,44 @@ mod tests {
     }
 
     #[test]
-    fn a_raw_question_mark_in_a_password_does_not_end_it() {
-        let target = Target::parse("postgres://me:p?sslmode=disable@host/db?sslmode=require").unwrap();
-        assert_eq!(target.config().get_password(), Some(&b"p?sslmode=disable"[..]));
-        assert_eq!(target.tls().mode, Mode::Require);
+    fn a_reserved_character_in_a_password_is_refused_with_the_remedy() {
+        for (url, remedy) in [
+            ("postgres://me:p@ssw0rd@host/db", "%40"),
+            ("postgres://me:p@ss/w0rd@host/db", "%40"),
+            ("postgres://me:pass/w0rd@host/db", "%2F"),
+            ("postgres://me:pass?w0rd@host/db", "%3F"),
+            ("postgres://host/db?password=p@ssw0rd", "%40"),
+            ("postgres://host?password=p@ssw0rd", "%40"),
+            ("postgres://me@host/db?password=p@ssw0rd", "%40"),
+            ("postgres://me:p%ssw0rd@host/db", "%25"),
+            ("postgres://me:p@host/db?password=a&w0rd=1", "%26"),
+            ("postgres://me:w0rd", "@ between the password and the host is missing"),
+        ] {
+            let why = refusal(url);
+            assert!(why.contains(remedy), "{url}: {why}");
+            assert!(!why.contains("w0rd"), "{why}");
+        }
+        let target = Target::parse("postgres://me:p:a#ss,%40%2F%3F%25@host/db?sslmode=require").unwrap();
+        assert_eq!(target.config().get_password(), Some(&b"p:a#ss,@/?%"[..]));
+        assert_eq!((target.label(), target.tls().mode), ("postgres://host:5432", Mode::Require));
+    }
+
+    #[test]
+    fn a_parameter_that_cant_be_used_is_refused_with_the_reason() {
+        for (query, reason) in [
+            ("sslmod=require", "is it to be sslmode?"),
+            ("ssl_mode=require", "is it to be sslmode?"),
+            ("sslmode=requires", "sslmode is none of"),
+            ("aplication_name=x", "is it to be application_name?"),
+            ("sslkey=/x", "sslkey of libpq is not supported"),
+            ("connect_timeout=soon", "connect_timeout can't be used"),
+            ("port=http", "port can't be used"),
+            ("nonsense=1", "unknown"),
+            ("sslmode", "name=value"),
+        ] {
+            let why = refusal(&format!("postgres://h/d?{query}"));
+            assert!(why.contains(reason), "{query}: {why}");
+        }
     }
 
     #[test]
@@ -224,6 +259,31 @@ mod tests {
             "",
         ] {
             assert!(!refusal(url).contains("hunter2"), "{}", refusal(url));
+        }
+    }
+
+    proptest! {
+        /// The host is made of other characters than the password, so that any part of two
+        /// characters or more that shows up comes from the password.
+        #[test]
+        fn no_part_of_any_password_is_shown(
+            password in "[A-Z%@/?#:&=,;\\[\\]. -]{2,24}",
+            in_query in any::<bool>(),
+        ) {
+            let in_query = in_query && !password.contains('&');
+            let url = if in_query {
+                format!("postgres://me@host.test/db?password={password}")
+            } else {
+                format!("postgres://me:{password}@host.test/db")
+            };
+            match Target::parse(&url) {
+                Ok(target) => prop_assert_eq!(target.label(), "postgres://host.test:5432"),
+                Err(why) => {
+                    let capitals = |text: &str| text.split(|c: char| !c.is_ascii_uppercase()).map(str::to_owned).collect::<Vec<_>>();
+                    let shown = capitals(&why.replace("URL", "").replace("%2F", "").replace("%3F", ""));
+                    prop_assert!(shown.iter().all(String::is_empty), "{}", why);
+                }
+            }
         }
     }
 

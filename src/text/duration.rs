@@ -35,6 +35,16 @@ pub(crate) fn micros(text: &[u8]) -> Result<u64, NotADuration> {
     Ok(u64::try_from((exact * 1000).div_ceil(SCALE)).unwrap_or(u64::MAX))
 }
 
+/// Like [`parse`], but the length may be 0.
+pub(crate) fn millis(text: &[u8]) -> Result<Span, NotADuration> {
+    let exact = scaled_ms(text)?;
+    if exact > u128::from(Span::MAX.0) * SCALE {
+        return Err(NotADuration::TooLong);
+    }
+    // In range, so it fits.
+    Ok(Span(u64::try_from(exact.div_ceil(SCALE)).unwrap_or(Span::MAX.0)))
+}
+
 /// Reads decimal digits with an optional fraction, then `ms`, `s`, `m`, `h`, `d` or nothing
 /// (seconds).
 ///

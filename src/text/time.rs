@@ -1,7 +1,7 @@
 //! Points in time and lengths of time in whole milliseconds, as two types that can't be mixed up.
 
 use std::ops::{Add, Sub};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,23 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// The last millisecond of the year 9999: RFC 3339 has four digits for the year.
+    const LAST_SHOWN: Self = Self(253_402_300_799_999);
+
+    /// `2026-01-02T03:04:05.678Z`, as RFC 3339. A later time than the year 9999, which only a wrong
+    /// clock shows or a damaged file holds, is shown as the last one of that year.
+    pub(crate) fn rfc3339(self) -> String {
+        let shown = self.min(Self::LAST_SHOWN);
+        humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(shown.0)).to_string()
+    }
+
+    /// Its UTC day, with the same limit: `2026-01-02`.
+    pub(crate) fn date(self) -> String {
+        self.rfc3339().chars().take_while(|character| *character != 'T').collect()
+    }
+}
+
 impl Span {
     /// The shortest duration that commands accept.
     pub const MIN: Self = Self(1);
@@ -43,5 +60,40 @@ impl Sub for Timestamp {
     /// The time from `earlier` to `self`; zero if `earlier` is later.
     fn sub(self, earlier: Timestamp) -> Span {
         Span(self.0.saturating_sub(earlier.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_year_9999_is_the_last_that_is_shown() {
+        for (ms, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (1_764_201_599_999, "2025-11-26T23:59:59.999Z"),
+            (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
+            (253_402_300_800_000, "9999-12-31T23:59:59.999Z"),
+            (u64::MAX, "9999-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(Timestamp(ms).rfc3339(), text);
+            assert_eq!(Timestamp(ms).date(), text[..10]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_time_can_be_shown(ms: u64) {
+            let text = Timestamp(ms).rfc3339();
+            prop_assert_eq!(text.len(), "2026-01-02T03:04:05.678Z".len());
+            prop_assert!(humantime::parse_rfc3339(&text).is_ok());
+        }
+
+        #[test]
+        fn a_time_of_a_year_with_four_digits_reads_back(ms in 0..=Timestamp::LAST_SHOWN.0) {
+            let moment = humantime::parse_rfc3339(&Timestamp(ms).rfc3339()).unwrap();
+            prop_assert_eq!(moment, UNIX_EPOCH + Duration::from_millis(ms));
+        }
     }
 }

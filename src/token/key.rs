@@ -16,6 +16,7 @@ use rustls::pki_types::pem::{PemObject, SectionKind};
 
 use super::jwk;
 use super::jwt::TYPE;
+use super::pem;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Algorithm {
@@ -76,16 +77,16 @@ impl fmt::Debug for Key {
 /// The allowed lengths of an RSA modulus.
 const RSA_BYTES: std::ops::RangeInclusive<usize> = 256..=1024;
 
-const UNUSABLE: &str =
-    "it holds no usable key: RSA of 2048 to 8192 bits, EC on P-256 or Ed25519, not encrypted";
-
 impl Key {
     /// Reads the one key in a PEM file: a private key (PKCS #8, PKCS #1 or SEC 1), or a public key
     /// that only verifies. No error shows a part of the file.
-    pub fn from_pem(pem: &[u8]) -> Result<Self, String> {
+    pub fn from_pem(file: &[u8]) -> Result<Self, String> {
         let mut key = None;
-        for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(pem) {
-            let (kind, der) = section.map_err(|_| "it is not a PEM file".to_owned())?;
+        for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(file) {
+            let (kind, der) = section.map_err(|_| match pem::is_encrypted(file) {
+                true => pem::why_no_key(file),
+                false => "it is a damaged PEM file".to_owned(),
+            })?;
             let read = match kind {
                 SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey => {
                     private(kind, &der)
@@ -93,11 +94,12 @@ impl Key {
                 SectionKind::PublicKey => public(&der),
                 _ => continue,
             };
-            if key.replace(read.ok_or_else(|| UNUSABLE.to_owned())?).is_some() {
+            let read = read.ok_or_else(|| pem::why_unusable(&der, pem::is_encrypted(file)))?;
+            if key.replace(read).is_some() {
                 return Err("it holds more than one key".to_owned());
             }
         }
-        key.ok_or_else(|| UNUSABLE.to_owned())
+        key.ok_or_else(|| pem::why_no_key(file))
     }
 
     /// A shared secret, which signs and verifies.
@@ -228,7 +230,7 @@ mod tests {
 
     use super::*;
 
-    fn pem(label: &str, der: &[u8]) -> String {
+    fn as_pem(label: &str, der: &[u8]) -> String {
         format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", BASE64_STANDARD.encode(der))
     }
 
@@ -256,7 +258,7 @@ mod tests {
         for (der, algorithm) in
             [(ed25519(), Algorithm::EdDsa), (p256(), Algorithm::Es256), (rsa(), Algorithm::Rs256)]
         {
-            let key = Key::from_pem(pem("PRIVATE KEY", &der).as_bytes()).unwrap();
+            let key = Key::from_pem(as_pem("PRIVATE KEY", &der).as_bytes()).unwrap();
             assert_eq!(key.algorithm, algorithm);
             let signature = key.sign(b"message").unwrap();
             assert_eq!(signature.len(), key.signature_chars());
@@ -264,7 +266,7 @@ mod tests {
             assert!(key.verify(b"message", &bytes) && !key.verify(b"another", &bytes));
             assert!(!key.verify(b"message", &bytes[1..]) && !key.verify(b"message", b""));
             assert_eq!(key.kid.len(), 43);
-            let other = Key::from_pem(pem("PRIVATE KEY", &ed25519()).as_bytes()).unwrap();
+            let other = Key::from_pem(as_pem("PRIVATE KEY", &ed25519()).as_bytes()).unwrap();
             assert!(other.kid != key.kid && !other.verify(b"message", &bytes));
         }
         let secret = Key::from_secret(&[7; 32]);
@@ -280,14 +282,14 @@ mod tests {
             "",
             "no PEM at all",
             small,
-            &pem("PRIVATE KEY", b"garbage"),
-            &pem("PUBLIC KEY", b"garbage"),
-            &pem("CERTIFICATE", &ed25519()),
-            &pem("ENCRYPTED PRIVATE KEY", &ed25519()),
+            &as_pem("PRIVATE KEY", b"garbage"),
+            &as_pem("PUBLIC KEY", b"garbage"),
+            &as_pem("CERTIFICATE", &ed25519()),
+            &as_pem("ENCRYPTED PRIVATE KEY", &ed25519()),
         ] {
             assert!(Key::from_pem(text.as_bytes()).is_err(), "{text}");
         }
-        let two = pem("PRIVATE KEY", &ed25519()).repeat(2);
+        let two = as_pem("PRIVATE KEY", &ed25519()).repeat(2);
         assert!(Key::from_pem(two.as_bytes()).is_err_and(|why| why.contains("more than one")));
     }
 
@@ -295,7 +297,7 @@ mod tests {
     fn the_thumbprint_of_rfc_8037_appendix_a_3() {
         let x = BASE64_URL_SAFE_NO_PAD.decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap();
         let spki = [&b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00"[..], &x].concat();
-        let key = Key::from_pem(pem("PUBLIC KEY", &spki).as_bytes()).unwrap();
+        let key = Key::from_pem(as_pem("PUBLIC KEY", &spki).as_bytes()).unwrap();
         assert_eq!(key.kid, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
         assert!(!key.can_sign() && key.sign(b"x").is_none());
     }

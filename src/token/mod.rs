@@ -13,8 +13,8 @@
 //!
 //! Keys:
 //!
-//! - [`key`] is a signing key, [`jwk`] its public half for others, [`secrets`] the file format of
-//!   secrets.
+//! - [`key`] is a signing key, [`jwk`] its public half for others, [`pem`] says why a file holds no
+//!   key, [`secrets`] is the file format of secrets.
 //! - [`keyring`] holds the keys in force; [`generate`] makes keys where none are configured;
 //!   [`key_generation`] lets LW.ISSUE wait for that.
 //!
@@ -50,6 +50,7 @@ pub(crate) mod key_generation;
 pub(crate) mod keyring;
 pub(crate) mod life;
 pub(crate) mod native;
+pub(crate) mod pem;
 #[cfg(test)]
 mod properties;
 pub(crate) mod refresh;

@@ -35,19 +35,20 @@ pub(crate) static JWT_ISSUER: Text<Arc<str>> = Text::new(c"jwt-issuer", c"lockwa
 pub(crate) static JWT_AUDIENCE: Text<Arc<str>> = Text::new(c"jwt-audience", c"lockwatch-api", name);
 
 /// How far clocks may be apart.
-pub(crate) static JWT_LEEWAY: Seconds = Seconds::new(c"jwt-leeway", 5, 0, MOST_LEEWAY as i64);
+pub(crate) static JWT_LEEWAY: Seconds = Seconds::whole(c"jwt-leeway", 5, 0, MOST_LEEWAY as u64);
 
 /// How many threads sign with RSA keys.
 pub(crate) static SIGN_THREADS: Count = Count::new(c"sign-threads", 2, 1, 64);
 
-/// How many seconds an access token lives.
-pub(crate) static ACCESS_TTL: Count<u32> = Count::new(c"access-ttl", 900, 1, MOST_TTL as i64);
+/// How long an access token lives, in seconds.
+pub(crate) static ACCESS_TTL: Seconds<u32> = Seconds::whole(c"access-ttl", 900, 1, MOST_TTL as u64);
 
-/// How many seconds a refresh token lives.
-pub(crate) static REFRESH_TTL: Count<u32> = Count::new(c"refresh-ttl", 604_800, 1, MOST_TTL as i64);
+/// How long a refresh token lives, in seconds.
+pub(crate) static REFRESH_TTL: Seconds<u32> = Seconds::whole(c"refresh-ttl", 604_800, 1, MOST_TTL as u64);
 
 /// How long a session lasts at most, however often it is rotated.
-pub(crate) static SESSION_MAX_AGE: Seconds = Seconds::new(c"session-max-age", 2_592_000, 1, MOST_TTL as i64);
+pub(crate) static SESSION_MAX_AGE: Seconds =
+    Seconds::whole(c"session-max-age", 2_592_000, 1, MOST_TTL as u64);
 
 /// How many sessions a subject may have in a store.
 pub(crate) static SESSIONS_PER_SUBJECT: Count = Count::new(c"sessions-per-subject", 100, 1, 10_000);
@@ -70,12 +71,22 @@ const MOST_KEYS: usize = 16;
 
 fn read_keys(list: &[u8]) -> Result<Vec<Arc<Key>>, String> {
     let mut keys: Vec<Arc<Key>> = Vec::new();
-    for path in list.split(u8::is_ascii_whitespace).filter(|path| !path.is_empty()) {
+    let paths: Vec<&[u8]> = list.split(u8::is_ascii_whitespace).filter(|path| !path.is_empty()).collect();
+    for path in &paths {
         let shown = String::from_utf8_lossy(path);
-        let key =
-            read_small(path).and_then(|pem| Key::from_pem(&pem)).map_err(|why| format!("{shown}: {why}"))?;
+        let pem = read_small(path).map_err(|why| {
+            let hint = if path.contains(&b',') {
+                "; separate files with spaces, not commas"
+            } else if paths.len() > 1 {
+                "; spaces separate files, so a path that has one can't be listed"
+            } else {
+                ""
+            };
+            format!("{shown}: {why}{hint}")
+        })?;
+        let key = Key::from_pem(&pem).map_err(|why| format!("{shown}: {why}"))?;
         if keys.iter().any(|other| other.kid == key.kid) {
-            return Err(format!("{shown}: the key stands in the list already"));
+            return Err(format!("{shown}: this key is in the list already"));
         }
         if key.can_sign() {
             warn_if_open(path);
@@ -85,8 +96,13 @@ fn read_keys(list: &[u8]) -> Result<Vec<Arc<Key>>, String> {
     if keys.len() > MOST_KEYS {
         return Err(format!("there are more than {MOST_KEYS} keys"));
     }
-    if keys.first().is_some_and(|key| !key.can_sign()) {
-        return Err("the first key is to sign, but its file holds a public key alone".to_owned());
+    if let (Some(key), Some(path)) = (keys.first(), paths.first()) {
+        if !key.can_sign() {
+            return Err(format!(
+                "{}: the first file signs, so it has to hold a private key, and this one holds a public key alone",
+                String::from_utf8_lossy(path)
+            ));
+        }
     }
     Ok(keys)
 }

@@ -1,8 +1,8 @@
 //! `LW.ALERTS TEST`
 //!
 //! Sends an alert of the type `lockwatch.test` to every endpoint now, past all queues, and waits
-//! for the answers. A map for each endpoint: `endpoint`, `ok` (1 if it took the alert), `status` (0
-//! without an answer), `reason` and `took_ms`. An endpoint that takes the alert is enabled again,
+//! for the answers. A map for each endpoint: `endpoint`, `source` (where it is listed), `ok` (1 if it
+//! took the alert), `status` (0 without an answer), `reason` and `took_ms`. An endpoint that takes the alert is enabled again,
 //! if a 410 had disabled it.
 
 use std::sync::Arc;
@@ -79,9 +79,11 @@ fn answer(reports: Vec<Report>) -> blocked::Answer {
                 DeliveryStatus::Failed { reason, .. } => (reason.status(), reason.to_string()),
                 DeliveryStatus::NotAttempted => (0, "it was not tried".into()),
             };
-            call.reply_map(5);
+            call.reply_map(6);
             call.reply_text("endpoint");
             call.reply_text(&endpoint.label);
+            call.reply_text("source");
+            call.reply_text(&endpoint.source);
             call.reply_text("ok");
             call.reply_integer(u64::from(result.status.is_delivered()));
             call.reply_text("status");

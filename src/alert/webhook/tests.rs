@@ -58,7 +58,8 @@ const DELIVERED: DeliveryStatus = DeliveryStatus::Delivered { status: 200 };
 #[test]
 fn the_request_is_a_signed_standard_webhook() {
     let receiver = Receiver::saying(OK);
-    let endpoint = parse_file(format!("{} {SECRET}", receiver.url()).as_bytes()).unwrap().remove(0);
+    let endpoint =
+        parse_file(format!("{} {SECRET}", receiver.url()).as_bytes(), |_| unreachable!()).unwrap().remove(0);
     let before = Timestamp::from_system_clock().0 / 1000;
     assert_eq!(Sender::default().send(ID, &alert(), &endpoint, terms(LONG)), DELIVERED);
     let request = receiver.request();
@@ -70,7 +71,7 @@ fn the_request_is_a_signed_standard_webhook() {
     assert_eq!(request.header("x-injected"), None);
     let timestamp: u64 = request.header("webhook-timestamp").unwrap().parse().unwrap();
     assert!((before..=Timestamp::from_system_clock().0 / 1000).contains(&timestamp));
-    let expected = signature::sign(&endpoint.secrets, &ID.to_string(), timestamp, &request.body);
+    let expected = signature::sign(&endpoint.extras.secrets, &ID.to_string(), timestamp, &request.body);
     assert_eq!(request.header("webhook-signature"), expected.as_deref());
 }
 

@@ -1,21 +1,18 @@
-//! Directives that are integers: counts, lengths of time, amounts of memory.
+//! Directives that are integers: counts and amounts of memory.
 
 use std::ffi::{CStr, c_char, c_int, c_longlong, c_uint, c_void};
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
 use redis_module::raw;
 
 use super::super::api::api;
 use super::{Directive, apply};
 use crate::text::number;
-use crate::text::time::{Span, Timestamp};
+use crate::text::time::Timestamp;
 
 /// A number of things.
 pub(crate) type Count<T = usize> = Integer<T>;
-/// A length of time in seconds.
-pub(crate) type Seconds<T = Span> = Integer<T>;
 /// An amount of memory.
 pub(crate) type Bytes = Integer<usize>;
 
@@ -52,18 +49,6 @@ macro_rules! integers {
 }
 
 integers!(u16 u32 u64 usize i64);
-
-impl FromInteger for Span {
-    fn from_integer(seconds: i64) -> Self {
-        Self(u64::from_integer(seconds) * 1000)
-    }
-}
-
-impl FromInteger for Duration {
-    fn from_integer(seconds: i64) -> Self {
-        Self::from_secs(u64::from_integer(seconds))
-    }
-}
 
 impl FromInteger for Timestamp {
     /// In milliseconds, or in seconds where that many milliseconds would be before 1973: in an
@@ -224,8 +209,6 @@ mod tests {
 
     #[test]
     fn an_integer_is_read_as_what_it_means() {
-        assert_eq!(Span::from_integer(5), Span(5000));
-        assert_eq!(Duration::from_integer(5), Duration::from_secs(5));
         assert_eq!(Timestamp::from_integer(1_700_000_000), Timestamp(1_700_000_000_000));
         assert_eq!(Timestamp::from_integer(1_700_000_000_000), Timestamp(1_700_000_000_000));
         assert_eq!(u16::from_integer(512), 512);

@@ -9,6 +9,8 @@
 //! [`config_set`] reads the file again.
 
 mod integer;
+mod seconds;
+mod string;
 mod switch;
 mod text;
 
@@ -21,7 +23,8 @@ use super::api::api;
 use super::guard::guarded;
 use super::log;
 
-pub(crate) use integer::{Bytes, Count, Integer, Seconds};
+pub(crate) use integer::{Bytes, Count, Integer};
+pub(crate) use seconds::Seconds;
 pub(crate) use switch::Switch;
 pub(crate) use text::Text;
 
@@ -98,7 +101,9 @@ pub(super) unsafe fn register(
     let load = api!(RedisModule_LoadConfigs);
     // SAFETY: the caller's promise.
     if unsafe { load(ctx) } != raw::REDISMODULE_OK as i32 {
-        return Err("a lockwatch directive in the server's configuration has a bad value".into());
+        return Err(
+            "a lockwatch directive in the server's configuration has a bad value: see the line above".into(),
+        );
     }
     // The server calls no `apply` callback while a module loads.
     directives.iter().for_each(|directive| directive.apply());

@@ -3,13 +3,13 @@
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use redis_module::raw;
 
 use super::super::api::api;
 use super::super::guard::guarded;
+use super::string::{Shown, set_text};
 use super::{Directive, apply, nothing};
 
 /// Makes a value of a text, or says why the text can't be used. Runs on the main thread and changes
@@ -27,9 +27,7 @@ pub(crate) struct Text<T> {
     /// The default that the loadmodule line gives.
     default: Mutex<Option<CString>>,
     state: Mutex<State<T>>,
-    /// What the getter has returned last. The server copies it, and leaves it to this directive to
-    /// free.
-    shown: AtomicPtr<raw::RedisModuleString>,
+    shown: Shown,
 }
 
 struct State<T> {
@@ -54,7 +52,7 @@ impl<T: Clone + Default + Send + 'static> Text<T> {
             on_change: nothing,
             default: Mutex::new(None),
             state: Mutex::new(State { staged: None, in_force: None }),
-            shown: AtomicPtr::new(ptr::null_mut()),
+            shown: Shown::new(),
         }
     }
 
@@ -115,14 +113,7 @@ impl<T: Clone + Default + Send + 'static> Text<T> {
     fn show(&self) -> *mut raw::RedisModuleString {
         let state = self.state();
         let latest = state.staged.as_ref().or(state.in_force.as_ref());
-        let new = latest.map_or(ptr::null_mut(), |parsed| server_string(&parsed.text));
-        let old = self.shown.swap(new, Ordering::Relaxed);
-        if !old.is_null() {
-            let free = api!(RedisModule_FreeString);
-            // SAFETY: this directive made the string, without a context, and nobody else holds it.
-            unsafe { free(ptr::null_mut(), old) };
-        }
-        new
+        self.shown.replace(latest.map(|parsed| &parsed.text[..]))
     }
 }
 
@@ -179,13 +170,6 @@ impl<T: Clone + Default + Send + 'static> Directive for Text<T> {
     }
 }
 
-/// A string of the server's, owned by the caller.
-fn server_string(text: &[u8]) -> *mut raw::RedisModuleString {
-    let create = api!(RedisModule_CreateString);
-    // SAFETY: without a context the string is the caller's to free; the server copies the bytes.
-    unsafe { create(ptr::null_mut(), text.as_ptr().cast::<c_char>(), text.len()) }
-}
-
 unsafe extern "C" fn get<T: Clone + Default + Send + 'static>(
     _name: *const c_char,
     directive: *mut c_void,
@@ -203,25 +187,13 @@ unsafe extern "C" fn set<T: Clone + Default + Send + 'static>(
 ) -> c_int {
     // SAFETY: `register` passed a `&'static Text<T>` as the private data.
     let directive = unsafe { &*directive.cast::<Text<T>>() };
-    let string_ptr_len = api!(RedisModule_StringPtrLen);
-    let mut len = 0_usize;
-    // SAFETY: the server passes a live string; `len` is where its length goes.
-    let data = unsafe { string_ptr_len(value, &mut len) };
-    // SAFETY: the string holds `len` bytes at `data` for as long as this callback runs.
-    let text = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), len) };
-    match directive.stage(text) {
-        Ok(()) => raw::REDISMODULE_OK as c_int,
-        Err(why) => {
-            // SAFETY: `error` is where the server wants the reason; it frees the string.
-            unsafe { *error = server_string(why.as_bytes()) };
-            raw::REDISMODULE_ERR as c_int
-        }
-    }
+    // SAFETY: the server passes a live string, and `error` is where it wants the reason.
+    unsafe { set_text(value, error, |text| directive.stage(text)) }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
 

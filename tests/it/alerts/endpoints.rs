@@ -204,3 +204,61 @@ fn delivery_threads_exist_only_while_there_is_something_to_deliver() {
     client.set("webhook-urls", "");
     wait_until("the thread of a removed endpoint ends", || ours().is_empty());
 }
+
+#[test]
+fn info_shows_the_status_of_the_last_answer_whatever_it_was() {
+    let receiver = Receiver::start();
+    let server = server_for(&receiver);
+    let mut client = server.client();
+    receiver.answer(Answer::status(503));
+    let id = client.alert("failing", "1");
+    wait_until("a try has failed", || client.endpoint_info(0)["failed"] != "0");
+    let endpoint = client.endpoint_info(0);
+    assert_eq!((&endpoint["last_status"][..], &endpoint["last_error"][..]), ("503", "status 503"));
+    assert_eq!(client.alert_info("endpoint_0_state_number"), 3);
+    receiver.answer(Answer::status(200));
+    receiver.wait_for_tries(&id, 2);
+    wait_until("the answer has arrived", || client.endpoint_info(0)["last_status"] == "200");
+    assert_eq!(client.alert_info("endpoint_0_state_number"), 0);
+    receiver.answer(Answer::status(404));
+    client.test_endpoints();
+    let endpoint = client.endpoint_info(0);
+    assert_eq!((&endpoint["last_status"][..], &endpoint["last_error"][..]), ("404", "status 404"));
+    assert_eq!(endpoint["state"], "ok", "a test that fails says nothing about deliveries");
+    receiver.answer(Answer::Close);
+    client.test_endpoints();
+    assert_eq!(client.endpoint_info(0)["last_status"], "0", "there was no answer");
+    receiver.answer(Answer::status(410));
+    client.alert("gone", "1");
+    wait_until("the endpoint is disabled", || client.endpoint_info(0)["state"] == "disabled");
+    assert_eq!(client.alert_info("endpoint_0_state_number"), 5);
+    let endpoint = client.endpoint_info(0);
+    assert_eq!((&endpoint["last_status"][..], &endpoint["delivered"][..]), ("410", "1"));
+    receiver.answer(Answer::status(202));
+    client.test_endpoints();
+    wait_until("the endpoint is enabled", || client.endpoint_info(0)["state"] == "ok");
+    // What waited for it is delivered too, with the same status.
+    let endpoint = client.endpoint_info(0);
+    assert_eq!((&endpoint["last_status"][..], &endpoint["delivered"][..] >= "1"), ("202", true));
+}
+
+#[test]
+fn endpoints_of_one_host_are_told_apart_by_where_they_are_listed() {
+    let receiver = Receiver::start();
+    let server = Server::builder().config("lockwatch.webhook-allow-private yes").start();
+    let mut client = server.client();
+    let url = |path: &str| receiver.url_at("127.0.0.1", path);
+    let path = server.dir().join("urls");
+    std::fs::write(&path, format!("# one\n{}\n\n{}\n", url("/s3cret-c"), url("/s3cret-d"))).unwrap();
+    client.set("webhook-urls", &format!("{} {}", url("/s3cret-a"), url("/s3cret-b")));
+    client.set("webhook-urls-file", path.to_str().unwrap());
+    let sources = ["webhook-urls:1", "webhook-urls:2", "webhook-urls-file:2", "webhook-urls-file:4"];
+    for (place, source) in sources.iter().enumerate() {
+        let endpoint = client.endpoint_info(place);
+        assert_eq!((&endpoint["url"], &endpoint["source"][..]), (&receiver.label(), *source));
+    }
+    let tested = client.run("LW.ALERTS TEST");
+    let shown: Vec<_> = tested.items().iter().map(|tested| tested.field("source").text()).collect();
+    assert_eq!(shown, sources);
+    assert!(!client.run("INFO lockwatch").text().contains("s3cret"));
+}

@@ -12,6 +12,7 @@ mod endpoints;
 mod failover;
 mod files;
 mod full;
+mod headers;
 mod hostile;
 mod json;
 mod killed;

@@ -99,3 +99,83 @@ fn a_short_or_invalid_retry_after_leaves_the_schedule_unchanged() {
         assert!((Duration::from_millis(398)..Duration::from_millis(600) + SLACK).contains(&gap), "{gap:?}");
     }
 }
+
+const DAY_MS: i64 = 86_400_000;
+
+/// Moves the clock that the module reads.
+fn move_clock(server: &Server, ms: i64) {
+    assert_eq!(server.client().run(&format!("LW.DEBUG CLOCK {ms}")).text(), "OK");
+}
+
+#[test]
+fn a_retry_planned_under_a_clock_that_was_a_day_ahead_waits_no_longer_than_planned() {
+    let receiver = Receiver::start();
+    receiver.answer(Answer::status(500));
+    let server = Server::builder().alerting(&[&receiver]).start();
+    let mut client = server.client();
+    move_clock(&server, DAY_MS);
+    let id = client.alert("ahead", "1");
+    wait_until("the first try has failed", || client.waiting_for(&id).unwrap().pending[0].tries == 1);
+    let due = client.waiting_for(&id).unwrap().pending[0].next_try_ms;
+    assert!(due > client.time_ms() + DAY_MS);
+    move_clock(&server, 0);
+    let corrected = client.time_ms();
+    wait_until("the retry is planned anew", || {
+        let due = client.waiting_for(&id).unwrap().pending[0].next_try_ms;
+        (corrected + 3000..=client.time_ms() + 6000).contains(&due)
+    });
+    receiver.answer(Answer::status(200));
+    receiver.wait_for_tries(&id, 2);
+    client.wait_until_delivered();
+}
+
+#[test]
+fn a_server_that_loads_a_plan_of_a_clock_that_was_ahead_corrects_it() {
+    let receiver = Receiver::start();
+    receiver.answer(Answer::status(500));
+    let mut server = Server::builder().alerting(&[&receiver]).hurrying(10).start();
+    let mut client = server.client();
+    move_clock(&server, DAY_MS);
+    let id = client.alert("ahead", "1");
+    wait_until("the second try has failed", || client.waiting_for(&id).unwrap().pending[0].tries == 2);
+    client.run("SAVE");
+    drop(client);
+    // After the restart the clock is that of the system.
+    server.stop();
+    receiver.answer(Answer::status(200));
+    server.start_again();
+    receiver.wait_for_tries(&id, 3);
+    server.client().wait_until_delivered();
+}
+
+#[test]
+fn a_circuit_that_opened_under_a_clock_that_was_ahead_is_probed_in_time() {
+    let receiver = Receiver::start();
+    receiver.answer(Answer::status(500));
+    let server = Server::builder().alerting(&[&receiver]).hurrying(60).start();
+    let mut client = server.client();
+    move_clock(&server, DAY_MS);
+    let ids: Vec<_> = (0..10).map(|i| client.alert(&format!("ahead.{i}"), "1")).collect();
+    wait_until("the circuit is open", || client.endpoint_info(0)["state"] == "open");
+    receiver.answer(Answer::status(200));
+    move_clock(&server, 0);
+    ids.iter().for_each(|id| drop(receiver.wait_for_alert(id)));
+    client.wait_until_delivered();
+}
+
+#[test]
+fn a_clock_beyond_the_year_9999_delays_and_breaks_nothing() {
+    let receiver = Receiver::start();
+    let server = Server::builder().alerting(&[&receiver]).hurrying(1000).start();
+    let mut client = server.client();
+    move_clock(&server, 260_000_000_000_000);
+    let ids: Vec<_> = (0..20).map(|_| client.alert("far.ahead", "1")).collect();
+    let request = receiver.wait_for_alert(&ids[0]);
+    assert_eq!(request.json()["timestamp"], "9999-12-31T23:59:59.999Z");
+    receiver.wait_for_alert(&ids[19]);
+    client.wait_until_delivered();
+    move_clock(&server, 0);
+    let id = client.alert("back.again", "1");
+    receiver.wait_for_alert(&id);
+    assert_eq!(client.info("lockwatch").number("lockwatch_panics_total"), 0);
+}

@@ -162,3 +162,126 @@ fn a_bad_value_in_redis_conf_stops_startup_and_logs_the_directive() {
     }
     assert!(Server::builder().config("lockwatch.nonsense 1").try_start().is_err());
 }
+
+/// The directives that are a length of time, with one that each accepts.
+const LENGTHS: [(&str, &str, &str); 8] = [
+    ("access-ttl", "15m", "900"),
+    ("refresh-ttl", "1d", "86400"),
+    ("session-max-age", "36h", "129600"),
+    ("jwt-leeway", "90s", "90"),
+    ("rotate-grace", "500ms", "500ms"),
+    ("rotate-retry", "1h", "3600"),
+    ("webhook-timeout", "1500ms", "1500ms"),
+    ("audit-lag-alert", "10m", "600"),
+];
+
+#[test]
+fn a_length_of_time_takes_a_unit_and_is_shown_in_one_form() {
+    let mut server = Server::start();
+    let mut client = server.client();
+    for (directive, value, shown) in LENGTHS {
+        let default = client.get(directive);
+        client.set(directive, value);
+        assert_eq!(client.get(directive), shown, "{directive}");
+        client.set(directive, &default);
+        assert_eq!(client.get(directive), default);
+        client.set(directive, &value.to_uppercase());
+    }
+    assert_eq!(client.run("CONFIG REWRITE").text(), "OK");
+    drop(client);
+    server.stop();
+    server.start_again();
+    for (directive, _, shown) in LENGTHS {
+        assert_eq!(server.client().get(directive), shown, "{directive} after CONFIG REWRITE");
+    }
+    assert_eq!(server.client().run("CONFIG REWRITE").text(), "OK");
+    server.stop();
+    server.start_again();
+    assert_eq!(server.client().get("access-ttl"), "900");
+}
+
+#[test]
+fn a_length_of_time_can_be_given_in_redis_conf_and_to_loadmodule() {
+    let server = Server::builder()
+        .module_args("access-ttl 5m refresh-ttl 2h")
+        .config("lockwatch.access-ttl 10m")
+        .config("lockwatch.rotate-grace 1m")
+        .start();
+    let mut client = server.client();
+    let values = ["access-ttl", "refresh-ttl", "rotate-grace"].map(|directive| client.get(directive));
+    assert_eq!(values, ["600", "7200", "60"]);
+}
+
+#[test]
+fn a_length_of_time_that_cant_be_used_is_refused_with_the_bounds_and_the_form() {
+    let server = Server::start();
+    let mut client = server.client();
+    for (directive, value, bounds) in [
+        ("access-ttl", "15 m", "1 to 315360000 whole seconds"),
+        ("access-ttl", "1500ms", "1 to 315360000 whole seconds"),
+        ("access-ttl", "15min", "15m"),
+        ("access-ttl", "0", "1 to"),
+        ("jwt-leeway", "301", "0 to 300 whole seconds"),
+        ("jwt-leeway", "6m", "0 to 300 whole seconds"),
+        ("webhook-timeout", "999ms", "1 to 60 seconds"),
+        ("webhook-timeout", "2m", "1 to 60 seconds"),
+        ("rotate-grace", "-1", "0 to 3600 seconds"),
+        ("rotate-grace", "", "0 to 3600 seconds"),
+        ("audit-lag-alert", "3651d", "0 to 315360000 seconds"),
+    ] {
+        let why = client.set_refused(directive, value);
+        assert!(why.contains(directive) && why.contains(bounds), "{why}");
+    }
+    let Err(log) = Server::builder().module_args("access-ttl soon").try_start() else { panic!("it starts") };
+    assert!(log.contains("access-ttl must be 1 to 315360000 whole seconds"), "{log}");
+}
+
+/// The README says that the log has the reason.
+#[test]
+fn the_log_says_why_a_value_in_redis_conf_keeps_the_server_from_starting() {
+    let dir = tempfile::TempDir::with_prefix("lockwatch-it-").unwrap();
+    let file = dir.path().join("postgres.url");
+    std::fs::write(&file, "postgres://me:hunter2@host/db?sslmod=require").unwrap();
+    for (line, reason) in [
+        ("lockwatch.access-ttl soon".to_owned(), "must be 1 to 315360000 whole seconds"),
+        ("lockwatch.webhook-urls https://a/,https://b/".to_owned(), "separate URLs with spaces"),
+        ("lockwatch.jwt-keys /nowhere/a,/nowhere/b".to_owned(), "separate files with spaces"),
+        (format!("lockwatch.postgres-url-file {}", file.display()), "is it to be sslmode?"),
+    ] {
+        let Err(log) = Server::builder().config(&line).try_start() else { panic!("it starts with {line}") };
+        let directive = line.split(' ').next().unwrap();
+        assert!(log.contains(directive) && log.contains(reason), "{line}:\n{log}");
+        assert!(!log.contains("hunter2"), "{log}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_postgres_url_is_said_without_the_password() {
+    let server = Server::start();
+    let mut client = server.client();
+    let path = server.dir().join("postgres.url");
+    for (url, reason) in [
+        ("postgres://user:p@ssw0rd@host/db", "%40"),
+        ("postgres://user:pa/ssw0rd@host/db", "%2F"),
+        ("postgres://user:pa?ssw0rd@host/db", "%3F"),
+        ("postgres://user:pa%ssw0rd@host/db", "%25"),
+        ("postgres://user:ssw0rd", "the @ between the password and the host is missing"),
+        ("postgres://user:ssw0rd@host/db?sslmod=require", "is it to be sslmode?"),
+        ("postgres://user:ssw0rd@host/db?sslmode=ssw0rd", "sslmode is none of"),
+        ("postgres://user:ssw0rd@host/db?sslkey=/ssw0rd", "sslkey of libpq is not supported"),
+        ("user=me password=ssw0rd host=host", "no postgres:// URL"),
+    ] {
+        std::fs::write(&path, url).unwrap();
+        let why = client.set_refused("postgres-url-file", path.to_str().unwrap());
+        assert!(why.contains(reason), "{url}: {why}");
+        assert!(!why.contains("ssw0rd"), "{why}");
+    }
+    std::fs::write(&path, "postgres://user:p%40ssw0rd@127.0.0.1:1/db").unwrap();
+    client.set("postgres-url-file", path.to_str().unwrap());
+    client.run("LW.AUDIT USER alice");
+    crate::support::wait_until("a connection has failed", || client.audit_text("last_error") != "");
+    assert_eq!(client.audit_text("postgres"), "postgres://127.0.0.1:1");
+    for shown in [client.run("INFO everything").text(), server.log()] {
+        assert!(!shown.contains("ssw0rd"), "{shown}");
+    }
+}

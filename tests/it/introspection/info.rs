@@ -46,6 +46,7 @@ fn info_fields_have_stable_names_and_start_at_zero() {
             ("lockwatch_audit_retries_total", "0"),
             ("lockwatch_audit_shipped_total", "0"),
             ("lockwatch_audit_state", "off"),
+            ("lockwatch_audit_state_number", "0"),
             ("lockwatch_burst_alerts_total", "0"),
             ("lockwatch_burst_bursts_total", "0"),
             ("lockwatch_burst_calls_total", "0"),
@@ -55,6 +56,7 @@ fn info_fields_have_stable_names_and_start_at_zero() {
             ("lockwatch_ratelimit_clock_steps_total", "0"),
             ("lockwatch_ratelimit_denied_total", "0"),
             ("lockwatch_ratelimit_peeks_total", "0"),
+            ("lockwatch_ship", "yes"),
             ("lockwatch_token_alive_since_ms", "0"),
             ("lockwatch_token_busy_total", "0"),
             ("lockwatch_token_clock_ahead_ms", "0"),
@@ -83,6 +85,7 @@ fn info_fields_have_stable_names_and_start_at_zero() {
             "lockwatch_ratelimit",
             "lockwatch_burst",
             "lockwatch_token",
+            "lockwatch_ship",
             "lockwatch_alert",
             "lockwatch_audit"
         ]
@@ -135,4 +138,25 @@ fn commandstats_count_calls_and_failures_of_each_command() {
         stats.contains("calls=3,") && stats.contains("failed_calls=1"),
         "a denial is not a failed call: {stats}"
     );
+}
+
+#[test]
+fn a_server_that_holds_everything_back_says_so() {
+    let server = Server::builder()
+        .config("lockwatch.ship no")
+        .config("lockwatch.webhook-urls \"https://a.example.com/x https://b.example.com/y\"")
+        .start();
+    let mut client = server.client();
+    let info = client.info("lockwatch");
+    assert_eq!(info.text("lockwatch_ship"), "no");
+    assert_eq!(info.text("lockwatch_audit_state"), "held");
+    assert_eq!(info.number("lockwatch_audit_state_number"), 2);
+    for place in 0..2 {
+        assert_eq!(client.endpoint_info(place)["state"], "held");
+        assert_eq!(client.alert_info(&format!("endpoint_{place}_state_number")), 2);
+    }
+    client.set("ship", "yes");
+    let info = client.info("lockwatch");
+    assert_eq!((&info.text("lockwatch_ship")[..], &info.text("lockwatch_audit_state")[..]), ("yes", "off"));
+    assert_eq!(client.endpoint_info(0)["state"], "ok");
 }

@@ -149,23 +149,29 @@ fn an_unusable_key_file_is_refused_and_changes_nothing() {
         (keys.dir().to_str().unwrap().to_owned(), "not a regular file"),
         (fifo.clone(), "not a regular file"),
         ("/nowhere/at/all".to_owned(), "can't be read"),
-        (keys.file("empty", ""), "no usable key"),
-        (keys.file("text", "PRIVATE KEY"), "no usable key"),
+        (keys.file("empty", ""), "not a PEM file"),
+        (keys.file("text", "PRIVATE KEY"), "not a PEM file"),
         (keys.file("broken", "-----BEGIN PRIVATE KEY-----\nA\n-----END PRIVATE KEY-----\n"), ""),
         (keys.file("cut", &private[..private.len() / 2]), ""),
         (keys.file("big", &"x".repeat(70_000)), "larger than"),
         (keys.file("two", &private.repeat(2)), "more than one key"),
-        (keys.file("encrypted", &private.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")), "no usable key"),
+        (keys.file("encrypted", &private.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")), "encrypted"),
         (format!("{good} {good}"), "in the list already"),
         (format!("{good} /nowhere"), "/nowhere: "),
-        (keys.file("garbage", &pem("PRIVATE KEY", &[1; 100])), "no usable key"),
+        (keys.file("garbage", &pem("PRIVATE KEY", &[1; 100])), "damaged"),
+        (good.replace('/', ",/"), "separate files with spaces, not commas"),
+        (
+            format!("{good} {} key.pem", keys.dir().join("my").display()),
+            "a path that has one can't be listed",
+        ),
     ];
     if let Ok(weak) = weak {
-        bad.push((keys.file("weak", &String::from_utf8(weak.stdout).unwrap()), "no usable key"));
+        bad.push((keys.file("weak", &String::from_utf8(weak.stdout).unwrap()), "an RSA key of 1024 bits"));
     }
     for (value, expected) in bad {
         let why = client.set_refused("jwt-keys", &value);
         assert!(why.contains(expected), "{why} for {expected}");
+        assert!(!why.contains("MII"), "{why} shows a part of a key");
     }
     for directive in ["jwt-secret-file", "refresh-secret-file"] {
         let bad = [
@@ -224,8 +230,58 @@ fn keys_in_pkcs1_sec1_and_pkcs8_are_accepted() {
         assert_eq!(tokens.header()["alg"], alg);
         assert_eq!(client.verdict("auth", &tokens.access), "OK");
     }
-    let p384 = openssl(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"]);
-    assert!(client.set_refused("jwt-keys", &keys.file("p384", &p384)).contains("no usable key"));
+}
+
+#[test]
+fn the_reason_says_which_kind_of_key_a_file_holds_instead() {
+    let (keys, server) = issuer(Algorithm::EdDsa);
+    let mut client = server.client();
+    let openssl = |args: &[&str]| {
+        let out = Command::new("openssl").args(args).output().unwrap();
+        assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
+        out.stdout
+    };
+    let curve = |name: &str| {
+        openssl(&["genpkey", "-algorithm", "EC", "-pkeyopt", &format!("ec_paramgen_curve:{name}")])
+    };
+    let rsa = keys.signing(Algorithm::Rs256, 0);
+    let small = openssl(&["genrsa", "1024"]);
+    let small = keys.file("small.pem", &String::from_utf8(small).unwrap());
+    for (name, file, reason) in [
+        ("p384", curve("P-384"), "an EC key on P-384"),
+        ("p521", curve("P-521"), "an EC key on P-521"),
+        ("secp256k1", curve("secp256k1"), "an EC key on secp256k1"),
+        ("sec1", openssl(&["ecparam", "-name", "secp384r1", "-genkey", "-noout"]), "an EC key on P-384"),
+        ("pkcs8-1024", std::fs::read(&small).unwrap(), "an RSA key of 1024 bits"),
+        ("pkcs1-1024", openssl(&["rsa", "-traditional", "-in", &small]), "an RSA key of 1024 bits"),
+        ("public-1024", openssl(&["rsa", "-pubout", "-in", &small]), "an RSA key of 1024 bits"),
+        ("pss", openssl(&["genpkey", "-algorithm", "RSA-PSS"]), "an RSA key for PSS alone"),
+        ("ed448", openssl(&["genpkey", "-algorithm", "ED448"]), "an Ed448 key"),
+        ("x25519", openssl(&["genpkey", "-algorithm", "X25519"]), "an X25519 key, which can't sign"),
+        (
+            "pkcs8-encrypted",
+            openssl(&["pkcs8", "-topk8", "-in", &rsa, "-passout", "pass:x"]),
+            "an encrypted private key",
+        ),
+        (
+            "pkcs1-encrypted",
+            openssl(&["rsa", "-traditional", "-aes128", "-in", &rsa, "-passout", "pass:xxxx"]),
+            "an encrypted private key",
+        ),
+        ("der", openssl(&["pkey", "-in", &rsa, "-outform", "DER"]), "DER and not PEM"),
+        ("csr", openssl(&["req", "-new", "-key", &rsa, "-subj", "/CN=x"]), "holds no key"),
+        (
+            "certificate",
+            openssl(&["req", "-x509", "-new", "-key", &rsa, "-subj", "/CN=x"]),
+            "a certificate and no key",
+        ),
+    ] {
+        let path = keys.dir().join(name);
+        std::fs::write(&path, file).unwrap();
+        let path = path.to_str().unwrap();
+        let why = client.set_refused("jwt-keys", path);
+        assert!(why.contains(&format!("{path}: it ")) && why.contains(reason), "{name}: {why}");
+    }
 }
 
 #[test]
@@ -273,7 +329,7 @@ fn a_server_does_not_start_with_an_unusable_key() {
     let bad = keys.file("bad", "nonsense");
     let log =
         Server::builder().config(format!("lockwatch.jwt-keys {bad}")).try_start().err().expect("no start");
-    assert!(log.contains("no usable key"), "{log}");
+    assert!(log.contains("not a PEM file"), "{log}");
     let mode = |path: &str| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&bad), 0o644, "the file's permissions are unchanged");
 }
