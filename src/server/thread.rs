@@ -70,7 +70,9 @@ pub(crate) fn drop_elsewhere<T: Send + 'static>(value: T) {
         let (sender, dropped) = unbounded::<Box<dyn Send>>();
         // Without the thread the channel is closed, and the sender drops the values.
         let _ = spawn("lw-free", None, move || {
-            dropped.iter().for_each(|value| drop(guarded(move || drop(value))));
+            for value in dropped {
+                let _ = guarded(move || drop(value));
+            }
         });
         sender
     });

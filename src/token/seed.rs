@@ -6,9 +6,8 @@
 //! [`signer`](super::signer) signs with such keys on its workers.
 
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::thread::Builder;
 
-use crate::server::thread::give_way;
+use crate::server::thread::{give_way, spawn};
 
 use super::key::Key;
 
@@ -47,7 +46,7 @@ pub(crate) fn before_sleep() {
         }
     };
     // If there is no thread, the first worker that signs seeds the generator.
-    let _ = Builder::new().name("lw-token-seed".into()).spawn(seed);
+    let _ = spawn("lw-token-seed", None, seed);
 }
 
 /// To be called when a thread has made a signature that needs random numbers.
