@@ -15,6 +15,7 @@ mod query;
 mod ring;
 mod schema;
 mod secrets;
+mod sentinel;
 mod shipping;
 mod sqlstates;
 mod tls;

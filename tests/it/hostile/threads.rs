@@ -33,6 +33,8 @@ fn a_panic_of_each_thread_is_counted_and_its_work_goes_on() {
     assert_counted(&mut client, &server, "lw-audit-query", |client| {
         assert!(client.run("LW.AUDITLOG QUERY").error().contains("internal error"));
     });
+    // A query that comes while the thread unwinds is answered with the same error.
+    wait_until("queries are answered", || !client.run("LW.AUDITLOG QUERY").is_error());
     assert_eq!(client.audit_log("").len(), 1);
 
     assert_counted(&mut client, &server, "lw-audit-erase", |client| {

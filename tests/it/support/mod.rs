@@ -5,6 +5,7 @@
 //! - [`receiver::Receiver`] receives webhooks. [`alerts`] parses replies about alerts.
 //! - [`postgres::Postgres`] stores audit events. [`audits`] parses replies about them.
 //! - [`probe`] measures how long other clients wait while the server does something.
+//! - [`sentinel::Sentinel`] fails a primary over.
 //! - [`proxy::Proxy`] breaks the network between a client and a server.
 //! - [`tokens`] makes keys and parses replies of the token commands.
 //! - [`written`] checks at each server's end that its logs have no panic, flood or secret.
@@ -30,6 +31,7 @@ mod random;
 #[cfg(feature = "debug-commands")]
 pub mod receiver;
 mod reply;
+pub mod sentinel;
 mod server;
 pub mod state;
 mod template;
