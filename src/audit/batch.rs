@@ -6,8 +6,8 @@
 //!    are refused as well, the database is at fault: everything waits, and nothing becomes a dead
 //!    letter.
 //! 2. Otherwise rows are at fault. They are found by halving; all others are stored.
-//! 3. Before a verdict on the rows the canary is asked again, so that a fault that began in the
-//!    meantime is not blamed on them.
+//! 3. Before a verdict on the rows the canary is asked again. So a row was refused between two
+//!    canaries that were accepted, and a fault that begins or ends meanwhile is not blamed on it.
 //! 4. A row whose values are wrong becomes a dead letter at once. One with another error, which may
 //!    pass, is tried alone [`TRIES`] times first. The shipper waits between the tries.
 //!
@@ -156,16 +156,19 @@ impl Try<'_> {
                 self.make_partitions(events, progress).await?;
                 continue;
             }
+            let was_judged = self.is_judged;
             self.judge(&rows).await?;
             if slice.len() > 1 {
                 if failure.state.is_some_and(|state| state.is_about_size()) {
                     failed_by_size = Some(slice.len());
                 }
                 progress.split_next();
-            } else {
+            } else if was_judged {
                 progress.waiting.pop();
                 progress.suspects.push((slice.start, failure));
             }
+            // Otherwise the row is tried again: the database may have been mended after it refused
+            // the row and before it accepted the canary.
         }
         if let Some(rows) = failed_by_size.filter(|_| progress.suspects.is_empty()) {
             self.experience.max_rows = Some((rows / 2).max(1));

@@ -140,14 +140,22 @@ fn a_discarded_pending_alert_is_not_delivered() {
 
 #[test]
 fn a_dead_letter_that_gives_way_to_a_newer_one_is_counted_and_logged() {
-    let (_receiver, server) = failing();
+    let (receiver, server) = failing();
     let mut client = server.client();
+    // While a circuit is open no alert dies. Those that arrive close it.
+    receiver.answer_by(|request| {
+        let arrives = String::from_utf8_lossy(&request.body).contains("arrives");
+        Answer::status(if arrives { 200 } else { 503 })
+    });
     // Of these, 8 MB hold some 125.
     let large = format!("\"{}\"", "x".repeat(65_000));
-    for n in 0..150 {
-        client.alert(&format!("type{n}"), &large);
+    for n in 0..140 {
+        client.alert(&format!("lost{n}"), &large);
     }
+    let mut n = 0;
     wait_at_most(Duration::from_secs(120), "dead letters are dropped", || {
+        n += 1;
+        client.alert(&format!("arrives{n}"), "1");
         client.alert_info("dead_dropped_total") > 0
     });
     assert_eq!(client.alert_info("dropped_total"), 0, "no alert that waits is dropped");
