@@ -26,6 +26,7 @@ fn every_directive_has_its_default() {
             ("lockwatch.alert-max-events", "10000"),
             ("lockwatch.audit-batch", "1000"),
             ("lockwatch.audit-lag-alert", "300"),
+            ("lockwatch.audit-max-age-days", "30"),
             ("lockwatch.audit-max-bytes", "268435456"),
             ("lockwatch.audit-max-events", "1000000"),
             ("lockwatch.audit-retention-days", "0"),
