@@ -119,7 +119,8 @@ mod tests {
             bytes in 1_usize..60_000,
             count in 1_usize..50,
         ) {
-            let all: Vec<u64> = held.union(&stored).rev().copied().collect();
+            let mut all: Vec<u64> = held.union(&stored).copied().collect();
+            all.reverse();
             let mut listed: Vec<u64> = Vec::new();
             loop {
                 let before = |seq: &&u64| listed.last().is_none_or(|last| *seq < last);
