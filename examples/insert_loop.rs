@@ -14,7 +14,8 @@ use lockwatch::measured::Link;
 use lockwatch::measured::Target;
 use lockwatch::measured::Timestamp;
 use lockwatch::measured::insert;
-use lockwatch::measured::schema::{self, Day, Partitions};
+use lockwatch::measured::schema;
+use lockwatch::measured::{Day, Partitions};
 
 fn main() {
     let mut words = args().skip(1);

@@ -117,8 +117,8 @@ mod tests {
             -2 LW.AUDIT [KIND k] [USER id] [IP ip] [METHOD m] [ENDPOINT path] [STATUS code] [LIMITED] [ANOMALY] \
             [LATENCY d] [TIME ms] [DATA json]\n\
             -2 LW.AUDITLOG\n\
-            -2 LW.AUDITLOG QUERY [KIND k] [USER id] [IP ip|cidr] [ENDPOINT prefix] [FROM ms] [TO ms] [LIMITED] \
-            [ANOMALY] [COUNT n] [BEFORE id]\n\
+            -2 LW.AUDITLOG QUERY [KIND k|prefix*] [USER id] [IP ip|cidr] [METHOD m] [ENDPOINT prefix] \
+            [STATUS code] [FROM ms] [TO ms] [LIMITED] [ANOMALY] [LOCAL] [COUNT n] [BEFORE id]\n\
             -2 LW.AUDITLOG DEAD [COUNT n]\n\
             3 LW.AUDITLOG REPLAY id|ALL\n\
             3 LW.AUDITLOG DISCARD id|ALL\n\

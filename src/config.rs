@@ -34,6 +34,7 @@ pub(crate) static DIRECTIVES: &[&dyn Directive] = &[
     &audit::settings::AUDIT_MAX_EVENTS,
     &audit::settings::AUDIT_MAX_BYTES,
     &audit::settings::AUDIT_BATCH,
+    &audit::settings::AUDIT_MAX_AGE_DAYS,
     &audit::settings::AUDIT_RETENTION_DAYS,
     &audit::settings::AUDIT_LAG_ALERT,
     &ship::SHIP,

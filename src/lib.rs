@@ -56,9 +56,11 @@ mod window;
 /// The parts that the load generators in `examples/` measure by themselves. Not an API.
 #[doc(hidden)]
 pub mod measured {
+    pub use crate::audit::day::Day;
     pub use crate::audit::entry::Fields;
     pub use crate::audit::insert::insert;
     pub use crate::audit::link::Link;
+    pub use crate::audit::partitions::Partitions;
     pub use crate::audit::schema;
     pub use crate::audit::target::Target;
     pub use crate::journal::id::Id;

@@ -29,11 +29,12 @@ use std::sync::Arc;
 
 use crate::text::time::Timestamp;
 
+use super::day::Day;
 use super::entry::{Entry, Fields, Record};
 use super::insert::{insert, probe, probe_newest};
 use super::link::{Failure, Link};
+use super::partitions::Partitions;
 use super::refused::DataError;
-use super::schema::{Day, Partitions};
 use super::sqlstate::SqlState;
 
 /// How often a row that may be innocent is refused before it becomes a dead letter.
@@ -41,6 +42,9 @@ const TRIES: u32 = 6;
 
 /// The maximum number of rows that are tried when the canary is refused.
 const SAMPLE: usize = 8;
+
+/// The maximum number of days of a statement, which locks the partition of each day and its indexes.
+const MAX_DAYS: usize = 16;
 
 /// The canary if nothing was accepted yet: a plausible row with a value in each column.
 const PLAUSIBLE: Fields<'static> = Fields {
@@ -135,11 +139,11 @@ impl Try<'_> {
         let mut partitions_renewed = false;
         let mut failed_by_size = None;
         while let Some(slice) = progress.waiting.last().cloned() {
-            if slice.len() > self.experience.max_rows.unwrap_or(usize::MAX) {
+            let all = events.get(slice.clone()).unwrap_or_default();
+            if slice.len() > self.experience.max_rows.unwrap_or(usize::MAX) || has_many_days(all) {
                 progress.split_next();
                 continue;
             }
-            let all = events.get(slice.clone()).unwrap_or_default();
             let kept = |event: &&Record| self.first_day.is_none_or(|first| Day::of(event.0.at) >= first);
             let rows: Vec<_> = all.iter().filter(kept).collect();
             let Err(failure) = self.insert(&rows).await else {
@@ -286,6 +290,11 @@ impl Try<'_> {
             Err(Failure::other(format!("an event is refused, and is tried again: {reason}")))
         })
     }
+}
+
+fn has_many_days(events: &[Record]) -> bool {
+    let mut days = BTreeSet::new();
+    events.iter().any(|(id, _)| days.insert(Day::of(id.at)) && days.len() > MAX_DAYS)
 }
 
 /// The failure where `refusal` is that of the canary.

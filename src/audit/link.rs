@@ -7,8 +7,10 @@
 use std::error::Error as _;
 use std::future::Future;
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::TryStreamExt;
 use tokio::task::JoinHandle;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error, Row};
@@ -93,6 +95,27 @@ impl Link {
     /// Runs a query in a transaction of its own, in one round trip.
     pub async fn query(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<Vec<Row>, Failure> {
         self.in_transaction(" READ ONLY", self.client.query_typed(sql, parameters)).await
+    }
+
+    /// Like [`Link::query`], but passes each row to `keep` when it arrives, until `keep` returns
+    /// false. So the rows need not be in memory together.
+    pub(crate) async fn query_while(
+        &self,
+        sql: &str,
+        parameters: &[Parameter<'_>],
+        mut keep: impl FnMut(Row) -> bool,
+    ) -> Result<(), Failure> {
+        let parameters = parameters.iter().map(|(value, kind)| (*value, kind.clone()));
+        self.in_transaction(" READ ONLY", async {
+            let mut rows = pin!(self.client.query_typed_raw(sql, parameters).await?);
+            while let Some(row) = rows.try_next().await? {
+                if !keep(row) {
+                    break;
+                }
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Runs a statement in a transaction of its own, in one round trip. It is on disk when this

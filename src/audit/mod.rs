@@ -6,8 +6,10 @@
 //!   Postgres refused an event.
 //! - [`url`], [`tls`], [`target`]: which database, and how the connection is encrypted. [`encoding`]: text
 //!   that the database can hold. [`link`]: a connection that cannot hang.
-//! - [`schema`]: migrations and partitions. [`insert`]: stores rows with one statement. [`batch`]:
-//!   stores a batch exactly once, and tells rows that are at fault from a database that is.
+//! - [`schema`]: migrations. [`day`], [`partitions`]: a partition for each day. [`retention`]: drops
+//!   them again.
+//! - [`insert`]: stores rows with one statement. [`batch`]: stores a batch exactly once, and tells
+//!   rows that are at fault from a database that is.
 //! - [`status`], [`shipper`]: the thread.
 //!
 //! Pure, with the time passed in:
@@ -27,6 +29,7 @@
 pub(crate) mod batch;
 pub(crate) mod command;
 pub(crate) mod counters;
+pub(crate) mod day;
 pub(crate) mod encoding;
 pub(crate) mod entry;
 pub(crate) mod erase;
@@ -38,11 +41,13 @@ pub(crate) mod ledger;
 pub(crate) mod link;
 pub(crate) mod manage;
 pub(crate) mod own;
+pub(crate) mod partitions;
 #[cfg(test)]
 mod properties;
 pub(crate) mod query;
 pub(crate) mod refused;
 pub(crate) mod request;
+pub(crate) mod retention;
 pub(crate) mod scheduler;
 pub mod schema;
 pub(crate) mod settings;

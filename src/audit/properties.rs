@@ -10,7 +10,7 @@ use super::ledger::{ALL, Change, Ledger, Share};
 use super::query::filter::Filter;
 use super::query::order::place;
 use super::query::page::Page;
-use super::query::search::{in_queue, joined};
+use super::query::search::{TooMany, in_queue, in_queue_within};
 use super::refused::{DataError, Refused};
 use super::sqlstate::SqlState;
 use crate::journal::id::Id;
@@ -195,6 +195,7 @@ proptest! {
     fn pages_of_the_queue_are_those_of_a_sorted_list(
         steps in prop::collection::vec(step(), 0..600),
         count in 1..40_usize,
+        most in 0..600_usize,
         user in prop::option::of(0..5_u8),
         limited: bool,
         from in prop::option::of(any::<i8>()),
@@ -221,13 +222,18 @@ proptest! {
         let snapshot = world.outbox.queue().snapshot();
         let (mut listed, mut before) = (Vec::new(), None);
         loop {
-            let page = in_queue(&snapshot, &Page { filter: filter.clone(), count, before });
+            let page = Page { filter: filter.clone(), count, before, local: false };
+            let found = in_queue(&snapshot, &page);
             // Joined with itself, each event occurs once.
-            let page = joined(page.clone(), page, count);
-            listed.extend(page.iter().map(|(id, _)| *id));
-            if page.len() < count {
+            let joined = found.joined(in_queue(&snapshot, &page));
+            match in_queue_within(&snapshot, &page, most) {
+                Ok(found) => prop_assert_eq!(found.events(), joined.events()),
+                Err(TooMany) => prop_assert!(most < snapshot.len()),
+            }
+            if joined.events().is_empty() {
                 break;
             }
+            listed.extend(joined.events().iter().map(|(id, _)| *id));
             before = listed.last().copied();
         }
         prop_assert_eq!(listed, expected);

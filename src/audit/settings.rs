@@ -23,6 +23,10 @@ pub(crate) static AUDIT_MAX_BYTES: Bytes =
 /// How many audit events are shipped at a time.
 pub(crate) static AUDIT_BATCH: Count = Count::new(c"audit-batch", 1000, 1, 10_000);
 
+/// How many days ago an event may have happened, so that a caller cannot make a partition for each
+/// day since 2000.
+pub(crate) static AUDIT_MAX_AGE_DAYS: Count<u64> = Count::new(c"audit-max-age-days", 30, 1, 36_500);
+
 /// How many days of audit events the database keeps; 0 for all.
 pub(crate) static AUDIT_RETENTION_DAYS: Count<i64> = Count::new(c"audit-retention-days", 0, 0, 36_500);
 

@@ -19,9 +19,12 @@ use crate::server::thread::{panic_if_asked, spawn};
 use crate::text::time::Timestamp;
 
 use super::batch::{Experience, Progress, Stored, Try};
+use super::day::Day;
 use super::entry::Record;
 use super::link::{Failure, Link};
-use super::schema::{self, Day, Partitions};
+use super::partitions::Partitions;
+use super::retention::{Retention, Sweep, Swept};
+use super::schema;
 use super::status::{self, ShipperState};
 use super::target::Target;
 
@@ -41,6 +44,8 @@ const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 /// The interval of the maintenance of partitions, normally and after it failed.
 const MAINTENANCE: Duration = Duration::from_secs(600);
 const MAINTENANCE_RETRY: Duration = Duration::from_secs(60);
+/// The pause between two turns of dropping partitions, in which events are shipped.
+const BETWEEN_TURNS: Duration = Duration::from_millis(100);
 
 struct Batch {
     events: Vec<Record>,
@@ -79,6 +84,12 @@ struct Shared {
     wake: fn(),
 }
 
+impl Shared {
+    fn retention(&self) -> Retention {
+        Retention(self.retention.load(Ordering::Relaxed))
+    }
+}
+
 impl Shipper {
     /// Starts the thread, which connects to `target` and calls `wake` when it has news. `None` if
     /// the system has no thread to give.
@@ -108,6 +119,7 @@ impl Shipper {
                 last_batch: None,
                 partitions: Partitions::default(),
                 experience: Experience::default(),
+                sweep: Sweep::default(),
                 maintained_for: None,
                 maintenance_at: Instant::now(),
                 wait: MIN_WAIT,
@@ -177,8 +189,9 @@ struct Thread {
     last_batch: Option<Batch>,
     partitions: Partitions,
     experience: Experience,
+    sweep: Sweep,
     /// The retention that the last maintenance applied.
-    maintained_for: Option<i64>,
+    maintained_for: Option<Retention>,
     maintenance_at: Instant,
     wait: Duration,
 }
@@ -189,7 +202,8 @@ impl Thread {
         while !self.ends() {
             // A new link is prepared at once, before there is a batch.
             if batch.is_none() && self.link.is_some() {
-                batch = match self.offered.recv_timeout(IDLE_INTERVAL) {
+                let until_maintenance = self.maintenance_at.saturating_duration_since(Instant::now());
+                batch = match self.offered.recv_timeout(until_maintenance.min(IDLE_INTERVAL)) {
                     Ok(batch) => Some(batch),
                     Err(RecvTimeoutError::Timeout) => None,
                     Err(RecvTimeoutError::Disconnected) => return,
@@ -228,11 +242,13 @@ impl Thread {
         };
         let (Some((first, _)), Some((last, _))) = (events.first(), events.last()) else { return Ok(None) };
         let Some(link) = &self.link else { return Ok(None) };
+        let times = events.iter().map(|(id, _)| id.at);
+        let oldest = self.shared.retention().oldest_stored(link, times);
         let mut store = Try {
             link,
+            first_day: run(&self.runtime, &self.shared, oldest)?,
             partitions: &mut self.partitions,
             experience: &mut self.experience,
-            first_day: oldest_day(self.shared.retention.load(Ordering::Relaxed)),
             unmade: None,
             is_judged: false,
         };
@@ -266,39 +282,44 @@ impl Thread {
 
     /// A failure holds up no event. It is reported, and the maintenance is repeated later.
     fn maintain_partitions(&mut self) -> Result<(), Option<Failure>> {
-        let days = self.shared.retention.load(Ordering::Relaxed);
-        if Instant::now() < self.maintenance_at && self.maintained_for == Some(days) {
+        let retention = self.shared.retention();
+        if Instant::now() < self.maintenance_at && self.maintained_for == Some(retention) {
             return Ok(());
         }
         let Some(link) = &self.link else { return Ok(()) };
-        let partitions = &mut self.partitions;
-        let today = Day::of(Timestamp::from_system_clock());
+        let (partitions, sweep) = (&mut self.partitions, &mut self.sweep);
         let work = async {
             // First, because it makes room on a full disk.
-            if let Some(oldest) = oldest_day(days) {
-                partitions.drop_before(link, oldest, today).await?;
-            }
+            let swept = sweep.turn(link, partitions, retention).await?;
+            let today = Day::of(Timestamp::from_system_clock());
             partitions.ensure(link, today).await?;
-            partitions.ensure(link, Day(today.0 + 1)).await
+            partitions.ensure(link, today.next()).await?;
+            Ok(swept)
         };
         let done = run(&self.runtime, &self.shared, work);
-        self.experience.forget_size();
-        self.maintained_for = Some(days);
-        self.maintenance_at = Instant::now() + MAINTENANCE;
-        match done {
+        if !matches!(done, Ok(Swept::Partly)) {
+            self.experience.forget_size();
+        }
+        self.maintained_for = Some(retention);
+        let (failure, wait) = match done {
+            Ok(Swept::Partly) => (None, BETWEEN_TURNS),
+            Ok(Swept::Wholly(None)) => {
+                status::maintenance_succeeded();
+                (None, MAINTENANCE)
+            }
+            Ok(Swept::Wholly(failure)) => (failure, MAINTENANCE_RETRY),
             Err(Some(failure)) => {
                 self.link = None;
-                self.maintenance_at = Instant::now() + MAINTENANCE_RETRY;
-                status::maintenance_failed(&failure.reason);
-                (self.shared.wake)();
-                Ok(())
+                (Some(failure), MAINTENANCE_RETRY)
             }
-            Ok(()) => {
-                status::maintenance_succeeded();
-                Ok(())
-            }
-            ended => ended,
+            Err(None) => return Err(None),
+        };
+        self.maintenance_at = Instant::now() + wait;
+        if let Some(failure) = failure {
+            status::maintenance_failed(&failure.reason);
+            (self.shared.wake)();
         }
+        Ok(())
     }
 
     fn succeeded(&mut self) {
@@ -331,12 +352,6 @@ fn run<T>(
             () = shared.end_requested.notified() => Err(None),
         }
     })
-}
-
-/// The oldest day that the retention keeps; `None` for all.
-fn oldest_day(retention: i64) -> Option<Day> {
-    let days = u64::try_from(retention).ok().filter(|days| *days > 0)?;
-    Some(Day(Day::of(Timestamp::from_system_clock()).0.saturating_sub(days)))
 }
 
 /// Up to a fifth shorter or longer, so that servers that lost their database together do not

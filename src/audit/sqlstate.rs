@@ -12,11 +12,16 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct SqlState([u8; 5]);
 
 impl SqlState {
+    pub(crate) const CHECK_VIOLATION: Self = Self(*b"23514");
     pub(crate) const INSUFFICIENT_PRIVILEGE: Self = Self(*b"42501");
     pub(crate) const UNDEFINED_TABLE: Self = Self(*b"42P01");
     pub(crate) const DUPLICATE_TABLE: Self = Self(*b"42P07");
     /// A partition that overlaps another.
     pub(crate) const INVALID_OBJECT_DEFINITION: Self = Self(*b"42P17");
+
+    pub(crate) const LOCK_NOT_AVAILABLE: Self = Self(*b"55P03");
+    /// A statement that exceeded its timeout, among others.
+    pub(crate) const QUERY_CANCELED: Self = Self(*b"57014");
 
     /// A code of another length, which Postgres never sends, becomes `?????`.
     pub(crate) fn of(code: &str) -> Self {

@@ -51,6 +51,8 @@ pub(crate) struct Status {
     waits_for: String,
     /// Why the maintenance of partitions failed; empty if it did not.
     unmaintained: String,
+    /// Why events of a day go to the DEFAULT partition; empty if they do not.
+    in_default: String,
 }
 
 /// What `last_error` says while the dead letters are full.
@@ -67,6 +69,7 @@ static STATUS: Mutex<Status> = Mutex::new(Status {
     dead_are_full: false,
     waits_for: String::new(),
     unmaintained: String::new(),
+    in_default: String::new(),
 });
 
 fn status() -> MutexGuard<'static, Status> {
@@ -130,6 +133,13 @@ pub(crate) fn maintenance_succeeded() {
     status().unmaintained.clear();
 }
 
+/// Events of a day go to the DEFAULT partition, which holds up none.
+pub(crate) fn uses_default_partition(why: &str) {
+    let mut status = status();
+    status.note(why);
+    why.clone_into(&mut status.in_default);
+}
+
 impl Status {
     fn note(&mut self, reason: &str) {
         reason.clone_into(&mut self.last_error);
@@ -162,14 +172,14 @@ impl Line {
     }
 }
 
-/// What was logged about shipping and about partitions.
-static LOGGED: Mutex<[Line; 2]> = Mutex::new([Line::NONE, Line::NONE]);
+/// What was logged about shipping, about partitions and about the DEFAULT partition.
+static LOGGED: Mutex<[Line; 3]> = Mutex::new([Line::NONE, Line::NONE, Line::NONE]);
 
 /// The next message for the log, which the main thread writes.
 pub(crate) fn next_message(now: Instant) -> Option<String> {
     let status = status();
     let mut logged = LOGGED.lock().unwrap_or_else(PoisonError::into_inner);
-    let [shipping, partitions] = &mut *logged;
+    let [shipping, partitions, in_default] = &mut *logged;
     let trouble = if status.dead_are_full {
         format!("audit events wait: {DEAD_ARE_FULL}")
     } else if status.waits_for.is_empty() {
@@ -181,6 +191,7 @@ pub(crate) fn next_message(now: Instant) -> Option<String> {
     let is_known = !trouble.is_empty() || status.state == ShipperState::Connected;
     let line = is_known.then(|| shipping.next(&trouble, "Postgres takes audit events again", now)).flatten();
     line.or_else(|| partitions.next(&status.unmaintained, "partitions are looked after again", now))
+        .or_else(|| in_default.next(&status.in_default, "", now))
 }
 
 #[cfg(test)]

@@ -182,6 +182,19 @@ pub(crate) fn wake() {
     unsafe { add(Some(nothing), ptr::null_mut()) };
 }
 
+/// Runs `work` on the main thread in a later turn of the event loop. May be called from any thread.
+/// `work` may not call the server.
+pub(crate) fn run_later(work: fn()) {
+    unsafe extern "C" fn run(data: *mut c_void) {
+        // SAFETY: `data` is the function that was passed as `work`.
+        let work = unsafe { std::mem::transmute::<*mut c_void, fn()>(data) };
+        guarded(work);
+    }
+    let add = api!(RedisModule_EventLoopAddOneShot);
+    // SAFETY: the function may be called from any thread; `run` gets what it expects.
+    unsafe { add(Some(run), work as *mut c_void) };
+}
+
 /// Random bits, from the server's generator. Main thread only.
 pub(crate) fn random_u64() -> u64 {
     let random = api!(RedisModule_GetRandomBytes);

@@ -1,9 +1,11 @@
 //! Points in time and lengths of time in whole milliseconds, as two types that can't be mixed up.
 
-use std::ops::{Add, Sub};
+use std::ops::{Add, RangeInclusive, Sub};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+
+use super::number;
 
 /// A point in time: Unix milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,6 +40,19 @@ impl Timestamp {
     /// Its UTC day, with the same limit: `2026-01-02`.
     pub(crate) fn date(self) -> String {
         self.rfc3339().chars().take_while(|character| *character != 'T').collect()
+    }
+}
+
+/// Reads Unix milliseconds. Refuses what looks like another unit, which would be a wrong time
+/// rather than an error.
+pub(crate) fn unix_ms(text: &[u8]) -> Result<Timestamp, &'static str> {
+    /// In seconds from 1973 to 5138; in milliseconds the first years after 1970.
+    const LIKE_SECONDS: RangeInclusive<u64> = 100_000_000..=99_999_999_999;
+    match number::unsigned(text) {
+        Some(ms) if LIKE_SECONDS.contains(&ms) => Err("looks like seconds: give Unix milliseconds"),
+        // Microseconds since 1978 are later than the year 9999.
+        Some(ms) if Timestamp(ms) <= Timestamp::LAST_SHOWN => Ok(Timestamp(ms)),
+        _ => Err("is not a time in Unix milliseconds up to the year 9999"),
     }
 }
 
@@ -94,6 +109,20 @@ mod tests {
         fn a_time_of_a_year_with_four_digits_reads_back(ms in 0..=Timestamp::LAST_SHOWN.0) {
             let moment = humantime::parse_rfc3339(&Timestamp(ms).rfc3339()).unwrap();
             prop_assert_eq!(moment, UNIX_EPOCH + Duration::from_millis(ms));
+        }
+    }
+
+    #[test]
+    fn a_time_in_another_unit_is_refused() {
+        for ms in [0, 1, 99_999_999, 100_000_000_000, 946_684_800_000, 1_700_000_000_000, 253_402_300_799_999]
+        {
+            assert_eq!(unix_ms(ms.to_string().as_bytes()), Ok(Timestamp(ms)));
+        }
+        for seconds in ["100000000", "946684800", "1700000000", "99999999999"] {
+            assert!(unix_ms(seconds.as_bytes()).unwrap_err().contains("looks like seconds"), "{seconds}");
+        }
+        for other in ["1700000000000000", "1700000000000000000", "-1", "1.7e12", "", "now"] {
+            assert!(unix_ms(other.as_bytes()).unwrap_err().contains("milliseconds"), "{other}");
         }
     }
 }

@@ -1,9 +1,10 @@
-//! `LW.AUDITLOG QUERY [KIND k] [USER id] [IP ip|cidr] [ENDPOINT prefix] [FROM ms] [TO ms] [LIMITED]
-//! [ANOMALY] [COUNT n] [BEFORE id]`
+//! `LW.AUDITLOG QUERY [KIND k|prefix*] [USER id] [IP ip|cidr] [METHOD m] [ENDPOINT prefix]
+//! [STATUS code] [FROM ms] [TO ms] [LIMITED] [ANOMALY] [LOCAL] [COUNT n] [BEFORE id]`
 //!
 //! The events that match, newest first, each a map of `id` `timestamp_ms` `kind` `user_id` `ip`
 //! `endpoint` `method` `status_code` `rate_limit_hit` `anomaly_detected` `latency_ms` `data`.
-//! BEFORE the id of the last one continues.
+//! BEFORE the id of the last one continues, until a page is empty: a page of large events has fewer
+//! than COUNT.
 
 use crate::server::call::Call;
 use crate::server::command::Command;
@@ -11,10 +12,14 @@ use crate::server::error::Refusal;
 use crate::server::spec::Spec;
 
 use super::super::state;
+use super::asker::Asker;
 use super::page::{ARGS, Page};
-use super::reader::{self, Asker, Question};
+use super::reader::{self, Question};
 use super::record;
-use super::search::in_queue;
+use super::search::{TooMany, in_queue_within};
+
+/// The most events that the main thread examines, which takes it some milliseconds.
+const MOST_EXAMINED: usize = 20_000;
 
 pub(crate) struct Query;
 
@@ -30,15 +35,24 @@ impl Command for Query {
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let page = Page::parse(call, Self::SPEC)?;
         let state = state::lock();
-        let target = state.target().cloned();
+        let target = state.target().filter(|_| !page.local).cloned();
         if !call.may_wait() {
             // Without a database this thread can answer at once.
             if target.is_some() {
                 return Err(Refusal::Unavailable(
-                    "the answer is in Postgres, and MULTI and scripts do not let a client wait for it".into(),
+                    "the answer is in Postgres, and MULTI and scripts do not let a client wait for it: \
+                     LOCAL asks the journal alone"
+                        .into(),
                 ));
             }
-            record::reply(call, &in_queue(state.contents().queue(), &page));
+            let found = in_queue_within(state.contents().queue(), &page, MOST_EXAMINED);
+            let found = found.map_err(|TooMany| {
+                Refusal::Unavailable(format!(
+                    "more than {MOST_EXAMINED} events would have to be searched, which MULTI and scripts do \
+                     not let another thread do: call it outside them, or narrow FROM and TO"
+                ))
+            })?;
+            record::reply(call, found.events());
             return Ok(());
         }
         reader::is_ready()?;

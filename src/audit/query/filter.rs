@@ -5,24 +5,42 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::journal::id::Id;
+use crate::text::escape;
 use crate::text::number;
 use crate::text::time::Timestamp;
 
-use super::super::entry::Fields;
+use super::super::entry::{Fields, KIND};
 
 /// The conditions that an event must meet. Texts are escaped, like stored ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Filter {
-    pub kind: Option<String>,
+    pub kind: Option<Kind>,
     pub user: Option<String>,
     pub network: Option<IpNet>,
     /// A prefix of the path.
     pub endpoint: Option<String>,
+    pub method: Option<String>,
+    pub status: Option<u16>,
     pub from: Option<Timestamp>,
     /// Inclusive.
     pub to: Option<Timestamp>,
     pub limited: bool,
     pub anomaly: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Is(String),
+    StartsWith(String),
+}
+
+impl Kind {
+    fn matches(&self, kind: &str) -> bool {
+        match self {
+            Self::Is(wanted) => kind == wanted,
+            Self::StartsWith(prefix) => kind.starts_with(prefix.as_str()),
+        }
+    }
 }
 
 impl Filter {
@@ -34,12 +52,24 @@ impl Filter {
             && self.to.is_none_or(|to| id.at <= to)
             && (!self.limited || fields.limited)
             && (!self.anomaly || fields.anomaly)
-            && is(self.kind.as_ref(), Some(fields.kind()))
+            && self.kind.as_ref().is_none_or(|kind| kind.matches(fields.kind()))
             && is(self.user.as_ref(), fields.user)
+            && is(self.method.as_ref(), fields.method)
+            && self.status.is_none_or(|status| fields.status == Some(status))
             && self.network.is_none_or(|network| fields.ip.is_some_and(|ip| network.contains(&ip)))
             && self.endpoint.as_ref().is_none_or(|prefix| {
                 fields.endpoint.is_some_and(|endpoint| endpoint.starts_with(prefix.as_str()))
             })
+    }
+}
+
+/// Reads a kind, or the beginning of kinds with a star behind it: `token.*`.
+pub(crate) fn kind(text: &[u8]) -> Result<Kind, String> {
+    let read = escape::read_label(KIND);
+    match text {
+        b"*" => Ok(Kind::StartsWith(String::new())),
+        [prefix @ .., b'*'] => read(prefix).map(|prefix| Kind::StartsWith(prefix.to_owned())),
+        _ => read(text).map(|kind| Kind::Is(kind.to_owned())),
     }
 }
 

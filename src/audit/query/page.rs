@@ -1,5 +1,4 @@
-//! The arguments of LW.AUDITLOG QUERY: `[KIND k] [USER id] [IP ip|cidr] [ENDPOINT prefix] [FROM ms]
-//! [TO ms] [LIMITED] [ANOMALY] [COUNT n] [BEFORE id]`.
+//! The arguments of LW.AUDITLOG QUERY.
 
 use ipnet::IpNet;
 
@@ -8,29 +7,33 @@ use crate::outbox::arguments::COUNT;
 use crate::server::call::Call;
 use crate::server::error::Refusal;
 use crate::server::spec::Spec;
-use crate::text::escape::{self, escaped_within};
+use crate::text::escape::escaped_within;
+use crate::text::http;
 use crate::text::number;
 use crate::text::syntax::Param;
-use crate::text::time::Timestamp;
+use crate::text::time::unix_ms;
 
-use super::super::entry::{ENDPOINT, KIND, USER};
-use super::super::request::{ANOMALY_OPTION, KIND_OPTION, LIMITED_OPTION, USER_OPTION};
+use super::super::entry::{ENDPOINT, USER};
+use super::super::request::{
+    ANOMALY_OPTION, LIMITED_OPTION, METHOD_OPTION, STATUS, STATUS_OPTION, USER_OPTION,
+};
 use super::filter::{self, Filter};
 
 const DEFAULT_COUNT: usize = 100;
 const MAX_COUNT: u64 = 10_000;
-/// The latest time that Postgres can store, rounded down.
-const MAX_MS: u64 = 9_000_000_000_000_000;
 
 pub(crate) const ARGS: &[Param] = &[
-    KIND_OPTION,
+    Param::string(c"kind").token(c"KIND").shown(c"k|prefix*").optional(),
     USER_OPTION,
     Param::string(c"ip").token(c"IP").shown(c"ip|cidr").optional(),
+    METHOD_OPTION,
     Param::string(c"prefix").token(c"ENDPOINT").optional(),
+    STATUS_OPTION,
     Param::integer(c"from").token(c"FROM").shown(c"ms").optional(),
     Param::integer(c"to").token(c"TO").shown(c"ms").optional(),
     LIMITED_OPTION,
     ANOMALY_OPTION,
+    Param::word(c"LOCAL", c"local").optional(),
     COUNT,
     Param::string(c"before").token(c"BEFORE").shown(c"id").optional(),
 ];
@@ -43,26 +46,31 @@ pub(crate) struct Page {
     pub count: usize,
     /// List only events that are older than this one.
     pub before: Option<Id>,
+    /// Search the journal of this server and not Postgres.
+    pub local: bool,
 }
 
 impl Page {
     pub(crate) fn parse(call: &Call<'_>, spec: &Spec) -> Result<Self, Refusal> {
         let given = spec.parse(call)?;
-        let time = |label| given.optional(label, number::within(0..=MAX_MS));
+        let status = given.optional("STATUS", number::within(STATUS))?;
         let count = given.optional("COUNT", number::within(1..=MAX_COUNT))?;
         Ok(Self {
             filter: Filter {
-                kind: given.optional("KIND", escape::read_label(KIND))?.map(str::to_owned),
+                kind: given.optional("KIND", filter::kind)?,
                 user: given.bytes("USER").map(|user| escaped_within(user, USER).into_owned()),
                 network: given.optional("IP", network)?,
                 endpoint: given.bytes("ENDPOINT").map(|prefix| escaped_within(prefix, ENDPOINT).into_owned()),
-                from: time("FROM")?.map(Timestamp),
-                to: time("TO")?.map(Timestamp),
+                method: given.optional("METHOD", http::method)?.map(str::to_owned),
+                status: status.and_then(|status| u16::try_from(status).ok()),
+                from: given.optional("FROM", unix_ms)?,
+                to: given.optional("TO", unix_ms)?,
                 limited: given.has("LIMITED"),
                 anomaly: given.has("ANOMALY"),
             },
             count: count.and_then(|count| usize::try_from(count).ok()).unwrap_or(DEFAULT_COUNT),
             before: given.optional("BEFORE", |text| Id::parse(text).ok_or("is not an event's id"))?,
+            local: given.has("LOCAL"),
         })
     }
 }

@@ -15,8 +15,9 @@ use super::super::encoding::Encoding;
 use super::super::entry::{Entry, Fields, Record};
 use super::super::insert::{MAX_ESCAPED, system_time};
 use super::super::link::{Failure, Parameter};
-use super::filter::is_single;
+use super::filter::{Kind, is_single};
 use super::page::Page;
+use super::windows::Window;
 
 pub(crate) struct Query {
     pub text: String,
@@ -24,8 +25,8 @@ pub(crate) struct Query {
 }
 
 impl Query {
-    /// The query as a database of `encoding` can read it.
-    pub(crate) fn of(page: &Page, encoding: Encoding) -> Self {
+    /// Finds at most `most` events of `page` in a window, in a database of `encoding`.
+    pub(crate) fn of(page: &Page, window: Window, most: usize, encoding: Encoding) -> Self {
         let mut query = Self {
             text: String::from(
                 r#"SELECT "timestamp", epoch, seq, kind, user_id, ip, endpoint, method, status_code, rate_limit_hit, anomaly_detected, latency_ms, data::text FROM lockwatch_audit_log WHERE true"#,
@@ -33,6 +34,12 @@ impl Query {
             parameters: Vec::new(),
         };
         query.filter(page, encoding);
+        if let Some(from) = window.from {
+            query.condition(r#""timestamp" >= "#, "", system_time(from), Type::TIMESTAMPTZ);
+        }
+        if let Some(until) = window.until {
+            query.condition(r#""timestamp" < "#, "", system_time(until), Type::TIMESTAMPTZ);
+        }
         if let Some(before) = page.before {
             // The first condition is redundant, but it is the one that Postgres prunes partitions
             // by.
@@ -49,15 +56,16 @@ impl Query {
             query.parameters.push((Box::new(epoch), Type::INT8));
             query.parameters.push((Box::new(before.seq as i64), Type::INT8));
         }
-        let _ =
-            write!(query.text, r#" ORDER BY "timestamp" DESC, epoch DESC, seq DESC LIMIT {}"#, page.count);
+        let _ = write!(query.text, r#" ORDER BY "timestamp" DESC, epoch DESC, seq DESC LIMIT {most}"#);
         query
     }
 
     fn filter(&mut self, page: &Page, encoding: Encoding) {
         let filter = &page.filter;
-        if let Some(kind) = &filter.kind {
-            self.condition("kind = ", "", kind.clone(), Type::TEXT);
+        match &filter.kind {
+            Some(Kind::Is(kind)) => self.condition("kind = ", "", kind.clone(), Type::TEXT),
+            Some(Kind::StartsWith(prefix)) => self.condition("kind LIKE ", "", pattern(prefix), Type::TEXT),
+            None => {}
         }
         if let Some(user) = &filter.user {
             self.condition("user_id = ", "", encoding.text(user, MAX_ESCAPED).into_owned(), Type::TEXT);
@@ -70,6 +78,13 @@ impl Query {
         if let Some(prefix) = &filter.endpoint {
             let prefix = encoding.text(prefix, MAX_ESCAPED);
             self.condition("endpoint LIKE ", "", pattern(&prefix), Type::TEXT);
+        }
+        if let Some(method) = &filter.method {
+            self.condition("method = ", "", method.clone(), Type::TEXT);
+        }
+        if let Some(status) = filter.status {
+            // The column's type, but a status has at most three digits.
+            self.condition("status_code = ", "", i16::try_from(status).unwrap_or(0), Type::INT2);
         }
         if let Some(from) = filter.from {
             self.condition(r#""timestamp" >= "#, "", system_time(from), Type::TIMESTAMPTZ);

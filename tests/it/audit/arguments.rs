@@ -72,8 +72,8 @@ fn the_error_for_a_malformed_event_names_the_argument() {
         ("LW.AUDIT LATENCY -1", "latency '-1' is not a duration"),
         ("LW.AUDIT LATENCY 1e3", "is not a duration"),
         ("LW.AUDIT LATENCY 3651d", "out of range: 0 to ten years"),
-        ("LW.AUDIT USER a TIME 946684799999", "time '946684799999' is not an integer from 946684800000"),
-        ("LW.AUDIT USER a TIME now", "time 'now' is not an integer"),
+        ("LW.AUDIT USER a TIME 946684799999", "time '946684799999' is before the year 2000"),
+        ("LW.AUDIT USER a TIME now", "time 'now' is not a time in Unix milliseconds"),
         ("LW.AUDIT DATA {", "data is not JSON at line 1"),
         ("LW.AUDIT DATA nan", "data is not JSON"),
     ] {
@@ -90,7 +90,7 @@ fn the_error_for_a_malformed_event_names_the_argument() {
 
 #[test]
 fn times_up_to_an_hour_ahead_are_accepted() {
-    let server = Server::start();
+    let server = Server::builder().any_age().start();
     let mut client = server.client();
     let now = client.run("TIME").texts()[0].parse::<i64>().unwrap() * 1000;
     assert!(refused(&mut client, &format!("LW.AUDIT USER a TIME {}", now + 3_700_000)).contains("time"));
@@ -102,6 +102,35 @@ fn times_up_to_an_hour_ahead_are_accepted() {
     assert_eq!(users, ["ahead", "now", "past"], "events are sorted by their own time");
     assert!(ids[0].starts_with("946684800000-") && ids[1].starts_with(&format!("{ahead}-")));
     assert_eq!(client.audit_log(&format!("BEFORE {}", ids[1])).len(), 2);
+}
+
+#[test]
+fn a_time_further_back_than_the_directive_allows_is_refused() {
+    let server = Server::start();
+    let mut client = server.client();
+    let now = client.run("TIME").texts()[0].parse::<i64>().unwrap() * 1000;
+    let ago = |days: i64| now - days * 86_400_000;
+    client.audit(&format!("USER a TIME {}", ago(30) + 60_000));
+    let why = refused(&mut client, &format!("LW.AUDIT USER a TIME {}", ago(30) - 60_000));
+    assert!(why.contains("is more than 30 days ago, the most that audit-max-age-days allows"), "{why}");
+    client.set("audit-max-age-days", "1");
+    client.audit(&format!("USER a TIME {}", ago(1) + 60_000));
+    assert!(refused(&mut client, &format!("LW.AUDIT USER a TIME {}", ago(2))).contains("1 days ago"));
+    client.set("audit-max-age-days", "36500");
+    client.audit("USER a TIME 946684800000");
+    assert!(refused(&mut client, "LW.AUDIT USER a TIME 946684799999").contains("before the year 2000"));
+}
+
+#[test]
+fn a_time_in_seconds_is_refused() {
+    let server = Server::builder().any_age().start();
+    let mut client = server.client();
+    for call in ["LW.AUDIT USER a TIME", "LW.AUDITLOG QUERY FROM", "LW.AUDITLOG QUERY TO"] {
+        let why = refused(&mut client, &format!("{call} 1700000000"));
+        assert!(why.contains("1700000000' looks like seconds: give Unix milliseconds"), "{why}");
+        let why = refused(&mut client, &format!("{call} 1700000000000000"));
+        assert!(why.contains("is not a time in Unix milliseconds"), "{why}");
+    }
 }
 
 #[test]
@@ -146,9 +175,12 @@ fn the_error_for_a_malformed_query_names_the_argument() {
         ("LW.AUDITLOG QUERY COUNT 10001", "is not an integer from 1 to 10000"),
         ("LW.AUDITLOG QUERY BEFORE 1-1-1", "before '1-1-1' is not an event's id"),
         ("LW.AUDITLOG QUERY IP 10.0.0.0/33", "neither an address nor a network"),
-        ("LW.AUDITLOG QUERY FROM -1", "from '-1' is not an integer"),
-        ("LW.AUDITLOG QUERY TO 99999999999999999999", "to '99999999999999999999' is not an integer"),
+        ("LW.AUDITLOG QUERY FROM -1", "from '-1' is not a time in Unix milliseconds"),
+        ("LW.AUDITLOG QUERY TO 99999999999999999999", "to '99999999999999999999' is not a time"),
         ("LW.AUDITLOG QUERY KIND a/b", "kind 'a/b'"),
+        ("LW.AUDITLOG QUERY KIND a/b*", "kind 'a/b*' is not 1 to 64 letters"),
+        ("LW.AUDITLOG QUERY METHOD G(T", "is not an HTTP token"),
+        ("LW.AUDITLOG QUERY STATUS 600", "is not an integer from 100 to 599"),
         ("LW.AUDITLOG QUERY USER", "USER has no value"),
         ("LW.AUDITLOG QUERY LIMITED LIMITED", "LIMITED is given twice"),
         ("LW.AUDITLOG QUERY ENDPONT /", "did you mean ENDPOINT?"),

@@ -5,6 +5,7 @@ use crate::support::audits::Event;
 use crate::support::{Builder, Client, Server, wait_until};
 
 fn fill(client: &mut Client) -> Vec<Event> {
+    client.set("audit-max-age-days", "36500");
     for n in 0..700 {
         let limited = if n % 3 == 0 { " LIMITED" } else { "" };
         client.audit(&format!(

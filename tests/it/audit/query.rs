@@ -15,7 +15,9 @@ fn fill(client: &mut Client, random: &mut Random, count: usize) {
     let addresses =
         ["10.0.0.1", "10.0.1.7", "10.9.0.1", "192.0.2.1", "2001:db8::1", "2001:db9::1", "::ffff:10.0.0.1"];
     let paths = ["/api", "/api/items", "/api/items/7", "/api_x", "/api%2F", "/login", "/"];
-    let kinds = ["request", "login", "logout"];
+    let kinds = ["request", "login", "logout", "token.reuse", "token.rollback", "tokens", "log_x"];
+    let methods = ["GET", "get", "POST", "M-SEARCH"];
+    let statuses = ["200", "404", "429", "599"];
     let mut calls = Vec::new();
     for n in 0..count {
         let mut call: Vec<String> = vec!["LW.AUDIT".into(), "DATA".into(), format!("{{\"n\":{n}}}")];
@@ -36,8 +38,11 @@ fn fill(client: &mut Client, random: &mut Random, count: usize) {
             let base = 1_700_000_000_000 + random.within(0..=5) * 43_200_000;
             add("TIME", &(base + random.within(0..=3)).to_string());
         }
-        if random.one_in(3) {
-            add("STATUS", "200");
+        if !random.one_in(3) {
+            add("STATUS", statuses[random.below(statuses.len())]);
+        }
+        if !random.one_in(3) {
+            add("METHOD", methods[random.below(methods.len())]);
         }
         if random.one_in(3) {
             add("LATENCY", &format!("{n}ms"));
@@ -66,8 +71,21 @@ fn random_query(random: &mut Random) -> (Vec<String>, String) {
         conditions.push(condition);
     };
     if random.one_in(3) {
-        let kind = *random.pick(&["request", "login", "nothing"]);
-        filter("KIND", kind, format!("kind = '{kind}'"));
+        let kind =
+            *random.pick(&["request", "login", "nothing", "token.*", "log*", "log_*", "token.reuse*", "*"]);
+        let condition = match kind.strip_suffix('*') {
+            Some(prefix) => format!("starts_with(kind, '{prefix}')"),
+            None => format!("kind = '{kind}'"),
+        };
+        filter("KIND", kind, condition);
+    }
+    if random.one_in(4) {
+        let method = *random.pick(&["GET", "get", "POST", "M-SEARCH", "PUT"]);
+        filter("METHOD", method, format!("method = '{method}'"));
+    }
+    if random.one_in(4) {
+        let status = *random.pick(&["200", "404", "429", "599", "100"]);
+        filter("STATUS", status, format!("status_code = {status}"));
     }
     if random.one_in(3) {
         let (user, stored) = *random.pick(&[
@@ -131,11 +149,10 @@ fn in_pages_while(client: &mut Client, words: &[String], count: usize, between: 
             call.extend(["BEFORE".into(), last.id.clone()]);
         }
         let page = client.events(&call);
-        let is_last = page.len() < count;
-        all.extend(page);
-        if is_last {
+        if page.is_empty() {
             return all;
         }
+        all.extend(page);
         between();
     }
 }
@@ -184,7 +201,7 @@ fn queries_of_the_journal_alone_agree_with_sql() {
     let mut random = Random::new();
     let postgres = Postgres::start();
     postgres.create_database("audit");
-    let journal = Server::start();
+    let journal = Server::builder().any_age().start();
     let mut client = journal.client();
     fill(&mut client, &mut random, 3000);
     // A promoted replica ships the same events, and the first server still has them in its journal.
@@ -213,6 +230,29 @@ fn a_partly_shipped_log_is_queried_as_one() {
     let ids = |events: &[Event]| events.iter().map(|event| event.id.clone()).collect::<Vec<_>>();
     assert_eq!(ids(&before), ids(&after));
     assert_agrees_with_sql(&mut client, &postgres, &mut random, 10);
+}
+
+#[test]
+fn a_local_query_asks_the_journal_alone() {
+    let (mut postgres, server) = pair();
+    let mut client = server.client();
+    client.audit("USER shipped");
+    client.wait_until_shipped();
+    client.set("ship", "no");
+    client.audit("USER waits");
+    client.audit("USER waits STATUS 500");
+    assert_eq!(client.audit_log("").len(), 3);
+    assert_eq!(client.audit_log("LOCAL").len(), 2);
+    // Not even when it could not be asked.
+    postgres.stop();
+    assert_eq!(client.audit_log("LOCAL STATUS 500").len(), 1);
+    assert!(client.run("LW.AUDITLOG QUERY").error().starts_with("LWUNAVAILABLE"));
+    // Scripts may do that, too.
+    let script = "return #redis.call('LW.AUDITLOG', 'QUERY', 'LOCAL')";
+    assert_eq!(client.call(&["EVAL", script, "0"]).int(), 2);
+    let script = "return redis.pcall('LW.AUDITLOG', 'QUERY')";
+    let why = client.call(&["EVAL", script, "0"]);
+    assert!(why.error().contains("LOCAL asks the journal alone"), "{why:?}");
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn the_size_of_the_log_in_bytes_is_bounded() {
 
 #[test]
 fn a_replica_has_the_same_log() {
-    let primary = Server::builder().config("lockwatch.audit-max-events 100").start();
+    let primary = Server::builder().config("lockwatch.audit-max-events 100").any_age().start();
     let replica = Server::builder().replica_of(&primary).start();
     primary.wait_for_replica(&replica);
     let mut client = primary.client();

@@ -26,6 +26,7 @@ fn every_directive_has_its_default() {
             ("lockwatch.alert-max-events", "10000"),
             ("lockwatch.audit-batch", "1000"),
             ("lockwatch.audit-lag-alert", "300"),
+            ("lockwatch.audit-max-age-days", "30"),
             ("lockwatch.audit-max-bytes", "268435456"),
             ("lockwatch.audit-max-events", "1000000"),
             ("lockwatch.audit-retention-days", "0"),
@@ -279,7 +280,7 @@ fn what_is_wrong_with_a_postgres_url_is_said_without_the_password() {
     std::fs::write(&path, "postgres://user:p%40ssw0rd@127.0.0.1:1/db").unwrap();
     client.set("postgres-url-file", path.to_str().unwrap());
     client.run("LW.AUDIT USER alice");
-    crate::support::wait_until("a connection has failed", || client.audit_text("last_error") != "");
+    crate::support::wait_until("a connection has failed", || !client.audit_text("last_error").is_empty());
     assert_eq!(client.audit_text("postgres"), "postgres://127.0.0.1:1");
     for shown in [client.run("INFO everything").text(), server.log()] {
         assert!(!shown.contains("ssw0rd"), "{shown}");

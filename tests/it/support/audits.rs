@@ -59,6 +59,11 @@ impl Event {
 }
 
 impl Builder {
+    /// Lets tests record events of fixed days.
+    pub fn any_age(self) -> Self {
+        self.config("lockwatch.audit-max-age-days 36500")
+    }
+
     /// Ships audit events to a database of `postgres`.
     pub fn shipping_to(self, postgres: &Postgres, database: &str) -> Self {
         self.shipping_to_url(postgres, &postgres.url(database))
@@ -66,7 +71,7 @@ impl Builder {
 
     /// Ships audit events to a URL that leads to `postgres`.
     pub fn shipping_to_url(self, postgres: &Postgres, url: &str) -> Self {
-        self.config(format!("lockwatch.postgres-url-file {}", postgres.file_with(url)))
+        self.config(format!("lockwatch.postgres-url-file {}", postgres.file_with(url))).any_age()
     }
 }
 
