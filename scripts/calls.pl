@@ -1,6 +1,6 @@
 #!/usr/bin/env perl
-# Sends calls of LW.RATELIMIT in pipelines of exactly 16, so that the server reads and answers the
-# same number of bytes at a time in every run.
+# Sends calls of LW.RATELIMIT, LW.BURST or LW.AUDIT in pipelines of exactly 16, so that the server
+# reads and answers the same number of bytes at a time in every run.
 #
 #   scripts/calls.pl PORT CALLS KEYS WORD ...     each key in turn replaces %d
 
@@ -10,7 +10,8 @@ use IO::Socket::INET;
 
 my ($port, $calls, $keys, @words) = @ARGV;
 my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or die "can't connect: $!\n";
-my $lines_of_a_reply = 6;
+my %lines_of_a_reply = ('LW.RATELIMIT' => 6, 'LW.BURST' => 4, 'LW.AUDIT' => 2);
+my $lines_of_a_reply = $lines_of_a_reply{$words[0]} or die "the reply of $words[0] is not known\n";
 
 for (my $call = 0; $call < $calls;) {
     my ($batch, $missing) = ('', 0);

@@ -5,8 +5,9 @@
 #                                        each part of the server, and its functions
 #   scripts/profile.sh COMMAND ...       samples another command; __rand_int__ in it becomes a number
 #                                        below 100000
-#   scripts/profile.sh --instructions    prints the instructions for a call of LW.RATELIMIT: admitted
-#                                        and denied on 10000 keys, and admitted on one hot key
+#   scripts/profile.sh --instructions    prints the instructions for a call of LW.RATELIMIT, admitted
+#                                        and denied on 10000 keys and admitted on one hot key, of
+#                                        LW.BURST on 10000 keys, and of LW.AUDIT
 #   scripts/profile.sh --module PATH     with another build of the module; --instructions takes it
 #                                        more than once and prints the builds side by side
 #
@@ -73,17 +74,21 @@ sample() {
         report
 }
 
-cases=(admitted denied hot)
+cases=(admitted denied hot burst audit)
 # The arguments of calls.pl that prepare the keys, and those of the calls that are counted.
 declare -A prepared=(
     [admitted]="10000 10000 LW.RATELIMIT k:%d 1000000000 60"
     [denied]="100000 10000 LW.RATELIMIT k:%d 10 3600"
     [hot]="1000 1 LW.RATELIMIT hot 1000000000 60"
+    [burst]="10000 10000 LW.BURST k:%d 1000000000 60"
+    [audit]="1000 1000 LW.AUDIT USER user:%d METHOD GET ENDPOINT /api/v1/items STATUS 200"
 )
 declare -A counted=(
     [admitted]="20000 10000 LW.RATELIMIT k:%d 1000000000 60"
     [denied]="20000 10000 LW.RATELIMIT k:%d 10 3600"
     [hot]="20000 1 LW.RATELIMIT hot 1000000000 60"
+    [burst]="20000 10000 LW.BURST k:%d 1000000000 60"
+    [audit]="20000 1000 LW.AUDIT USER user:%d METHOD GET ENDPOINT /api/v1/items STATUS 200"
 )
 # Instructions for a call, by BUILD.CASE: of the server, of the handler with what it calls, and of
 # the module's own code.
@@ -102,7 +107,7 @@ count_instructions() {
             count "$build" "$case"
         done
     done
-    echo "$name, instructions for a call of LW.RATELIMIT. The builds:"
+    echo "$name, instructions for a call of LW.RATELIMIT (admitted, denied, hot), LW.BURST and LW.AUDIT. The builds:"
     for build in "${!modules[@]}"; do echo "  $((build + 1)): ${modules[build]}"; done
     printf '\n%-42s' ""
     for build in "${!modules[@]}"; do printf ' %9s' "build $((build + 1))"; done
