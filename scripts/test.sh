@@ -5,7 +5,7 @@
 #
 #   scripts/test.sh                  with the redis-server of this machine
 #   scripts/test.sh --server PATH    with that server instead: Redis 7.0 or later, or Valkey
-#   scripts/test.sh --matrix         also with Redis 8 and Valkey 8 (scripts/servers.sh)
+#   scripts/test.sh --matrix         also with Redis 8, Valkey 8 and Valkey 9 (scripts/servers.sh)
 #   scripts/test.sh --soak           with many more random cases
 #   scripts/test.sh --no-install     fails if something is missing, instead of installing it
 #

@@ -13,16 +13,11 @@ fn loopback_is_dialled_only_if_private_addresses_are_allowed() {
     let receiver = Receiver::start();
     let server = Server::builder().hurrying(HURRY).start();
     let mut client = server.client();
-    for (i, host) in LOOPBACK.iter().enumerate() {
-        let url = receiver.url_at(host, "/hook");
-        let answer = client.call(&["CONFIG", "SET", "lockwatch.webhook-urls", &url]);
-        if answer.is_error() {
-            assert!(i > 1, "{host} is valid: {answer:?}");
-            continue;
-        }
+    for host in LOOPBACK {
+        client.set("webhook-urls", &receiver.url_at(host, "/hook"));
         let tested = client.test_endpoints().remove(0);
         assert!(!tested.ok, "{host}: {tested:?}");
-        assert!(i > 2 || tested.reason.contains("lockwatch.webhook-allow-private"), "{host}: {tested:?}");
+        assert!(tested.reason.contains("lockwatch.webhook-allow-private"), "{host}: {tested:?}");
     }
     client.set("webhook-urls", &receiver.url());
     let id = client.alert("inside", "1");
@@ -75,18 +70,14 @@ fn link_local_metadata_and_multicast_addresses_are_always_refused() {
 fn other_spellings_of_a_forbidden_address_are_not_dialled() {
     let server = Server::builder().config("lockwatch.webhook-allow-private yes").hurrying(HURRY).start();
     let mut client = server.client();
-    for host in
-        ["2852039166", "0xa9fea9fe", "169.254.43518", "0251.0376.0251.0376", "0", "[::ffff:a9fe:a9fe]"]
-    {
-        let url = format!("http://{host}/");
-        if client.call(&["CONFIG", "SET", "lockwatch.webhook-urls", &url]).is_error() {
-            continue;
-        }
-        client.set("webhook-timeout", "5");
+    for host in ["2852039166", "0xa9fea9fe", "169.254.43518", "0251.0376.0251.0376", "0"] {
+        client.set("webhook-urls", &format!("http://{host}/"));
         let tested = client.test_endpoints().remove(0);
-        assert!(!tested.ok && tested.took_ms < 3000, "{host} seems to have been dialled: {tested:?}");
-        assert!(!tested.reason.contains("timed out"), "{host} was dialled: {tested:?}");
+        // A dial would fail, too, but for a reason of the system's.
+        assert!(tested.reason.ends_with("which is never dialled"), "{host}: {tested:?}");
     }
+    let why = client.set_refused("webhook-urls", "http://[::ffff:a9fe:a9fe]/");
+    assert!(why.ends_with("which is never dialled"), "{why}");
 }
 
 #[test]

@@ -1,12 +1,11 @@
 //! Ten thousand keys that cross their threshold at once lose no call, cost little memory and do not
 //! flood the receivers.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::receiver::{Answer, Receiver};
-use crate::support::{Client, Server, wait_until};
+use crate::support::{Client, Server, Stop, beside, wait_until};
 
 const KEYS: usize = 10_000;
 
@@ -94,22 +93,19 @@ fn calls(client: &mut Client, alerted: i64, count: i64) {
 
 /// The 99th percentile of LW.RATELIMIT's latency on a second connection while `load` runs.
 fn p99_beside(server: &Server, load: impl FnOnce(&mut Client, &AtomicUsize)) -> Duration {
-    let (over, measured) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let mut times = thread::scope(|scope| {
-        let meter = scope.spawn(|| {
-            let (mut client, mut times) = (server.client(), Vec::new());
-            while !over.load(Ordering::Acquire) {
-                let called = Instant::now();
-                client.ratelimit("beside 1000000000 60");
-                times.push(called.elapsed());
-                measured.fetch_add(1, Ordering::Release);
-            }
-            times
-        });
-        load(&mut server.client(), &measured);
-        over.store(true, Ordering::Release);
-        meter.join().expect("the meter did not panic")
-    });
+    let measured = AtomicUsize::new(0);
+    let meter = |_, stop: &Stop| {
+        let (mut client, mut times) = (server.client(), Vec::new());
+        while !stop.is_set() {
+            let called = Instant::now();
+            client.ratelimit("beside 1000000000 60");
+            times.push(called.elapsed());
+            measured.fetch_add(1, Ordering::Release);
+        }
+        times
+    };
+    let ((), times) = beside(1, meter, || load(&mut server.client(), &measured));
+    let mut times = times.concat();
     times.sort();
     times[times.len() * 99 / 100]
 }

@@ -2,7 +2,7 @@
 
 use super::{HURRY, server_for};
 use crate::support::receiver::Receiver;
-use crate::support::{Client, Server, Value, wait_until};
+use crate::support::{Client, Server, Value, poll_until, wait_until};
 
 #[track_caller]
 fn raise_dedup(client: &mut Client, text: &str) -> Value {
@@ -42,17 +42,16 @@ fn a_repeated_alert_is_raised_again_after_the_cooldown() {
     let call = "LW.ALERT flap 1 DEDUP x COOLDOWN 300ms";
     let (first, at) = client.timed(call);
     receiver.wait_for_alert(&first.text());
-    loop {
+    let id = poll_until("the alert is raised again", || {
         let (answer, now) = client.timed(call);
-        match answer {
-            Value::Nil => assert!(now.from < at.to + 300, "still suppressed at {now:?}, raised at {at:?}"),
-            id => {
-                assert!(now.to >= at.from + 300, "raised again at {now:?}, first at {at:?}");
-                receiver.wait_for_alert(&id.text());
-                break;
-            }
+        if answer == Value::Nil {
+            assert!(now.from < at.to + 300, "still suppressed at {now:?}, raised at {at:?}");
+            return None;
         }
-    }
+        assert!(now.to >= at.from + 300, "raised again at {now:?}, first at {at:?}");
+        Some(answer.text())
+    });
+    receiver.wait_for_alert(&id);
 }
 
 #[test]

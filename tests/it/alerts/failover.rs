@@ -2,12 +2,11 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use super::{HURRY, raise};
 use crate::support::receiver::{Answer, Receiver};
-use crate::support::{Builder, Client, Server, Value, wait_until};
+use crate::support::{Builder, Client, Server, Stop, Value, beside, wait_until};
 
 fn builder(receiver: &Receiver) -> Builder {
     Server::builder().alerting(&[receiver]).hurrying(HURRY)
@@ -67,15 +66,14 @@ fn a_failover_under_load_loses_no_acknowledged_alert() {
     let (ids, acknowledged) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
     for round in 0..4 {
         let enough = acknowledged.load(Ordering::Relaxed) + 200;
-        thread::scope(|scope| {
-            for i in 0..3 {
-                let (mut client, ids, acknowledged) = (primary.client(), &ids, &acknowledged);
-                scope.spawn(move || hammer(&mut client, &format!("{round}.{i}"), ids, acknowledged));
-            }
+        let load = |i, stop: &Stop| {
+            hammer(&mut primary.client(), &format!("{round}.{i}"), &ids, &acknowledged, stop);
+        };
+        beside(3, load, || {
             wait_until("the load is running", || acknowledged.load(Ordering::Relaxed) > enough);
             assert_eq!(primary.client().run("FAILOVER").text(), "OK");
+            wait_until("the roles are swapped", || replica.info("replication").text("role") == "master");
         });
-        wait_until("the roles are swapped", || replica.info("replication").text("role") == "master");
         std::mem::swap(&mut primary, &mut replica);
         primary.wait_for_replica(replica);
     }
@@ -89,8 +87,8 @@ fn a_failover_under_load_loses_no_acknowledged_alert() {
 }
 
 /// Raises alerts until the server answers READONLY.
-fn hammer(client: &mut Client, who: &str, ids: &Mutex<Vec<String>>, acknowledged: &AtomicUsize) {
-    for n in 0.. {
+fn hammer(client: &mut Client, who: &str, ids: &Mutex<Vec<String>>, acknowledged: &AtomicUsize, stop: &Stop) {
+    for n in (0..).take_while(|_| !stop.is_set()) {
         match client.call(&["LW.ALERT", &format!("load.{who}.{n}"), "1"]) {
             Value::Bulk(id) => ids.lock().unwrap().push(String::from_utf8(id).unwrap()),
             Value::Error(message) => {

@@ -37,16 +37,14 @@ fn any_json_arrives_unchanged() {
 }
 
 #[test]
-fn a_lone_surrogate_is_refused_or_arrives_unchanged() {
+fn a_lone_surrogate_arrives_unchanged() {
     let receiver = Receiver::start();
     let server = Server::builder().alerting(&[&receiver]).start();
     let mut client = server.client();
     for json in [r#""\ud800""#, r#"{"\udc00":1}"#] {
-        let answer = client.call(&["LW.ALERT", "half", json]);
-        if !answer.is_error() {
-            let request = receiver.wait_for_alert(&answer.text());
-            assert!(String::from_utf8(request.body.clone()).unwrap().contains(json));
-        }
+        let id = client.alert("half", json);
+        let request = receiver.wait_for_alert(&id);
+        assert!(String::from_utf8(request.body.clone()).unwrap().contains(json));
     }
 }
 
@@ -85,8 +83,7 @@ fn invalid_json_is_refused() {
         b"tru",
     ] {
         let message = refused(&mut client, &[&b"LW.ALERT"[..], b"t", bad]);
-        assert!(message.starts_with("ERR json ") || message.starts_with("ERR "), "{message}");
-        assert!(message.contains("json"), "{message}");
+        assert!(message.starts_with("ERR json "), "{message}");
     }
 }
 
@@ -110,7 +107,7 @@ fn json_of_64_kib_is_accepted_and_one_byte_more_is_refused() {
 }
 
 #[test]
-fn deep_json_is_refused_or_arrives_unchanged_and_never_overflows_the_stack() {
+fn json_of_128_levels_arrives_unchanged_and_deeper_json_is_refused() {
     let receiver = Receiver::start();
     let server = Server::builder().alerting(&[&receiver]).start();
     let mut client = server.client();
@@ -122,12 +119,12 @@ fn deep_json_is_refused_or_arrives_unchanged_and_never_overflows_the_stack() {
         let arrays = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         let objects = format!("{}1{}", "{\"\":".repeat(depth.min(10_900)), "}".repeat(depth.min(10_900)));
         for json in [arrays, objects] {
-            let answer = client.call(&["LW.ALERT", &format!("deep.{depth}"), &json]);
-            if answer.is_error() {
-                assert!(depth > 100, "{answer:?}");
-                refused(&mut idle, &["LW.ALERT", "deep", &json]);
+            if depth > 128 {
+                let message = refused(&mut idle, &["LW.ALERT", "deep", &json]);
+                assert!(message.starts_with("ERR json is nested deeper than 128 levels"), "{message}");
             } else {
-                let request = receiver.wait_for_alert(&answer.text());
+                let id = client.alert(&format!("deep.{depth}"), &json);
+                let request = receiver.wait_for_alert(&id);
                 assert!(String::from_utf8(request.body.clone()).unwrap().contains(&json));
             }
         }

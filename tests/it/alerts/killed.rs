@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use super::assert_same_alert;
 use crate::support::receiver::{Answer, Receiver, Request};
-use crate::support::{Client, Random, Server, Value, wait_until};
+use crate::support::{Client, Random, Server, Stop, Value, beside, wait_until};
 
 const CLIENTS: usize = 4;
 
@@ -34,11 +33,9 @@ fn every_acknowledged_alert_arrives_despite_kills_of_the_server() {
     for kill in 1..=kills() {
         vary(&mut receiver, &mut random);
         let enough = acknowledged.count() + random.within(20..=200) as usize;
-        thread::scope(|scope| {
-            for i in 0..CLIENTS {
-                let (address, acknowledged) = (server.address(), &acknowledged);
-                scope.spawn(move || hammer(address, &format!("{kill}.{i}"), acknowledged));
-            }
+        let address = server.address();
+        let load = |i, stop: &Stop| hammer(address, &format!("{kill}.{i}"), &acknowledged, stop);
+        beside(CLIENTS, load, || {
             if kill % 4 == 0 {
                 server.client().run("BGREWRITEAOF");
             }
@@ -133,9 +130,9 @@ fn count_of(request: &Request) -> u64 {
 
 /// Raises alerts until the server is gone. Every third alert has a common type and is rolled up.
 /// The others have distinct types.
-fn hammer(address: SocketAddr, who: &str, acknowledged: &Acknowledged) {
+fn hammer(address: SocketAddr, who: &str, acknowledged: &Acknowledged, stop: &Stop) {
     let Ok(mut client) = Client::connect(address) else { return };
-    for n in 0.. {
+    for n in (0..).take_while(|_| !stop.is_set()) {
         let kind = if n % 3 == 0 { "storm".into() } else { format!("single.{who}.{n}") };
         let json = format!("{{\"who\":\"{who}\",\"n\":{n}}}");
         match client.try_call(&["LW.ALERT", &kind, &json]) {

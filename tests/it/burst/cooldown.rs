@@ -1,7 +1,7 @@
 //! At most one alert per key and cooldown.
 
 use super::{alerted, below, suppressed};
-use crate::support::{Bracket, Burst, Server, wait_until};
+use crate::support::{Bracket, Burst, Server, poll_until, wait_until};
 
 #[test]
 fn a_continuing_burst_alerts_once_per_cooldown_as_soon_as_it_ends() {
@@ -10,7 +10,7 @@ fn a_continuing_burst_alerts_once_per_cooldown_as_soon_as_it_ends() {
     let mut alerts: Vec<Bracket> = Vec::new();
     let mut last = None;
     let mut calls = 0;
-    while alerts.len() < 6 {
+    poll_until("there are six alerts", || {
         let (answer, at) = client.timed("LW.BURST k 5 60 COOLDOWN 150ms");
         calls += 1;
         let answer = Burst::of(&answer);
@@ -24,7 +24,8 @@ fn a_continuing_burst_alerts_once_per_cooldown_as_soon_as_it_ends() {
             alerts.push(at);
         }
         last = Some(at);
-    }
+        (alerts.len() == 6).then_some(())
+    });
 }
 
 #[test]

@@ -1,9 +1,8 @@
 //! A promoted replica knows which keys have alerted.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::thread;
 
-use crate::support::{Burst, Client, Server, wait_until};
+use crate::support::{Burst, Client, Server, Stop, beside, wait_until};
 
 const KEYS: usize = 50;
 
@@ -51,17 +50,13 @@ fn a_failover_under_load_alerts_every_key_once() {
     let replica = Server::builder().replica_of(&primary).start();
     primary.wait_for_replica(&replica);
     let (alerts, calls) = ([const { AtomicI64::new(0) }; KEYS], AtomicI64::new(0));
-    thread::scope(|scope| {
-        for _ in 0..4 {
-            let (mut client, alerts, calls) = (primary.client(), &alerts, &calls);
-            scope.spawn(move || hammer(&mut client, alerts, calls));
-        }
+    let mut promoted = replica.client();
+    let load = |_, stop: &Stop| hammer(&mut primary.client(), &alerts, &calls, stop);
+    beside(4, load, || {
         wait_until("the load is running", || calls.load(Ordering::Relaxed) > 2 * KEYS as i64);
         assert_eq!(primary.client().run("FAILOVER").text(), "OK");
-        // The clients end when the server answers READONLY.
+        wait_until("the roles are swapped", || promoted.info("replication").text("role") == "master");
     });
-    let mut promoted = replica.client();
-    wait_until("the roles are swapped", || promoted.info("replication").text("role") == "master");
     let mut counted = 0;
     for (key, alerts) in alerts.iter().enumerate() {
         let answer = promoted.burst(&format!("{key} 3 1h COOLDOWN 1h"));
@@ -72,8 +67,9 @@ fn a_failover_under_load_alerts_every_key_once() {
     assert_eq!(counted, calls.into_inner());
 }
 
-fn hammer(client: &mut Client, alerts: &[AtomicI64], calls: &AtomicI64) {
-    for key in (0..KEYS).cycle() {
+/// Calls until the server answers READONLY.
+fn hammer(client: &mut Client, alerts: &[AtomicI64], calls: &AtomicI64, stop: &Stop) {
+    for key in (0..KEYS).cycle().take_while(|_| !stop.is_set()) {
         let answer = client.run(&format!("LW.BURST {key} 3 1h COOLDOWN 1h"));
         if answer.is_error() {
             assert!(answer.error().starts_with("READONLY"), "{answer:?}");

@@ -2,10 +2,9 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::thread;
 
 use super::{alerted, below, suppressed};
-use crate::support::{Builder, Burst, Client, Random, Server, wait_until};
+use crate::support::{Builder, Burst, Client, Random, Server, Stop, beside, wait_until};
 
 fn with_aof(preamble: &str) -> Builder {
     let preamble = format!("aof-use-rdb-preamble {preamble}");
@@ -105,11 +104,9 @@ fn kills_under_load_lose_no_call_and_repeat_no_alert() {
     let calls = || answers.calls.iter().map(|calls| calls.load(Ordering::Relaxed)).sum::<i64>();
     for _ in 0..kills() {
         let enough = calls() + random.within(100..=600) as i64;
-        thread::scope(|scope| {
-            for client in 0..CLIENTS {
-                let (address, answers) = (server.address(), &answers);
-                scope.spawn(move || hammer(address, client, answers));
-            }
+        let address = server.address();
+        let load = |client, stop: &Stop| hammer(address, client, &answers, stop);
+        beside(CLIENTS, load, || {
             wait_until("some calls were answered", || calls() >= enough);
             server.kill();
         });
@@ -132,9 +129,9 @@ fn kills_under_load_lose_no_call_and_repeat_no_alert() {
 }
 
 /// Calls until the server is gone.
-fn hammer(address: SocketAddr, from: usize, answers: &Answers) {
+fn hammer(address: SocketAddr, from: usize, answers: &Answers, stop: &Stop) {
     let Ok(mut client) = Client::connect(address) else { return };
-    for key in (0..KEYS).cycle().skip(from * KEYS / CLIENTS) {
+    for key in (0..KEYS).cycle().skip(from * KEYS / CLIENTS).take_while(|_| !stop.is_set()) {
         let name = key.to_string();
         let Ok(answer) = client.try_call(&["LW.BURST", &name, "5", "1h", "COOLDOWN", "1h"]) else { return };
         answers.calls[key].fetch_add(1, Ordering::Relaxed);

@@ -1,13 +1,12 @@
 //! A slot keeps its windows when it moves from node to node.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::super::support::cluster::Cluster;
 use super::super::support::state::KeyState;
 use super::super::support::workload::Workload;
-use super::super::support::{Random, Reply, wait_until};
+use super::super::support::{Random, Reply, Stop, beside, wait_until};
 use super::call;
 
 /// The allowed error of a moved key's expiry. MIGRATE sends the remaining time to live, so the
@@ -54,21 +53,18 @@ fn moving_a_slot_under_load_never_admits_more_than_the_limit() {
     let cluster = Cluster::start();
     let slot = cluster.slot("{s}");
     let load = Load::default();
-    let totals: Vec<Admitted> = thread::scope(|scope| {
-        let clients = [0, 1, 2].map(|i| {
-            let (cluster, load) = (&cluster, &load);
-            scope.spawn(move || hammer(cluster, i, load))
-        });
-        let end = EndOnDrop(&load);
-        for _ in 0..6 {
-            let to = (cluster.owner(slot) + 1) % 3;
-            cluster.move_slot(slot, to, || load.wait_for_more(&load.calls, 100));
-            // Wait for a full window of admissions, so that no two moves carry the same entries.
-            load.wait_for_more(&load.sliding, SLIDING.1);
-        }
-        drop(end);
-        clients.map(|client| client.join().expect("the client does not panic")).into()
-    });
+    let ((), totals) = beside(
+        3,
+        |client, stop| hammer(&cluster, client, &load, stop),
+        || {
+            for _ in 0..6 {
+                let to = (cluster.owner(slot) + 1) % 3;
+                cluster.move_slot(slot, to, || load.wait_for_more(&load.calls, 100));
+                // Wait for a full window of admissions, so that no two moves carry the same entries.
+                load.wait_for_more(&load.sliding, SLIDING.1);
+            }
+        },
+    );
     let totals = totals.into_iter().reduce(Admitted::and).expect("there are clients");
     assert_eq!(totals.spent, SPENT.1);
     let mut connection = cluster.connect();
@@ -85,7 +81,6 @@ fn moving_a_slot_under_load_never_admits_more_than_the_limit() {
 struct Load {
     calls: AtomicUsize,
     sliding: AtomicUsize,
-    done: AtomicBool,
 }
 
 impl Load {
@@ -93,15 +88,6 @@ impl Load {
     fn wait_for_more(&self, counter: &AtomicUsize, n: usize) {
         let enough = counter.load(Ordering::Relaxed) + n;
         wait_until("the load goes on", || counter.load(Ordering::Relaxed) >= enough);
-    }
-}
-
-/// Ends the load even if the test panics, so that the scope can join the clients.
-struct EndOnDrop<'a>(&'a Load);
-
-impl Drop for EndOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.done.store(true, Ordering::Relaxed);
     }
 }
 
@@ -127,7 +113,7 @@ impl Admitted {
     }
 }
 
-fn hammer(cluster: &Cluster, client: usize, load: &Load) -> Admitted {
+fn hammer(cluster: &Cluster, client: usize, load: &Load, stop: &Stop) -> Admitted {
     let mut connection = cluster.connect();
     let mut totals = Admitted::default();
     let mut admitted = |line: &str| {
@@ -135,10 +121,7 @@ fn hammer(cluster: &Cluster, client: usize, load: &Load) -> Admitted {
         load.calls.fetch_add(1, Ordering::Relaxed);
         !reply.limited
     };
-    for round in 0_usize.. {
-        if load.done.load(Ordering::Relaxed) {
-            break;
-        }
+    for round in (0_usize..).take_while(|_| !stop.is_set()) {
         totals.spent += i64::from(admitted(SPENT.0));
         totals.ample += i64::from(admitted(AMPLE.0));
         let sent = Instant::now();

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::super::support::state::State;
 use super::super::support::workload::Workload;
-use super::super::support::{Client, Server, wait_until};
+use super::super::support::{Client, Server, poll_until, wait_until};
 use super::{fill, with_aof};
 
 #[test]
@@ -110,10 +110,14 @@ fn rewrite(server: &Server, client: &mut Client, workload: &mut Workload) {
     let mut during = 0;
     let answer = client.run("BGREWRITEAOF");
     assert_eq!(answer.text(), "Background append only file rewriting started");
-    while in_progress() {
+    poll_until("the rewrite ends", || {
+        if !in_progress() {
+            return Some(());
+        }
         during = workload.admitted - before;
         workload.calls(client, 20);
-    }
+        None
+    });
     assert!(during > 0, "no call was made during the rewrite");
     assert_eq!(client.info("persistence").text("aof_last_bgrewrite_status"), "ok");
 }

@@ -2,9 +2,8 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::thread;
 
-use super::super::support::{Client, Random, Reply, wait_until};
+use super::super::support::{Client, Random, Reply, Stop, beside, poll_until, wait_until};
 use super::with_aof;
 
 /// The calls of the clients that load the server: key, other arguments, cost. `hot` reaches its
@@ -38,25 +37,28 @@ fn every_answered_call_survives_a_kill() {
     let answered = Answered::default();
     for kill in 1..=kills() {
         let enough = answered.calls() + random.within(100..=600) as i64;
-        thread::scope(|scope| {
-            for i in 0..LOAD.len() {
-                let (address, answered) = (server.address(), &answered);
-                scope.spawn(move || hammer(address, i, answered));
-            }
-            if kill % 4 == 0 {
-                wait_until("the clients are making calls", || answered.calls() > enough - 90);
-                rewrite(&mut server.client(), random.one_in(2));
-            }
-            wait_until("some calls were answered", || answered.calls() >= enough);
-            server.kill();
-        });
+        let address = server.address();
+        beside(
+            LOAD.len(),
+            |row, stop| hammer(address, row, &answered, stop),
+            || {
+                if kill % 4 == 0 {
+                    wait_until("the clients are making calls", || answered.calls() > enough - 90);
+                    rewrite(&mut server.client(), random.one_in(2));
+                }
+                wait_until("some calls were answered", || answered.calls() >= enough);
+                server.kill();
+            },
+        );
         server.start_again();
         answered.assert_recorded(&mut server.client(), kill);
     }
     let mut client = server.client();
-    while !client.ratelimit(&format!("hot {} 1h", hot())).limited {
-        answered.units[0].fetch_add(1, Ordering::Relaxed);
-    }
+    poll_until("the key is at its limit", || {
+        let limited = client.ratelimit(&format!("hot {} 1h", hot())).limited;
+        answered.units[0].fetch_add(i64::from(!limited), Ordering::Relaxed);
+        limited.then_some(())
+    });
     answered.assert_recorded(&mut client, kills());
     assert!(answered.units_of("hot") <= hot());
     eprintln!("{} kills, {} answered calls", kills(), answered.calls());
@@ -98,12 +100,13 @@ impl Answered {
 }
 
 /// Calls until the server is gone.
-fn hammer(address: SocketAddr, row: usize, answered: &Answered) {
+fn hammer(address: SocketAddr, row: usize, answered: &Answered, stop: &Stop) {
     let (key, rest, cost) = LOAD[row];
     let call = format!("LW.RATELIMIT {key} {}", rest.replace("HOT", &hot().to_string()));
     let call: Vec<&str> = call.split(' ').collect();
     let Ok(mut client) = Client::connect(address) else { return };
-    while let Ok(answer) = client.try_call(&call) {
+    while !stop.is_set() {
+        let Ok(answer) = client.try_call(&call) else { return };
         if !Reply::of(&answer).limited {
             answered.units[row].fetch_add(cost, Ordering::Relaxed);
         }

@@ -1,18 +1,17 @@
 use super::admitted;
-use crate::support::{Client, Server};
+use crate::support::{Client, Server, poll_until};
 
 /// Returns the replies of LW.PEEK and LW.RATELIMIT with `args` in the same millisecond, after
 /// `setup` on an empty database.
 fn both(client: &mut Client, setup: &[&str], args: &str) -> (Vec<i64>, Vec<i64>) {
     let (peek, call) = (format!("LW.PEEK {args}"), format!("LW.RATELIMIT {args}"));
-    loop {
+    poll_until("both calls are in one millisecond", || {
         client.run("FLUSHALL");
         setup.iter().for_each(|line| assert!(!client.run(line).is_error(), "{line}"));
         let answers = client.run_all(&["TIME", &peek, &call, "TIME"]);
-        if answers[0].micros() / 1000 == answers[3].micros() / 1000 {
-            return (answers[1].ints(), answers[2].ints());
-        }
-    }
+        let together = answers[0].micros() / 1000 == answers[3].micros() / 1000;
+        together.then(|| (answers[1].ints(), answers[2].ints()))
+    })
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! Promoted replicas and demoted primaries.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::thread;
 use std::time::Instant;
 
 use super::super::support::state::State;
-use super::super::support::{Client, Reply, SOON, Server, wait_until};
+use super::super::support::{Client, Reply, SOON, Server, Stop, beside, wait_until};
 use super::{primary, replica_of, settle, workload};
 
 #[test]
@@ -61,17 +60,16 @@ fn a_failover_under_load_loses_and_repeats_no_call() {
     let replica = replica_of(&primary).start();
     settle(&primary, &[&replica]);
     let admitted = AtomicI64::new(0);
-    thread::scope(|scope| {
-        for _ in 0..4 {
-            let (mut client, admitted) = (primary.client(), &admitted);
-            scope.spawn(move || hammer(&mut client, admitted));
-        }
-        wait_until("the clients are making calls", || admitted.load(Ordering::Relaxed) > 200);
-        assert_eq!(primary.client().run("FAILOVER").text(), "OK");
-        // The clients stop when the old primary replies READONLY.
-    });
     let mut promoted = replica.client();
-    wait_until("the roles are swapped", || promoted.info("replication").text("role") == "master");
+    beside(
+        4,
+        |_, stop| hammer(&mut primary.client(), &admitted, stop),
+        || {
+            wait_until("the clients are making calls", || admitted.load(Ordering::Relaxed) > 200);
+            assert_eq!(primary.client().run("FAILOVER").text(), "OK");
+            wait_until("the roles are swapped", || promoted.info("replication").text("role") == "master");
+        },
+    );
     let recorded = 1_000_000_000 - promoted.peek("k 1000000000 1h COST 0").remaining;
     assert_eq!(recorded, admitted.into_inner());
     promoted.ratelimit("k 1000000000 1h");
@@ -79,8 +77,9 @@ fn a_failover_under_load_loses_and_repeats_no_call() {
     State::of(&mut promoted).assert_same(&State::of(&mut primary.client()));
 }
 
-fn hammer(client: &mut Client, admitted: &AtomicI64) {
-    loop {
+/// Calls until the server answers READONLY.
+fn hammer(client: &mut Client, admitted: &AtomicI64, stop: &Stop) {
+    while !stop.is_set() {
         let answer = client.run("LW.RATELIMIT k 1000000000 1h");
         if answer.is_error() {
             assert!(answer.error().starts_with("READONLY"), "{answer:?}");

@@ -1,11 +1,8 @@
 //! The replication link breaks under load. After a partial or full resynchronisation the copies are
 //! equal.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-
 use super::super::support::state::State;
-use super::super::support::{Client, Server, wait_until};
+use super::super::support::{Client, Server, Stop, beside, wait_until};
 use super::{primary, replica_of, settle, start_alone, workload};
 
 #[test]
@@ -30,19 +27,14 @@ fn assert_copies_are_equal_after_resyncs(counter: &str, break_link: impl Fn(&mut
     let mut client = primary.client();
     workload().fill(&mut client);
     settle(&primary, &[&replica, &sub_replica]);
-    let done = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let _end = EndOnDrop(&done);
-        for short_lived_keys in [true, false] {
-            let (mut client, done) = (primary.client(), &done);
-            scope.spawn(move || {
-                let mut workload = workload();
-                workload.short_lived_keys = short_lived_keys;
-                while !done.load(Ordering::Relaxed) {
-                    workload.calls(&mut client, 20);
-                }
-            });
+    let load = |thread, stop: &Stop| {
+        let (mut client, mut workload) = (primary.client(), workload());
+        workload.short_lived_keys = thread == 0;
+        while !stop.is_set() {
+            workload.calls(&mut client, 20);
         }
+    };
+    beside(2, load, || {
         for _ in 0..4 {
             let before = count(&primary, counter);
             break_link(&mut client);
@@ -56,16 +48,6 @@ fn assert_copies_are_equal_after_resyncs(counter: &str, break_link: impl Fn(&mut
     truth.assert_same(&State::of(&mut sub_replica.client()));
     let alone = start_alone(replica);
     truth.assert_same(&State::of(&mut alone.client()));
-}
-
-/// Stops the load threads also when the test fails. Otherwise the scope would wait for them
-/// forever.
-struct EndOnDrop<'a>(&'a AtomicBool);
-
-impl Drop for EndOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 fn count(primary: &Server, counter: &str) -> i64 {

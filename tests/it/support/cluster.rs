@@ -2,7 +2,7 @@
 
 use redis::cluster::{ClusterClient, ClusterConnection};
 
-use super::{Client, SOON, Server, Value, wait_until};
+use super::{Client, SOON, Server, Value, poll_until, wait_until};
 
 const SLOTS: usize = 16_384;
 
@@ -91,14 +91,15 @@ impl Cluster {
         let (mut source, mut target) = (self.nodes[from].client(), self.nodes[to].client());
         ok(&mut target, &format!("CLUSTER SETSLOT {slot} IMPORTING {}", self.ids[from]));
         ok(&mut source, &format!("CLUSTER SETSLOT {slot} MIGRATING {}", self.ids[to]));
-        loop {
+        poll_until("the slot is empty", || {
             let keys = source.run(&format!("CLUSTER GETKEYSINSLOT {slot} 3"));
             if keys.items().is_empty() {
-                break;
+                return Some(());
             }
             self.move_keys(&mut source, to, keys.items());
             midway();
-        }
+            None
+        });
         for node in [to, from, 3 - to - from] {
             ok(&mut self.nodes[node].client(), &format!("CLUSTER SETSLOT {slot} NODE {}", self.ids[to]));
         }

@@ -1,5 +1,6 @@
 //! Test support:
 //! - [`Server`] starts a real server with the module. [`Client`] sends it raw bytes.
+//! - [`beside`] runs load on threads while a test does something else.
 //! - [`Bracket`] is the server's time at which a call ran. [`Client::footprint`] shows whether a
 //!   call changed anything. [`state::State`] holds everything visible about the keys.
 //! - [`receiver::Receiver`] receives webhooks. [`alerts`] parses replies about alerts.
@@ -13,6 +14,7 @@
 #[cfg(feature = "debug-commands")]
 pub mod alerts;
 pub mod audits;
+mod beside;
 mod bracket;
 mod builder;
 mod checkers;
@@ -44,6 +46,7 @@ pub mod written;
 
 use std::time::{Duration, Instant};
 
+pub use beside::{Stop, beside};
 pub use bracket::Bracket;
 pub use builder::Builder;
 pub use client::Client;
@@ -68,5 +71,18 @@ pub fn wait_at_most(patience: Duration, what: &str, mut condition: impl FnMut() 
     while !condition() {
         assert!(Instant::now() < deadline, "not within {patience:?}: {what}");
         std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Calls `attempt` without a pause until it returns a value; panics with `what` if it does not within
+/// [`SOON`].
+#[track_caller]
+pub fn poll_until<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + SOON;
+    loop {
+        if let Some(value) = attempt() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
     }
 }

@@ -1,9 +1,7 @@
 //! A promoted replica that lacks the last writes.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use crate::support::tokens::{Algorithm, Keys, Tokens, code};
-use crate::support::{Client, Server, Value, wait_until};
+use crate::support::{Client, Server, Stop, Value, beside, wait_until};
 
 /// Starts a primary and its replica.
 fn pair(keys: &Keys) -> (Server, Server) {
@@ -95,28 +93,21 @@ fn revocations_survive_a_failover() {
 fn a_coordinated_failover_under_load_locks_out_no_client() {
     let keys = Keys::new();
     let (primary, replica) = pair(&keys);
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..4)
-            .map(|n| {
-                let (primary, replica, done) = (&primary, &replica, &done);
-                scope.spawn(move || {
-                    let mut client = primary.client();
-                    let mut tokens = client.issue(&format!("auth user{n}"));
-                    while !done.load(Ordering::Relaxed) {
-                        let answer = client.call(&["LW.ROTATE", "auth", &tokens.refresh]);
-                        if answer.is_error() {
-                            let elsewhere = ["READONLY", "UNBLOCKED", "LOADING", "MASTERDOWN"];
-                            assert!(elsewhere.contains(&code(&answer).as_str()), "{answer:?}");
-                            client = replica.client();
-                        } else {
-                            tokens = Tokens::of(&answer);
-                        }
-                    }
-                })
-            })
-            .collect();
-        let _end = Done(&done);
+    let rotate = |n: usize, stop: &Stop| {
+        let mut client = primary.client();
+        let mut tokens = client.issue(&format!("auth user{n}"));
+        while !stop.is_set() {
+            let answer = client.call(&["LW.ROTATE", "auth", &tokens.refresh]);
+            if answer.is_error() {
+                let elsewhere = ["READONLY", "UNBLOCKED", "LOADING", "MASTERDOWN"];
+                assert!(elsewhere.contains(&code(&answer).as_str()), "{answer:?}");
+                client = replica.client();
+            } else {
+                tokens = Tokens::of(&answer);
+            }
+        }
+    };
+    beside(4, rotate, || {
         let mut watcher = primary.client();
         wait_until("the clients rotate", || watcher.token_info("rotated_total") > 100);
         // A failover may time out, so it is requested again.
@@ -128,22 +119,11 @@ fn a_coordinated_failover_under_load_locks_out_no_client() {
             there.info("replication").text("role") == "master"
         });
         wait_until("the clients rotate on the new primary", || there.token_info("rotated_total") > 100);
-        done.store(true, Ordering::Relaxed);
-        clients.into_iter().for_each(|client| client.join().unwrap());
     });
     let mut there = replica.client();
     assert!(there.alert_types().is_empty(), "no rotation was lost or mistaken for reuse");
     replica.wait_for_replica(&primary);
     assert_eq!(primary.client().dump("auth"), there.dump("auth"));
-}
-
-/// Stops the client threads also when the test fails.
-struct Done<'a>(&'a AtomicBool);
-
-impl Drop for Done<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 #[test]

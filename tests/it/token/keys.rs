@@ -2,13 +2,12 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value as Json;
 
 use crate::support::tokens::{ALGORITHMS, Algorithm, Keys, REFRESH_SECRET, Tokens, issuer, pem};
-use crate::support::{Client, Server};
+use crate::support::{Client, Server, Stop, beside};
 
 fn kids(client: &mut Client) -> Vec<String> {
     let set: Json = serde_json::from_str(&client.run("LW.JWKS").text()).unwrap();
@@ -51,22 +50,18 @@ fn signing_keys_can_be_replaced_under_load_without_a_failed_verification() {
     let keys = Keys::new();
     let server = Server::builder().issuing(&keys, Algorithm::Rs256).start();
     let path = |algorithm, n| keys.signing(algorithm, n);
-    let done = AtomicBool::new(false);
     let rotations = [const { AtomicUsize::new(0) }; 4];
-    thread::scope(|scope| {
-        for (worker, count) in rotations.iter().enumerate() {
-            let (server, done) = (&server, &done);
-            scope.spawn(move || {
-                let mut client = server.client();
-                let mut tokens = client.issue(&format!("auth user{worker} ACCESSTTL 1h"));
-                while !done.load(Ordering::Relaxed) {
-                    // The access token's key may be gone, but the refresh token still works.
-                    tokens = client.rotate("auth", &tokens.refresh);
-                    assert_eq!(client.verdict("auth", &tokens.access), "OK");
-                    count.fetch_add(1, Ordering::Relaxed);
-                }
-            });
+    let rotate = |worker: usize, stop: &Stop| {
+        let mut client = server.client();
+        let mut tokens = client.issue(&format!("auth user{worker} ACCESSTTL 1h"));
+        while !stop.is_set() {
+            // The access token's key may be gone, but the refresh token still works.
+            tokens = client.rotate("auth", &tokens.refresh);
+            assert_eq!(client.verdict("auth", &tokens.access), "OK");
+            rotations[worker].fetch_add(1, Ordering::Relaxed);
         }
+    };
+    beside(rotations.len(), rotate, || {
         let mut client = server.client();
         let first = client.issue("auth old ACCESSTTL 1h");
         for (new, old) in [
@@ -86,7 +81,6 @@ fn signing_keys_can_be_replaced_under_load_without_a_failed_verification() {
         }
         // The first key signs again, so the first token must still verify.
         assert_eq!(client.verdict("auth", &first.access), "OK");
-        done.store(true, Ordering::Relaxed);
     });
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::{Snapshot, assert_all_arrive, builder, fill, receivers, with_aof};
 use crate::alerts::raise;
-use crate::support::{Client, wait_until};
+use crate::support::{Client, poll_until, wait_until};
 
 #[test]
 fn an_aof_with_or_without_preamble_keeps_every_alert() {
@@ -56,11 +56,15 @@ fn rewrite(client: &mut Client, round: usize) {
     client.run("CONFIG SET rdb-key-save-delay 10000");
     assert!(!client.run("BGREWRITEAOF").is_error());
     let mut during = 0;
-    while in_progress(client) {
+    poll_until("the rewrite ends", || {
+        if !in_progress(client) {
+            return Some(());
+        }
         let ids = raise(client, &format!("during.{round}.{during}"), 3);
         assert_eq!(client.run(&format!("LW.ALERTS DISCARD {}", ids[0])).int(), 1);
         during += 1;
-    }
+        None
+    });
     assert!(during > 0, "no alert was raised during the rewrite");
     assert_eq!(client.info("persistence").text("aof_last_bgrewrite_status"), "ok");
     client.run("CONFIG SET rdb-key-save-delay 0");
