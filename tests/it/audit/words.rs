@@ -126,9 +126,7 @@ fn no_name_is_shown_when_shipping_fails() {
 }
 
 #[test]
-fn the_host_of_a_certificate_is_not_shown() {
-    // TLS errors of the client library name the hosts of the certificate: see the tests of TLS for
-    // each mode. Here a server without TLS is asked for it.
+fn a_server_without_tls_is_reported_in_our_words() {
     let (postgres, server) = pair();
     let mut client = server.client();
     client.audit("USER a");
