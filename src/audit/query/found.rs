@@ -108,7 +108,8 @@ mod tests {
         let large = page((1..900).rev().map(|seq| record(seq, 16_000)), 10_000);
         assert!(large.is_full() && (120..=130).contains(&large.events().len()));
         assert_eq!(page([record(1, 3 << 20), record(2, 1)].into_iter(), 9).events().len(), 1);
-        assert_eq!(page((1..9999).rev().map(|seq| record(seq, 0)), 10_000).events().len(), MOST);
+        let small = page((1..9999).rev().map(|seq| record(seq, 0)), 10_000);
+        assert!(small.is_full() && (3900..=MOST).contains(&small.events().len()));
     }
 
     proptest! {
