@@ -108,8 +108,8 @@ mod tests {
             -4 LW.BURST key threshold window [COOLDOWN d] [IP ip] [ENDPOINT path] [METHOD m] [AGENT ua]\n\
             -3 LW.ALERT type json [DEDUP text COOLDOWN d]\n\
             -2 LW.ALERTS\n\
-            -2 LW.ALERTS LIST [COUNT n]\n\
-            -2 LW.ALERTS DEAD [COUNT n]\n\
+            -2 LW.ALERTS LIST [COUNT n] [BEFORE id]\n\
+            -2 LW.ALERTS DEAD [COUNT n] [BEFORE id]\n\
             3 LW.ALERTS REPLAY id|ALL\n\
             3 LW.ALERTS DISCARD id|ALL\n\
             2 LW.ALERTS TEST\n\
@@ -119,7 +119,7 @@ mod tests {
             -2 LW.AUDITLOG\n\
             -2 LW.AUDITLOG QUERY [KIND k|prefix*] [USER id] [IP ip|cidr] [METHOD m] [ENDPOINT prefix] \
             [STATUS code] [FROM ms] [TO ms] [LIMITED] [ANOMALY] [LOCAL] [COUNT n] [BEFORE id]\n\
-            -2 LW.AUDITLOG DEAD [COUNT n]\n\
+            -2 LW.AUDITLOG DEAD [COUNT n] [BEFORE id]\n\
             3 LW.AUDITLOG REPLAY id|ALL\n\
             3 LW.AUDITLOG DISCARD id|ALL\n\
             -4 LW.AUDITLOG ERASE USER id [BY text]\n\

@@ -20,6 +20,7 @@ use super::dedup::{DedupTable, Digest, Suppression};
 use super::endpoint::EndpointId;
 use super::letter::Letter;
 use super::rollup::Rollup;
+use super::schedule;
 
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Deliveries {
@@ -56,6 +57,15 @@ pub(crate) struct Pending {
     pub failed_at: Timestamp,
     /// When the next try is due.
     pub next_at: Timestamp,
+}
+
+impl Pending {
+    /// The same delivery with a new plan, if the clock has stepped back since the try was planned:
+    /// the wait starts at `now`.
+    pub(crate) fn replanned(self, now: Timestamp) -> Option<Self> {
+        let next_at = schedule::replanned(self.failed_at, self.next_at, now)?;
+        Some(Self { failed_at: now, next_at, ..self })
+    }
 }
 
 #[derive(Serialize, Deserialize)]

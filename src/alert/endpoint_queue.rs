@@ -13,9 +13,12 @@ use super::schedule::{FAILURES_TO_OPEN, PROBE, hurried};
 /// The maximum number of attempts in flight while the endpoint works. After a failure it is one.
 const MAX_IN_FLIGHT: usize = 16;
 
+/// Alerts and when they are due.
+pub(crate) type Due = BTreeSet<(Timestamp, u64)>;
+
 pub(crate) struct EndpointQueue {
     pub endpoint: Arc<Endpoint>,
-    due: BTreeSet<(Timestamp, u64)>,
+    due: Due,
     in_flight: BTreeSet<u64>,
     circuit: Circuit,
     pub history: History,
@@ -72,8 +75,9 @@ impl EndpointQueue {
     }
 
     /// Forgets which alerts are due, but neither which are in flight nor the state of the circuit.
-    pub(crate) fn clear(&mut self) {
-        self.due.clear();
+    /// Returns what it has forgotten.
+    pub(crate) fn clear(&mut self) -> Due {
+        std::mem::take(&mut self.due)
     }
 
     /// The alert `seq` is due at `at`, unless it is in flight.

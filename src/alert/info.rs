@@ -10,7 +10,6 @@ use super::counters::{
     DEAD, DEAD_DROPPED, DEDUPLICATED, DELIVERED, DROPPED, RAISED, REFUSED, RETRIED, ROLLED_UP,
 };
 use super::endpoint::{Endpoint, EndpointId};
-use super::endpoint_queue::EndpointQueue;
 use super::state::{self, State};
 
 pub(crate) const SECTION: Section = Section {
@@ -96,7 +95,7 @@ impl EndpointState {
 
 /// `url=…,state=…,…`, in the form of the server's own lines about replicas.
 fn endpoint_line(state: &State, endpoint: &Endpoint, shown: EndpointState) -> String {
-    let pending = state.queue_of(endpoint.id).map_or(0, EndpointQueue::pending);
+    let pending = state.queue_of(endpoint.id).map_or(0, |queue| queue.pending() + state.unfilled());
     let history = state.history_of(endpoint.id).cloned().unwrap_or_default();
     // A comma would end the value.
     let error = history.last_error().replace([',', '='], " ");

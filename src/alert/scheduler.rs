@@ -14,6 +14,7 @@ use crate::text::time::Timestamp;
 use super::attempt::Attempt;
 use super::counters::DEAD_DROPPED;
 use super::endpoint::EndpointId;
+use super::state::queues::ENTRIES_PER_RUN;
 use super::state::{self, State};
 use super::test_run::{Report, TestRuns};
 use super::wake::{self, DEADLINE};
@@ -98,6 +99,11 @@ impl Scheduler {
         } else {
             self.run_replica(&mut state, now);
         }
+        state.free_emptied_queue();
+        if state.has_queue_work() {
+            // The next run comes as soon as the clients that wait were served.
+            wake::from_thread();
+        }
         state.next_due(SHIP.get()).filter(|_| tick.is_primary())
     }
 
@@ -105,13 +111,10 @@ impl Scheduler {
         if let (Some(endpoints), Some(workers)) = (state.reload_settings(true), &mut self.workers) {
             workers.retain(&endpoints);
         }
-        // After a load or a promotion another clock may have planned the tries.
-        let has_stepped_back = now < std::mem::replace(&mut self.last_run, now);
-        let was_stale = state.rebuild_queues();
-        if was_stale || has_stepped_back {
+        if now < std::mem::replace(&mut self.last_run, now) {
             state.replan(now);
         }
-        if was_stale {
+        if state.rebuild_queues() {
             self.generation += 1;
             if let Some(workers) = &mut self.workers {
                 workers.recall(self.generation);
@@ -125,6 +128,7 @@ impl Scheduler {
         state.queue_summaries(now);
         // An endpoint that answered 410 loses its queue.
         state.rebuild_queues();
+        state.fill_queues(ENTRIES_PER_RUN, now);
         replicate(state, tick);
         if SHIP.get() {
             self.dispatch(state, now);

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod properties;
+pub(crate) mod queues;
 
 use std::collections::HashMap;
 use std::ffi::CStr;
@@ -23,14 +24,16 @@ use super::attempt::{Attempt, AttemptResult};
 use super::dedup::{Decision, Digest};
 use super::deliveries::{Change, Deliveries, Pending};
 use super::endpoint::{Endpoint, EndpointId};
-use super::endpoint_queue::{EndpointQueue, History};
+use super::endpoint_queue::{Due, EndpointQueue, History};
 use super::letter::Letter;
 use super::reason::Reason;
 use super::rollup::{self, Route};
-use super::schedule::{hurried, replanned, retry_after_failure};
+use super::schedule::{hurried, retry_after_failure};
 use super::settings::{self, Settings};
 use super::webhook::DeliveryStatus;
 use super::{Alert, counters, wake};
+
+use queues::Filling;
 
 static STATE: LazyLock<Mutex<State>> = LazyLock::new(|| {
     let mut state = State::default();
@@ -43,15 +46,25 @@ pub(crate) fn lock() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The maximum number of alerts that give way to a new one. More than one, so that a lowered bound is
+/// reached, but not at the expense of one call.
+const MAX_DROPPED: usize = 64;
+
 #[derive(Default)]
 pub(crate) struct State {
     outbox: Outbox<Deliveries>,
     settings: Settings,
-    /// Empty on a replica. Built from the outbox when `queues_are_stale`.
+    /// Empty on a replica. Built anew from the outbox when `queues_are_stale`.
     queues: Vec<EndpointQueue>,
     queues_are_stale: bool,
     /// Of disabled endpoints, which have no queue.
     histories: HashMap<EndpointId, History>,
+    /// The queues are being built.
+    filling: Option<Filling>,
+    /// Contents of queues that were built anew. To free a large one takes milliseconds.
+    emptied: Vec<Due>,
+    /// Attempts that were handed over may be out of date.
+    attempts_are_stale: bool,
 }
 
 impl Host for State {
@@ -180,12 +193,16 @@ impl State {
     /// waits is ever dropped.
     fn make_room(&mut self, size: usize, source: Source) -> Result<(), Full> {
         let bounds = bounds(source);
-        while !self.outbox.queue().has_room(size, bounds) {
+        for _ in 0..MAX_DROPPED {
+            if self.outbox.queue().has_room(size, bounds) {
+                return Ok(());
+            }
             let oldest = self.outbox.queue().front().map(|(id, _)| id.seq);
             let oldest = oldest.filter(|_| self.endpoints().is_empty()).ok_or(Full)?;
             self.outbox.change(OutboxChange::Remove(oldest, oldest));
             counters::DROPPED.count();
         }
+        // The next alerts will reach a bound that was lowered by much.
         Ok(())
     }
 
@@ -225,73 +242,6 @@ impl State {
             self.outbox.extend(Change::Enable(endpoint));
             self.queues_are_stale = true;
         }
-    }
-
-    /// Builds the queues from the outbox, if they are stale. Returns whether they were: attempts
-    /// that were handed over before may be out of date.
-    pub(crate) fn rebuild_queues(&mut self) -> bool {
-        if !std::mem::take(&mut self.queues_are_stale) {
-            return false;
-        }
-        let mut old = std::mem::take(&mut self.queues);
-        let disabled = self.outbox.extension().disabled();
-        for endpoint in self.settings.endpoints.iter().filter(|endpoint| !disabled.contains(&endpoint.id)) {
-            let known = old.iter().position(|queue| queue.endpoint.id == endpoint.id);
-            let mut queue = match known {
-                Some(i) => old.swap_remove(i),
-                None => EndpointQueue::new(Arc::clone(endpoint)),
-            };
-            queue.endpoint = Arc::clone(endpoint);
-            if let Some(history) = self.histories.remove(&endpoint.id) {
-                queue.history = history;
-            }
-            queue.clear();
-            self.queues.push(queue);
-        }
-        self.histories.extend(old.into_iter().map(|queue| (queue.endpoint.id, queue.history)));
-        self.histories.retain(|id, _| self.settings.endpoints.iter().any(|endpoint| endpoint.id == *id));
-        let mut done = Vec::new();
-        for (id, _) in self.outbox.queue().iter() {
-            let mut is_pending = false;
-            for queue in &mut self.queues {
-                if let Some(pending) = self.outbox.extension().pending(id.seq, queue.endpoint.id) {
-                    queue.restore(id.seq, pending.next_at);
-                    is_pending = true;
-                }
-            }
-            // The endpoint it waited for is gone, and another one has it.
-            if !is_pending && !self.queues.is_empty() && self.deliveries().is_settled_somewhere(id.seq) {
-                done.push(id.seq);
-            }
-        }
-        done.into_iter().for_each(|seq| self.outbox.change(OutboxChange::Remove(seq, seq)));
-        true
-    }
-
-    /// Plans the tries anew that were planned under a clock that has stepped back since: each waits
-    /// as long from `now` as it was to wait.
-    pub(crate) fn replan(&mut self, now: Timestamp) {
-        let deliveries = self.outbox.extension();
-        let mut changes = Vec::new();
-        for queue in &mut self.queues {
-            let endpoint = queue.endpoint.id;
-            let planned: Vec<u64> = queue.planned().collect();
-            for seq in planned {
-                let Some(pending) = deliveries.pending(seq, endpoint) else { continue };
-                let Some(next_at) = replanned(pending.failed_at, pending.next_at, now) else { continue };
-                queue.remove(seq, pending.next_at);
-                queue.add(seq, next_at);
-                let pending = Pending { failed_at: now, next_at, ..pending };
-                changes.push(Change::Failed { seq, endpoint, pending });
-            }
-        }
-        changes.into_iter().for_each(|change| self.outbox.extend(change));
-    }
-
-    /// Drops the queues: this server delivers nothing.
-    pub(crate) fn drop_queues(&mut self) {
-        self.queues.clear();
-        self.queues_are_stale = true;
     }
 
     /// The next attempt that is due.
@@ -337,7 +287,8 @@ impl State {
         let Some(queue) = self.queue_mut(endpoint) else { return };
         let Some(pending) = pending else {
             queue.remove(id.seq, Timestamp(0));
-            self.queues_are_stale = true;
+            // Another alert may have that number now.
+            self.add_to_queues(id.seq);
             return;
         };
         match status {
@@ -426,14 +377,15 @@ impl State {
         if for_everyone {
             self.outbox.extend(Change::ForEveryone(id.seq));
         }
+        self.add_to_queues(id.seq);
     }
 
     /// Deletes the queued alert `id`. Returns whether there was one.
     pub(crate) fn discard_alert(&mut self, id: Id) -> bool {
         let is_queued = self.outbox.queue().get(id.seq).is_some_and(|(known, _)| known == id);
         if is_queued {
+            self.remove_from_queues(id.seq);
             self.outbox.change(OutboxChange::Remove(id.seq, id.seq));
-            self.queues_are_stale = true;
         }
         is_queued
     }

@@ -86,6 +86,9 @@ impl Model {
         let after: Vec<u64> = queue.after(seq).map(|(id, _)| id.seq).collect();
         let expected: Vec<u64> = self.events.keys().copied().filter(|number| *number > seq).collect();
         assert_eq!(after, expected, "after {seq}");
+        let before: Vec<u64> = queue.before(seq).map(|(id, _)| id.seq).collect();
+        let expected: Vec<u64> = self.events.range(..seq).rev().map(|(number, _)| *number).collect();
+        assert_eq!(before, expected, "before {seq}");
     }
 }
 

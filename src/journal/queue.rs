@@ -87,6 +87,17 @@ impl<E> Queue<E> {
         in_first.chain(others.flat_map(|segment| segment.iter()))
     }
 
+    /// The events with a lower number than `seq`, newest first.
+    pub(crate) fn before(&self, seq: u64) -> impl Iterator<Item = (Id, &Arc<E>)> {
+        let index = self.segment_from(seq);
+        let last = self.segments.get(index).into_iter();
+        let others = self.segments.range(..index).rev();
+        let in_last = last.flat_map(|segment| segment.iter().rev());
+        in_last
+            .skip_while(move |(id, _)| id.seq >= seq)
+            .chain(others.flat_map(|segment| segment.iter().rev()))
+    }
+
     pub(crate) fn segments(&self) -> impl DoubleEndedIterator<Item = SegmentRef<'_, E>> + ExactSizeIterator {
         self.segments.iter().map(|segment| SegmentRef(segment))
     }

@@ -4,23 +4,13 @@ use crate::journal::id::Id;
 use crate::server::call::Call;
 use crate::server::error::Refusal;
 use crate::server::spec::Spec;
-use crate::text::number;
 use crate::text::syntax::Param;
-
-const DEFAULT_COUNT: usize = 100;
-const MAX_COUNT: u64 = 1_000_000;
 
 /// `[COUNT n]`
 pub(crate) const COUNT: Param = Param::integer(c"count").token(c"COUNT").shown(c"n").optional();
 
 /// `id|ALL`
 pub(crate) const WHICH: Param = Param::one_of(c"which", &[Param::string(c"id"), Param::word(c"ALL", c"all")]);
-
-/// Reads the arguments of a command whose only argument is [`COUNT`].
-pub(crate) fn count(call: &Call<'_>, spec: &Spec) -> Result<usize, Refusal> {
-    let count = spec.parse(call)?.optional("COUNT", number::within(1..=MAX_COUNT))?;
-    Ok(count.and_then(|count| usize::try_from(count).ok()).unwrap_or(DEFAULT_COUNT))
-}
 
 /// Reads the arguments of a command whose only argument is [`WHICH`]. `None` is all.
 pub(crate) fn which(call: &Call<'_>, spec: &Spec) -> Result<Option<Id>, Refusal> {

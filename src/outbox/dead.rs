@@ -54,6 +54,11 @@ impl<E: Event, C: Cause> DeadLetters<E, C> {
         self.letters.len()
     }
 
+    /// Those with a lower number than `seq`, newest first.
+    pub(crate) fn before(&self, seq: u64) -> impl Iterator<Item = &DeadLetter<E, C>> {
+        self.letters.range(..seq).rev().map(|(_, letter)| letter)
+    }
+
     /// Oldest first.
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &DeadLetter<E, C>> {
         self.letters.values()

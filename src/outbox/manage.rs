@@ -3,16 +3,18 @@
 use std::marker::PhantomData;
 
 use crate::journal::id::Id;
+use crate::journal::queue::Event;
 use crate::server::call::Call;
 use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::spec::Spec;
 
-use super::arguments::{COUNT, WHICH, count, which};
+use super::arguments::{WHICH, which};
 use super::dead::DeadLetter;
 use super::effect::Change;
 use super::extension::Extension;
 use super::host::{Host, edit};
+use super::page::{self, Page, Weight};
 
 type Entry<H> = <<H as Host>::Extension as Extension>::Entry;
 type Cause<H> = <<H as Host>::Extension as Extension>::Cause;
@@ -20,7 +22,7 @@ type Cause<H> = <<H as Host>::Extension as Extension>::Cause;
 /// Bases of the specs.
 pub(crate) const DEAD: Spec = Spec {
     complexity: c"O(N) with N the number of dead letters listed.",
-    args: &[COUNT],
+    args: page::ARGS,
     ..Spec::ADMIN_READ
 };
 pub(crate) const CHANGE: Spec =
@@ -42,6 +44,7 @@ pub(crate) trait Managed: Host {
     /// Puts the dead letter of `id` back into the queue.
     fn replay(&mut self, id: Id) {
         self.outbox().change(Change::Replay(id.seq));
+        self.invalidate();
     }
 
     /// Deletes the queued entry of `id`, if DISCARD may do that. Returns whether it did.
@@ -50,20 +53,26 @@ pub(crate) trait Managed: Host {
     }
 }
 
-/// `DEAD [COUNT n]`: the dead letters, newest first.
+/// More values than a dead letter takes in the reply to DEAD.
+const VALUES: usize = 40;
+
+/// `DEAD [COUNT n] [BEFORE id]`: the dead letters, newest first, each with all its causes.
 pub(crate) struct Dead<H>(PhantomData<H>);
 
 impl<H: Managed> Command for Dead<H> {
     const SPEC: &'static Spec = H::DEAD;
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let count = count(call, H::DEAD)?;
+        let page = Page::parse(call, H::DEAD)?;
         let mut state = H::lock();
-        let letters = state.outbox().dead().iter().rev();
-        let pairs = letters.flat_map(|letter| letter.causes.iter().map(move |cause| (letter, cause)));
-        let pairs: Vec<_> = pairs.take(count).collect();
-        call.reply_array(pairs.len());
-        pairs.into_iter().for_each(|(letter, cause)| H::reply_dead(call, letter, cause));
+        let letters = page.cut(state.outbox().dead().before(page.before()), |letter| {
+            let records = letter.causes.len();
+            Weight { records, values: records * VALUES, bytes: records * letter.entry.size() }
+        });
+        call.reply_array(letters.iter().map(|letter| letter.causes.len()).sum());
+        for letter in letters {
+            letter.causes.iter().for_each(|cause| H::reply_dead(call, letter, cause));
+        }
         Ok(())
     }
 }
@@ -108,9 +117,6 @@ pub(crate) fn for_dead<H: Managed>(state: &mut H, id: Option<Id>, f: impl Fn(&mu
     let letters = state.outbox().dead().iter().filter(|letter| id.is_none_or(|id| letter.id == id));
     let letters: Vec<_> = letters.map(|letter| (letter.id, letter.causes.len())).collect();
     letters.iter().for_each(|(id, _)| f(state, *id));
-    if !letters.is_empty() {
-        state.invalidate();
-    }
     letters.iter().map(|(_, causes)| causes).sum()
 }
 

@@ -11,6 +11,7 @@
 //! - [`state`]: the outbox, a pure value.
 //! - [`host`]: the trait of the state that contains an outbox; replication, loading and saving.
 //! - [`settings`]: the directive `journal`. [`info`]: its field in INFO.
+//! - [`arguments`], [`page`]: the arguments of the commands.
 //! - [`apply`]: the effect command. [`manage`]: DEAD, REPLAY, DISCARD and HELP.
 
 #![forbid(unsafe_code)]
@@ -26,6 +27,7 @@ mod hostile;
 pub(crate) mod info;
 pub(crate) mod limits;
 pub(crate) mod manage;
+pub(crate) mod page;
 pub(crate) mod reserved;
 pub(crate) mod settings;
 pub(crate) mod state;

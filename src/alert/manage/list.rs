@@ -1,15 +1,17 @@
-//! `LW.ALERTS LIST [COUNT n]`
+//! `LW.ALERTS LIST [COUNT n] [BEFORE id]`
 //!
-//! The alerts that wait to be delivered, newest first: `id`, `type`, `timestamp_ms`, `size` in
+//! A page of the alerts that wait to be delivered, newest first: `id`, `type`, `timestamp_ms`, `size` in
 //! bytes, and `pending`, the endpoints that do not have it yet, each with `endpoint`, the number of
 //! failed `tries`, `next_try_ms` and `last_error`.
 
-use crate::outbox::arguments::{COUNT, count};
+use crate::outbox::page::{self, Page, Weight};
 use crate::server::call::Call;
 use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::spec::Spec;
 
+use super::super::deliveries::Pending;
+use super::super::endpoint::Endpoint;
 use super::super::state::{self, State};
 
 pub(crate) struct List;
@@ -19,16 +21,19 @@ impl Command for List {
         name: c"LW.ALERTS|LIST",
         summary: c"Lists the alerts that wait to be delivered, newest first.",
         complexity: c"O(N) with N the number of alerts listed.",
-        args: &[COUNT],
+        args: page::ARGS,
         ..Spec::ADMIN_READ
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
-        let count = count(call, Self::SPEC)?;
+        let page = Page::parse(call, Self::SPEC)?;
         let state = state::lock();
-        let queue = state.contents().queue();
-        call.reply_array(queue.len().min(count));
-        for (id, alert) in queue.iter().rev().take(count) {
+        let waiting = state.contents().queue().before(page.before());
+        let waiting = page.cut(waiting.map(|(id, alert)| (id, alert, pending(&state, id.seq))), |listed| {
+            Weight { records: 1, values: 12 + 9 * listed.2.len(), bytes: 0 }
+        });
+        call.reply_array(waiting.len());
+        for (id, alert, pending) in waiting {
             call.reply_map(5);
             call.reply_text("id");
             call.reply_text(&id.to_string());
@@ -39,19 +44,23 @@ impl Command for List {
             call.reply_text("size");
             call.reply_integer(alert.body.len() as u64);
             call.reply_text("pending");
-            reply_pending(call, &state, id.seq);
+            reply_pending(call, &state, &pending);
         }
         Ok(())
     }
 }
 
-fn reply_pending(call: &Call<'_>, state: &State, seq: u64) {
+/// The deliveries of the alert `seq` that are still to be made.
+fn pending(state: &State, seq: u64) -> Vec<(&Endpoint, Pending)> {
     let deliveries = state.contents().extension();
     let pending = state.endpoints().iter().filter_map(|endpoint| {
         let pending = deliveries.pending(seq, endpoint.id)?;
-        Some((endpoint, pending))
+        Some((&**endpoint, pending))
     });
-    let pending: Vec<_> = pending.collect();
+    pending.collect()
+}
+
+fn reply_pending(call: &Call<'_>, state: &State, pending: &[(&Endpoint, Pending)]) {
     call.reply_array(pending.len());
     for (endpoint, pending) in pending {
         let queue = state.queue_of(endpoint.id);

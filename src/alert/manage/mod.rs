@@ -1,7 +1,7 @@
 //! `LW.ALERTS`: the alerts that wait, the dead letters, and what an administrator does about them.
 //!
-//! - `LIST [COUNT n]`: see [`list`].
-//! - `DEAD [COUNT n]`: the dead letters, newest first: alerts that an endpoint did not take in all
+//! - `LIST [COUNT n] [BEFORE id]`: see [`list`].
+//! - `DEAD [COUNT n] [BEFORE id]`: a page of the dead letters, newest first: alerts that an endpoint did not take in all
 //!   its tries. A map each of `id`, `type`, `timestamp_ms`, `endpoint`, `tries`, `died_ms`,
 //!   `reason` and `body`.
 //! - `REPLAY id|ALL`: queues dead letters again, with all their tries. Replies with their number.

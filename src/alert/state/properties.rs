@@ -175,6 +175,9 @@ impl World {
         self.state.rebuild_queues();
         self.state.queue_summaries(self.now);
         self.state.rebuild_queues();
+        // Few, so that much happens while the queues are being filled.
+        self.state.fill_queues(3, self.now);
+        self.state.free_emptied_queue();
         let mut payload = Vec::new();
         self.state.outbox.replicate(|pending| payload = pending.to_vec());
         if payload.is_empty() {
@@ -280,6 +283,9 @@ proptest! {
         // Each round lets time for a probe pass, and then for the longest wait between tries.
         for wait in [PROBE, Span(20 * 3_600_000)].into_iter().cycle().take(100) {
             world.now = world.now + wait;
+            while world.state.has_queue_work() {
+                world.tick();
+            }
             world.run(&Op::Dispatch);
             for attempt in std::mem::take(&mut world.in_flight) {
                 world.answer(&attempt, &Reply::Delivered);

@@ -109,6 +109,9 @@ fn a_discarded_dead_letter_is_gone() {
     let two = dead_letter(&mut client, "two", 1);
     assert_eq!(client.dead().iter().map(|dead| &dead.id).collect::<Vec<_>>(), [&two, &one]);
     assert_eq!(client.run("LW.ALERTS DEAD COUNT 1").items().len(), 1);
+    let older = client.run(&format!("LW.ALERTS DEAD BEFORE {two}"));
+    assert_eq!(older.items()[0].field("id").text(), one);
+    assert_eq!(client.run(&format!("LW.ALERTS DEAD BEFORE {one}")).items().len(), 0);
     assert_eq!(client.run(&format!("LW.ALERTS DISCARD {one}")).int(), 1);
     assert_eq!(client.dead().iter().map(|dead| &dead.id).collect::<Vec<_>>(), [&two]);
     assert_eq!(client.run("LW.ALERTS DISCARD ALL").int(), 1);

@@ -113,8 +113,11 @@ fn at_maxmemory_alerts_of_callers_are_refused_and_the_modules_own_are_delivered(
         let server =
             Server::builder().alerting(&[&receiver]).config(format!("maxmemory-policy {policy}")).start();
         let mut client = server.client();
+        // A hundred times what the client's buffers take.
+        client.run("SETRANGE filling 16777216 x");
         let before = client.footprint();
-        fill_memory(&mut client, 1 << 16);
+        let used = client.info("memory").number("used_memory");
+        assert_eq!(client.run(&format!("CONFIG SET maxmemory {}", used + (1 << 17))).text(), "OK");
         for call in ["LW.ALERT a 1", "LW.ALERT a 1 DEDUP x COOLDOWN 1h"] {
             assert!(client.run(call).error().starts_with("LWFULL the server uses nearly all"), "{call}");
         }
@@ -128,10 +131,4 @@ fn at_maxmemory_alerts_of_callers_are_refused_and_the_modules_own_are_delivered(
         let id = client.run("LW.ALERT a 1 DEDUP x COOLDOWN 1h").text();
         receiver.wait_for_alert(&id);
     }
-}
-
-/// Sets maxmemory so that `free` bytes are left of it, which is too little for journals.
-fn fill_memory(client: &mut Client, free: i64) {
-    let used = client.info("memory").number("used_memory");
-    assert_eq!(client.run(&format!("CONFIG SET maxmemory {}", used + free)).text(), "OK");
 }

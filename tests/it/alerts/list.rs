@@ -25,6 +25,26 @@ fn pending_alerts_are_listed_newest_first() {
 }
 
 #[test]
+fn a_page_is_bounded_and_the_next_one_begins_before_its_last_alert() {
+    let receiver = Receiver::start();
+    let server = Server::builder().alerting(&[&receiver]).config("lockwatch.ship no").start();
+    let mut client = server.client();
+    let mut ids = raise(&mut client, "listed", 3000);
+    ids.reverse();
+    let page = client.run(&format!("LW.ALERTS LIST BEFORE {} COUNT 2", ids[999]));
+    assert_eq!(
+        page.items().iter().map(|entry| entry.field("id").text()).collect::<Vec<_>>(),
+        ids[1000..1002]
+    );
+    let page = client.run("LW.ALERTS LIST COUNT 1000000").items().len();
+    assert!((500..2000).contains(&page), "{page} alerts on a page");
+    let all = client.waiting().into_iter().map(|waiting| waiting.id).collect::<Vec<_>>();
+    assert_eq!(all, ids);
+    let nothing = client.run(&format!("LW.ALERTS LIST BEFORE {}", ids[2999]));
+    assert_eq!(nothing, Value::Array(vec![]));
+}
+
+#[test]
 fn an_entry_is_a_flat_array_in_resp2_and_a_map_in_resp3() {
     let receiver = Receiver::start();
     receiver.answer(Answer::status(500));

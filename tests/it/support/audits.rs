@@ -118,7 +118,7 @@ impl Client {
             died_ms: value.field("died_ms").int(),
             reason: value.field("reason").text(),
         };
-        self.run("LW.AUDITLOG DEAD COUNT 10000").items().iter().map(of).collect()
+        self.pages("LW.AUDITLOG DEAD").iter().map(of).collect()
     }
 
     /// The number `lockwatch_audit_<name>` of INFO.

@@ -84,6 +84,21 @@ impl Client {
         self.pipeline(&lines.iter().map(|line| line.split(' ').collect()).collect::<Vec<Vec<&str>>>())
     }
 
+    /// Returns the records of all pages of a list.
+    #[track_caller]
+    pub fn pages(&mut self, list: &str) -> Vec<Value> {
+        let mut all: Vec<Value> = Vec::new();
+        loop {
+            let before =
+                all.last().map_or_else(String::new, |last| format!(" BEFORE {}", last.field("id").text()));
+            let page = self.run(&format!("{list} COUNT 100000{before}"));
+            if page.items().is_empty() {
+                return all;
+            }
+            all.extend_from_slice(page.items());
+        }
+    }
+
     /// Runs the lines in one transaction and returns their answers, or `None` if WATCH aborted
     /// EXEC.
     #[track_caller]
