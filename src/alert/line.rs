@@ -110,8 +110,11 @@ fn header(line: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
     if RESERVED.contains(&name.as_str()) {
         return Err("lockwatch or the HTTP client sets this header itself");
     }
-    let mut value = HeaderValue::from_str(value.trim())
-        .map_err(|_| "the value has a character that is not printable ASCII")?;
+    // The type also takes bytes above 127, whose meaning is undefined (RFC 9110, section 5.5).
+    let value = Some(value.trim()).filter(|value| value.is_ascii());
+    let mut value = value
+        .and_then(|value| HeaderValue::from_str(value).ok())
+        .ok_or("the value has a character that is not printable ASCII")?;
     value.set_sensitive(true);
     Ok((name, value))
 }

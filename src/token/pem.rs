@@ -42,7 +42,7 @@ pub(super) fn why_no_key(file: &[u8]) -> String {
     } else if file.first() == Some(&0x30) {
         "it is DER and not PEM: openssl pkey -inform DER -in FILE -out NEWFILE converts it".to_owned()
     } else {
-        "it is not a PEM file: there is no line -----BEGIN PRIVATE KEY-----".to_owned()
+        "it is not a PEM file: no line in it begins with -----BEGIN".to_owned()
     }
 }
 
