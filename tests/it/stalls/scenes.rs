@@ -318,6 +318,7 @@ fn audit() -> Scene {
                 client.run("LW.AUDITLOG DISCARD 1-1-1");
             }),
             line("LW.AUDITLOG HELP"),
+            line("LW.AUDITLOG ERASE USER user:1"),
             line("LW.RELOAD"),
             line("INFO everything"),
             row("BGSAVE", |stage, client| {
@@ -339,7 +340,11 @@ fn audit() -> Scene {
             set_file("CONFIG SET lockwatch.postgres-url-file", |stage| {
                 stage.keys.file("postgres", "postgres://nobody:nothing@127.0.0.1:9/none?sslmode=disable\n")
             }),
+            row("CONFIG SET lockwatch.journal", |_, client| {
+                assert!(client.run("CONFIG SET lockwatch.journal no").is_error(), "it is fixed at the start");
+            }),
             line("FLUSHALL SYNC"),
+            line("LW.PURGE CONFIRM"),
         ],
     }
 }
@@ -380,6 +385,7 @@ fn replica_queues() -> Scene {
             replicated("LW._ALERTS that adds one", "LW.ALERT own {}"),
             replicated("LW._ALERTS that removes all", "LW.ALERTS DISCARD ALL"),
             replicated("LW._AUDIT that adds one", "LW.AUDIT USER own"),
+            replicated("LW._AUDIT that removes all", "LW.PURGE CONFIRM"),
         ],
     }
 }
