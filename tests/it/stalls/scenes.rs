@@ -309,6 +309,7 @@ fn audit() -> Scene {
             line("LW.AUDITLOG QUERY"),
             line("LW.AUDITLOG QUERY COUNT 10000"),
             line("LW.AUDITLOG QUERY USER nobody"),
+            line("LW.AUDITLOG QUERY LOCAL STATUS 500 METHOD POST KIND none*"),
             row("LW.AUDITLOG QUERY in MULTI", |_, client| {
                 client.multi(&["LW.AUDITLOG QUERY USER nobody"]);
             }),
@@ -334,6 +335,7 @@ fn audit() -> Scene {
             }),
             set("CONFIG SET lockwatch.audit-batch", &["1", "1000"]),
             set("CONFIG SET lockwatch.audit-retention-days", &["1", "0"]),
+            set("CONFIG SET lockwatch.audit-max-age-days", &["1", "30"]),
             set("CONFIG SET lockwatch.audit-lag-alert", &["0", "300"]),
             set("CONFIG SET lockwatch.audit-max-events", &["1000", "1000000"]),
             set("CONFIG SET lockwatch.audit-max-bytes", &["1048576", "268435456"]),
