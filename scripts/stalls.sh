@@ -4,6 +4,7 @@
 # one token store. Rows above 20 ms of computing time are marked.
 #
 #   scripts/stalls.sh                  about ten minutes; takes 1 GB of memory
+#   scripts/stalls.sh --quick          with a tenth of the data
 #   scripts/stalls.sh --server PATH    with another server: Redis 7.0 or later, or Valkey
 #   scripts/stalls.sh --module PATH    with another build of the module
 #
@@ -17,6 +18,7 @@
 . scripts/setup.sh
 
 module=
+divisor=1
 while (($# > 0)); do
     case $1 in
         --server | --module)
@@ -24,6 +26,7 @@ while (($# > 0)); do
             if [[ $1 == --server ]]; then LOCKWATCH_SERVER=$(realpath "$2"); else module=$(realpath "$2"); fi
             shift
             ;;
+        --quick) divisor=10 ;;
         -h | --help) usage && exit ;;
         *) die "unknown option '$1'; see --help" ;;
     esac
@@ -36,7 +39,7 @@ main() {
         module=$release_module
         cargo build --release --locked --quiet
     fi
-    export LOCKWATCH_SERVER=${LOCKWATCH_SERVER:-redis-server} LOCKWATCH_MODULE=$module LOCKWATCH_STALLS=1
+    export LOCKWATCH_SERVER=${LOCKWATCH_SERVER:-redis-server} LOCKWATCH_MODULE=$module LOCKWATCH_STALLS=$divisor
     cargo test --profile it --features debug-commands --locked --quiet --test it -- \
         stalls::no_command_and_no_directive --nocapture
 }

@@ -309,6 +309,7 @@ fn audit() -> Scene {
             line("LW.AUDITLOG QUERY"),
             line("LW.AUDITLOG QUERY COUNT 10000"),
             line("LW.AUDITLOG QUERY USER nobody"),
+            line("LW.AUDITLOG QUERY LOCAL STATUS 500 METHOD POST KIND none*"),
             row("LW.AUDITLOG QUERY in MULTI", |_, client| {
                 client.multi(&["LW.AUDITLOG QUERY USER nobody"]);
             }),
@@ -318,6 +319,7 @@ fn audit() -> Scene {
                 client.run("LW.AUDITLOG DISCARD 1-1-1");
             }),
             line("LW.AUDITLOG HELP"),
+            line("LW.AUDITLOG ERASE USER user:1"),
             line("LW.RELOAD"),
             line("INFO everything"),
             row("BGSAVE", |stage, client| {
@@ -333,13 +335,18 @@ fn audit() -> Scene {
             }),
             set("CONFIG SET lockwatch.audit-batch", &["1", "1000"]),
             set("CONFIG SET lockwatch.audit-retention-days", &["1", "0"]),
+            set("CONFIG SET lockwatch.audit-max-age-days", &["1", "30"]),
             set("CONFIG SET lockwatch.audit-lag-alert", &["0", "300"]),
             set("CONFIG SET lockwatch.audit-max-events", &["1000", "1000000"]),
             set("CONFIG SET lockwatch.audit-max-bytes", &["1048576", "268435456"]),
             set_file("CONFIG SET lockwatch.postgres-url-file", |stage| {
                 stage.keys.file("postgres", "postgres://nobody:nothing@127.0.0.1:9/none?sslmode=disable\n")
             }),
+            row("CONFIG SET lockwatch.journal", |_, client| {
+                assert!(client.run("CONFIG SET lockwatch.journal no").is_error(), "it is fixed at the start");
+            }),
             line("FLUSHALL SYNC"),
+            line("LW.PURGE CONFIRM"),
         ],
     }
 }
@@ -380,6 +387,7 @@ fn replica_queues() -> Scene {
             replicated("LW._ALERTS that adds one", "LW.ALERT own {}"),
             replicated("LW._ALERTS that removes all", "LW.ALERTS DISCARD ALL"),
             replicated("LW._AUDIT that adds one", "LW.AUDIT USER own"),
+            replicated("LW._AUDIT that removes all", "LW.PURGE CONFIRM"),
         ],
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufReader, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use super::{SOON, Value};
 
@@ -18,6 +19,12 @@ impl Client {
         stream.set_read_timeout(Some(SOON))?;
         stream.set_write_timeout(Some(SOON))?;
         Ok(Self { stream: BufReader::new(stream) })
+    }
+
+    /// Waits up to `patience` for each answer.
+    pub fn with_patience(self, patience: Duration) -> Self {
+        self.stream.get_ref().set_read_timeout(Some(patience)).expect("a time that is not 0");
+        self
     }
 
     /// Sends the words of `line`, split at spaces, as one call and returns the answer.

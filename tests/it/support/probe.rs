@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use super::{Client, Server, wait_until};
 
+/// The time after which a server counts as hung.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// The longest time for which the server answered nobody else.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Stall {
@@ -30,7 +33,8 @@ impl Probe {
         let (is_over, pings) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
         let (over, count) = (Arc::clone(&is_over), Arc::clone(&pings));
         let thread = thread::spawn(move || {
-            let mut client = Client::connect(address).expect("the probe connects");
+            let client = Client::connect(address).expect("the probe connects");
+            let mut client = client.with_patience(PATIENCE);
             let mut worst = Stall::default();
             while !over.load(Ordering::Relaxed) {
                 let (began, busy) = (Instant::now(), busy_time(pid));
