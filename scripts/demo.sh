@@ -329,7 +329,7 @@ show_audit() {
 
 show_audit_with_postgres() {
     local call count
-    title "An audit log: who did what, and when, shipped to Postgres exactly once"
+    title "An audit log: who did what, and when, shipped to Postgres exactly once, as long as Redis does not lose it"
     printf '%s\n' "$postgres_url" >"$temp_dir/postgres.url"
     cli CONFIG SET lockwatch.postgres-url-file "$temp_dir/postgres.url" >/dev/null
     say "  A Postgres of its own runs on port $postgres_port; lockwatch.postgres-url-file names its URL. Recorded is with" \

@@ -15,8 +15,8 @@
 //!   what alerts and audit events share.
 //! - [`ratelimit`] is `LW.RATELIMIT` and `LW.PEEK`: parse, decide, reply.
 //! - [`alert`] raises alerts and delivers them to webhooks on threads: `LW.ALERT` and `LW.ALERTS`.
-//! - [`audit`] records who did what and ships it to Postgres exactly once: `LW.AUDIT` and
-//!   `LW.AUDITLOG`.
+//! - [`audit`] records who did what and ships what Redis does not lose to Postgres exactly once:
+//!   `LW.AUDIT` and `LW.AUDITLOG`.
 //! - [`burst`] is `LW.BURST`, which counts calls in a window and raises an alert once per cooldown.
 //! - [`token`] issues, rotates, verifies and revokes tokens, and detects stolen ones: `LW.ISSUE`,
 //!   `LW.ROTATE`, `LW.VERIFY`, `LW.INTROSPECT`, `LW.REVOKE`, `LW.REVOKEALL`, `LW.SESSIONS`,

@@ -80,6 +80,11 @@ pub(crate) struct Experience {
 }
 
 impl Experience {
+    /// No event is kept: its user was erased.
+    pub(crate) fn forget_event(&mut self) {
+        self.accepted = None;
+    }
+
     /// Larger statements are tried again.
     pub(crate) fn forget_size(&mut self) {
         self.max_rows = None;

@@ -22,7 +22,7 @@ impl Command for Audit {
     const SPEC: &'static Spec = &Spec {
         name: c"LW.AUDIT",
         summary:
-            c"Records who did what and when in the audit log, which is shipped to Postgres exactly once.",
+            c"Records who did what and when. What Redis does not lose is shipped to Postgres exactly once.",
         complexity: c"O(N) with N the length of the arguments.",
         args: ARGS,
         at_least: 1,

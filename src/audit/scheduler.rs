@@ -94,7 +94,9 @@ impl Scheduler {
     fn run_primary(&mut self, state: &mut State, tick: &Tick, now: Timestamp) -> Option<Timestamp> {
         state.owe_events();
         self.finish_batches(state, now);
-        erase::advance(state, now);
+        if erase::advance(state, now) {
+            self.shipper.iter().for_each(Shipper::forget);
+        }
         let gap_is_open = state.close_gap(now);
         if gap_is_open {
             state.replicate_gap();

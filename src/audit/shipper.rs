@@ -80,6 +80,8 @@ struct Shared {
     end_requested: Notify,
     /// In days; 0 for ever.
     retention: AtomicI64,
+    /// The thread drops the events that Postgres has, of which it keeps some.
+    forgets: AtomicBool,
     /// Wakes the main thread.
     wake: fn(),
 }
@@ -101,6 +103,7 @@ impl Shipper {
             ends: AtomicBool::new(false),
             end_requested: Notify::new(),
             retention: AtomicI64::new(retention),
+            forgets: AtomicBool::new(false),
             wake,
         });
         let theirs = Arc::clone(&shared);
@@ -146,6 +149,11 @@ impl Shipper {
         let shipped = self.shipped.try_recv().ok()?;
         self.in_flight -= 1;
         Some(shipped)
+    }
+
+    /// Lets the thread drop, within a second or before its next batch, the events that Postgres has.
+    pub(crate) fn forget(&self) {
+        self.shared.forgets.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn set_retention(&self, days: i64) {
@@ -232,6 +240,10 @@ impl Thread {
     /// Connects if necessary, maintains the partitions if it is time, and ships `batch` if there is
     /// one. `Err(None)` means that the thread has to end.
     fn step(&mut self, batch: Option<&mut Batch>) -> Result<Option<Shipped>, Option<Failure>> {
+        if self.shared.forgets.swap(false, Ordering::Relaxed) {
+            self.experience.forget_event();
+            self.last_batch = None;
+        }
         self.connect()?;
         self.maintain_partitions()?;
         // A failure has dropped the link.

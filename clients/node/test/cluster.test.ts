@@ -1,5 +1,6 @@
 /** A Redis Cluster of three nodes with both libraries. */
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { Cluster, type Redis } from "ioredis";
 import { LockWatch, UnavailableError, type RedisSource } from "lockwatch";
@@ -125,6 +126,37 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
       await until("other keys are served", async () => (await lw.ratelimit(kept, "99999/minute").catch(() => undefined))?.allowed);
     });
   });
+}
+
+describe("the page about commands without a key", () => {
+  let cluster: TestCluster;
+
+  before(async () => {
+    cluster = await TestCluster.start();
+  });
+
+  after(() => cluster.stop());
+
+  for (const name of ["ioredis", "redis"]) {
+    it(`shows how ${name} sends them to a node of choice`, async () => {
+      const page = await readFile(new URL("../../../docs/cluster.md", import.meta.url), "utf8");
+      const examples = [...page.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code as string);
+      const example = examples.find((code) => code.includes(`from "${name}"`)) as string;
+      const port = String(cluster.nodes[0]?.port);
+      // An import is a statement of a module, and the rest becomes the body of a function.
+      const body = example.replace(/^import \{ (\w+) \} from "([^"]+)";$/m, 'const { $1 } = await import("$2");').replace("6379", port);
+      const AsyncFunction = (async () => undefined).constructor as new (body: string) => () => Promise<{ erased: unknown[]; cluster: Closable }>;
+      const ran = await new AsyncFunction(`${body}\nreturn { erased, cluster };`)();
+      await (ran.cluster.close ?? ran.cluster.disconnect)?.call(ran.cluster);
+      assert.equal(ran.erased.length, 3);
+      assert.ok(JSON.stringify(ran.erased).includes("journal"));
+    });
+  }
+});
+
+interface Closable {
+  close?: () => Promise<void>;
+  disconnect?: () => void;
 }
 
 /** The number of commands that were answered MOVED or ASK. */

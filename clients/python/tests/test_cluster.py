@@ -28,6 +28,8 @@ from support.waiting import wait_for
 from support.web import FRAMEWORKS, Web
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text("utf-8")
+# How to send commands without a key with redis-py itself.
+KEYLESS = (Path(__file__).resolve().parents[3] / "docs" / "cluster.md").read_text("utf-8")
 LONG_TIMEOUTS: dict[str, Any] = {"connect_timeout": 5, "command_timeout": 5}
 
 
@@ -240,3 +242,17 @@ def test_the_rights_of_the_readme_are_sufficient(nodes: Cluster) -> None:
         await made.aclose()
 
     asyncio.run(check())
+
+
+def test_commands_without_a_key_are_sent_as_documented(nodes: Cluster) -> None:
+    [example] = re.findall(r"^```python\n(.*?)^```$", KEYLESS, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(example.replace("6379", str(nodes.nodes[0].port)), names)
+    with names["r"] as client:
+        # Two events of the user were recorded, and each primary was asked to erase its own.
+        assert len(names["erased"]) == 3
+        assert sum(reply["journal"] for reply in names["erased"].values()) >= 2
+        # What the page says that does not work.
+        for target in ({}, {"target_nodes": RedisCluster.RANDOM}, {"target_nodes": RedisCluster.PRIMARIES}):
+            with pytest.raises(redis.exceptions.RedisClusterException, match="No way to dispatch"):
+                client.execute_command("LW.AUDIT", "USER", "alice", **target)

@@ -128,23 +128,23 @@ pub(crate) fn begin(state: &mut State, request: Request, client: Waiting) {
     wake::scheduler();
 }
 
-/// Does the next step of the erasure, if one is under way. On a primary that may replicate.
-pub(crate) fn advance(state: &mut State, now: Timestamp) {
+/// Does the next step of the erasure, if one is under way. On a primary that may replicate. Returns
+/// whether it has ended.
+pub(crate) fn advance(state: &mut State, now: Timestamp) -> bool {
     let mut job = lock();
-    let Some(running) = &mut *job else { return };
-    match running.advance(state) {
-        Ok(false) => {}
-        Ok(true) => {
-            if let Some(job) = job.take() {
-                job.finish(state, now);
-            }
-        }
-        Err(why) => {
-            if let Some(job) = job.take() {
-                job.fail(&why);
-            }
+    let Some(running) = &mut *job else { return false };
+    let is_done = match running.advance(state) {
+        Ok(false) => return false,
+        Ok(true) => Ok(()),
+        Err(why) => Err(why),
+    };
+    if let Some(job) = job.take() {
+        match is_done {
+            Ok(()) => job.finish(state, now),
+            Err(why) => job.fail(&why),
         }
     }
+    true
 }
 
 /// Ends the erasure, if one is under way: this server has become a replica.
@@ -157,8 +157,9 @@ pub(crate) fn abandon() {
 impl Job {
     /// Returns whether all is erased; an error ends the erasure.
     fn advance(&mut self, state: &mut State) -> Result<bool, String> {
+        // The numbers of events mean others in another epoch.
         if state.contents().queue().epoch() != self.epoch {
-            return Err("another data set was loaded meanwhile".into());
+            return Err("the journal was loaded anew or purged meanwhile".into());
         }
         let is_same = match (&self.target, state.target()) {
             (Some(ours), Some(now)) => Arc::ptr_eq(ours, now) && SHIP.get(),

@@ -74,7 +74,7 @@ fn replicated(name: &'static str, line: &'static str) -> Row {
 }
 
 pub fn all() -> Vec<Scene> {
-    vec![windows(), tokens(), rsa(), alerts(), audit(), replica_tokens(), replica_queues()]
+    vec![windows(), tokens(), rsa(), alerts(), audit(), one_user(), replica_tokens(), replica_queues()]
 }
 
 fn windows() -> Scene {
@@ -293,6 +293,19 @@ fn fill_journal(stage: &Stage, events: usize) {
     });
 }
 
+/// Every other event of a full journal is erased.
+fn one_user() -> Scene {
+    let prepare = |sizes: &Sizes| {
+        let stage = Stage::start(Server::builder());
+        stage.fill(sizes.events, |n| {
+            ["LW.AUDIT", "USER", if n % 2 == 0 { "one" } else { "other" }].map(str::to_owned).to_vec()
+        });
+        stage
+    };
+    let name = "a full journal, half of it of one user";
+    Scene { name, prepare, rows: vec![line("LW.AUDITLOG ERASE USER one")] }
+}
+
 fn audit() -> Scene {
     let prepare = |sizes: &Sizes| {
         let stage = Stage::start(Server::builder());
@@ -319,7 +332,8 @@ fn audit() -> Scene {
                 client.run("LW.AUDITLOG DISCARD 1-1-1");
             }),
             line("LW.AUDITLOG HELP"),
-            line("LW.AUDITLOG ERASE USER user:1"),
+            line("LW.AUDITLOG ERASE USER nobody"),
+            line("LW.AUDITLOG ERASE USER user:7"),
             line("LW.RELOAD"),
             line("INFO everything"),
             row("BGSAVE", |stage, client| {
