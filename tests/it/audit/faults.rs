@@ -12,7 +12,8 @@ use crate::support::{Client, Server, wait_at_most, wait_until};
 const CLIENTS: usize = 3;
 
 /// Closes all connections to the database.
-const CUT_OFF: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'audit'";
+pub(super) const CUT_OFF: &str =
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'audit'";
 
 /// How long a fault lasts: long enough for several tries.
 fn a_while() -> Duration {

@@ -20,7 +20,7 @@ fn a_kill_between_commit_and_acknowledgement_neither_loses_nor_repeats_an_event(
         .start();
     let acknowledged = Acknowledged::default();
     let mut between = 0;
-    for kill in 0..scaled(8, 50) {
+    for kill in 0..scaled(8, 100) {
         if kill % 3 == 2 {
             server.client().run("BGREWRITEAOF");
         }
@@ -63,9 +63,9 @@ fn a_kill_under_load_neither_loses_nor_repeats_an_event() {
         .config("aof-use-rdb-preamble no")
         .start();
     let acknowledged = Acknowledged::default();
-    for kill in 0..scaled(8, 50) {
+    for kill in 0..scaled(8, 100) {
         acknowledged.record_during(server.address(), 3, &kill.to_string(), || {
-            acknowledged.wait_for_more(50 + 37 * kill);
+            acknowledged.wait_for_more(50 + 37 * (kill % 20));
             if kill % 2 == 1 {
                 server.client().run("BGREWRITEAOF");
                 acknowledged.wait_for_more(200);

@@ -20,6 +20,7 @@ mod schema;
 mod secrets;
 mod sentinel;
 mod shipping;
+mod soak;
 mod sqlstates;
 mod tls;
 mod verdicts;
