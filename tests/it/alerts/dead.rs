@@ -1,10 +1,8 @@
 //! Dead letters: alerts whose tries are used up, and how they are replayed or discarded.
 
-use std::time::Duration;
-
 use super::{RUSH, assert_same_alert};
 use crate::support::receiver::{Answer, Receiver};
-use crate::support::{Client, Server, wait_at_most, wait_until};
+use crate::support::{Client, Server, wait_until};
 
 /// Raises an alert that becomes a dead letter at `endpoints` endpoints, and returns its id.
 #[track_caller]
@@ -139,30 +137,4 @@ fn a_discarded_pending_alert_is_not_delivered() {
     receiver.wait_for_alert(&other);
     client.wait_until_delivered();
     assert!(receiver.tries_of(&id).is_empty());
-}
-
-#[test]
-fn a_dead_letter_that_gives_way_to_a_newer_one_is_counted_and_logged() {
-    let (receiver, server) = failing();
-    let mut client = server.client();
-    // While a circuit is open no alert dies. Those that arrive close it.
-    receiver.answer_by(|request| {
-        let arrives = String::from_utf8_lossy(&request.body).contains("arrives");
-        Answer::status(if arrives { 200 } else { 503 })
-    });
-    // Of these, 8 MB hold some 125.
-    let large = format!("\"{}\"", "x".repeat(65_000));
-    for n in 0..140 {
-        client.alert(&format!("lost{n}"), &large);
-    }
-    let mut n = 0;
-    wait_at_most(Duration::from_secs(120), "dead letters are dropped", || {
-        n += 1;
-        client.alert(&format!("arrives{n}"), "1");
-        client.alert_info("dead_dropped_total") > 0
-    });
-    assert_eq!(client.alert_info("dropped_total"), 0, "no alert that waits is dropped");
-    wait_until("the log says so", || server.log().contains("dead letters of alerts gave way to newer ones"));
-    let lines = server.log().matches("gave way to newer ones").count();
-    assert!(lines <= 12, "{lines} lines");
 }
