@@ -52,6 +52,7 @@ impl State {
             self.emptied.push(queue.clear());
             self.histories.insert(queue.endpoint.id, queue.history);
         }
+        self.emptied.retain(|due| !due.is_empty());
         self.histories.retain(|id, _| self.settings.endpoints.iter().any(|endpoint| endpoint.id == *id));
         let queue = self.outbox.queue();
         let is_needed = !self.queues.is_empty() && queue.len() > 0;
@@ -154,7 +155,8 @@ impl State {
 
     /// Drops the queues: this server delivers nothing.
     pub(crate) fn drop_queues(&mut self) {
-        self.emptied.extend(self.queues.iter_mut().map(EndpointQueue::clear));
+        let emptied = self.queues.iter_mut().map(EndpointQueue::clear);
+        self.emptied.extend(emptied.filter(|due| !due.is_empty()));
         self.queues.clear();
         self.filling = None;
         self.queues_are_stale = true;
