@@ -339,3 +339,27 @@ impl State {
 fn bounds(source: Source) -> Bounds {
     limits::bounds(source, AUDIT_MAX_EVENTS.get(), AUDIT_MAX_BYTES.get())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_target_gets_what_the_shipper_had_for_the_earlier_one() {
+        let target = |url: &str| Some(Arc::new(Target::parse(url).unwrap()));
+        let now = Timestamp(1_700_000_000_000);
+        let mut state = State::default();
+        state.outbox.begin_epoch(1);
+        state.set_target(target("postgres://writer@127.0.0.1/one"));
+        for _ in 0..3 {
+            state.record(Fields::default(), now, now, Source::Module).unwrap();
+        }
+        assert_eq!(state.next_batch(now + LINGER).len(), 3);
+        assert!(state.next_batch(now + LINGER).is_empty());
+        let generation = state.generation();
+        state.set_target(target("postgres://writer@127.0.0.1/two"));
+        // A result of the earlier shipper must not remove events that the new target lacks.
+        assert_ne!(state.generation(), generation);
+        assert_eq!(state.next_batch(now + LINGER).len(), 3);
+    }
+}

@@ -44,13 +44,42 @@ impl Deadline {
             return;
         }
         let now = tick.now();
-        let checked = self.checked.swap(now.0, Ordering::Relaxed);
-        // After the clock has stepped back the deadline may be far away: it is computed anew.
-        if now.0 < self.next.load(Ordering::Acquire) && now.0 >= checked {
-            return;
+        if self.is_due(now) {
+            // A deadline that is set while `work` runs is kept.
+            self.next.store(u64::MAX, Ordering::Release);
+            self.set(work(now));
         }
-        // A deadline that is set while `work` runs is kept.
-        self.next.store(u64::MAX, Ordering::Release);
-        self.set(work(now));
+    }
+
+    /// After the clock has stepped back the deadline may be far away, so the work is due, which
+    /// computes it anew.
+    #[inline]
+    fn is_due(&self, now: Timestamp) -> bool {
+        let checked = self.checked.swap(now.0, Ordering::Relaxed);
+        now.0 >= self.next.load(Ordering::Acquire) || now.0 < checked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_due_at_its_time_and_when_the_clock_has_stepped_back() {
+        let deadline = Deadline::new();
+        assert!(deadline.is_due(Timestamp(1000)), "a new one has passed");
+        deadline.next.store(u64::MAX, Ordering::Release);
+        deadline.set(Some(Timestamp(90_000_000)));
+        assert!(!deadline.is_due(Timestamp(1000)));
+        assert!(!deadline.is_due(Timestamp(1001)));
+        // The clock was a day ahead when the deadline was set, and is corrected.
+        assert!(deadline.is_due(Timestamp(900)));
+        assert!(!deadline.is_due(Timestamp(900)), "a step counts once");
+        assert!(!deadline.is_due(Timestamp(89_999_999)));
+        assert!(deadline.is_due(Timestamp(90_000_000)));
+        deadline.set(Some(Timestamp(95_000_000)));
+        assert!(deadline.is_due(Timestamp(90_000_001)), "an earlier one stays");
+        deadline.expire();
+        assert!(deadline.is_due(Timestamp(90_000_002)));
     }
 }

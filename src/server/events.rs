@@ -79,6 +79,7 @@ unsafe extern "C" fn on_event(
     let Some(hooks) = hooks() else { return };
     match (event.id, subevent) {
         (raw::REDISMODULE_EVENT_EVENTLOOP, raw::REDISMODULE_SUBEVENT_EVENTLOOP_BEFORE_SLEEP) => {
+            guarded(directive::forget_applied);
             guarded(|| (hooks.before_sleep)(&Tick { ctx }));
         }
         (raw::REDISMODULE_EVENT_LOADING, raw::REDISMODULE_SUBEVENT_LOADING_RDB_START)

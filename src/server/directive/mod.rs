@@ -15,6 +15,7 @@ mod switch;
 mod text;
 
 use std::ffi::{CStr, c_int, c_void};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use redis_module::raw;
@@ -59,6 +60,25 @@ static REGISTERED: OnceLock<(&CStr, &[&dyn Directive])> = OnceLock::new();
 
 /// The directives that the running CONFIG SET has applied.
 static APPLIED: Mutex<Vec<&CStr>> = Mutex::new(Vec::new());
+static ANY_APPLIED: AtomicBool = AtomicBool::new(false);
+
+fn add_applied(directive: &'static CStr) {
+    APPLIED.lock().unwrap_or_else(PoisonError::into_inner).push(directive);
+    ANY_APPLIED.store(true, Ordering::Relaxed);
+}
+
+fn take_applied() -> Vec<&'static CStr> {
+    ANY_APPLIED.store(false, Ordering::Relaxed);
+    std::mem::take(&mut *APPLIED.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Forgets what a CONFIG SET has applied that then failed, because another module refused its value:
+/// the server sets everything back, and no event follows. To be called before the event loop sleeps.
+pub(super) fn forget_applied() {
+    if ANY_APPLIED.load(Ordering::Relaxed) {
+        take_applied();
+    }
+}
 
 /// Takes the arguments of the loadmodule line (`name value …`) as defaults.
 pub(super) fn take_defaults<'a>(
@@ -138,7 +158,7 @@ pub(crate) fn reload() -> Result<(), String> {
 /// `change` is the data of a running event of kind CONFIG.
 pub(super) unsafe fn config_set(change: *const raw::RedisModuleConfigChange) -> bool {
     let Some((module, directives)) = REGISTERED.get() else { return false };
-    let applied = std::mem::take(&mut *APPLIED.lock().unwrap_or_else(PoisonError::into_inner));
+    let applied = take_applied();
     // SAFETY: the caller's promise.
     let change = unsafe { &*change };
     // SAFETY: the server passes `num_changes` names, which live as long as the event.
@@ -167,7 +187,7 @@ unsafe extern "C" fn apply<D: Directive>(
 ) -> c_int {
     // SAFETY: `register` passed a `&'static D` as the private data.
     let directive = unsafe { &*directive.cast::<D>() };
-    APPLIED.lock().unwrap_or_else(PoisonError::into_inner).push(directive.name());
+    add_applied(directive.name());
     match guarded(|| directive.apply()) {
         Some(()) => raw::REDISMODULE_OK as c_int,
         None => raw::REDISMODULE_ERR as c_int,
@@ -179,9 +199,19 @@ fn nothing() {}
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
-
     use super::*;
+
+    #[test]
+    fn what_a_failed_config_set_has_applied_is_forgotten() {
+        add_applied(c"one");
+        forget_applied();
+        // Otherwise the next CONFIG SET would not read the file of this directive again.
+        assert!(take_applied().is_empty());
+        add_applied(c"two");
+        assert_eq!(take_applied(), [c"two"]);
+        forget_applied();
+        assert!(take_applied().is_empty());
+    }
 
     #[test]
     fn one_unreadable_file_drops_the_staged_values_of_the_others() {

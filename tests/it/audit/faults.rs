@@ -131,10 +131,7 @@ fn no_event_is_lost_when_postgres_restarts_repeatedly() {
 
 #[test]
 fn no_event_is_lost_while_postgres_refuses_connections() {
-    let mut postgres = Postgres::start();
-    postgres.create_database("audit");
-    // Postgres's own message is logged for this error, with the database's name.
-    let server = Server::builder().shipping_to(&postgres, "audit").may_show("database \"audit\"").start();
+    let (mut postgres, server) = pair();
     let refuse = |postgres: &mut Postgres| {
         postgres.sql("postgres", "ALTER DATABASE audit ALLOW_CONNECTIONS false");
         postgres.sql("postgres", CUT_OFF);
