@@ -15,7 +15,7 @@ fn fill(client: &mut Client, random: &mut Random, count: usize) {
     let addresses =
         ["10.0.0.1", "10.0.1.7", "10.9.0.1", "192.0.2.1", "2001:db8::1", "2001:db9::1", "::ffff:10.0.0.1"];
     let paths = ["/api", "/api/items", "/api/items/7", "/api_x", "/api%2F", "/login", "/"];
-    let kinds = ["request", "login", "logout", "token.reuse", "token.rollback", "tokens", "log_x"];
+    let kinds = ["request", "login", "logout", "order.paid", "order.sent", "orders", "log_x"];
     let methods = ["GET", "get", "POST", "M-SEARCH"];
     let statuses = ["200", "404", "429", "599"];
     let mut calls = Vec::new();
@@ -72,7 +72,7 @@ fn random_query(random: &mut Random) -> (Vec<String>, String) {
     };
     if random.one_in(3) {
         let kind =
-            *random.pick(&["request", "login", "nothing", "token.*", "log*", "log_*", "token.reuse*", "*"]);
+            *random.pick(&["request", "login", "nothing", "order.*", "log*", "log_*", "order.paid*", "*"]);
         let condition = match kind.strip_suffix('*') {
             Some(prefix) => format!("starts_with(kind, '{prefix}')"),
             None => format!("kind = '{kind}'"),
