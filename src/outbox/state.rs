@@ -3,11 +3,11 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::thread::Builder;
 
 use crate::journal::id::Id;
 use crate::journal::queue::{Event, Queue};
 use crate::journal::wire;
+use crate::server::thread::drop_elsewhere;
 
 use super::dead::{DeadLetters, MAX_DEAD};
 use super::effect::{self, Change, ENTRIES, Effect, OPENING, Opening};
@@ -265,8 +265,7 @@ impl<X: Extension> Outbox<X> {
 /// stall.
 fn dispose<X: Extension>(outbox: Outbox<X>) {
     if outbox.queue.len() > MANY {
-        // Without a thread the outbox is dropped here.
-        drop(Builder::new().name("lw-free".into()).spawn(move || drop(outbox)));
+        drop_elsewhere(outbox);
     }
 }
 

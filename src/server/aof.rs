@@ -26,12 +26,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::guard::guarded;
 use super::log;
-use super::node::NodeEntry;
+use super::node::{self, NodeEntry};
 
 static STATES: OnceLock<&[NodeEntry]> = OnceLock::new();
 
-/// Whether this process is a child that rewrites the AOF and has not written the state.
-static LACKS_STATE: AtomicBool = AtomicBool::new(false);
+/// Whether this process is a child that rewrites the AOF.
+static REWRITES: AtomicBool = AtomicBool::new(false);
 
 /// Sets the states that a rewritten AOF has to hold.
 pub(super) fn set_states(states: &'static [NodeEntry]) {
@@ -40,18 +40,16 @@ pub(super) fn set_states(states: &'static [NodeEntry]) {
 
 /// A child of the server begins to rewrite the AOF.
 pub(super) fn rewrite_began() {
-    LACKS_STATE.store(true, Ordering::Relaxed);
-}
-
-/// The state is in the file that is being written, which therefore is an RDB or has an RDB preamble.
-pub(super) fn state_is_saved() {
-    LACKS_STATE.store(false, Ordering::Relaxed);
+    REWRITES.store(true, Ordering::Relaxed);
+    node::forget_saving();
 }
 
 /// Writing an RDB or rewriting the AOF has ended without an error. Ends the process if the AOF lacks
 /// the state and it can't be appended.
 pub(super) fn saving_ended() {
-    if !LACKS_STATE.swap(false, Ordering::Relaxed) {
+    let rewrites = REWRITES.swap(false, Ordering::Relaxed);
+    // An RDB preamble holds the state.
+    if !rewrites || node::is_saved() {
         return;
     }
     let path = format!("temp-rewriteaof-bg-{}.aof", process::id());

@@ -3,10 +3,10 @@
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis_module::raw;
 
-use super::aof;
 use super::api::{api, api_if_any};
 use super::guard::guarded;
 use super::log;
@@ -78,6 +78,18 @@ impl NodeEntry {
     }
 }
 
+/// Whether the server has saved the state in an RDB, or in the RDB preamble of an AOF, since
+/// [`forget_saving`].
+static IS_SAVED: AtomicBool = AtomicBool::new(false);
+
+pub(super) fn forget_saving() {
+    IS_SAVED.store(false, Ordering::Relaxed);
+}
+
+pub(super) fn is_saved() -> bool {
+    IS_SAVED.load(Ordering::Relaxed)
+}
+
 /// The version of the callback table with `aux_save2` (Redis 7.2), which leaves no trace of an
 /// empty state.
 const WITH_AUX_SAVE2: u64 = 5;
@@ -122,7 +134,7 @@ unsafe fn register<S: NodeState>(ctx: *mut raw::RedisModuleCtx) -> bool {
 
 unsafe extern "C" fn aux_save<S: NodeState>(io: *mut raw::RedisModuleIO, _when: c_int) {
     guarded(|| {
-        aof::state_is_saved();
+        IS_SAVED.store(true, Ordering::Relaxed);
         let save = api!(RedisModule_SaveStringBuffer);
         let write = |piece: &[u8]| {
             // SAFETY: `io` is the stream the server passed to this callback; it copies the bytes.

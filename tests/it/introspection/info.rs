@@ -51,6 +51,7 @@ fn info_fields_have_stable_names_and_start_at_zero() {
             ("lockwatch_burst_bursts_total", "0"),
             ("lockwatch_burst_calls_total", "0"),
             ("lockwatch_burst_clock_steps_total", "0"),
+            ("lockwatch_journal", "yes"),
             ("lockwatch_panics_total", "0"),
             ("lockwatch_ratelimit_calls_total", "0"),
             ("lockwatch_ratelimit_clock_steps_total", "0"),
@@ -87,7 +88,8 @@ fn info_fields_have_stable_names_and_start_at_zero() {
             "lockwatch_token",
             "lockwatch_ship",
             "lockwatch_alert",
-            "lockwatch_audit"
+            "lockwatch_audit",
+            "lockwatch_outbox"
         ]
     );
 }
