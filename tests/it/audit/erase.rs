@@ -401,7 +401,11 @@ fn a_replica_removes_the_same_events() {
     let mut there = replica.client();
     assert_eq!(all(&mut there), left);
     assert!(left[0].len() <= 500 && left[1].len() == 1500, "{} and {}", left[0].len(), left[1].len());
-    // The replica's own AOF holds the same.
+    // The replica's own AOF holds the same. It is begun anew after the full sync.
+    wait_until("the AOF is written", || {
+        let info = there.info("persistence");
+        info.number("aof_rewrite_in_progress") + info.number("aof_rewrite_scheduled") == 0
+    });
     there.run("DEBUG LOADAOF");
     assert_eq!(all(&mut there), left);
 }
