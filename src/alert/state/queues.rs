@@ -55,7 +55,7 @@ impl State {
         self.emptied.retain(|due| !due.is_empty());
         self.histories.retain(|id, _| self.settings.endpoints.iter().any(|endpoint| endpoint.id == *id));
         let queue = self.outbox.queue();
-        let is_needed = !self.queues.is_empty() && queue.len() > 0;
+        let is_needed = !self.queues.is_empty() && queue.front().is_some();
         self.filling = is_needed.then(|| Filling { through: 0, last: queue.last_seq(), left: queue.len() });
         true
     }
