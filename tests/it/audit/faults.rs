@@ -178,10 +178,10 @@ fn no_event_is_lost_while_a_permission_is_revoked() {
     // The role may not create partitions either, but those of today and tomorrow exist.
     client.set("postgres-url-file", &postgres.file_with(&url));
     let take = |postgres: &mut Postgres| {
-        postgres.sql("audit", "REVOKE INSERT ON lockwatch_audit_log FROM somebody");
+        postgres.alter("audit", "REVOKE INSERT ON lockwatch_audit_log FROM somebody");
     };
     let give = |postgres: &mut Postgres| {
-        postgres.sql("audit", "GRANT INSERT ON lockwatch_audit_log TO somebody");
+        postgres.alter("audit", "GRANT INSERT ON lockwatch_audit_log TO somebody");
     };
     assert_survives(&mut postgres, &server, take, give);
     assert!(
@@ -197,10 +197,10 @@ fn no_event_is_lost_while_a_column_is_missing() {
     client.audit("ANOMALY");
     client.wait_until_shipped();
     let rename = |postgres: &mut Postgres| {
-        postgres.sql("audit", "ALTER TABLE lockwatch_audit_log RENAME COLUMN method TO verb");
+        postgres.alter("audit", "ALTER TABLE lockwatch_audit_log RENAME COLUMN method TO verb");
     };
     let rename_back = |postgres: &mut Postgres| {
-        postgres.sql("audit", "ALTER TABLE lockwatch_audit_log RENAME COLUMN verb TO method");
+        postgres.alter("audit", "ALTER TABLE lockwatch_audit_log RENAME COLUMN verb TO method");
     };
     assert_survives(&mut postgres, &server, rename, rename_back);
 }
@@ -232,7 +232,7 @@ fn no_event_is_lost_while_postgres_reports_a_full_disk() {
     client.audit("ANOMALY");
     client.wait_until_shipped();
     let fill = |postgres: &mut Postgres| {
-        postgres.sql(
+        postgres.alter(
             "audit",
             "CREATE FUNCTION disk_is_full() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION \
              'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$; \
@@ -240,7 +240,7 @@ fn no_event_is_lost_while_postgres_reports_a_full_disk() {
         );
     };
     let mend = |postgres: &mut Postgres| {
-        postgres.sql("audit", "DROP TRIGGER disk_is_full ON lockwatch_audit_log");
+        postgres.alter("audit", "DROP TRIGGER disk_is_full ON lockwatch_audit_log");
     };
     assert_survives(&mut postgres, &server, fill, mend);
     assert!(server.client().audit_text("last_error").contains("53100"));

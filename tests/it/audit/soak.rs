@@ -75,14 +75,14 @@ impl Fault {
                 postgres.configure(&[]);
             }
             NoPermission => {
-                postgres.sql("audit", "REVOKE INSERT ON lockwatch_audit_log FROM somebody");
+                postgres.alter("audit", "REVOKE INSERT ON lockwatch_audit_log FROM somebody");
                 during();
-                postgres.sql("audit", "GRANT INSERT ON lockwatch_audit_log TO somebody");
+                postgres.alter("audit", "GRANT INSERT ON lockwatch_audit_log TO somebody");
             }
             MissingColumn => {
-                postgres.sql("audit", "ALTER TABLE lockwatch_audit_log RENAME COLUMN method TO verb");
+                postgres.alter("audit", "ALTER TABLE lockwatch_audit_log RENAME COLUMN method TO verb");
                 during();
-                postgres.sql("audit", "ALTER TABLE lockwatch_audit_log RENAME COLUMN verb TO method");
+                postgres.alter("audit", "ALTER TABLE lockwatch_audit_log RENAME COLUMN verb TO method");
             }
             LockedTable => {
                 let mut session = postgres.session("audit");
@@ -91,13 +91,13 @@ impl Fault {
                 session.run("ROLLBACK");
             }
             FullDisk => {
-                postgres.sql(
+                postgres.alter(
                     "audit",
                     "CREATE TRIGGER disk_is_full BEFORE INSERT ON lockwatch_audit_log FOR EACH ROW EXECUTE \
                      FUNCTION disk_is_full()",
                 );
                 during();
-                postgres.sql("audit", "DROP TRIGGER disk_is_full ON lockwatch_audit_log");
+                postgres.alter("audit", "DROP TRIGGER disk_is_full ON lockwatch_audit_log");
             }
             ClosedConnections => {
                 proxy.set(Way::Closed);

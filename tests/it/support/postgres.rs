@@ -189,6 +189,19 @@ impl Postgres {
         self.try_sql(database, sql).unwrap_or_else(|why| panic!("{sql}: {why}"))
     }
 
+    /// Changes a table in use. Postgres may end such a statement as one side of a deadlock with an
+    /// insertion, and then it is run again.
+    #[track_caller]
+    pub fn alter(&self, database: &str, sql: &str) {
+        wait_until(sql, || match self.try_sql(database, sql) {
+            Err(why) if why.contains("deadlock detected") => false,
+            other => {
+                other.unwrap_or_else(|why| panic!("{sql}: {why}"));
+                true
+            }
+        });
+    }
+
     /// Like [`Postgres::sql`], for a statement that may fail.
     pub fn try_sql(&self, database: &str, sql: &str) -> Result<Vec<Vec<String>>, String> {
         let output = self.psql(database).args(["-c", sql]).output().expect("psql runs");
