@@ -110,14 +110,13 @@ fn no_name_is_shown_when_shipping_fails() {
         client.set("postgres-url-file", &postgres.file_with(&url));
         failure(&mut client, "another URL", &mut seen);
     }
-    wait_until("the lag is reported", || receiver.count() > 0);
+    let bodies = || -> Vec<String> {
+        let requests = receiver.requests();
+        requests.iter().map(|request| String::from_utf8_lossy(&request.body).into_owned()).collect()
+    };
+    wait_until("the lag is reported", || bodies().iter().any(|body| body.contains("audit.lag")));
     wait_until("all lines are logged", || server.log().contains("looked up"));
-    let bodies: Vec<_> = receiver
-        .requests()
-        .iter()
-        .map(|request| String::from_utf8_lossy(&request.body).into_owned())
-        .collect();
-    assert!(bodies.iter().any(|body| body.contains("audit.lag")), "{bodies:?}");
+    let bodies = bodies();
     seen.extend(bodies.into_iter().map(|body| ("a webhook".to_owned(), body)));
     seen.extend(server.log().lines().map(|line| ("the log".to_owned(), line.to_owned())));
     for (what, text) in &seen {
