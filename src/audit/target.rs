@@ -44,7 +44,9 @@ impl Target {
             return Err("the URL holds a NUL".into());
         }
         let scheme = ["postgres://", "postgresql://"].into_iter().find(|scheme| url.starts_with(scheme));
-        let Some(scheme) = scheme else { return Err("it is no postgres:// URL".into()) };
+        let Some(scheme) = scheme else {
+            return Err("it is no postgres:// URL (without quotes, and not in the form key=value)".into());
+        };
         let at = scheme.len() + url::check(&url[scheme.len()..])?;
         let (base, query) = match url[at..].find('?') {
             Some(mark) => (&url[..at + mark], &url[at + mark + 1..]),

@@ -18,9 +18,17 @@ pub(crate) fn read_small(path: &[u8]) -> Result<Vec<u8>, String> {
 /// Like [`read_small`], with another limit. Large files belong on a worker.
 pub(crate) fn read_regular(path: &[u8], most: u64) -> Result<Vec<u8>, String> {
     let path = Path::new(OsStr::from_bytes(path));
-    let failed = |why: io::Error| match why.kind() {
+    let is_url = path.to_string_lossy().contains("://");
+    let failed = |why: io::Error| {
+        match why.kind() {
+        io::ErrorKind::NotFound if is_url => {
+            "this is a URL: write it to a file and give the file's path; if it holds a secret, SLOWLOG RESET, \
+             because SLOWLOG may have recorded it"
+                .to_owned()
+        }
         io::ErrorKind::NotFound => "the file can't be read: there is none by that path".to_owned(),
         kind => format!("the file can't be read: {kind}"),
+    }
     };
     // Opening a FIFO would wait for a writer, and a terminal could become the controlling one.
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;

@@ -96,7 +96,7 @@ impl Key {
             };
             let read = read.ok_or_else(|| pem::why_unusable(&der, pem::is_encrypted(file)))?;
             if key.replace(read).is_some() {
-                return Err("it holds more than one key".to_owned());
+                return Err("it holds more than one key: give each a file of its own".to_owned());
             }
         }
         key.ok_or_else(|| pem::why_no_key(file))

@@ -277,6 +277,8 @@ fn what_is_wrong_with_a_postgres_url_is_said_without_the_password() {
         assert!(why.contains(reason), "{url}: {why}");
         assert!(!why.contains("ssw0rd"), "{why}");
     }
+    let why = client.set_refused("postgres-url-file", "postgres://user:ssw0rd@host/db");
+    assert!(why.contains("this is a URL") && !why.contains("ssw0rd"), "{why}");
     std::fs::write(&path, "postgres://user:p%40ssw0rd@127.0.0.1:1/db").unwrap();
     client.set("postgres-url-file", path.to_str().unwrap());
     client.run("LW.AUDIT USER alice");
