@@ -34,6 +34,7 @@ impl Command for Purge {
         call.require_primary()?;
         let alerts = purge::<alert::state::State>(call);
         let events = purge::<audit::state::State>(call);
+        audit::scheduler::purged();
         let dead = alerts.dead + events.dead;
         log::warning(&format!(
             "LW.PURGE has deleted {} alerts, {} audit events and {dead} dead letters",

@@ -56,10 +56,11 @@ pub(crate) async fn probe(link: &Link, fields: Fields<'_>) -> Result<(), Failure
 pub(crate) async fn probe_newest(link: &Link) -> Result<bool, Failure> {
     const COPY: &str = r#"INSERT INTO lockwatch_audit_log ("timestamp", epoch, seq, kind, user_id, ip, endpoint, method,
  status_code, rate_limit_hit, anomaly_detected, latency_ms, data)
-SELECT now(), 0, 0, kind, user_id, ip, endpoint, method, status_code, rate_limit_hit, anomaly_detected, latency_ms, data
+SELECT $1, 0, 0, kind, user_id, ip, endpoint, method, status_code, rate_limit_hit, anomaly_detected, latency_ms, data
 FROM lockwatch_audit_log ORDER BY "timestamp" DESC LIMIT 1
 ON CONFLICT DO NOTHING"#;
-    link.probe(COPY, &[]).await.map(|copied| copied > 0)
+    let at = system_time(Timestamp::from_system_clock());
+    link.probe(COPY, &[(&at, Type::TIMESTAMPTZ)]).await.map(|copied| copied > 0)
 }
 
 struct Columns<'a> {

@@ -85,16 +85,17 @@ impl Sweep {
         partitions: &mut Partitions,
         retention: Retention,
     ) -> Result<Swept, Failure> {
-        let began = Instant::now();
         let tables = match retention.oldest_kept(link).await? {
             Some(oldest) => tables_before(link, oldest).await?,
             None => Vec::new(),
         };
+        // Each turn tries at least one, however slow Postgres is.
+        let (began, mut has_tried) = (Instant::now(), false);
         for (day, table) in tables {
             if self.failed.contains(&day) {
                 continue;
             }
-            if began.elapsed() >= TURN {
+            if std::mem::replace(&mut has_tried, true) && began.elapsed() >= TURN {
                 return Ok(Swept::Partly);
             }
             partitions.dropped(day);
@@ -117,15 +118,17 @@ impl Sweep {
     }
 }
 
-/// The partitions of days before `oldest` and their names in SQL, the oldest first.
+/// The partitions of days before `oldest` and their names in SQL, the oldest first. A partition of an
+/// operator's that begins on such a day but holds later ones is none of them, whatever its name.
 async fn tables_before(link: &Link, oldest: Day) -> Result<Vec<(Day, String)>, Failure> {
-    let rows = link
-        .query(
-            "SELECT c.relname::text, c.oid::regclass::text FROM pg_inherits i JOIN pg_class c \
-             ON c.oid = i.inhrelid WHERE i.inhparent = 'lockwatch_audit_log'::regclass",
-            &[],
-        )
-        .await?;
+    let seconds = oldest.0.saturating_mul(86_400);
+    let sql = format!(
+        "SELECT c.relname::text, c.oid::regclass::text FROM pg_inherits i JOIN pg_class c \
+         ON c.oid = i.inhrelid WHERE i.inhparent = 'lockwatch_audit_log'::regclass AND \
+         (regexp_match(pg_get_expr(c.relpartbound, c.oid), $$TO \\('([^']+)'\\)$$))[1]::timestamptz \
+         <= to_timestamp({seconds})"
+    );
+    let rows = link.query(&sql, &[]).await?;
     let mut tables = Vec::new();
     for row in rows {
         let (name, table): (&str, String) = (row.try_get(0)?, row.try_get(1)?);

@@ -60,6 +60,12 @@ pub(crate) fn before_sleep(tick: &Tick) {
     DEADLINE.check(tick, |now| lock().run(&mut state::lock(), tick, now));
 }
 
+/// The events that the shipper has were purged: none of them is stored from now on, except by a
+/// statement that is under way.
+pub(crate) fn purged() {
+    lock().dismiss_shipper();
+}
+
 /// Events that are not shipped are in the outbox.
 pub(crate) fn shutdown() {
     let Some(shipper) = lock().shipper.take() else { return };

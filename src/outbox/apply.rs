@@ -12,6 +12,7 @@ use crate::server::error::Refusal;
 use crate::server::spec::Spec;
 use crate::text::syntax::Param;
 
+use super::effect;
 use super::host::Host;
 use super::settings::JOURNAL;
 
@@ -30,7 +31,8 @@ impl<H: Host> Command for Apply<H> {
         state.outbox().apply_effect(payload.bytes()).map_err(Refusal::BadEffect)?;
         state.invalidate();
         H::wake_scheduler();
-        if JOURNAL.get() {
+        // A purge also empties what the AOF holds of an earlier start with a journal.
+        if JOURNAL.get() || effect::replaces_all(payload.bytes()) {
             call.pass_node_effect_on();
         }
         call.reply_ok();

@@ -7,6 +7,7 @@ use std::sync::MutexGuard;
 
 use crate::server::call::{Call, Destination};
 use crate::server::events::{Tick, random_u64};
+use crate::server::log;
 use crate::server::native::Piece;
 use crate::server::node::NodeState;
 use crate::server::spec::Spec;
@@ -59,6 +60,12 @@ pub(crate) fn loading_began<H: Host>() {
 pub(crate) fn loading_ended<H: Host>(has_succeeded: bool) {
     let mut state = H::lock();
     state.outbox().end_load(has_succeeded);
+    if has_succeeded && !JOURNAL.get() && !state.outbox().is_empty() {
+        log::warning(
+            "journal is no, but alerts or audit events were loaded: each restart loads them again until \
+             the file that holds them is written anew (SAVE or BGREWRITEAOF)",
+        );
+    }
     state.invalidate();
 }
 
@@ -76,7 +83,8 @@ pub(crate) fn purge<H: Host>(call: &Call<'_>) -> Purged {
     let purged = Purged { queued: outbox.queue().len(), dead: outbox.dead().len() };
     let effect = outbox.purge();
     outbox.begin_epoch(random_u64());
-    call.replicate_node_effect(H::APPLY.name, &effect, destination());
+    // Into the AOF in any case: what it holds of an earlier start with a journal is loaded.
+    call.replicate_node_effect(H::APPLY.name, &effect, Destination::ReplicasAndAof);
     state.invalidate();
     H::wake_scheduler();
     purged

@@ -80,6 +80,9 @@ pub(super) fn forget_applied() {
     }
 }
 
+/// The longest argument that an error quotes as the name of a directive.
+const MAX_NAME: usize = 40;
+
 /// Takes the arguments of the loadmodule line (`name value …`) as defaults.
 pub(super) fn take_defaults<'a>(
     directives: &[&dyn Directive],
@@ -90,9 +93,16 @@ pub(super) fn take_defaults<'a>(
         let Some(directive) = directives.iter().find(|d| d.name().to_bytes().eq_ignore_ascii_case(name))
         else {
             let known: Vec<_> = directives.iter().map(|d| d.name().to_string_lossy()).collect();
+            // Anything else may be a part of a value, such as a URL that is a secret.
+            let is_name = name.len() <= MAX_NAME
+                && name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte));
+            let what = if is_name {
+                format!("no directive is called {shown:?}")
+            } else {
+                "an argument is no name of a directive (put a value with spaces into quotes)".to_owned()
+            };
             return Err(format!(
-                "no directive is called {shown:?}; there is {}. Write each as its name, without the prefix \
-                 of redis.conf, and its value",
+                "{what}; there is {}. Write each as its name, without the prefix of redis.conf, and its value",
                 known.join(", ")
             ));
         };

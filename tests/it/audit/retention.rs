@@ -62,6 +62,37 @@ fn a_partition_that_cannot_be_dropped_blocks_no_event() {
     assert_eq!(postgres.number("audit", "SELECT count(*) FROM lockwatch_audit_log"), 6);
 }
 
+#[test]
+fn a_partition_of_the_operator_that_also_holds_later_days_is_kept() {
+    let (postgres, server) = pair();
+    let mut client = server.client();
+    client.audit("USER today");
+    client.wait_until_shipped();
+    // Named for its first day, as partitions of a month usually are.
+    let name = "to_char(date_trunc('day', now() AT TIME ZONE 'UTC') - interval '40 days', 'YYYYMMDD')";
+    let day = |days: u32| format!("date_trunc('day', now(), 'UTC') - interval '{days} days'");
+    postgres.sql(
+        "audit",
+        &format!(
+            "DO $do$ BEGIN EXECUTE format('CREATE TABLE lockwatch_audit_log_%s PARTITION OF lockwatch_audit_log \
+             FOR VALUES FROM (%L) TO (%L)', {name}, {}, {}); END $do$",
+            day(40),
+            day(3)
+        ),
+    );
+    for (user, days) in [("month", 20), ("old", 60)] {
+        let time = ago(&mut client, days);
+        client.audit(&format!("USER {user} TIME {time}"));
+    }
+    client.wait_until_shipped();
+    client.set("audit-retention-days", "5");
+    wait_until("the old partition is dropped", || {
+        postgres.number("audit", "SELECT count(*) FROM lockwatch_audit_log WHERE user_id = 'old'") == 0
+    });
+    let kept = postgres.sql("audit", "SELECT user_id FROM lockwatch_audit_log ORDER BY user_id");
+    assert_eq!(kept, [["month"], ["today"]]);
+}
+
 /// A database whose clock is `shift` away from the server's.
 fn with_clock(shift: &str) -> Postgres {
     let postgres = Postgres::start();

@@ -146,6 +146,7 @@ fn a_bad_loadmodule_argument_stops_startup_and_logs_the_reason() {
             "no directive is called \"window-max-entires\"; there is window-max-entries",
         ),
         ("64", "no directive is called \"64\"; there is window-max-entries"),
+        ("webhook-urls https://a/x https://b/hidden", "an argument is no name of a directive (put a value"),
     ] {
         let Err(log) = Server::builder().module_args(args).try_start() else {
             panic!("the server started with {args:?}")

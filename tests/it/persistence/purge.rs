@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::super::support::postgres::Postgres;
 use super::super::support::{Client, Server, Value, wait_until};
 
 /// The numbers of alerts and audit events.
@@ -205,4 +206,38 @@ fn with_journal_no_what_was_saved_before_is_loaded() {
         let refusal = server.client().run("CONFIG SET lockwatch.journal yes");
         assert!(refusal.error().contains("immutable"), "{refusal:?}");
     }
+}
+
+#[test]
+fn with_journal_no_a_purge_also_empties_what_the_aof_held_before() {
+    let server = Server::builder().config("appendonly yes").start();
+    fill(&mut server.client());
+    let data = server.into_data();
+    let builder = Server::builder().config("appendonly yes").config("lockwatch.journal no");
+    let mut server = builder.data_dir(data).start();
+    assert_eq!(counts(&mut server.client()), (1, 3));
+    assert!(server.log().contains("each restart loads them again"), "{}", server.log());
+    assert!(!server.client().run("LW.PURGE CONFIRM").is_error());
+    server.stop();
+    server.start_again();
+    assert_eq!(counts(&mut server.client()), (0, 0));
+}
+
+#[test]
+fn purged_events_that_the_shipper_has_are_not_stored_later() {
+    let mut postgres = Postgres::start();
+    postgres.create_database("audit");
+    let server = Server::builder().shipping_to(&postgres, "audit").start();
+    let mut client = server.client();
+    client.audit("USER before");
+    client.wait_until_shipped();
+    postgres.stop();
+    client.audit("USER purged");
+    wait_until("the shipper waits with its batch", || client.audit_text("state") == "waiting");
+    assert!(!client.run("LW.PURGE CONFIRM").is_error());
+    postgres.start_again();
+    client.audit("USER after");
+    client.wait_until_shipped();
+    let users = postgres.sql("audit", "SELECT user_id FROM lockwatch_audit_log ORDER BY user_id");
+    assert_eq!(users, [["after"], ["before"]]);
 }
