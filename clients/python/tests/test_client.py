@@ -95,7 +95,7 @@ def test_alert(client: Any, key: str) -> None:
 
 
 def test_audit_and_its_log(client: Any, key: str) -> None:
-    moment = datetime(2026, 1, 2, 3, 4, 5, 678_000, tzinfo=timezone.utc)
+    moment = (datetime.now(timezone.utc) - timedelta(days=1)).replace(microsecond=678_000)
     event = client.audit(
         kind="export",
         user=key,
