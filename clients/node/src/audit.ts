@@ -48,9 +48,9 @@ export interface AuditQuery {
   to?: Date | number | undefined;
   limited?: boolean | undefined;
   anomaly?: boolean | undefined;
-  /** The maximum number of events: 100 unless given, at most 10000. */
+  /** The maximum number of events: 100 unless given, at most 10000. A page of large events ends before it. */
   count?: number | undefined;
-  /** The id of the last event of a page: returns the page after it. */
+  /** The id of the last event of a page: returns the page after it. An empty page is the end. */
   before?: string | undefined;
 }
 

@@ -26,7 +26,12 @@ export class World {
   /** Waits for `count` events of an endpoint and returns them, the oldest first. */
   async auditRows(endpoint: string, count: number): Promise<AuditEvent[]> {
     const rows = await until(`${count} audit rows of ${endpoint}`, async () => {
-      const found = await this.lockwatch.auditLog({ endpoint, count: 10_000 });
+      const found: AuditEvent[] = [];
+      let page = await this.lockwatch.auditLog({ endpoint, count: 10_000 });
+      while (page.length > 0) {
+        found.push(...page);
+        page = await this.lockwatch.auditLog({ endpoint, count: 10_000, before: page.at(-1)?.id });
+      }
       return found.length >= count ? found : undefined;
     });
     return rows.reverse();

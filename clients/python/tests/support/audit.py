@@ -14,7 +14,13 @@ def events(url: str, count: int, **filters: object) -> list[AuditEvent]:
     with LockWatch(url) as lockwatch:
 
         def look() -> list[AuditEvent]:
-            found = lockwatch.audit_log(count=10_000, **filters)  # type: ignore[arg-type]
+            found: list[AuditEvent] = []
+            while page := lockwatch.audit_log(
+                count=10_000,
+                before=found[-1].id if found else None,
+                **filters,  # type: ignore[arg-type]
+            ):
+                found += page
             return found if len(found) >= count else []
 
         found = wait_for(f"{count} audit events", look)
