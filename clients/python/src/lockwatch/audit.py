@@ -76,8 +76,8 @@ def audit_log(
 ) -> Command[list[AuditEvent]]:
     """The events that match every filter, newest first.
 
-    Pass the last id of a page as `before` to get the next page. A page of large events ends before `count`;
-    an empty page is the end.
+    Pass the last id of a page as `before` to get the next page. A page of large events ends before
+    `count`. An empty page is the end.
 
     In a cluster one node answers, from Postgres and from its own journal.
     """
