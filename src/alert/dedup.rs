@@ -20,8 +20,8 @@ pub(crate) fn digest_of(kind: &str, text: &[u8]) -> Digest {
     *hash.as_ref().first_chunk().unwrap_or(&[0; 16])
 }
 
-/// The maximum number of digests. Beyond it the one that was raised first is forgotten, so that long
-/// cooldowns cannot take the table away from later alerts.
+/// The maximum number of digests. Beyond it the one that was raised first is forgotten, so that
+/// long cooldowns cannot take the table away from later alerts.
 pub(crate) const MAX_DIGESTS: usize = 65_536;
 
 /// The longest cooldown.
@@ -72,8 +72,8 @@ pub(crate) enum Decision {
 }
 
 impl DedupTable {
-    /// An alert is suppressed if one like it was raised within this call's own `cooldown`: the longer
-    /// cooldown of another caller does not matter.
+    /// An alert is suppressed if one like it was raised within this call's own `cooldown`: the
+    /// longer cooldown of another caller does not matter.
     pub(crate) fn decide(&self, digest: &Digest, now: Timestamp, cooldown: Span) -> Decision {
         let until = now + cooldown;
         match self.suppressed.get(digest).map(|raised| raised.suppression) {

@@ -84,8 +84,7 @@ impl Endpoint {
         })
     }
 
-    /// Whether whoever knows the URL may use the endpoint, as far as the URL says: Slack's are so,
-    /// and a query often holds a token.
+    /// Whether the URL itself authorises its user: Slack's do, and a query often holds a token.
     pub(crate) fn is_secret(&self) -> bool {
         self.format == Format::Slack || self.url.query().is_some()
     }

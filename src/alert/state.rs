@@ -46,8 +46,8 @@ pub(crate) fn lock() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The maximum number of alerts that give way to a new one. More than one, so that a lowered bound is
-/// reached, but not at the expense of one call.
+/// The maximum number of alerts that give way to a new one. More than one, so that a lowered bound
+/// is reached, but not at the expense of one call.
 const MAX_DROPPED: usize = 64;
 
 #[derive(Default)]
@@ -126,8 +126,8 @@ impl State {
 
     // --- raising ---
 
-    /// Raises an alert unless `source` raised one with the same digest within the cooldown. `None` if
-    /// it did.
+    /// Raises an alert unless `source` raised one with the same digest within the cooldown. `None`
+    /// if it did.
     pub(crate) fn raise_once(
         &mut self,
         kind: &str,
@@ -390,8 +390,8 @@ impl State {
         is_queued
     }
 
-    /// An endpoint has answered a test alert, or has failed to. One that took it is enabled, and its
-    /// circuit closes.
+    /// An endpoint has answered a test alert, or has failed to. One that took it is enabled, and
+    /// its circuit closes.
     pub(crate) fn test_finished(&mut self, endpoint: EndpointId, status: &DeliveryStatus, now: Timestamp) {
         if self.endpoints().iter().any(|known| known.id == endpoint) {
             let known = self.queues.iter_mut().find(|queue| queue.endpoint.id == endpoint);

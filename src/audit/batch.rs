@@ -43,7 +43,8 @@ const TRIES: u32 = 6;
 /// The maximum number of rows that are tried when the canary is refused.
 const SAMPLE: usize = 8;
 
-/// The maximum number of days of a statement, which locks the partition of each day and its indexes.
+/// The maximum number of days of a statement, which locks the partition of each day and its
+/// indexes.
 const MAX_DAYS: usize = 16;
 
 /// The canary if nothing was accepted yet: a plausible row with a value in each column.

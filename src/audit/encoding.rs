@@ -60,7 +60,8 @@ impl Encoding {
         Cow::Owned(fitting)
     }
 
-    /// `json` as a `jsonb` of the database can hold it. It must be valid JSON, and so is the result.
+    /// `json` as a `jsonb` of the database can hold it. It must be valid JSON, and so is the
+    /// result.
     pub(crate) fn json(self, json: &str) -> Cow<'_, str> {
         if self == Self::Utf8 || (json.is_ascii() && !json.contains(r"\u")) {
             return Cow::Borrowed(json);

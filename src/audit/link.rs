@@ -124,8 +124,8 @@ impl Link {
         self.in_transaction("", self.client.execute_typed(sql, parameters)).await
     }
 
-    /// Runs a statement and rolls it back, to learn whether it would succeed. It waits for a lock no
-    /// longer than a second.
+    /// Runs a statement and rolls it back, to learn whether it would succeed. It waits for a lock
+    /// no longer than a second.
     pub(crate) async fn probe(&self, sql: &str, parameters: &[Parameter<'_>]) -> Result<u64, Failure> {
         let begin = format!("{}; SET LOCAL lock_timeout = 1000", begin(""));
         let all = async {

@@ -1,8 +1,8 @@
 //! `LW.AUDITLOG`: the events, the dead letters, and what an administrator does about them.
 //!
 //! - `QUERY …`: see [`super::query`].
-//! - `DEAD [COUNT n] [BEFORE id]`: a page of the dead letters, newest first: events that Postgres refused as data. A map
-//!   each of the fields of QUERY, `died_ms` and `reason`.
+//! - `DEAD [COUNT n] [BEFORE id]`: a page of the dead letters, newest first: events that Postgres
+//!   refused as data. A map each of the fields of QUERY, `died_ms` and `reason`.
 //! - `REPLAY id|ALL`: queues dead letters to be shipped again. Replies with their number.
 //! - `DISCARD id|ALL`: deletes dead letters. Replies with their number.
 //! - `ERASE USER id [BY text]`: see [`super::erase`].

@@ -4,10 +4,10 @@
 //! What speaks to Postgres and knows no Redis:
 //! - [`entry`]: an event, packed. [`sqlstate`], [`failure`], [`refused`]: what failed, and why
 //!   Postgres refused an event.
-//! - [`url`], [`tls`], [`target`]: which database, and how the connection is encrypted. [`encoding`]: text
-//!   that the database can hold. [`link`]: a connection that cannot hang.
-//! - [`schema`]: migrations. [`day`], [`partitions`]: a partition for each day. [`retention`]: drops
-//!   them again.
+//! - [`url`], [`tls`], [`target`]: which database, and how the connection is encrypted.
+//!   [`encoding`]: text that the database can hold. [`link`]: a connection that cannot hang.
+//! - [`schema`]: migrations. [`day`], [`partitions`]: a partition for each day. [`retention`]:
+//!   drops them again.
 //! - [`insert`]: stores rows with one statement. [`batch`]: stores a batch exactly once, and tells
 //!   rows that are at fault from a database that is.
 //! - [`status`], [`shipper`]: the thread.

@@ -77,8 +77,8 @@ pub(crate) enum Swept {
 }
 
 impl Sweep {
-    /// Drops partitions, the oldest first, until the turn is over. Each is a transaction of its own,
-    /// so that few locks are held, and those for a short time.
+    /// Drops partitions, the oldest first, until the turn is over. Each is a transaction of its
+    /// own, so that few locks are held, and those for a short time.
     pub(crate) async fn turn(
         &mut self,
         link: &Link,
@@ -118,8 +118,8 @@ impl Sweep {
     }
 }
 
-/// The partitions of days before `oldest` and their names in SQL, the oldest first. A partition of an
-/// operator's that begins on such a day but holds later ones is none of them, whatever its name.
+/// The partitions of days before `oldest` and their names in SQL, the oldest first. A partition of
+/// an operator's that begins on such a day but holds later ones is none of them, whatever its name.
 async fn tables_before(link: &Link, oldest: Day) -> Result<Vec<(Day, String)>, Failure> {
     let seconds = oldest.0.saturating_mul(86_400);
     let sql = format!(

@@ -151,7 +151,8 @@ impl Shipper {
         Some(shipped)
     }
 
-    /// Lets the thread drop, within a second or before its next batch, the events that Postgres has.
+    /// Lets the thread drop, within a second or before its next batch, the events that Postgres
+    /// has.
     pub(crate) fn forget(&self) {
         self.shared.forgets.store(true, Ordering::Relaxed);
     }

@@ -26,8 +26,8 @@ pub(crate) trait Host: Sized + 'static {
     const RDB_NAME: &'static CStr;
 
     /// Locks the state. Never while it is locked. Only the main thread locks it, and the child that
-    /// saves an RDB or rewrites the AOF, which is forked while it is unlocked: so the lock is always
-    /// free.
+    /// saves an RDB or rewrites the AOF, which is forked while it is unlocked: so the lock is
+    /// always free.
     fn lock() -> MutexGuard<'static, Self>;
     fn outbox(&mut self) -> &mut Outbox<Self::Extension>;
     /// The outbox was changed from outside: what is derived from it has to be built anew.
@@ -103,8 +103,8 @@ pub(crate) fn begin_epoch<H: Host>() {
     H::wake_scheduler();
 }
 
-/// The outbox in the RDB: its payloads and an empty one. In a rewritten AOF without an RDB preamble:
-/// an effect for each payload.
+/// The outbox in the RDB: its payloads and an empty one. In a rewritten AOF without an RDB
+/// preamble: an effect for each payload.
 pub(crate) struct Saved<H>(PhantomData<H>);
 
 impl<H: Host> NodeState for Saved<H> {

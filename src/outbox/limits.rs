@@ -24,9 +24,9 @@ const RESERVE: usize = 8;
 const MIN_RESERVE: usize = 16;
 
 /// Callers' entries are refused while the server uses more than this share of `maxmemory`. At
-/// `maxmemory` itself each entry would evict a key or make another client's write fail. A server that
-/// evicts stays just below `maxmemory`, by at most the size of the last evicted key, and callers must
-/// not take that room either.
+/// `maxmemory` itself each entry would evict a key or make another client's write fail. A server
+/// that evicts stays just below `maxmemory`, by at most the size of the last evicted key, and
+/// callers must not take that room either.
 const MEMORY_SHARE: f32 = 63.0 / 64.0;
 
 /// Whether entries of callers are refused to save memory. The module's own are not: there are few.

@@ -4,8 +4,8 @@
 //! ([`super::node`]). Without the preamble (`aof-use-rdb-preamble no`) the server writes only
 //! commands that restore keys. For that case, the child that has written them appends the commands
 //! that restore the state. Only the child can do this safely: the main thread would stall while it
-//! writes a large state, and may not write to the AOF at all during a pause of writes or a failover,
-//! in which the rewrite may end.
+//! writes a large state, and may not write to the AOF at all during a pause of writes or a
+//! failover, in which the rewrite may end.
 //!
 //! The server offers no function for this. These facts hold in Redis 7.0 to 8 and Valkey 8 and 9
 //! (`rewriteAppendOnlyFile` and `startSaving` in their aof.c and rdb.c):
@@ -44,8 +44,8 @@ pub(super) fn rewrite_began() {
     node::forget_saving();
 }
 
-/// Writing an RDB or rewriting the AOF has ended without an error. Ends the process if the AOF lacks
-/// the state and it can't be appended.
+/// Writing an RDB or rewriting the AOF has ended without an error. Ends the process if the AOF
+/// lacks the state and it can't be appended.
 pub(super) fn saving_ended() {
     let rewrites = REWRITES.swap(false, Ordering::Relaxed);
     // An RDB preamble holds the state.

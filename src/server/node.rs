@@ -1,5 +1,5 @@
-//! State of the node that belongs to no key, saved in the RDB beside the keys. [`super::aof`] writes
-//! it into a rewritten AOF that has no RDB preamble.
+//! State of the node that belongs to no key, saved in the RDB beside the keys. [`super::aof`]
+//! writes it into a rewritten AOF that has no RDB preamble.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
@@ -24,8 +24,8 @@ pub(crate) trait NodeState {
         true
     }
     /// Writes the state in pieces, or nothing if there is nothing to save. The child that saves an
-    /// RDB or rewrites the AOF calls this as well, so it must not take a lock that any thread but the main one may
-    /// hold.
+    /// RDB or rewrites the AOF calls this as well, so it must not take a lock that any thread but
+    /// the main one may hold.
     fn save(write: &mut dyn FnMut(&[u8]));
     /// Replaces the state by one or more pieces, which may be damaged or hostile. `more` returns
     /// the next piece, or `None` if the stream is cut short.

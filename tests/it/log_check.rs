@@ -131,7 +131,8 @@ fn each_end_of_a_server_checks_the_logs_of_all_its_starts() {
     let secrets = warning("whsec_AbCdEfGhIjKlMnOpQrSt").repeat(21);
     assert!(fails(Server::builder().may_repeat("whsec_Ab"), &secrets, drop));
     assert!(!fails(Server::builder().may_repeat("whsec_Ab").may_show("AbCdEfGhIjKlMn"), &secrets, drop));
-    // An earlier start's log stays, and a directory that moves to another server leaves its logs behind.
+    // An earlier start's log stays, and a directory that moves to another server leaves its logs
+    // behind.
     let flood = caught.repeat(11).replace("panic caught", "tried");
     let again = |mut server: Server| {
         server.kill();

@@ -1,8 +1,8 @@
 //! `LW.ALERTS LIST [COUNT n] [BEFORE id]`
 //!
-//! A page of the alerts that wait to be delivered, newest first: `id`, `type`, `timestamp_ms`, `size` in
-//! bytes, and `pending`, the endpoints that do not have it yet, each with `endpoint`, the number of
-//! failed `tries`, `next_try_ms` and `last_error`.
+//! A page of the alerts that wait to be delivered, newest first: `id`, `type`, `timestamp_ms`,
+//! `size` in bytes, and `pending`, the endpoints that do not have it yet, each with `endpoint`, the
+//! number of failed `tries`, `next_try_ms` and `last_error`.
 
 use crate::outbox::page::{self, Page, Weight};
 use crate::server::call::Call;

@@ -1,9 +1,9 @@
 //! `LW.ALERTS`: the alerts that wait, the dead letters, and what an administrator does about them.
 //!
 //! - `LIST [COUNT n] [BEFORE id]`: see [`list`].
-//! - `DEAD [COUNT n] [BEFORE id]`: a page of the dead letters, newest first: alerts that an endpoint did not take in all
-//!   its tries. A map each of `id`, `type`, `timestamp_ms`, `endpoint`, `tries`, `died_ms`,
-//!   `reason` and `body`.
+//! - `DEAD [COUNT n] [BEFORE id]`: a page of the dead letters, newest first: alerts that an
+//!   endpoint did not take in all its tries. A map each of `id`, `type`, `timestamp_ms`,
+//!   `endpoint`, `tries`, `died_ms`, `reason` and `body`.
 //! - `REPLAY id|ALL`: queues dead letters again, with all their tries. Replies with their number.
 //! - `DISCARD id|ALL`: deletes dead letters. An id also deletes the alert from the queue: no
 //!   endpoint that does not have it yet gets it then. Replies with the number deleted.

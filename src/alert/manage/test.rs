@@ -1,9 +1,9 @@
 //! `LW.ALERTS TEST`
 //!
 //! Sends an alert of the type `lockwatch.test` to every endpoint now, past all queues, and waits
-//! for the answers. A map for each endpoint: `endpoint`, `source` (where it is listed), `ok` (1 if it
-//! took the alert), `status` (0 without an answer), `reason` and `took_ms`. An endpoint that takes the alert is enabled again,
-//! if a 410 had disabled it.
+//! for the answers. A map for each endpoint: `endpoint`, `source` (where it is listed), `ok` (1 if
+//! it took the alert), `status` (0 without an answer), `reason` and `took_ms`. An endpoint that
+//! takes the alert is enabled again, if a 410 had disabled it.
 
 use std::sync::Arc;
 

@@ -2,10 +2,10 @@
 //!
 //! - [`filter`]: which events match. [`order`]: which of two is newer. [`page`]: the arguments.
 //!   [`found`]: the events of a page. Pure.
-//! - [`search`]: finds events in the queue. [`windows`], [`sql`], [`links`]: find events in Postgres.
-//!   [`record`]: replies with an event.
-//! - [`reader`]: the thread that searches. [`asker`]: the client that waits for it. [`command`]: the
-//!   command.
+//! - [`search`]: finds events in the queue. [`windows`], [`sql`], [`links`]: find events in
+//!   Postgres. [`record`]: replies with an event.
+//! - [`reader`]: the thread that searches. [`asker`]: the client that waits for it. [`command`]:
+//!   the command.
 
 pub(crate) mod asker;
 pub(crate) mod command;

@@ -1,8 +1,8 @@
 //! The windows of time in which the log in Postgres is searched, so that a statement locks few
 //! partitions, however many there are.
 //!
-//! The windows cover all times, without a gap: rows of a DEFAULT partition are found, and those of a
-//! partition that is created or dropped meanwhile, too.
+//! The windows cover all times, without a gap: rows of a DEFAULT partition are found, and those of
+//! a partition that is created or dropped meanwhile, too.
 
 use crate::text::time::Timestamp;
 

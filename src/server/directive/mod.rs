@@ -72,8 +72,9 @@ fn take_applied() -> Vec<&'static CStr> {
     std::mem::take(&mut *APPLIED.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Forgets what a CONFIG SET has applied that then failed, because another module refused its value:
-/// the server sets everything back, and no event follows. To be called before the event loop sleeps.
+/// Forgets what a CONFIG SET has applied that then failed, because another module refused its
+/// value: the server sets everything back, and no event follows. To be called before the event loop
+/// sleeps.
 pub(super) fn forget_applied() {
     if ANY_APPLIED.load(Ordering::Relaxed) {
         take_applied();

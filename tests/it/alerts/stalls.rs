@@ -5,7 +5,7 @@ use crate::support::receiver::{Answer, Receiver};
 use crate::support::{Client, Server, wait_until};
 
 const ALERTS: usize = 100_000;
-/// Directives that let so many alerts wait.
+/// Directives that leave room for [`ALERTS`] alerts.
 const MANY: [&str; 2] = ["lockwatch.alert-max-events 1000000", "lockwatch.alert-max-bytes 1gb"];
 
 /// The most CPU time of the main thread that a call may cost before it serves the next client. CPU

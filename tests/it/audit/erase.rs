@@ -402,10 +402,7 @@ fn a_replica_removes_the_same_events() {
     assert_eq!(all(&mut there), left);
     assert!(left[0].len() <= 500 && left[1].len() == 1500, "{} and {}", left[0].len(), left[1].len());
     // The replica's own AOF holds the same. It is begun anew after the full sync.
-    wait_until("the AOF is written", || {
-        let info = there.info("persistence");
-        info.number("aof_rewrite_in_progress") + info.number("aof_rewrite_scheduled") == 0
-    });
+    there.wait_for_aof_rewrite();
     there.run("DEBUG LOADAOF");
     assert_eq!(all(&mut there), left);
 }
@@ -438,11 +435,7 @@ fn after_a_rewrite_no_file_holds_the_person() {
         seen.push(format!("{:?}", client.run(line)));
     }
     client.run("BGREWRITEAOF");
-    wait_until("the AOF is rewritten", || {
-        let info = client.info("persistence");
-        info.number("aof_rewrite_in_progress") + info.number("aof_rewrite_scheduled") == 0
-            && info.text("aof_last_bgrewrite_status") == "ok"
-    });
+    client.wait_for_aof_rewrite();
     client.run("SAVE");
     server.stop();
     seen.push(server.log());

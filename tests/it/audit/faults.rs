@@ -264,8 +264,8 @@ fn no_event_is_lost_when_the_network_drops_all_traffic() {
         wait_at_most(Duration::from_secs(150), "the connection is given up", || {
             client.audit_info("retries_total") > 0
         });
-        // The open connection gives the first error, a new connection the second. The third comes from
-        // the statement after a maintenance statement that timed out and ended the connection.
+        // The open connection gives the first error, a new connection the second. The third comes
+        // from the statement after a maintenance statement that timed out and ended the connection.
         let error = client.audit_text("last_error");
         let expected = ["no answer in time", "connecting took too long", "the connection is closed"];
         assert!(expected.contains(&error.as_str()), "{error}");

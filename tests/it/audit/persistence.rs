@@ -49,10 +49,7 @@ fn an_aof_keeps_every_event_before_and_after_a_rewrite() {
         let mut client = server.client();
         assert_eq!(all(&mut client), before, "preamble {preamble}");
         client.run("BGREWRITEAOF");
-        wait_until("the AOF is rewritten", || {
-            let state = client.info("persistence");
-            ["aof_rewrite_in_progress", "aof_rewrite_scheduled"].iter().all(|name| state.number(name) == 0)
-        });
+        client.wait_for_aof_rewrite();
         client.audit("USER later");
         let after = all(&mut client);
         server.check_aof();

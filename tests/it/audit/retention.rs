@@ -4,7 +4,7 @@ use super::pair;
 use crate::support::postgres::Postgres;
 use crate::support::{Client, Server, wait_until};
 
-/// The time so many days ago.
+/// The time `days` before now, in Unix milliseconds.
 fn ago(client: &mut Client, days: u64) -> u64 {
     let now = client.run("TIME").texts()[0].parse::<u64>().unwrap() * 1000;
     now - days * 86_400_000

@@ -1,6 +1,7 @@
-//! What a planned failover by Sentinel loses while Postgres is away, and what `min-replicas-to-write`
-//! changes about it. Sentinel promotes the replica first and demotes the old primary some seconds
-//! later; until then the old primary acknowledges events that nobody else has.
+//! What a planned failover by Sentinel loses while Postgres is away, and what
+//! `min-replicas-to-write` changes about it. Sentinel promotes the replica first and demotes the
+//! old primary some seconds later; until then the old primary acknowledges events that nobody else
+//! has.
 
 use std::time::Duration;
 

@@ -112,8 +112,8 @@ impl Fault {
         }
     }
 
-    /// Whether the module sees an error at once. Otherwise it waits for a timeout that is longer than
-    /// the fault lasts here.
+    /// Whether the module sees an error at once. Otherwise it waits for a timeout that is longer
+    /// than the fault lasts here.
     fn is_noticed(self) -> bool {
         !matches!(self, LockedTable | CutNetwork)
     }

@@ -58,10 +58,7 @@ fn a_cooldown_survives_a_rewrite_of_the_aof() {
         let mut client = server.client();
         alert(&mut client);
         client.run("BGREWRITEAOF");
-        wait_until("the rewrite ends", || {
-            let state = client.info("persistence");
-            ["aof_rewrite_in_progress", "aof_rewrite_scheduled"].iter().all(|field| state.number(field) == 0)
-        });
+        client.wait_for_aof_rewrite();
         server.stop();
         server.start_again();
         assert_suppressed(&mut server.client());

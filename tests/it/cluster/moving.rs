@@ -60,7 +60,8 @@ fn moving_a_slot_under_load_never_admits_more_than_the_limit() {
             for _ in 0..6 {
                 let to = (cluster.owner(slot) + 1) % 3;
                 cluster.move_slot(slot, to, || load.wait_for_more(&load.calls, 100));
-                // Wait for a full window of admissions, so that no two moves carry the same entries.
+                // Wait for a full window of admissions, so that no two moves carry the same
+                // entries.
                 load.wait_for_more(&load.sliding, SLIDING.1);
             }
         },

@@ -52,20 +52,11 @@ fn fill(client: &mut Client) -> Ids {
     ids
 }
 
-#[track_caller]
-fn wait_for_rewrite(client: &mut Client) {
-    wait_until("the AOF is rewritten", || {
-        let state = client.info("persistence");
-        ["aof_rewrite_in_progress", "aof_rewrite_scheduled"].iter().all(|name| state.number(name) == 0)
-    });
-    assert_eq!(client.info("persistence").text("aof_last_bgrewrite_status"), "ok");
-}
-
 /// Rewrites the AOF.
 #[track_caller]
 fn rewrite(client: &mut Client) {
     assert!(!client.run("BGREWRITEAOF").is_error());
-    wait_for_rewrite(client);
+    client.wait_for_aof_rewrite();
 }
 
 #[track_caller]
@@ -96,7 +87,7 @@ fn a_pause_that_follows_a_rewrite_at_once_loses_nothing() {
         let mut client = server.client();
         let before = fill(&mut client);
         client.pipeline(&[vec!["BGREWRITEAOF"], vec!["CLIENT", "PAUSE", "600000", "WRITE"]]);
-        wait_for_rewrite(&mut client);
+        client.wait_for_aof_rewrite();
         let mut client = kill_and_start_again(&mut server);
         assert_eq!(Ids::of(&mut client), before, "preamble {preamble}");
     }
@@ -153,7 +144,7 @@ fn an_aof_that_is_enabled_while_writes_are_paused_holds_everything() {
         let before = fill(&mut client);
         assert_eq!(client.run("CLIENT PAUSE 600000 WRITE").text(), "OK");
         assert_eq!(client.run("CONFIG SET appendonly yes").text(), "OK");
-        wait_for_rewrite(&mut client);
+        client.wait_for_aof_rewrite();
         assert_eq!(client.run("CONFIG REWRITE").text(), "OK");
         let mut client = kill_and_start_again(&mut server);
         assert_eq!(Ids::of(&mut client), before, "preamble {preamble}");
@@ -168,7 +159,7 @@ fn a_replica_rewrites_its_own_aof_with_everything() {
         primary.wait_for_replica(&replica);
         let before = fill(&mut primary.client());
         primary.wait_for_replica(&replica);
-        wait_for_rewrite(&mut replica.client());
+        replica.client().wait_for_aof_rewrite();
         rewrite(&mut replica.client());
         drop(primary);
         let mut client = kill_and_start_again(&mut replica);
@@ -205,7 +196,7 @@ fn a_kill_at_any_point_of_a_rewrite_loses_nothing() {
             thread::scope(|scope| {
                 scope.spawn(|| {
                     let mut client = server.client();
-                    wait_for_rewrite(&mut client);
+                    client.wait_for_aof_rewrite();
                     client.run("BGREWRITEAOF");
                     is_rewriting.store(true, Ordering::SeqCst);
                 });

@@ -40,15 +40,6 @@ fn use_everything(client: &mut Client) {
     }
 }
 
-#[track_caller]
-fn wait_for_rewrite(client: &mut Client) {
-    wait_until("the AOF is rewritten", || {
-        let state = client.info("persistence");
-        ["aof_rewrite_in_progress", "aof_rewrite_scheduled"].iter().all(|name| state.number(name) == 0)
-    });
-    assert_eq!(client.info("persistence").text("aof_last_bgrewrite_status"), "ok");
-}
-
 fn with(aof: &str, preamble: &str) -> Builder {
     Server::builder().config(format!("appendonly {aof}")).config(format!("aof-use-rdb-preamble {preamble}"))
 }
@@ -72,7 +63,7 @@ fn after_the_documented_steps_a_server_without_the_module_loads_the_data() {
         run(&server, save);
         if aof == "yes" {
             run(&server, rewrite);
-            wait_for_rewrite(&mut server.client());
+            server.client().wait_for_aof_rewrite();
         }
         let data = server.into_data();
         let server = with(aof, preamble).without_module().data_dir(data).start();
@@ -95,7 +86,7 @@ fn a_limiter_alone_with_journal_no_leaves_nothing_when_its_keys_are_gone() {
         if aof == "yes" {
             // The AOF has the effects of the limiter until it is rewritten.
             client.run("BGREWRITEAOF");
-            wait_for_rewrite(&mut client);
+            client.wait_for_aof_rewrite();
         }
         let data = server.into_data();
         let server = with(aof, preamble).without_module().data_dir(data).start();

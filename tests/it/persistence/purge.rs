@@ -155,11 +155,7 @@ fn with_journal_no_alerts_and_events_are_neither_in_the_rdb_nor_in_the_aof() {
         save(&mut client);
         drop(replica);
         wait_until("a rewrite begins", || !client.run("BGREWRITEAOF").is_error());
-        wait_until("the AOF is rewritten", || {
-            let state = client.info("persistence");
-            ["aof_rewrite_in_progress", "aof_rewrite_scheduled"].iter().all(|name| state.number(name) == 0)
-        });
-        assert_eq!(client.info("persistence").text("aof_last_bgrewrite_status"), "ok");
+        client.wait_for_aof_rewrite();
         assert_eq!(counts(&mut client), (1, 3), "memory keeps them");
         // A server without the module loads the AOF, and another one the RDB.
         let mut data = server.into_data();

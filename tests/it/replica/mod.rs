@@ -37,9 +37,6 @@ fn workload() -> Workload {
 #[track_caller]
 fn start_alone(replica: Server) -> Server {
     // A server does not stop while it writes the first AOF after a full resynchronisation.
-    wait_until("the replica's AOF is complete", || {
-        let state = replica.info("persistence");
-        ["aof_rewrite_in_progress", "aof_rewrite_scheduled"].iter().all(|field| state.number(field) == 0)
-    });
+    replica.client().wait_for_aof_rewrite();
     Server::builder().config("appendonly yes").data_dir(replica.into_data()).start()
 }

@@ -25,8 +25,8 @@ impl Sizes {
     pub const SMALL: Self =
         Self { sessions: 5000, alerts: 1000, suppressed: 1000, events: 5000, entries: 100 };
 
-    /// The default bounds divided by `divisor`. A token store has no bound: a million sessions is what
-    /// docs and benchmarks measure.
+    /// The default bounds divided by `divisor`. A token store has no bound: a million sessions is
+    /// what docs and benchmarks measure.
     pub fn full(divisor: usize) -> Self {
         Self {
             sessions: 1_000_000 / divisor,

@@ -16,8 +16,8 @@ impl Stop {
 /// Runs `load` on `threads` threads, with the thread's number, while `during` runs. Returns what
 /// both returned.
 ///
-/// `load` must return soon after [`Stop::is_set`], which becomes true when `during` returns and also
-/// when it panics. Otherwise a failed assertion in `during` would hang the test.
+/// `load` must return soon after [`Stop::is_set`], which becomes true when `during` returns and
+/// also when it panics. Otherwise a failed assertion in `during` would hang the test.
 pub fn beside<T: Send, R>(
     threads: usize,
     load: impl Fn(usize, &Stop) -> T + Sync,

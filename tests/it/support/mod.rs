@@ -74,8 +74,8 @@ pub fn wait_at_most(patience: Duration, what: &str, mut condition: impl FnMut() 
     }
 }
 
-/// Calls `attempt` without a pause until it returns a value; panics with `what` if it does not within
-/// [`SOON`].
+/// Calls `attempt` without a pause until it returns a value; panics with `what` if it does not
+/// within [`SOON`].
 #[track_caller]
 pub fn poll_until<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + SOON;

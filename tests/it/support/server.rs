@@ -365,4 +365,14 @@ impl Client {
     pub fn info(&mut self, section: &str) -> Info {
         Info::parse(&self.call(&["INFO", section]).text())
     }
+
+    /// Waits until no rewrite of the AOF runs or is due, and asserts that the last one succeeded.
+    #[track_caller]
+    pub fn wait_for_aof_rewrite(&mut self) {
+        wait_until("the AOF is rewritten", || {
+            let info = self.info("persistence");
+            info.number("aof_rewrite_in_progress") + info.number("aof_rewrite_scheduled") == 0
+        });
+        assert_eq!(self.info("persistence").text("aof_last_bgrewrite_status"), "ok");
+    }
 }

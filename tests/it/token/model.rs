@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::support::tokens::{Algorithm, Keys, Tokens, code};
-use crate::support::{Client, Random, Server, wait_until};
+use crate::support::{Client, Random, Server};
 
 /// The default of `rotate-grace`, in milliseconds.
 const GRACE: i64 = 10_000;
@@ -178,10 +178,7 @@ impl World {
         let mut there = replica.client();
         assert_eq!(there.run("REPLICAOF NO ONE").text(), "OK");
         // Until the first rewrite its AOF lacks the data of the full synchronisation.
-        wait_until("the replica's AOF is complete", || {
-            let info = there.info("persistence");
-            ["aof_rewrite_in_progress", "aof_rewrite_scheduled"].iter().all(|name| info.number(name) == 0)
-        });
+        there.wait_for_aof_rewrite();
         let before = (self.known.clone(), self.revoked.len());
         for _ in 0..self.random.below(6) {
             self.act();

@@ -80,10 +80,7 @@ fn an_aof_that_is_enabled_later_holds_every_alert() {
         fill(&mut client, &receivers);
         client.run("CONFIG SET appendfsync always");
         assert_eq!(client.run("CONFIG SET appendonly yes").text(), "OK");
-        wait_until("the first AOF is written", || {
-            let state = client.info("persistence");
-            ["aof_rewrite_in_progress", "aof_rewrite_scheduled"].iter().all(|name| state.number(name) == 0)
-        });
+        client.wait_for_aof_rewrite();
         assert_eq!(client.run("CONFIG REWRITE").text(), "OK");
         let before = Snapshot::of(&mut client);
         server.kill();

@@ -222,10 +222,7 @@ fn a_full_synchronisation_replaces_the_alerts_of_the_replica_with_those_of_its_p
     assert_eq!(after, Snapshot::of(&mut client));
     // After a full synchronisation a replica rewrites its AOF. A server can start from that file
     // alone.
-    wait_until("the AOF of the replica is complete", || {
-        let state = there.info("persistence");
-        ["aof_rewrite_in_progress", "aof_rewrite_scheduled"].iter().all(|name| state.number(name) == 0)
-    });
+    there.wait_for_aof_rewrite();
     let alone = builder(&receivers.each_ref()).config("appendonly yes").data_dir(own.into_data()).start();
     assert_eq!(Snapshot::of(&mut alone.client()), after);
 }
