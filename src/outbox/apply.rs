@@ -12,7 +12,6 @@ use crate::server::error::Refusal;
 use crate::server::spec::Spec;
 use crate::text::syntax::Param;
 
-use super::effect;
 use super::host::Host;
 use super::settings::JOURNAL;
 
@@ -31,8 +30,7 @@ impl<H: Host> Command for Apply<H> {
         state.outbox().apply_effect(payload.bytes()).map_err(Refusal::BadEffect)?;
         state.invalidate();
         H::wake_scheduler();
-        // A purge also empties what the AOF holds of an earlier start with a journal.
-        if JOURNAL.get() || effect::replaces_all(payload.bytes()) {
+        if JOURNAL.get() {
             call.pass_node_effect_on();
         }
         call.reply_ok();

@@ -67,11 +67,6 @@ pub(crate) fn add<X: Extension>(payload: &mut Vec<u8>, change: &Change<X>) {
     *payload = postcard::to_extend(change, std::mem::take(payload)).unwrap_or_default();
 }
 
-/// Whether a payload replaces the whole outbox, as a purge does.
-pub(crate) fn replaces_all(payload: &[u8]) -> bool {
-    payload.first() == Some(&OPENING)
-}
-
 /// Decodes a payload, which may be damaged or hostile.
 pub(crate) fn decode<X: Extension>(payload: &[u8]) -> Result<Effect<X>, &'static str> {
     match payload.split_first() {
