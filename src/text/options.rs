@@ -154,7 +154,7 @@ impl<'a> Given<'a> {
     fn get(&self, label: &str) -> Option<(&'static Param, &'a [u8])> {
         #[cfg(debug_assertions)]
         self.ask(label);
-        self.values[..self.len].iter().flatten().copied().find(|(param, _)| param.label() == label)
+        self.values[..self.len].iter().flatten().copied().find(|(param, _)| param.has_label(label))
     }
 
     /// What the arguments that are given are asked for by.

@@ -116,6 +116,11 @@ impl Param {
         }
     }
 
+    /// Whether `label` is [`Self::label`]. Compares bytes: calls look values up by it.
+    pub(super) fn has_label(&self, label: &str) -> bool {
+        self.token.unwrap_or(self.name).to_bytes() == label.as_bytes()
+    }
+
     pub(super) fn is_token(&self, word: &[u8]) -> bool {
         self.token.is_some_and(|token| word.eq_ignore_ascii_case(token.to_bytes()))
     }
@@ -204,7 +209,19 @@ impl Syntax {
 
     /// The option with the word `word`, in either case.
     pub(crate) fn option(&self, word: &[u8]) -> Option<&'static Param> {
-        self.options().find(|option| option.is_token(word))
+        // Loops, and not `options()`: every word of every call comes here.
+        for arg in self.args {
+            if arg.parts.is_empty() {
+                if arg.is_token(word) {
+                    return Some(arg);
+                }
+            } else if !arg.is_positional() {
+                if let Some(part) = arg.parts.iter().find(|part| part.is_token(word)) {
+                    return Some(part);
+                }
+            }
+        }
+        None
     }
 
     /// Everything that has a value of its own, or is a word.
