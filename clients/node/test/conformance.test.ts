@@ -1,11 +1,12 @@
 /** Runs every case of the conformance file through the middleware of both frameworks. */
 import assert from "node:assert/strict";
 import { METHODS, type IncomingMessage } from "node:http";
-import { after, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { ConfigurationError, LockWatch, parseLimits } from "lockwatch";
 import * as forExpress from "lockwatch/express";
-import { conformance, optionsOf, ScriptedConnection, type App, type Options, type Step } from "./support/conformance.js";
+import { policyName } from "../dist/http/policy-name.js";
+import { conformance, optionsOf, ScriptedConnection, type Options, type Step } from "./support/conformance.js";
 import { ask } from "./support/http.js";
 import { FRAMEWORKS, serve, type Framework, type Served } from "./support/served.js";
 
@@ -117,18 +118,8 @@ describe("limit strings", () => {
 
 describe("policy names", () => {
   for (const { pattern, name } of conformance.policy_names) {
-    it(pattern, async () => {
-      const app: App = defaults.app;
-      const connection = new ScriptedConnection();
-      const redis = new LockWatch(connection);
-      const served = await serve("express", { redis, routes: { [pattern]: "1/s" } }, ({ answer }) => answer(app.status, [], app.body));
-      after(() => served.close());
-      const [method, path] = pattern.includes(" ") ? (pattern.split(" ") as [string, string]) : ["GET", pattern];
-      const step = { request: { method, path, headers: [], peer: "192.0.2.1" }, round_trip: [{ reply: [0, 1, 0, 0, 1000] }, { reply: [0, 1, 0] }] };
-      connection.begin(step as unknown as Step);
-      const target = encodeURI(path.replace(/\{\w+\}|\*\*?/g, "x"));
-      const response = await ask(served.port, target, { method: method.split(",")[0] as string });
-      assert.equal(response.header("RateLimit-Policy"), `"${name}";q=1;w=1`);
+    it(pattern, () => {
+      assert.equal(policyName(pattern), name);
     });
   }
 });

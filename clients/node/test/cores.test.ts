@@ -5,6 +5,7 @@ import { LockWatch, type LockWatchError } from "lockwatch";
 import { Stub } from "lockwatch/testing";
 import { canonicalAddress, clientNetwork, hopAddress } from "../dist/http/address.js";
 import { pathOf, PathSegments, Pattern } from "../dist/http/pattern.js";
+import { policyName } from "../dist/http/policy-name.js";
 import { Breaker } from "../dist/redis/breaker.js";
 import { hashSlot } from "../dist/redis/slot.js";
 
@@ -164,4 +165,30 @@ describe("hash slots", () => {
   for (const [key, slot] of Object.entries({ "123456789": 12739, foo: 12182, "{foo}bar": 12182, "foo{}{bar}": 8363, "": 0 })) {
     it(`'${key}' is in ${slot}`, () => assert.equal(hashSlot(key), slot));
   }
+});
+
+describe("names of policies", () => {
+  const parts = ["/", "a", "-", ".", "*", "{a}", ":a", "get", "root", "A", "é", "--", "GET /", "POST,GET /"];
+  const texts = (length: number): string[] => (length === 0 ? [""] : texts(length - 1).flatMap((text) => parts.map((part) => text + part)));
+  const patterns = ["/", "GET /"].flatMap((start) => [0, 1, 2, 3, 4].flatMap((length) => texts(length).map((text) => start + text)));
+  // `:a` as a whole segment is another spelling of `{a}`.
+  const distinct = new Set(patterns.map((text) => text.replace(/(?<=\/):(\w+)(?=\/|$)/g, "{$1}")));
+
+  it("distinct patterns have distinct names, which are valid", () => {
+    const owners = new Map<string, string>();
+    for (const pattern of distinct) {
+      const name = policyName(pattern);
+      assert.match(name, /^[a-z0-9_.-]{1,64}$/);
+      assert.equal(owners.get(name), undefined, `'${pattern}' and '${owners.get(name)}' are both '${name}'`);
+      owners.set(name, pattern);
+    }
+  });
+
+  it("a pattern that differs only in its last character has another name, at any length", () => {
+    for (let length = 1; length < 300; length++) {
+      const path = `/${"ab/".repeat(100).slice(0, length)}`;
+      assert.notEqual(policyName(`${path}c`), policyName(`${path}d`));
+      assert.notEqual(policyName(`${path}c`), policyName(path));
+    }
+  });
 });

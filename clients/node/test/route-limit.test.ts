@@ -39,7 +39,7 @@ for (const framework of FRAMEWORKS) {
       const as = (user: string) => ask(api.port, "/orders/1", { method: "POST", headers: { "x-user": user, "content-length": 0 } });
       const first = await as("alice");
       assert.equal(first.status, 200);
-      assert.equal(first.header("RateLimit-Policy"), '"post-orders-id";q=2;w=60', "the route's headers replace the middleware's");
+      assert.equal(first.header("RateLimit-Policy"), '"post-orders-.id";q=2;w=60', "the route's headers replace the middleware's");
       assert.equal(first.header("X-RateLimit-Remaining"), "1");
       await as("alice");
       const denied = await as("alice");
@@ -47,7 +47,7 @@ for (const framework of FRAMEWORKS) {
       assert.match(denied.body, /^\{"error":"rate_limit_exceeded","retry_after":\d+\}$/);
       assert.equal(String((JSON.parse(denied.body) as { retry_after: number }).retry_after), denied.header("Retry-After"));
       assert.equal((await as("bob")).status, 200);
-      assert.equal(await world.admin.exists("lw:{key:alice}:limit:post-orders-id"), 1);
+      assert.equal(await world.admin.exists("lw:{key:alice}:limit:post-orders-.id"), 1);
       const rows = await world.auditRows("/orders", 4);
       assert.deepEqual(rows.map(({ status, limited }) => [status, limited]), [[200, false], [200, false], [429, true], [200, false]]);
     });

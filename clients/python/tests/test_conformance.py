@@ -12,7 +12,7 @@ from conformance import through_asgi, through_wsgi
 from conformance.cases import CASES, DOCUMENT, options_of
 from conformance.outcome import Outcome
 from conformance.scripted import ScriptedServer, Words
-from lockwatch.http.pattern import policy_name
+from lockwatch.http.policy_name import policy_name
 from lockwatch.limits import parse_limits
 
 LATENCY = re.compile(r"\d+\.\d{3}ms")

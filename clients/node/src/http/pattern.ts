@@ -1,6 +1,4 @@
-/**
- * Patterns of routes, `[METHOD[,METHOD…] ]/path`, and the policy names that are derived from them.
- */
+/** Patterns of routes, `[METHOD[,METHOD…] ]/path`. */
 import { ConfigurationError } from "../errors.js";
 
 /** A request's path, split and decoded once for all patterns. */
@@ -93,12 +91,6 @@ function fits(text: string, segment: Segment): boolean {
 
 function lenient(segments: readonly string[]): string[] {
   return segments.filter((segment) => segment !== "").map((segment) => segment.toLowerCase());
-}
-
-/** `POST /login` becomes `post-login`, and `/` becomes `root`. */
-export function policyName(pattern: string): string {
-  const name = pattern.toLowerCase().replace(/[^a-z0-9_.]+/g, "-").replace(/^-|-$/g, "");
-  return name === "" ? "root" : name;
 }
 
 /**

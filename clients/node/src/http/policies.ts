@@ -3,7 +3,8 @@ import { ConfigurationError } from "../errors.js";
 import { checkOptions } from "../known-options.js";
 import { parseLimits, type Limit, type Limits } from "../limits.js";
 import { POLICY_OPTIONS, type LimitOptions, type PolicyOptions } from "./options.js";
-import { PathSegments, Pattern, policyName } from "./pattern.js";
+import { PathSegments, Pattern } from "./pattern.js";
+import { policyName } from "./policy-name.js";
 import type { FailureMode } from "./reply.js";
 
 export interface Policy {

@@ -10,7 +10,7 @@ import { rateLimitCommand, RateLimitResult } from "../ratelimit.js";
 import { applyDecision, middleware, rawRequest, routePattern, stateOf, type AnyRequest, type AnyResponse, type Middleware } from "./framework.js";
 import { addressClient, keyClient, Keys, type ClientKey } from "./keys.js";
 import type { Awaitable, OnDenied } from "./options.js";
-import { policyName } from "./pattern.js";
+import { policyName } from "./policy-name.js";
 import { checkedCost, checkedMode, checkedName } from "./policies.js";
 import { decisionFor, failureDecision, type Decision, type FailureMode } from "./reply.js";
 import type { LockWatchState } from "./state.js";

@@ -2,7 +2,7 @@
 
 - `options.py` checks the options once. `request.py` is a request of either kind of server.
 - `trusted_proxies.py` and `address.py` find the client's address, `keys.py` makes its keys,
-  `pattern.py` and `policies.py` find its policy.
+  `pattern.py`, `policy_name.py` and `policies.py` find its policy.
 - `rate_limiter.py` makes the commands for a request, and judges the replies. `state.py` holds what
   was found out, `reply.py` the responses.
 - `route_limit.py` is a limit that the application places on one route.

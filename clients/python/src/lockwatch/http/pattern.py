@@ -1,4 +1,4 @@
-"""Patterns of routes, `[METHOD[,METHOD…] ]/path`, and the policy names that derive from them."""
+"""Patterns of routes, `[METHOD[,METHOD…] ]/path`."""
 
 from __future__ import annotations
 
@@ -51,11 +51,6 @@ def lenient_path(path: str) -> str:
 def has_dot_segments(path: str) -> bool:
     """Whether a path has segments `.` or `..`, which may lead elsewhere."""
     return "/." in path and any(segment in (".", "..") for segment in path.split("/"))
-
-
-def policy_name(pattern: str) -> str:
-    """The name of a policy that is given none: `post-login` for `POST /login`."""
-    return re.sub(r"[^a-z0-9_.]+", "-", pattern.lower()).strip("-") or "root"
 
 
 def _parts(text: str) -> tuple[frozenset[str], str]:

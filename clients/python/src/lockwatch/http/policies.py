@@ -9,7 +9,8 @@ from typing import Literal, TypeAlias, TypedDict
 
 from ..errors import ConfigurationError
 from ..limits import Limit, Limits, parse_limits
-from .pattern import Pattern, exact_pattern, has_dot_segments, lenient_path, lenient_pattern, policy_name
+from .pattern import Pattern, exact_pattern, has_dot_segments, lenient_path, lenient_pattern
+from .policy_name import policy_name
 
 FailureMode: TypeAlias = Literal["allow", "deny"]
 

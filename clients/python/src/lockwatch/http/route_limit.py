@@ -13,8 +13,8 @@ from ..limits import Limits, parse_limits
 from ..ratelimit import RateLimitResult, rate_limit_command
 from .address import peer_address
 from .keys import Keys, address_client, key_client
-from .pattern import policy_name
 from .policies import FailureMode, check_cost, check_mode, check_name
+from .policy_name import policy_name
 from .rate_limiter import log_failure
 from .reply import Reply, rate_limit_exceeded
 from .state import LockWatchState, limit_headers
