@@ -28,6 +28,9 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+# The scope is the request's own. A server may share its member `state` between requests.
+_STATE = "lockwatch"
+
 
 class LockWatchMiddleware:
     """Limits, counts and records the requests to an ASGI application.
@@ -68,8 +71,10 @@ class LockWatchMiddleware:
             await self._app(scope, receive, send)
             return
         request = self._request(scope)
-        state, reply = await run_async(self._limiter.admit(request, policy, self._lockwatch.link.send))
-        scope.setdefault("state", {})["lockwatch"] = state
+        # The state of a middleware in front of this one, which records the request.
+        outer: LockWatchState | None = scope.get(_STATE)
+        state, reply = await run_async(self._limiter.admit(request, policy, self._lockwatch.link.send, outer))
+        scope[_STATE] = scope.setdefault("state", {})["lockwatch"] = state
         response = Response(send, state)
         try:
             if reply is None:
@@ -77,7 +82,7 @@ class LockWatchMiddleware:
             else:
                 await response.send_reply(reply)
         finally:
-            if self._audit_queue is not None and state.failure != "bypassed":
+            if self._audit_queue is not None and outer is None and state.failure != "bypassed":
                 seconds = (response.ended or time.perf_counter()) - started
                 self._audit_queue.record(self._limiter.audit(request, state, response.status, seconds))
 

@@ -19,7 +19,9 @@ from fastapi.security.base import SecurityBase
 from .aio import AsyncLockWatch
 from .duration import Duration
 from .failure_log import FailureLog
+from .fastapi_route import route_text
 from .flow import run_async
+from .http.counted import Counted
 from .http.reply import Reply
 from .http.route_limit import RouteLimit, RouteLimitOptions
 from .http.state import LockWatchState
@@ -96,13 +98,14 @@ def limit(
     route_limit = RouteLimit(lockwatch, limits, **options)
 
     async def dependency(request: Request, response: Response) -> RateLimitResult | None:
+        state = _state(request)
         outcome = await run_async(
             route_limit.admit(
                 request,
-                state=_state(request),
+                state=state,
                 peer=request.client.host if request.client else None,
-                method=request.method,
-                route=getattr(request.scope.get("route"), "path", request.url.path),
+                counted=Counted.of(request.scope) if state is None else state.counted,
+                route=partial(route_text, request.scope),
                 add_headers=response.headers.update,
             )
         )

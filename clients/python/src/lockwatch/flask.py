@@ -11,7 +11,9 @@ from flask import Blueprint, Response, after_this_request, current_app, g, reque
 from .client import LockWatch
 from .duration import Duration
 from .failure_log import FailureLog
+from .flask_route import route_text
 from .flow import run
+from .http.counted import Counted
 from .http.reply import Reply
 from .http.route_limit import RouteLimit, RouteLimitOptions
 from .http.state import LockWatchState
@@ -67,13 +69,13 @@ def limit(lockwatch: LockWatch, limits: Limits, **options: Unpack[RouteLimitOpti
     route_limit = RouteLimit(lockwatch, limits, **options)
 
     def refuse() -> Reply | None:
-        route = request.url_rule.rule if request.url_rule is not None else request.path
+        state = _state()
         outcome = run(
             route_limit.admit(
-                state=_state(),
+                state=state,
                 peer=request.remote_addr,
-                method=request.method,
-                route=route,
+                counted=Counted.of(request.environ) if state is None else state.counted,
+                route=route_text,
                 add_headers=_add_headers,
             )
         )

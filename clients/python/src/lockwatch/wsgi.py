@@ -57,9 +57,16 @@ class LockWatchFlaskMiddleware:
         if policy is None:
             return self._app(environ, start_response)
         request = self._request(environ, path)
-        state, reply = run(self._limiter.admit(request, policy, self._lockwatch.link.send))
+        # The state of a middleware in front of this one, which records the request.
+        outer: LockWatchState | None = environ.get("lockwatch")
+        state, reply = run(self._limiter.admit(request, policy, self._lockwatch.link.send, outer))
         environ["lockwatch"] = state
-        response = Response(start_response, state, lambda status: self._record(request, state, status, started))
+
+        def end(status: int) -> None:
+            if outer is None:
+                self._record(request, state, status, started)
+
+        response = Response(start_response, state, end)
         if reply is not None:
             return response.send_reply(reply)
         try:

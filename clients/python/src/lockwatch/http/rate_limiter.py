@@ -48,8 +48,15 @@ class RateLimiter:
         self._settings = settings
         self._failures = failures
 
-    def admit(self, request: HttpRequest, policy: Policy, send: Send) -> Flow[tuple[LockWatchState, Reply | None]]:
-        """The state of a request, and the response if it does not go on to the application."""
+    def admit(
+        self, request: HttpRequest, policy: Policy, send: Send, outer: LockWatchState | None = None
+    ) -> Flow[tuple[LockWatchState, Reply | None]]:
+        """The state of a request, and the response if it does not go on to the application.
+
+        `outer` is the state of a middleware that the request has passed. The two share it.
+        """
+        if outer is not None and outer.counted.has(self):
+            return outer, None
         settings = self._settings
         key = None if settings.key_func is None else (yield partial(settings.key_func, request))
         limits = policy.limits
@@ -57,6 +64,8 @@ class RateLimiter:
             plan = yield partial(settings.plan_func, request)
             limits = limits if plan is None else parse_limits(plan)
         trip = self._round_trip(request, policy, key_client(key), limits)
+        trip.state = trip.state if outer is None else outer
+        trip.state.counted.add_all((str(command.key) for _, command in trip.limits), self)
         try:
             replies = yield partial(send, trip.commands)
         except UnavailableError as error:

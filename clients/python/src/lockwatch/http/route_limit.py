@@ -12,6 +12,7 @@ from ..flow import Client, Flow, execute
 from ..limits import Limits, parse_limits
 from ..ratelimit import RateLimitResult, rate_limit_command
 from .address import peer_address
+from .counted import Counted
 from .keys import Keys, address_client, key_client
 from .policies import FailureMode, check_cost, check_mode, check_name
 from .policy_name import policy_name
@@ -76,22 +77,41 @@ class RouteLimit:
         *key_arguments: object,
         state: LockWatchState | None,
         peer: str | None,
-        method: str,
-        route: str,
+        counted: Counted,
+        route: Callable[[], str],
         add_headers: Callable[[Mapping[str, str]], object],
     ) -> Flow[RateLimitResult | Reply | None]:
         """The result, or the response to a request that ends here. None if Redis did not answer.
 
         `state` is None without the middleware. Then `add_headers` is called with the headers of a
-        request that goes on.
+        request that goes on. `route` returns the text that the name is derived from.
         """
         client = None if self._key is None else key_client((yield partial(self._key, *key_arguments)))
         if client is None:
             address = peer if state is None else state.address
             client = address_client(peer_address(address) if address else None)
-        name = self._name or policy_name(f"{'GET' if method == 'HEAD' else method} {route}")
         # Names of policies have no colon, so a route limit never counts into one of them.
-        redis_key = self._keys.limit(client, f"limit:{name}")
+        redis_key, name = counted.free_name(
+            lambda name: self._keys.limit(client, f"limit:{name}"),
+            self._name or policy_name(route()),
+            self,
+            given=self._name is not None,
+        )
+        if counted.owner(redis_key) is self:
+            outcome: RateLimitResult | Reply | None = counted.outcome(redis_key)
+            return outcome
+        counted.add(redis_key, self)
+        outcome = yield from self._ask(redis_key, name, state, add_headers)
+        counted.finish(redis_key, outcome)
+        return outcome
+
+    def _ask(
+        self,
+        redis_key: str,
+        name: str,
+        state: LockWatchState | None,
+        add_headers: Callable[[Mapping[str, str]], object],
+    ) -> Flow[RateLimitResult | Reply | None]:
         command = rate_limit_command("LW.RATELIMIT", redis_key, self._limits, self._cost)
         try:
             limit = yield from execute(self._lockwatch, command)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ..burst import BurstResult
 from ..ratelimit import RateLimitResult
+from .counted import Counted
 
 
 @dataclass(slots=True)
@@ -34,6 +35,8 @@ class LockWatchState:
     """The user in the audit event. Set it once the application knows; `jwt_required` does."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The limit's headers, which the middleware adds to the response."""
+    counted: Counted = field(default_factory=Counted, repr=False)
+    """The limits that counted the request."""
 
     def judge(self, limit: RateLimitResult, policy: str, *, shadow: bool) -> None:
         """Records the result of a limit, and replaces the headers of an earlier one."""
