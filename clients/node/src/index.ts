@@ -6,7 +6,7 @@
  *   `duration.ts` parse the limits and durations of users.
  * - `redis/` sends commands: an adapter for each library, and `Link` with timeouts and a breaker.
  * - `http/` is the middleware. `rate-limiter.ts` decides on requests, independent of the framework;
- *   `route-limit.ts` is a limit on one route.
+ *   `route-limit.ts` is a limit on one route. `notices.ts` logs what a process says once.
  * - `token/` verifies access tokens and has the login, refresh and logout routes.
  * - `express.ts` and `fastify.ts` are the entries of the frameworks. This entry loads neither.
  * - `testing.ts` is for the tests of applications.
@@ -29,6 +29,7 @@ export {
   TokenRevokedError,
   UnavailableError,
 } from "./errors.js";
+export { ADDRESS } from "./http/keys.js";
 export { LockWatchState } from "./http/state.js";
 export type { MiddlewareOptions, PolicyOptions } from "./http/options.js";
 export type { FailureMode, Reply } from "./http/reply.js";

@@ -9,6 +9,7 @@ import { burstCommand, parseBurst, type BurstOptions, type BurstResult } from ".
 import { windowMs, type Duration } from "./duration.js";
 import { ConfigurationError } from "./errors.js";
 import { FailureLog, type Log } from "./failure-log.js";
+import { checkedService } from "./http/keys.js";
 import { checkOptions, type OptionNames } from "./known-options.js";
 import { parseLimits, type Limits } from "./limits.js";
 import { rateLimitCommand, RateLimitResult } from "./ratelimit.js";
@@ -18,6 +19,11 @@ import { closeAll, openConnections, type Connections, type RedisSource } from ".
 import * as tokens from "./tokens.js";
 
 export interface LockWatchOptions {
+  /**
+   * The name of the service in the keys of the middleware and of `limit`. Without it, all services
+   * on one Redis share their counters.
+   */
+  service?: string | undefined;
   /** How long a call waits for the first connection; 200 unless given. */
   connectTimeoutMs?: number;
   /**
@@ -43,7 +49,7 @@ export interface LockWatchOptions {
 }
 
 export const LOCKWATCH_OPTIONS: OptionNames<LockWatchOptions> = {
-  connectTimeoutMs: true, commandTimeoutMs: true, breakerTimeouts: true, breakerSeconds: true,
+  service: true, connectTimeoutMs: true, commandTimeoutMs: true, breakerTimeouts: true, breakerSeconds: true,
   auditQueueSize: true, log: true, logIntervalSeconds: true,
 };
 
@@ -53,6 +59,9 @@ export interface CostOption {
 }
 
 export class LockWatch {
+  readonly service: string | undefined;
+  /** For the middleware. */
+  readonly log: Log;
   /** For the middleware. */
   readonly link: Link;
   /** For the middleware. */
@@ -70,6 +79,7 @@ export class LockWatch {
    */
   constructor(redis: RedisSource, options: LockWatchOptions = {}) {
     checkOptions(options, LOCKWATCH_OPTIONS, "LockWatch");
+    this.service = options.service === undefined ? undefined : checkedService(options.service);
     const { connectTimeoutMs = 200, commandTimeoutMs = 100, breakerTimeouts = 3, breakerSeconds = 1 } = options;
     for (const [name, value] of Object.entries({ connectTimeoutMs, commandTimeoutMs, breakerTimeouts, breakerSeconds })) {
       if (!(value > 0)) throw new ConfigurationError(`${name} '${value}' is not a positive number`);
@@ -79,6 +89,7 @@ export class LockWatch {
     this.link = new Link(this.#connections.fast, timing);
     this.#slow = new Link(this.#connections.slow, timing);
     const { auditQueueSize = 10_000, logIntervalSeconds = 10, log = (message) => console.warn(message) } = options;
+    this.log = log;
     this.failures = new FailureLog(log, logIntervalSeconds * 1000);
     this.auditQueue = new AuditQueue(new Link(this.#connections.audit, timing), this.link, auditQueueSize, this.failures);
   }

@@ -24,10 +24,10 @@ for (const framework of FRAMEWORKS) {
 
 async function run(framework: Framework, given: Options, steps: readonly Step[]): Promise<void> {
   const { limits, ...otherDefaults } = defaults.options;
-  const options = optionsOf({ ...("rate_limit_requests" in given ? {} : { limits }), ...otherDefaults, ...given });
+  const { service, ...options } = optionsOf({ ...("rate_limit_requests" in given ? {} : { limits }), ...otherDefaults, ...given });
   const connection = new ScriptedConnection();
   const timing = Object.fromEntries(Object.entries(options).filter(([name]) => /Timeouts?(Ms)?$|^breaker/.test(name)));
-  const lockwatch = new LockWatch(connection, { ...timing, log: () => undefined });
+  const lockwatch = new LockWatch(connection, { ...timing, service: service as string | undefined, log: () => undefined });
   let current: Step | undefined;
   let called: boolean;
   const served = await serve(
@@ -78,7 +78,7 @@ async function perform(served: Served, step: Step, lockwatch: LockWatch, connect
   if (expected.body !== null) assert.equal(response.body, expected.body);
   if (expected.failure !== undefined) assert.equal(served.state?.failure, expected.failure);
   const roundTrip = step.round_trip.map(({ command }) => command);
-  const sent = [roundTrip, step.route_limit && [step.route_limit.command], step.audit && [step.audit]].flatMap(writes);
+  const sent = [roundTrip, step.route_limit?.command && [step.route_limit.command], step.audit && [step.audit]].flatMap(writes);
   assert.deepEqual(connection.writes, sent.map(latencyShape(connection)));
 }
 
@@ -127,7 +127,7 @@ describe("policy names", () => {
 describe("start-up errors", () => {
   for (const { name, options } of conformance.startup_errors) {
     it(name, () => {
-      const redis = new LockWatch(new ScriptedConnection());
+      const redis = new ScriptedConnection();
       assert.throws(() => forExpress.lockwatch({ ...optionsOf(options), redis }), /\S/);
     });
   }

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { after, afterEach, before, describe, it } from "node:test";
 import express, { type Request } from "express";
 import fastify from "fastify";
-import { LockWatch } from "lockwatch";
+import { ADDRESS, LockWatch } from "lockwatch";
 import * as forExpress from "lockwatch/express";
 import * as forFastify from "lockwatch/fastify";
 import { Stub, type Scripted } from "lockwatch/testing";
@@ -102,7 +102,7 @@ async function startExpress(lw: LockWatch): Promise<Api> {
   const app = express();
   app.use(forExpress.lockwatch({ redis: lw }));
   const orders = express.Router();
-  orders.post("/:id", forExpress.limit(lw, "2/minute", { key: (request) => request.get("x-user") }), (_request, response) => {
+  orders.post("/:id", forExpress.limit(lw, "2/minute", { key: (request) => request.get("x-user") ?? ADDRESS }), (_request, response) => {
     response.json({});
   });
   app.use("/orders", orders);

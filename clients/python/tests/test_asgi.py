@@ -62,6 +62,7 @@ def test_key_and_plan_functions_may_be_asynchronous(lockwatch_async_stub: AsyncS
 
     middleware = LockWatchMiddleware(hello, redis=lockwatch_async_stub, key_func=key, plan_func=plan, audit=False)
     drive(middleware, {**SCOPE, "headers": [(b"x-account", b"42"), (b"x-plan", b"pro")]})
+    drive(middleware, {**SCOPE, "headers": [(b"x-account", b"")]})
     drive(middleware, SCOPE)
     assert lockwatch_async_stub.called("LW.RATELIMIT") == [
         ("LW.RATELIMIT", "lw:{key:42}:default", "7", "60"),
@@ -69,7 +70,7 @@ def test_key_and_plan_functions_may_be_asynchronous(lockwatch_async_stub: AsyncS
     ]
 
 
-@pytest.mark.parametrize(("key", "client"), [(42, "key:42"), (0, "key:0"), ("", None), (None, None)])
+@pytest.mark.parametrize(("key", "client"), [(42, "key:42"), (0, "key:0"), ("", None)])
 def test_a_key_that_is_a_number(key: Any, client: str | None, lockwatch_async_stub: AsyncStub) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         scope["state"]["lockwatch"].user = key
@@ -197,8 +198,8 @@ def test_a_line_break_at_the_end_evades_no_policy(lockwatch_async_stub: AsyncStu
     for path in ("/login%0A", "/health%0A"):
         assert client.post(path).json() == "reached"
     assert [call[1] for call in lockwatch_async_stub.called("LW.RATELIMIT")] == [
-        "lw:{unix}:post-login",
-        "lw:{unix}:default",
+        "lw:{ip:127.0.0.1}:post-login",
+        "lw:{ip:127.0.0.1}:default",
     ]
 
 
@@ -222,11 +223,11 @@ def test_a_root_path_evades_no_policy(lockwatch_async_stub: AsyncStub) -> None:
     assert client.post("/login").json() == "login"
     assert client.post("/health").json() == "health"
     assert [call[1] for call in lockwatch_async_stub.called("LW.RATELIMIT")] == [
-        "lw:{unix}:post-login",
-        "lw:{unix}:post-api-orders",
+        "lw:{ip:127.0.0.1}:post-login",
+        "lw:{ip:127.0.0.1}:post-api-orders",
         # Routers see /items.
-        "lw:{unix}:default",
-        "lw:{unix}:post-login",
+        "lw:{ip:127.0.0.1}:default",
+        "lw:{ip:127.0.0.1}:post-login",
     ]
 
 
@@ -247,9 +248,9 @@ def test_the_mount_point_is_a_part_of_the_path(lockwatch_async_stub: AsyncStub) 
         assert client.get(f"/v1/{name}").json() == name
     assert client.get("/v1").status_code == 404
     assert [call[1] for call in lockwatch_async_stub.called("LW.RATELIMIT")] == [
-        "lw:{unix}:v1-a",
-        "lw:{unix}:b",
-        "lw:{unix}:default",
+        "lw:{ip:127.0.0.1}:v1-a",
+        "lw:{ip:127.0.0.1}:b",
+        "lw:{ip:127.0.0.1}:default",
     ]
 
 

@@ -41,6 +41,8 @@ from lockwatch.tokens import read_claims
         ("::ffff:203.0.113.9", "203.0.113.9"),
         ("[::ffff:203.0.113.9]:80", "203.0.113.9"),
         ("fe80::1%eth0", "fe80::1"),
+        ("64:ff9b::203.0.113.9", "203.0.113.9"),
+        ("[64:ff9b::cb00:7109]:80", "203.0.113.9"),
     ],
 )
 def test_hop_addresses(text: str, address: str) -> None:
@@ -59,6 +61,9 @@ def test_hop_addresses(text: str, address: str) -> None:
         "203.0.113.9:65536",
         "203.0.113.9:-1",
         "203.0.113.9:²",
+        "203.0.113.9:000080",
+        "203.0.113.9%eth0",
+        "[::1]:99999",
         "[203.0.113.9]",
         "[::1",
         "::1]",
@@ -128,10 +133,17 @@ def test_networks_of_mapped_addresses_are_unmapped() -> None:
     assert proxies.address("11.1.2.3", lambda _: ["198.51.100.7"]) == ip_address("11.1.2.3")
 
 
-def test_a_peer_that_is_not_an_address_counts_as_a_unix_socket() -> None:
-    """The peer of Starlette's test client is "testclient"."""
-    assert TrustedProxies([], "X-Forwarded-For").address("testclient", lambda _: []) is None
+def test_the_peer_of_starlettes_test_client_is_this_machine() -> None:
+    assert TrustedProxies([], "X-Forwarded-For").address("testclient", lambda _: []) == ip_address("127.0.0.1")
+
+
+@pytest.mark.parametrize("peer", ["", None, "localhost"])
+def test_a_peer_without_an_address_is_that_of_a_unix_socket(peer: str | None) -> None:
+    """waitress calls it "localhost"."""
+    assert TrustedProxies(["unix"], "X-Forwarded-For").address(peer, lambda _: []) is None
     assert address_client(None) == "unix"
+    with pytest.raises(ConfigurationError, match="Unix socket"):
+        TrustedProxies([], "X-Forwarded-For").address(peer, lambda _: [])
 
 
 @pytest.mark.parametrize(

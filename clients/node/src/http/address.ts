@@ -1,9 +1,15 @@
 /** Parses IP addresses strictly and formats them canonically (RFC 5952). */
 import { isIPv4, isIPv6 } from "node:net";
 
+/** An IPv6 address with a zone, brackets and a port is shorter. */
+const MAX_LENGTH = 100;
+const MAX_PORT = 65535;
+/** The first six groups of an IPv6 address that embeds an IPv4 address: IPv4-mapped, NAT64 (RFC 6052). */
+const EMBEDDING = ["0,0,0,0,0,65535", [0x64, 0xff9b, 0, 0, 0, 0].join(",")];
+
 /**
- * The canonical text without a zone. An IPv4-mapped IPv6 address is returned as IPv4. Undefined if
- * the text is not an address.
+ * The canonical text without a zone. An IPv6 address that embeds an IPv4 address (IPv4-mapped, or by
+ * NAT64) is returned as IPv4. Undefined if the text is not an address.
  */
 export function canonicalAddress(text: string): string | undefined {
   if (isIPv4(text)) return text;
@@ -11,7 +17,7 @@ export function canonicalAddress(text: string): string | undefined {
   const address = zone < 0 ? text : text.slice(0, zone);
   if (!isIPv6(address)) return undefined;
   const groups = parseIPv6(address);
-  return mappedIPv4(groups) ?? formatIPv6(groups);
+  return embeddedIPv4(groups) ?? formatIPv6(groups);
 }
 
 /** The network that counts as one client: an IPv4 address itself, the /64 of an IPv6 address. */
@@ -22,11 +28,13 @@ export function clientNetwork(address: string): string {
 }
 
 /**
- * The address of a hop in a forwarding header, without its port and brackets; undefined if it is
- * not an address.
+ * The address of a hop in a forwarding header, or of a peer, without its port and brackets;
+ * undefined if it is not an address.
  */
 export function hopAddress(hop: string): string | undefined {
-  const match = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(hop) ?? /^([\d.]+):\d{1,5}$/.exec(hop);
+  if (hop.length > MAX_LENGTH) return undefined;
+  const match = /^\[([^\]]*:[^\]]*)\](?::(\d{1,5}))?$/.exec(hop) ?? /^([\d.]+):(\d{1,5})$/.exec(hop);
+  if (Number(match?.[2] ?? 0) > MAX_PORT) return undefined;
   return canonicalAddress(match?.[1] ?? hop);
 }
 
@@ -45,8 +53,8 @@ function parseGroups(text: string): number[] {
   return text === "" ? [] : text.split(":").map((group) => parseInt(group, 16));
 }
 
-function mappedIPv4(groups: readonly number[]): string | undefined {
-  if (groups[5] !== 0xffff || groups.slice(0, 5).some((group) => group !== 0)) return undefined;
+function embeddedIPv4(groups: readonly number[]): string | undefined {
+  if (!EMBEDDING.includes(groups.slice(0, 6).join(","))) return undefined;
   const [high, low] = groups.slice(6) as [number, number];
   return `${high >> 8}.${high & 0xff}.${low >> 8}.${low & 0xff}`;
 }

@@ -1,27 +1,45 @@
 /**
- * The Redis keys of a client: `prefix:{client}:policy` and `prefix:{client}:burst`. The braces are a
- * hash tag, so all keys of a client are in one slot of a cluster. Every language's client uses the
+ * The Redis keys of a client: `prefix:{client}:policy` and `prefix:{client}:burst`. With a service
+ * they start with `prefix:service`. The braces are a hash tag, so all keys of a client are in one slot of a cluster. Every language's client uses the
  * same keys.
  */
 import { createHash } from "node:crypto";
 import { ConfigurationError } from "../errors.js";
+import type { Log } from "../failure-log.js";
+import { sayOnce } from "../notices.js";
 import { nameArgument } from "../redis/connection.js";
 import { clientNetwork } from "./address.js";
 
 /** Longer keys of the application are replaced by a digest. */
 const MAX_KEY_BYTES = 128;
 
+const DEFAULT_PREFIX = "lw";
+
+/** A key function returns this to limit a request by its address. */
+export const ADDRESS: unique symbol = Symbol.for("lockwatch.ADDRESS");
+
+/** The part of a `LockWatch` that decides about keys. */
+interface Service {
+  readonly service: string | undefined;
+  readonly log: Log;
+}
+
 export class Keys {
-  constructor(private readonly prefix: string) {
-    if (/[{}]/.test(prefix)) throw new ConfigurationError(`key prefix '${prefix}' has braces, which mark the part that decides the hash slot`);
+  readonly #prefix: string;
+
+  /** @param prefix `lw` unless given */
+  constructor(prefix: string | undefined, { service, log }: Service) {
+    if (prefix === undefined && service === undefined) hintAtService(log);
+    const checked = checkedPrefix(prefix ?? DEFAULT_PREFIX);
+    this.#prefix = service === undefined ? checked : `${checked}:${service}`;
   }
 
   limit(client: string, policy: string): string {
-    return `${this.prefix}:{${client}}:${policy}`;
+    return `${this.#prefix}:{${client}}:${policy}`;
   }
 
   burst(client: string): string {
-    return `${this.prefix}:{${client}}:burst`;
+    return `${this.#prefix}:{${client}}:burst`;
   }
 }
 
@@ -35,14 +53,15 @@ export function credentialClient(header: string, value: string): string | undefi
   return credential === "" ? undefined : `cred:${digest(credential)}`;
 }
 
-/**
- * A key of the application. Nothing and an empty text mean that the application has none for this
- * request.
- */
-export type ClientKey = string | number | null | undefined;
+/** What a key function returns. Nothing means that the limit does not apply to the request. */
+export type ClientKey = string | number | typeof ADDRESS | null | undefined;
 
-export function keyClient(given: ClientKey): string | undefined {
-  if (given === null || given === undefined || given === "") return undefined;
+/**
+ * Undefined if the address counts: for ADDRESS, and for an empty text, which a client can send in a
+ * header.
+ */
+export function keyClient(given: Exclude<ClientKey, null | undefined>): string | undefined {
+  if (given === ADDRESS || given === "") return undefined;
   const key = nameArgument(given);
   if (typeof key !== "string") throw new TypeError("a key of the application's own is to be a text or a number");
   return Buffer.byteLength(key) > MAX_KEY_BYTES ? `long:${digest(key)}` : `key:${key}`;
@@ -59,4 +78,23 @@ function authorization(value: string): string {
 
 function digest(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 32);
+}
+
+function checkedPrefix(prefix: string): string {
+  if (/[{}]/.test(prefix)) throw new ConfigurationError(`key prefix '${prefix}' has braces, which mark the part that decides the hash slot`);
+  return prefix;
+}
+
+export function checkedService(service: string): string {
+  if (typeof service === "string" && /^[A-Za-z0-9_.-]{1,64}$/.test(service)) return service;
+  throw new ConfigurationError(`service '${service}' is not a name of 1 to 64 letters, digits, '_', '.' and '-': write 'shop', for example`);
+}
+
+function hintAtService(log: Log): void {
+  sayOnce(
+    "service",
+    log,
+    "every service that uses this Redis with the key prefix 'lw' and no service name shares its counters with this one: " +
+      "name it with service: 'shop' in the options of LockWatch or the middleware; keyPrefix: 'lw' keeps the counters shared, without this line",
+  );
 }

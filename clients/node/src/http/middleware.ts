@@ -3,6 +3,7 @@
  * request of the framework.
  */
 import type { IncomingMessage } from "node:http";
+import { ConfigurationError } from "../errors.js";
 import { checkOptions, type OptionNames } from "../known-options.js";
 import { LockWatch, LOCKWATCH_OPTIONS, type LockWatchOptions } from "../lockwatch.js";
 import { applyDecision, rawRequest, rawResponse, type AnyRequest, type AnyResponse } from "./framework.js";
@@ -27,6 +28,9 @@ const MIDDLEWARE_OPTIONS: OptionNames<MiddlewareOptions<never>> = {
 export function createRateLimiter<Req>(options: MiddlewareOptions<Req>): RateLimiter<Req> {
   checkOptions(options, MIDDLEWARE_OPTIONS, "the middleware");
   const { redis } = options;
+  if (redis instanceof LockWatch && options.service !== undefined) {
+    throw new ConfigurationError("service is an option of the LockWatch that redis is: write it there, as new LockWatch(url, { service: 'shop' })");
+  }
   return new RateLimiter(redis instanceof LockWatch ? redis : new LockWatch(redis, lockwatchOptions(options)), options);
 }
 

@@ -15,7 +15,9 @@ export type Awaitable<T> = T | PromiseLike<T>;
 
 export type OnDenied<Req> = (request: Req, result: RateLimitResult) => Awaitable<Reply>;
 
-export interface PolicyOptions {
+export type KeyFunction<Req> = (request: Req) => Awaitable<ClientKey>;
+
+export interface PolicyOptions<Req = unknown> {
   /** Without them, requests count against the default policy. */
   limits?: Limits | undefined;
   /** The number of units that a request takes; 1 unless given. */
@@ -24,6 +26,12 @@ export interface PolicyOptions {
   shadow?: boolean | undefined;
   /** Part of the Redis key and of the `RateLimit` header. Derived from the pattern unless given. */
   name?: string | undefined;
+  /**
+   * Whose request it is, in place of the middleware's `key` and `keyFunc`. Only together with limits,
+   * like `keyFunc`.
+   */
+  key?: "address" | "credential" | undefined;
+  keyFunc?: KeyFunction<Req> | undefined;
 }
 
 export interface LimitOptions<Req> {
@@ -45,17 +53,17 @@ export interface LimitOptions<Req> {
    */
   addressLimits?: Limits | undefined;
   /**
-   * The client to limit, for example a tenant. If it returns nothing or an empty text, `key`
-   * applies.
+   * The client to limit, for example a tenant. If it returns nothing, the limit does not apply. If it
+   * returns `ADDRESS` or an empty text, the address is limited.
    */
-  keyFunc?: ((request: Req) => Awaitable<ClientKey>) | undefined;
+  keyFunc?: KeyFunction<Req> | undefined;
   /**
    * Limits in place of the default ones, for example for paying customers. If it returns nothing,
    * the default ones apply.
    */
   planFunc?: ((request: Req) => Awaitable<Limits | null | undefined>) | undefined;
   /** Patterns and their policies. The first pattern that matches applies. */
-  routes?: Readonly<Record<string, PolicyOptions | Limits>> | undefined;
+  routes?: Readonly<Record<string, PolicyOptions<Req> | Limits>> | undefined;
   /** Patterns of paths that are not limited, counted or audited. */
   exempt?: readonly string[] | undefined;
   /** Sets the headers and records denials, but denies nothing. */
@@ -65,7 +73,7 @@ export interface LimitOptions<Req> {
 }
 
 export const POLICY_OPTIONS: OptionNames<PolicyOptions> = {
-  limits: true, cost: true, onRedisFailure: true, shadow: true, name: true,
+  limits: true, cost: true, onRedisFailure: true, shadow: true, name: true, key: true, keyFunc: true,
 };
 
 export interface MiddlewareOptions<Req> extends LimitOptions<Req>, LockWatchOptions {

@@ -2,12 +2,18 @@
 import { ConfigurationError } from "../errors.js";
 import { checkOptions } from "../known-options.js";
 import { parseLimits, type Limit, type Limits } from "../limits.js";
-import { POLICY_OPTIONS, type LimitOptions, type PolicyOptions } from "./options.js";
+import { POLICY_OPTIONS, type KeyFunction, type LimitOptions, type PolicyOptions } from "./options.js";
 import { PathSegments, Pattern } from "./pattern.js";
 import { policyName } from "./policy-name.js";
 import type { FailureMode } from "./reply.js";
 
-export interface Policy {
+/** Whose request it is. */
+interface PolicyKey {
+  readonly byCredential: boolean;
+  readonly keyFunc: KeyFunction<never> | undefined;
+}
+
+export interface Policy extends PolicyKey {
   readonly name: string;
   /** Undefined if the default limits or those of `planFunc` apply. */
   readonly ownLimits: readonly Limit[] | undefined;
@@ -35,6 +41,7 @@ export class Policies {
       cost: checkedCost(options.cost ?? 1),
       onRedisFailure: checkedMode(options.onRedisFailure ?? "allow"),
       shadow: options.shadow ?? false,
+      ...policyKey(options, ""),
     };
     this.#routes = Object.entries(options.routes ?? {}).map(([text, policy]) => this.#route(new Pattern(text), policy));
     this.#exempt = (options.exempt ?? []).map((text) => new Pattern(text));
@@ -50,11 +57,15 @@ export class Policies {
     return this.#routes.find(([pattern]) => pattern.matches(segments))?.[1] ?? this.#default;
   }
 
-  #route(pattern: Pattern, given: PolicyOptions | Limits): readonly [Pattern, Policy] {
+  #route(pattern: Pattern, given: PolicyOptions<never> | Limits): readonly [Pattern, Policy] {
     const options = isLimits(given) ? { limits: given } : given;
     checkOptions(options, POLICY_OPTIONS, `policy '${pattern.text}'`);
     if (options.limits === undefined && options.name !== undefined) {
       throw new ConfigurationError(`policy '${options.name}' has a name and no limits: it would spend from the default policy`);
+    }
+    const hasKey = options.key !== undefined || options.keyFunc !== undefined;
+    if (options.limits === undefined && hasKey) {
+      throw new ConfigurationError(`policy '${pattern.text}' has key or keyFunc and no limits: give it limits of its own`);
     }
     const policy: Policy = {
       name: options.limits === undefined ? DEFAULT : notReserved(options.name === undefined ? policyName(pattern.text) : checkedName(options.name)),
@@ -62,12 +73,25 @@ export class Policies {
       cost: checkedCost(options.cost ?? this.#default.cost),
       onRedisFailure: checkedMode(options.onRedisFailure ?? this.#default.onRedisFailure),
       shadow: options.shadow ?? this.#default.shadow,
+      ...(hasKey ? policyKey(options, ` of policy '${pattern.text}'`) : ownKey(this.#default)),
     };
     return [pattern, policy];
   }
 }
 
-function isLimits(given: PolicyOptions | Limits): given is Limits {
+/** @param of says in messages whose options they are */
+function policyKey({ key = "address", keyFunc }: Pick<PolicyOptions<never>, "key" | "keyFunc">, of: string): PolicyKey {
+  if (!["address", "credential"].includes(key)) throw new ConfigurationError(`key '${key}'${of} is not 'address' or 'credential'`);
+  if (keyFunc !== undefined && typeof keyFunc !== "function") throw new ConfigurationError(`keyFunc${of} is not a function of the request`);
+  if (key === "credential" && keyFunc) throw new ConfigurationError(`key${of} is 'credential' and there is a keyFunc: give one of both`);
+  return { byCredential: key === "credential", keyFunc };
+}
+
+function ownKey({ byCredential, keyFunc }: PolicyKey): PolicyKey {
+  return { byCredential, keyFunc };
+}
+
+function isLimits(given: PolicyOptions<never> | Limits): given is Limits {
   return typeof given === "string" || Array.isArray(given);
 }
 

@@ -47,14 +47,13 @@ export class RateLimiter<Req> {
     readonly lockwatch: LockWatch,
     readonly options: MiddlewareOptions<Req>,
   ) {
-    const { key = "address", burstThreshold = 50, burstWindowSeconds = 10 } = options;
-    if (!["address", "credential"].includes(key)) throw new ConfigurationError(`key '${key}' is not 'address' or 'credential'`);
-    this.keys = new Keys(options.keyPrefix ?? "lw");
+    const { burstThreshold = 50, burstWindowSeconds = 10 } = options;
+    this.keys = new Keys(options.keyPrefix, lockwatch);
     this.addressLimits = options.addressLimits === undefined ? undefined : parseLimits(options.addressLimits);
     this.credentialHeader = (options.credentialHeader ?? "Authorization").toLowerCase();
     this.burst = burstThreshold === null ? undefined : burstSettings(burstThreshold, burstWindowSeconds, options.burstCooldownSeconds);
     this.#policies = new Policies(options);
-    this.#proxies = new TrustedProxies(options.trustedProxies ?? [], options.forwardedHeader ?? "X-Forwarded-For");
+    this.#proxies = new TrustedProxies(options.trustedProxies ?? [], options.forwardedHeader ?? "X-Forwarded-For", lockwatch.log);
   }
 
   /** Undefined if the path is exempt. */
@@ -125,7 +124,9 @@ export class RequestCheck<Req> {
 
   async decide(request: Req): Promise<Decision> {
     const { lockwatch, options } = this.limiter;
-    const { client, isCredential } = await this.#client(request);
+    const caller = await this.#client(request);
+    if (!caller) return await this.#withoutLimit();
+    const { client, isCredential } = caller;
     const limits = await this.limiter.limitsFor(this.policy, request);
     const calls = [this.#limitCall(client, this.policy.name, limits, this.policy.name)];
     this.#limiterKey = calls[0]?.command.key;
@@ -177,11 +178,32 @@ export class RequestCheck<Req> {
     });
   }
 
-  async #client(request: Req): Promise<{ client: string; isCredential: boolean }> {
-    const { keyFunc } = this.limiter.options;
-    const ofKey = keyFunc && keyClient(await keyFunc(request));
-    if (ofKey !== undefined) return { client: ofKey, isCredential: false };
-    if (this.limiter.options.key === "credential") {
+  /** Counts the burst of the request's address, and no limit. */
+  async #withoutLimit(): Promise<Decision> {
+    const { keys, lockwatch } = this.limiter;
+    const client = addressClient(this.state.address);
+    this.#limiterKey = keys.limit(client, this.policy.name);
+    const burst = this.#burstCommand(client);
+    if (!burst) return { headers: {} };
+    try {
+      this.#readBurst((await lockwatch.link.send([burst]))[0]);
+    } catch (error) {
+      if (!(error instanceof LockWatchError)) throw error;
+      this.state.failure = error.code.toLowerCase();
+      this.#logBurst(error);
+    }
+    return { headers: {} };
+  }
+
+  /** Undefined if the limit does not apply. */
+  async #client(request: Req): Promise<{ client: string; isCredential: boolean } | undefined> {
+    const { keyFunc, byCredential } = this.policy;
+    if (keyFunc) {
+      const key = await keyFunc(request as never);
+      if (key === null || key === undefined) return undefined;
+      return { client: keyClient(key) ?? addressClient(this.state.address), isCredential: false };
+    }
+    if (byCredential) {
       const header = this.limiter.credentialHeader;
       const client = credentialClient(header, this.http.header(header) ?? "");
       if (client !== undefined) return { client, isCredential: true };
@@ -217,7 +239,11 @@ export class RequestCheck<Req> {
       this.state.burst = parseBurst(reply);
     } catch (error) {
       if (!(error instanceof LockWatchError)) throw error;
-      this.limiter.lockwatch.failures.log(`burst ${error.code}`, `LW.BURST failed, bursts are not counted: ${error.message}`);
+      this.#logBurst(error);
     }
+  }
+
+  #logBurst(error: LockWatchError): void {
+    this.limiter.lockwatch.failures.log(`burst ${error.code}`, `LW.BURST failed, bursts are not counted: ${error.message}`);
   }
 }

@@ -8,20 +8,20 @@ import { parseLimits, type Limits } from "../limits.js";
 import type { LockWatch } from "../lockwatch.js";
 import { rateLimitCommand, RateLimitResult } from "../ratelimit.js";
 import { applyDecision, middleware, rawRequest, routePattern, stateOf, type AnyRequest, type AnyResponse, type Middleware } from "./framework.js";
-import { addressClient, keyClient, Keys, type ClientKey } from "./keys.js";
-import type { Awaitable, OnDenied } from "./options.js";
+import { ADDRESS, addressClient, keyClient, Keys } from "./keys.js";
+import type { KeyFunction, OnDenied } from "./options.js";
 import { policyName } from "./policy-name.js";
 import { checkedCost, checkedMode, checkedName } from "./policies.js";
 import { decisionFor, failureDecision, type Decision, type FailureMode } from "./reply.js";
 import type { LockWatchState } from "./state.js";
-import { TrustedProxies } from "./trusted-proxies.js";
+import { parsePeer } from "./trusted-proxies.js";
 
 export interface RouteLimitOptions<Req> {
   /**
-   * The client to limit. Without it, or if it returns nothing or an empty text, the address that
-   * the middleware found.
+   * The client to limit. Without it, or if it returns `ADDRESS` or an empty text, the address that
+   * the middleware found. If it returns nothing, the limit does not apply.
    */
-  key?: ((request: Req) => Awaitable<ClientKey>) | undefined;
+  key?: KeyFunction<Req> | undefined;
   cost?: number | undefined;
   /**
    * Part of the Redis key and of the `RateLimit` header. Derived from the route's method and
@@ -57,14 +57,16 @@ const KIND = "limit:";
 export function routeLimit<Req extends AnyRequest>(lockwatch: LockWatch, limits: Limits, options: RouteLimitOptions<Req> = {}): Middleware {
   checkOptions(options, OPTIONS, "limit");
   const parsed = parseLimits(limits);
-  const keys = new Keys(options.keyPrefix ?? "lw");
+  const keys = new Keys(options.keyPrefix, lockwatch);
   const cost = checkedCost(options.cost ?? 1);
   const mode = { shadow: options.shadow ?? false, onRedisFailure: checkedMode(options.onRedisFailure ?? "allow") };
   const given = options.name === undefined ? undefined : checkedName(options.name);
 
   async function decide(request: AnyRequest): Promise<Decision> {
     const state = stateOf(request);
-    const client = keyClient(await options.key?.(request as Req)) ?? addressClient(addressOf(request, state));
+    const key = options.key ? await options.key(request as Req) : ADDRESS;
+    if (key === null || key === undefined) return { headers: {} };
+    const client = keyClient(key) ?? addressClient(addressOf(request, state));
     const name = given ?? routeName(request);
     let result: RateLimitResult;
     try {
@@ -85,10 +87,8 @@ export function routeLimit<Req extends AnyRequest>(lockwatch: LockWatch, limits:
   return middleware(async (request: AnyRequest, response: AnyResponse) => applyDecision(response, await decide(request), { replace: true }));
 }
 
-const NO_PROXIES = new TrustedProxies([], "X-Forwarded-For");
-
 function addressOf(request: AnyRequest, state: LockWatchState | undefined): string | undefined {
-  return state ? state.address : NO_PROXIES.clientAddress(rawRequest(request).socket.remoteAddress, () => undefined);
+  return state ? state.address : parsePeer(rawRequest(request).socket.remoteAddress, { trustsUnix: false });
 }
 
 function routeName(request: AnyRequest): string {

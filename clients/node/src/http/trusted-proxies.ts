@@ -1,17 +1,35 @@
 /** The client's address: the peer's, or what trusted proxies report in a forwarding header. */
 import { BlockList, isIP, isIPv4 } from "node:net";
 import { ConfigurationError } from "../errors.js";
+import type { Log } from "../failure-log.js";
+import { isSaid, sayOnce } from "../notices.js";
 import { canonicalAddress, hopAddress } from "./address.js";
+
+/** Headers in which proxies name the client. */
+const FORWARDING = ["X-Forwarded-For", "Forwarded", "X-Real-IP"];
+/** Elements of a header that are searched for the peer before a warning. */
+const MAX_SEARCHED = 20;
+/** The bits in front of an IPv4 address that is embedded in IPv6. */
+const EMBEDDING_LENGTH = 96;
+
+type Header = (name: string) => string | undefined;
 
 export class TrustedProxies {
   readonly #trusted = new BlockList();
   readonly #trustsUnix: boolean;
-  readonly #trustsNobody: boolean;
+  readonly #trustsAddresses: boolean;
   readonly #header: string;
+  /** Names in lower case, and as they are written. */
+  readonly #forwarding: ReadonlyMap<string, string>;
 
-  constructor(trustedProxies: readonly string[], forwardedHeader: string) {
+  constructor(
+    trustedProxies: readonly string[],
+    private readonly forwardedHeader: string,
+    private readonly log: Log,
+  ) {
     this.#header = forwardedHeader.toLowerCase();
-    this.#trustsNobody = trustedProxies.length === 0;
+    this.#forwarding = new Map([forwardedHeader, ...FORWARDING].map((name) => [name.toLowerCase(), name]));
+    this.#trustsAddresses = trustedProxies.some((proxy) => proxy !== "unix");
     this.#trustsUnix = trustedProxies.includes("unix");
     for (const proxy of trustedProxies) if (proxy !== "unix") this.#trust(proxy);
   }
@@ -20,17 +38,39 @@ export class TrustedProxies {
    * The canonical address; undefined for the peer of a Unix socket without a usable forwarding
    * header.
    */
-  clientAddress(peer: string | undefined, header: (name: string) => string | undefined): string | undefined {
-    const address = peer === undefined ? undefined : canonicalAddress(peer);
-    if (this.#trustsNobody && address !== undefined) return address;
-    if (address === undefined && !this.#trustsUnix) {
-      throw new ConfigurationError(
-        "the server listens on a Unix socket, where all clients look alike: name the proxy's header in " +
-          "forwardedHeader and put 'unix' into trustedProxies",
+  clientAddress(peer: string | undefined, header: Header): string | undefined {
+    const address = parsePeer(peer, { trustsUnix: this.#trustsUnix });
+    if (address !== undefined && !(this.#trustsAddresses && this.#isTrusted(address))) {
+      if (!isSaid("untrusted")) this.#warnOfUntrusted(address, header);
+      return address;
+    }
+    const value = header(this.#header);
+    if (value === undefined && !isSaid("no header")) this.#warnOfNoHeader(address, header);
+    return this.#forwarded(value) ?? address;
+  }
+
+  #warnOfUntrusted(address: string, header: Header): void {
+    for (const [lowerCase, name] of this.#forwarding) {
+      const value = header(lowerCase);
+      // A server that has put the client of this header in place of the peer needs no trust.
+      if (value === undefined || names(value, address)) continue;
+      sayOnce(
+        "untrusted",
+        this.log,
+        `${name} of the peer ${address} is not read, because trustedProxies does not have this address: ` +
+          "if it is a proxy of yours, all clients behind it share one counter until you put it there",
       );
     }
-    if (address !== undefined && !this.#isTrusted(address)) return address;
-    return this.#forwarded(header(this.#header)) ?? address;
+  }
+
+  #warnOfNoHeader(address: string | undefined, header: Header): void {
+    const other = [...this.#forwarding].find(([lowerCase]) => header(lowerCase) !== undefined)?.[1];
+    sayOnce(
+      "no header",
+      this.log,
+      `the trusted proxy ${address ?? "unix"} sends no ${this.forwardedHeader}${other === undefined ? "" : `, but ${other}`}: all ` +
+        "clients behind it share one counter until it does, or until forwardedHeader names what it sends",
+    );
   }
 
   /**
@@ -55,9 +95,12 @@ export class TrustedProxies {
 
   #trust(proxy: string): void {
     const [network = "", length, ...rest] = proxy.split("/");
-    const address = canonicalAddress(network);
-    const bits = length === undefined ? undefined : Number(length);
-    const widest = address !== undefined && isIPv4(address) ? 32 : 128;
+    const written = length === undefined ? undefined : Number(length);
+    // An IPv4 address that is embedded in IPv6 is compared as IPv4.
+    const isEmbedded = network.includes(":") && isIPv4(canonicalAddress(network) ?? "") && (written ?? 128) >= EMBEDDING_LENGTH;
+    const address = isEmbedded || isIPv4(network) ? canonicalAddress(network) : network;
+    const bits = written !== undefined && isEmbedded ? written - EMBEDDING_LENGTH : written;
+    const widest = isEmbedded || isIPv4(network) ? 32 : 128;
     const valid = address !== undefined && isIP(network) !== 0 && rest.length === 0;
     if (!valid || (bits !== undefined && !(/^\d+$/.test(length as string) && bits <= widest))) {
       throw new ConfigurationError(`trusted proxy '${proxy}' is not an address, a network (10.0.0.0/8) or 'unix'`);
@@ -69,6 +112,33 @@ export class TrustedProxies {
 
 function family(address: string): "ipv4" | "ipv6" {
   return isIPv4(address) ? "ipv4" : "ipv6";
+}
+
+/** The address of the peer; undefined for the peer of a Unix socket. */
+export function parsePeer(peer: string | undefined, { trustsUnix }: { trustsUnix: boolean }): string | undefined {
+  if (peer === undefined || peer === "") {
+    if (trustsUnix) return undefined;
+    throw new ConfigurationError(
+      "the server listens on a Unix socket, where all clients look alike: name the proxy's header in " +
+        "forwardedHeader and put 'unix' into trustedProxies",
+    );
+  }
+  const address = hopAddress(peer);
+  if (address !== undefined) return address;
+  throw new ConfigurationError(
+    `the server calls the peer of a request '${peer.slice(0, 64)}', which is not an address: let the server name ` +
+      "the peer's address, and set trustedProxies and forwardedHeader for the proxy in front of it",
+  );
+}
+
+/** Whether a forwarding header has this address, in one of its last elements. */
+function names(value: string, address: string): boolean {
+  let searched = 0;
+  for (const element of partsFromRight(value, ",")) {
+    if (hopAddress(element.trim()) === address || hopAddress(forwardedFor(element)) === address) return true;
+    if (++searched === MAX_SEARCHED) return false;
+  }
+  return false;
 }
 
 /**

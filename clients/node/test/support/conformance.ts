@@ -1,6 +1,6 @@
 /** The conformance file, and a connection that replies what a case says. */
 import { readFileSync } from "node:fs";
-import { ServerError, type Command, type Connection } from "lockwatch";
+import { ADDRESS, ServerError, type Command, type Connection } from "lockwatch";
 
 export type Scripted = number[] | string | { error: string } | { failure: "timeout" | "closed" };
 
@@ -15,7 +15,7 @@ export interface Step {
   request: { method: string; path: string; headers: [string, string][]; peer: string | null };
   app?: App;
   round_trip: Exchange[];
-  route_limit?: Exchange & { limits: string; options: Options };
+  route_limit?: { command: string[] | null; reply: Scripted; limits: string; options: Options };
   app_called: boolean;
   response: { status: number; headers: Record<string, string>; absent: string[]; body: string | null; failure?: string; configuration_error?: string };
   audit: string[] | null;
@@ -46,12 +46,16 @@ export const conformance = JSON.parse(readFileSync(new URL("../../../conformance
 export function optionsOf(given: Options): Options {
   const options: Options = {};
   for (const [name, value] of Object.entries(given)) {
-    if (name.endsWith("_returns")) options[camelCase(name.slice(0, -"_returns".length))] = () => value;
+    if (name.endsWith("_returns")) options[camelCase(name.slice(0, -"_returns".length))] = () => constantOf(value);
     else if (name.endsWith("_timeout")) options[`${camelCase(name)}Ms`] = Number(value) * 1000;
     else if (name === "routes") options.routes = mapValues(value as Options, policyOf);
     else options[camelCase(name)] = value;
   }
   return options;
+}
+
+function constantOf(value: unknown): unknown {
+  return (value as { constant?: unknown } | null)?.constant === "ADDRESS" ? ADDRESS : value;
 }
 
 function policyOf(policy: unknown): unknown {

@@ -5,7 +5,8 @@
   `errors.py`. `limits.py` and `duration.py` read what people write.
 - `redis/` is the connection to Redis, with its timeouts and its circuit breaker.
 - `http/` is the middleware without a framework, and `asgi.py` and `wsgi.py` are the two kinds of
-  it. `audit_queue.py` sends its audit events, `failure_log.py` logs its failures.
+  it. `audit_queue.py` sends its audit events, `failure_log.py` logs its failures, and `notices.py`
+  what a process says once about its configuration.
 - `token/` guards routes with access tokens, and has the login, refresh and logout routes.
   `fastapi.py` and `flask.py` fit them, and limits on single routes, into the frameworks. `flow.py`
   lets both share the code.
@@ -32,6 +33,7 @@ from .errors import (
     TokenRevokedError,
     UnavailableError,
 )
+from .http.keys import ADDRESS
 from .http.options import MiddlewareOptions
 from .http.policies import FailureMode, PolicyOptions
 from .http.reply import Reply
@@ -45,6 +47,7 @@ from .wsgi import LockWatchFlaskMiddleware
 __version__ = "0.1.0"
 
 __all__ = [
+    "ADDRESS",
     "AsyncLockWatch",
     "AuditEvent",
     "BurstResult",

@@ -13,6 +13,7 @@ from . import burst as bursts
 from . import ratelimit as limiter
 from . import tokens
 from .client import AUDIT_TIMEOUT, SLOW_TIMEOUT, copy_signature
+from .http.keys import check_service
 from .redis import breaker
 from .redis.connection import Command
 from .redis.link import AsyncLink
@@ -44,7 +45,9 @@ class AsyncLockWatch:
         breaker_timeouts: int = breaker.TIMEOUTS,
         breaker_seconds: float = breaker.SECONDS,
         cluster: bool = False,
+        service: str | None = None,
     ) -> None:
+        self.service = service if service is None else check_service(service)
         connect = functools.partial(open_async_connection, source, connect_timeout, cluster=cluster)
         self.link = AsyncLink(connect(command_timeout), breaker.Breaker(breaker_timeouts, breaker_seconds))
         # Redis reads nothing more from a connection while a slow command runs, so these have

@@ -13,6 +13,7 @@ from . import audit as audits
 from . import burst as bursts
 from . import ratelimit as limiter
 from . import tokens
+from .http.keys import check_service
 from .redis import breaker
 from .redis.connection import Command
 from .redis.link import Link
@@ -54,6 +55,9 @@ class LockWatch:
     `connect_timeout` and `command_timeout` seconds, and send no command twice. After
     `breaker_timeouts` timeouts in a row nothing is sent for `breaker_seconds`. With `cluster`, the
     URL names a node of a cluster. Failures are raised as `LockWatchError`.
+
+    `service` names the service in the keys of the middleware and of `limit`. Without it, all
+    services on one Redis share their counters.
     """
 
     def __init__(
@@ -65,7 +69,9 @@ class LockWatch:
         breaker_timeouts: int = breaker.TIMEOUTS,
         breaker_seconds: float = breaker.SECONDS,
         cluster: bool = False,
+        service: str | None = None,
     ) -> None:
+        self.service = service if service is None else check_service(service)
         connect = functools.partial(open_connection, source, connect_timeout, cluster=cluster)
         self.link = Link(connect(command_timeout), breaker.Breaker(breaker_timeouts, breaker_seconds))
         # Redis reads nothing more from a connection while a slow command runs, so these have

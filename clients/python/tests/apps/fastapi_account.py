@@ -8,15 +8,15 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Request, Response
 
 from apps import options
-from lockwatch import AsyncLockWatch, Claims, LockWatchMiddleware
+from lockwatch import ADDRESS, AsyncLockWatch, Claims, LockWatchMiddleware
 from lockwatch.fastapi import CookieOptions, Login, install, jwks_router, jwt_required, limit, token_router
 
 settings = options()
 lw = AsyncLockWatch(settings["redis_url"], connect_timeout=5, command_timeout=5)
 
 
-def account(request: Request) -> str | None:
-    return request.headers.get("x-account")
+def account(request: Request) -> object:
+    return request.headers.get("x-account") or ADDRESS
 
 
 async def authenticate(request: Request) -> Login | None:

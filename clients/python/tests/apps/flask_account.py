@@ -7,15 +7,15 @@ import os
 from flask import Flask, Response, g, request
 
 from apps import options
-from lockwatch import LockWatch, LockWatchFlaskMiddleware
+from lockwatch import ADDRESS, LockWatch, LockWatchFlaskMiddleware
 from lockwatch.flask import CookieOptions, Login, jwks_blueprint, jwt_required, limit, token_blueprint
 
 settings = options()
 lw = LockWatch(settings["redis_url"], connect_timeout=5, command_timeout=5)
 
 
-def account() -> str | None:
-    return request.headers.get("x-account")
+def account() -> object:
+    return request.headers.get("x-account") or ADDRESS
 
 
 def authenticate() -> Login | None:

@@ -22,9 +22,20 @@ def options_of(case: dict[str, Any]) -> dict[str, Any]:
         options["command_timeout"] = 10
     if "rate_limit_requests" in case["options"]:
         options.pop("limits", None)
+    return with_functions(options)
+
+
+def with_functions(options: dict[str, Any]) -> dict[str, Any]:
+    """Options with the functions of which the file says what they return."""
+    options = {**options}
     for name in ("key_func", "plan_func"):
         if f"{name}_returns" in options:
             options[name] = _returning(options.pop(f"{name}_returns"))
+    if isinstance(options.get("routes"), dict):
+        options["routes"] = {
+            pattern: with_functions(policy) if isinstance(policy, dict) else policy
+            for pattern, policy in options["routes"].items()
+        }
     if "on_denied_returns" in options:
         answer = options.pop("on_denied_returns")
         made = lockwatch.Reply(answer["status"], answer["body"], dict(answer["headers"]))
@@ -33,14 +44,19 @@ def options_of(case: dict[str, Any]) -> dict[str, Any]:
 
 
 def _returning(value: Any) -> Any:
+    value = _constant(value)
     return lambda _request: value
+
+
+def _constant(value: Any) -> Any:
+    return getattr(lockwatch, value["constant"]) if isinstance(value, dict) and "constant" in value else value
 
 
 def route_limit_of(step: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The limits of a step's route limit, and the keyword arguments."""
     options = dict(step["route_limit"]["options"])
     if "key_returns" in options:
-        key = options.pop("key_returns")
+        key = _constant(options.pop("key_returns"))
         # FastAPI passes the request, Flask nothing.
         options["key"] = lambda *_request: key
     return step["route_limit"]["limits"], options

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -11,15 +12,28 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # An IPv6 address with a zone, brackets and a port is shorter.
 _MAX_LENGTH = 100
+# NAT64 (RFC 6052) puts the IPv4 address of a client into the last 32 bits of `64:ff9b::/96`.
+_NAT64 = 0x64_FF9B << 64
+_PORT = re.compile(r":[0-9]{1,5}")
 
 
 def parse_address(text: str) -> Address | None:
-    """An address without its zone, IPv4-mapped IPv6 as IPv4; None if it is not an address."""
+    """An address without its zone, as IPv4 if it embeds one; None if it is not an address."""
+    address, percent, _zone = text.partition("%")
+    if percent and ":" not in address:
+        return None
     try:
-        address = ipaddress.ip_address(text.partition("%")[0])
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return None
-    return (address.ipv4_mapped or address) if isinstance(address, ipaddress.IPv6Address) else address
+    return (embedded_ipv4(parsed) or parsed) if isinstance(parsed, ipaddress.IPv6Address) else parsed
+
+
+def embedded_ipv4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The address of an IPv4 client that is written as IPv6: IPv4-mapped, or by NAT64."""
+    if int(address) >> 32 == _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped
 
 
 def hop_address(hop: str) -> Address | None:
@@ -40,13 +54,14 @@ def hop_address(hop: str) -> Address | None:
 
 
 def _is_port(text: str) -> bool:
-    return text.startswith(":") and text[1:].isascii() and text[1:].isdigit() and int(text[1:]) < 65536
+    return _PORT.fullmatch(text) is not None and int(text[1:]) < 65536
 
 
 @lru_cache(maxsize=4096)
 def peer_address(host: str) -> Address | None:
-    """`parse_address` with a cache, for the peer that the server names."""
-    return parse_address(host)
+    """`hop_address` with a cache, for the peer that the server names, with a port at times."""
+    # The test client of Starlette runs in the process of the application.
+    return hop_address("127.0.0.1" if host == "testclient" else host)
 
 
 @lru_cache(maxsize=4096)

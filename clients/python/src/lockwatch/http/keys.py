@@ -1,30 +1,54 @@
 """The keys that clients are counted under: `prefix:{client}:policy` and `prefix:{client}:burst`.
 
-Their layout is part of the contract and the same in every language. The braces are a hash tag,
-which keeps the keys of a client in one slot.
+With a service they start with `prefix:service`. Their layout is part of the contract and the same
+in every language. The braces are a hash tag, which keeps the keys of a client in one slot.
 """
 
 from __future__ import annotations
 
+import enum
 import hashlib
+import logging
 import re
+from typing import Final, Literal
 
 from ..errors import ConfigurationError
+from ..notices import say_once
 from .address import Address, client_network
 
 # A longer key of the application becomes a digest.
 _MAX_KEY_BYTES = 128
 _PREFIX = re.compile(r"[^{}\s]+")
+_DEFAULT_PREFIX = "lw"
+_SERVICE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+class _Constant(enum.Enum):
+    ADDRESS = "address"
+
+
+ADDRESS: Final[Literal[_Constant.ADDRESS]] = _Constant.ADDRESS
+"""A key function returns this to limit a request by its address."""
+
+
+def check_service(service: str) -> str:
+    """Rejects a name that cannot be part of a key."""
+    if not isinstance(service, str) or not _SERVICE.fullmatch(service):
+        raise ConfigurationError(f"service is {service!r}: write a name of 1 to 64 of A-Z a-z 0-9 _ . -, like 'shop'")
+    return service
 
 
 class Keys:
-    """The keys below a prefix."""
+    """The keys below a prefix, `lw` unless given, and of a service."""
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str | None, service: str | None) -> None:
+        if prefix is None and service is None:
+            _hint_at_service()
+        prefix = _DEFAULT_PREFIX if prefix is None else prefix
         # The first brace of a key starts the part that decides its slot.
         if not _PREFIX.fullmatch(prefix):
             raise ConfigurationError(f"key_prefix is {prefix!r}: one or more characters, no braces, no spaces")
-        self._prefix = prefix
+        self._prefix = prefix if service is None else f"{prefix}:{check_service(service)}"
 
     def limit(self, client: str, policy: str) -> str:
         """The key of a client's limit."""
@@ -41,8 +65,11 @@ def address_client(address: Address | None) -> str:
 
 
 def key_client(key: object) -> str | None:
-    """The client of a key that the application returned; None for None and an empty text."""
-    text = "" if key is None else str(key)
+    """The client of a key that the application returned.
+
+    None means the address: for ADDRESS, and for an empty text, which a client can send in a header.
+    """
+    text = "" if key is ADDRESS else str(key)
     if not text:
         return None
     encoded = text.encode("utf-8", "surrogatepass")
@@ -64,3 +91,13 @@ def credential_client(header: str, value: str) -> str | None:
 
 def _digest(text: bytes) -> str:
     return hashlib.sha256(text).hexdigest()[:32]
+
+
+def _hint_at_service() -> None:
+    say_once(
+        "service",
+        logging.INFO,
+        "every service that uses this Redis with the key prefix 'lw' and no service name shares its counters with this "
+        "one: name it with service='shop' in the options of LockWatch, AsyncLockWatch or the middleware; "
+        "key_prefix='lw' keeps the counters shared, without this line",
+    )

@@ -6,22 +6,23 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypedDict
 
+from ..aio import AsyncLockWatch
+from ..client import LockWatch
 from ..duration import Duration, duration_argument, milliseconds
 from ..errors import ConfigurationError
 from ..failure_log import INTERVAL
 from ..limits import Limit, Limits, parse_limits
 from ..ratelimit import RateLimitResult
 from .keys import Keys
-from .policies import DEFAULT, FailureMode, Policies, Policy, PolicyOptions
+from .policies import DEFAULT, FailureMode, Policies, Policy, PolicyOptions, policy_key
 from .reply import Reply, rate_limit_exceeded
-from .request import HttpRequest
+from .request import HttpRequest, KeyFunction
 from .trusted_proxies import TrustedProxies
 
-KeyFunction: TypeAlias = Callable[[HttpRequest], "str | Awaitable[str | None] | None"]
 PlanFunction: TypeAlias = Callable[[HttpRequest], "Limits | Awaitable[Limits | None] | None"]
 OnDenied: TypeAlias = Callable[[HttpRequest, RateLimitResult], Reply]
 
-_CLIENT_OPTIONS = ("connect_timeout", "command_timeout", "breaker_timeouts", "breaker_seconds")
+_CLIENT_OPTIONS = ("connect_timeout", "command_timeout", "breaker_timeouts", "breaker_seconds", "service")
 
 
 class MiddlewareOptions(TypedDict, total=False):
@@ -30,6 +31,7 @@ class MiddlewareOptions(TypedDict, total=False):
     redis_url: str
     redis: Any
     redis_cluster: bool
+    service: str
     connect_timeout: float
     command_timeout: float
     breaker_timeouts: int
@@ -67,9 +69,8 @@ class Settings:
     address_limits: tuple[Limit, ...] | None
     """What an address may spend under the default policy; None for ten times the limits."""
     keys: Keys
-    credential_header: str | None
-    """In lower case; None if clients are known by their address."""
-    key_func: KeyFunction | None
+    credential_header: str
+    """In lower case."""
     plan_func: PlanFunction | None
     on_denied: OnDenied
     burst_arguments: tuple[str, ...] | None
@@ -91,14 +92,14 @@ class Settings:
             on_redis_failure=options.get("on_redis_failure", "allow"),
             shadow=options.get("shadow", False),
             own_limits=False,
+            **policy_key("", options.get("key"), options.get("key_func")),
         )
         address_limits = options.get("address_limits")
         return cls(
             policies=Policies(default, options.get("routes", {}), options.get("exempt", ())),
             address_limits=None if address_limits is None else parse_limits(address_limits),
-            keys=Keys(options.get("key_prefix", "lw")),
-            credential_header=_credential_header(options),
-            key_func=options.get("key_func"),
+            keys=Keys(options.get("key_prefix"), _service(options)),
+            credential_header=options.get("credential_header", "Authorization").lower(),
             plan_func=options.get("plan_func"),
             on_denied=options.get("on_denied") or (lambda _request, limit: rate_limit_exceeded(limit)),
             burst_arguments=_burst_arguments(options),
@@ -132,11 +133,16 @@ def _default_limits(options: MiddlewareOptions) -> tuple[Limit, ...]:
     return (Limit(options.get("rate_limit_requests", 100), window),)
 
 
-def _credential_header(options: MiddlewareOptions) -> str | None:
-    key = options.get("key", "address")
-    if key not in ("address", "credential"):
-        raise ConfigurationError(f"key is {key!r}, neither 'address' nor 'credential'; functions go into key_func")
-    return options.get("credential_header", "Authorization").lower() if key == "credential" else None
+def _service(options: MiddlewareOptions) -> str | None:
+    """The service in the keys, which is the client's."""
+    source = options.get("redis")
+    if not isinstance(source, (LockWatch, AsyncLockWatch)):
+        return options.get("service")
+    if options.get("service") is not None:
+        raise ConfigurationError(
+            "service is an option of the client that redis= is given: write it there, as LockWatch(…, service='shop')"
+        )
+    return source.service
 
 
 def _burst_arguments(options: MiddlewareOptions) -> tuple[str, ...] | None:

@@ -11,6 +11,7 @@ from ..errors import ConfigurationError
 from ..limits import Limit, Limits, parse_limits
 from .pattern import Pattern, exact_pattern, has_dot_segments, lenient_path, lenient_pattern
 from .policy_name import policy_name
+from .request import KeyFunction
 
 FailureMode: TypeAlias = Literal["allow", "deny"]
 
@@ -33,6 +34,19 @@ class PolicyOptions(TypedDict, total=False):
     shadow: bool
     name: str
     """Part of the keys and of the `RateLimit` header. Derived from the pattern unless given."""
+    key: Literal["address", "credential"]
+    """Whose request it is, in place of the middleware's `key` and `key_func`.
+
+    Only together with limits, like `key_func`.
+    """
+    key_func: KeyFunction
+
+
+class PolicyKey(TypedDict):
+    """Whose request it is, as a part of `Policy`."""
+
+    by_credential: bool
+    key_func: KeyFunction | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +60,8 @@ class Policy:
     shadow: bool
     own_limits: bool
     """Whether the limits are its own. A plan replaces only the default policy's."""
+    by_credential: bool
+    key_func: KeyFunction | None
 
     def __post_init__(self) -> None:
         """Rejects what cannot work."""
@@ -63,6 +79,17 @@ def check_mode(mode: str) -> None:
     """Rejects a value that is not a failure mode."""
     if mode not in ("allow", "deny"):
         raise ConfigurationError(f"on_redis_failure is {mode!r}, neither 'allow' nor 'deny'")
+
+
+def policy_key(of: str, key: object, key_func: KeyFunction | None) -> PolicyKey:
+    """Whose request it is, by the two options. `of` says in messages whose options they are."""
+    if key not in (None, "address", "credential"):
+        raise ConfigurationError(f"key{of} is {key!r}, neither 'address' nor 'credential'; functions go into key_func")
+    if key_func is not None and not callable(key_func):
+        raise ConfigurationError(f"key_func{of} is {key_func!r}, which is no function of the request")
+    if key == "credential" and key_func is not None:
+        raise ConfigurationError(f"key{of} is 'credential' and there is a key_func: give one of both")
+    return {"by_credential": key == "credential", "key_func": key_func}
 
 
 def check_name(whose: str, name: str) -> None:
@@ -119,6 +146,13 @@ def _policy(text: str, given: PolicyOptions | Limits, default: Policy) -> Policy
         check_name(f"the policy of {text!r}", name)
     elif "name" in options:
         raise ConfigurationError(f"the policy of {text!r} has a name and no limits that are counted under it")
+    whose: PolicyKey = {"by_credential": default.by_credential, "key_func": default.key_func}
+    if given_key := options.keys() & {"key", "key_func"}:
+        if not own:
+            raise ConfigurationError(
+                f"the policy of {text!r} has {' and '.join(sorted(given_key))} and no limits: give it limits of its own"
+            )
+        whose = policy_key(f" of the policy of {text!r}", options.get("key"), options.get("key_func"))
     return Policy(
         name=name if own else DEFAULT,
         limits=parse_limits(options["limits"]) if own else default.limits,
@@ -126,4 +160,5 @@ def _policy(text: str, given: PolicyOptions | Limits, default: Policy) -> Policy
         on_redis_failure=options.get("on_redis_failure", default.on_redis_failure),
         shadow=options.get("shadow", default.shadow),
         own_limits=own,
+        **whose,
     )

@@ -58,12 +58,17 @@ class RateLimiter:
         if outer is not None and outer.counted.has(self):
             return outer, None
         settings = self._settings
-        key = None if settings.key_func is None else (yield partial(settings.key_func, request))
+        client: str | None = None
+        if policy.key_func is not None:
+            key = yield partial(policy.key_func, request)
+            if key is None:
+                return (yield from self._without_limit(request, policy, send, outer))
+            client = key_client(key) or address_client(request.address)
         limits = policy.limits
         if settings.plan_func is not None and not policy.own_limits:
             plan = yield partial(settings.plan_func, request)
             limits = limits if plan is None else parse_limits(plan)
-        trip = self._round_trip(request, policy, key_client(key), limits)
+        trip = self._round_trip(request, policy, client, limits)
         trip.state = trip.state if outer is None else outer
         trip.state.counted.add_all((str(command.key) for _, command in trip.limits), self)
         try:
@@ -72,14 +77,32 @@ class RateLimiter:
             return trip.state, self._fail(trip, error)
         return trip.state, self._judge(request, trip, replies)
 
+    def _without_limit(
+        self, request: HttpRequest, policy: Policy, send: Send, outer: LockWatchState | None
+    ) -> Flow[tuple[LockWatchState, Reply | None]]:
+        """Counts the burst of a request's address, and no limit."""
+        client = address_client(request.address)
+        state = _state(request, policy, client) if outer is None else outer
+        command = self._burst(client, request, state.address)
+        if command is not None:
+            try:
+                [reply] = yield partial(send, (command,))
+                state.burst = command.parse(reply)
+            except LockWatchError as error:
+                if isinstance(error, UnavailableError):
+                    state.failure = error.code.lower()
+                self._log_burst(error)
+        return state, None
+
     def _round_trip(
-        self, request: HttpRequest, policy: Policy, key: str | None, limits: tuple[Limit, ...]
+        self, request: HttpRequest, policy: Policy, client: str | None, limits: tuple[Limit, ...]
     ) -> RoundTrip:
+        """The commands for a request; of the address or credential if there is no `client`."""
         settings = self._settings
         address = address_client(request.address)
-        credential = None if key is not None else self._credential(request)
-        client = key or credential or address
-        state = LockWatchState(policy.name, client, None if request.address is None else str(request.address))
+        credential = self._credential(request) if client is None and policy.by_credential else None
+        client = client or credential or address
+        state = _state(request, policy, client)
         named = [(policy.name, self._limit(client, policy.name, limits, policy.cost))]
         if credential is not None:
             # Nobody has verified the credential, and made-up ones cost nothing: the address is
@@ -92,8 +115,8 @@ class RateLimiter:
 
     def _credential(self, request: HttpRequest) -> str | None:
         header = self._settings.credential_header
-        value = None if header is None else request.header(header)
-        return None if header is None or value is None else credential_client(header, value)
+        value = request.header(header)
+        return None if value is None else credential_client(header, value)
 
     def _limit(self, client: str, policy: str, limits: tuple[Limit, ...], cost: int) -> Command[RateLimitResult]:
         return rate_limit_command("LW.RATELIMIT", self._settings.keys.limit(client, policy), limits, cost)
@@ -124,11 +147,14 @@ class RateLimiter:
             try:
                 state.burst = trip.burst.parse(replies[-1])
             except LockWatchError as error:
-                self._failures.log(f"burst: {error.code}", f"bursts are not counted: {error}")
+                self._log_burst(error)
         # The longest wait binds; the first limit if no other waits longer.
         name, limit = results[0] if len(results) == 1 else max(results, key=lambda each: each[1].retry_after_ms)
         state.judge(limit, name, shadow=shadow)
         return None if limit.allowed or shadow else self._settings.on_denied(request, limit)
+
+    def _log_burst(self, error: LockWatchError) -> None:
+        self._failures.log(f"burst: {error.code}", f"bursts are not counted: {error}")
 
     def _fail(self, trip: RoundTrip, error: LockWatchError) -> Reply | None:
         trip.state.failure = error.code.lower()
@@ -152,6 +178,10 @@ class RateLimiter:
         # LW.AUDIT has no key. In a cluster it goes to the node that holds the request's limit,
         # whose connection is open.
         return Command(args, text, self._settings.keys.limit(state.client, state.policy))
+
+
+def _state(request: HttpRequest, policy: Policy, client: str) -> LockWatchState:
+    return LockWatchState(policy.name, client, None if request.address is None else str(request.address))
 
 
 def log_failure(failures: FailureLog, kind: str, error: LockWatchError, *, goes_on: bool) -> Reply | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from .address import Address
 
@@ -35,3 +35,7 @@ class HttpRequest:
     def method_argument(self) -> str | None:
         """The method; None if it is no HTTP token of up to 32 characters."""
         return self.method if _TOKEN.fullmatch(self.method) else None
+
+
+# Returns whose request it is: a text or a number, ADDRESS, or None if the limit does not apply.
+KeyFunction: TypeAlias = Callable[[HttpRequest], Any]

@@ -11,14 +11,15 @@ from ..failure_log import FailureLog
 from ..flow import Client, Flow, execute
 from ..limits import Limits, parse_limits
 from ..ratelimit import RateLimitResult, rate_limit_command
-from .address import peer_address
+from .address import parse_address
 from .counted import Counted
-from .keys import Keys, address_client, key_client
+from .keys import ADDRESS, Keys, address_client, key_client
 from .policies import FailureMode, check_cost, check_mode, check_name
 from .policy_name import policy_name
 from .rate_limiter import log_failure
 from .reply import Reply, rate_limit_exceeded
 from .state import LockWatchState, limit_headers
+from .trusted_proxies import parse_peer
 
 
 class RouteLimitOptions(TypedDict, total=False):
@@ -27,7 +28,8 @@ class RouteLimitOptions(TypedDict, total=False):
     key: Callable[..., Any]
     """Whom to limit.
 
-    Without it, and if it returns None or an empty text, the address is limited.
+    Without it, and if it returns ADDRESS or an empty text, the address is limited. If it returns
+    None, the limit does not apply.
     """
     name: str
     """Part of the key and of the `RateLimit` header.
@@ -55,7 +57,7 @@ class RouteLimit:
         shadow: bool = False,
         on_redis_failure: FailureMode = "allow",
         on_denied: Callable[[RateLimitResult], Reply] = rate_limit_exceeded,
-        key_prefix: str = "lw",
+        key_prefix: str | None = None,
     ) -> None:
         check_mode(on_redis_failure)
         check_cost(cost)
@@ -69,7 +71,7 @@ class RouteLimit:
         self._shadow = shadow
         self._goes_on = shadow or on_redis_failure == "allow"
         self._on_denied = on_denied
-        self._keys = Keys(key_prefix)
+        self._keys = Keys(key_prefix, lockwatch.service)
         self._failures = FailureLog()
 
     def admit(
@@ -81,15 +83,17 @@ class RouteLimit:
         route: Callable[[], str],
         add_headers: Callable[[Mapping[str, str]], object],
     ) -> Flow[RateLimitResult | Reply | None]:
-        """The result, or the response to a request that ends here. None if Redis did not answer.
+        """The result, or the response to a request that ends here.
+
+        None if Redis did not answer, or if the limit does not apply.
 
         `state` is None without the middleware. Then `add_headers` is called with the headers of a
         request that goes on. `route` returns the text that the name is derived from.
         """
-        client = None if self._key is None else key_client((yield partial(self._key, *key_arguments)))
-        if client is None:
-            address = peer if state is None else state.address
-            client = address_client(peer_address(address) if address else None)
+        key = ADDRESS if self._key is None else (yield partial(self._key, *key_arguments))
+        if key is None:
+            return None
+        client = key_client(key) or _address_client(state, peer)
         # Names of policies have no colon, so a route limit never counts into one of them.
         redis_key, name = counted.free_name(
             lambda name: self._keys.limit(client, f"limit:{name}"),
@@ -125,3 +129,9 @@ class RouteLimit:
             return limit
         reply = self._on_denied(limit)
         return Reply(reply.status, reply.body, {**limit.headers(name), **reply.headers})
+
+
+def _address_client(state: LockWatchState | None, peer: str | None) -> str:
+    if state is None:
+        return address_client(parse_peer(peer, trusts_unix=False))
+    return address_client(None if state.address is None else parse_address(state.address))

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from ..errors import ConfigurationError
-from .address import Address, Network, hop_address, peer_address
+from ..notices import is_said, say_once
+from .address import Address, Network, embedded_ipv4, hop_address, peer_address
 
 UNIX = "unix"
+# Headers in which proxies name the client.
+_FORWARDING = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
+_EMBEDDING_LENGTH = 96
+# Elements of a header that are searched for the peer before a warning.
+_MAX_SEARCHED = 20
 _NODE = re.compile(r'[^\s;,"]*|"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
@@ -30,6 +38,9 @@ class TrustedProxies:
     def __init__(self, trusted_proxies: Iterable[str], forwarded_header: str) -> None:
         trusted = list(trusted_proxies)
         self._header = forwarded_header.lower()
+        self._header_name = forwarded_header
+        names = {name.lower(): name for name in (forwarded_header, *_FORWARDING)}
+        self._forwarding = tuple(names.items())
         self._trusts_unix = UNIX in trusted
         self._networks = [_parse_network(text) for text in trusted if text != UNIX]
         self._is_trusted = lru_cache(maxsize=1024)(self._find)
@@ -40,13 +51,39 @@ class TrustedProxies:
         `peer` is the address that the server names, if any. `headers` returns the values of a
         header.
         """
-        if not peer and not self._trusts_unix:
-            raise UnixSocketError
-        address = peer_address(peer) if peer else None
+        address = parse_peer(peer, trusts_unix=self._trusts_unix)
         trusted = self._trusts_unix if address is None else bool(self._networks) and self._is_trusted(address)
-        if trusted and (values := headers(self._header)):
+        if not trusted:
+            if not is_said("untrusted"):
+                self._warn_of_untrusted(address, headers)
+            return address
+        if values := headers(self._header):
             return self._forwarded(",".join(values)) or address
+        if not is_said("no header"):
+            self._warn_of_no_header(address, headers)
         return address
+
+    def _warn_of_untrusted(self, address: Address | None, headers: Callable[[str], list[str]]) -> None:
+        for header, name in self._forwarding:
+            values = headers(header)
+            # A server that has put the client of this header in place of the peer needs no trust.
+            if values and not _names(",".join(values), address):
+                say_once(
+                    "untrusted",
+                    logging.WARNING,
+                    f"{name} of the peer {address} is not read, because trusted_proxies does not have this address: "
+                    "if it is a proxy of yours, all clients behind it share one counter until you put it there",
+                )
+
+    def _warn_of_no_header(self, address: Address | None, headers: Callable[[str], list[str]]) -> None:
+        other = next((name for header, name in self._forwarding if headers(header)), None)
+        there = "" if other is None else f", but {other}"
+        say_once(
+            "no header",
+            logging.WARNING,
+            f"the trusted proxy {UNIX if address is None else address} sends no {self._header_name}{there}: all "
+            "clients behind it share one counter until it does, or until forwarded_header names what it sends",
+        )
 
     def _forwarded(self, value: str) -> Address | None:
         """The rightmost hop that is not a trusted proxy, or the leftmost if all are.
@@ -63,6 +100,29 @@ class TrustedProxies:
 
     def _find(self, address: Address) -> bool:
         return any(address.version == network.version and address in network for network in self._networks)
+
+
+def parse_peer(peer: str | None, *, trusts_unix: bool) -> Address | None:
+    """The address of the peer that the server names; None for the peer of a Unix socket."""
+    # waitress calls the peer of a Unix socket "localhost".
+    if not peer or peer == "localhost":
+        if not trusts_unix:
+            raise UnixSocketError
+        return None
+    if (address := peer_address(peer)) is None:
+        raise ConfigurationError(
+            f"the server calls the peer of a request {peer[:64]!r}, which is not an address: let the server name "
+            "the peer's address, and set trusted_proxies and forwarded_header for the proxy in front of it"
+        )
+    return address
+
+
+def _names(value: str, address: Address | None) -> bool:
+    """Whether a forwarding header has this address, in one of its last elements."""
+    for element in itertools.islice(parts_from_right(value, ","), _MAX_SEARCHED):
+        if address in (hop_address(element), hop_address(forwarded_for(element))):
+            return True
+    return False
 
 
 def parts_from_right(text: str, separator: str) -> Iterator[str]:
@@ -120,7 +180,11 @@ def _parse_network(text: str) -> Network:
         raise ConfigurationError(
             f"trusted_proxies has {text!r}, which is no address, no network and not 'unix'"
         ) from error
-    # IPv4-mapped peers are compared as IPv4.
-    if isinstance(network, ipaddress.IPv6Network) and (mapped := network.network_address.ipv4_mapped):
-        return ipaddress.ip_network((mapped, max(0, network.prefixlen - 96)), strict=False)
+    # Peers with an IPv4 address that is embedded in IPv6 are compared as IPv4.
+    if (
+        isinstance(network, ipaddress.IPv6Network)
+        and network.prefixlen >= _EMBEDDING_LENGTH
+        and (embedded := embedded_ipv4(network.network_address)) is not None
+    ):
+        return ipaddress.ip_network((embedded, network.prefixlen - _EMBEDDING_LENGTH), strict=False)
     return network
