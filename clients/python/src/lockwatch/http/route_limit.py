@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, TypedDict
 
 from ..errors import LockWatchError
 from ..failure_log import FailureLog
-from ..flow import Client, Flow, execute
+from ..flow import Client, Flow, FunctionFailedError, ask, execute
 from ..limits import Limits, parse_limits
 from ..ratelimit import RateLimitResult, rate_limit_command
 from .address import peer_address
 from .keys import Keys, address_client, key_client
 from .pattern import policy_name
 from .policies import FailureMode, check_cost, check_mode, check_name
-from .rate_limiter import log_failure
+from .rate_limiter import log_failure, log_function_failure
 from .reply import Reply, rate_limit_exceeded
 from .state import LockWatchState, limit_headers
 
@@ -69,7 +68,7 @@ class RouteLimit:
         self._goes_on = shadow or on_redis_failure == "allow"
         self._on_denied = on_denied
         self._keys = Keys(key_prefix)
-        self._failures = FailureLog()
+        self._failures = FailureLog.of(lockwatch)
 
     def admit(
         self,
@@ -85,7 +84,10 @@ class RouteLimit:
         `state` is None without the middleware. Then `add_headers` is called with the headers of a
         request that goes on.
         """
-        client = None if self._key is None else key_client((yield partial(self._key, *key_arguments)))
+        try:
+            client = None if self._key is None else key_client((yield from ask("key", self._key, *key_arguments)))
+        except FunctionFailedError as failed:
+            return log_function_failure(self._failures, failed, goes_on=self._goes_on)
         if client is None:
             address = peer if state is None else state.address
             client = address_client(peer_address(address) if address else None)
@@ -96,7 +98,8 @@ class RouteLimit:
         try:
             limit = yield from execute(self._lockwatch, command)
         except LockWatchError as error:
-            return log_failure(self._failures, error.code, error, goes_on=self._goes_on)
+            return log_failure(self._failures, error.code.lower(), error, goes_on=self._goes_on)
+        self._failures.limit_answered()
         if state is not None:
             state.judge(limit, name, shadow=self._shadow)
         if limit.allowed or self._shadow:
