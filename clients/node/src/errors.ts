@@ -106,8 +106,9 @@ export function answeredError(error: ServerError, command: string, server?: stri
 }
 
 function rightToAdd(message: string): string {
-  const command = /User (\S+) has no permissions to run the '([^']+)' command/.exec(message);
-  if (command) return `: add it with ACL SETUSER ${command[1]} +${command[2]}`;
+  // Older versions of Redis write "this user" in place of the name.
+  const command = /(?:User (\S+)|this user) has no permissions to run the '([^']+)' command/.exec(message);
+  if (command) return `: add it with ACL SETUSER ${command[1] ?? "<user>"} +${command[2]}`;
   return message.includes("access a key") ? ": add the keys with ACL SETUSER <user> ~lw:*" : "";
 }
 

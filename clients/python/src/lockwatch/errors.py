@@ -116,10 +116,11 @@ def answered_error(code: str, message: str, server: str | None = None) -> LockWa
     return UnavailableError(code, f"{told} (Redis at {server})" if server else told, server)
 
 
-_NO_COMMAND = re.compile(r"User (\S+) has no permissions to run the '([^']+)' command")
+# Older versions of Redis write "this user" in place of the name.
+_NO_COMMAND = re.compile(r"(?:User (\S+)|this user) has no permissions to run the '([^']+)' command")
 
 
 def _right_to_add(message: str) -> str:
     if (command := _NO_COMMAND.search(message)) is not None:
-        return f": add it with ACL SETUSER {command[1]} +{command[2]}"
+        return f": add it with ACL SETUSER {command[1] or '<user>'} +{command[2]}"
     return ": add the keys with ACL SETUSER <user> ~lw:*" if "access a key" in message else ""
