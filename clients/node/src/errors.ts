@@ -109,7 +109,7 @@ function rightToAdd(message: string): string {
   // Older versions of Redis write "this user" in place of the name.
   const command = /(?:User (\S+)|this user) has no permissions to run the '([^']+)' command/.exec(message);
   if (command) return `: add it with ACL SETUSER ${command[1] ?? "<user>"} +${command[2]}`;
-  return message.includes("access a key") ? ": add the keys with ACL SETUSER <user> ~lw:*" : "";
+  return /access (a|one of the) key/.test(message) ? ": add the keys with ACL SETUSER <user> ~lw:*" : "";
 }
 
 function moduleMissing(command: string, server: string | undefined): ModuleMissingError {

@@ -113,6 +113,7 @@ function addressOf(client: NodeRedis | undefined): string {
 export class NodeRedisSentinelConnection implements Connection {
   readonly #finding = new Readiness();
   #current: NodeRedisConnection | undefined;
+  #primary: NodeRedis | undefined;
 
   constructor(
     private readonly finder: SentinelFinder,
@@ -148,7 +149,8 @@ export class NodeRedisSentinelConnection implements Connection {
   /** Connects to the primary that the finder has found. */
   #switch(): void {
     const { primary } = this.finder;
-    if (!primary) return;
+    if (!primary || primary === this.#primary) return;
+    this.#primary = primary;
     void this.#current?.close();
     this.#current = new NodeRedisConnection(primary.duplicate(nodeRedisOptions(primary.options.socket)), this.connectTimeoutMs);
     this.#finding.up();

@@ -158,7 +158,7 @@ export class NodeRedisClusterConnection implements Connection {
       // itself.
       const again = () => void (this.#closed || this.#connect().catch(() => undefined));
       setTimeout(again, reconnectDelay(Infinity)).unref();
-      const reason = this.#reason ?? (error as Error);
+      const reason = (this.#reason as Error | undefined) ?? (error as Error);
       this.#readiness.down(classNames(reason).includes("ErrorReply") ? new ServerError(reason.message) : reason);
       throw error;
     }

@@ -72,8 +72,12 @@ function unusable(source: unknown): ConfigurationError {
   if (isPool) {
     return new ConfigurationError(`redis is a pool of node-redis: give a createClient(…), since lockwatch opens connections of its own. ${works}`);
   }
-  const what = source === null || typeof source !== "object" ? String(source) : ((source as object).constructor?.name ?? "object");
+  const what = source === null || typeof source !== "object" ? String(source) : className(source);
   return new ConfigurationError(`redis is '${what}', which can't be used. ${works}`);
+}
+
+function className(source: object): string {
+  return (source as { constructor?: { name: string } }).constructor?.name ?? "object";
 }
 
 function three(open: () => Connection, server?: string): Connections {

@@ -19,7 +19,7 @@ export function serverOfOptions(options: Address & { readonly sentinels?: unknow
 export function serverOfAddress({ host, port, path }: Address): string {
   if (typeof path === "string" && path !== "") return path;
   const name = typeof host === "string" && host !== "" ? host : "localhost";
-  return `${name.includes(":") && !name.startsWith("[") ? `[${name}]` : name}:${String(port ?? 6379)}`;
+  return `${name.includes(":") && !name.startsWith("[") ? `[${name}]` : name}:${typeof port === "string" || typeof port === "number" ? port : 6379}`;
 }
 
 /** @param node one of the nodes that the application named: options, a port or a URL */

@@ -118,9 +118,10 @@ def answered_error(code: str, message: str, server: str | None = None) -> LockWa
 
 # Older versions of Redis write "this user" in place of the name.
 _NO_COMMAND = re.compile(r"(?:User (\S+)|this user) has no permissions to run the '([^']+)' command")
+_NO_KEY = re.compile("access (a|one of the) key")
 
 
 def _right_to_add(message: str) -> str:
     if (command := _NO_COMMAND.search(message)) is not None:
         return f": add it with ACL SETUSER {command[1] or '<user>'} +{command[2]}"
-    return ": add the keys with ACL SETUSER <user> ~lw:*" if "access a key" in message else ""
+    return ": add the keys with ACL SETUSER <user> ~lw:*" if _NO_KEY.search(message) else ""
