@@ -108,7 +108,7 @@ export function answeredError(error: ServerError, command: string, server?: stri
 function rightToAdd(message: string): string {
   // Older versions of Redis write "this user" in place of the name.
   const command = /(?:User (\S+)|this user) has no permissions to run the '([^']+)' command/.exec(message);
-  if (command) return `: add it with ACL SETUSER ${command[1] ?? "<user>"} +${command[2]}`;
+  if (command) return `: add it with ACL SETUSER ${command[1] ?? "<user>"} +${command[2]?.toLowerCase()}`;
   return /access (a|one of the) key/.test(message) ? ": add the keys with ACL SETUSER <user> ~lw:*" : "";
 }
 

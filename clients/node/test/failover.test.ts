@@ -159,6 +159,7 @@ describe("in a cluster, commands without a key leave the demoted node", () => {
       await admin.call("CLUSTER", "MEET", "127.0.0.1", replica.port, bus);
       const [id, followerId] = [await admin.cluster("MYID"), await follower.cluster("MYID")];
       await until("it replicates", () => follower.cluster("REPLICATE", id).catch(() => undefined));
+      await until("it knows the slots", async () => (await follower.cluster("INFO")).includes("cluster_slots_ok:16384"));
       await until("it has the copy", async () => (await follower.info("replication")).includes("master_link_status:up"));
       const lw = new LockWatch(sourceOf(cluster), PATIENT);
       await lw.audit({ user: "alice" });

@@ -240,6 +240,7 @@ def test_in_a_cluster_commands_without_a_key_leave_the_demoted_node() -> None:
             wait_for(
                 "replication", lambda: code(lambda: follower.execute_command("CLUSTER", "REPLICATE", identity)) is None
             )
+            wait_for("the slots", lambda: follower.execute_command("CLUSTER INFO")["cluster_slots_ok"] == "16384")
             wait_for("the copy", lambda: follower.info("replication").get("master_link_status") == "up")
             clients: list[Any] = [
                 LockWatch(nodes.url, cluster=True, **LONG_TIMEOUTS),

@@ -123,5 +123,5 @@ _NO_KEY = re.compile("access (a|one of the) key")
 
 def _right_to_add(message: str) -> str:
     if (command := _NO_COMMAND.search(message)) is not None:
-        return f": add it with ACL SETUSER {command[1] or '<user>'} +{command[2]}"
+        return f": add it with ACL SETUSER {command[1] or '<user>'} +{command[2].lower()}"
     return ": add the keys with ACL SETUSER <user> ~lw:*" if _NO_KEY.search(message) else ""
