@@ -5,7 +5,7 @@
  */
 import { LockWatchError } from "./errors.js";
 import type { FailureLog } from "./failure-log.js";
-import { checkArguments, type Command, type RedisReply } from "./redis/connection.js";
+import { checkArguments, type Command } from "./redis/connection.js";
 import type { Link } from "./redis/link.js";
 
 const MAX_BATCH = 128;
@@ -30,7 +30,7 @@ export class AuditQueue {
   /** If `make` throws, because the user is no valid argument, this event alone is lost. */
   record(make: () => Command): void {
     if (this.#waiting.length + this.#inFlight >= this.maxSize) {
-      this.failures.log("audit queue", `an audit event was dropped: ${this.maxSize} wait for Redis already`);
+      this.failures.eventsLost("queue", `${this.maxSize} wait for Redis already`, 1);
       return;
     }
     let command: Command;
@@ -43,6 +43,11 @@ export class AuditQueue {
     }
     this.#waiting.push(command);
     this.#schedule();
+  }
+
+  /** Drops an event while the breaker is open. */
+  bypass(): void {
+    this.failures.eventsLost("BYPASSED", "Redis has timed out several times in a row and is bypassed", 1);
   }
 
   /** Resolves when every event has been sent and answered, after two seconds at the latest. */
@@ -75,16 +80,17 @@ export class AuditQueue {
     this.link
       .isOpen()
       .then((isOpen) => (isOpen ? this.link : this.fallback).sendWithoutBreaker(batch, TIMEOUT_MS))
-      .then((replies) => replies.forEach((reply) => this.#logFailure(reply)))
-      .catch((error: unknown) => this.#logFailure(error))
+      .then((replies) => {
+        const errors = replies.filter((reply) => reply instanceof LockWatchError);
+        for (const error of errors) this.failures.eventsLost(error.code, error, 1);
+        if (errors.length === 0) this.failures.eventsRecorded();
+      })
+      .catch((error: unknown) => {
+        if (error instanceof LockWatchError) this.failures.eventsLost(error.code, error, batch.length);
+      })
       .finally(() => {
         this.#inFlight -= batch.length;
         if (this.#isEmpty) for (const resolve of this.#whenEmpty.splice(0)) resolve();
       });
-  }
-
-  #logFailure(reply: RedisReply): void {
-    if (!(reply instanceof LockWatchError)) return;
-    this.failures.log(`audit ${reply.code}`, `an audit event was lost: ${reply.message}`);
   }
 }

@@ -20,16 +20,24 @@ export class LockWatchError extends Error {
 }
 
 /**
- * The call is malformed (`ERR`), the key holds another type (`WRONGTYPE`), or the ACL forbids the
- * call (`NOPERM`).
+ * The call is malformed (`ERR`), or the key holds another type (`WRONGTYPE`).
  */
 export class CommandError extends LockWatchError {}
 
 /**
- * Redis is unreachable, slow, loading, read-only, out of memory or without the module. The same call
- * may succeed later. The middleware applies the policy's `onRedisFailure`.
+ * Redis is unreachable, slow, loading, read-only, out of memory, without the module, or refuses the
+ * user. The same call may succeed later. The middleware applies the policy's `onRedisFailure`.
  */
-export class UnavailableError extends LockWatchError {}
+export class UnavailableError extends LockWatchError {
+  /** @param server the host and port that the message names, if they are known */
+  constructor(
+    code: string,
+    message: string,
+    readonly server?: string,
+  ) {
+    super(code, message);
+  }
+}
 
 /** Redis does not know the command, or its reply is not one of lockwatch. */
 export class ModuleMissingError extends UnavailableError {}
@@ -80,21 +88,36 @@ const CLASSES: Record<string, ErrorClass> = {
   MOVED: UnavailableError,
   ASK: UnavailableError,
   BUSY: UnavailableError,
+  UNKILLABLE: UnavailableError,
+  UNBLOCKED: UnavailableError,
   NOAUTH: UnavailableError,
+  NOPERM: UnavailableError,
   WRONGPASS: UnavailableError,
 };
 
-export function answeredError(error: ServerError, command: string): LockWatchError {
+/** @param server its host and port, if they are known */
+export function answeredError(error: ServerError, command: string, server?: string): LockWatchError {
   const { code, message } = error;
-  if (/^ERR unknown command/i.test(message)) return moduleMissing(command);
-  return new (CLASSES[code] ?? CommandError)(code, message);
+  if (/^ERR unknown command/i.test(message)) return moduleMissing(command, server);
+  const Class = CLASSES[code] ?? CommandError;
+  if (Class !== UnavailableError) return new Class(code, message);
+  const told = code === "NOPERM" ? message + rightToAdd(message) : message;
+  return new UnavailableError(code, server === undefined ? told : `${told} (Redis at ${server})`, server);
 }
 
-export function moduleMissing(command: string): ModuleMissingError {
+function rightToAdd(message: string): string {
+  // Older versions of Redis write "this user" in place of the name.
+  const command = /(?:User (\S+)|this user) has no permissions to run the '([^']+)' command/.exec(message);
+  if (command) return `: add it with ACL SETUSER ${command[1] ?? "<user>"} +${command[2]?.toLowerCase()}`;
+  return /access (a|one of the) key/.test(message) ? ": add the keys with ACL SETUSER <user> ~lw:*" : "";
+}
+
+function moduleMissing(command: string, server: string | undefined): ModuleMissingError {
   return new ModuleMissingError(
     "MODULE_MISSING",
-    `this Redis does not know ${command}: the lockwatch module is not loaded, or an older version of it. ` +
+    `${server === undefined ? "this Redis" : `Redis at ${server}`} does not know ${command}: the lockwatch module is not loaded, or an older version of it. ` +
       "Add 'loadmodule /usr/lib/redis/modules/liblockwatch.so' to redis.conf and restart it",
+    server,
   );
 }
 

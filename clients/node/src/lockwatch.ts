@@ -73,7 +73,7 @@ export class LockWatch {
 
   /**
    * @param redis a client of ioredis (`Redis`, `Cluster`) or node-redis (`createClient`,
-   *   `createCluster`), connected or not, or a `redis://` or `rediss://` URL. lockwatch opens
+   *   `createCluster`, `createSentinel`), connected or not, or a `redis://` or `rediss://` URL. lockwatch opens
    *   connections of its own with the client's settings, on the first call, and closes them when
    *   the client is closed.
    */
@@ -84,13 +84,14 @@ export class LockWatch {
     for (const [name, value] of Object.entries({ connectTimeoutMs, commandTimeoutMs, breakerTimeouts, breakerSeconds })) {
       if (!(value > 0)) throw new ConfigurationError(`${name} '${value}' is not a positive number`);
     }
-    const timing = { commandTimeoutMs, breakerTimeouts, breakerPauseMs: breakerSeconds * 1000 };
     this.#connections = openConnections(redis, connectTimeoutMs);
+    const { server } = this.#connections;
+    const timing = { commandTimeoutMs, breakerTimeouts, breakerPauseMs: breakerSeconds * 1000, server };
     this.link = new Link(this.#connections.fast, timing);
-    this.#slow = new Link(this.#connections.slow, timing);
+    this.#slow = new Link(this.#connections.slow, timing, this.link);
     const { auditQueueSize = 10_000, logIntervalSeconds = 10, log = (message) => console.warn(message) } = options;
     this.log = log;
-    this.failures = new FailureLog(log, logIntervalSeconds * 1000);
+    this.failures = new FailureLog(log, logIntervalSeconds * 1000, server);
     this.auditQueue = new AuditQueue(new Link(this.#connections.audit, timing), this.link, auditQueueSize, this.failures);
   }
 

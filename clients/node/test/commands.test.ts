@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
-import { Redis } from "ioredis";
-import { CommandError, LockWatch, ModuleMissingError, UnavailableError, type RedisSource } from "lockwatch";
-import { createClient } from "redis";
+import { Cluster, Redis } from "ioredis";
+import { CommandError, ConfigurationError, LockWatch, ModuleMissingError, UnavailableError, type RedisSource } from "lockwatch";
+import { createClient, createClientPool, createCluster, createSentinel } from "redis";
+import { openConnections } from "../dist/redis/open.js";
 import { startRedis } from "./support/redis.js";
 import { until } from "./support/wait.js";
 import { World } from "./support/world.js";
@@ -178,8 +179,37 @@ describe("the connection", () => {
   });
 
   it("anything but a client or a URL is refused", () => {
-    assert.throws(() => new LockWatch({} as RedisSource), /expected a client of ioredis or node-redis/);
+    assert.throws(() => new LockWatch({} as RedisSource), /redis is to be a redis:\/\/ or rediss:\/\/ URL, a client of ioredis/);
     assert.throws(() => new LockWatch("http://localhost"), /redis:\/\//);
+    const unusable: [unknown, RegExp][] = [
+      [undefined, /redis is 'undefined'/],
+      [null, /redis is 'null'/],
+      [6379, /redis is '6379'/],
+      [new Map(), /redis is 'Map'/],
+      [Promise.resolve(), /redis is a promise: await it first/],
+      [Redis, /a function or a class/],
+      [createClientPool(), /redis is a pool of node-redis: give a createClient/],
+    ];
+    for (const [source, told] of unusable) {
+      assert.throws(() => new LockWatch(source as RedisSource), (error) => error instanceof ConfigurationError && told.test(error.message) && error.message.includes("createSentinel"));
+    }
+  });
+
+  it("the name of a server has no password", () => {
+    const named: [RedisSource, string][] = [
+      ["redis://u:s3cret@example.com:6380/2", "example.com:6380"],
+      ["rediss://[::1]", "[::1]:6379"],
+      [new Redis({ password: "s3cret", lazyConnect: true }), "localhost:6379"],
+      [new Redis("/tmp/redis.sock", { lazyConnect: true }), "/tmp/redis.sock"],
+      [new Redis({ sentinels: [{ host: "a", port: 26379 }], name: "main", lazyConnect: true }), "main (Sentinel)"],
+      [new Cluster(["redis://u:s3cret@a:7000"], { lazyConnect: true }), "a:7000 (cluster)"],
+      [new Cluster([{ host: "a", port: 7000 }], { lazyConnect: true }), "a:7000 (cluster)"],
+      [createClient({ url: "redis://u:s3cret@example.com:6380/2" }), "example.com:6380"],
+      [createClient(), "localhost:6379"],
+      [createCluster({ rootNodes: [{ url: "redis://u:s3cret@a:7000" }] }), "a:7000 (cluster)"],
+      [createSentinel({ name: "main", sentinelRootNodes: [{ host: "a", port: 26379 }] }), "main (Sentinel)"],
+    ];
+    for (const [source, server] of named) assert.equal(openConnections(source, 200).server, server);
   });
 });
 

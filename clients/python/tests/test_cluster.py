@@ -17,12 +17,14 @@ import redis.asyncio
 from redis.asyncio.cluster import RedisCluster as AsyncRedisCluster
 from redis.cluster import RedisCluster
 from redis.crc import key_slot
+from redis.exceptions import RedisClusterException
 
 from lockwatch import AsyncLockWatch, LockWatch, UnavailableError
 from lockwatch.http.keys import credential_client
 from lockwatch.redis.connection import Command
 from lockwatch.testing.server import free_port
 from support.audit import recorded
+from support.both import Blocking
 from support.cluster import Cluster, cluster
 from support.waiting import wait_for
 from support.web import FRAMEWORKS, Web
@@ -242,6 +244,49 @@ def test_the_rights_of_the_readme_are_sufficient(nodes: Cluster) -> None:
         await made.aclose()
 
     asyncio.run(check())
+
+
+@pytest.mark.parametrize("maker", ["sync, URL", "sync, client", "async, URL", "async, client"])
+def test_the_right_that_a_user_lacks_is_named(maker: str, nodes: Cluster) -> None:
+    rights = ["on", ">s3cret", "resetkeys", "~lw:*", "-@all", "+lw.ratelimit"]
+    for node in nodes.nodes:
+        with redis.Redis.from_url(node.url) as admin:
+            admin.execute_command("ACL", "SETUSER", "poor", "reset", *rights)
+    url = nodes.url.replace("redis://", "redis://poor:s3cret@")
+    missing: list[str] = []
+    while (client := poor_client(maker, url)) is not None and (error := error_of(client)) is not None:
+        assert error.code == "NOPERM"
+        assert f"127.0.0.1:{nodes.nodes[0].port}" in str(error)
+        [right] = re.findall(r"add it with ACL SETUSER (?:poor|<user>) (\+\S+)", str(error))
+        assert right not in missing
+        missing.append(right)
+        for node in nodes.nodes:
+            with redis.Redis.from_url(node.url) as admin:
+                admin.execute_command("ACL", "SETUSER", "poor", right)
+    assert (missing[:1] == ["+cluster|slots"]) is (client is not None)
+
+
+def error_of(client: Any) -> UnavailableError | None:
+    try:
+        assert client.ratelimit("lw:{a}:rights", 10, 60)
+    except UnavailableError as error:
+        return error
+    finally:
+        client.close()
+    return None
+
+
+def poor_client(maker: str, url: str) -> Any:
+    if maker == "sync, URL":
+        return LockWatch(url, cluster=True, **LONG_TIMEOUTS)
+    if maker == "async, URL":
+        return Blocking(url, {**LONG_TIMEOUTS, "cluster": True})
+    if maker == "async, client":
+        return Blocking(AsyncRedisCluster.from_url(url))
+    # redis-py reads the slots when it makes this client, which therefore fails by itself.
+    with pytest.raises(RedisClusterException):
+        RedisCluster.from_url(url)
+    return None
 
 
 def test_commands_without_a_key_are_sent_as_documented(nodes: Cluster) -> None:

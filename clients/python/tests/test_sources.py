@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +140,47 @@ def test_an_invalid_source_is_refused_at_once() -> None:
 
 async def unreached(scope: Any, receive: Any, send: Any) -> None:
     raise AssertionError("no request was sent")
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: LockWatch(redis.asyncio.Redis()), "this Redis is asynchronous: it works with AsyncLockWatch"),  # type: ignore[arg-type]
+        (lambda: AsyncLockWatch(redis.Redis()), "this Redis is synchronous: it works with LockWatch"),  # type: ignore[arg-type]
+        (lambda: LockWatch(AsyncLockWatch(AsyncStub())), "this AsyncLockWatch is asynchronous"),  # type: ignore[arg-type]
+        (lambda: AsyncLockWatch(LockWatch(Stub())), "this LockWatch is synchronous"),  # type: ignore[arg-type]
+        (lambda: LockWatch(Sentinel([])), r"write sentinel\.master_for\('name'\)"),  # type: ignore[arg-type]
+        (lambda: AsyncLockWatch(AsyncSentinel([])), r"write sentinel\.master_for\('name'\)"),  # type: ignore[arg-type]
+        (lambda: LockWatch(redis.ConnectionPool()), r"write redis\.Redis\(connection_pool=pool\)"),  # type: ignore[arg-type]
+        (lambda: LockWatch(redis.Redis), "Redis is a class and not an object"),  # type: ignore[arg-type]
+        (lambda: LockWatch(None), "NoneType can't be used to reach Redis"),  # type: ignore[arg-type]
+        (lambda: LockWatch(6379), "redis is to be a URL like 'redis://localhost:6379'"),  # type: ignore[arg-type]
+    ],
+)
+def test_an_unusable_source_is_told_what_works(make: Callable[[], Any], told: str) -> None:
+    with pytest.raises(ConfigurationError, match=told) as refused:
+        make()
+    assert "redis is to be a URL" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("client", "server"),
+    [
+        (LockWatch("redis://u:s3cret@example.com:6380/2"), "example.com:6380"),
+        (LockWatch("redis://[::1]"), "[::1]:6379"),
+        (LockWatch("unix:///tmp/redis.sock"), "/tmp/redis.sock"),
+        (LockWatch("redis://u:s3cret@a:7000", cluster=True), "a:7000 (cluster)"),
+        (LockWatch(redis.Redis()), "localhost:6379"),
+        (LockWatch(Sentinel([("a", 26379)]).master_for("main")), "main (Sentinel)"),
+        (LockWatch(Stub()), None),
+        (AsyncLockWatch("rediss://u:s3cret@example.com"), "example.com:6379"),
+        (AsyncLockWatch("redis://u:s3cret@a:7000", cluster=True), "a:7000 (cluster)"),
+        (AsyncLockWatch(AsyncSentinel([("a", 26379)]).master_for("main")), "main (Sentinel)"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, str) else "",
+)
+def test_the_name_of_a_server_has_no_password(client: Any, server: str | None) -> None:
+    assert client.server == server
 
 
 def test_no_password_in_an_error() -> None:

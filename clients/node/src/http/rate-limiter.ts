@@ -9,12 +9,13 @@ import { ConfigurationError, LockWatchError } from "../errors.js";
 import { addressLimits, parseLimits, type Limit, type Limits } from "../limits.js";
 import type { LockWatch } from "../lockwatch.js";
 import { rateLimitCommand, RateLimitResult } from "../ratelimit.js";
+import { ask, FunctionFailure } from "../redis/away.js";
 import type { Bytes, Command, RedisReply } from "../redis/connection.js";
 import { addressClient, credentialClient, keyClient, Keys } from "./keys.js";
 import type { MiddlewareOptions } from "./options.js";
 import { methodArgument, PathSegments } from "./pattern.js";
 import { Policies, type Policy } from "./policies.js";
-import { decisionFor, failureDecision, type Decision } from "./reply.js";
+import { decisionFor, failureDecision, functionFailureDecision, type Decision } from "./reply.js";
 import { LockWatchState } from "./state.js";
 import { TrustedProxies } from "./trusted-proxies.js";
 
@@ -68,7 +69,7 @@ export class RateLimiter<Req> {
   async limitsFor(policy: Policy, request: Req): Promise<readonly Limit[]> {
     if (policy.ownLimits) return policy.ownLimits;
     const { planFunc } = this.options;
-    const plan: Limits | null | undefined = planFunc && (await planFunc(request));
+    const plan: Limits | null | undefined = planFunc && (await ask("planFunc", () => planFunc(request)));
     return plan === null || plan === undefined ? this.#policies.defaultLimits : parseLimits(plan);
   }
 }
@@ -123,6 +124,16 @@ export class RequestCheck<Req> {
   }
 
   async decide(request: Req): Promise<Decision> {
+    try {
+      return await this.#decide(request);
+    } catch (error) {
+      if (!(error instanceof FunctionFailure)) throw error;
+      this.state.failure = error.failure.code.toLowerCase();
+      return functionFailureDecision(error, this.policy, this.limiter.lockwatch.failures, "requests");
+    }
+  }
+
+  async #decide(request: Req): Promise<Decision> {
     const { lockwatch, options } = this.limiter;
     const caller = await this.#client(request);
     if (!caller) return await this.#withoutLimit();
@@ -143,6 +154,7 @@ export class RequestCheck<Req> {
       const replies = await lockwatch.link.send(commands);
       if (burst) this.#readBurst(replies[calls.length]);
       binding = bindingResult(calls, replies);
+      lockwatch.failures.limitAnswered();
     } catch (error) {
       if (!(error instanceof LockWatchError)) throw error;
       this.state.failure = error.code.toLowerCase();
@@ -160,7 +172,11 @@ export class RequestCheck<Req> {
   /** Records the audit event. To be called when the response has been sent. */
   end(status: number): void {
     // While the breaker is open, Redis gets no audit events either.
-    if (this.limiter.options.audit === false || this.state.failure === "bypassed") return;
+    if (this.limiter.options.audit === false) return;
+    if (this.state.failure === "bypassed") {
+      this.limiter.lockwatch.auditQueue.bypass();
+      return;
+    }
     const { address, burst, limited, shadowed, user } = this.state;
     this.limiter.lockwatch.auditQueue.record(() => {
       const command = auditCommand({
@@ -199,7 +215,7 @@ export class RequestCheck<Req> {
   async #client(request: Req): Promise<{ client: string; isCredential: boolean } | undefined> {
     const { keyFunc, byCredential } = this.policy;
     if (keyFunc) {
-      const key = await keyFunc(request as never);
+      const key = await ask("keyFunc", () => keyFunc(request as never));
       if (key === null || key === undefined) return undefined;
       return { client: keyClient(key) ?? addressClient(this.state.address), isCredential: false };
     }

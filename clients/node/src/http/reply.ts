@@ -2,6 +2,7 @@
 import type { FailureLog } from "../failure-log.js";
 import type { LockWatchError } from "../errors.js";
 import type { Headers, RateLimitResult } from "../ratelimit.js";
+import type { FunctionFailure } from "../redis/away.js";
 
 /** A response in place of the application's. */
 export interface Reply {
@@ -45,7 +46,14 @@ export async function decisionFor(
 /** The decision without a result of the limiter. It is logged as the fate of `requests`. */
 export function failureDecision(error: LockWatchError, { shadow, onRedisFailure }: Mode, failures: FailureLog, requests: string): Decision {
   const denies = onRedisFailure === "deny" && !shadow;
-  failures.log(error.code, `${error.message}; ${requests} are ${denies ? "answered 503" : "let through"}`);
+  failures.limitFailed(error, requests, denies);
+  return denies ? { headers: {}, reply: SERVICE_UNAVAILABLE } : { headers: {} };
+}
+
+/** `failureDecision` for a function of the application, which may use another Redis. */
+export function functionFailureDecision(error: FunctionFailure, { shadow, onRedisFailure }: Mode, failures: FailureLog, requests: string): Decision {
+  const denies = onRedisFailure === "deny" && !shadow;
+  failures.log(`function ${error.failure.code}`, `${requests} are ${denies ? "answered 503" : "let through without a limit"}: ${error.message}`);
   return denies ? { headers: {}, reply: SERVICE_UNAVAILABLE } : { headers: {} };
 }
 

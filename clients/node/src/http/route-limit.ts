@@ -7,12 +7,13 @@ import { checkOptions, type OptionNames } from "../known-options.js";
 import { parseLimits, type Limits } from "../limits.js";
 import type { LockWatch } from "../lockwatch.js";
 import { rateLimitCommand, RateLimitResult } from "../ratelimit.js";
+import { ask, FunctionFailure } from "../redis/away.js";
 import { applyDecision, middleware, rawRequest, routePattern, stateOf, type AnyRequest, type AnyResponse, type Middleware } from "./framework.js";
 import { ADDRESS, addressClient, keyClient, Keys } from "./keys.js";
 import type { KeyFunction, OnDenied } from "./options.js";
 import { policyName } from "./policy-name.js";
 import { checkedCost, checkedMode, checkedName } from "./policies.js";
-import { decisionFor, failureDecision, type Decision, type FailureMode } from "./reply.js";
+import { decisionFor, failureDecision, functionFailureDecision, type Decision, type FailureMode } from "./reply.js";
 import type { LockWatchState } from "./state.js";
 import { parsePeer } from "./trusted-proxies.js";
 
@@ -63,8 +64,17 @@ export function routeLimit<Req extends AnyRequest>(lockwatch: LockWatch, limits:
   const given = options.name === undefined ? undefined : checkedName(options.name);
 
   async function decide(request: AnyRequest): Promise<Decision> {
+    try {
+      return await decideOn(request);
+    } catch (error) {
+      if (!(error instanceof FunctionFailure)) throw error;
+      return functionFailureDecision(error, mode, lockwatch.failures, `requests under the limit '${given ?? routeName(request)}'`);
+    }
+  }
+
+  async function decideOn(request: AnyRequest): Promise<Decision> {
     const state = stateOf(request);
-    const key = options.key ? await options.key(request as Req) : ADDRESS;
+    const key = options.key ? await ask("key", () => options.key?.(request as Req)) : ADDRESS;
     if (key === null || key === undefined) return { headers: {} };
     const client = keyClient(key) ?? addressClient(addressOf(request, state));
     const name = given ?? routeName(request);
@@ -72,6 +82,7 @@ export function routeLimit<Req extends AnyRequest>(lockwatch: LockWatch, limits:
     try {
       const reply = await lockwatch.link.call(rateLimitCommand("LW.RATELIMIT", keys.limit(client, KIND + name), parsed, cost));
       result = RateLimitResult.parse(reply, parsed, "LW.RATELIMIT");
+      lockwatch.failures.limitAnswered();
     } catch (error) {
       if (!(error instanceof LockWatchError)) throw error;
       return failureDecision(error, mode, lockwatch.failures, `requests under the limit '${name}'`);

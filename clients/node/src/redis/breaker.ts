@@ -27,6 +27,11 @@ export class Breaker {
     return "go";
   }
 
+  /** Whether calls are bypassed. The asker is never the probe. */
+  isOpen(now: number): boolean {
+    return this.#timeouts >= this.maxTimeouts && now < this.#openUntil;
+  }
+
   /** Any answer closes the breaker: an error or a refused connection takes no time either. */
   answered(): void {
     this.#timeouts = 0;

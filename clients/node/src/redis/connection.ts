@@ -73,12 +73,22 @@ export interface Connection {
   send(commands: readonly Command[]): Promise<RedisReply[]>;
   /** Replaces the socket, which does not answer any more. */
   reset(): void;
+  /** Looks for the primary anew, because a server answered that it is not. `reset` unless given. */
+  renew?(): void;
   close(): Promise<void>;
 }
 
 /** An error reply of Redis, with its message unchanged. */
 export class ServerError extends Error {
   override readonly name = "ServerError";
+
+  /** @param node the node of a cluster that answered */
+  constructor(
+    message: string,
+    readonly node?: string,
+  ) {
+    super(message);
+  }
 
   /**
    * The first word of the message, in capitals by Redis's convention: `ERR`, `WRONGTYPE`,
@@ -87,6 +97,17 @@ export class ServerError extends Error {
   get code(): string {
     return /^[A-Z][A-Z0-9_]*/.exec(this.message)?.[0] ?? "ERR";
   }
+}
+
+/**
+ * UNBLOCKED ends commands that were running when a primary became a replica. A primary that has lost
+ * its replicas answers NOREPLICAS.
+ */
+const NOT_PRIMARY = new Set(["READONLY", "MASTERDOWN", "LOADING", "UNBLOCKED", "NOREPLICAS"]);
+
+/** Whether another server may be the primary, behind the same name. */
+export function isNotPrimary(reply: RedisReply): boolean {
+  return reply instanceof ServerError && NOT_PRIMARY.has(reply.code);
 }
 
 export class TimeoutError extends Error {

@@ -6,7 +6,7 @@
  * to its node is lost.
  */
 import type { Cluster, Redis } from "ioredis";
-import { ServerError, type Command, type Connection, type RedisReply } from "./connection.js";
+import { isNotPrimary, ServerError, type Command, type Connection, type RedisReply } from "./connection.js";
 import { IoredisBase, pipeline } from "./ioredis.js";
 import { hashSlot } from "./slot.js";
 
@@ -18,6 +18,9 @@ const MAX_REDIRECTIONS = 5;
 
 /** The nodes of the client are made with `ioredisOptions`, too. */
 export class IoredisClusterConnection extends IoredisBase<Cluster> implements Connection {
+  /** Nodes that answered that they are no primaries. */
+  readonly #demoted = new Set<Redis>();
+
   async send(commands: readonly Command[]): Promise<RedisReply[]> {
     const replies = await this.#sendToOwners(commands);
     for (let hop = 0; hop < MAX_REDIRECTIONS; hop++) {
@@ -26,6 +29,10 @@ export class IoredisClusterConnection extends IoredisBase<Cluster> implements Co
       // A redirected command was not executed, so it is safe to send it to another node.
       const again = redirected.map((index) => commands[index] as Command);
       const first = redirection(replies[redirected[0] as number]) as Redirection;
+      // A node that redirects to its own address has lost the address to another server.
+      if (first.kind === "MOVED" && (replies[redirected[0] as number] as ServerError).node === first.address) {
+        this.#node(first.address)?.disconnect();
+      }
       const answers = await (first.kind === "ASK" ? this.#ask(first.address, again) : this.#moved(again));
       redirected.forEach((index, position) => (replies[index] = answers[position]));
     }
@@ -35,6 +42,13 @@ export class IoredisClusterConnection extends IoredisBase<Cluster> implements Co
   reset(): void {
     // The cluster client replaces the connection to a hung node. The connections to the other nodes
     // stay.
+    this.client.refreshSlotsCache();
+  }
+
+  renew(): void {
+    // Another server may have the node's address by now.
+    for (const node of this.#demoted) node.disconnect();
+    this.#demoted.clear();
     this.client.refreshSlotsCache();
   }
 
@@ -50,7 +64,8 @@ export class IoredisClusterConnection extends IoredisBase<Cluster> implements Co
     }
     const replies = new Array<RedisReply>(commands.length);
     const writes = [...byNode].map(async ([node, indexes]) => {
-      const answers = await pipeline(node, indexes.map((index) => commands[index] as Command));
+      const answers = await pipeline(node, indexes.map((index) => commands[index] as Command), addressOf(node));
+      if (answers.some(isNotPrimary)) this.#demoted.add(node);
       indexes.forEach((index, position) => (replies[index] = answers[position]));
     });
     await Promise.all(writes);
@@ -68,6 +83,7 @@ export class IoredisClusterConnection extends IoredisBase<Cluster> implements Co
     const replies = await pipeline(
       node,
       commands.flatMap((command) => [{ args: ["ASKING"] }, command]),
+      address,
     );
     return replies.filter((_, index) => index % 2 === 1);
   }
@@ -82,7 +98,7 @@ export class IoredisClusterConnection extends IoredisBase<Cluster> implements Co
   }
 
   #node(address: string): Redis | undefined {
-    return this.client.nodes("all").find(({ options }) => `${options.host}:${options.port}` === address);
+    return this.client.nodes("all").find((node) => addressOf(node) === address);
   }
 
   #refresh(): Promise<void> {
@@ -90,6 +106,10 @@ export class IoredisClusterConnection extends IoredisBase<Cluster> implements Co
       this.client.refreshSlotsCache((error) => (error ? reject(error) : resolve()));
     });
   }
+}
+
+function addressOf({ options }: Redis): string {
+  return `${options.host}:${options.port}`;
 }
 
 interface Redirection {

@@ -45,7 +45,7 @@ export abstract class IoredisBase<Client extends Redis | Cluster> {
     emitter.on("ready", () => this.#readiness.up());
     emitter.on("close", () => this.#readiness.down());
     emitter.on("error", (error: Error) => {
-      if (client.status !== "ready") this.#readiness.down(error);
+      if (client.status !== "ready") this.#readiness.down(reasonOf(error));
     });
   }
 
@@ -72,8 +72,20 @@ export class IoredisConnection extends IoredisBase<Redis> implements Connection 
   }
 }
 
-/** Sends the commands in one write to a server or to a node of a cluster. */
-export async function pipeline(client: Redis, commands: readonly Command[]): Promise<RedisReply[]> {
+/** A cluster client reports only in a member why it found no node. */
+function reasonOf(error: Error & { lastNodeError?: Error }): Error {
+  const { lastNodeError } = error;
+  if (!lastNodeError) return error;
+  if (lastNodeError.name === "ReplyError") return new ServerError(lastNodeError.message);
+  return new Error(`${error.message} ${lastNodeError.message}`);
+}
+
+/**
+ * Sends the commands in one write to a server or to a node of a cluster.
+ *
+ * @param node the node's name
+ */
+export async function pipeline(client: Redis, commands: readonly Command[], node?: string): Promise<RedisReply[]> {
   const batch = client.pipeline();
   for (const { args } of commands) {
     const [name, ...rest] = args.map(libraryArgument);
@@ -82,7 +94,7 @@ export async function pipeline(client: Redis, commands: readonly Command[]): Pro
   const replies = (await batch.exec()) ?? [];
   return replies.map(([error, reply]) => {
     if (!error) return reply;
-    if (error.name === "ReplyError") return new ServerError(error.message);
-    throw error;
+    if (error.name === "ReplyError") return new ServerError(error.message, node);
+    throw node === undefined ? error : new Error(`${error.message} (node ${node})`);
   });
 }

@@ -5,13 +5,15 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { answeredError, LockWatchError, UnavailableError } from "../errors.js";
 import { Breaker } from "./breaker.js";
-import { checkArguments, ServerError, TimeoutError, type Command, type Connection, type RedisReply } from "./connection.js";
+import { checkArguments, isNotPrimary, ServerError, TimeoutError, type Command, type Connection, type RedisReply } from "./connection.js";
 import { SILENCE_MS } from "./readiness.js";
 
 export interface LinkOptions {
   commandTimeoutMs: number;
   breakerTimeouts: number;
   breakerPauseMs: number;
+  /** Its host and port, for messages. */
+  server?: string | undefined;
 }
 
 /** For commands that sign, query Postgres or go through many sessions. */
@@ -19,6 +21,7 @@ const SLOW_TIMEOUT_MS = 10_000;
 
 export class Link {
   readonly #breaker: Breaker;
+  readonly #redis: string;
   #lastReset = -Infinity;
   #lastReply = -Infinity;
   #downSince: number | undefined;
@@ -26,8 +29,11 @@ export class Link {
   constructor(
     private readonly connection: Connection,
     private readonly options: LinkOptions,
+    /** The link whose breaker slow commands respect. */
+    private readonly guard?: Link,
   ) {
     this.#breaker = new Breaker(options.breakerTimeouts, options.breakerPauseMs);
+    this.#redis = options.server === undefined ? "Redis" : `Redis at ${options.server}`;
   }
 
   /**
@@ -42,9 +48,7 @@ export class Link {
       await Promise.race([admission, pause(this.options.breakerPauseMs, undefined, { ref: false })]);
       admission = this.#breaker.admission(performance.now());
     }
-    if (admission !== "go") {
-      throw new UnavailableError("BYPASSED", "Redis has not answered of late and is left alone for a moment");
-    }
+    if (admission !== "go") throw this.#bypassed();
     try {
       const replies = await this.sendWithoutBreaker(commands);
       this.#breaker.answered();
@@ -74,17 +78,21 @@ export class Link {
         // No breaker resets this connection, so a connection that was silent for a long timeout is
         // reset here.
         if (timeoutMs >= SLOW_TIMEOUT_MS && performance.now() - this.#lastReply >= timeoutMs) this.#reset();
-        throw new UnavailableError("TIMEOUT", message);
+        throw new UnavailableError("TIMEOUT", `${this.#redis} did not answer in time: ${message}`, this.options.server);
+      }
+      // A handshake was answered with an error.
+      if (error instanceof ServerError) {
+        const { code, message: answer } = answeredError(error, "a command", this.options.server);
+        throw new UnavailableError(code, answer, this.options.server);
       }
       // The library's error is not the cause of this one, because it holds the arguments, which may
       // be tokens.
-      throw new UnavailableError("CONNECTION", `no answer from Redis: ${message}`);
+      throw new UnavailableError("CONNECTION", `no connection to ${this.#redis}: ${message}`, this.options.server);
     }
     return replies.map((reply, index) => {
       if (!(reply instanceof ServerError)) return reply;
-      // The primary has become a replica. A new connection finds the new primary by the same name.
-      if (reply.code === "READONLY") this.#reset();
-      return answeredError(reply, String(commands[index]?.args[0]));
+      if (isNotPrimary(reply)) this.#reset({ renew: true });
+      return answeredError(reply, String(commands[index]?.args[0]), reply.node ?? this.options.server);
     });
   }
 
@@ -103,8 +111,19 @@ export class Link {
     return onlyReply(await this.send([command]));
   }
 
+  /** For commands that take their time. They respect an open breaker, and do not open it. */
   async callSlow(command: Command): Promise<RedisReply> {
+    checkArguments([command]);
+    if (this.guard?.isBypassed()) throw this.#bypassed();
     return onlyReply(await this.sendWithoutBreaker([command], Math.max(SLOW_TIMEOUT_MS, this.options.commandTimeoutMs)));
+  }
+
+  isBypassed(): boolean {
+    return this.#breaker.isOpen(performance.now());
+  }
+
+  #bypassed(): UnavailableError {
+    return new UnavailableError("BYPASSED", `${this.#redis} has timed out several times in a row and is bypassed`, this.options.server);
   }
 
   /**
@@ -127,11 +146,12 @@ export class Link {
   }
 
   /** At most one reset per pause of the breaker. */
-  #reset(): void {
+  #reset({ renew = false } = {}): void {
     const now = performance.now();
     if (now - this.#lastReset < this.options.breakerPauseMs) return;
     this.#lastReset = now;
-    this.connection.reset();
+    if (renew && this.connection.renew) this.connection.renew();
+    else this.connection.reset();
   }
 }
 
@@ -146,7 +166,7 @@ function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
       // If this process was busy for longer than the timeout, the reply may lie unread in the
       // socket.
       // The event loop reads sockets before it runs immediates.
-      setImmediate(() => reject(new TimeoutError(`no answer from Redis within ${timeoutMs} ms`)));
+      setImmediate(() => reject(new TimeoutError(`no answer within ${timeoutMs} ms`)));
     }, timeoutMs);
     const settled = () => clearTimeout(timer);
     work.then(resolve, reject).then(settled, settled);

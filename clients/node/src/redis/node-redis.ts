@@ -1,4 +1,5 @@
 /** node-redis (the package `redis`), a single server or a cluster. */
+import { classNames } from "./away.js";
 import { libraryArgument, ServerError, type Command, type Connection, type RedisReply } from "./connection.js";
 import { Readiness, reconnectDelay } from "./readiness.js";
 
@@ -17,7 +18,7 @@ interface NodeRedisBase {
 /** A result of `createClient`. */
 export interface NodeRedis extends NodeRedisBase {
   readonly isReady: boolean;
-  readonly options: { readonly socket?: object };
+  readonly options: { readonly socket?: { readonly host?: string; readonly port?: number; readonly path?: string } };
   duplicate(overrides: object): NodeRedis;
   sendCommand(args: readonly (string | Buffer)[]): Promise<unknown>;
 }
@@ -27,7 +28,7 @@ export interface NodeRedis extends NodeRedisBase {
  * defaults.
  */
 export interface NodeRedisCluster extends NodeRedisBase {
-  readonly _options: { readonly defaults?: { readonly socket?: object } };
+  readonly _options: { readonly rootNodes: readonly object[]; readonly defaults?: { readonly socket?: object } };
   duplicate(overrides: object): NodeRedisCluster;
   sendCommand(firstKey: string | Buffer | undefined, isReadonly: boolean, args: readonly (string | Buffer)[]): Promise<unknown>;
 }
@@ -89,15 +90,24 @@ export class NodeRedisConnection implements Connection {
 }
 
 export class NodeRedisClusterConnection implements Connection {
-  readonly #readiness = new Readiness();
+  #readiness = new Readiness();
   #closed = false;
+  #cluster: NodeRedisCluster;
+  /** Why the last node did not tell the slots. */
+  #reason: Error | undefined;
 
   constructor(
-    private readonly cluster: NodeRedisCluster,
+    private readonly make: () => NodeRedisCluster,
     private readonly connectTimeoutMs: number,
   ) {
+    this.#cluster = this.#make();
+  }
+
+  #make(): NodeRedisCluster {
+    const cluster = this.make();
     // Without a listener Node would throw the error. A call to a node that is away fails anyway.
-    cluster.on("error", () => undefined);
+    cluster.on("error", (error: Error) => (this.#reason = error));
+    return cluster;
   }
 
   ready(): Promise<void> | undefined {
@@ -108,7 +118,11 @@ export class NodeRedisClusterConnection implements Connection {
     return Promise.all(
       commands.map(({ args, key }) => {
         const route = key === undefined ? undefined : libraryArgument(key);
-        return this.cluster.sendCommand(route, false, args.map(libraryArgument)).catch(serverError);
+        return this.#cluster.sendCommand(route, false, args.map(libraryArgument)).catch((error: unknown) => {
+          // A node that redirects to its own address has lost the address to another server.
+          if (classNames(error).includes("MaxCommandRedirectionsError")) this.renew();
+          return serverError(error);
+        });
       }),
     );
   }
@@ -118,35 +132,41 @@ export class NodeRedisClusterConnection implements Connection {
     // stay.
   }
 
+  renew(): void {
+    // The library has no public way to read the slots again.
+    const { isOpen } = this.#cluster;
+    if (this.#closed || !isOpen) return;
+    this.#cluster.destroy();
+    this.#cluster = this.#make();
+    this.#readiness = new Readiness();
+  }
+
   close(): Promise<void> {
     this.#closed = true;
     this.#readiness.down(new Error("the client has been closed"));
-    if (this.cluster.isOpen) this.cluster.destroy();
+    if (this.#cluster.isOpen) this.#cluster.destroy();
     return Promise.resolve();
   }
 
   async #connect(): Promise<void> {
+    this.#reason = undefined;
     try {
-      await this.cluster.connect();
+      await this.#cluster.connect();
       this.#readiness.up();
     } catch (error) {
       // Unlike a single client, a cluster client that did not find its nodes does not try again by
       // itself.
       const again = () => void (this.#closed || this.#connect().catch(() => undefined));
       setTimeout(again, reconnectDelay(Infinity)).unref();
-      this.#readiness.down(error as Error);
+      const reason = (this.#reason as Error | undefined) ?? (error as Error);
+      this.#readiness.down(classNames(reason).includes("ErrorReply") ? new ServerError(reason.message) : reason);
       throw error;
     }
   }
 }
 
-/**
- * Returns an error reply of Redis and throws any other error. It recognises the class by its name:
- * the application's copy of the library need not be the one that this package would import.
- */
+/** Returns an error reply of Redis and throws any other error. */
 function serverError(error: unknown): ServerError {
-  for (let of: unknown = error; of instanceof Object; of = Object.getPrototypeOf(of)) {
-    if (of.constructor.name === "ErrorReply") return new ServerError((error as Error).message);
-  }
+  if (classNames(error).includes("ErrorReply")) return new ServerError((error as Error).message);
   throw error;
 }

@@ -6,10 +6,13 @@
  * and they are closed with the application's client.
  */
 import type { Cluster, Redis } from "ioredis";
+import { ConfigurationError } from "../errors.js";
 import type { Connection } from "./connection.js";
 import { IoredisClusterConnection } from "./ioredis-cluster.js";
 import { IoredisConnection, ioredisOptions } from "./ioredis.js";
 import { NodeRedisClusterConnection, NodeRedisConnection, nodeRedisOptions, type NodeRedis, type NodeRedisCluster } from "./node-redis.js";
+import { NodeRedisSentinelConnection, SentinelFinder, type NodeRedisSentinel } from "./node-redis-sentinel.js";
+import { clusterOf, serverOfOptions, serverOfUrl } from "./server.js";
 import { UrlConnection } from "./url.js";
 
 /**
@@ -21,7 +24,7 @@ export interface IoredisClient {
   duplicate(...args: never[]): unknown;
 }
 
-/** What `createClient` or `createCluster` of node-redis returns. */
+/** What `createClient`, `createCluster` or `createSentinel` of node-redis returns. */
 export interface NodeRedisClient {
   readonly isOpen: boolean;
   duplicate(...args: never[]): unknown;
@@ -40,6 +43,8 @@ export interface Connections {
   readonly audit: Connection;
   /** For commands that sign, query Postgres or go through many sessions. */
   readonly slow: Connection;
+  /** The host and port, for messages. Undefined for a `Connection` of the application. */
+  readonly server?: string | undefined;
 }
 
 /**
@@ -47,21 +52,43 @@ export interface Connections {
  * three.
  */
 export function openConnections(source: RedisSource, connectTimeoutMs: number): Connections {
-  if (typeof source === "string" || source instanceof URL) return three(() => new UrlConnection(String(source), connectTimeoutMs));
+  if (typeof source === "string" || source instanceof URL) {
+    return three(() => new UrlConnection(String(source), connectTimeoutMs), serverOfUrl(String(source)));
+  }
+  if (typeof source !== "object" || (source as unknown) === null) throw unusable(source);
   if ("send" in source && "reset" in source) return three(() => source);
   if ("status" in source && typeof source.duplicate === "function") return fromIoredis(source, connectTimeoutMs);
   if ("isOpen" in source && typeof source.duplicate === "function") return fromNodeRedis(source, connectTimeoutMs);
-  throw new TypeError("expected a client of ioredis or node-redis (createClient, createCluster), or a redis:// URL");
+  throw unusable(source);
 }
 
-function three(open: () => Connection): Connections {
-  return { fast: open(), audit: open(), slow: open() };
+function unusable(source: unknown): ConfigurationError {
+  const works =
+    "redis is to be a redis:// or rediss:// URL, a client of ioredis (new Redis(…), new Cluster(…)), " +
+    "a client of node-redis (createClient, createCluster, createSentinel), or a LockWatch";
+  if (source instanceof Promise) return new ConfigurationError(`redis is a promise: await it first. ${works}`);
+  if (typeof source === "function") return new ConfigurationError(`redis is a function or a class, and not an object. ${works}`);
+  const isPool = typeof source === "object" && source !== null && "idleClients" in source && "totalClients" in source;
+  if (isPool) {
+    return new ConfigurationError(`redis is a pool of node-redis: give a createClient(…), since lockwatch opens connections of its own. ${works}`);
+  }
+  const what = source === null || typeof source !== "object" ? String(source) : className(source);
+  return new ConfigurationError(`redis is '${what}', which can't be used. ${works}`);
+}
+
+function className(source: object): string {
+  return (source as { constructor?: { name: string } }).constructor?.name ?? "object";
+}
+
+function three(open: () => Connection, server?: string): Connections {
+  return { fast: open(), audit: open(), slow: open(), server };
 }
 
 function fromIoredis(source: IoredisClient, connectTimeoutMs: number): Connections {
   const options = ioredisOptions();
   if ((source as unknown as Cluster).isCluster) {
     const cluster = source as unknown as Cluster;
+    const { startupNodes } = source as unknown as { startupNodes: readonly unknown[] };
     const copy = () =>
       cluster.duplicate([], {
         redisOptions: { ...cluster.options.redisOptions, ...options },
@@ -72,22 +99,27 @@ function fromIoredis(source: IoredisClient, connectTimeoutMs: number): Connectio
         scaleReads: "master",
         clusterRetryStrategy: options.retryStrategy,
       });
-    return closedWith(cluster, three(() => new IoredisClusterConnection(copy(), connectTimeoutMs)));
+    return closedWith(cluster, three(() => new IoredisClusterConnection(copy(), connectTimeoutMs), clusterOf(startupNodes[0])));
   }
   const redis = source as unknown as Redis;
-  return closedWith(redis, three(() => new IoredisConnection(redis.duplicate(options), connectTimeoutMs)));
+  return closedWith(redis, three(() => new IoredisConnection(redis.duplicate(options), connectTimeoutMs), serverOfOptions(redis.options)));
 }
 
 function fromNodeRedis(source: NodeRedisClient, connectTimeoutMs: number): Connections {
   if ("masters" in source) {
     const cluster = source as unknown as NodeRedisCluster;
-    const { defaults } = cluster._options;
+    const { defaults, rootNodes } = cluster._options;
     const copy = () => cluster.duplicate({ defaults: { ...defaults, ...nodeRedisOptions(defaults?.socket) } });
-    return closedWith(cluster, three(() => new NodeRedisClusterConnection(copy(), connectTimeoutMs)), "disconnect");
+    return closedWith(cluster, three(() => new NodeRedisClusterConnection(copy, connectTimeoutMs), clusterOf(rootNodes[0])), "disconnect");
+  }
+  if ("getSentinelNode" in source) {
+    const sentinel = source as unknown as NodeRedisSentinel;
+    const finder = SentinelFinder.of(sentinel);
+    return closedWith(sentinel, three(() => new NodeRedisSentinelConnection(finder, connectTimeoutMs), finder.server));
   }
   const client = source as unknown as NodeRedis;
   const copy = () => client.duplicate(nodeRedisOptions(client.options.socket));
-  return closedWith(client, three(() => new NodeRedisConnection(copy(), connectTimeoutMs)));
+  return closedWith(client, three(() => new NodeRedisConnection(copy(), connectTimeoutMs), serverOfOptions(client.options.socket ?? {})));
 }
 
 interface Emitter {

@@ -6,7 +6,7 @@
  * first requests through unlimited. After a failure no call waits: the library reconnects by itself,
  * and until it succeeds each call fails at once.
  */
-import { TimeoutError } from "./connection.js";
+import { ServerError, TimeoutError } from "./connection.js";
 
 export class Readiness {
   #state: "new" | "opening" | "up" | "down" = "new";
@@ -32,12 +32,16 @@ export class Readiness {
     if (this.#state === "up") return undefined;
     if (this.#state === "new") {
       this.#state = "opening";
-      connect().catch((error: unknown) => this.down(error as Error));
+      // An event has reported a failure before this, and in more detail.
+      connect().catch((error: unknown) => this.down(this.#state === "down" ? undefined : (error as Error)));
     }
-    if (this.#state === "down") return Promise.reject(new Error(this.#failure.message));
+    if (this.#state === "down") {
+      const { message } = this.#failure;
+      return Promise.reject(this.#failure instanceof ServerError ? new ServerError(message) : new Error(message));
+    }
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.down(new TimeoutError(`no connection to Redis within ${timeoutMs} ms`));
+        this.down(new TimeoutError(`no connection within ${timeoutMs} ms`));
       }, timeoutMs);
       this.#waiting.push({
         resolve: () => {

@@ -2,6 +2,7 @@
  * A connection to a `redis://` URL. The first call loads the installed library, ioredis before
  * node-redis.
  */
+import { ConfigurationError } from "../errors.js";
 import type { Command, Connection, RedisReply } from "./connection.js";
 import { IoredisConnection, ioredisOptions } from "./ioredis.js";
 import { NodeRedisConnection, nodeRedisOptions, type NodeRedis } from "./node-redis.js";
@@ -14,7 +15,7 @@ export class UrlConnection implements Connection {
     private readonly url: string,
     private readonly connectTimeoutMs: number,
   ) {
-    if (!/^rediss?:\/\//.test(url)) throw new TypeError("a Redis URL starts with redis:// or rediss://");
+    if (!/^rediss?:\/\//.test(url)) throw new ConfigurationError("redis is not a URL that starts with redis:// or rediss://");
   }
 
   ready(): Promise<void> | undefined {

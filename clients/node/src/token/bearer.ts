@@ -7,6 +7,7 @@ import { middleware, rawRequest, send, stateOf, type AnyRequest, type AnyRespons
 import { SERVICE_UNAVAILABLE, type Reply } from "../http/reply.js";
 import { checkOptions, type OptionNames } from "../known-options.js";
 import type { LockWatch } from "../lockwatch.js";
+import { ask, FunctionFailure } from "../redis/away.js";
 import type { Claims } from "../tokens.js";
 import { storeOf, type Store } from "./store.js";
 
@@ -42,7 +43,8 @@ export function jwtRequired(lockwatch: LockWatch, options: JwtOptions): Middlewa
     }
     let claims: Claims;
     try {
-      claims = await lockwatch.verify(storeOf(store, request), token, { audience });
+      const key = await ask("store", () => storeOf(store, request));
+      claims = await lockwatch.verify(key, token, { audience });
     } catch (error) {
       send(response, refusalFor(error, lockwatch, challenge));
       return false;
@@ -67,9 +69,16 @@ function refusalFor(error: unknown, lockwatch: LockWatch, challenge: string): Re
   if (error instanceof TokenError) {
     return refusal(401, "invalid_token", `${challenge}, error="invalid_token", error_description="${description(error)}"`);
   }
-  if (!(error instanceof LockWatchError)) throw error;
-  lockwatch.failures.log(error.code, `${error.message}; requests with tokens are answered 503`);
+  if (!logTokenFailure(error, lockwatch, "requests with tokens are")) throw error;
   return SERVICE_UNAVAILABLE;
+}
+
+/** Logs that Redis is away. Returns false for any other error. */
+export function logTokenFailure(error: unknown, { failures }: LockWatch, requests: string): boolean {
+  if (error instanceof FunctionFailure) failures.log(`function ${error.failure.code}`, `${requests} answered 503: ${error.message}`);
+  else if (error instanceof LockWatchError) failures.log(`token ${error.code}`, `${requests} answered 503: ${failures.named(error)}`);
+  else return false;
+  return true;
 }
 
 function description(error: TokenError): string {

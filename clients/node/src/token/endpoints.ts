@@ -2,16 +2,17 @@
  * Login, refresh and logout, independent of the framework. The application authenticates users; the
  * module keeps the sessions.
  */
-import { LockWatchError, TokenError } from "../errors.js";
+import { TokenError } from "../errors.js";
 import type { Duration } from "../duration.js";
 import { rawRequest, stateOf, type AnyRequest } from "../http/framework.js";
 import type { Awaitable } from "../http/options.js";
 import { SERVICE_UNAVAILABLE, type Reply } from "../http/reply.js";
 import { checkOptions, type OptionNames } from "../known-options.js";
 import type { LockWatch } from "../lockwatch.js";
+import { ask } from "../redis/away.js";
 import type { Bytes } from "../redis/connection.js";
 import type { Tokens } from "../tokens.js";
-import { bearerToken } from "./bearer.js";
+import { bearerToken, logTokenFailure } from "./bearer.js";
 import { bodyOf, type Body } from "./body.js";
 import { RefreshCookie, type CookieOptions } from "./cookie.js";
 import { storeOf, type Store } from "./store.js";
@@ -63,19 +64,19 @@ export class TokenEndpoints<Req extends AnyRequest> {
     try {
       return await this[action](request, mount);
     } catch (error) {
-      if (!(error instanceof LockWatchError)) throw error;
-      this.lockwatch.failures.log(error.code, `${error.message}; ${action} is answered 503`);
+      if (!logTokenFailure(error, this.lockwatch, `${action} is`)) throw error;
       return { ...SERVICE_UNAVAILABLE, headers: Object.assign({}, SERVICE_UNAVAILABLE.headers, NO_STORE) };
     }
   }
 
   private async login(request: Req, mount: string): Promise<Reply> {
-    const login = await this.options.authenticate(await bodyOf(request), request);
+    const body = await bodyOf(request);
+    const login = await ask("authenticate", () => this.options.authenticate(body, request));
     if (!login) return json(401, { error: "invalid_credentials" });
     const state = stateOf(request);
     if (state) state.user = login.subject;
     const { accessTtl, refreshTtl } = this.options;
-    const store = storeOf(this.options.store, request);
+    const store = await this.#store(request);
     const { claims, audience } = login;
     const tokens = await this.lockwatch.issue(store, login.subject, { claims, audience, accessTtl, refreshTtl, meta: this.#meta(request) });
     return this.#tokens(tokens, mount);
@@ -88,7 +89,7 @@ export class TokenEndpoints<Req extends AnyRequest> {
     const token = await this.#refreshToken(request);
     if (token === undefined) return json(401, { error: "invalid_grant" });
     try {
-      return this.#tokens(await this.lockwatch.rotate(storeOf(this.options.store, request), token, { meta: this.#meta(request) }), mount);
+      return this.#tokens(await this.lockwatch.rotate(await this.#store(request), token, { meta: this.#meta(request) }), mount);
     } catch (error) {
       // The cookie stays, because another tab may have replaced it with the successor meanwhile.
       if (error instanceof TokenError) return json(401, { error: "invalid_grant" });
@@ -98,7 +99,7 @@ export class TokenEndpoints<Req extends AnyRequest> {
 
   private async logout(request: Req, mount: string): Promise<Reply> {
     const token = await this.#refreshToken(request);
-    const store = storeOf(this.options.store, request);
+    const store = await this.#store(request);
     if (token !== undefined) {
       await this.lockwatch.revoke(store, { token }).catch((error: unknown) => {
         if (!(error instanceof TokenError)) throw error;
@@ -132,6 +133,10 @@ export class TokenEndpoints<Req extends AnyRequest> {
   async #refreshToken(request: Req): Promise<string | undefined> {
     const token = this.#cookie ? this.#cookie.read(request) : (await bodyOf(request)).refresh_token;
     return typeof token === "string" && token !== "" ? token : undefined;
+  }
+
+  #store(request: Req): Promise<Bytes> {
+    return ask("store", () => storeOf(this.options.store, request));
   }
 
   #meta(request: Req): unknown {

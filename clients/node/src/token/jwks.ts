@@ -3,11 +3,11 @@
  * tokens themselves.
  */
 import { createHash } from "node:crypto";
-import { LockWatchError } from "../errors.js";
 import { rawRequest, send, type AnyRequest, type AnyResponse } from "../http/framework.js";
 import { SERVICE_UNAVAILABLE, type Reply } from "../http/reply.js";
 import { checkOptions } from "../known-options.js";
 import type { LockWatch } from "../lockwatch.js";
+import { logTokenFailure } from "./bearer.js";
 
 export interface JwksOptions {
   /**
@@ -28,8 +28,7 @@ export function jwks(lockwatch: LockWatch, options: JwksOptions = {}): Handler {
     try {
       body = JSON.stringify(await lockwatch.jwks());
     } catch (error) {
-      if (!(error instanceof LockWatchError)) throw error;
-      lockwatch.failures.log(error.code, `${error.message}; the key set is answered 503`);
+      if (!logTokenFailure(error, lockwatch, "the key set is")) throw error;
       return SERVICE_UNAVAILABLE;
     }
     const etag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`;

@@ -12,12 +12,13 @@ export class Proxy {
   cut: string | undefined;
   readonly #sockets = new Set<Socket>();
 
-  private constructor(private readonly server: Server) {}
+  /** @param target the port that new connections lead to */
+  private constructor(private readonly server: Server, public target: number) {}
 
   static async start(target: number): Promise<Proxy> {
     const server = createServer();
-    const proxy = new Proxy(server);
-    server.on("connection", (client: Socket) => proxy.#join(client, connect(target, "127.0.0.1")));
+    const proxy = new Proxy(server, target);
+    server.on("connection", (client: Socket) => proxy.#join(client, connect(proxy.target, "127.0.0.1")));
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     return proxy;

@@ -49,7 +49,9 @@ class AsyncLockWatch:
     ) -> None:
         self.service = service if service is None else check_service(service)
         connect = functools.partial(open_async_connection, source, connect_timeout, cluster=cluster)
-        self.link = AsyncLink(connect(command_timeout), breaker.Breaker(breaker_timeouts, breaker_seconds))
+        connection = connect(command_timeout)
+        self.server: str | None = getattr(connection, "server", None)
+        self.link = AsyncLink(connection, breaker.Breaker(breaker_timeouts, breaker_seconds, server=self.server))
         # Redis reads nothing more from a connection while a slow command runs, so these have
         # connections of their own.
         self.audit_connection = connect(max(AUDIT_TIMEOUT, command_timeout))

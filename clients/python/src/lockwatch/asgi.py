@@ -46,7 +46,7 @@ class LockWatchMiddleware:
         source = client_source(options)
         self._owns_client = not isinstance(source, AsyncLockWatch)
         self._lockwatch = AsyncLockWatch(source, **client_options(options)) if self._owns_client else source
-        failures = FailureLog(settings.log_interval)
+        failures = FailureLog.of(self._lockwatch, settings.log_interval)
         self._limiter = RateLimiter(settings, failures)
         self._audit_queue = (
             AsyncAuditQueue(self._lockwatch.audit_connection, settings.audit_queue_size, failures)
@@ -82,7 +82,11 @@ class LockWatchMiddleware:
             else:
                 await response.send_reply(reply)
         finally:
-            if self._audit_queue is not None and outer is None and state.failure != "bypassed":
+            if self._audit_queue is None or outer is not None:
+                pass
+            elif state.failure == "bypassed":
+                self._audit_queue.bypass()
+            else:
                 seconds = (response.ended or time.perf_counter()) - started
                 self._audit_queue.record(self._limiter.audit(request, state, response.status, seconds))
 

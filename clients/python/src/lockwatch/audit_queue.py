@@ -37,20 +37,26 @@ class _Losses:
 
     def full(self) -> None:
         """The queue has no room for an event."""
-        self._failures.log("audit: full", f"audit events are lost: {self._size} wait already")
+        self._failures.events_lost("full", f"{self._size} wait already")
 
-    def failed(self, error: Exception) -> None:
-        """A batch failed."""
+    def bypassed(self) -> None:
+        """The breaker is open, so the event is not sent."""
+        self._failures.events_lost("bypassed", "Redis has timed out several times in a row and is bypassed")
+
+    def failed(self, error: Exception, count: int) -> None:
+        """Events were not recorded."""
         if isinstance(error, LockWatchError):
-            self._failures.log(f"audit: {error.code}", f"audit events are lost: {error}")
+            self._failures.events_lost(error.code, error, count)
         else:
-            self._failures.log(f"audit: {type(error).__name__}", f"audit events are lost: {error!r}")
+            self._failures.events_lost(type(error).__name__, repr(error), count)
 
     def check(self, replies: Sequence[Reply]) -> None:
         """Logs the error replies of a batch."""
-        for reply in replies:
-            if isinstance(reply, LockWatchError):
-                self.failed(reply)
+        errors = [reply for reply in replies if isinstance(reply, LockWatchError)]
+        for error in errors:
+            self.failed(error, 1)
+        if not errors:
+            self._failures.events_recorded()
 
 
 class AuditQueue:
@@ -67,6 +73,10 @@ class AuditQueue:
         if hasattr(os, "register_at_fork"):
             this = weakref.ref(self)
             os.register_at_fork(after_in_child=lambda: _unlock(this()))
+
+    def bypass(self) -> None:
+        """Drops an event while the breaker is open."""
+        self._losses.bypassed()
 
     def unlock(self) -> None:
         """Replaces the lock in a forked child, where the thread that held it does not exist."""
@@ -122,7 +132,7 @@ class AuditQueue:
         try:
             self._losses.check(self._connection.send(batch))
         except Exception as error:  # noqa: BLE001  # nothing would start the thread again
-            self._losses.failed(error)
+            self._losses.failed(error, len(batch))
 
     def flush(self, seconds: float = _FLUSH_SECONDS) -> None:
         """Waits until the queue is empty, at most `seconds`."""
@@ -148,6 +158,10 @@ class AsyncAuditQueue:
         self._task: asyncio.Task[None] | None = None
         self._flushing = False
 
+    def bypass(self) -> None:
+        """Drops an event while the breaker is open."""
+        self._losses.bypassed()
+
     def record(self, event: Event) -> None:
         """Adds an event. Never waits."""
         if len(self._events) >= self._size:
@@ -168,7 +182,7 @@ class AsyncAuditQueue:
             try:
                 self._losses.check(await self._connection.send(batch))
             except LockWatchError as error:
-                self._losses.failed(error)
+                self._losses.failed(error, len(batch))
 
     async def flush(self, seconds: float = _FLUSH_SECONDS) -> None:
         """Waits until the queue is empty, at most `seconds`.

@@ -8,6 +8,8 @@ Without an answer from Redis, `code` is one of `TIMEOUT`, `CONNECTION`, `BYPASSE
 
 from __future__ import annotations
 
+import re
+
 
 class LockWatchError(Exception):
     """Any error that this package raises."""
@@ -32,18 +34,24 @@ class UnavailableError(LockWatchError):
     """Redis did not execute the command, and the call is not at fault.
 
     Redis is away, slow, loading, read-only, out of memory, busy, refuses the user, or lacks the
-    module.
+    module. `server` is the host and port that the message names, if they are known.
     """
+
+    def __init__(self, code: str, message: str, server: str | None = None) -> None:
+        super().__init__(code, message)
+        self.server = server
 
 
 class ModuleMissingError(UnavailableError):
     """The server does not know the command, or answers it in another way."""
 
-    def __init__(self, server_message: str) -> None:
+    def __init__(self, server_message: str, server: str | None = None) -> None:
+        at = f" at {server}" if server else ""
         super().__init__(
             "MODULE_MISSING",
-            "the Redis server does not know a lockwatch command "
+            f"the Redis server{at} does not know a lockwatch command "
             f"({server_message}): load liblockwatch.so there (loadmodule), of this client's version or later",
+            server,
         )
 
 
@@ -93,10 +101,27 @@ _UNAVAILABLE = frozenset(
 )
 
 
-def answered_error(code: str, message: str) -> LockWatchError:
-    """The exception for an error reply, split into its code and its message."""
+def answered_error(code: str, message: str, server: str | None = None) -> LockWatchError:
+    """The exception for an error reply, split into its code and its message.
+
+    `server` is its host and port.
+    """
     if code == "ERR" and message.startswith(("unknown command", "unknown subcommand")):
-        return ModuleMissingError(message)
+        return ModuleMissingError(message, server)
     if (known := _CLASSES.get(code)) is not None:
         return known(code, message)
-    return (UnavailableError if code in _UNAVAILABLE else CommandError)(code, f"{code} {message}")
+    if code not in _UNAVAILABLE:
+        return CommandError(code, f"{code} {message}")
+    told = f"{code} {message}" + (_right_to_add(message) if code == "NOPERM" else "")
+    return UnavailableError(code, f"{told} (Redis at {server})" if server else told, server)
+
+
+# Older versions of Redis write "this user" in place of the name.
+_NO_COMMAND = re.compile(r"(?:User (\S+)|this user) has no permissions to run the '([^']+)' command")
+_NO_KEY = re.compile("access (a|one of the) key")
+
+
+def _right_to_add(message: str) -> str:
+    if (command := _NO_COMMAND.search(message)) is not None:
+        return f": add it with ACL SETUSER {command[1] or '<user>'} +{command[2].lower()}"
+    return ": add the keys with ACL SETUSER <user> ~lw:*" if _NO_KEY.search(message) else ""

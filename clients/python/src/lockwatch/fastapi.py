@@ -129,7 +129,9 @@ class JwtRequired(SecurityBase):
     async def __call__(self, request: Request) -> Claims:
         """The claims of the request's token. Raises Refused."""
         authorization = request.headers.get("authorization")
-        outcome = await run_async(self._guard.admit(_store_key(self._store, request), authorization, _state(request)))
+        outcome = await run_async(
+            self._guard.admit(partial(_store_key, self._store, request), authorization, _state(request))
+        )
         if isinstance(outcome, Reply):
             raise Refused(outcome)
         return outcome
@@ -198,7 +200,7 @@ async def _body_token(request: Request) -> str | None:
 def jwks_router(lockwatch: AsyncLockWatch) -> APIRouter:
     """GET /.well-known/jwks.json."""
     router = APIRouter(tags=["auth"])
-    failures = FailureLog()
+    failures = FailureLog.of(lockwatch)
 
     @router.get(PATH)
     async def jwks(request: Request) -> Response:

@@ -101,7 +101,7 @@ def jwt_required(
     guard = BearerGuard(lockwatch, scopes, audience, realm)
 
     def refuse() -> Reply | None:
-        outcome = run(guard.admit(_store_key(store), request.headers.get("Authorization"), _state()))
+        outcome = run(guard.admit(functools.partial(_store_key, store), request.headers.get("Authorization"), _state()))
         if isinstance(outcome, Reply):
             return outcome
         g.claims = outcome
@@ -165,7 +165,7 @@ def _body_token() -> str | None:
 def jwks_blueprint(lockwatch: LockWatch) -> Blueprint:
     """GET /.well-known/jwks.json."""
     blueprint = Blueprint("lockwatch_jwks", __name__)
-    failures = FailureLog()
+    failures = FailureLog.of(lockwatch)
 
     @blueprint.get(PATH)
     def jwks() -> Response:

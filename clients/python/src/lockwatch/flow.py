@@ -1,8 +1,9 @@
 """Decisions that are written once for synchronous and asynchronous frameworks.
 
 A flow is a generator. It yields functions that do input or output, and is sent what they return.
-`run` calls them, `run_async` awaits what they return. A `LockWatchError` is thrown into the flow;
-any other exception ends it.
+`run` calls them, `run_async` awaits what they return. A `LockWatchError` is thrown into the flow,
+and so is an `UnavailableError` in place of an exception of redis-py that means that Redis is away.
+Any other exception ends the flow.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Any, TypeAlias, TypeVar
 
 from .aio import AsyncLockWatch
 from .client import LockWatch
-from .errors import ConfigurationError, LockWatchError
+from .errors import ConfigurationError, LockWatchError, UnavailableError
 from .redis.connection import Command
+from .redis.failures import redis_failure
 
 T = TypeVar("T")
 Client: TypeAlias = LockWatch | AsyncLockWatch
@@ -27,6 +29,31 @@ def execute(lockwatch: Client, command: Command[T]) -> Flow[T]:
     """A flow that sends one command."""
     result: T = yield partial(lockwatch.execute, command)
     return result
+
+
+class FunctionFailedError(Exception):
+    """A function of the application failed because Redis is away."""
+
+    def __init__(self, option: str, error: UnavailableError) -> None:
+        super().__init__(option)
+        self.option = option
+        self.error = error
+
+    @property
+    def reason(self) -> str:
+        """For the log."""
+        return f"{self.option} failed because Redis is away: {self.error}"
+
+
+def ask(option: str, function: Callable[..., Any], *arguments: object) -> Flow[Any]:
+    """Calls a function of the application, which is the value of an option.
+
+    Raises FunctionFailedError if Redis is away.
+    """
+    try:
+        return (yield partial(function, *arguments))
+    except UnavailableError as error:
+        raise FunctionFailedError(option, error) from error
 
 
 def run(flow: Flow[T]) -> T:
@@ -50,8 +77,10 @@ async def run_async(flow: Flow[T]) -> T:
                 value = step()
                 if hasattr(value, "__await__"):
                     value = await value
-            except LockWatchError as error:  # noqa: PERF203
-                step = flow.throw(error)
+            except Exception as error:  # noqa: PERF203
+                if (known := _for_flow(error)) is None:
+                    raise
+                step = flow.throw(known)
             else:
                 step = flow.send(value)
     except StopIteration as stop:
@@ -62,11 +91,21 @@ async def run_async(flow: Flow[T]) -> T:
 def _next(flow: Flow[Any], step: Step) -> Step:
     try:
         value = step()
-    except LockWatchError as error:
-        return flow.throw(error)
+    except Exception as error:
+        if (known := _for_flow(error)) is None:
+            raise
+        return flow.throw(known)
     if hasattr(value, "__await__"):
         raise _not_synchronous(value)
     return flow.send(value)
+
+
+def _for_flow(error: Exception) -> LockWatchError | None:
+    if isinstance(error, LockWatchError):
+        return error
+    if (away := redis_failure(error)) is not None:
+        away.__cause__ = error
+    return away
 
 
 def _not_synchronous(value: Any) -> ConfigurationError:  # noqa: ANN401  # any awaitable

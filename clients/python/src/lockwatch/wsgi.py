@@ -41,7 +41,7 @@ class LockWatchFlaskMiddleware:
         source = client_source(options)
         self._owns_client = not isinstance(source, LockWatch)
         self._lockwatch = LockWatch(source, **client_options(options)) if self._owns_client else source
-        failures = FailureLog(settings.log_interval)
+        failures = FailureLog.of(self._lockwatch, settings.log_interval)
         self._limiter = RateLimiter(settings, failures)
         self._audit_queue = (
             AuditQueue(self._lockwatch.audit_connection, settings.audit_queue_size, failures)
@@ -99,7 +99,11 @@ class LockWatchFlaskMiddleware:
         return HttpRequest(environ["REQUEST_METHOD"], path, values, address, environ)
 
     def _record(self, request: HttpRequest, state: LockWatchState, status: int, started: float) -> None:
-        if self._audit_queue is not None and state.failure != "bypassed":
+        if self._audit_queue is None:
+            return
+        if state.failure == "bypassed":
+            self._audit_queue.bypass()
+        else:
             self._audit_queue.record(self._limiter.audit(request, state, status, time.perf_counter() - started))
 
 

@@ -34,10 +34,10 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster() -> Iterator[Cluster]:
+def cluster(*arguments: str) -> Iterator[Cluster]:
     """Starts a cluster, and waits until each node knows the others."""
     with contextlib.ExitStack() as stack:
-        nodes = [stack.enter_context(_node()) for _ in SLOTS]
+        nodes = [stack.enter_context(node(*arguments)) for _ in SLOTS]
         clients = [stack.enter_context(redis.Redis.from_url(node.url, decode_responses=True)) for node in nodes]
         for epoch, (client, (first, last)) in enumerate(zip(clients, SLOTS, strict=True), start=1):
             client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", epoch)
@@ -54,8 +54,9 @@ def _knows_all(client: redis.Redis) -> bool:
     return all(info[name] == value for name, value in wanted.items())
 
 
-def _node() -> RedisServer:
-    return RedisServer("--cluster-enabled", "yes", port=_port_with_free_bus_port())
+def node(*arguments: str) -> RedisServer:
+    """A node that is in no cluster yet."""
+    return RedisServer("--cluster-enabled", "yes", *arguments, port=_port_with_free_bus_port())
 
 
 def _port_with_free_bus_port() -> int:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from .. import burst
 from ..errors import LockWatchError, UnavailableError
 from ..failure_log import FailureLog
-from ..flow import Flow
+from ..flow import Flow, FunctionFailedError, ask
 from ..limits import Limit, address_limits, parse_limits
 from ..ratelimit import RateLimitResult, rate_limit_command
 from ..redis.connection import Arg, Command
@@ -57,16 +57,27 @@ class RateLimiter:
         """
         if outer is not None and outer.counted.has(self):
             return outer, None
+        try:
+            return (yield from self._admit(request, policy, send, outer))
+        except FunctionFailedError as failed:
+            state = outer or _state(request, policy, address_client(request.address))
+            state.failure = failed.error.code.lower()
+            goes_on = policy.shadow or policy.on_redis_failure == "allow"
+            return state, log_function_failure(self._failures, failed, goes_on=goes_on)
+
+    def _admit(
+        self, request: HttpRequest, policy: Policy, send: Send, outer: LockWatchState | None
+    ) -> Flow[tuple[LockWatchState, Reply | None]]:
         settings = self._settings
         client: str | None = None
         if policy.key_func is not None:
-            key = yield partial(policy.key_func, request)
+            key = yield from ask("key_func", policy.key_func, request)
             if key is None:
                 return (yield from self._without_limit(request, policy, send, outer))
             client = key_client(key) or address_client(request.address)
         limits = policy.limits
         if settings.plan_func is not None and not policy.own_limits:
-            plan = yield partial(settings.plan_func, request)
+            plan = yield from ask("plan_func", settings.plan_func, request)
             limits = limits if plan is None else parse_limits(plan)
         trip = self._round_trip(request, policy, client, limits)
         trip.state = trip.state if outer is None else outer
@@ -143,6 +154,7 @@ class RateLimiter:
             ]
         except LockWatchError as error:
             return self._fail(trip, error)
+        self._failures.limit_answered()
         if trip.burst is not None:
             try:
                 state.burst = trip.burst.parse(replies[-1])
@@ -186,6 +198,12 @@ def _state(request: HttpRequest, policy: Policy, client: str) -> LockWatchState:
 
 def log_failure(failures: FailureLog, kind: str, error: LockWatchError, *, goes_on: bool) -> Reply | None:
     """Logs that a limit could not be evaluated. The response is None if the request goes on."""
+    failures.limit_failed(kind, error, goes_on=goes_on)
+    return None if goes_on else SERVICE_UNAVAILABLE
+
+
+def log_function_failure(failures: FailureLog, failed: FunctionFailedError, *, goes_on: bool) -> Reply | None:
+    """`log_failure` for a function of the application, which may use another Redis."""
     done = "requests are let through without a limit" if goes_on else "requests are answered 503"
-    failures.log(kind, f"{done}: {error}")
+    failures.log(f"{failed.option}: {failed.error.code}", f"{done}: {failed.reason}")
     return None if goes_on else SERVICE_UNAVAILABLE

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, TypedDict
 
 from ..errors import LockWatchError
 from ..failure_log import FailureLog
-from ..flow import Client, Flow, execute
+from ..flow import Client, Flow, FunctionFailedError, ask, execute
 from ..limits import Limits, parse_limits
 from ..ratelimit import RateLimitResult, rate_limit_command
 from .address import parse_address
@@ -16,7 +15,7 @@ from .counted import Counted
 from .keys import ADDRESS, Keys, address_client, key_client
 from .policies import FailureMode, check_cost, check_mode, check_name
 from .policy_name import policy_name
-from .rate_limiter import log_failure
+from .rate_limiter import log_failure, log_function_failure
 from .reply import Reply, rate_limit_exceeded
 from .state import LockWatchState, limit_headers
 from .trusted_proxies import parse_peer
@@ -72,7 +71,7 @@ class RouteLimit:
         self._goes_on = shadow or on_redis_failure == "allow"
         self._on_denied = on_denied
         self._keys = Keys(key_prefix, lockwatch.service)
-        self._failures = FailureLog()
+        self._failures = FailureLog.of(lockwatch)
 
     def admit(
         self,
@@ -90,7 +89,10 @@ class RouteLimit:
         `state` is None without the middleware. Then `add_headers` is called with the headers of a
         request that goes on. `route` returns the text that the name is derived from.
         """
-        key = ADDRESS if self._key is None else (yield partial(self._key, *key_arguments))
+        try:
+            key = ADDRESS if self._key is None else (yield from ask("key", self._key, *key_arguments))
+        except FunctionFailedError as failed:
+            return log_function_failure(self._failures, failed, goes_on=self._goes_on)
         if key is None:
             return None
         client = key_client(key) or _address_client(state, peer)
@@ -120,7 +122,8 @@ class RouteLimit:
         try:
             limit = yield from execute(self._lockwatch, command)
         except LockWatchError as error:
-            return log_failure(self._failures, error.code, error, goes_on=self._goes_on)
+            return log_failure(self._failures, error.code.lower(), error, goes_on=self._goes_on)
+        self._failures.limit_answered()
         if state is not None:
             state.judge(limit, name, shadow=self._shadow)
         if limit.allowed or self._shadow:

@@ -17,7 +17,7 @@ from ..errors import UnavailableError
 from .batch import AsyncBatches
 from .cluster import REFRESH_AFTER, group_by_node, redirect
 from .connection import Command, Key, Reply
-from .failures import NO_ANSWER, no_answer, reply_or_error
+from .failures import NO_ANSWER, is_not_primary, no_answer, reply_or_error
 from .pools import async_pool_like
 from .timeout import timeout
 
@@ -28,7 +28,8 @@ class AsyncClusterConnection:
     redis-py's client knows the slots; the connections to the nodes are our own.
     """
 
-    def __init__(self, client: RedisCluster, connect_timeout: float, command_timeout: float) -> None:
+    def __init__(self, client: RedisCluster, server: str, connect_timeout: float, command_timeout: float) -> None:
+        self.server = server
         self._client = client
         self._timeouts = (connect_timeout, command_timeout)
         self._by_node: dict[str, AsyncBatches] = {}
@@ -52,20 +53,25 @@ class AsyncClusterConnection:
             self._refresh()
             raise
         except NO_ANSWER as error:
-            raise no_answer(error) from error
-        return [reply_or_error(reply) for reply in replies]
+            raise no_answer(error, self.server) from error
+        return [reply_or_error(reply, self.server) for reply in replies]
 
     async def _exchange(self, commands: Sequence[Command[Any]]) -> list[object]:
         groups = group_by_node(commands, self._node_for)
         if len(groups) == 1:
-            return await self._batches(groups[0][0]).send(commands)
-        answers = await asyncio.gather(
-            *(self._batches(node).send([commands[at] for at in places]) for node, places in groups)
-        )
+            return await self._ask(groups[0][0], commands)
+        answers = await asyncio.gather(*(self._ask(node, [commands[at] for at in places]) for node, places in groups))
         replies: list[object] = [None] * len(commands)
         for (_, places), found in zip(groups, answers, strict=True):
             for at, reply in zip(places, found, strict=True):
                 replies[at] = reply
+        return replies
+
+    async def _ask(self, node: ClusterNode, commands: Sequence[Command[Any]]) -> list[object]:
+        replies = await self._batches(node).send(commands)
+        if any(map(is_not_primary, replies)):
+            self._refresh()
+            return [reply_or_error(reply, node.name) if is_not_primary(reply) else reply for reply in replies]
         return replies
 
     async def _follow(self, commands: Sequence[Command[Any]], replies: list[object]) -> None:
@@ -100,7 +106,7 @@ class AsyncClusterConnection:
         batches = self._by_node.get(node.name)
         if batches is None:
             make_pool = partial(async_pool_like, node.connection_class, node.connection_kwargs, self._timeouts[0])
-            batches = self._by_node.setdefault(node.name, AsyncBatches(make_pool, *self._timeouts))
+            batches = self._by_node.setdefault(node.name, AsyncBatches(make_pool, node.name, *self._timeouts))
         return batches
 
     async def aclose(self) -> None:

@@ -18,7 +18,8 @@ from weakref import WeakKeyDictionary
 from redis.exceptions import RedisError, ResponseError
 
 from .connection import Command, packed
-from .failures import NO_ANSWER, no_answer
+from .failures import NO_ANSWER, is_not_primary, no_answer
+from .renewal import Renewals
 from .timeout import timeout
 
 if TYPE_CHECKING:
@@ -41,8 +42,11 @@ class AsyncBatches:
     Each loop has connections of its own.
     """
 
-    def __init__(self, make_pool: Callable[[], ConnectionPool], connect_timeout: float, command_timeout: float) -> None:
+    def __init__(
+        self, make_pool: Callable[[], ConnectionPool], server: str, connect_timeout: float, command_timeout: float
+    ) -> None:
         self._make_pool = make_pool
+        self.server = server
         self._timeouts = (connect_timeout, command_timeout)
         self._lock = threading.Lock()
         self._by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, LoopBatches] = WeakKeyDictionary()
@@ -66,7 +70,7 @@ class AsyncBatches:
             # weak key alone would keep closed loops.
             for other in [other for other in self._by_loop if other.is_closed()]:
                 self._by_loop.pop(other).fail()
-            return self._by_loop.setdefault(loop, LoopBatches(self._make_pool(), *self._timeouts))
+            return self._by_loop.setdefault(loop, LoopBatches(self._make_pool(), self.server, *self._timeouts))
 
     async def aclose(self) -> None:
         """Waits for the running batches of this loop, and closes its connections."""
@@ -79,8 +83,10 @@ class AsyncBatches:
 class LoopBatches:
     """The batches of one event loop."""
 
-    def __init__(self, pool: ConnectionPool, connect_timeout: float, command_timeout: float) -> None:
+    def __init__(self, pool: ConnectionPool, server: str, connect_timeout: float, command_timeout: float) -> None:
         self._pool = pool
+        self._server = server
+        self._renewals = Renewals()
         self._connect_timeout = connect_timeout
         self._command_timeout = command_timeout
         self._bytes: list[bytes] = []
@@ -111,7 +117,7 @@ class LoopBatches:
             # A closed loop accepts no callbacks.
             with suppress(RuntimeError):
                 if not future.done():
-                    future.set_exception(no_answer(ConnectionError("the event loop is closed")))
+                    future.set_exception(no_answer(ConnectionError("the event loop is closed"), self._server))
         self._bytes, self._callers = [], []
 
     def _flush(self) -> None:
@@ -130,7 +136,7 @@ class LoopBatches:
             for future, _ in callers:
                 if not future.done():
                     # Each task adds its frames to the exception, so each needs its own.
-                    unavailable = no_answer(error)
+                    unavailable = no_answer(error, self._server)
                     unavailable.__cause__ = error
                     future.set_exception(unavailable)
             return
@@ -152,10 +158,17 @@ class LoopBatches:
             async with timeout(self._command_timeout):
                 await connection.send_packed_command(data, check_health=False)
                 replies = [await _read(connection) for _ in range(count)]
-        except BaseException:
+        except BaseException as error:
             # Late replies would be taken for those of the next commands.
             await self._discard(connection)
+            if is_not_primary(error):
+                await self._discard_idle()
             raise
+        if any(map(is_not_primary, replies)):
+            await self._discard_idle()
+            if self._renewals.is_due(connection):
+                await self._discard(connection)
+                return replies
         self._idle.append((connection, time.monotonic()))
         return replies
 
@@ -168,6 +181,11 @@ class LoopBatches:
         async with timeout(self._connect_timeout):
             made: AbstractConnection = await self._pool.get_connection()
         return made
+
+    async def _discard_idle(self) -> None:
+        if self._renewals.is_due(self):
+            while self._idle:
+                await self._discard(self._idle.pop()[0])
 
     async def _discard(self, connection: AbstractConnection) -> None:
         await connection.disconnect(nowait=True)

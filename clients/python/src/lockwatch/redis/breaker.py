@@ -19,8 +19,13 @@ class Breaker:
     """
 
     def __init__(
-        self, timeouts: int = TIMEOUTS, seconds: float = SECONDS, clock: Callable[[], float] = time.monotonic
+        self,
+        timeouts: int = TIMEOUTS,
+        seconds: float = SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+        server: str | None = None,
     ) -> None:
+        self._server = server
         self._max_timeouts = timeouts
         self._seconds = seconds
         self._clock = clock
@@ -36,7 +41,7 @@ class Breaker:
             now = self._clock()
             # Another thread may have closed the breaker in the meantime.
             if now < (self._open_until or 0):
-                raise _bypassed()
+                raise self._bypassed()
             # This call is the probe. The others wait for its result, but no longer than another
             # `seconds`.
             self._open_until = now + self._seconds
@@ -44,7 +49,7 @@ class Breaker:
     def check(self) -> None:
         """Raises UnavailableError while the breaker is open. The call is never the probe."""
         if (until := self._open_until) is not None and self._clock() < until:
-            raise _bypassed()
+            raise self._bypassed()
 
     def answered(self) -> None:
         """Redis answered, or refused the connection at once."""
@@ -62,6 +67,7 @@ class Breaker:
             if self._timeouts >= self._max_timeouts:
                 self._open_until = self._clock() + self._seconds
 
-
-def _bypassed() -> UnavailableError:
-    return UnavailableError("BYPASSED", "Redis has timed out several times in a row and is bypassed")
+    def _bypassed(self) -> UnavailableError:
+        at = f" at {self._server}" if self._server else ""
+        message = f"Redis{at} has timed out several times in a row and is bypassed"
+        return UnavailableError("BYPASSED", message, self._server)

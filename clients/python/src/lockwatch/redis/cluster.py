@@ -5,19 +5,19 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-import redis
 from redis.cluster import ClusterNode, RedisCluster
 from redis.exceptions import AskError, ClusterDownError, MovedError
 
 from ..errors import UnavailableError
 from .connection import Command, Key, Reply
-from .failures import NO_ANSWER, no_answer, reply_or_error
+from .failures import NO_ANSWER, is_not_primary, no_answer, reply_or_error
 from .pools import pool_like
+from .renewal import RenewedPool
 from .single import borrow, receive, write
 
 _ASKING: Command[Any] = Command(("ASKING",), str)
@@ -32,13 +32,18 @@ class ClusterConnection:
     """
 
     def __init__(
-        self, client: RedisCluster | Callable[[], RedisCluster], connect_timeout: float, command_timeout: float
+        self,
+        client: RedisCluster | Callable[[], RedisCluster],
+        server: str,
+        connect_timeout: float,
+        command_timeout: float,
     ) -> None:
+        self.server = server
         # redis-py connects when the client is made, so that is postponed to the first command.
         self._client = client if isinstance(client, RedisCluster) else None
         self._make = None if isinstance(client, RedisCluster) else client
         self._timeouts = (connect_timeout, command_timeout)
-        self._pools: dict[str, redis.ConnectionPool] = {}
+        self._pools: dict[str, RenewedPool] = {}
         self._lock = threading.Lock()
         self._refreshed_at = float("-inf")
 
@@ -51,24 +56,29 @@ class ClusterConnection:
             cluster = self._client or self._connect()
             replies = self._exchange(cluster, commands)
             self._follow(cluster, commands, replies)
-        except NO_ANSWER as error:
+        except UnavailableError:
             # The node may have been replaced. Nothing is sent again, because it may have executed
             # the commands.
             self._refresh()
-            raise no_answer(error) from error
-        return [reply_or_error(reply) for reply in replies]
+            raise
+        except NO_ANSWER as error:
+            self._refresh()
+            raise no_answer(error, self.server) from error
+        return [reply_or_error(reply, self.server) for reply in replies]
 
     def _connect(self) -> RedisCluster:
         # Waiting for another thread's attempt takes no longer than an attempt of its own.
         if not self._lock.acquire(timeout=self._timeouts[0]):
-            raise UnavailableError("TIMEOUT", "the cluster did not say in time which nodes it has")
+            raise UnavailableError(
+                "TIMEOUT", f"Redis at {self.server} did not say in time which nodes it has", self.server
+            )
         try:
             if self._client is None and self._make is not None:
                 self._client = self._make()
         finally:
             self._lock.release()
         if self._client is None:
-            raise UnavailableError("CONNECTION", "there is no cluster")
+            raise UnavailableError("CONNECTION", f"no connection to Redis at {self.server}", self.server)
         return self._client
 
     def _exchange(self, cluster: RedisCluster, commands: Sequence[Command[Any]]) -> list[object]:
@@ -78,12 +88,18 @@ class ClusterConnection:
             # time.
             written = []
             for node, places in group_by_node(commands, partial(_node_for, cluster)):
-                connection = stack.enter_context(borrow(self._pool(cluster, node)))
+                renewed = self._pool(cluster, node)
+                stack.enter_context(_named(renewed))
+                connection = stack.enter_context(borrow(renewed.pool))
                 write(connection, [commands[at] for at in places])
-                written.append((connection, places))
-            for connection, places in written:
-                for at, reply in zip(places, receive(connection, len(places), self._timeouts[1]), strict=True):
-                    replies[at] = reply
+                written.append((renewed, connection, places))
+            for renewed, connection, places in written:
+                with _named(renewed):
+                    found = receive(connection, len(places), self._timeouts[1])
+                if renewed.check(found, connection):
+                    self._refresh()
+                for at, reply in zip(places, found, strict=True):
+                    replies[at] = reply_or_error(reply, renewed.server) if is_not_primary(reply) else reply
         return replies
 
     def _follow(self, cluster: RedisCluster, commands: Sequence[Command[Any]], replies: list[object]) -> None:
@@ -96,7 +112,8 @@ class ClusterConnection:
                 self._refresh()
             if isinstance(reply, AskError) and (node := cluster.get_node(reply.host, reply.port)) is not None:
                 redirected = redirect(reply, commands[at])
-                with borrow(self._pool(cluster, node)) as connection:
+                renewed = self._pool(cluster, node)
+                with _named(renewed), borrow(renewed.pool) as connection:
                     write(connection, redirected)
                     replies[at] = receive(connection, len(redirected), self._timeouts[1])[-1]
 
@@ -107,17 +124,27 @@ class ClusterConnection:
             self._refreshed_at = now
             threading.Thread(target=_read_slots, args=(cluster,), name="lockwatch-cluster", daemon=True).start()
 
-    def _pool(self, cluster: RedisCluster, node: ClusterNode) -> redis.ConnectionPool:
+    def _pool(self, cluster: RedisCluster, node: ClusterNode) -> RenewedPool:
         known = self._pools.get(node.name)
         if known is None:
             pool = pool_like(cluster.get_redis_connection(node).connection_pool, *self._timeouts)
-            known = self._pools.setdefault(node.name, pool)
+            known = self._pools.setdefault(node.name, RenewedPool(pool, node.name))
         return known
 
     def close(self) -> None:
         """Closes the sockets."""
-        for pool in self._pools.values():
-            pool.disconnect()
+        for renewed in self._pools.values():
+            renewed.pool.disconnect()
+
+
+@contextmanager
+def _named(renewed: RenewedPool) -> Iterator[None]:
+    """Makes failures name the node."""
+    try:
+        yield
+    except NO_ANSWER as error:
+        renewed.check([error])
+        raise no_answer(error, renewed.server) from error
 
 
 def redirect(reply: AskError, command: Command[Any]) -> list[Command[Any]]:

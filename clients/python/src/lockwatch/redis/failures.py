@@ -28,43 +28,95 @@ _CODES: tuple[tuple[type[redis_errors.RedisError], str], ...] = (
     (redis_errors.AuthenticationError, "NOAUTH"),
 )
 
+# The server is a replica, copies a primary, or was a primary and has lost its replicas. UNBLOCKED
+# ends commands that were running when a primary became a replica.
+_NOT_PRIMARY = frozenset({"READONLY", "MASTERDOWN", "LOADING", "UNBLOCKED", "NOREPLICAS"})
 
-def reply_or_error(reply: object) -> Reply:
+
+def reply_or_error(reply: object, server: str) -> Reply:
     """A reply, with an error of this package in place of one of redis-py."""
-    return _answered(reply) if isinstance(reply, redis_errors.ResponseError) else reply
+    return _answered(reply, server) if isinstance(reply, redis_errors.ResponseError) else reply
 
 
-def _answered(error: redis_errors.RedisError) -> LockWatchError:
+def is_not_primary(answer: object) -> bool:
+    """Whether a reply or an exception of redis-py says that the server is not the primary."""
+    if not isinstance(answer, redis_errors.RedisError):
+        return False
+    return _was_demoted(answer) or _code_and_message(answer)[0] in _NOT_PRIMARY
+
+
+def _was_demoted(error: BaseException) -> bool:
+    # Through Sentinel, redis-py raises a ConnectionError in place of READONLY.
+    return isinstance(error.__context__, redis_errors.ReadOnlyError)
+
+
+def _answered(error: BaseException, server: str | None) -> LockWatchError:
+    return answered_error(*_code_and_message(error), server)
+
+
+def _code_and_message(error: BaseException) -> tuple[str, str]:
     message = str(error)
     code = getattr(error, "status_code", None)
     if isinstance(code, str) and code:
-        return answered_error(code, message.removeprefix(f"{code} "))
+        return code, message.removeprefix(f"{code} ")
     for known, name in _CODES:
         if isinstance(error, known):
-            return answered_error(name, message)
+            return name, message
     first, _, rest = message.partition(" ")
     # redis-py cuts off "ERR" as well.
-    return answered_error(first, rest) if first.isupper() and len(first) > 1 else answered_error("ERR", message)
+    return (first, rest) if first.isupper() and len(first) > 1 else ("ERR", message)
 
 
-def no_answer(error: BaseException) -> UnavailableError:
+def no_answer(error: BaseException, server: str | None) -> UnavailableError:
     """Why a round trip had no answer."""
+    at = f" at {server}" if server else ""
     timeouts = (redis_errors.TimeoutError, asyncio.TimeoutError, TimeoutError)
     # A cluster client reports only in the cause why it found no node, and sentinels only in the
     # message.
     sentinels_timed_out = isinstance(error, MasterNotFoundError) and "TimeoutError" in str(error)
     if isinstance(error, timeouts) or isinstance(error.__cause__, timeouts) or sentinels_timed_out:
-        return UnavailableError("TIMEOUT", "Redis did not answer in time")
+        return UnavailableError("TIMEOUT", f"Redis{at} did not answer in time", server)
     if isinstance(error, MasterNotFoundError):
         # Its own message contains the settings of the sentinels' clients.
-        return UnavailableError("CONNECTION", "no connection to Redis: no Sentinel named a primary")
-    if isinstance(error, redis_errors.RedisError) and not _is_connection_lost(error):
-        answered = _answered(error)
-        return answered if isinstance(answered, UnavailableError) else UnavailableError(answered.code, str(answered))
-    return UnavailableError("CONNECTION", f"no connection to Redis: {error}")
+        return UnavailableError("CONNECTION", f"no connection to Redis{at}: no Sentinel named a primary", server)
+    if (answer := _answer_behind(error)) is not None:
+        answered = _answered(answer, server)
+        return (
+            answered
+            if isinstance(answered, UnavailableError)
+            else UnavailableError(answered.code, str(answered), server)
+        )
+    return UnavailableError("CONNECTION", f"no connection to Redis{at}: {error}", server)
+
+
+def _answer_behind(error: BaseException) -> BaseException | None:
+    """The error reply that an exception stands for, if there was a reply."""
+    if _was_demoted(error):
+        return error.__context__
+    if isinstance(error, redis_errors.RedisClusterException):
+        # redis-py reports a user without the right to read the slots as a node that is away.
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, redis_errors.NoPermissionError):
+            cause = cause.__cause__ or cause.__context__
+        return cause
+    return error if isinstance(error, redis_errors.RedisError) and not _is_connection_lost(error) else None
 
 
 def _is_connection_lost(error: redis_errors.RedisError) -> bool:
     # redis-py treats LOADING and NOAUTH as connection errors and disconnects, but they are answers.
     answers = (redis_errors.BusyLoadingError, redis_errors.AuthenticationError, redis_errors.ReadOnlyError)
     return isinstance(error, redis_errors.ConnectionError) and not isinstance(error, answers)
+
+
+def redis_failure(error: BaseException) -> UnavailableError | None:
+    """The failure of Redis that an exception of the application's own code stands for.
+
+    None if the exception is not one of redis-py, or if the call was at fault.
+    """
+    if not isinstance(error, (redis_errors.RedisError, redis_errors.RedisClusterException)):
+        return None
+    if isinstance(error, redis_errors.ResponseError):
+        answered = _answered(error, None)
+        return answered if isinstance(answered, UnavailableError) else None
+    lost = (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.RedisClusterException)
+    return no_answer(error, None) if isinstance(error, lost) else None

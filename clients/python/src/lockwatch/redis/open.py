@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias, TypeVar
 
 import redis
 import redis.asyncio
 from redis.asyncio.cluster import RedisCluster as AsyncRedisCluster
+from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.backoff import NoBackoff
 from redis.cluster import RedisCluster
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 from ..errors import ConfigurationError
 from .aio_cluster import AsyncClusterConnection
 from .cluster import ClusterConnection
 from .connection import AsyncConnection, Connection
+from .server import cluster_of, server_of_pool
 from .single import AsyncSingleConnection, SingleConnection
 
 Source: TypeAlias = str | redis.Redis | RedisCluster | Connection
@@ -39,14 +43,15 @@ def open_connection(
         # Checked for a cluster as well, whose client is made later.
         source = _from_url(redis.Redis.from_url, url)
         if cluster:
-            return ClusterConnection(partial(_cluster, url, *timeouts), *timeouts)
+            server = cluster_of([server_of_pool(source.connection_pool)])
+            return ClusterConnection(partial(_cluster, url, *timeouts), server, *timeouts)
     if isinstance(source, RedisCluster):
-        return ClusterConnection(source, *timeouts)
+        return ClusterConnection(source, cluster_of(source.nodes_manager.startup_nodes), *timeouts)
     if isinstance(source, redis.Redis):
         return SingleConnection(source, *timeouts)
     if isinstance(source, Connection):
         return source
-    raise ConfigurationError(f"{type(source).__name__} is neither a URL nor a synchronous client of redis-py")
+    raise _unusable(source, _SYNC)
 
 
 def open_async_connection(
@@ -57,12 +62,47 @@ def open_async_connection(
         url = source
         source = _from_url(_async_cluster, url) if cluster else _from_url(redis.asyncio.Redis.from_url, url)
     if isinstance(source, AsyncRedisCluster):
-        return AsyncClusterConnection(source, connect_timeout, command_timeout)
+        server = cluster_of(source.nodes_manager.startup_nodes)
+        return AsyncClusterConnection(source, server, connect_timeout, command_timeout)
     if isinstance(source, redis.asyncio.Redis):
         return AsyncSingleConnection(source, connect_timeout, command_timeout)
     if isinstance(source, AsyncConnection):
         return source
-    raise ConfigurationError(f"{type(source).__name__} is neither a URL nor an asynchronous client of redis-py")
+    raise _unusable(source, _ASYNC)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """One of the two kinds of clients, for messages."""
+
+    name: str
+    module: str
+    users: str
+
+
+_SYNC = _Kind("synchronous", "redis", "LockWatch and LockWatchFlaskMiddleware")
+_ASYNC = _Kind("asynchronous", "redis.asyncio", "AsyncLockWatch and LockWatchMiddleware")
+
+
+def _unusable(source: object, wanted: _Kind) -> ConfigurationError:
+    name = source.__name__ if isinstance(source, type) else type(source).__name__
+    module = wanted.module
+    works = (
+        f"redis is to be a URL like 'redis://localhost:6379', a {wanted.name} client of redis-py ({module}.Redis, "
+        f"{module}.RedisCluster, or {module}.sentinel.Sentinel(…).master_for('name')), "
+        f"or a lockwatch client of the same kind"
+    )
+    other = _SYNC if wanted is _ASYNC else _ASYNC
+    if isinstance(source, type):
+        return ConfigurationError(f"{name} is a class and not an object. {works}")
+    clients = (redis.Redis, RedisCluster, redis.asyncio.Redis, AsyncRedisCluster)
+    if isinstance(source, clients) or hasattr(source, "link"):
+        return ConfigurationError(f"this {name} is {other.name}: it works with {other.users}. {works}")
+    if isinstance(source, (Sentinel, AsyncSentinel)):
+        return ConfigurationError(f"a Sentinel serves several primaries: write sentinel.master_for('name'). {works}")
+    if isinstance(source, (redis.ConnectionPool, redis.asyncio.ConnectionPool)):
+        return ConfigurationError(f"a pool is no client: write {wanted.module}.Redis(connection_pool=pool). {works}")
+    return ConfigurationError(f"{name} can't be used to reach Redis. {works}")
 
 
 def _cluster(url: str, connect_timeout: float, command_timeout: float) -> RedisCluster:

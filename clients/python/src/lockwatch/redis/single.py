@@ -15,6 +15,8 @@ from .batch import AsyncBatches
 from .connection import Command, Reply, packed
 from .failures import NO_ANSWER, no_answer, reply_or_error
 from .pools import async_pool_of, pool_like
+from .renewal import RenewedPool
+from .server import server_of_pool
 
 if TYPE_CHECKING:
     from redis.connection import Connection as RedisConnection
@@ -24,22 +26,26 @@ class SingleConnection:
     """A connection to one server, for any number of threads."""
 
     def __init__(self, client: redis.Redis, connect_timeout: float, command_timeout: float) -> None:
-        self._pool = pool_like(client.connection_pool, connect_timeout, command_timeout)
+        self.server = server_of_pool(client.connection_pool)
+        pool = pool_like(client.connection_pool, connect_timeout, command_timeout)
+        self._renewed = RenewedPool(pool, self.server)
         self._command_timeout = command_timeout
 
     def send(self, commands: Sequence[Command[Any]]) -> list[Reply]:
         """Sends the commands in one write. Raises UnavailableError without all the answers."""
         try:
-            with borrow(self._pool) as connection:
+            with borrow(self._renewed.pool) as connection:
                 write(connection, commands)
                 replies = receive(connection, len(commands), self._command_timeout)
+                self._renewed.check(replies, connection)
         except NO_ANSWER as error:
-            raise no_answer(error) from error
-        return [reply_or_error(reply) for reply in replies]
+            self._renewed.check([error])
+            raise no_answer(error, self.server) from error
+        return [reply_or_error(reply, self.server) for reply in replies]
 
     def close(self) -> None:
         """Closes the sockets."""
-        self._pool.disconnect()
+        self._renewed.pool.disconnect()
 
 
 class AsyncSingleConnection:
@@ -47,7 +53,8 @@ class AsyncSingleConnection:
 
     def __init__(self, client: redis.asyncio.Redis, connect_timeout: float, command_timeout: float) -> None:
         make_pool = partial(async_pool_of, client, connect_timeout)
-        self.batches = AsyncBatches(make_pool, connect_timeout, command_timeout)
+        self.server = server_of_pool(client.connection_pool)
+        self.batches = AsyncBatches(make_pool, self.server, connect_timeout, command_timeout)
 
     async def send(self, commands: Sequence[Command[Any]]) -> list[Reply]:
         """Sends the commands in one write.
@@ -55,9 +62,9 @@ class AsyncSingleConnection:
         Raises UnavailableError without an answer to all of them.
         """
         try:
-            return [reply_or_error(reply) for reply in await self.batches.send(commands)]
+            return [reply_or_error(reply, self.server) for reply in await self.batches.send(commands)]
         except NO_ANSWER as error:
-            raise no_answer(error) from error
+            raise no_answer(error, self.server) from error
 
     async def aclose(self) -> None:
         """Closes the sockets of the running event loop."""

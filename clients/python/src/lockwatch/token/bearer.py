@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from ..errors import ConfigurationError, LockWatchError, TokenError, TokenExpiredError
 from ..failure_log import FailureLog
-from ..flow import Client, Flow, execute
+from ..flow import Client, Flow, FunctionFailedError, ask, execute
 from ..http.reply import SERVICE_UNAVAILABLE, Reply, json_reply
 from ..http.state import LockWatchState
 from ..redis.connection import Key
@@ -26,16 +26,21 @@ class BearerGuard:
         self._scope = " ".join(scopes)
         self._audience = audience
         self._challenge = f'Bearer realm="{realm}"'
-        self._failures = FailureLog()
+        self._failures = FailureLog.of(lockwatch)
 
-    def admit(self, store: Key, authorization: str | None, state: LockWatchState | None) -> Flow[Claims | Reply]:
+    def admit(
+        self, store: Callable[[], Key], authorization: str | None, state: LockWatchState | None
+    ) -> Flow[Claims | Reply]:
         """The claims of the request's token, or the response to a request that ends here."""
         token = bearer_token(authorization)
         if token is None:
             # RFC 6750: no error code, because no token was presented.
             return self._refuse(401, "unauthorized", "")
         try:
-            claims = yield from execute(self._lockwatch, verify(store, token, audience=self._audience))
+            key = yield from ask("store", store)
+            claims = yield from execute(self._lockwatch, verify(key, token, audience=self._audience))
+        except FunctionFailedError as failed:
+            return token_function_failure(self._failures, failed)
         except TokenError as error:
             expired = isinstance(error, TokenExpiredError)
             description = "the token has expired" if expired else "the token is not valid"
@@ -54,7 +59,13 @@ class BearerGuard:
 
 def token_failure(failures: FailureLog, error: LockWatchError) -> Reply:
     """503, and a message in the log."""
-    failures.log(error.code, f"requests with tokens are answered 503: {error}")
+    failures.log(f"token: {error.code}", f"requests with tokens are answered 503: {failures.named(error)}")
+    return SERVICE_UNAVAILABLE
+
+
+def token_function_failure(failures: FailureLog, failed: FunctionFailedError) -> Reply:
+    """`token_failure` for a function of the application."""
+    failures.log(f"{failed.option}: {failed.error.code}", f"requests with tokens are answered 503: {failed.reason}")
     return SERVICE_UNAVAILABLE
 
 

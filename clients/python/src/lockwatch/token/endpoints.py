@@ -14,11 +14,11 @@ from .. import tokens
 from ..duration import Duration
 from ..errors import CommandError, ConfigurationError, LockWatchError, TokenError
 from ..failure_log import FailureLog
-from ..flow import Client, Flow, execute
+from ..flow import Client, Flow, FunctionFailedError, ask, execute
 from ..http.reply import Reply, json_reply
 from ..http.state import LockWatchState
 from ..redis.connection import Key
-from .bearer import bearer_token, token_failure
+from .bearer import bearer_token, token_failure, token_function_failure
 from .cookie import CookieOptions
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -75,24 +75,27 @@ class TokenEndpoints:
         self._prefix = prefix
         self._ttls: dict[str, Any] = {"access_ttl": access_ttl, "refresh_ttl": refresh_ttl}
         self._cookie = cookie
-        self._failures = FailureLog()
+        self._failures = FailureLog.of(lockwatch)
 
     def handle(self, action: Action, request: TokenRequest) -> Flow[Reply]:
         """The response to a request."""
         if self._cookie is not None and not self._cookie.allows(request.origin):
             return json_reply(403, {"error": "origin_not_allowed"}, NO_STORE)
         actions = {"login": self._login, "refresh": self._refresh, "logout": self._logout}
-        return (yield from actions[action](request))
+        try:
+            return (yield from actions[action](request))
+        except FunctionFailedError as failed:
+            return _not_stored(token_function_failure(self._failures, failed))
 
     def _login(self, request: TokenRequest) -> Flow[Reply]:
-        known: Login | str | None = yield request.authenticate
+        known: Login | str | None = yield from ask("authenticate", request.authenticate)
         if known is None:
             return json_reply(401, {"error": "invalid_credentials"}, NO_STORE)
         login = Login(known) if isinstance(known, str) else known
         if request.state is not None:
             request.state.user = login.subject
         command = tokens.issue(
-            request.store(),
+            (yield from ask("store", request.store)),
             login.subject,
             claims=login.claims,
             audience=login.audience,
@@ -115,7 +118,8 @@ class TokenEndpoints:
         if token is None:
             return failed
         try:
-            rotated = yield from execute(self._lockwatch, tokens.rotate(request.store(), token))
+            store = yield from ask("store", request.store)
+            rotated = yield from execute(self._lockwatch, tokens.rotate(store, token))
         except TokenError:
             # The cookie stays: another tab may have received the reply that this one lost.
             return failed
@@ -124,7 +128,7 @@ class TokenEndpoints:
         return self._tokens(rotated)
 
     def _logout(self, request: TokenRequest) -> Flow[Reply]:
-        store, token = request.store(), (yield from self._refresh_token(request))
+        store, token = (yield from ask("store", request.store)), (yield from self._refresh_token(request))
         access = bearer_token(request.authorization)
         try:
             if token is not None:
@@ -171,5 +175,8 @@ class TokenEndpoints:
         return {} if self._cookie is None else {"Set-Cookie": self._cookie.header(token, max_age, self._prefix)}
 
     def _unavailable(self, error: LockWatchError) -> Reply:
-        reply = token_failure(self._failures, error)
-        return Reply(reply.status, reply.body, {**reply.headers, **NO_STORE})
+        return _not_stored(token_failure(self._failures, error))
+
+
+def _not_stored(reply: Reply) -> Reply:
+    return Reply(reply.status, reply.body, {**reply.headers, **NO_STORE})
