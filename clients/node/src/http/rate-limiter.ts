@@ -233,7 +233,8 @@ export class RequestCheck<Req> {
       this.state.burst = parseBurst(reply);
     } catch (error) {
       if (!(error instanceof LockWatchError)) throw error;
-      this.limiter.lockwatch.failures.log(`burst ${error.code}`, `LW.BURST failed, bursts are not counted: ${error.message}`);
+      const { failures } = this.limiter.lockwatch;
+      failures.log(`burst ${error.code}`, `LW.BURST failed, bursts are not counted: ${failures.named(error)}`);
     }
   }
 }

@@ -126,7 +126,7 @@ class RateLimiter:
             try:
                 state.burst = trip.burst.parse(replies[-1])
             except LockWatchError as error:
-                self._failures.log(f"burst: {error.code}", f"bursts are not counted: {error}")
+                self._failures.log(f"burst: {error.code}", f"bursts are not counted: {self._failures.named(error)}")
         # The longest wait binds; the first limit if no other waits longer.
         name, limit = results[0] if len(results) == 1 else max(results, key=lambda each: each[1].retry_after_ms)
         state.judge(limit, name, shadow=shadow)
