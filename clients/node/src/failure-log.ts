@@ -83,7 +83,7 @@ export class FailureLog {
   }
 
   eventsLost(kind: string, error: LockWatchError | string, lost: number): void {
-    const isLogged = this.log(`audit ${kind}`, `audit events are lost: ${typeof error === "string" ? error : this.named(error)}`);
+    const isLogged = this.log(`audit ${kind}`, `audit events are lost: ${this.named(error)}`);
     const outage = (this.#known.events ??= newOutage());
     outage.isLogged ||= isLogged;
     outage.lost += lost;
@@ -97,10 +97,11 @@ export class FailureLog {
     this.#ended("audit events are recorded again", outage, `${count(outage.lost, "event")} lost`);
   }
 
-  /** The message of an error, with the server. */
-  named(error: LockWatchError): string {
+  /** A reason, with the server. */
+  named(error: LockWatchError | string): string {
+    const reason = typeof error === "string" ? error : error.message;
     const isNamed = this.server === undefined || (error instanceof UnavailableError && error.server !== undefined);
-    return isNamed ? error.message : `${error.message} (Redis at ${this.server})`;
+    return isNamed ? reason : `${reason} (Redis at ${this.server})`;
   }
 
   #ended(what: string, { since, isLogged }: Outage, counts: string): void {

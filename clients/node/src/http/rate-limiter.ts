@@ -260,6 +260,7 @@ export class RequestCheck<Req> {
   }
 
   #logBurst(error: LockWatchError): void {
-    this.limiter.lockwatch.failures.log(`burst ${error.code}`, `LW.BURST failed, bursts are not counted: ${error.message}`);
+    const { failures } = this.limiter.lockwatch;
+    failures.log(`burst ${error.code}`, `LW.BURST failed, bursts are not counted: ${failures.named(error)}`);
   }
 }

@@ -12,18 +12,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from .errors import LockWatchError, UnavailableError
 
 logger = logging.getLogger("lockwatch")
 # Seconds between two messages of one kind.
 INTERVAL = 10.0
-
-
-class _HasServer(Protocol):
-    @property
-    def server(self) -> str | None: ...
 
 
 @dataclass(slots=True)
@@ -80,9 +74,9 @@ class FailureLog:
         self._server = server or ServerLog(clock=clock)
 
     @classmethod
-    def of(cls, lockwatch: _HasServer, interval: float = INTERVAL) -> FailureLog:
+    def of(cls, lockwatch: object, interval: float = INTERVAL) -> FailureLog:
         """The log for the server of a client, shared with all objects that use the server."""
-        return cls(interval, server=_of_server(lockwatch.server))
+        return cls(interval, server=_of_server(getattr(lockwatch, "server", None)))
 
     def log(self, kind: str, message: str) -> bool:
         """Logs a warning, unless one of this kind was logged within the interval.
@@ -128,8 +122,7 @@ class FailureLog:
 
     def events_lost(self, kind: str, error: LockWatchError | str, count: int = 1) -> None:
         """Logs that audit events are lost."""
-        reason = error if isinstance(error, str) else self.named(error)
-        is_logged = self.log(f"audit: {kind}", f"audit events are lost: {reason}")
+        is_logged = self.log(f"audit: {kind}", f"audit events are lost: {self.named(error)}")
         with self._server.lock:
             outage = self._server.events = self._server.events or _Outage(self._server.clock())
             outage.is_logged |= is_logged
@@ -149,8 +142,8 @@ class FailureLog:
         at = f" at {self._server.server}" if self._server.server else ""
         logger.warning("%s%s after %s s; %s", what, at, f"{seconds:.{0 if seconds >= 10 else 1}f}", counts)
 
-    def named(self, error: LockWatchError) -> str:
-        """The message of an error, with the server."""
+    def named(self, error: LockWatchError | str) -> str:
+        """A reason, with the server."""
         server = self._server.server
         if server is None or (isinstance(error, UnavailableError) and error.server):
             return str(error)

@@ -166,7 +166,7 @@ class RateLimiter:
         return None if limit.allowed or shadow else self._settings.on_denied(request, limit)
 
     def _log_burst(self, error: LockWatchError) -> None:
-        self._failures.log(f"burst: {error.code}", f"bursts are not counted: {error}")
+        self._failures.log(f"burst: {error.code}", f"bursts are not counted: {self._failures.named(error)}")
 
     def _fail(self, trip: RoundTrip, error: LockWatchError) -> Reply | None:
         trip.state.failure = error.code.lower()
