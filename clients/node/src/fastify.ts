@@ -63,8 +63,9 @@ const plugin = pluginOf<FastifyOptions>((fastify, options) => {
   // If the two options contradict each other, the policy applies to the path without the semicolon,
   // so that it cannot be evaded.
   const cutsSemicolons = (useSemicolonDelimiter ?? false) || (routerOptions?.useSemicolonDelimiter ?? false);
-  fastify.decorate("lockwatch", limiter.lockwatch);
-  fastify.decorateRequest("lockwatch", undefined);
+  // A part of the server may have a plugin of its own, inside the server's.
+  if (!fastify.hasDecorator("lockwatch")) fastify.decorate("lockwatch", limiter.lockwatch);
+  if (!fastify.hasRequestDecorator("lockwatch")) fastify.decorateRequest("lockwatch", undefined);
   fastify.addHook("onRequest", async (request, reply) => {
     const { raw } = request;
     if (isGone(raw)) return reply.hijack();

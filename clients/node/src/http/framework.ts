@@ -8,15 +8,18 @@ import type { LockWatchState } from "./state.js";
 
 /** The members of Express's `Request` that are used here. */
 export interface ExpressRequest extends IncomingMessage {
+  app?: unknown;
   baseUrl?: string;
-  route?: { path?: unknown };
+  route?: unknown;
   body?: unknown;
 }
 
 /** The members of Fastify's `FastifyRequest` and `FastifyReply` that are used here. */
 export interface FastifyRequestLike {
   readonly raw: IncomingMessage;
-  readonly routeOptions?: { readonly url?: string | undefined };
+  readonly is404?: boolean;
+  readonly routeOptions?: { readonly url?: string | undefined; readonly method?: string | readonly string[] };
+  readonly server?: { readonly prefix?: string; readonly supportedMethods?: readonly string[] };
   body?: unknown;
 }
 export interface FastifyReplyLike {
@@ -51,13 +54,6 @@ export function rawResponse(response: AnyResponse): ServerResponse {
 /** Undefined for a request that the middleware has not seen. */
 export function stateOf(request: AnyRequest): LockWatchState | undefined {
   return (request as { lockwatch?: LockWatchState }).lockwatch;
-}
-
-/** The pattern of the present route. */
-export function routePattern(request: AnyRequest): string | undefined {
-  if ("raw" in request) return request.routeOptions?.url;
-  const path = request.route?.path;
-  return typeof path === "string" ? (request.baseUrl ?? "") + path : undefined;
 }
 
 /**

@@ -6,7 +6,8 @@ import type { IncomingMessage } from "node:http";
 import { ConfigurationError } from "../errors.js";
 import { checkOptions, type OptionNames } from "../known-options.js";
 import { LockWatch, LOCKWATCH_OPTIONS, type LockWatchOptions } from "../lockwatch.js";
-import { applyDecision, rawRequest, rawResponse, type AnyRequest, type AnyResponse } from "./framework.js";
+import { Counted } from "./counted.js";
+import { applyDecision, rawRequest, rawResponse, stateOf, type AnyRequest, type AnyResponse } from "./framework.js";
 import type { MiddlewareOptions } from "./options.js";
 import { RateLimiter } from "./rate-limiter.js";
 import type { LockWatchState } from "./state.js";
@@ -44,16 +45,23 @@ function lockwatchOptions(options: LockWatchOptions): LockWatchOptions {
  */
 export async function admit<Req extends AnyRequest>(limiter: RateLimiter<Req>, request: Req, response: AnyResponse, path: string): Promise<boolean> {
   const raw = rawRequest(request);
-  const check = limiter.check({
+  const counted = Counted.of(raw);
+  // The state of a middleware in front of this one, which records the request.
+  const outer = stateOf(request);
+  if (outer && counted.has(limiter)) return true;
+  const http = {
     method: raw.method ?? "GET",
     path,
     peer: raw.socket.remoteAddress,
-    header: (name) => headerText(raw, name),
-  });
+    header: (name: string) => headerText(raw, name),
+  };
+  const check = limiter.check(http, counted, outer);
   if (!check) return true;
-  (request as { lockwatch?: LockWatchState }).lockwatch = check.state;
-  const out = rawResponse(response);
-  out.once("close", () => check.end(out.writableFinished ? out.statusCode : CLIENT_CLOSED_REQUEST));
+  if (!outer) {
+    (request as { lockwatch?: LockWatchState }).lockwatch = check.state;
+    const out = rawResponse(response);
+    out.once("close", () => check.end(out.writableFinished ? out.statusCode : CLIENT_CLOSED_REQUEST));
+  }
   return applyDecision(response, await check.decide(request), { replace: false });
 }
 

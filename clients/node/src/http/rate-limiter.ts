@@ -11,6 +11,7 @@ import type { LockWatch } from "../lockwatch.js";
 import { rateLimitCommand, RateLimitResult } from "../ratelimit.js";
 import { ask, FunctionFailure } from "../redis/away.js";
 import type { Bytes, Command, RedisReply } from "../redis/connection.js";
+import type { Counted } from "./counted.js";
 import { addressClient, credentialClient, keyClient, Keys } from "./keys.js";
 import type { MiddlewareOptions } from "./options.js";
 import { methodArgument, PathSegments } from "./pattern.js";
@@ -57,13 +58,17 @@ export class RateLimiter<Req> {
     this.#proxies = new TrustedProxies(options.trustedProxies ?? [], options.forwardedHeader ?? "X-Forwarded-For", lockwatch.log);
   }
 
-  /** Undefined if the path is exempt. */
-  check(http: HttpRequest): RequestCheck<Req> | undefined {
+  /**
+   * Undefined if the path is exempt.
+   *
+   * @param outer the state of a middleware that the request has passed; the two share it
+   */
+  check(http: HttpRequest, counted: Counted, outer?: LockWatchState): RequestCheck<Req> | undefined {
     const path = new PathSegments(http.method, http.path);
     const policy = this.#policies.of(path);
     if (!policy) return undefined;
     const address = this.#proxies.clientAddress(http.peer, (name) => http.header(name));
-    return new RequestCheck(this, http, path.text, policy, address);
+    return new RequestCheck(this, http, path.text, policy, counted, outer ?? new LockWatchState(policy.name, address));
   }
 
   async limitsFor(policy: Policy, request: Req): Promise<readonly Limit[]> {
@@ -108,7 +113,6 @@ function bindingResult(calls: readonly LimitCall[], replies: readonly RedisReply
 
 /** The check of one request. */
 export class RequestCheck<Req> {
-  readonly state: LockWatchState;
   readonly #started = performance.now();
   /** Routes the audit event in a cluster. */
   #limiterKey: Bytes | undefined;
@@ -118,10 +122,9 @@ export class RequestCheck<Req> {
     private readonly http: HttpRequest,
     private readonly path: string,
     private readonly policy: Policy,
-    address: string | undefined,
-  ) {
-    this.state = new LockWatchState(policy.name, address);
-  }
+    private readonly counted: Counted,
+    readonly state: LockWatchState,
+  ) {}
 
   async decide(request: Req): Promise<Decision> {
     try {
@@ -147,6 +150,7 @@ export class RequestCheck<Req> {
       calls.push(this.#limitCall(ofAddress, `${name}:unverified`, this.#addressLimits(limits), `${name}-unverified`));
     }
     const commands = calls.map(({ command }) => command);
+    this.counted.addAll(commands.map(({ key }) => String(key)), this.limiter);
     const burst = this.#burstCommand(isCredential ? ofAddress : client);
     if (burst) commands.push(burst);
     let binding: NamedResult;
@@ -162,8 +166,10 @@ export class RequestCheck<Req> {
     }
     const { result, name } = binding;
     this.state.limit = result;
-    this.state.limited = !result.allowed;
-    this.state.shadowed = this.state.limited && this.policy.shadow;
+    if (!result.allowed) {
+      this.state.limited = true;
+      this.state.shadowed = this.policy.shadow;
+    }
     // Outside of the `try`, because an error of the application's `onDenied` is not a failure of
     // Redis.
     return decisionFor(result, name, this.policy, () => options.onDenied?.(request, result));
@@ -252,7 +258,8 @@ export class RequestCheck<Req> {
   #readBurst(reply: RedisReply): void {
     try {
       if (reply instanceof LockWatchError) throw reply;
-      this.state.burst = parseBurst(reply);
+      const burst = parseBurst(reply);
+      if (!this.state.burst?.burst) this.state.burst = burst;
     } catch (error) {
       if (!(error instanceof LockWatchError)) throw error;
       this.#logBurst(error);

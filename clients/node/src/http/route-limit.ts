@@ -2,18 +2,20 @@
  * A limit on one route, for clients that only the application knows: users or tenants, after
  * authentication. It is middleware of Express and a `preHandler` of Fastify.
  */
-import { ConfigurationError, LockWatchError } from "../errors.js";
+import { LockWatchError } from "../errors.js";
 import { checkOptions, type OptionNames } from "../known-options.js";
 import { parseLimits, type Limits } from "../limits.js";
 import type { LockWatch } from "../lockwatch.js";
 import { rateLimitCommand, RateLimitResult } from "../ratelimit.js";
 import { ask, FunctionFailure } from "../redis/away.js";
-import { applyDecision, middleware, rawRequest, routePattern, stateOf, type AnyRequest, type AnyResponse, type Middleware } from "./framework.js";
+import { Counted } from "./counted.js";
+import { applyDecision, middleware, rawRequest, stateOf, type AnyRequest, type AnyResponse, type Middleware } from "./framework.js";
 import { ADDRESS, addressClient, keyClient, Keys } from "./keys.js";
 import type { KeyFunction, OnDenied } from "./options.js";
 import { policyName } from "./policy-name.js";
 import { checkedCost, checkedMode, checkedName } from "./policies.js";
 import { decisionFor, failureDecision, functionFailureDecision, type Decision, type FailureMode } from "./reply.js";
+import { routeText } from "./route-text.js";
 import type { LockWatchState } from "./state.js";
 import { parsePeer } from "./trusted-proxies.js";
 
@@ -68,19 +70,30 @@ export function routeLimit<Req extends AnyRequest>(lockwatch: LockWatch, limits:
       return await decideOn(request);
     } catch (error) {
       if (!(error instanceof FunctionFailure)) throw error;
-      return functionFailureDecision(error, mode, lockwatch.failures, `requests under the limit '${given ?? routeName(request)}'`);
+      return functionFailureDecision(error, mode, lockwatch.failures, `requests under the limit '${nameOf(request)}'`);
     }
   }
 
   async function decideOn(request: AnyRequest): Promise<Decision> {
     const state = stateOf(request);
-    const key = options.key ? await ask("key", () => options.key?.(request as Req)) : ADDRESS;
-    if (key === null || key === undefined) return { headers: {} };
-    const client = keyClient(key) ?? addressClient(addressOf(request, state));
-    const name = given ?? routeName(request);
+    const ofKey = options.key ? await ask("key", () => options.key?.(request as Req)) : ADDRESS;
+    if (ofKey === null || ofKey === undefined) return { headers: {} };
+    const client = keyClient(ofKey) ?? addressClient(addressOf(request, state));
+    const counted = Counted.of(rawRequest(request));
+    const { key, header } = counted.freeName((name) => keys.limit(client, KIND + name), nameOf(request), limit, given !== undefined);
+    const { outcome, isEarlier } = await counted.once(key, limit, () => askRedis(request, state, key, header));
+    // The headers of an earlier call are on the response, unless those of another limit are.
+    return isEarlier && !outcome.reply ? { headers: {} } : outcome;
+  }
+
+  function nameOf(request: AnyRequest): string {
+    return given ?? policyName(routeText(request, limit));
+  }
+
+  async function askRedis(request: AnyRequest, state: LockWatchState | undefined, key: string, name: string): Promise<Decision> {
     let result: RateLimitResult;
     try {
-      const reply = await lockwatch.link.call(rateLimitCommand("LW.RATELIMIT", keys.limit(client, KIND + name), parsed, cost));
+      const reply = await lockwatch.link.call(rateLimitCommand("LW.RATELIMIT", key, parsed, cost));
       result = RateLimitResult.parse(reply, parsed, "LW.RATELIMIT");
       lockwatch.failures.limitAnswered();
     } catch (error) {
@@ -95,18 +108,10 @@ export function routeLimit<Req extends AnyRequest>(lockwatch: LockWatch, limits:
     return decisionFor(result, name, mode, () => options.onDenied?.(request as Req, result));
   }
 
-  return middleware(async (request: AnyRequest, response: AnyResponse) => applyDecision(response, await decide(request), { replace: true }));
+  const limit: Middleware = middleware(async (request: AnyRequest, response: AnyResponse) => applyDecision(response, await decide(request), { replace: true }));
+  return limit;
 }
 
 function addressOf(request: AnyRequest, state: LockWatchState | undefined): string | undefined {
   return state ? state.address : parsePeer(rawRequest(request).socket.remoteAddress, { trustsUnix: false });
-}
-
-function routeName(request: AnyRequest): string {
-  const pattern = routePattern(request);
-  if (pattern === undefined) {
-    throw new ConfigurationError("a limit that is not on a route with a path of its own needs a name: limit(lw, '5/minute', { name: 'search' })");
-  }
-  const method = rawRequest(request).method === "HEAD" ? "GET" : rawRequest(request).method;
-  return policyName(`${method} ${pattern}`);
 }

@@ -51,7 +51,8 @@ class Counted:
         for key in keys:
             if key in self._owners:
                 raise ConfigurationError(
-                    f"two middlewares would count one request under the key {key!r}: "
+                    f"two middlewares would count one request under the same key of the policy "
+                    f"{key.rpartition('}:')[2]!r}: "
                     "give the inner one a service= or key_prefix= of its own"
                 )
             self._owners[key] = owner

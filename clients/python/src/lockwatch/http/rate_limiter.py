@@ -157,7 +157,8 @@ class RateLimiter:
         self._failures.limit_answered()
         if trip.burst is not None:
             try:
-                state.burst = trip.burst.parse(replies[-1])
+                found = trip.burst.parse(replies[-1])
+                state.burst = state.burst if state.burst is not None and state.burst.burst else found
             except LockWatchError as error:
                 self._log_burst(error)
         # The longest wait binds; the first limit if no other waits longer.

@@ -1,0 +1,42 @@
+/**
+ * The text `[METHOD[,METHOD] ]/path` of the present route, which the name of its limit is derived
+ * from. It never has the value of a parameter.
+ */
+import { METHODS } from "node:http";
+import { ConfigurationError } from "../errors.js";
+import { expressPlacement } from "./express-route.js";
+import type { AnyRequest, FastifyRequestLike } from "./framework.js";
+
+/** @param limit the middleware that asks, which is looked for in the routers of Express */
+export function routeText(request: AnyRequest, limit: object): string {
+  const place = "raw" in request ? fastifyPlace(request) : expressPlacement(request, limit);
+  if (place === undefined) {
+    throw new ConfigurationError(
+      "a limit that is not on a route with a path of its own needs a name: limit(lw, '5/minute', { name: 'search' })",
+    );
+  }
+  return methodsText(place.methods) + place.path;
+}
+
+/**
+ * In alphabetical order, without the HEAD that comes with GET; empty for any method. A route has one
+ * counter, whatever the method of the request.
+ */
+function methodsText(methods: readonly string[]): string {
+  const upper = new Set(methods.map((method) => method.toUpperCase()));
+  if (upper.has("GET")) upper.delete("HEAD");
+  return upper.size === 0 ? "" : `${[...upper].sort().join(",")} `;
+}
+
+function fastifyPlace(request: FastifyRequestLike): { methods: readonly string[]; path: string } | undefined {
+  const { prefix = "", supportedMethods = METHODS } = request.server ?? {};
+  // The handler of paths without a route.
+  if (request.is404) return { methods: [], path: `${prefix}/**` };
+  const { url, method = [] } = request.routeOptions ?? {};
+  if (url === undefined) return undefined;
+  const methods = typeof method === "string" ? [method] : method;
+  const isAny = supportedMethods.every((name) => methods.includes(name));
+  // A route `/` below a prefix answers with and without the slash, and has one counter.
+  const path = prefix !== "" && url === `${prefix}/` ? prefix : url;
+  return { methods: isAny ? [] : methods, path: path === "*" ? "/**" : path.replace(/\/\*$/, "/**") };
+}

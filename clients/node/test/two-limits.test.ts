@@ -1,0 +1,160 @@
+/** Several limits on one request: each has its own counter, or an error says what to write. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { after, afterEach, before, describe, it } from "node:test";
+import express from "express";
+import fastify, { type preHandlerHookHandler } from "fastify";
+import { LockWatch } from "lockwatch";
+import * as forExpress from "lockwatch/express";
+import * as forFastify from "lockwatch/fastify";
+import { Stub } from "lockwatch/testing";
+import { ask } from "./support/http.js";
+import { FRAMEWORKS, type Framework } from "./support/served.js";
+import { World } from "./support/world.js";
+
+type Limit = ReturnType<typeof forExpress.limit>;
+
+interface Options {
+  limits?: readonly Limit[];
+  /** The options of the middlewares, the outer one first. */
+  middlewares?: readonly forExpress.ExpressOptions[];
+}
+
+const cleanUp: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const close of cleanUp.splice(0)) await close();
+});
+
+async function site(framework: Framework, options: Options): Promise<number> {
+  return framework === "express" ? siteOfExpress(options) : siteOfFastify(options);
+}
+
+async function siteOfExpress({ limits = [], middlewares = [] }: Options): Promise<number> {
+  const app = express();
+  for (const options of middlewares) app.use(forExpress.lockwatch(options));
+  app.get("/x/:id", ...limits, (_request, response) => {
+    response.end("reached");
+  });
+  const server = app.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  cleanUp.push(() => {
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(resolve));
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+async function siteOfFastify({ limits = [], middlewares = [] }: Options): Promise<number> {
+  const app = fastify({ forceCloseConnections: true });
+  const [outer, inner] = middlewares as unknown as forFastify.FastifyOptions[];
+  if (outer) await app.register(forFastify.lockwatch, outer);
+  await app.register(async (scope) => {
+    if (inner) await scope.register(forFastify.lockwatch, inner);
+    scope.get("/x/:id", { preHandler: limits as unknown as preHandlerHookHandler[] }, () => "reached");
+  });
+  await app.listen({ port: 0, host: "127.0.0.1" });
+  cleanUp.push(() => app.close());
+  return (app.server.address() as AddressInfo).port;
+}
+
+const keysOf = (stub: Stub) => stub.calls.filter(([command]) => command === "LW.RATELIMIT").map(([, key = ""]) => key.split("}:")[1]);
+
+for (const framework of FRAMEWORKS) {
+  describe(`two limits in ${framework}`, () => {
+    let world: World;
+    const { limit } = (framework === "express" ? forExpress : forFastify) as typeof forExpress;
+
+    before(async () => {
+      world = await World.start();
+    });
+
+    after(() => world.stop());
+
+    it("count apart", async () => {
+      const port = await site(framework, { limits: ["4/minute", "100/hour", "200/hour"].map((limits) => limit(world.lockwatch, limits)) });
+      const answers = [];
+      for (let i = 0; i < 5; i++) answers.push(await ask(port, "/x/1"));
+      assert.deepEqual(answers.map(({ status }) => status), [200, 200, 200, 200, 429]);
+      assert.equal(answers[0]?.header("RateLimit-Policy"), '"get-x-.id-3";q=200;w=3600');
+      assert.equal(answers[4]?.header("RateLimit-Policy"), '"get-x-.id";q=4;w=60');
+    });
+
+    for (const isBehind of [false, true]) {
+      const where = isBehind ? "behind the middleware" : "without the middleware";
+      const middleware = isBehind ? ["default"] : [];
+
+      it(`have keys of their own ${where}`, async () => {
+        const stub = new Stub();
+        const lw = new LockWatch(stub);
+        const limits = [limit(lw, "4/minute"), limit(lw, "9/hour"), limit(lw, "9/hour", { name: "own" })];
+        const port = await site(framework, { limits, middlewares: isBehind ? [{ redis: lw }] : [] });
+        assert.equal((await ask(port, "/x/1")).status, 200);
+        assert.deepEqual(keysOf(stub), [...middleware, "limit:get-x-.id", "limit:get-x-.id:2", "limit:own"]);
+      });
+
+      it(`one limit that is reached twice counts once ${where}`, async () => {
+        const stub = new Stub();
+        const lw = new LockWatch(stub);
+        const same = limit(lw, "4/minute");
+        const port = await site(framework, { limits: [same, limit(lw, "9/hour"), same], middlewares: isBehind ? [{ redis: lw }] : [] });
+        for (let i = 0; i < 2; i++) assert.equal((await ask(port, "/x/1")).status, 200);
+        const keys = [...middleware, "limit:get-x-.id", "limit:get-x-.id:2"];
+        assert.deepEqual(keysOf(stub), [...keys, ...keys]);
+      });
+    }
+
+    it("of one given name are an error", async () => {
+      const lw = new LockWatch(new Stub());
+      const port = await site(framework, { limits: ["4/minute", "9/hour"].map((limits) => limit(lw, limits, { name: "own" })) });
+      const { status, body } = await ask(port, "/x/1");
+      assert.equal(status, 500);
+      assert.match(body, /called (&#39;|')own.*own-2/);
+    });
+
+    it("may have one name if their keys differ", async () => {
+      const stub = new Stub();
+      const lw = new LockWatch(stub);
+      const port = await site(framework, { limits: [limit(lw, "4/minute", { name: "own" }), limit(lw, "9/hour", { name: "own", key: () => "bob" })] });
+      assert.equal((await ask(port, "/x/1")).status, 200);
+      assert.deepEqual(keysOf(stub), ["limit:own", "limit:own"]);
+    });
+
+    it("a second middleware that would count the same key is an error", async () => {
+      const lw = new LockWatch(new Stub());
+      const port = await site(framework, { middlewares: [{ redis: lw }, { redis: lw }] });
+      const { status, body } = await ask(port, "/x/1");
+      assert.equal(status, 500);
+      assert.match(body, /a service or keyPrefix of its own/);
+    });
+
+    it("a second middleware with another prefix counts as well, and one event is recorded", async () => {
+      const redis = world.lockwatch;
+      const port = await site(framework, { middlewares: [{ redis }, { redis, keyPrefix: "inner", limits: "2/minute" }] });
+      const answers = [];
+      for (let i = 0; i < 3; i++) answers.push(await ask(port, "/x/7"));
+      assert.deepEqual(answers.map(({ status }) => status), [200, 200, 429]);
+      const rows = await world.auditRows("/x/7", 3);
+      assert.deepEqual(rows.map(({ status, limited }) => [status, limited]), [[200, false], [200, false], [429, true]]);
+    });
+  });
+}
+
+it("one middleware of Express that is reached twice counts once", async () => {
+  const stub = new Stub();
+  const app = express();
+  const middleware = forExpress.lockwatch({ redis: new LockWatch(stub) });
+  app.use(middleware);
+  app.get("/x", middleware, (_request, response) => {
+    response.end("reached");
+  });
+  const server = app.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  cleanUp.push(() => {
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(resolve));
+  });
+  assert.equal((await ask((server.address() as AddressInfo).port, "/x")).status, 200);
+  assert.deepEqual(keysOf(stub), ["default"]);
+});
