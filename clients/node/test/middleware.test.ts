@@ -121,7 +121,7 @@ for (const framework of FRAMEWORKS) {
         for (const path of ["/items/5%2F6", "/items/5%2Fthumb"]) {
           stub.calls.length = 0;
           await ask(served.port, path);
-          assert.equal(stub.calls[0]?.[1], "lw:{ip:127.0.0.1}:items-id", path);
+          assert.equal(stub.calls[0]?.[1], "lw:{ip:127.0.0.1}:items-.id", path);
           await served.ended;
         }
         stub.calls.length = 0;

@@ -23,6 +23,7 @@ from lockwatch import (
     flask,
     notices,
 )
+from lockwatch.http.trusted_proxies import TrustedProxies
 from lockwatch.testing import AsyncStub, Stub
 
 Said: TypeAlias = Callable[[], list[str]]
@@ -192,6 +193,15 @@ def test_a_header_of_a_proxy_that_is_not_trusted_is_warned_of_once(serve: Any, s
     assert f"{name} of the peer 127.0.0.1" in warning
     assert "198.51.100.7" not in warning
     assert stub.calls[0][1] == "lw:{ip:127.0.0.1}:default"
+
+
+def test_a_header_of_a_proxy_is_found_after_many_requests_without_one(said: Said) -> None:
+    proxies = TrustedProxies([], "X-Forwarded-For")
+    for _ in range(5000):
+        proxies.address("203.0.113.9", lambda _: [])
+    for _ in range(16):
+        proxies.address("203.0.113.9", lambda _: ["198.51.100.7"])
+    assert len(said()) == 1
 
 
 @pytest.mark.parametrize("value", ["127.0.0.1", "198.51.100.7, 127.0.0.1", "127.0.0.1:80, 10.0.0.1"])

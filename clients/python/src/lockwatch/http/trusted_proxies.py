@@ -17,6 +17,9 @@ UNIX = "unix"
 # Headers in which proxies name the client.
 _FORWARDING = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
 _EMBEDDING_LENGTH = 96
+# The requests that are searched for forwarding headers: the first ones, and one of so many later.
+_LOOKED_AT = 1000
+_LOOKED_AT_LATER = 16
 # Elements of a header that are searched for the peer before a warning.
 _MAX_SEARCHED = 20
 _NODE = re.compile(r'[^\s;,"]*|"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -41,6 +44,7 @@ class TrustedProxies:
         self._header_name = forwarded_header
         names = {name.lower(): name for name in (forwarded_header, *_FORWARDING)}
         self._forwarding = tuple(names.items())
+        self._requests = 0
         self._trusts_unix = UNIX in trusted
         self._networks = [_parse_network(text) for text in trusted if text != UNIX]
         self._is_trusted = lru_cache(maxsize=1024)(self._find)
@@ -54,7 +58,7 @@ class TrustedProxies:
         address = parse_peer(peer, trusts_unix=self._trusts_unix)
         trusted = self._trusts_unix if address is None else bool(self._networks) and self._is_trusted(address)
         if not trusted:
-            if not is_said("untrusted"):
+            if not is_said("untrusted") and self._looks():
                 self._warn_of_untrusted(address, headers)
             return address
         if values := headers(self._header):
@@ -62,6 +66,11 @@ class TrustedProxies:
         if not is_said("no header"):
             self._warn_of_no_header(address, headers)
         return address
+
+    def _looks(self) -> bool:
+        """Whether to look for forwarding headers, which costs as much as the rest of this class."""
+        self._requests += 1
+        return self._requests <= _LOOKED_AT or self._requests % _LOOKED_AT_LATER == 0
 
     def _warn_of_untrusted(self, address: Address | None, headers: Callable[[str], list[str]]) -> None:
         for header, name in self._forwarding:
