@@ -188,6 +188,7 @@ describe("the connection", () => {
       [new Map(), /redis is 'Map'/],
       [Promise.resolve(), /redis is a promise: await it first/],
       [Redis, /a function or a class/],
+      [{ isOpen: false, getSentinelNode: () => undefined }, /install redis 6/],
       [createClientPool(), /redis is a pool of node-redis: give a createClient/],
     ];
     for (const [source, told] of unusable) {

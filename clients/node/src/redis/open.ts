@@ -68,6 +68,9 @@ function unusable(source: unknown): ConfigurationError {
     "a client of node-redis (createClient, createCluster, createSentinel), or a LockWatch";
   if (source instanceof Promise) return new ConfigurationError(`redis is a promise: await it first. ${works}`);
   if (typeof source === "function") return new ConfigurationError(`redis is a function or a class, and not an object. ${works}`);
+  if (typeof source === "object" && source !== null && "getSentinelNode" in source) {
+    return new ConfigurationError(`createSentinel of this version of node-redis makes clients that can't be copied: install redis 6, or use ioredis. ${works}`);
+  }
   const isPool = typeof source === "object" && source !== null && "idleClients" in source && "totalClients" in source;
   if (isPool) {
     return new ConfigurationError(`redis is a pool of node-redis: give a createClient(…), since lockwatch opens connections of its own. ${works}`);
