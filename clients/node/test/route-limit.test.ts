@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { after, afterEach, before, describe, it } from "node:test";
-import express, { type Request } from "express";
+import express from "express";
 import fastify from "fastify";
 import { ADDRESS, LockWatch } from "lockwatch";
 import * as forExpress from "lockwatch/express";
@@ -77,18 +77,15 @@ for (const framework of FRAMEWORKS) {
   });
 }
 
-it("a limit outside of a route needs a name", async () => {
+it("a limit in front of the whole application counts all of it", async () => {
   const app = express();
-  const lw = new LockWatch(new Stub());
-  app.use(forExpress.limit(lw, "1/minute"));
-  app.use((error: Error, _request: Request, response: express.Response, _next: express.NextFunction) => {
-    response.status(500).end(error.message);
-  });
+  const stub = new Stub();
+  app.use(forExpress.limit(new LockWatch(stub), "1/minute"));
   const server = app.listen(0, "127.0.0.1");
   await once(server, "listening");
   cleanUp.push(() => new Promise((resolve) => server.close(resolve)));
-  const answer = await ask((server.address() as AddressInfo).port, "/x");
-  assert.match(answer.body, /needs a name/);
+  for (const path of ["/x", "/y"]) await ask((server.address() as AddressInfo).port, path);
+  assert.deepEqual(stub.calls.map(([, key]) => key), ["lw:{ip:127.0.0.1}:limit:..", "lw:{ip:127.0.0.1}:limit:.."]);
   server.closeAllConnections();
 });
 

@@ -129,6 +129,14 @@ for (const framework of FRAMEWORKS) {
       assert.match(body, /a service or keyPrefix of its own/);
     });
 
+    it("a second middleware that would count the same burst is an error", async () => {
+      const lw = new LockWatch(new Stub());
+      const port = await site(framework, { middlewares: [{ redis: lw }, { redis: lw, routes: { "/x/*": "5/minute" } }] });
+      const { status, body } = await ask(port, "/x/1");
+      assert.equal(status, 500);
+      assert.match(body, /a service or keyPrefix of its own/);
+    });
+
     it("a second middleware with another prefix counts as well, and one event is recorded", async () => {
       const redis = world.lockwatch;
       const port = await site(framework, { middlewares: [{ redis }, { redis, keyPrefix: "inner", limits: "2/minute" }] });

@@ -260,10 +260,12 @@ def test_the_mount_of_a_flask_application() -> None:
         apps[root].config["APPLICATION_ROOT"] = root
     client = Client(DispatcherMiddleware(Flask("none"), apps))
     for root in apps:
-        assert client.get(f"{root}/items/1").status_code == 200
+        assert client.get(f"{root}/items/1", environ_overrides={"REMOTE_ADDR": "192.0.2.1"}).status_code == 200
     bare = Client(flask_app(flask.limit(LockWatch(stub), "5/minute")))
     for name in ("/a", "/b"):
-        assert bare.get("/items/1", environ_overrides={"SCRIPT_NAME": name}).status_code == 200
+        assert (
+            bare.get("/items/1", environ_overrides={"SCRIPT_NAME": name, "REMOTE_ADDR": "192.0.2.1"}).status_code == 200
+        )
     texts = ["GET /v1/items/{id}", "GET /v2/items/{id}", "GET /items/{id}", "GET /items/{id}"]
     assert names(stub) == [policy_name(text) for text in texts]
 

@@ -144,6 +144,14 @@ def test_a_second_middleware_that_would_count_the_same_key_is_an_error(framework
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_second_middleware_that_would_count_the_same_burst_is_an_error(framework: str) -> None:
+    site = Site(framework)
+    inner = site.wrapped(site.app(), routes={"/x/*": "5/minute"}, burst_threshold=50)
+    with pytest.raises(ConfigurationError, match="service= or key_prefix= of its own"):
+        site.statuses(site.wrapped(inner, burst_threshold=50))
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_a_second_middleware_with_another_prefix_counts_as_well_and_records_once(framework: str) -> None:
     with RedisServer() as server:
         site = Site(framework, server.url)

@@ -68,7 +68,7 @@ export class RateLimiter<Req> {
     const policy = this.#policies.of(path);
     if (!policy) return undefined;
     const address = this.#proxies.clientAddress(http.peer, (name) => http.header(name));
-    return new RequestCheck(this, http, path.text, policy, counted, outer ?? new LockWatchState(policy.name, address));
+    return new RequestCheck(this, http, path.text, policy, counted, outer ?? new LockWatchState(policy.name, address), address);
   }
 
   async limitsFor(policy: Policy, request: Req): Promise<readonly Limit[]> {
@@ -124,6 +124,7 @@ export class RequestCheck<Req> {
     private readonly policy: Policy,
     private readonly counted: Counted,
     readonly state: LockWatchState,
+    private readonly address: string | undefined,
   ) {}
 
   async decide(request: Req): Promise<Decision> {
@@ -144,15 +145,15 @@ export class RequestCheck<Req> {
     const limits = await this.limiter.limitsFor(this.policy, request);
     const calls = [this.#limitCall(client, this.policy.name, limits, this.policy.name)];
     this.#limiterKey = calls[0]?.command.key;
-    const ofAddress = addressClient(this.state.address);
+    const ofAddress = addressClient(this.address);
     if (isCredential) {
       const { name } = this.policy;
       calls.push(this.#limitCall(ofAddress, `${name}:unverified`, this.#addressLimits(limits), `${name}-unverified`));
     }
     const commands = calls.map(({ command }) => command);
-    this.counted.addAll(commands.map(({ key }) => String(key)), this.limiter);
     const burst = this.#burstCommand(isCredential ? ofAddress : client);
     if (burst) commands.push(burst);
+    this.counted.addAll(commands.map(({ key }) => String(key)), this.limiter);
     let binding: NamedResult;
     try {
       const replies = await lockwatch.link.send(commands);
@@ -203,10 +204,11 @@ export class RequestCheck<Req> {
   /** Counts the burst of the request's address, and no limit. */
   async #withoutLimit(): Promise<Decision> {
     const { keys, lockwatch } = this.limiter;
-    const client = addressClient(this.state.address);
+    const client = addressClient(this.address);
     this.#limiterKey = keys.limit(client, this.policy.name);
     const burst = this.#burstCommand(client);
     if (!burst) return { headers: {} };
+    this.counted.addAll([String(burst.key)], this.limiter);
     try {
       this.#readBurst((await lockwatch.link.send([burst]))[0]);
     } catch (error) {
@@ -223,14 +225,14 @@ export class RequestCheck<Req> {
     if (keyFunc) {
       const key = await ask("keyFunc", () => keyFunc(request as never));
       if (key === null || key === undefined) return undefined;
-      return { client: keyClient(key) ?? addressClient(this.state.address), isCredential: false };
+      return { client: keyClient(key) ?? addressClient(this.address), isCredential: false };
     }
     if (byCredential) {
       const header = this.limiter.credentialHeader;
       const client = credentialClient(header, this.http.header(header) ?? "");
       if (client !== undefined) return { client, isCredential: true };
     }
-    return { client: addressClient(this.state.address), isCredential: false };
+    return { client: addressClient(this.address), isCredential: false };
   }
 
   #limitCall(client: string, policy: string, limits: readonly Limit[], name: string): LimitCall {
@@ -247,7 +249,7 @@ export class RequestCheck<Req> {
     if (!burst) return undefined;
     return burstCommand(keys.burst(client), burst.threshold, burst.windowMs, {
       cooldown: burst.cooldown,
-      ip: this.state.address,
+      ip: this.address,
       endpoint: this.path,
       method: methodArgument(this.http.method),
       agent: this.http.header("user-agent"),

@@ -81,7 +81,7 @@ class RateLimiter:
             limits = limits if plan is None else parse_limits(plan)
         trip = self._round_trip(request, policy, client, limits)
         trip.state = trip.state if outer is None else outer
-        trip.state.counted.add_all((str(command.key) for _, command in trip.limits), self)
+        trip.state.counted.add_all((str(command.key) for command in trip.commands), self)
         try:
             replies = yield partial(send, trip.commands)
         except UnavailableError as error:
@@ -96,6 +96,7 @@ class RateLimiter:
         state = _state(request, policy, client) if outer is None else outer
         command = self._burst(client, request, state.address)
         if command is not None:
+            state.counted.add_all((str(command.key),), self)
             try:
                 [reply] = yield partial(send, (command,))
                 state.burst = command.parse(reply)
