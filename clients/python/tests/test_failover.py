@@ -213,13 +213,13 @@ def test_through_a_sentinel_the_new_primary_is_found(sentinel: int) -> None:
         wait_for("the new primary", lambda: admin.sentinel_master("main")["port"] != before, 60)
     for client in clients:
         call = partial(client.ratelimit, "a", 99, 60)
-        wait_for("a call", partial(works, call))
-        assert [code_of(call) for _ in range(5)] == [None] * 5
+        # The old primary may take calls until the sentinel has made it a replica.
+        wait_for("twenty calls in a row", partial(works, call))
         client.close()
 
 
 def works(call: Callable[[], Any]) -> bool:
-    return code_of(call) is None
+    return {code_of(call) for _ in range(20)} == {None}
 
 
 def code(call: Callable[[], Any]) -> str | None:

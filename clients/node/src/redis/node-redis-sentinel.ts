@@ -28,6 +28,9 @@ const OWN_OPTIONS = {
   reserveClient: false,
 };
 
+/** How long a connection to the previous primary stays open. */
+const CLOSE_AFTER_MS = 1000;
+
 /** Finds the primary, for all connections of a LockWatch. */
 export class SentinelFinder {
   #connecting: Promise<void> | undefined;
@@ -114,19 +117,22 @@ export class NodeRedisSentinelConnection implements Connection {
   readonly #finding = new Readiness();
   #current: NodeRedisConnection | undefined;
   #primary: NodeRedis | undefined;
+  #isUsed = false;
+  #isClosed = false;
 
   constructor(
     private readonly finder: SentinelFinder,
     private readonly connectTimeoutMs: number,
   ) {
-    finder.onMove(() => this.#switch());
+    finder.onMove(() => void (this.#isUsed && this.#switch()));
   }
 
   ready(): Promise<void> | undefined {
     if (this.#current) return this.#current.ready();
+    this.#isUsed = true;
     const found = this.#finding.wait(this.connectTimeoutMs, async () => {
       await this.finder.connect();
-      this.#switch();
+      await this.#switch();
     });
     return (found ?? Promise.resolve()).then(() => this.#current?.ready());
   }
@@ -141,18 +147,24 @@ export class NodeRedisSentinelConnection implements Connection {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.finder.close();
     this.#finding.down(new Error("the client has been closed"));
     await this.#current?.close();
   }
 
-  /** Connects to the primary that the finder has found. */
-  #switch(): void {
+  /** Connects to the primary that the finder has found, and then lets go of the previous one. */
+  async #switch(): Promise<void> {
     const { primary } = this.finder;
     if (!primary || primary === this.#primary) return;
     this.#primary = primary;
-    void this.#current?.close();
-    this.#current = new NodeRedisConnection(primary.duplicate(nodeRedisOptions(primary.options.socket)), this.connectTimeoutMs);
+    const next = new NodeRedisConnection(primary.duplicate(nodeRedisOptions(primary.options.socket)), this.connectTimeoutMs);
+    await next.ready()?.catch(() => undefined);
+    if (this.#isClosed || this.#primary !== primary) return next.close();
+    const previous = this.#current;
+    this.#current = next;
     this.#finding.up();
+    // Replies that are on their way still arrive.
+    if (previous) setTimeout(() => void previous.close(), CLOSE_AFTER_MS).unref();
   }
 }
