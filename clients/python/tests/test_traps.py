@@ -1,4 +1,4 @@
-"""Ways to write it that cannot work: an error when the application is made, which shows the right one."""
+"""What cannot work is an error when the application is made, which shows how to write it."""
 
 from __future__ import annotations
 
@@ -74,19 +74,17 @@ def test_an_asynchronous_client_in_flask(make: Callable[[], object]) -> None:
 
 
 def test_a_dependency_as_a_decorator() -> None:
+    def handler(_request: Request) -> str:
+        return "x"
+
+    async def asynchronous_handler() -> str:
+        return "x"
+
     for guard in (fastapi.limit(ALW, "5/minute"), fastapi.jwt_required(ALW, "auth")):
         made: Any = guard
-        with pytest.raises(ConfigurationError, match=r"no decorator: write @app.get\('/', dependencies=\[Depends\("):
-
-            @made
-            async def handler() -> str:
-                return "x"
-
-        with pytest.raises(ConfigurationError, match="no decorator"):
-
-            @made
-            def synchronous_handler(_request: Request) -> str:
-                return "x"
+        for decorated in (handler, asynchronous_handler):
+            with pytest.raises(ConfigurationError, match=r"no decorator: write .*Depends\(.*handler"):
+                made(decorated)
 
 
 def test_a_dependency_is_awaited_and_gets_its_arguments() -> None:
@@ -115,14 +113,17 @@ def test_limit_itself_as_a_dependency() -> None:
 
 def test_a_client_as_a_parameter() -> None:
     app = FastAPI()
-    for kind in (LockWatch, AsyncLockWatch):
-        with pytest.raises(ConfigurationError, match=f"a parameter of type {kind.__name__}"):
 
-            def handler(lw) -> str:  # type: ignore[no-untyped-def]  # noqa: ANN001
-                return str(lw)
+    def handler(lw: LockWatch) -> str:
+        return str(lw)
 
-            handler.__annotations__["lw"] = kind
-            app.get("/")(handler)
+    def asynchronous_handler(lw: AsyncLockWatch) -> str:
+        return str(lw)
+
+    with pytest.raises(ConfigurationError, match="a parameter of type LockWatch"):
+        app.get("/")(handler)
+    with pytest.raises(ConfigurationError, match="a parameter of type AsyncLockWatch"):
+        app.get("/")(asynchronous_handler)
 
     @app.get("/right")
     async def right(lw: Annotated[Any, Depends(lambda: ALW)]) -> bool:
@@ -133,18 +134,13 @@ def test_a_client_as_a_parameter() -> None:
 
 @pytest.mark.parametrize("make", [fastapi.limit, flask.limit])
 def test_limit_without_a_call(make: Any) -> None:
-    with pytest.raises(
-        ConfigurationError, match=r'limit\(lw, "5/minute"\) needs .* the first argument is the function'
-    ):
-
-        @make
-        def handler() -> str:
-            return "x"
+    with pytest.raises(ConfigurationError, match=r'limit\(lw, "5/minute"\) needs .* argument is the function'):
+        make(no_login)
 
 
 @pytest.mark.parametrize(("make", "client"), [(fastapi.limit, ALW), (flask.limit, LW)])
 def test_limit_without_limits(make: Any, client: Any) -> None:
-    with pytest.raises(ConfigurationError, match="limits of limit is None: expected limits like '100/minute"):
+    with pytest.raises(ConfigurationError, match="limits of limit is None: .*expected limits like '100/minute"):
         make(client)
 
 
@@ -232,7 +228,7 @@ def test_what_on_denied_may_return(place: Any, given: Any, status: int, body: st
 @pytest.mark.parametrize("place", [denied_by_the_middleware, denied_by_a_route])
 @pytest.mark.parametrize("given", NONSENSE, ids=repr)
 def test_what_on_denied_may_not_return(place: Any, given: Any) -> None:
-    with pytest.raises(ConfigurationError, match="on_denied returned .* return Reply"):
+    with pytest.raises(ConfigurationError, match=r"on_denied returned .* return Reply"):
         place(given)()
 
 
