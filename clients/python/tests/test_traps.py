@@ -140,7 +140,7 @@ def test_limit_without_a_call(make: Any) -> None:
 
 @pytest.mark.parametrize(("make", "client"), [(fastapi.limit, ALW), (flask.limit, LW)])
 def test_limit_without_limits(make: Any, client: Any) -> None:
-    with pytest.raises(ConfigurationError, match="limits of limit is None: .*expected limits like '100/minute"):
+    with pytest.raises(ConfigurationError, match=r"limits of limit is None: .*expected limits like '100/minute"):
         make(client)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..duration import milliseconds
-from ..rules import Rule, Rules, expect, function, required, synchronous, text, texts
+from ..rules import DURATION, Rule, Rules, expect, function, required, synchronous, text, texts
 from .cookie import CookieOptions
 
 
@@ -48,7 +48,7 @@ def _routes(store: Rule, authenticate: Rule) -> Rules:
         "store": store,
         "authenticate": required(authenticate),
         "prefix": required(text(r"(/[!-~]*[!-.0-~])?", "a path like '/auth', or '' for none")),
-        "access_ttl": lifetime,
+        "access_ttl": DURATION,
         "refresh_ttl": lifetime,
         "cookie": Rule("CookieOptions(['https://app.example'])", _cookie),
     }
