@@ -45,7 +45,7 @@ function parseText(text: string): Limit[] {
 }
 
 function parsePair(pair: Pair): Limit {
-  const [limit, window] = Array.isArray(pair) && pair.length === 2 ? pair : [];
+  const [limit, window] = (Array.isArray(pair) && (pair as unknown[]).length === 2 ? pair : []) as Partial<Pair>;
   if (typeof window !== "number" && typeof window !== "string") throw new RangeError(`'${String(pair)}' is not a pair of a limit and a window, like [100, 60]`);
   if (limit === undefined || !Number.isSafeInteger(limit) || limit < 0) {
     throw new RangeError(`limit '${limit}' is not an integer from 0 to ${Number.MAX_SAFE_INTEGER}`);

@@ -62,7 +62,7 @@ function deniedReply(given: unknown): Reply | undefined {
   const [unknown] = Object.keys(others);
   if (unknown !== undefined) throw noReply(given, `it has a member '${unknown}'`);
   if (!Number.isInteger(status) || status < 200 || status > 599) throw noReply(given, "its status is no integer from 200 to 599");
-  const pairs: unknown = typeof headers === "object" && (Array.isArray(headers) ? headers : Object.entries(headers ?? {}));
+  const pairs: unknown = headers instanceof Object && (Array.isArray(headers) ? headers : Object.entries(headers as object));
   if (!Array.isArray(pairs) || !pairs.every(isHeader)) throw noReply(given, "its headers are no texts");
   if (body === undefined || body === null || typeof body === "string") return { status, headers: pairs, body: body ?? undefined };
   if (typeof body !== "object" && typeof body !== "number" && typeof body !== "boolean") throw noReply(given, `its body is a ${typeof body}`);

@@ -13,7 +13,7 @@ export class StubTokens {
   readonly #payloads = new Map<string, Payload>();
 
   /** The reply to a command; undefined if it is none of tokens. */
-  answer([name, , ...args]: readonly string[]): RedisReply | undefined {
+  answer([name, , ...args]: readonly string[]): RedisReply {
     const [first = ""] = args;
     switch (name) {
       case "LW.ISSUE":

@@ -27,7 +27,7 @@ export const JWT_OPTIONS: OptionRules<JwtOptions> = {
   audience: text(/^.+$/, "a text, like 'https://api.example'"),
   scopes: texts("an array of texts without spaces, like ['orders:read']", (scope) => /^[^ ]+$/.test(scope)),
   // In a quoted string of a header.
-  realm: text(/^[^"\\\x00-\x1f]+$/, "a text without quotes and backslashes, like 'api'"),
+  realm: text(/^[^"\\\p{Cc}]+$/u, "a text without quotes and backslashes, like 'api'"),
 };
 
 /**
