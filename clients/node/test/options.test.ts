@@ -53,8 +53,10 @@ const LOCKWATCH: Values = {
   auditQueueSize: [0, ...INTEGERS],
   log: [{ warn: console.warn }, ...FUNCTIONS],
   logIntervalSeconds: NUMBERS,
+  service: NAMES,
 };
-const POLICY: Values = { limits: LIMITS, cost: COSTS, onRedisFailure: MODES, shadow: BOOLEANS, name: NAMES };
+const KEYS = ["session", "", "Address", () => "x", 1, ...THINGS];
+const POLICY: Values = { limits: LIMITS, cost: COSTS, onRedisFailure: MODES, shadow: BOOLEANS, name: NAMES, key: KEYS, keyFunc: FUNCTIONS };
 const SOURCES = ["localhost:6379", "http://localhost", "redis://h:port", "", undefined, 1, true, Redis, Promise.resolve({}), new URL("http://x"), ...THINGS];
 const MIDDLEWARE: Values = {
   ...LOCKWATCH,
@@ -63,7 +65,7 @@ const MIDDLEWARE: Values = {
   rateLimitWindowSeconds: DURATIONS,
   limits: LIMITS,
   cost: COSTS,
-  key: ["session", "", "Address", () => "x", 1, ...THINGS],
+  key: KEYS,
   credentialHeader: HEADERS,
   addressLimits: LIMITS,
   keyFunc: FUNCTIONS,
@@ -84,7 +86,7 @@ const MIDDLEWARE: Values = {
   forwardedHeader: HEADERS,
   keyPrefix: PREFIXES,
 };
-const { limits: _limits, ...ofPolicy } = POLICY;
+const { limits: _limits, keyFunc: _keyFunc, ...ofPolicy } = POLICY;
 const ROUTE_LIMIT: Values = { ...ofPolicy, key: FUNCTIONS, onDenied: FUNCTIONS, keyPrefix: PREFIXES };
 const TEXTS = ["", 1, true, ...THINGS];
 const JWT: Values = {
@@ -127,7 +129,7 @@ const TAKERS: Record<string, readonly [make: Make, rules: object, wrong: Values]
   "the middleware of Express": [middleware, MIDDLEWARE_OPTIONS, MIDDLEWARE],
   "the plugin of Fastify": [plugin, MIDDLEWARE_OPTIONS, MIDDLEWARE],
   "a policy": [
-    (options) => middleware({ routes: { "/a": { ...("name" in options ? { limits: "5/s" } : {}), ...options } } }),
+    (options) => middleware({ routes: { "/a": { ...("limits" in options ? {} : { limits: "5/s" }), ...options } } }),
     POLICY_OPTIONS,
     POLICY,
   ],
@@ -191,8 +193,8 @@ describe("options", () => {
     assert.throws(() => middleware({ limits: "5/s", rateLimitRequests: 5 }), /limits and rateLimitRequests are both given/);
     assert.throws(() => middleware({ limits: "5/s", rateLimitWindowSeconds: 5 }), /limits and rateLimitWindowSeconds are both given/);
     for (const name of Object.keys(LOCKWATCH_OPTIONS)) {
-      const value = name === "log" ? console.warn : 1;
-      assert.throws(() => middleware({ redis: lw, [name]: value }), new RegExp(`${name} and a LockWatch are both given`));
+      const value = { log: console.warn, service: "shop" }[name] ?? 1;
+      assert.throws(() => middleware({ redis: lw, [name]: value }), new RegExp(`^ConfigurationError: ${name} `));
     }
   });
 

@@ -48,7 +48,7 @@ export const MIDDLEWARE_OPTIONS: OptionRules<MiddlewareOptions<never>> = {
   burstCooldownSeconds: DURATION,
   audit: BOOLEAN,
   onDenied: fn("a function of the request and the result that returns { status, headers, body }"),
-  trustedProxies: texts("an array of addresses, networks and 'unix', like ['127.0.0.1', '10.0.0.0/8']", (proxy) => new TrustedProxies([proxy], "X-Forwarded-For")),
+  trustedProxies: texts("an array of addresses, networks and 'unix', like ['127.0.0.1', '10.0.0.0/8']", (proxy) => new TrustedProxies([proxy], "X-Forwarded-For", () => undefined)),
   forwardedHeader: headerName("X-Forwarded-For"),
   keyPrefix: KEY_PREFIX,
 };

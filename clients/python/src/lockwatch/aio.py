@@ -48,6 +48,7 @@ class AsyncLockWatch:
         cluster: bool = False,
         service: str | None = None,
     ) -> None:
+        self.service: str | None
         source, connect_timeout, command_timeout, breaker_timeouts, breaker_seconds, cluster, self.service = checked(
             ASYNC_LOCKWATCH,
             source=source,

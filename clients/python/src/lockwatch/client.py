@@ -72,6 +72,7 @@ class LockWatch:
         cluster: bool = False,
         service: str | None = None,
     ) -> None:
+        self.service: str | None
         source, connect_timeout, command_timeout, breaker_timeouts, breaker_seconds, cluster, self.service = checked(
             LOCKWATCH,
             source=source,
