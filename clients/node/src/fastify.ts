@@ -6,7 +6,7 @@ import type { MiddlewareOptions } from "./http/options.js";
 import { pathOf } from "./http/pattern.js";
 import { routeLimit, type Limit } from "./http/route-limit.js";
 import type { LockWatchState } from "./http/state.js";
-import { LockWatch } from "./lockwatch.js";
+import { checkClient, LockWatch } from "./lockwatch.js";
 import { ACTIONS, TokenEndpoints, type TokenRoutesOptions } from "./token/endpoints.js";
 import type { Claims } from "./tokens.js";
 
@@ -102,6 +102,7 @@ export interface FastifyTokenOptions extends TokenRoutesOptions<FastifyRequest> 
  */
 export const tokenRoutes: FastifyPluginCallback<FastifyTokenOptions> = pluginOf<FastifyTokenOptions>((fastify, options) => {
   const { lockwatch, ...others } = options;
+  checkClient(lockwatch, "register(tokenRoutes, { lockwatch: lw, … })");
   const endpoints = new TokenEndpoints(lockwatch, others);
   for (const action of ACTIONS) {
     fastify.post(`/${action}`, async (request, reply) => {

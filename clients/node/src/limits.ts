@@ -7,19 +7,32 @@ export interface Limit {
 }
 
 /**
- * `"100/minute"`, `"100/minute; 5000/hour"`, `"5 per 2 minutes"`, or pairs: `[[100, 60], [5000,
- * "1h"]]`.
+ * `"100/minute"`, `"100/minute; 5000/hour"`, `"5 per 2 minutes"`, a pair `[100, 60]`, or several of
+ * these: `["100/minute", [5000, "1h"]]`.
  */
-export type Limits = string | readonly (readonly [limit: number, window: Duration])[];
+export type Limits = string | Pair | readonly (string | Pair)[];
+
+type Pair = readonly [limit: number, window: Duration];
 
 /** The maximum of one command of the module. */
 const MAX_LIMITS = 8;
 
 export function parseLimits(limits: Limits): readonly Limit[] {
-  const parsed = typeof limits === "string" ? parseText(limits) : limits.map(parsePair);
+  const parsed = isPair(limits) ? [parsePair(limits)] : members(limits);
   if (parsed.length === 0) throw new RangeError("no limit is given: expected something like '100/minute; 5000/hour'");
   if (parsed.length > MAX_LIMITS) throw new RangeError(`${parsed.length} limits are given, and at most ${MAX_LIMITS} are possible`);
   return parsed;
+}
+
+function isPair(limits: unknown): limits is Pair {
+  return Array.isArray(limits) && limits.length === 2 && typeof limits[0] === "number" && !Array.isArray(limits[1]);
+}
+
+function members(limits: Exclude<Limits, Pair>): Limit[] {
+  if (typeof limits === "string") return parseText(limits);
+  if (!Array.isArray(limits)) throw new RangeError("it has no limits");
+  // `from` visits holes too.
+  return Array.from(limits as (string | Pair)[]).flatMap((member) => (typeof member === "string" ? parseText(member) : [parsePair(member)]));
 }
 
 function parseText(text: string): Limit[] {
@@ -31,8 +44,10 @@ function parseText(text: string): Limit[] {
   });
 }
 
-function parsePair([limit, window]: readonly [number, Duration]): Limit {
-  if (!Number.isSafeInteger(limit) || limit < 0) {
+function parsePair(pair: Pair): Limit {
+  const [limit, window] = (Array.isArray(pair) && (pair as unknown[]).length === 2 ? pair : []) as Partial<Pair>;
+  if (typeof window !== "number" && typeof window !== "string") throw new RangeError(`'${String(pair)}' is not a pair of a limit and a window, like [100, 60]`);
+  if (limit === undefined || !Number.isSafeInteger(limit) || limit < 0) {
     throw new RangeError(`limit '${limit}' is not an integer from 0 to ${Number.MAX_SAFE_INTEGER}`);
   }
   return { limit, windowMs: windowMs(window) };

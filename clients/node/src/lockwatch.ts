@@ -9,13 +9,13 @@ import { burstCommand, parseBurst, type BurstOptions, type BurstResult } from ".
 import { windowMs, type Duration } from "./duration.js";
 import { ConfigurationError } from "./errors.js";
 import { FailureLog, type Log } from "./failure-log.js";
-import { checkedService } from "./http/keys.js";
-import { checkOptions, type OptionNames } from "./known-options.js";
+import { checkOption, checkOptions, type OptionRules } from "./known-options.js";
 import { parseLimits, type Limits } from "./limits.js";
 import { rateLimitCommand, RateLimitResult } from "./ratelimit.js";
 import { nameArgument, replyText, type Bytes } from "./redis/connection.js";
 import { Link } from "./redis/link.js";
-import { closeAll, openConnections, type Connections, type RedisSource } from "./redis/open.js";
+import { closeAll, openConnections, REDIS_SOURCE, type Connections, type RedisSource } from "./redis/open.js";
+import { fn, integer, POLICY_NAME, seconds, timeout } from "./rules.js";
 import * as tokens from "./tokens.js";
 
 export interface LockWatchOptions {
@@ -48,10 +48,26 @@ export interface LockWatchOptions {
   logIntervalSeconds?: number;
 }
 
-export const LOCKWATCH_OPTIONS: OptionNames<LockWatchOptions> = {
-  service: true, connectTimeoutMs: true, commandTimeoutMs: true, breakerTimeouts: true, breakerSeconds: true,
-  auditQueueSize: true, log: true, logIntervalSeconds: true,
+export const LOCKWATCH_OPTIONS: OptionRules<LockWatchOptions> = {
+  service: { ...POLICY_NAME, expected: "a name of 1 to 64 of A-Z a-z 0-9 _ . -, like 'shop'" },
+  connectTimeoutMs: timeout(200),
+  commandTimeoutMs: timeout(100),
+  breakerTimeouts: integer(1, 1_000_000, 3),
+  breakerSeconds: seconds(1),
+  auditQueueSize: integer(1, 1_000_000_000, 10_000),
+  log: fn("a function of a message: (message) => console.warn(message)"),
+  logIntervalSeconds: seconds(10, { zero: true }),
 };
+
+/**
+ * Checks the client that a function of a framework is given.
+ * @param write shows the right call
+ */
+export function checkClient(given: unknown, write: string): void {
+  if (given instanceof LockWatch) return;
+  const kind = typeof given === "object" && given !== null ? `a ${given.constructor.name}` : typeof given;
+  throw new ConfigurationError(`${write} needs a LockWatch, as in const lw = new LockWatch("redis://localhost:6379"); the first argument is ${kind}`);
+}
 
 export interface CostOption {
   /** The number of units that the call takes from each limit. */
@@ -78,12 +94,10 @@ export class LockWatch {
    *   the client is closed.
    */
   constructor(redis: RedisSource, options: LockWatchOptions = {}) {
+    checkOption("redis of LockWatch", redis, REDIS_SOURCE);
     checkOptions(options, LOCKWATCH_OPTIONS, "LockWatch");
-    this.service = options.service === undefined ? undefined : checkedService(options.service);
+    this.service = options.service;
     const { connectTimeoutMs = 200, commandTimeoutMs = 100, breakerTimeouts = 3, breakerSeconds = 1 } = options;
-    for (const [name, value] of Object.entries({ connectTimeoutMs, commandTimeoutMs, breakerTimeouts, breakerSeconds })) {
-      if (!(value > 0)) throw new ConfigurationError(`${name} '${value}' is not a positive number`);
-    }
     this.#connections = openConnections(redis, connectTimeoutMs);
     const { server } = this.#connections;
     const timing = { commandTimeoutMs, breakerTimeouts, breakerPauseMs: breakerSeconds * 1000, server };

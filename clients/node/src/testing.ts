@@ -1,3 +1,3 @@
 /** For the tests of applications that use lockwatch: scripted replies, or a real server. */
 export { Stub, type Scripted } from "./testing/stub.js";
-export { freePort, startRedis, type RedisServer, type RedisServerOptions } from "./testing/server.js";
+export { freePort, noModule, startRedis, type RedisServer, type RedisServerOptions } from "./testing/server.js";

@@ -26,13 +26,15 @@ async function run(framework: Framework, given: Options, steps: readonly Step[])
   const { limits, ...otherDefaults } = defaults.options;
   const { service, ...options } = optionsOf({ ...("rate_limit_requests" in given ? {} : { limits }), ...otherDefaults, ...given });
   const connection = new ScriptedConnection();
-  const timing = Object.fromEntries(Object.entries(options).filter(([name]) => /Timeouts?(Ms)?$|^breaker/.test(name)));
+  const isTiming = ([name]: [string, unknown]) => /Timeouts?(Ms)?$|^breaker/.test(name);
+  const timing = Object.fromEntries(Object.entries(options).filter(isTiming));
+  const ofMiddleware = Object.fromEntries(Object.entries(options).filter((option) => !isTiming(option)));
   const lockwatch = new LockWatch(connection, { ...timing, service: service as string | undefined, log: () => undefined });
   let current: Step | undefined;
   let called: boolean;
   const served = await serve(
     framework,
-    { ...options, redis: lockwatch },
+    { ...ofMiddleware, redis: lockwatch },
     ({ state, answer }) => {
       called = true;
       const { status, headers, body, user } = current?.app ?? defaults.app;

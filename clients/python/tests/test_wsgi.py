@@ -122,7 +122,10 @@ def test_asynchronous_functions_are_refused(lockwatch_stub: Stub) -> None:
     async def key(_request: Any) -> str:
         return "42"
 
-    middleware = LockWatchFlaskMiddleware(lambda *_: [], redis=lockwatch_stub, key_func=key)
+    with pytest.raises(ConfigurationError, match=r"key_func .* can't be asynchronous"):
+        LockWatchFlaskMiddleware(lambda *_: [], redis=lockwatch_stub, key_func=key)
+    # One that does not look like it is noticed when it is called.
+    middleware = LockWatchFlaskMiddleware(lambda *_: [], redis=lockwatch_stub, key_func=lambda _: key(None))
     with pytest.raises(ConfigurationError, match="can't be asynchronous"):
         middleware({**ENVIRON}, start_response)
 

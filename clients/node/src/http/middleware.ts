@@ -4,10 +4,11 @@
  */
 import type { IncomingMessage } from "node:http";
 import { ConfigurationError } from "../errors.js";
-import { checkOptions, type OptionNames } from "../known-options.js";
+import { checkOptions, refuseBoth } from "../known-options.js";
 import { LockWatch, LOCKWATCH_OPTIONS, type LockWatchOptions } from "../lockwatch.js";
 import { Counted } from "./counted.js";
 import { applyDecision, rawRequest, rawResponse, stateOf, type AnyRequest, type AnyResponse } from "./framework.js";
+import { MIDDLEWARE_OPTIONS } from "./option-rules.js";
 import type { MiddlewareOptions } from "./options.js";
 import { RateLimiter } from "./rate-limiter.js";
 import type { LockWatchState } from "./state.js";
@@ -18,19 +19,17 @@ import type { LockWatchState } from "./state.js";
  */
 const CLIENT_CLOSED_REQUEST = 499;
 
-const MIDDLEWARE_OPTIONS: OptionNames<MiddlewareOptions<never>> = {
-  ...LOCKWATCH_OPTIONS, redis: true, rateLimitRequests: true, rateLimitWindowSeconds: true,
-  limits: true, cost: true, key: true, credentialHeader: true, addressLimits: true, keyFunc: true,
-  planFunc: true, routes: true, exempt: true, shadow: true, onRedisFailure: true,
-  burstThreshold: true, burstWindowSeconds: true, burstCooldownSeconds: true, audit: true,
-  onDenied: true, trustedProxies: true, forwardedHeader: true, keyPrefix: true,
-};
-
 export function createRateLimiter<Req>(options: MiddlewareOptions<Req>): RateLimiter<Req> {
   checkOptions(options, MIDDLEWARE_OPTIONS, "the middleware");
+  refuseBoth(options, "limits", "rateLimitRequests", "write limits: '100/minute' alone");
+  refuseBoth(options, "limits", "rateLimitWindowSeconds", "write limits: '100/minute' alone");
   const { redis } = options;
   if (redis instanceof LockWatch && options.service !== undefined) {
     throw new ConfigurationError("service is an option of the LockWatch that redis is: write it there, as new LockWatch(url, { service: 'shop' })");
+  }
+  const ofClient = Object.keys(LOCKWATCH_OPTIONS).find((name) => options[name as keyof LockWatchOptions] !== undefined);
+  if (redis instanceof LockWatch && ofClient !== undefined) {
+    throw new ConfigurationError(`${ofClient} and a LockWatch are both given: write new LockWatch(redis, { ${ofClient}: … })`);
   }
   return new RateLimiter(redis instanceof LockWatch ? redis : new LockWatch(redis, lockwatchOptions(options)), options);
 }

@@ -3,17 +3,19 @@
  * at start-up.
  */
 import type { Duration } from "../duration.js";
-import type { OptionNames } from "../known-options.js";
+import type { OptionRules } from "../known-options.js";
 import type { Limits } from "../limits.js";
 import type { LockWatch, LockWatchOptions } from "../lockwatch.js";
 import type { RedisSource } from "../redis/open.js";
 import type { RateLimitResult } from "../ratelimit.js";
+import { BOOLEAN, COST, FAILURE_MODE, KEY, KEY_FUNCTION, LIMITS, POLICY_NAME } from "../rules.js";
 import type { ClientKey } from "./keys.js";
-import type { FailureMode, Reply } from "./reply.js";
+import type { DeniedReply, FailureMode } from "./reply.js";
 
 export type Awaitable<T> = T | PromiseLike<T>;
 
-export type OnDenied<Req> = (request: Req, result: RateLimitResult) => Awaitable<Reply>;
+/** A response, a text, or nothing for the usual response. */
+export type OnDenied<Req> = (request: Req, result: RateLimitResult) => Awaitable<DeniedReply | string | null | undefined>;
 
 export type KeyFunction<Req> = (request: Req) => Awaitable<ClientKey>;
 
@@ -36,7 +38,7 @@ export interface PolicyOptions<Req = unknown> {
 
 export interface LimitOptions<Req> {
   rateLimitRequests?: number | undefined;
-  rateLimitWindowSeconds?: number | undefined;
+  rateLimitWindowSeconds?: Duration | undefined;
   /** Overrides the two options above. */
   limits?: Limits | undefined;
   /** The number of units that a request takes; 1 unless given. */
@@ -72,8 +74,14 @@ export interface LimitOptions<Req> {
   onRedisFailure?: FailureMode | undefined;
 }
 
-export const POLICY_OPTIONS: OptionNames<PolicyOptions> = {
-  limits: true, cost: true, onRedisFailure: true, shadow: true, name: true, key: true, keyFunc: true,
+export const POLICY_OPTIONS: OptionRules<PolicyOptions> = {
+  limits: LIMITS,
+  cost: COST,
+  onRedisFailure: FAILURE_MODE,
+  shadow: BOOLEAN,
+  name: POLICY_NAME,
+  key: KEY,
+  keyFunc: KEY_FUNCTION,
 };
 
 export interface MiddlewareOptions<Req> extends LimitOptions<Req>, LockWatchOptions {
@@ -81,7 +89,7 @@ export interface MiddlewareOptions<Req> extends LimitOptions<Req>, LockWatchOpti
   redis: LockWatch | RedisSource;
   /** The number of requests in the window that is a burst; null turns the detection off. */
   burstThreshold?: number | null | undefined;
-  burstWindowSeconds?: number | undefined;
+  burstWindowSeconds?: Duration | undefined;
   /** The minimum time between two alerts of a client; the module's 60 s unless given. */
   burstCooldownSeconds?: Duration | undefined;
   /** Whether to record each request; true unless given. */

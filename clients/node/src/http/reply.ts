@@ -1,6 +1,7 @@
 /** The outcome of a limit for a request, and the responses that the middleware sends itself. */
 import type { FailureLog } from "../failure-log.js";
-import type { LockWatchError } from "../errors.js";
+import { inspect } from "node:util";
+import { ConfigurationError, type LockWatchError } from "../errors.js";
 import type { Headers, RateLimitResult } from "../ratelimit.js";
 import type { FunctionFailure } from "../redis/away.js";
 
@@ -9,6 +10,15 @@ export interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>> | readonly (readonly [string, string])[] | undefined;
   readonly body?: string | undefined;
+}
+
+/**
+ * What `onDenied` may return: a `Reply` whose status is 429 unless given, and whose body may be
+ * anything that becomes JSON.
+ */
+export interface DeniedReply extends Omit<Reply, "status" | "body"> {
+  readonly status?: number | undefined;
+  readonly body?: unknown;
 }
 
 export interface Decision {
@@ -35,12 +45,37 @@ export async function decisionFor(
   result: RateLimitResult,
   policy: string,
   { shadow }: Mode,
-  onDenied: (result: RateLimitResult) => Reply | PromiseLike<Reply> | undefined,
+  onDenied: (result: RateLimitResult) => unknown,
 ): Promise<Decision> {
   const { "Retry-After": retryAfter, ...headers } = result.headers(policy);
   if (result.allowed || shadow) return { headers };
-  const reply = (await onDenied(result)) ?? rateLimitExceeded(result.retryAfterSeconds);
+  const reply = deniedReply(await onDenied(result)) ?? rateLimitExceeded(result.retryAfterSeconds);
   return { reply, headers: retryAfter === undefined ? headers : { ...headers, "Retry-After": retryAfter } };
+}
+
+/** The response that `onDenied` returned. Throws a ConfigurationError for what is none. */
+function deniedReply(given: unknown): Reply | undefined {
+  if (given === undefined || given === null) return undefined;
+  if (typeof given === "string") return { status: 429, headers: { "Content-Type": "text/plain; charset=utf-8" }, body: given };
+  if (typeof given !== "object" || Array.isArray(given)) throw noReply(given, `it is ${Array.isArray(given) ? "an array" : `a ${typeof given}`}`);
+  const { status = 429, headers = {}, body, ...others } = given as DeniedReply;
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw noReply(given, `it has a member '${unknown}'`);
+  if (!Number.isInteger(status) || status < 200 || status > 599) throw noReply(given, "its status is no integer from 200 to 599");
+  const pairs: unknown = headers instanceof Object && (Array.isArray(headers) ? headers : Object.entries(headers as object));
+  if (!Array.isArray(pairs) || !pairs.every(isHeader)) throw noReply(given, "its headers are no texts");
+  if (body === undefined || body === null || typeof body === "string") return { status, headers: pairs, body: body ?? undefined };
+  if (typeof body !== "object" && typeof body !== "number" && typeof body !== "boolean") throw noReply(given, `its body is a ${typeof body}`);
+  const isTyped = pairs.some(([name]) => name.toLowerCase() === "content-type");
+  return { status, headers: isTyped ? pairs : [...pairs, ["Content-Type", "application/json"]], body: JSON.stringify(body) };
+}
+
+function isHeader(pair: unknown): pair is [string, string] {
+  return Array.isArray(pair) && pair.length === 2 && pair.every((text) => typeof text === "string");
+}
+
+function noReply(given: unknown, why: string): ConfigurationError {
+  return new ConfigurationError(`onDenied returned ${inspect(given, { depth: 1 })}, which is no response (${why}): return { status: 429, headers: {}, body: { error: "slow down" } }`);
 }
 
 /** The decision without a result of the limiter. It is logged as the fate of `requests`. */

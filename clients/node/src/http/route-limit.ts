@@ -3,11 +3,12 @@
  * authentication. It is middleware of Express and a `preHandler` of Fastify.
  */
 import { LockWatchError } from "../errors.js";
-import { checkOptions, type OptionNames } from "../known-options.js";
+import { checkOption, checkOptions, type OptionRules } from "../known-options.js";
 import { parseLimits, type Limits } from "../limits.js";
-import type { LockWatch } from "../lockwatch.js";
+import { checkClient, type LockWatch } from "../lockwatch.js";
 import { rateLimitCommand, RateLimitResult } from "../ratelimit.js";
 import { ask, FunctionFailure } from "../redis/away.js";
+import { BOOLEAN, COST, FAILURE_MODE, fn, KEY_PREFIX, LIMITS, POLICY_NAME, required } from "../rules.js";
 import { Counted } from "./counted.js";
 import { applyDecision, middleware, rawRequest, stateOf, type AnyRequest, type AnyResponse, type Middleware } from "./framework.js";
 import { ADDRESS, addressClient, keyClient, Keys } from "./keys.js";
@@ -39,9 +40,14 @@ export interface RouteLimitOptions<Req> {
   keyPrefix?: string | undefined;
 }
 
-const OPTIONS: OptionNames<RouteLimitOptions<never>> = {
-  key: true, cost: true, name: true, shadow: true, onRedisFailure: true, onDenied: true,
-  keyPrefix: true,
+export const ROUTE_LIMIT_OPTIONS: OptionRules<RouteLimitOptions<never>> = {
+  key: fn("a function of the request: (request) => request.claims?.sub"),
+  cost: COST,
+  name: POLICY_NAME,
+  shadow: BOOLEAN,
+  onRedisFailure: FAILURE_MODE,
+  onDenied: fn("a function of the request and the result that returns { status, headers, body }"),
+  keyPrefix: KEY_PREFIX,
 };
 
 /**
@@ -58,7 +64,9 @@ export type Limit<Default extends AnyRequest> = <Req extends AnyRequest = Defaul
 const KIND = "limit:";
 
 export function routeLimit<Req extends AnyRequest>(lockwatch: LockWatch, limits: Limits, options: RouteLimitOptions<Req> = {}): Middleware {
-  checkOptions(options, OPTIONS, "limit");
+  checkClient(lockwatch, 'limit(lw, "5/minute")');
+  checkOption("limits of limit", limits, required(LIMITS));
+  checkOptions(options, ROUTE_LIMIT_OPTIONS, "limit");
   const parsed = parseLimits(limits);
   const keys = new Keys(options.keyPrefix, lockwatch);
   const cost = checkedCost(options.cost ?? 1);

@@ -7,6 +7,7 @@
  */
 import type { Cluster, Redis } from "ioredis";
 import { ConfigurationError } from "../errors.js";
+import type { Rule } from "../known-options.js";
 import type { Connection } from "./connection.js";
 import { IoredisClusterConnection } from "./ioredis-cluster.js";
 import { IoredisConnection, ioredisOptions } from "./ioredis.js";
@@ -47,6 +48,18 @@ export interface Connections {
   readonly server?: string | undefined;
 }
 
+/** Never shown, because a URL may contain a password. */
+export const REDIS_SOURCE: Rule = {
+  expected: "a client of ioredis or node-redis, or a URL like 'redis://localhost:6379' (redis://, rediss://)",
+  accepts: (value) => {
+    if (typeof value === "string" || value instanceof URL) return /^rediss?:\/\//.test(String(value)) && URL.canParse(String(value));
+    if (isClient(value)) return true;
+    throw unusable(value);
+  },
+  required: true,
+  secret: true,
+};
+
 /**
  * The first call on each connection opens it. A `Connection` of the application serves as all
  * three.
@@ -60,6 +73,11 @@ export function openConnections(source: RedisSource, connectTimeoutMs: number): 
   if ("status" in source && typeof source.duplicate === "function") return fromIoredis(source, connectTimeoutMs);
   if ("isOpen" in source && typeof source.duplicate === "function") return fromNodeRedis(source, connectTimeoutMs);
   throw unusable(source);
+}
+
+function isClient(source: unknown): boolean {
+  if (typeof source !== "object" || source === null) return false;
+  return ("send" in source && "reset" in source) || (("status" in source || "isOpen" in source) && "duplicate" in source && typeof source.duplicate === "function");
 }
 
 function unusable(source: unknown): ConfigurationError {

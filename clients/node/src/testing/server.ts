@@ -1,6 +1,7 @@
 /** Starts a real Redis with the module for a test, on a free port and in a temporary directory. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer, connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -48,18 +49,31 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   }
 }
 
+/**
+ * Why `startRedis()` cannot start a server with the module; false if it can. For tests that are
+ * skipped without it: `it("limits", { skip: noModule() }, …)`.
+ */
+export function noModule(): string | false {
+  const { LOCKWATCH_MODULE: module } = process.env;
+  if (module === undefined || module === "") return "LOCKWATCH_MODULE is not set: set it to the path of liblockwatch.so";
+  return existsSync(module) ? false : `LOCKWATCH_MODULE is '${module}', and there is no such file`;
+}
+
 async function start(options: RedisServerOptions, port: number): Promise<RedisServer> {
   const { module = process.env.LOCKWATCH_MODULE, executable = "redis-server", args = [] } = options;
-  if (module === undefined) throw new Error("where is the module? Set LOCKWATCH_MODULE, or give { module: '/path/to/liblockwatch.so' }");
+  const reason = options.module === undefined && noModule();
+  if (reason !== false) throw new Error(`startRedis needs the module: ${reason}, or give { module: '/path/to/liblockwatch.so' }`);
+  if (typeof module === "string" && !existsSync(module)) throw new Error(`startRedis: there is no module '${module}'`);
   const dir = await mkdtemp(join(tmpdir(), "lockwatch-"));
   const log = join(dir, "redis.log");
   const own = ["--port", String(port), "--bind", "127.0.0.1", "--dir", dir, "--logfile", log, "--save", "", "--appendonly", "no"];
-  const child = spawn(executable, [...own, ...(module === null ? [] : ["--loadmodule", module]), ...args], { stdio: "ignore" });
+  const child = spawn(executable, [...own, ...(typeof module === "string" ? ["--loadmodule", module] : []), ...args], { stdio: "ignore" });
+  // Rejects if there is no such executable.
   const ended = once(child, "exit").finally(() => running.delete(child));
   running.add(child);
   const stop = async () => {
     child.kill("SIGKILL");
-    await ended;
+    await ended.catch(() => undefined);
     await rm(dir, { recursive: true, force: true });
   };
   try {

@@ -1,8 +1,9 @@
 /**
- * A connection that records commands and replies from a script. It counts nothing: to test a limit,
- * start a real server.
+ * A connection that records commands and replies from a script. Without one, limits admit and tokens
+ * are valid. It counts nothing: to test a limit, start a real server.
  */
 import { ServerError, type Command, type Connection, type RedisReply } from "../redis/connection.js";
+import { StubTokens } from "./tokens.js";
 
 /** A reply, an error reply, or no reply because Redis hangs or the connection is closed. */
 export type Scripted = string | number | null | readonly RedisReply[] | { readonly error: string } | { readonly failure: "timeout" | "closed" };
@@ -20,10 +21,24 @@ export class Stub implements Connection {
   /** The commands that were sent, in order. */
   readonly calls: string[][] = [];
   readonly #answers = new Map<string, Scripted[]>();
+  readonly #tokens = new StubTokens();
+  #failure: Scripted | undefined;
 
   /** Scripts the next replies to a command. The last one repeats. */
   answer(command: string, ...answers: Scripted[]): this {
     this.#answers.set(command.toUpperCase(), answers);
+    return this;
+  }
+
+  /** From now on Redis is away: connections are closed, or with `"timeout"` nothing answers. */
+  unavailable(failure: "closed" | "timeout" = "closed"): this {
+    this.#failure = { failure };
+    return this;
+  }
+
+  /** Redis answers again. */
+  available(): this {
+    this.#failure = undefined;
     return this;
   }
 
@@ -35,7 +50,7 @@ export class Stub implements Connection {
     const replies = commands.map(({ args }) => {
       const call = args.map((value) => (typeof value === "string" ? value : Buffer.from(value).toString()));
       this.calls.push(call);
-      return perform(this.#next(call[0] as string));
+      return perform(this.#failure ?? this.#next(call));
     });
     return Promise.all(replies);
   }
@@ -48,11 +63,13 @@ export class Stub implements Connection {
     return Promise.resolve();
   }
 
-  #next(command: string): Scripted {
+  #next(call: readonly string[]): Scripted {
+    const command = call[0] as string;
     const answers = this.#answers.get(command) ?? [];
-    const [next = DEFAULT_ANSWERS[command] ?? { error: `ERR unknown command '${command}'` }] = answers;
-    if (answers.length > 1) answers.shift();
-    return next;
+    if (answers.length > 1) return answers.shift() as Scripted;
+    const [next = DEFAULT_ANSWERS[command]] = answers;
+    if (next !== undefined) return next;
+    return (this.#tokens.answer(call) as Scripted | undefined) ?? { error: `ERR unknown command '${command}'` };
   }
 }
 

@@ -2,12 +2,13 @@
  * Requires a bearer token (RFC 6750). If Redis fails, the answer is 503: that admits nobody, and
  * clients keep their tokens.
  */
-import { ConfigurationError, LockWatchError, TokenError, TokenExpiredError, TokenRevokedError } from "../errors.js";
+import { LockWatchError, TokenError, TokenExpiredError, TokenRevokedError } from "../errors.js";
 import { middleware, rawRequest, send, stateOf, type AnyRequest, type AnyResponse, type Middleware } from "../http/framework.js";
 import { SERVICE_UNAVAILABLE, type Reply } from "../http/reply.js";
-import { checkOptions, type OptionNames } from "../known-options.js";
-import type { LockWatch } from "../lockwatch.js";
+import { checkOptions, type OptionRules } from "../known-options.js";
+import { checkClient, type LockWatch } from "../lockwatch.js";
 import { ask, FunctionFailure } from "../redis/away.js";
+import { STORE, text, texts } from "../rules.js";
 import type { Claims } from "../tokens.js";
 import { storeOf, type Store } from "./store.js";
 
@@ -21,19 +22,23 @@ export interface JwtOptions {
   realm?: string | undefined;
 }
 
-const OPTIONS: OptionNames<JwtOptions> = { store: true, audience: true, scopes: true, realm: true };
+export const JWT_OPTIONS: OptionRules<JwtOptions> = {
+  store: STORE,
+  audience: text(/^.+$/, "a text, like 'https://api.example'"),
+  scopes: texts("an array of texts without spaces, like ['orders:read']", (scope) => /^[^ ]+$/.test(scope)),
+  // In a quoted string of a header.
+  realm: text(/^[^"\\\p{Cc}]+$/u, "a text without quotes and backslashes, like 'api'"),
+};
 
 /**
  * Sets `request.claims`, and the user of the audit event. In Fastify, use it as an `onRequest` or
  * `preHandler` hook.
  */
 export function jwtRequired(lockwatch: LockWatch, options: JwtOptions): Middleware {
-  checkOptions(options, OPTIONS, "jwtRequired");
+  checkClient(lockwatch, 'jwtRequired(lw, { store: "auth" })');
+  checkOptions(options, JWT_OPTIONS, "jwtRequired");
   const { store, audience, scopes = [] } = options;
-  if (!Array.isArray(scopes) || !scopes.every((scope) => typeof scope === "string" && scope !== "")) {
-    throw new ConfigurationError("scopes is not an array of texts");
-  }
-  const challenge = `Bearer realm="${(options.realm ?? "api").replace(/["\\]/g, "")}"`;
+  const challenge = `Bearer realm="${options.realm ?? "api"}"`;
 
   async function admits(request: AnyRequest, response: AnyResponse): Promise<boolean> {
     const token = bearerToken(rawRequest(request).headers.authorization);

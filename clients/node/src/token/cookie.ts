@@ -1,7 +1,7 @@
 /** Keeps the refresh token in a cookie that scripts cannot read and that other sites cannot use. */
-import { ConfigurationError } from "../errors.js";
 import { rawRequest, type AnyRequest } from "../http/framework.js";
-import { checkOptions } from "../known-options.js";
+import { checkOptions, type OptionRules } from "../known-options.js";
+import { required, text, texts } from "../rules.js";
 
 export interface CookieOptions {
   /** The origins that may send requests, like `https://app.example.com`. Others are refused. */
@@ -11,19 +11,21 @@ export interface CookieOptions {
   path?: string | undefined;
 }
 
+export const COOKIE_OPTIONS: OptionRules<CookieOptions> = {
+  origins: required(texts("an array of the pages' origins, like ['https://app.example.com']", (origin) => origin !== "", { empty: false })),
+  name: text(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "the name of a cookie, like 'lw_refresh'"),
+  // RFC 6265: no control characters and no semicolon.
+  path: text(/^\/[\x20-\x3a\x3c-\x7e]*$/, "a path like '/auth', without a semicolon"),
+};
+
 export class RefreshCookie {
   readonly #name: string;
   readonly #origins: ReadonlySet<string>;
 
   constructor(private readonly options: CookieOptions) {
-    checkOptions(options, { origins: true, name: true, path: true }, "cookie");
+    checkOptions(options, COOKIE_OPTIONS, "cookie");
     this.#name = options.name ?? "lw_refresh";
-    if (!Array.isArray(options.origins)) throw new ConfigurationError("origins is not an array of origins, like ['https://app.example.com']");
     this.#origins = new Set(options.origins);
-    if (options.path !== undefined && encoded(options.path) !== options.path) {
-      throw new ConfigurationError(`cookie path '${options.path}' has characters that would end the attribute`);
-    }
-    if (this.#origins.size === 0) throw new ConfigurationError("cookies need origins: the pages that may log in, like https://app.example.com");
   }
 
   /** Checks the origin, because SameSite alone would admit other hosts of the same site. */

@@ -7,10 +7,11 @@ import type { Duration } from "../duration.js";
 import { rawRequest, stateOf, type AnyRequest } from "../http/framework.js";
 import type { Awaitable } from "../http/options.js";
 import { SERVICE_UNAVAILABLE, type Reply } from "../http/reply.js";
-import { checkOptions, type OptionNames } from "../known-options.js";
-import type { LockWatch } from "../lockwatch.js";
+import { checkOptions, type OptionRules } from "../known-options.js";
+import { checkClient, type LockWatch } from "../lockwatch.js";
 import { ask } from "../redis/away.js";
 import type { Bytes } from "../redis/connection.js";
+import { DURATION, fn, LIFETIME, required, STORE } from "../rules.js";
 import type { Tokens } from "../tokens.js";
 import { bearerToken, logTokenFailure } from "./bearer.js";
 import { bodyOf, type Body } from "./body.js";
@@ -40,8 +41,19 @@ export interface TokenRoutesOptions<Req> {
   cookie?: CookieOptions | undefined;
 }
 
-const OPTIONS: OptionNames<TokenRoutesOptions<never>> = {
-  store: true, authenticate: true, accessTtl: true, refreshTtl: true, meta: true, cookie: true,
+export const TOKEN_OPTIONS: OptionRules<TokenRoutesOptions<never>> = {
+  store: STORE,
+  authenticate: required(fn("a function of the body and the request that returns { subject } or null")),
+  accessTtl: DURATION,
+  refreshTtl: LIFETIME,
+  meta: fn("a function of the request: (request) => ({ device: request.headers['user-agent'] })"),
+  cookie: {
+    expected: "{ origins: ['https://app.example.com'] }",
+    accepts: (value) => {
+      new RefreshCookie(value as CookieOptions);
+      return true;
+    },
+  },
 };
 
 export const ACTIONS = ["login", "refresh", "logout"] as const;
@@ -54,7 +66,8 @@ export class TokenEndpoints<Req extends AnyRequest> {
     private readonly lockwatch: LockWatch,
     private readonly options: TokenRoutesOptions<Req>,
   ) {
-    checkOptions(options, OPTIONS, "the token routes");
+    checkClient(lockwatch, 'tokenRouter(lw, { store: "auth", authenticate })');
+    checkOptions(options, TOKEN_OPTIONS, "the token routes");
     this.#cookie = options.cookie && new RefreshCookie(options.cookie);
   }
 

@@ -5,8 +5,9 @@
 import { createHash } from "node:crypto";
 import { rawRequest, send, type AnyRequest, type AnyResponse } from "../http/framework.js";
 import { SERVICE_UNAVAILABLE, type Reply } from "../http/reply.js";
-import { checkOptions } from "../known-options.js";
-import type { LockWatch } from "../lockwatch.js";
+import { checkOptions, type OptionRules } from "../known-options.js";
+import { checkClient, type LockWatch } from "../lockwatch.js";
+import { integer } from "../rules.js";
 import { logTokenFailure } from "./bearer.js";
 
 export interface JwksOptions {
@@ -17,10 +18,13 @@ export interface JwksOptions {
   maxAgeSeconds?: number | undefined;
 }
 
+export const JWKS_OPTIONS: OptionRules<JwksOptions> = { maxAgeSeconds: integer(0, 2 ** 31 - 1, 300) };
+
 export type Handler = (request: AnyRequest, response: AnyResponse) => Promise<void>;
 
 export function jwks(lockwatch: LockWatch, options: JwksOptions = {}): Handler {
-  checkOptions(options, { maxAgeSeconds: true }, "jwks");
+  checkClient(lockwatch, "jwks(lw)");
+  checkOptions(options, JWKS_OPTIONS, "jwks");
   const cacheControl = `public, max-age=${options.maxAgeSeconds ?? 300}`;
 
   async function reply(request: AnyRequest): Promise<Reply> {

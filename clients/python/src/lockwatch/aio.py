@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 from . import alert as alerts
 from . import audit as audits
@@ -13,7 +13,8 @@ from . import burst as bursts
 from . import ratelimit as limiter
 from . import tokens
 from .client import AUDIT_TIMEOUT, SLOW_TIMEOUT, copy_signature
-from .http.keys import check_service
+from .client_rules import ASYNC_LOCKWATCH, checked
+from .errors import ConfigurationError
 from .redis import breaker
 from .redis.connection import Command
 from .redis.link import AsyncLink
@@ -47,7 +48,17 @@ class AsyncLockWatch:
         cluster: bool = False,
         service: str | None = None,
     ) -> None:
-        self.service = service if service is None else check_service(service)
+        self.service: str | None
+        source, connect_timeout, command_timeout, breaker_timeouts, breaker_seconds, cluster, self.service = checked(
+            ASYNC_LOCKWATCH,
+            source=source,
+            connect_timeout=connect_timeout,
+            command_timeout=command_timeout,
+            breaker_timeouts=breaker_timeouts,
+            breaker_seconds=breaker_seconds,
+            cluster=cluster,
+            service=service,
+        )
         connect = functools.partial(open_async_connection, source, connect_timeout, cluster=cluster)
         connection = connect(command_timeout)
         self.server: str | None = getattr(connection, "server", None)
@@ -71,6 +82,14 @@ class AsyncLockWatch:
     revoke_all = _method(tokens.revoke_all)
     sessions = _method(tokens.sessions)
     jwks = _method(tokens.jwks)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: Any) -> NoReturn:  # noqa: ANN401  # of pydantic
+        """Refuses to be a parameter of a FastAPI handler, as in `Depends(limit)` without a call."""
+        raise ConfigurationError(
+            f"FastAPI would read a parameter of type {cls.__name__} from the request: write "
+            "Depends(limit(lw, '5/minute')) for a limit, and Depends(get_lw), a function of yours, for the client"
+        )
 
     async def execute(self, command: Command[T]) -> T:
         """Sends a command, and returns what its reply means.

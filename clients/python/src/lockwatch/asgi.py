@@ -13,7 +13,16 @@ from .aio import AsyncLockWatch
 from .audit_queue import AsyncAuditQueue
 from .failure_log import FailureLog
 from .flow import run_async
-from .http.options import MiddlewareOptions, Settings, client_options, client_source
+from .http.app_kind import check_asgi_app
+from .http.option_rules import ASGI
+from .http.options import (
+    MiddlewareOptions,
+    Settings,
+    client_options,
+    client_source,
+    read_middleware_options,
+    refuse_client_options,
+)
 from .http.rate_limiter import RateLimiter
 from .http.reply import Reply
 from .http.request import HttpRequest
@@ -41,10 +50,14 @@ class LockWatchMiddleware:
     """
 
     def __init__(self, app: App, **options: Unpack[MiddlewareOptions]) -> None:
+        check_asgi_app(app)
+        options = read_middleware_options(options, ASGI)
         self._app = app
         self._settings = settings = Settings.of(options)
         source = client_source(options)
         self._owns_client = not isinstance(source, AsyncLockWatch)
+        if not self._owns_client:
+            refuse_client_options(options, "AsyncLockWatch")
         self._lockwatch = AsyncLockWatch(source, **client_options(options)) if self._owns_client else source
         failures = FailureLog.of(self._lockwatch, settings.log_interval)
         self._limiter = RateLimiter(settings, failures)

@@ -6,14 +6,15 @@ import functools
 import inspect
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 from . import alert as alerts
 from . import audit as audits
 from . import burst as bursts
 from . import ratelimit as limiter
 from . import tokens
-from .http.keys import check_service
+from .client_rules import LOCKWATCH, checked
+from .errors import ConfigurationError
 from .redis import breaker
 from .redis.connection import Command
 from .redis.link import Link
@@ -71,7 +72,17 @@ class LockWatch:
         cluster: bool = False,
         service: str | None = None,
     ) -> None:
-        self.service = service if service is None else check_service(service)
+        self.service: str | None
+        source, connect_timeout, command_timeout, breaker_timeouts, breaker_seconds, cluster, self.service = checked(
+            LOCKWATCH,
+            source=source,
+            connect_timeout=connect_timeout,
+            command_timeout=command_timeout,
+            breaker_timeouts=breaker_timeouts,
+            breaker_seconds=breaker_seconds,
+            cluster=cluster,
+            service=service,
+        )
         connect = functools.partial(open_connection, source, connect_timeout, cluster=cluster)
         connection = connect(command_timeout)
         self.server: str | None = getattr(connection, "server", None)
@@ -95,6 +106,14 @@ class LockWatch:
     revoke_all = _method(tokens.revoke_all)
     sessions = _method(tokens.sessions)
     jwks = _method(tokens.jwks)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: Any) -> NoReturn:  # noqa: ANN401  # of pydantic
+        """Refuses to be a parameter of a FastAPI handler, as in `Depends(limit)` without a call."""
+        raise ConfigurationError(
+            f"FastAPI would read a parameter of type {cls.__name__} from the request: write "
+            "Depends(limit(lw, '5/minute')) for a limit, and Depends(get_lw), a function of yours, for the client"
+        )
 
     def execute(self, command: Command[T]) -> T:
         """Sends a command, and returns what its reply means.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import timedelta
 from typing import TypeAlias
@@ -25,13 +26,20 @@ def milliseconds(duration: Duration) -> int:
             raise ConfigurationError(f"{duration!r} is not a duration: write seconds, or 500ms 90s 5m 1h 1d")
         exact = float(text[1]) * _UNITS_MS[text[2].lower()]
     else:
-        exact = duration * 1000
+        exact = _seconds(duration) * 1000
     # Rounding to six digits first: 1.1 s is 1100.0000000000002 ms in binary, and must not become
     # 1101.
-    whole = -int(-round(exact, 6) // 1)
+    whole = -int(-round(exact, 6) // 1) if exact <= _MAX_MS else math.inf
     if not 1 <= whole <= _MAX_MS:
         raise ConfigurationError(f"{duration!r} is not between a millisecond and ten years")
-    return whole
+    return int(whole)
+
+
+def _seconds(duration: object) -> float:
+    # A bool is an int in Python, and no duration.
+    if isinstance(duration, bool) or not isinstance(duration, (int, float)) or math.isnan(duration):
+        raise ConfigurationError(f"{duration!r} is not a duration: write seconds, or 500ms 90s 5m 1h 1d")
+    return duration
 
 
 def duration_argument(ms: int) -> str:

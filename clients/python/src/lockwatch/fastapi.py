@@ -7,10 +7,11 @@ response is exactly what the middleware would send; otherwise FastAPI puts the b
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
@@ -18,21 +19,24 @@ from fastapi.security.base import SecurityBase
 
 from .aio import AsyncLockWatch
 from .duration import Duration
+from .errors import ConfigurationError
 from .failure_log import FailureLog
 from .fastapi_route import route_text
-from .flow import run_async
+from .flow import check_client, run_async
 from .http.counted import Counted
 from .http.reply import Reply
-from .http.route_limit import RouteLimit, RouteLimitOptions
+from .http.route_limit import RouteLimitOptions, route_limit
 from .http.state import LockWatchState
 from .limits import Limits
 from .ratelimit import RateLimitResult
 from .redis.connection import Key
+from .rules import read_options
 from .token.bearer import BearerGuard
 from .token.body import MAX_BODY, refresh_token_in
 from .token.cookie import CookieOptions
 from .token.endpoints import ACTIONS, Action, Login, Store, TokenEndpoints, TokenRequest
 from .token.jwks import PATH, jwks_reply
+from .token.option_rules import ASYNC_BEARER, ASYNC_ROUTES
 from .tokens import Claims
 
 if TYPE_CHECKING:
@@ -86,7 +90,7 @@ def _store_key(store: Store, request: Request) -> Key:
 
 
 def limit(
-    lockwatch: AsyncLockWatch, limits: Limits, **options: Unpack[RouteLimitOptions]
+    lockwatch: AsyncLockWatch, limits: Limits | None = None, **options: Unpack[RouteLimitOptions]
 ) -> Callable[[Request, Response], Awaitable[RateLimitResult | None]]:
     """A limit on one route.
 
@@ -95,12 +99,12 @@ def limit(
     The dependency returns the result, or None if Redis did not answer. `key` is given the request,
     and may be asynchronous.
     """
-    route_limit = RouteLimit(lockwatch, limits, **options)
+    checked = route_limit(lockwatch, limits, options, AsyncLockWatch)
 
     async def dependency(request: Request, response: Response) -> RateLimitResult | None:
         state = _state(request)
         outcome = await run_async(
-            route_limit.admit(
+            checked.admit(
                 request,
                 state=state,
                 peer=request.client.host if request.client else None,
@@ -113,20 +117,40 @@ def limit(
             raise Refused(outcome)
         return outcome
 
-    return dependency
+    return Dependency(dependency, '@app.get("/", dependencies=[Depends(limit(lw, "5/minute"))])', "above")
 
 
-class JwtRequired(SecurityBase):
+class Dependency:
+    """A function for `Depends`, which refuses to be a decorator."""
+
+    def __init__(self, function: Callable[..., Awaitable[Any]], write: str, where: str) -> None:
+        self._function = function
+        self._right = f"write {write} {where}"
+        # FastAPI reads these two: whether to await it, and what to call it with.
+        setattr(self, "__call__", function)  # noqa: B010  # mypy does not know that Python ignores it
+        self.__signature__ = inspect.signature(function, eval_str=True)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Awaitable[Any]:  # noqa: ANN401  # the function's
+        """Calls the function. Raises ConfigurationError if it is used as a decorator."""
+        if arguments and callable(arguments[0]) and not isinstance(arguments[0], Request):
+            raise ConfigurationError(
+                f"it is a dependency and no decorator: {self._right} {getattr(arguments[0], '__name__', 'the handler')}"
+            )
+        return self._function(*arguments, **named)
+
+
+class JwtRequired(Dependency, SecurityBase):
     """A dependency that requires an access token, and returns its claims."""
 
     def __init__(self, guard: BearerGuard, store: Store) -> None:
+        super().__init__(self._admit, "claims: Claims = Depends(jwt_required(lw, 'auth'))", "as a parameter of")
         self._guard = guard
         self._store = store
         # FastAPI's documentation shows these two.
         self.model = HTTPBearerModel()
         self.scheme_name = "Bearer"
 
-    async def __call__(self, request: Request) -> Claims:
+    async def _admit(self, request: Request) -> Claims:
         """The claims of the request's token. Raises Refused."""
         authorization = request.headers.get("authorization")
         outcome = await run_async(
@@ -144,6 +168,9 @@ def jwt_required(
 
     `claims: Claims = Depends(jwt_required(lw, "auth", "orders:read"))`.
     """
+    check_client(lockwatch, AsyncLockWatch, 'jwt_required(lw, "auth")')
+    options = {"store": store, "scopes": scopes, "audience": audience, "realm": realm}
+    read_options(options, ASYNC_BEARER, " of jwt_required")
     return JwtRequired(BearerGuard(lockwatch, scopes, audience, realm), store)
 
 
@@ -162,6 +189,9 @@ def token_router(
     `authenticate` is given the request of a login, and returns a subject, a `Login`, or None for
     wrong credentials.
     """
+    check_client(lockwatch, AsyncLockWatch, 'token_router(lw, "auth", authenticate=…)')
+    options = {"store": store, "authenticate": authenticate, "prefix": prefix, "cookie": cookie}
+    read_options({**options, "access_ttl": access_ttl, "refresh_ttl": refresh_ttl}, ASYNC_ROUTES, " of token_router")
     endpoints = TokenEndpoints(lockwatch, prefix, access_ttl=access_ttl, refresh_ttl=refresh_ttl, cookie=cookie)
     router = APIRouter(prefix=prefix, tags=["auth"])
 
@@ -199,6 +229,7 @@ async def _body_token(request: Request) -> str | None:
 
 def jwks_router(lockwatch: AsyncLockWatch) -> APIRouter:
     """GET /.well-known/jwks.json."""
+    check_client(lockwatch, AsyncLockWatch, "jwks_router(lw)")
     router = APIRouter(tags=["auth"])
     failures = FailureLog.of(lockwatch)
 

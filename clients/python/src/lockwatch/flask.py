@@ -6,24 +6,27 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from flask import Blueprint, Response, after_this_request, current_app, g, request
+from flask import Blueprint, Flask, Response, after_this_request, current_app, g, request
 
 from .client import LockWatch
 from .duration import Duration
+from .errors import ConfigurationError
 from .failure_log import FailureLog
 from .flask_route import route_text
-from .flow import run
+from .flow import check_client, run
 from .http.counted import Counted
 from .http.reply import Reply
-from .http.route_limit import RouteLimit, RouteLimitOptions
+from .http.route_limit import RouteLimitOptions, route_limit
 from .http.state import LockWatchState
 from .limits import Limits
 from .redis.connection import Key
+from .rules import read_options
 from .token.bearer import BearerGuard
 from .token.body import MAX_BODY, refresh_token_in
 from .token.cookie import CookieOptions
 from .token.endpoints import ACTIONS, Action, Login, Store, TokenEndpoints, TokenRequest
 from .token.jwks import PATH, jwks_reply
+from .token.option_rules import BEARER, ROUTES
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -51,6 +54,11 @@ def _guarded(refuse: Callable[[], Reply | None]) -> Callable[[View], View]:
     """A decorator of a view, which is called only if `refuse` returns no response."""
 
     def decorate(view: View) -> View:
+        if not callable(view) or isinstance(view, Flask) or getattr(view, "__name__", "") == "wsgi_app":
+            raise ConfigurationError(
+                f"it decorates a view, and {view!r} is none: write it below @app.route('/'), above the view's function"
+            )
+
         @functools.wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # the view's
             reply = refuse()
@@ -61,17 +69,19 @@ def _guarded(refuse: Callable[[], Reply | None]) -> Callable[[View], View]:
     return decorate
 
 
-def limit(lockwatch: LockWatch, limits: Limits, **options: Unpack[RouteLimitOptions]) -> Callable[[View], View]:
+def limit(
+    lockwatch: LockWatch, limits: Limits | None = None, **options: Unpack[RouteLimitOptions]
+) -> Callable[[View], View]:
     """A limit on one route.
 
     `@limit(lw, "5/minute", key=lambda: current_user.id)`, below `@app.route`.
     """
-    route_limit = RouteLimit(lockwatch, limits, **options)
+    checked = route_limit(lockwatch, limits, options, LockWatch)
 
     def refuse() -> Reply | None:
         state = _state()
         outcome = run(
-            route_limit.admit(
+            checked.admit(
                 state=state,
                 peer=request.remote_addr,
                 counted=Counted.of(request.environ) if state is None else state.counted,
@@ -98,6 +108,9 @@ def jwt_required(
 
     All scopes are required.
     """
+    check_client(lockwatch, LockWatch, 'jwt_required(lw, "auth")')
+    options = {"store": store, "scopes": scopes, "audience": audience, "realm": realm}
+    read_options(options, BEARER, " of jwt_required")
     guard = BearerGuard(lockwatch, scopes, audience, realm)
 
     def refuse() -> Reply | None:
@@ -125,6 +138,9 @@ def token_blueprint(
     `authenticate` reads `flask.request`, and returns a subject, a `Login`, or None for wrong
     credentials.
     """
+    check_client(lockwatch, LockWatch, 'token_blueprint(lw, "auth", authenticate=…)')
+    options = {"store": store, "authenticate": authenticate, "prefix": prefix, "cookie": cookie}
+    read_options({**options, "access_ttl": access_ttl, "refresh_ttl": refresh_ttl}, ROUTES, " of token_blueprint")
     endpoints = TokenEndpoints(lockwatch, prefix, access_ttl=access_ttl, refresh_ttl=refresh_ttl, cookie=cookie)
     blueprint = Blueprint("lockwatch_tokens", __name__, url_prefix=prefix)
 
@@ -164,6 +180,7 @@ def _body_token() -> str | None:
 
 def jwks_blueprint(lockwatch: LockWatch) -> Blueprint:
     """GET /.well-known/jwks.json."""
+    check_client(lockwatch, LockWatch, "jwks_blueprint(lw)")
     blueprint = Blueprint("lockwatch_jwks", __name__)
     failures = FailureLog.of(lockwatch)
 

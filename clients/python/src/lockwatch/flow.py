@@ -20,9 +20,25 @@ from .redis.connection import Command
 from .redis.failures import redis_failure
 
 T = TypeVar("T")
+ClientT = TypeVar("ClientT")
 Client: TypeAlias = LockWatch | AsyncLockWatch
+_URL = "redis://localhost:6379"
 Step: TypeAlias = Callable[[], Any]
 Flow: TypeAlias = Generator[Step, Any, T]
+
+
+def check_client(given: object, kind: type[ClientT], write: str) -> ClientT:
+    """The client that a function of a framework is given. Raises ConfigurationError for another.
+
+    `write` shows the right call, in which `lw` is the client.
+    """
+    if isinstance(given, kind):
+        return given
+    what = f"the function {given.__name__!r}" if inspect.isroutine(given) else f"a {type(given).__name__}"
+    needed = f"an AsyncLockWatch, as in FastAPI: lw = AsyncLockWatch({_URL!r})"
+    if kind is LockWatch:
+        needed = f"a LockWatch, as in Flask: lw = LockWatch({_URL!r})"
+    raise ConfigurationError(f"{write} needs {needed}; the first argument is {what}")
 
 
 def execute(lockwatch: Client, command: Command[T]) -> Flow[T]:

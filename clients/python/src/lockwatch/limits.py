@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
@@ -28,8 +28,8 @@ class Limit:
 
     def __post_init__(self) -> None:
         """Rejects what the module would reject on every call."""
-        if not 0 <= self.limit <= _MAX_LIMIT:
-            raise ConfigurationError(f"the limit {self.limit} is not an integer from 0 to {_MAX_LIMIT}")
+        if type(self.limit) is not int or not 0 <= self.limit <= _MAX_LIMIT:
+            raise ConfigurationError(f"the limit {self.limit!r} is not an integer from 0 to {_MAX_LIMIT}")
 
     @property
     def window(self) -> timedelta:
@@ -37,8 +37,8 @@ class Limit:
         return timedelta(milliseconds=self.window_ms)
 
 
-# "100/minute; 5000/hour", a pair, pairs, or Limit objects.
-Limits: TypeAlias = str | Limit | tuple[int, Duration] | Iterable[Limit | tuple[int, Duration]]
+# "100/minute; 5000/hour", a pair, a Limit object, or several of these in a list.
+Limits: TypeAlias = str | Limit | tuple[int, Duration] | Iterable[str | Limit | tuple[int, Duration]]
 
 _UNITS_MS = {
     "ms": 1,
@@ -65,15 +65,21 @@ def parse_limits(limits: Limits) -> tuple[Limit, ...]:
         parsed = tuple(_parse_text(part) for part in re.split("[;,|]", limits) if part.strip())
     elif isinstance(limits, Limit):
         parsed = (limits,)
+    elif isinstance(limits, (bytes, bytearray, Mapping)) or not isinstance(limits, Iterable):
+        raise ConfigurationError(f"{limits!r} has no limits")
     else:
         pairs = tuple(limits)
-        if len(pairs) == 2 and isinstance(pairs[0], int) and not isinstance(pairs[1], (tuple, Limit)):
+        if len(pairs) == 2 and isinstance(pairs[0], int) and not isinstance(pairs[1], (tuple, list, Limit)):
             parsed = (_parse_pair((pairs[0], pairs[1])),)
         else:
-            parsed = tuple(_parse_pair(pair) for pair in pairs)
+            parsed = tuple(each for pair in pairs for each in _parse_member(pair))
     if not 1 <= len(parsed) <= _MAX_LIMITS:
         raise ConfigurationError(f"{limits!r} has {len(parsed)} limits: one to {_MAX_LIMITS} go on a key")
     return parsed
+
+
+def _parse_member(member: object) -> tuple[Limit, ...]:
+    return parse_limits(member) if isinstance(member, str) else (_parse_pair(member),)
 
 
 def _parse_pair(pair: object) -> Limit:

@@ -10,7 +10,16 @@ from .audit_queue import AuditQueue
 from .client import LockWatch
 from .failure_log import FailureLog
 from .flow import run
-from .http.options import MiddlewareOptions, Settings, client_options, client_source
+from .http.app_kind import check_wsgi_app
+from .http.option_rules import WSGI
+from .http.options import (
+    MiddlewareOptions,
+    Settings,
+    client_options,
+    client_source,
+    read_middleware_options,
+    refuse_client_options,
+)
 from .http.policies import Policy
 from .http.rate_limiter import RateLimiter
 from .http.reply import Reply
@@ -36,10 +45,14 @@ class LockWatchFlaskMiddleware:
     """
 
     def __init__(self, app: App, **options: Unpack[MiddlewareOptions]) -> None:
+        check_wsgi_app(app)
+        options = read_middleware_options(options, WSGI)
         self._app = app
         self._settings = settings = Settings.of(options)
         source = client_source(options)
         self._owns_client = not isinstance(source, LockWatch)
+        if not self._owns_client:
+            refuse_client_options(options, "LockWatch")
         self._lockwatch = LockWatch(source, **client_options(options)) if self._owns_client else source
         failures = FailureLog.of(self._lockwatch, settings.log_interval)
         self._limiter = RateLimiter(settings, failures)

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict, cast
 
 from ..aio import AsyncLockWatch
 from ..client import LockWatch
+from ..client_rules import CONNECTION
 from ..duration import Duration, duration_argument, milliseconds
 from ..errors import ConfigurationError
 from ..failure_log import INTERVAL
 from ..limits import Limit, Limits, parse_limits
 from ..ratelimit import RateLimitResult
+from ..rules import Rules, read_options, refuse_both
 from .keys import Keys
 from .policies import DEFAULT, FailureMode, Policies, Policy, PolicyOptions, policy_key
-from .reply import Reply, rate_limit_exceeded
+from .reply import rate_limit_exceeded
 from .request import HttpRequest, KeyFunction
 from .trusted_proxies import TrustedProxies
 
 PlanFunction: TypeAlias = Callable[[HttpRequest], "Limits | Awaitable[Limits | None] | None"]
-OnDenied: TypeAlias = Callable[[HttpRequest, RateLimitResult], Reply]
-
-_CLIENT_OPTIONS = ("connect_timeout", "command_timeout", "breaker_timeouts", "breaker_seconds", "service")
+# Returns a Reply, or a dict, a text or a tuple as Flask takes it. May be asynchronous under ASGI.
+OnDenied: TypeAlias = Callable[[HttpRequest, RateLimitResult], Any]
 
 
 class MiddlewareOptions(TypedDict, total=False):
@@ -82,9 +83,7 @@ class Settings:
 
     @classmethod
     def of(cls, options: MiddlewareOptions) -> Settings:
-        """Parses options. Raises ConfigurationError for what cannot work."""
-        if unknown := options.keys() - MiddlewareOptions.__annotations__.keys():
-            raise ConfigurationError(f"there is no option {', '.join(sorted(unknown))}")
+        """Parses options that `read_middleware_options` returned."""
         default = Policy(
             name=DEFAULT,
             limits=_default_limits(options),
@@ -112,17 +111,38 @@ class Settings:
         )
 
 
+def read_middleware_options(options: MiddlewareOptions, rules: Rules) -> MiddlewareOptions:
+    """The options that are given, each as its rule parses it.
+
+    Raises ConfigurationError for what cannot work.
+    """
+    given = read_options(options, rules)
+    refuse_both(given, "limits", "rate_limit_requests", "write limits='100/minute' alone")
+    refuse_both(given, "limits", "rate_limit_window_seconds", "write limits='100/minute' alone")
+    refuse_both(given, "redis_url", "redis", "write redis_url='redis://localhost:6379' alone, or redis=client alone")
+    if given.get("redis_cluster") and not isinstance(given.get("redis_url", given.get("redis")), str):
+        raise ConfigurationError("redis_cluster is for a URL: a client in redis= knows whether it is a cluster's")
+    return cast("MiddlewareOptions", given)
+
+
 def client_options(options: MiddlewareOptions) -> dict[str, Any]:
-    """The options that belong to the client."""
-    given: dict[str, Any] = {name: value for name, value in options.items() if name in _CLIENT_OPTIONS}
+    """The options that belong to the client, which the middleware makes."""
+    given: dict[str, Any] = {name: value for name, value in options.items() if name in CONNECTION}
     return {**given, "cluster": options.get("redis_cluster", False)}
+
+
+def refuse_client_options(options: MiddlewareOptions, client: str) -> None:
+    """Raises ConfigurationError for options of a client, if one is given that has its own."""
+    for name in options:
+        if name in CONNECTION:
+            raise ConfigurationError(f"{name} and a {client} are both given: write {client}(…, {name}=…)")
 
 
 def client_source(options: MiddlewareOptions) -> Any:  # noqa: ANN401  # checked by the client that is made of it
     """Where Redis is: `redis_url` or `redis`."""
     given = [options[name] for name in ("redis_url", "redis") if name in options]
-    if len(given) != 1:
-        raise ConfigurationError("give one of redis_url= and redis=, a client of redis-py or of lockwatch")
+    if not given:
+        raise ConfigurationError("redis_url is missing: write redis_url='redis://localhost:6379', or redis=client")
     return given[0]
 
 

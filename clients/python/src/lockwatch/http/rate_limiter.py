@@ -18,7 +18,7 @@ from ..redis.records import option, text
 from .keys import address_client, credential_client, key_client
 from .options import Settings
 from .policies import Policy
-from .reply import SERVICE_UNAVAILABLE, Reply
+from .reply import SERVICE_UNAVAILABLE, Reply, denied_reply, rate_limit_exceeded
 from .request import HttpRequest
 from .state import LockWatchState
 
@@ -86,7 +86,7 @@ class RateLimiter:
             replies = yield partial(send, trip.commands)
         except UnavailableError as error:
             return trip.state, self._fail(trip, error)
-        return trip.state, self._judge(request, trip, replies)
+        return trip.state, (yield from self._judge(request, trip, replies))
 
     def _without_limit(
         self, request: HttpRequest, policy: Policy, send: Send, outer: LockWatchState | None
@@ -147,7 +147,7 @@ class RateLimiter:
         )
         return Command(args, burst.read_burst, key)
 
-    def _judge(self, request: HttpRequest, trip: RoundTrip, replies: Sequence[Any]) -> Reply | None:
+    def _judge(self, request: HttpRequest, trip: RoundTrip, replies: Sequence[Any]) -> Flow[Reply | None]:
         state, shadow = trip.state, trip.policy.shadow
         try:
             results = [
@@ -165,7 +165,9 @@ class RateLimiter:
         # The longest wait binds; the first limit if no other waits longer.
         name, limit = results[0] if len(results) == 1 else max(results, key=lambda each: each[1].retry_after_ms)
         state.judge(limit, name, shadow=shadow)
-        return None if limit.allowed or shadow else self._settings.on_denied(request, limit)
+        if limit.allowed or shadow:
+            return None
+        return denied_reply((yield partial(self._settings.on_denied, request, limit))) or rate_limit_exceeded(limit)
 
     def _log_burst(self, error: LockWatchError) -> None:
         self._failures.log(f"burst: {error.code}", f"bursts are not counted: {self._failures.named(error)}")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..errors import ConfigurationError
 from ..ratelimit import RateLimitResult
 
 
@@ -31,6 +32,49 @@ def json_reply(status: int, body: Mapping[str, Any], headers: Mapping[str, str] 
     """A response with a JSON body."""
     text = json.dumps(body, separators=(",", ":"))
     return Reply(status, text, {"Content-Type": "application/json", **(headers or {})})
+
+
+def denied_reply(given: Any) -> Reply | None:  # noqa: ANN401  # what the application returned
+    """The response that the application's `on_denied` returned; None if it leaves it to lockwatch.
+
+    A `Reply`; what FastAPI and Flask take for a response (an object of theirs, a dict, a text,
+    bytes, or a tuple of one of these, a status and headers). The status is 429 unless given. Raises
+    ConfigurationError for anything else.
+    """
+    if given is None:
+        return None
+    status: Any = 429
+    headers: Any = {}
+    body: Any = given
+    if isinstance(given, Reply):
+        status, body, headers = given.status, given.body, given.headers
+    elif isinstance(given, tuple) and 2 <= len(given) <= 3:
+        body, status, headers = (*given, {})[:3]
+    elif hasattr(given, "status_code") and hasattr(given, "headers"):
+        # A response of Starlette or of werkzeug.
+        body = given.get_data() if hasattr(given, "get_data") else getattr(given, "body", None)
+        status, headers = given.status_code, dict(given.headers)
+        headers = {name: value for name, value in headers.items() if name.lower() != "content-length"}
+    if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
+        raise _no_reply(given, f"its status is {status!r}")
+    if not isinstance(headers, Mapping) or not all(isinstance(each, str) for pair in headers.items() for each in pair):
+        raise _no_reply(given, "its headers are no texts")
+    typed = any(name.lower() == "content-type" for name in headers)
+    if isinstance(body, (dict, list)):
+        body, kind = json.dumps(body, separators=(",", ":")), "application/json"
+    elif isinstance(body, (str, bytes)):
+        # A `Reply` has the headers that it is given.
+        typed, kind = typed or isinstance(given, Reply), "text/plain; charset=utf-8"
+    else:
+        raise _no_reply(given, f"its body is a {type(body).__name__}")
+    return Reply(status, body, headers if typed else {"Content-Type": kind, **headers})
+
+
+def _no_reply(given: object, why: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"on_denied returned {given!r}, which is no response ({why}): return Reply(429, 'text', {{'X-A': 'b'}}), or "
+        "a dict, which is sent as JSON"
+    )
 
 
 def rate_limit_exceeded(limit: RateLimitResult) -> Reply:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypedDict
 
+from ..aio import AsyncLockWatch
+from ..client import LockWatch
 from ..errors import LockWatchError
 from ..failure_log import FailureLog
-from ..flow import Client, Flow, FunctionFailedError, ask, execute
+from ..flow import Client, Flow, FunctionFailedError, ask, check_client, execute
 from ..limits import Limits, parse_limits
 from ..ratelimit import RateLimitResult, rate_limit_command
+from ..rules import read_options
 from .address import parse_address
 from .counted import Counted
 from .keys import ADDRESS, Keys, address_client, key_client
+from .option_rules import ASYNC_ROUTE_LIMIT, ROUTE_LIMIT
 from .policies import FailureMode, check_cost, check_mode, check_name
 from .policy_name import policy_name
 from .rate_limiter import log_failure, log_function_failure
-from .reply import Reply, rate_limit_exceeded
+from .reply import Reply, denied_reply, rate_limit_exceeded
 from .state import LockWatchState, limit_headers
 from .trusted_proxies import parse_peer
 
@@ -38,8 +43,27 @@ class RouteLimitOptions(TypedDict, total=False):
     cost: int
     shadow: bool
     on_redis_failure: FailureMode
-    on_denied: Callable[[RateLimitResult], Reply]
+    on_denied: Callable[[RateLimitResult], Any]
+    """Returns a Reply, or a dict, a text or a tuple as Flask takes it.
+
+    May be asynchronous in FastAPI.
+    """
     key_prefix: str
+
+
+def route_limit(
+    lockwatch: object,
+    limits: Limits | None,
+    options: RouteLimitOptions,
+    kind: type[LockWatch] | type[AsyncLockWatch],
+) -> RouteLimit:
+    """The limit of a framework's `limit`, which needs a client of a kind.
+
+    Raises ConfigurationError.
+    """
+    client: Client = check_client(lockwatch, kind, 'limit(lw, "5/minute")')
+    rules = ASYNC_ROUTE_LIMIT if kind is AsyncLockWatch else ROUTE_LIMIT
+    return RouteLimit(client, **read_options({"limits": limits, **options}, rules, " of limit"))
 
 
 class RouteLimit:
@@ -55,7 +79,7 @@ class RouteLimit:
         cost: int = 1,
         shadow: bool = False,
         on_redis_failure: FailureMode = "allow",
-        on_denied: Callable[[RateLimitResult], Reply] = rate_limit_exceeded,
+        on_denied: Callable[[RateLimitResult], Any] = rate_limit_exceeded,
         key_prefix: str | None = None,
     ) -> None:
         check_mode(on_redis_failure)
@@ -130,7 +154,7 @@ class RouteLimit:
             if state is None:
                 add_headers(limit_headers(limit, name, shadow=self._shadow))
             return limit
-        reply = self._on_denied(limit)
+        reply = denied_reply((yield partial(self._on_denied, limit))) or rate_limit_exceeded(limit)
         return Reply(reply.status, reply.body, {**limit.headers(name), **reply.headers})
 
 

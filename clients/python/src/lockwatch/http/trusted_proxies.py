@@ -182,13 +182,17 @@ def forwarded_for(element: str) -> str:
     return ""
 
 
+def check_proxy(text: str) -> None:
+    """Raises ConfigurationError for what is neither an address, nor a network, nor `unix`."""
+    if text != UNIX:
+        _parse_network(text)
+
+
 def _parse_network(text: str) -> Network:
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError as error:
-        raise ConfigurationError(
-            f"trusted_proxies has {text!r}, which is no address, no network and not 'unix'"
-        ) from error
+        raise ConfigurationError(f"{text!r} is no address, no network and not 'unix'") from error
     # Peers with an IPv4 address that is embedded in IPv6 are compared as IPv4.
     if (
         isinstance(network, ipaddress.IPv6Network)

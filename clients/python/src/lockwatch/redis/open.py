@@ -105,6 +105,11 @@ def _unusable(source: object, wanted: _Kind) -> ConfigurationError:
     return ConfigurationError(f"{name} can't be used to reach Redis. {works}")
 
 
+def check_url(url: str) -> None:
+    """Raises ConfigurationError for a URL that redis-py does not understand."""
+    _from_url(redis.connection.parse_url, url)
+
+
 def _cluster(url: str, connect_timeout: float, command_timeout: float) -> RedisCluster:
     return RedisCluster.from_url(
         url,

@@ -27,12 +27,22 @@ def free_port() -> int:
     return port
 
 
-def module_path() -> str:
-    """The path of the module, from LOCKWATCH_MODULE."""
+def missing() -> str | None:
+    """Why no server with the module can be started; None if one can."""
     path = os.environ.get("LOCKWATCH_MODULE")
     if not path:
-        raise ConfigurationError("set LOCKWATCH_MODULE to the path of liblockwatch.so")
-    return path
+        return "LOCKWATCH_MODULE is not set: set it to the path of liblockwatch.so"
+    if not Path(path).is_file():
+        return f"LOCKWATCH_MODULE is {path!r}, and there is no such file"
+    server = os.environ.get("LOCKWATCH_SERVER", "redis-server")
+    return None if shutil.which(server) else f"there is no {server}: install it, or set LOCKWATCH_SERVER to its path"
+
+
+def module_path() -> str:
+    """The path of the module, from LOCKWATCH_MODULE."""
+    if (reason := missing()) is not None:
+        raise ConfigurationError(reason)
+    return os.environ["LOCKWATCH_MODULE"]
 
 
 class RedisServer:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..errors import LockWatchError, UnavailableError
 from ..redis.connection import Command
+from .tokens import StubTokens
 
 # The replies to commands for which nothing is scripted.
 _DEFAULT_REPLIES: dict[str, Any] = {
@@ -19,6 +20,7 @@ _DEFAULT_REPLIES: dict[str, Any] = {
     "LW.BURST": [0, 1, 0],
     "LW.AUDIT": b"1764000000000-0000000000000000-1",
     "LW.ALERT": b"1764000000000-0000000000000000-1",
+    "LW.AUDITLOG": [],
 }
 
 
@@ -29,12 +31,16 @@ class Stub:
 
     `stub.answer("LW.RATELIMIT", [1, 100, 0, 12_000, 60_000])` queues replies to a command. An
     UnavailableError among them is raised; any other LockWatchError is an error reply. `stub.calls`
-    are the commands in order, as texts.
+    are the commands in order, as texts. Tokens are valid unless a reply says otherwise.
+
+    Between `stub.unavailable()` and `stub.available()` Redis is away.
     """
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, ...]] = []
         self._replies: dict[str, deque[Any]] = {}
+        self._tokens = StubTokens()
+        self._failure: UnavailableError | None = None
 
     def answer(self, command: str, *replies: Any) -> None:  # noqa: ANN401  # a reply is anything
         """Queues the replies to a command's next calls."""
@@ -44,8 +50,18 @@ class Stub:
         """The calls of one command."""
         return [call for call in self.calls if call[0] == command.upper()]
 
+    def unavailable(self, code: str = "CONNECTION") -> None:
+        """From now on Redis is away: refused connections, or `code="TIMEOUT"`."""
+        self._failure = UnavailableError(code, f"the stub is unavailable ({code})")
+
+    def available(self) -> None:
+        """Redis answers again."""
+        self._failure = None
+
     def send(self, commands: Sequence[Command[Any]]) -> list[Any]:
         """Answers from the script."""
+        if self._failure is not None:
+            raise self._failure
         return [self._reply(command) for command in commands]
 
     def _reply(self, command: Command[Any]) -> Any:  # noqa: ANN401
@@ -56,7 +72,7 @@ class Stub:
             reply = queued.popleft()
         elif words[0] in _DEFAULT_REPLIES:
             reply = _DEFAULT_REPLIES[words[0]]
-        else:
+        elif (reply := self._tokens.answer(words)) is None:
             raise AssertionError(f"the stub was sent {words[0]} and has no answer: stub.answer({words[0]!r}, …)")
         if isinstance(reply, UnavailableError):
             raise reply
@@ -76,6 +92,8 @@ class AsyncStub:
         self.calls = self._stub.calls
         self.answer = self._stub.answer
         self.called = self._stub.called
+        self.unavailable = self._stub.unavailable
+        self.available = self._stub.available
 
     async def send(self, commands: Sequence[Command[Any]]) -> list[Any]:
         """Answers from the script."""

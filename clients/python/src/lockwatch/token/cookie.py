@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-from ..errors import ConfigurationError
+from ..rules import Rules, expect, read_options, required, text, texts
 
-# RFC 6265: no control characters and no semicolon.
-_PATH = re.compile(r"[\x20-\x3a\x3c-\x7e]+")
+COOKIE: Rules = {
+    "origins": required(texts(expect, "a list of the pages' origins, like ['https://app.example.com']", empty=False)),
+    "name": required(text(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", "the name of a cookie, like 'lw_refresh'")),
+    # RFC 6265: no control characters and no semicolon.
+    "path": text(r"/[\x20-\x3a\x3c-\x7e]*", "a path like '/auth', without a semicolon"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +30,7 @@ class CookieOptions:
 
     def __post_init__(self) -> None:
         """Rejects what cannot work."""
-        if not self.origins or isinstance(self.origins, str):
-            raise ConfigurationError("a cookie needs origins=[…]: a cookie alone does not say who sent the request")
-        if self.path is not None and not _PATH.fullmatch(self.path):
-            raise ConfigurationError(f"the cookie's path {self.path!r} has characters that would end the attribute")
+        read_options({each.name: getattr(self, each.name) for each in fields(self)}, COOKIE, " of CookieOptions")
 
     def allows(self, origin: str | None) -> bool:
         """Whether the request comes from an allowed page.

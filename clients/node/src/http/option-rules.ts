@@ -1,0 +1,54 @@
+/** The rules for the options of the middleware. */
+import { checkOptions, type OptionRules, type Rule } from "../known-options.js";
+import type { Limits } from "../limits.js";
+import { LockWatch, LOCKWATCH_OPTIONS } from "../lockwatch.js";
+import { REDIS_SOURCE } from "../redis/open.js";
+import { BOOLEAN, COST, DURATION, FAILURE_MODE, fn, headerName, integer, KEY, KEY_FUNCTION, KEY_PREFIX, LIMITS, texts } from "../rules.js";
+import { POLICY_OPTIONS, type MiddlewareOptions, type PolicyOptions } from "./options.js";
+import { Pattern } from "./pattern.js";
+import { TrustedProxies } from "./trusted-proxies.js";
+
+const BURST = integer(1, Number.MAX_SAFE_INTEGER, 50);
+
+const ROUTES: Rule = {
+  expected: "patterns and their policies, like { 'POST /login': '5/minute' }",
+  accepts: (value) => {
+    if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Map) return false;
+    for (const [text, given] of Object.entries(value)) {
+      new Pattern(text);
+      const isLimits = typeof given === "string" || Array.isArray(given);
+      checkOptions(isLimits ? { limits: given as Limits } : (given as PolicyOptions), POLICY_OPTIONS, `routes['${text}']`);
+    }
+    return true;
+  },
+};
+
+export const MIDDLEWARE_OPTIONS: OptionRules<MiddlewareOptions<never>> = {
+  redis: {
+    ...REDIS_SOURCE,
+    expected: `${REDIS_SOURCE.expected}, or a LockWatch`,
+    accepts: (value) => value instanceof LockWatch || REDIS_SOURCE.accepts(value),
+  },
+  ...LOCKWATCH_OPTIONS,
+  rateLimitRequests: integer(0, Number.MAX_SAFE_INTEGER, 100),
+  rateLimitWindowSeconds: DURATION,
+  limits: LIMITS,
+  cost: COST,
+  key: KEY,
+  credentialHeader: headerName("Authorization"),
+  addressLimits: LIMITS,
+  keyFunc: KEY_FUNCTION,
+  planFunc: fn("a function of the request: (request) => '1000/hour'"),
+  routes: ROUTES,
+  exempt: texts("an array of patterns, like ['/healthz', '/static/**']", (text) => new Pattern(text)),
+  shadow: BOOLEAN,
+  onRedisFailure: FAILURE_MODE,
+  burstThreshold: { expected: `${BURST.expected}, or null for no detection of bursts`, accepts: (value) => value === null || BURST.accepts(value) },
+  burstWindowSeconds: DURATION,
+  burstCooldownSeconds: DURATION,
+  audit: BOOLEAN,
+  onDenied: fn("a function of the request and the result that returns { status, headers, body }"),
+  trustedProxies: texts("an array of addresses, networks and 'unix', like ['127.0.0.1', '10.0.0.0/8']", (proxy) => new TrustedProxies([proxy], "X-Forwarded-For", () => undefined)),
+  forwardedHeader: headerName("X-Forwarded-For"),
+  keyPrefix: KEY_PREFIX,
+};

@@ -1,0 +1,134 @@
+"""The rules for the options of the middleware, of its policies, and of `limit`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Any
+
+from ..aio import AsyncLockWatch
+from ..client import LockWatch
+from ..client_rules import CONNECTION, REDIS_URL, redis_source
+from ..limits import parse_limits
+from ..rules import (
+    BOOLEAN,
+    DURATION,
+    INTERVAL,
+    Rule,
+    Rules,
+    expect,
+    function,
+    header_name,
+    integer,
+    one_of,
+    read_options,
+    synchronous,
+    text,
+    texts,
+)
+from .pattern import exact_pattern, lenient_pattern
+from .trusted_proxies import check_proxy
+
+_MAX_LIMIT = (1 << 53) - 1
+_MAX_COST = (1 << 32) - 1
+
+LIMITS = Rule("limits like '100/minute; 5000/hour' or [(100, 60), (5000, 3600)]", parse_limits)
+COST = integer(1, _MAX_COST, 1)
+FAILURE_MODE = one_of("allow", "deny")
+NAME = text(r"[A-Za-z0-9_.-]{1,64}", "1 to 64 of A-Z a-z 0-9 _ . -, like 'search'")
+KEY_PREFIX = text(r"[^{}\s]+", "one or more characters without braces and spaces, like 'lw'")
+
+KEY = one_of("address", "credential", hint="; a function goes into key_func")
+KEY_FUNCTION = function(1, "a function of the request: lambda request: request.header('x-account') or ADDRESS")
+
+ASGI_POLICY: Rules = {
+    "limits": LIMITS,
+    "cost": COST,
+    "on_redis_failure": FAILURE_MODE,
+    "shadow": BOOLEAN,
+    "name": NAME,
+    "key": KEY,
+    "key_func": KEY_FUNCTION,
+}
+WSGI_POLICY: Rules = {**ASGI_POLICY, "key_func": synchronous(KEY_FUNCTION)}
+
+
+def _routes(rules: Rules) -> Rule:
+    def parse(value: Any) -> dict[str, dict[str, Any]]:  # noqa: ANN401
+        expect(isinstance(value, Mapping))
+        return {pattern: _policy(pattern, policy, rules) for pattern, policy in value.items()}
+
+    return Rule("patterns and their policies, like {'POST /login': '5/minute'}", parse)
+
+
+def _policy(pattern: Any, policy: Any, rules: Rules) -> dict[str, Any]:  # noqa: ANN401
+    expect(isinstance(pattern, str))
+    lenient_pattern(pattern)
+    options = policy if isinstance(policy, Mapping) else {"limits": policy}
+    expect(options.get("limits", "") is not None)
+    return read_options(options, rules, f" of routes[{pattern!r}]")
+
+
+_MIDDLEWARE: Rules = {
+    "redis_url": REDIS_URL,
+    "redis_cluster": BOOLEAN,
+    **CONNECTION,
+    "rate_limit_requests": integer(0, _MAX_LIMIT, 100),
+    "rate_limit_window_seconds": DURATION,
+    "limits": LIMITS,
+    "cost": COST,
+    "plan_func": function(1, "a function of the request: lambda request: '1000/hour'"),
+    "key": KEY,
+    "key_func": KEY_FUNCTION,
+    "credential_header": header_name("Authorization"),
+    "address_limits": LIMITS,
+    "key_prefix": KEY_PREFIX,
+    "routes": _routes(ASGI_POLICY),
+    "exempt": texts(exact_pattern, "a list of patterns, like ['/healthz', '/static/**']"),
+    "shadow": BOOLEAN,
+    "on_redis_failure": FAILURE_MODE,
+    "on_denied": function(2, "a function of the request and the result that returns a Reply"),
+    # None turns bursts off.
+    "burst_threshold": Rule(
+        "an integer from 1, like 50, or None for no detection of bursts",
+        lambda value: None if value is None else integer(1, _MAX_LIMIT, 50).parse(value),
+        required=True,
+    ),
+    "burst_window_seconds": DURATION,
+    "burst_cooldown_seconds": DURATION,
+    "trusted_proxies": texts(
+        check_proxy,
+        "a list of addresses, networks and 'unix', like ['127.0.0.1', '10.0.0.0/8']",
+        kinds=(str, IPv4Address, IPv4Network, IPv6Address, IPv6Network),
+    ),
+    "forwarded_header": header_name("X-Forwarded-For"),
+    "audit": BOOLEAN,
+    "audit_queue_size": integer(1, 1_000_000_000, 10_000),
+    "log_interval_seconds": INTERVAL,
+}
+ASGI: Rules = {**_MIDDLEWARE, "redis": redis_source(AsyncLockWatch, asynchronous=True)}
+WSGI: Rules = {
+    **_MIDDLEWARE,
+    **{name: synchronous(_MIDDLEWARE[name]) for name in ("plan_func", "key_func", "on_denied")},
+    "routes": _routes(WSGI_POLICY),
+    "redis": redis_source(LockWatch, asynchronous=False),
+}
+
+_ROUTE_LIMIT: Rules = {
+    "limits": Rule(LIMITS.expected, parse_limits, required=True),
+    "name": NAME,
+    "cost": COST,
+    "shadow": BOOLEAN,
+    "on_redis_failure": FAILURE_MODE,
+    "on_denied": function(1, "a function of the result that returns a Reply"),
+    "key_prefix": KEY_PREFIX,
+}
+ASYNC_ROUTE_LIMIT: Rules = {
+    **_ROUTE_LIMIT,
+    "key": function(1, "a function of the request: lambda request: request.state.user"),
+}
+ROUTE_LIMIT: Rules = {
+    **_ROUTE_LIMIT,
+    "on_denied": synchronous(_ROUTE_LIMIT["on_denied"]),
+    "key": synchronous(function(0, "a function without arguments: lambda: current_user.id")),
+}

@@ -1,0 +1,370 @@
+"""Every option: ten wrong values, each an error at start that names it, and natural values."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import ipaddress
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+import redis.asyncio
+
+from lockwatch import (
+    AsyncLockWatch,
+    ConfigurationError,
+    Limit,
+    LockWatch,
+    LockWatchFlaskMiddleware,
+    LockWatchMiddleware,
+    MiddlewareOptions,
+    PolicyOptions,
+    client_rules,
+    fastapi,
+    flask,
+)
+from lockwatch.http import option_rules
+from lockwatch.http.route_limit import RouteLimitOptions
+from lockwatch.testing import AsyncStub, Stub
+from lockwatch.token import cookie as cookies
+from lockwatch.token import option_rules as token_rules
+from lockwatch.token.cookie import CookieOptions
+
+
+async def asgi_app(_scope: Any, _receive: Any, _send: Any) -> None: ...
+
+
+def wsgi_app(_environ: Any, _start_response: Any) -> list[bytes]:
+    return []
+
+
+async def asynchronous(*_: Any) -> str:
+    return "x"
+
+
+NAN, INFINITY = float("nan"), float("inf")
+# Wrong for whatever is not a list, a mapping or an object of its own.
+THINGS: list[Any] = [[], {}, object(), b"x", [[]], ("a", 1), {"a"}, NAN]
+BOOLEANS: list[Any] = ["false", "true", "", 0, 1, 1.0, [], {}, object(), b""]
+INTEGERS: list[Any] = ["1", "", -1, True, 1.5, NAN, INFINITY, [1], b"1", 1 << 80]
+SECONDS: list[Any] = ["soon", "", -1, True, NAN, INFINITY, [1], b"1", 10**12, timedelta(0)]
+LIMITS: list[Any] = [
+    *("100/fortnight", "", "100", [], {"100/minute": 1}, [(100,)], [(-1, 60)], [(True, 60)], [(1, 0)]),
+    *(b"ab", 100, [("100", 60)], object(), ["100/minute", 5], [(1, NAN)], [(1.5, 60)], ["5/hour"] * 9),
+]
+FUNCTIONS: list[Any] = ["f", 1, True, [], {}, str, b"f", lambda: "x", lambda _a, _b, _c: "x", object()]
+NO_ARGUMENTS: list[Any] = [*(each for each in FUNCTIONS if not inspect.isfunction(each)), lambda _: "x", asynchronous]
+TEXTS: list[Any] = ["", 1, True, *THINGS]
+MODES: list[Any] = ["open", "", "ALLOW", True, False, 1, *THINGS]
+HEADERS: list[Any] = ["X Forwarded", "X-A:", "", "é", "a\r\nb", "a,b", 1, *THINGS]
+NAMES: list[Any] = ['a"b', "", "a\r\nb", "a" * 65, "a:b", "a b", 1, *THINGS]
+PREFIXES: list[Any] = ["a{b}", "", "a b", "a\n", 1, True, *THINGS]
+COSTS: list[Any] = [0, -1, 1 << 32, "1", 1.5, True, NAN, [1], b"1", {}]
+STORES: list[Any] = ["", b"", 1, True, None, [], {}, object(), lambda _a, _b, _c: "x", str]
+URLS: list[Any] = [
+    *("localhost:6379", "http://localhost", "", "redis:/x", None, 7, b"redis://x", "redis://h:port", [], object()),
+]
+SOURCES: list[Any] = ["localhost:6379", "http://localhost", "", None, 7, b"redis://x", [], object(), True, Stub]
+
+CLIENT: dict[str, list[Any]] = {
+    "connect_timeout": [0, *SECONDS],
+    "command_timeout": [0, *SECONDS],
+    "breaker_timeouts": [0, *INTEGERS],
+    "breaker_seconds": [0, *SECONDS],
+    "service": NAMES,
+}
+MIDDLEWARE: dict[str, list[Any]] = {
+    **CLIENT,
+    "redis_url": URLS,
+    "redis": SOURCES,
+    "redis_cluster": BOOLEANS,
+    "rate_limit_requests": INTEGERS,
+    "rate_limit_window_seconds": [0, *SECONDS],
+    "limits": LIMITS,
+    "cost": COSTS,
+    "plan_func": FUNCTIONS,
+    "key": ["session", "", "Address", lambda _: "x", 1, *THINGS],
+    "key_func": FUNCTIONS,
+    "credential_header": HEADERS,
+    "address_limits": LIMITS,
+    "key_prefix": PREFIXES,
+    "routes": [
+        *("/a", ["/a"], 1, {"login": "5/s"}, {"/a": 5}, {"/a": None}, {1: "5/s"}, {"/a/**/b": "1/s"}, [("/a", "5/s")]),
+        *({"/a": {"limit": "5/s"}}, {"/a": {"limits": None}}, {"/a": {"shadow": "false"}}, {"/a": {"cost": 0}}, True),
+    ],
+    "exempt": ["/healthz", b"/a", ["healthz"], [1], {"/a": True}, 1, True, ["/a/**/b"], [""], [None], object()],
+    "shadow": BOOLEANS,
+    "on_redis_failure": MODES,
+    "on_denied": FUNCTIONS,
+    "burst_threshold": [0, *INTEGERS],
+    "burst_window_seconds": [0, *SECONDS],
+    "burst_cooldown_seconds": [0, *SECONDS],
+    "trusted_proxies": [
+        *("127.0.0.1", "unix", b"::1", True, 1, ["proxy.example"], [1], [""], ["10.0.0.0/33"], {"::1": 1}, [None]),
+    ],
+    "forwarded_header": HEADERS,
+    "audit": BOOLEANS,
+    "audit_queue_size": [0, *INTEGERS],
+    "log_interval_seconds": SECONDS,
+}
+POLICY: dict[str, list[Any]] = {
+    "limits": LIMITS,
+    "cost": COSTS,
+    "on_redis_failure": MODES,
+    "shadow": BOOLEANS,
+    "name": NAMES,
+}
+OWN_KEY: dict[str, list[Any]] = {"key": ["session", "", "Address", lambda _: "x", 1, *THINGS], "key_func": FUNCTIONS}
+ROUTE_LIMIT: dict[str, list[Any]] = {
+    **POLICY,
+    "limits": [*LIMITS, None],
+    "key": FUNCTIONS,
+    "on_denied": FUNCTIONS,
+    "key_prefix": PREFIXES,
+}
+BEARER: dict[str, list[Any]] = {
+    "store": STORES,
+    "scopes": [[""], ["a b"], [1], [True], [None], [[]], [b"a"], [{}], [object()], ["a", ""]],
+    "audience": TEXTS,
+    "realm": ['a"b', "a\\b", "a\nb", None, *TEXTS],
+}
+ROUTES: dict[str, list[Any]] = {
+    "store": STORES,
+    "authenticate": [None, *FUNCTIONS],
+    "prefix": ["auth", "/auth/", "/", "/a b", "auth/", None, 1, *THINGS],
+    "access_ttl": SECONDS,
+    "refresh_ttl": [each for each in SECONDS if each != timedelta(0)] + [[], {}],
+    "cookie": ["https://a.example", True, {"origins": []}, ["https://a.example"], 1, b"", CookieOptions, [], (), 0.5],
+}
+COOKIE: dict[str, list[Any]] = {
+    "origins": ["https://a.example", b"x", [], (), None, 1, True, [1], [""], {"a": 1}, [None]],
+    "name": ["a b", "a;b", "a=b", "", None, 1, *THINGS],
+    "path": ["auth", "/a;b", "/a\n", "/é", "", 1, *THINGS],
+}
+
+
+def asgi(options: Any) -> object:
+    source = {} if {"redis", "redis_url"} & options.keys() else {"redis_url": "redis://localhost"}
+    return LockWatchMiddleware(asgi_app, **{**source, **options})
+
+
+def wsgi(options: Any) -> object:
+    source = {} if {"redis", "redis_url"} & options.keys() else {"redis_url": "redis://localhost"}
+    return LockWatchFlaskMiddleware(wsgi_app, **{**source, **options})
+
+
+def policy(make: Callable[[Any], object]) -> Callable[[Any], object]:
+    def call(options: Any) -> object:
+        limits = {"limits": "5/minute"} if options.keys() & {"name", "key", "key_func"} else {}
+        return make({"routes": {"/a": {**limits, **options}}})
+
+    return call
+
+
+def positional(make: Callable[..., object], first: str, default: object) -> Callable[[Any], object]:
+    """Calls `make` with one of the options as its argument."""
+
+    def call(options: Any) -> object:
+        others = {name: value for name, value in options.items() if name != first}
+        return make(options.get(first, default), **others)
+
+    return call
+
+
+ALW = AsyncLockWatch(AsyncStub())
+LW = LockWatch(Stub())
+
+
+def bearer(module: Any, client: object) -> Callable[[Any], object]:
+    def call(options: Any) -> object:
+        others = {name: value for name, value in options.items() if name not in ("store", "scopes")}
+        return module.jwt_required(client, options.get("store", "auth"), *options.get("scopes", ()), **others)
+
+    return call
+
+
+def token_routes(make: Any, client: object, authenticate: object) -> Callable[[Any], object]:
+    def call(options: Any) -> object:
+        others = {name: value for name, value in options.items() if name != "store"}
+        return make(client, options.get("store", "auth"), **{"authenticate": authenticate, **others})
+
+    return call
+
+
+Function = tuple[Callable[[Any], object], Any, dict[str, list[Any]]]
+# What takes options: how it is called, its table of rules, and the wrong values.
+TAKERS: dict[str, Function] = {
+    "LockWatchMiddleware": (asgi, option_rules.ASGI, MIDDLEWARE),
+    "LockWatchFlaskMiddleware": (wsgi, option_rules.WSGI, MIDDLEWARE),
+    "a policy of ASGI": (policy(asgi), option_rules.ASGI_POLICY, {**POLICY, **OWN_KEY}),
+    "a policy of WSGI": (
+        policy(wsgi),
+        option_rules.WSGI_POLICY,
+        {**POLICY, **OWN_KEY, "key_func": [*FUNCTIONS, asynchronous]},
+    ),
+    "fastapi.limit": (
+        positional(lambda limits, **more: fastapi.limit(ALW, limits, **more), "limits", "5/minute"),
+        option_rules.ASYNC_ROUTE_LIMIT,
+        ROUTE_LIMIT,
+    ),
+    "flask.limit": (
+        positional(lambda limits, **more: flask.limit(LW, limits, **more), "limits", "5/minute"),
+        option_rules.ROUTE_LIMIT,
+        {**ROUTE_LIMIT, "key": NO_ARGUMENTS},
+    ),
+    "LockWatch": (
+        positional(LockWatch, "source", Stub()),
+        client_rules.LOCKWATCH,
+        {**CLIENT, "source": SOURCES, "cluster": BOOLEANS},
+    ),
+    "AsyncLockWatch": (
+        positional(AsyncLockWatch, "source", AsyncStub()),
+        client_rules.ASYNC_LOCKWATCH,
+        {**CLIENT, "source": SOURCES, "cluster": BOOLEANS},
+    ),
+    "fastapi.jwt_required": (bearer(fastapi, ALW), token_rules.ASYNC_BEARER, BEARER),
+    "flask.jwt_required": (bearer(flask, LW), token_rules.BEARER, BEARER),
+    "token_router": (
+        token_routes(fastapi.token_router, ALW, asynchronous),
+        token_rules.ASYNC_ROUTES,
+        ROUTES,
+    ),
+    "token_blueprint": (
+        token_routes(flask.token_blueprint, LW, lambda: None),
+        token_rules.ROUTES,
+        {**ROUTES, "authenticate": NO_ARGUMENTS},
+    ),
+    "CookieOptions": (
+        lambda options: CookieOptions(**{"origins": ["https://a.example"], **options}),
+        cookies.COOKIE,
+        COOKIE,
+    ),
+}
+CASES = [(taker, option) for taker, (_, rules, _) in TAKERS.items() for option in rules]
+
+
+@pytest.mark.parametrize(("taker", "option"), CASES)
+def test_ten_wrong_values_of_every_option_are_errors_at_start_that_name_it(taker: str, option: str) -> None:
+    make, _, wrong = TAKERS[taker]
+    values = wrong[option]
+    assert len(values) >= 10, f"{option} has too few wrong values"
+    for value in values:
+        with pytest.raises(ConfigurationError) as refused:
+            print(f"accepted: {make({option: value})!r} with {option}={value!r}")
+        assert option in str(refused.value), value
+        assert "expected" in str(refused.value), value
+
+
+@pytest.mark.parametrize("taker", TAKERS)
+def test_an_unknown_option_is_an_error_that_names_it(taker: str) -> None:
+    # Python itself names it for functions with a parameter for each option.
+    with pytest.raises((ConfigurationError, TypeError), match="shadwo"):
+        TAKERS[taker][0]({"shadwo": True})
+
+
+def test_the_tables_have_every_option() -> None:
+    assert set(MiddlewareOptions.__annotations__) == set(option_rules.ASGI) == set(option_rules.WSGI)
+    assert set(PolicyOptions.__annotations__) == set(option_rules.ASGI_POLICY) == set(option_rules.WSGI_POLICY)
+    for rules in (option_rules.ROUTE_LIMIT, option_rules.ASYNC_ROUTE_LIMIT):
+        assert {*RouteLimitOptions.__annotations__, "limits"} == set(rules)
+    for client, rules in ((LockWatch, client_rules.LOCKWATCH), (AsyncLockWatch, client_rules.ASYNC_LOCKWATCH)):
+        assert set(inspect.signature(client).parameters) == set(rules)
+    for make, rules in (
+        (fastapi.jwt_required, token_rules.ASYNC_BEARER),
+        (flask.jwt_required, token_rules.BEARER),
+        (fastapi.token_router, token_rules.ASYNC_ROUTES),
+        (flask.token_blueprint, token_rules.ROUTES),
+    ):
+        assert set(inspect.signature(make).parameters) - {"lockwatch"} == set(rules)
+    assert {each.name for each in dataclasses.fields(CookieOptions)} == set(cookies.COOKIE)
+
+
+BOTH: list[dict[str, Any]] = [
+    {"limits": ["100/minute", "5000/hour"]},
+    {"limits": ("100/minute", (5000, 3600), Limit(9, 1000))},
+    {"limits": (100, 60)},
+    {"limits": [100, "1m"]},
+    {"limits": Limit(1, 1000)},
+    {"limits": "0/minute"},
+    {"address_limits": ["1000/minute"]},
+    {"rate_limit_requests": 10, "rate_limit_window_seconds": timedelta(minutes=1)},
+    {"rate_limit_requests": 0},
+    {"rate_limit_window_seconds": "90s"},
+    {"rate_limit_window_seconds": 0.5},
+    {"exempt": ("/healthz",)},
+    {"exempt": {"/healthz", "GET /metrics"}},
+    {"exempt": []},
+    {"trusted_proxies": {"127.0.0.1", "::1", "unix"}},
+    {"trusted_proxies": ["10.0.0.0/8", "10.0.0.1/8", ipaddress.ip_network("2001:db8::/32")]},
+    {"burst_threshold": None, "burst_window_seconds": 60},
+    {"burst_cooldown_seconds": None, "key_func": None, "plan_func": None, "on_denied": None, "limits": None},
+    {"connect_timeout": timedelta(milliseconds=200), "command_timeout": "100ms", "breaker_seconds": 0.5},
+    {"routes": {"POST /login": "5/minute", "/a": ["1/s", "5/m"], "/b": {"limits": (1, 60), "shadow": True}, "/c": {}}},
+    {"routes": {"/a": {"cost": 20, "shadow": None}}},
+    {"log_interval_seconds": 0},
+    {"log_interval_seconds": "1m", "audit_queue_size": 1},
+    {"key": "credential", "credential_header": "X-API-Key"},
+    {"forwarded_header": "forwarded"},
+    {"redis_url": "unix:///run/redis.sock"},
+    {"redis_url": "rediss://user:p%40ss@host:6380/1?socket_timeout=5"},
+    {"redis": "redis://localhost", "redis_cluster": False},
+    {"plan_func": lambda _, plans=("1/s",): plans[0]},
+    {"key_func": lambda *_: "x"},
+]
+
+
+@pytest.mark.parametrize("options", BOTH, ids=str)
+@pytest.mark.parametrize("make", [asgi, wsgi])
+def test_natural_values_work(make: Callable[[Any], object], options: Any) -> None:
+    assert make(options)
+
+
+def test_a_generator_of_limits_is_read_once() -> None:
+    assert wsgi({"limits": (each for each in ["100/minute"])})
+
+
+def test_natural_values_of_functions_work() -> None:
+    fastapi.limit(ALW, ["5/minute"], key=asynchronous, name=None, cost=2)  # type: ignore[arg-type]
+    flask.limit(LW, (5, 60), key=lambda: "x", shadow=True)
+    assert fastapi.jwt_required(ALW, b"auth", "a", audience=None)
+    assert fastapi.token_router(ALW, lambda _: "auth", authenticate=asynchronous, prefix="", refresh_ttl=0)
+    assert flask.token_blueprint(LW, "auth", authenticate=lambda: None, access_ttl="15m", refresh_ttl=timedelta(days=1))
+    assert CookieOptions({"https://a.example"}, path="/")
+    assert LockWatch("redis://localhost", connect_timeout="200ms", breaker_timeouts=1)  # type: ignore[arg-type]
+    assert LockWatch(redis.Redis())
+    assert AsyncLockWatch(redis.asyncio.Redis())
+
+
+TOGETHER: list[tuple[dict[str, Any], str]] = [
+    ({"limits": "5/s", "rate_limit_requests": 5}, "limits and rate_limit_requests are both given"),
+    ({"limits": "5/s", "rate_limit_window_seconds": 5}, "limits and rate_limit_window_seconds are both given"),
+    ({"redis_url": "redis://a", "redis": "redis://b"}, "redis_url and redis are both given"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), TOGETHER)
+@pytest.mark.parametrize("make", [asgi, wsgi])
+def test_options_that_exclude_each_other(make: Callable[[Any], object], options: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        make(options)
+
+
+@pytest.mark.parametrize(("make", "client"), [(asgi, ALW), (wsgi, LW)])
+def test_options_of_the_client_belong_to_the_client(make: Callable[[Any], object], client: object) -> None:
+    for name in client_rules.CONNECTION:
+        with pytest.raises(ConfigurationError, match=f"^{name} "):
+            make({"redis": client, name: "shop" if name == "service" else 1})
+    with pytest.raises(ConfigurationError, match="redis_cluster is for a URL"):
+        make({"redis": client, "redis_cluster": True})
+    with pytest.raises(ConfigurationError, match="redis_url is missing"):
+        LockWatchMiddleware(asgi_app)
+
+
+def test_no_password_in_an_error() -> None:
+    for make in (asgi, wsgi):
+        with pytest.raises(ConfigurationError) as refused:
+            make({"redis_url": "rediss://user:s3cret@host:port"})
+        assert "s3cret" not in str(refused.value)
