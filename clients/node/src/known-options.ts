@@ -34,7 +34,7 @@ export function checkOption(name: string, value: unknown, rule: Rule): void {
   if (value === undefined && !rule.required) return;
   let why = "";
   try {
-    if (value !== undefined && rule.accepts(value)) return;
+    if (rule.accepts(value)) return;
   } catch (error) {
     // A rule may say by itself what is wrong with its option, and what was expected.
     if (error instanceof ConfigurationError && error.message.startsWith(`${name.split(" ", 1)[0]} `)) throw error;

@@ -114,7 +114,7 @@ type Make = (options: Record<string, unknown>) => unknown;
 
 const middleware: Make = (options) => forExpress.lockwatch({ redis, ...options });
 /** What the plugins use of Fastify. A whole one for each value would take long. */
-const server = { initialConfig: {}, decorate: () => undefined, decorateRequest: () => undefined, addHook: () => undefined, post: () => undefined } as never;
+const server = { initialConfig: {}, hasDecorator: () => false, hasRequestDecorator: () => false, decorate: () => undefined, decorateRequest: () => undefined, addHook: () => undefined, post: () => undefined } as never;
 const plugin: Make = (options) => ofPlugin((done) => forFastify.lockwatch(server, { redis, ...options }, done));
 const routes: Make = (options) => ofPlugin((done) => forFastify.tokenRoutes(server, { lockwatch: lw, store: "auth", authenticate, ...options }, done));
 
@@ -149,7 +149,7 @@ const TAKERS: Record<string, readonly [make: Make, rules: object, wrong: Values]
 
 /** An error that names the option and says what was expected. */
 const names = (option: string) => (error: unknown) =>
-  error instanceof ConfigurationError && error.message.includes(option) && error.message.includes("expected");
+  error instanceof ConfigurationError && error.message.includes(option) && /expected|is to be/.test(error.message);
 
 for (const [taker, [make, rules, wrong]] of Object.entries(TAKERS)) {
   describe(`options of ${taker}`, () => {

@@ -87,6 +87,30 @@ describe("the package", () => {
     });
   });
 
+  const MODULES = { commonjs: "node10", node16: "node16", nodenext: "nodenext", esnext: "bundler" };
+  for (const [module, moduleResolution] of Object.entries(MODULES)) {
+    it(`every entry is found by TypeScript with module ${module} and moduleResolution ${moduleResolution}`, async () => {
+      await link("express", "@types/express", "@types/node", "fastify");
+      const code = [
+        'import { LockWatch } from "lockwatch";',
+        'import { limit } from "lockwatch/express";',
+        'import { lockwatch } from "lockwatch/fastify";',
+        'import { Stub } from "lockwatch/testing";',
+        'export const made = [limit(new LockWatch(new Stub()), "5/minute"), lockwatch];',
+        'export const wrong = limit(new LockWatch(new Stub()), "5/minute", { shadow: "false" });',
+      ];
+      await writeFile(join(project, `${module}.ts`), code.join("\n"));
+      const options = ["--noEmit", "--strict", "--target", "es2022", "--module", module, "--moduleResolution", moduleResolution, "--types", "node", "--skipLibCheck"];
+      const { stdout } = await run(process.execPath, [resolve("typescript/bin/tsc"), ...options, `${module}.ts`], { cwd: project }).then(
+        () => ({ stdout: "" }),
+        (error: unknown) => error as { stdout: string },
+      );
+      // With types there is this one error, and with `any` there would be none.
+      assert.match(stdout, /^\w+\.ts\(6,\d+\): error TS2322: Type 'string' is not assignable to type 'boolean'/);
+      assert.equal(stdout.match(/error TS/g)?.length, 1, stdout);
+    });
+  }
+
   it("has types that compile without the libraries", async () => {
     await rm(join(project, "node_modules/ioredis"), { recursive: true, force: true });
     await link("@types/node");

@@ -1,0 +1,100 @@
+/** What applications test with: a stub, and a real server. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import express from "express";
+import { LockWatch } from "lockwatch";
+import * as forExpress from "lockwatch/express";
+import { noModule, startRedis, Stub } from "lockwatch/testing";
+import { ask } from "./support/http.js";
+import { FRAMEWORKS, serve } from "./support/served.js";
+import { served } from "./support/listen.js";
+
+describe("a stub", () => {
+  it("has tokens for a whole login", async () => {
+    const lw = new LockWatch(new Stub());
+    const app = express();
+    app.use("/auth", forExpress.tokenRouter(lw, { store: "auth", authenticate: ({ user }) => ({ subject: String(user), claims: { scope: "orders:read" } }) }));
+    app.get("/orders", forExpress.jwtRequired(lw, { store: "auth", scopes: ["orders:read"] }), (request, response) => {
+      response.json(request.claims?.sub);
+    });
+    app.get("/jwks", forExpress.jwks(lw));
+    const { port, close } = await served(app);
+    const post = async (path: string, body: object) => {
+      const answer = await ask(port, path, { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } });
+      return { status: answer.status, body: JSON.parse(answer.body || "{}") as Record<string, string> };
+    };
+    const orders = (token: string | undefined) => ask(port, "/orders", { headers: { authorization: `Bearer ${token}` } });
+    try {
+      const login = await post("/auth/login", { user: "alice" });
+      assert.equal(login.status, 200);
+      assert.ok(Number(login.body.expires_in) > 800);
+      assert.equal((await orders(login.body.access_token)).body, '"alice"');
+      const refreshed = await post("/auth/refresh", { refresh_token: login.body.refresh_token });
+      assert.equal((await orders(refreshed.body.access_token)).body, '"alice"', "the claims stay");
+      assert.notEqual(refreshed.body.refresh_token, login.body.refresh_token);
+      assert.equal((await post("/auth/logout", { refresh_token: refreshed.body.refresh_token })).status, 204);
+      assert.equal((await ask(port, "/jwks")).body, '{"keys":[]}');
+    } finally {
+      await close();
+    }
+  });
+
+  it("answers every method of the client", async () => {
+    const lw = new LockWatch(new Stub());
+    const issued = await lw.issue("auth", "alice", { audience: "web", refreshTtl: 0 });
+    assert.equal(issued.refreshToken, null);
+    const claims = await lw.verify("auth", issued.accessToken);
+    assert.deepEqual([claims.sub, claims.aud, claims.exp - claims.iat], ["alice", "web", 900]);
+    assert.equal((await lw.introspect("auth", issued.accessToken)).active, true);
+    assert.deepEqual(await lw.sessions("auth", "alice"), []);
+    assert.deepEqual([await lw.revoke("auth", { session: claims.sid }), await lw.revokeAll("auth")], [1, 1]);
+    assert.deepEqual([await lw.auditLog(), (await lw.jwks()).keys], [[], []]);
+  });
+
+  for (const framework of FRAMEWORKS) {
+    it(`can be away and come back, in ${framework}`, async () => {
+      const redis = new Stub();
+      const app = await serve(framework, { redis, onRedisFailure: "deny", log: () => undefined }, ({ answer }) => answer(200, [], "reached"));
+      const status = async () => (await ask(app.port, "/")).status;
+      try {
+        assert.equal(await status(), 200);
+        redis.unavailable();
+        assert.equal(await status(), 503);
+        redis.available();
+        assert.equal(await status(), 200);
+        redis.unavailable("timeout");
+        assert.equal(await status(), 503);
+        assert.equal(app.state?.failure, "timeout");
+      } finally {
+        await app.close();
+      }
+    });
+  }
+});
+
+describe("a real server", () => {
+  const withModule = async (module: string | undefined, test: () => Promise<void> | void) => {
+    const { LOCKWATCH_MODULE: before } = process.env;
+    if (module === undefined) delete process.env.LOCKWATCH_MODULE;
+    else process.env.LOCKWATCH_MODULE = module;
+    try {
+      await test();
+    } finally {
+      process.env.LOCKWATCH_MODULE = before;
+    }
+  };
+
+  it("without the module there is a reason to skip tests, and a clear error", async () => {
+    assert.equal(noModule(), false);
+    await withModule(undefined, async () => {
+      assert.match(String(noModule()), /LOCKWATCH_MODULE is not set/);
+      await assert.rejects(startRedis(), /startRedis needs the module: LOCKWATCH_MODULE is not set: .*\/path\/to\/liblockwatch.so/);
+    });
+    await withModule("/none.so", async () => {
+      assert.match(String(noModule()), /there is no such file/);
+      await assert.rejects(startRedis(), /startRedis needs the module: LOCKWATCH_MODULE is '\/none.so'/);
+    });
+    await assert.rejects(startRedis({ module: "/none.so" }), /there is no module '\/none.so'/);
+    await assert.rejects(startRedis({ executable: "/none/redis-server" }), /did not start: .*ENOENT/);
+  });
+});
