@@ -106,7 +106,7 @@ describe("the package", () => {
         (error: unknown) => error as { stdout: string },
       );
       // With types there is this one error, and with `any` there would be none.
-      assert.match(stdout, /^\w+\.ts\(6,\d+\): error TS2322: Type 'string' is not assignable to type 'boolean'/);
+      assert.match(stdout, /^\w+\.ts\(6,\d+\): error TS2322: Type 'string' is not assignable to type 'boolean/);
       assert.equal(stdout.match(/error TS/g)?.length, 1, stdout);
     });
   }

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pytest
 from fastapi import Depends, FastAPI, Request
@@ -31,10 +31,10 @@ def test_a_stub_has_tokens_for_a_whole_login_in_fastapi() -> None:
     fastapi.install(app)
     app.include_router(fastapi.token_router(lw, "auth", authenticate=authenticate))
     app.include_router(fastapi.jwks_router(lw))
-    guard = fastapi.jwt_required(lw, "auth", "orders:read")
+    depends = Depends(fastapi.jwt_required(lw, "auth", "orders:read"))
 
     @app.get("/orders")
-    async def orders(claims: Annotated[Claims, Depends(guard)]) -> str:
+    async def orders(claims: Claims = depends) -> str:
         return claims.sub
 
     http = TestClient(app)
@@ -81,7 +81,7 @@ def test_a_stub_answers_every_method() -> None:
     assert lw.verify("auth", "no token of the stub").sub == "stub"
     assert lw.introspect("auth", issued.access_token)
     assert lw.rotate("auth", "no token of the stub").refresh_token
-    assert lw.sessions("auth", "alice") == lw.audit_log() == []
+    assert not [*lw.sessions("auth", "alice"), *lw.audit_log()]
     assert (lw.revoke("auth", session="x"), lw.revoke_all("auth"), lw.jwks()) == (1, 1, {"keys": []})
 
 
