@@ -45,7 +45,7 @@ describe("TLS, password and ACL user", () => {
         const complaints: string[] = [];
         const redis = new LockWatch(sourceOf("password"), { connectTimeoutMs: 5000, log: (message) => complaints.push(message) });
         const endpoint = `/${framework}/${name}`;
-        const served = await serve(framework, { redis, limits: "1000/minute" }, ({ answer }) => answer(200, [], "hello"));
+        const served = await serve(framework, { redis, limits: "1000/minute", keyPrefix: "lw" }, ({ answer }) => answer(200, [], "hello"));
         const answer = await ask(served.port, endpoint);
         assert.equal(answer.header("X-RateLimit-Limit"), "1000");
         assert.ok(served.state?.burst, "the burst was counted");
