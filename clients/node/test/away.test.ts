@@ -66,7 +66,7 @@ for (const framework of FRAMEWORKS) {
           for (const option of ["keyFunc", "planFunc"]) {
             const stub = new Stub();
             const logged: string[] = [];
-            const options = { redis: stub, onRedisFailure: mode, [option]: fail, log: (message: string) => logged.push(message) };
+            const options = { redis: stub, keyPrefix: "lw", onRedisFailure: mode, [option]: fail, log: (message: string) => logged.push(message) };
             const served = await serve(framework, options, ({ answer }) => answer(200, [], ""));
             assert.equal((await ask(served.port, "/")).status, status);
             await until("the event", () => stub.calls.some(([name]) => name === "LW.AUDIT"));
@@ -206,8 +206,8 @@ describe("an outage of a server", () => {
     const lw = new LockWatch(url, options);
     const outer = forExpress.lockwatch({ redis: url, keyPrefix: "other", ...options });
     const app = express();
-    app.use(outer, forExpress.lockwatch({ redis: lw }));
-    app.get("/", forExpress.limit(lw, "99/minute"), (_request, response) => void response.end());
+    app.use(outer, forExpress.lockwatch({ redis: lw, keyPrefix: "lw" }));
+    app.get("/", forExpress.limit(lw, "99/minute", { keyPrefix: "lw" }), (_request, response) => void response.end());
     const http = createServer(app).listen(0, "127.0.0.1");
     await once(http, "listening");
     const get = () => ask((http.address() as AddressInfo).port, "/");
