@@ -9,9 +9,10 @@ import redis.asyncio
 from redis.asyncio.cluster import RedisCluster as AsyncRedisCluster
 from redis.cluster import RedisCluster
 
+from .errors import ConfigurationError
 from .redis import breaker
 from .redis.connection import AsyncConnection, Connection
-from .redis.open import COMMAND_TIMEOUT, CONNECT_TIMEOUT, check_url
+from .redis.open import COMMAND_TIMEOUT, CONNECT_TIMEOUT, check_url, why_unusable
 from .rules import BOOLEAN, Rule, Rules, expect, integer, read_options, seconds, text
 
 _URL = "a URL like 'redis://localhost:6379' (redis://, rediss://, unix://)"
@@ -20,8 +21,8 @@ _CLIENTS: dict[bool, tuple[type, ...]] = {
     True: (redis.asyncio.Redis, AsyncRedisCluster, AsyncConnection),
 }
 _KINDS = {
-    False: "a synchronous client of redis-py (redis.Redis)",
-    True: "an asynchronous client of redis-py (redis.asyncio.Redis)",
+    False: "a synchronous client of redis-py (redis.Redis, RedisCluster, sentinel.master_for('name'))",
+    True: "an asynchronous client of redis-py (redis.asyncio.Redis, RedisCluster, sentinel.master_for('name'))",
 }
 
 
@@ -41,8 +42,9 @@ def redis_source(*also: type, asynchronous: bool) -> Rule:
     def parse(value: Any) -> Any:  # noqa: ANN401
         if isinstance(value, str):
             return _url(value)
-        expect(isinstance(value, (*_CLIENTS[asynchronous], *also)) and not isinstance(value, type))
-        return value
+        if isinstance(value, (*_CLIENTS[asynchronous], *also)) and not isinstance(value, type):
+            return value
+        raise ConfigurationError(why_unusable(value, asynchronous=asynchronous))
 
     names = "".join(f"a{'n' if each.__name__[0] in 'AEIOU' else ''} {each.__name__}, " for each in also)
     return Rule(f"{names}{_KINDS[asynchronous]} or {_URL}", parse, required=True, secret=True)

@@ -51,7 +51,7 @@ def open_connection(
         return SingleConnection(source, *timeouts)
     if isinstance(source, Connection):
         return source
-    raise _unusable(source, _SYNC)
+    raise ConfigurationError(why_unusable(source, asynchronous=False))
 
 
 def open_async_connection(
@@ -68,7 +68,7 @@ def open_async_connection(
         return AsyncSingleConnection(source, connect_timeout, command_timeout)
     if isinstance(source, AsyncConnection):
         return source
-    raise _unusable(source, _ASYNC)
+    raise ConfigurationError(why_unusable(source, asynchronous=True))
 
 
 @dataclass(frozen=True)
@@ -84,25 +84,20 @@ _SYNC = _Kind("synchronous", "redis", "LockWatch and LockWatchFlaskMiddleware")
 _ASYNC = _Kind("asynchronous", "redis.asyncio", "AsyncLockWatch and LockWatchMiddleware")
 
 
-def _unusable(source: object, wanted: _Kind) -> ConfigurationError:
+def why_unusable(source: object, *, asynchronous: bool) -> str:
+    """Why an object is nothing to reach Redis by, for a message that says what was expected."""
+    wanted, other = (_ASYNC, _SYNC) if asynchronous else (_SYNC, _ASYNC)
     name = source.__name__ if isinstance(source, type) else type(source).__name__
-    module = wanted.module
-    works = (
-        f"redis is to be a URL like 'redis://localhost:6379', a {wanted.name} client of redis-py ({module}.Redis, "
-        f"{module}.RedisCluster, or {module}.sentinel.Sentinel(…).master_for('name')), "
-        f"or a lockwatch client of the same kind"
-    )
-    other = _SYNC if wanted is _ASYNC else _ASYNC
     if isinstance(source, type):
-        return ConfigurationError(f"{name} is a class and not an object. {works}")
+        return f"{name} is a class and not an object"
     clients = (redis.Redis, RedisCluster, redis.asyncio.Redis, AsyncRedisCluster)
     if isinstance(source, clients) or hasattr(source, "link"):
-        return ConfigurationError(f"this {name} is {other.name}: it works with {other.users}. {works}")
+        return f"this {name} is {other.name}: it works with {other.users}"
     if isinstance(source, (Sentinel, AsyncSentinel)):
-        return ConfigurationError(f"a Sentinel serves several primaries: write sentinel.master_for('name'). {works}")
+        return "a Sentinel serves several primaries: write sentinel.master_for('name')"
     if isinstance(source, (redis.ConnectionPool, redis.asyncio.ConnectionPool)):
-        return ConfigurationError(f"a pool is no client: write {wanted.module}.Redis(connection_pool=pool). {works}")
-    return ConfigurationError(f"{name} can't be used to reach Redis. {works}")
+        return f"a pool is no client: write {wanted.module}.Redis(connection_pool=pool)"
+    return f"{name} can't be used to reach Redis"
 
 
 def check_url(url: str) -> None:
