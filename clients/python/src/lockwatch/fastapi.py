@@ -23,7 +23,7 @@ from .fastapi_route import route_text
 from .flow import run_async
 from .http.counted import Counted
 from .http.reply import Reply
-from .http.route_limit import RouteLimit, RouteLimitOptions
+from .http.route_limit import LimitsFunction, RouteLimit, RouteLimitOptions
 from .http.state import LockWatchState
 from .limits import Limits
 from .ratelimit import RateLimitResult
@@ -86,7 +86,7 @@ def _store_key(store: Store, request: Request) -> Key:
 
 
 def limit(
-    lockwatch: AsyncLockWatch, limits: Limits, **options: Unpack[RouteLimitOptions]
+    lockwatch: AsyncLockWatch, limits: Limits | LimitsFunction, **options: Unpack[RouteLimitOptions]
 ) -> Callable[[Request, Response], Awaitable[RateLimitResult | None]]:
     """A limit on one route.
 
@@ -134,6 +134,7 @@ class JwtRequired(SecurityBase):
         )
         if isinstance(outcome, Reply):
             raise Refused(outcome)
+        request.state.claims = outcome
         return outcome
 
 

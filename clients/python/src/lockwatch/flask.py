@@ -15,7 +15,7 @@ from .flask_route import route_text
 from .flow import run
 from .http.counted import Counted
 from .http.reply import Reply
-from .http.route_limit import RouteLimit, RouteLimitOptions
+from .http.route_limit import LimitsFunction, RouteLimit, RouteLimitOptions
 from .http.state import LockWatchState
 from .limits import Limits
 from .redis.connection import Key
@@ -61,7 +61,9 @@ def _guarded(refuse: Callable[[], Reply | None]) -> Callable[[View], View]:
     return decorate
 
 
-def limit(lockwatch: LockWatch, limits: Limits, **options: Unpack[RouteLimitOptions]) -> Callable[[View], View]:
+def limit(
+    lockwatch: LockWatch, limits: Limits | LimitsFunction, **options: Unpack[RouteLimitOptions]
+) -> Callable[[View], View]:
     """A limit on one route.
 
     `@limit(lw, "5/minute", key=lambda: current_user.id)`, below `@app.route`.

@@ -20,6 +20,7 @@ from .request import HttpRequest, KeyFunction
 from .trusted_proxies import TrustedProxies
 
 PlanFunction: TypeAlias = Callable[[HttpRequest], "Limits | Awaitable[Limits | None] | None"]
+CostFunction: TypeAlias = Callable[[HttpRequest], "int | Awaitable[int]"]
 OnDenied: TypeAlias = Callable[[HttpRequest, RateLimitResult], Reply]
 
 _CLIENT_OPTIONS = ("connect_timeout", "command_timeout", "breaker_timeouts", "breaker_seconds", "service")
@@ -38,8 +39,8 @@ class MiddlewareOptions(TypedDict, total=False):
     breaker_seconds: float
     rate_limit_requests: int
     rate_limit_window_seconds: Duration
-    limits: Limits
-    cost: int
+    limits: Limits | PlanFunction
+    cost: int | CostFunction
     plan_func: PlanFunction
     key: Literal["address", "credential"]
     key_func: KeyFunction
@@ -72,6 +73,8 @@ class Settings:
     credential_header: str
     """In lower case."""
     plan_func: PlanFunction | None
+    plan_option: str
+    """The option that `plan_func` was given as."""
     on_denied: OnDenied
     burst_arguments: tuple[str, ...] | None
     """Threshold, window and cooldown of LW.BURST; None if bursts are off."""
@@ -100,7 +103,8 @@ class Settings:
             address_limits=None if address_limits is None else parse_limits(address_limits),
             keys=Keys(options.get("key_prefix"), _service(options)),
             credential_header=options.get("credential_header", "Authorization").lower(),
-            plan_func=options.get("plan_func"),
+            plan_func=_plan_function(options),
+            plan_option="plan_func" if "plan_func" in options else "limits",
             on_denied=options.get("on_denied") or (lambda _request, limit: rate_limit_exceeded(limit)),
             burst_arguments=_burst_arguments(options),
             proxies=TrustedProxies(
@@ -127,10 +131,20 @@ def client_source(options: MiddlewareOptions) -> Any:  # noqa: ANN401  # checked
 
 
 def _default_limits(options: MiddlewareOptions) -> tuple[Limit, ...]:
-    if "limits" in options:
-        return parse_limits(options["limits"])
+    limits = options.get("limits")
+    if "limits" in options and not callable(limits):
+        return parse_limits(limits)  # type: ignore[arg-type]  # what is no limit is an error there
     window = milliseconds(options.get("rate_limit_window_seconds", 60))
     return (Limit(options.get("rate_limit_requests", 100), window),)
+
+
+def _plan_function(options: MiddlewareOptions) -> PlanFunction | None:
+    limits = options.get("limits")
+    if not callable(limits):
+        return options.get("plan_func")
+    if options.get("plan_func") is not None:
+        raise ConfigurationError("limits is a function, and plan_func is given too: they mean the same, so give one")
+    return limits
 
 
 def _service(options: MiddlewareOptions) -> str | None:
