@@ -44,15 +44,15 @@ const NO_LIMIT = 2 ** 52;
 const WINDOWS_MS = [60_000, 3_600_000, 86_400_000];
 
 /** What the keys of a client start with. */
-export function clientPrefix({ client, key, address, keyPrefix = "lw" }: ClientQuery, service: string | undefined): string {
+export function clientPrefix({ client, key, address, keyPrefix = "lw" }: ClientQuery, lockwatch: ConstructorParameters<typeof Keys>[1]): string {
   if ([client, key, address].filter((given) => given !== undefined && given !== null).length !== 1) {
     throw new ConfigurationError(
       "give one of client (as in the audit event: 'ip:203.0.113.9'), key (what the key function returned) and address",
     );
   }
-  const found = client ?? (address === undefined ? keyClient(key) : clientAt(address));
+  const found = client ?? (address === undefined ? keyClient(key ?? "") : clientAt(address));
   if (found === undefined || found === "") throw new ConfigurationError("the client is an empty text, and has no keys");
-  return new Keys(service === undefined ? keyPrefix : `${keyPrefix}:${service}`).limit(found, "");
+  return new Keys(keyPrefix, lockwatch).limit(found, "");
 }
 
 function clientAt(address: string): string {

@@ -193,16 +193,12 @@ export class LockWatch {
    * `client` (as in a denial's audit event: `key:bob`), `key` and `address`.
    */
   async inspect(of: ClientQuery): Promise<InspectedKey[]> {
-    return clientKeys.inspect((command) => this.#slow.callSlow(command), clientKeys.clientPrefix(of, this.#service));
+    return clientKeys.inspect((command) => this.#slow.callSlow(command), clientKeys.clientPrefix(of, this));
   }
 
   /** Deletes the keys of a client, which has used nothing then. Returns their number. */
   async reset(of: ClientQuery): Promise<number> {
-    return clientKeys.reset((command) => this.#slow.callSlow(command), clientKeys.clientPrefix(of, this.#service));
-  }
-
-  get #service(): string | undefined {
-    return (this as { service?: string | undefined }).service;
+    return clientKeys.reset((command) => this.#slow.callSlow(command), clientKeys.clientPrefix(of, this));
   }
 
   /** Sends the waiting audit events, for at most two seconds, and closes the connections. */

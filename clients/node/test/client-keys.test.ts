@@ -87,6 +87,14 @@ describe("inspect and reset", () => {
     assert.deepEqual([found?.lastDay, found?.expiresIn], [null, null]);
   });
 
+  it("of a service", async () => {
+    const lw = new LockWatch(world.url, { ...TIMEOUTS, service: "shop" });
+    cleanUp.push(() => lw.close());
+    for (const prefix of ["lw:shop", "lw:cafe", "lw"]) await lw.ratelimit(`${prefix}:{key:served}:default`, "5/minute");
+    assert.deepEqual((await lw.inspect({ key: "served" })).map(({ key }) => key), ["lw:shop:{key:served}:default"]);
+    assert.equal(await lw.reset({ key: "served" }), 1);
+  });
+
   for (const given of STRANGE) {
     it(`a pattern in a key matches only itself: ${JSON.stringify(given).slice(0, 20)}`, async () => {
       const lw = world.lockwatch;
