@@ -4,6 +4,7 @@
  * - `lockwatch.ts` has a method for each command. Arguments and results are in `ratelimit.ts`,
  *   `burst.ts`, `alert.ts`, `audit.ts` and `tokens.ts`, errors in `errors.ts`. `limits.ts` and
  *   `duration.ts` parse the limits and durations of users.
+ * - `client-keys.ts` lists and deletes the keys of one client.
  * - `redis/` sends commands: an adapter for each library, and `Link` with timeouts and a breaker.
  * - `http/` is the middleware. `rate-limiter.ts` decides on requests, independent of the framework;
  *   `route-limit.ts` is a limit on one route. `notices.ts` logs what a process says once.
@@ -14,6 +15,7 @@
 export type { AlertOptions } from "./alert.js";
 export type { AuditEvent, AuditFields, AuditQuery } from "./audit.js";
 export type { BurstOptions, BurstResult, Caller } from "./burst.js";
+export type { ClientQuery, InspectedKey } from "./client-keys.js";
 export type { Duration } from "./duration.js";
 export {
   CommandError,

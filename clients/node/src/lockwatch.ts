@@ -6,6 +6,8 @@ import { alertCommand, type AlertOptions } from "./alert.js";
 import { auditCommand, auditLogCommand, parseAuditLog, type AuditEvent, type AuditFields, type AuditQuery } from "./audit.js";
 import { AuditQueue } from "./audit-queue.js";
 import { burstCommand, parseBurst, type BurstOptions, type BurstResult } from "./burst.js";
+import * as clientKeys from "./client-keys.js";
+import type { ClientQuery, InspectedKey } from "./client-keys.js";
 import { windowMs, type Duration } from "./duration.js";
 import { ConfigurationError } from "./errors.js";
 import { FailureLog, type Log } from "./failure-log.js";
@@ -198,6 +200,19 @@ export class LockWatch {
   /** The public keys that verify access tokens. */
   async jwks(): Promise<tokens.Jwks> {
     return tokens.parseJson(await this.#slow.callSlow({ args: ["LW.JWKS"] }), "LW.JWKS") as tokens.Jwks;
+  }
+
+  /**
+   * The keys of a client, sorted: what it used, under which policy, and when they expire. With one of
+   * `client` (as in a denial's audit event: `key:bob`), `key` and `address`.
+   */
+  async inspect(of: ClientQuery): Promise<InspectedKey[]> {
+    return clientKeys.inspect((command) => this.#slow.callSlow(command), clientKeys.clientPrefix(of, this));
+  }
+
+  /** Deletes the keys of a client, which has used nothing then. Returns their number. */
+  async reset(of: ClientQuery): Promise<number> {
+    return clientKeys.reset((command) => this.#slow.callSlow(command), clientKeys.clientPrefix(of, this));
   }
 
   /** Sends the waiting audit events, for at most two seconds, and closes the connections. */

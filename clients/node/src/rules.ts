@@ -80,6 +80,12 @@ export function fn(expected: string): Rule {
   return { expected, accepts: (value) => typeof value === "function" && !/^class\b/.test(Function.prototype.toString.call(value)) };
 }
 
+/** What `rule` says, or a function of the request that returns it. */
+export function orFunction(rule: Rule): Rule {
+  const ofRequest = fn("");
+  return { ...rule, expected: `${rule.expected}, or a function of the request that returns it`, accepts: (value) => ofRequest.accepts(value) || rule.accepts(value) };
+}
+
 export function required(rule: Rule): Rule {
   return { ...rule, required: true };
 }

@@ -24,7 +24,8 @@ for (const framework of FRAMEWORKS) {
 
 async function run(framework: Framework, given: Options, steps: readonly Step[]): Promise<void> {
   const { limits, ...otherDefaults } = defaults.options;
-  const { service, ...options } = optionsOf({ ...("rate_limit_requests" in given ? {} : { limits }), ...otherDefaults, ...given });
+  const own = "rate_limit_requests" in given || "limits_returns" in given;
+  const { service, ...options } = optionsOf({ ...(own ? {} : { limits }), ...otherDefaults, ...given });
   const connection = new ScriptedConnection();
   const isTiming = ([name]: [string, unknown]) => /Timeouts?(Ms)?$|^breaker/.test(name);
   const timing = Object.fromEntries(Object.entries(options).filter(isTiming));
@@ -44,7 +45,9 @@ async function run(framework: Framework, given: Options, steps: readonly Step[])
     (request) => disguise(request, current as Step),
     () => {
       const placed = current?.route_limit;
-      return placed && forExpress.limit(lockwatch, placed.limits, optionsOf(placed.options));
+      if (!placed) return undefined;
+      const { limits = placed.limits, ...others } = optionsOf(placed.options) as { limits?: string };
+      return forExpress.limit(lockwatch, limits, others);
     },
   );
   try {

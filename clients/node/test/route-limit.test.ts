@@ -63,7 +63,10 @@ for (const framework of FRAMEWORKS) {
       const api = await start(framework, world.lockwatch);
       for (let i = 0; i < 2; i++) assert.equal((await ask(api.port, "/shadow")).status, 200);
       const rows = await world.auditRows("/shadow", 2);
-      assert.deepEqual(rows.map(({ limited, data }) => [limited, data]), [[false, null], [true, { shadow: true }]]);
+      const policy = "get-shadow";
+      const retryAfter = (rows[1]?.data as { retry_after: number } | undefined)?.retry_after;
+      const denial = { policy, key: `lw:{ip:127.0.0.1}:limit:${policy}`, limit: 1, window: 60, retry_after: retryAfter, client: "ip:127.0.0.1" };
+      assert.deepEqual(rows.map(({ limited, data }) => [limited, data]), [[false, null], [true, { ...denial, shadow: true }]]);
     });
 
     it("a failure of Redis lets requests through, or answers 503 with deny", async () => {

@@ -43,6 +43,11 @@ export class Keys {
   }
 }
 
+/** The client of a key of `Keys`: neither prefixes nor names of policies have braces. */
+export function clientOf(key: string): string {
+  return key.slice(key.indexOf("{") + 1, key.lastIndexOf("}"));
+}
+
 export function addressClient(address: string | undefined): string {
   return address === undefined ? "unix" : `ip:${clientNetwork(address)}`;
 }
@@ -65,6 +70,11 @@ export function keyClient(given: Exclude<ClientKey, null | undefined>): string |
   const key = nameArgument(given);
   if (typeof key !== "string") throw new TypeError("a key of the application's own is to be a text or a number");
   return Buffer.byteLength(key) > MAX_KEY_BYTES ? `long:${digest(key)}` : `key:${key}`;
+}
+
+/** The text of a key that the application returned, as the user of an audit event. */
+export function keyText(given: ClientKey): string | undefined {
+  return given === null || given === undefined || given === "" || given === ADDRESS ? undefined : String(given);
 }
 
 /**

@@ -3,7 +3,7 @@ import { checkOptions, type OptionRules, type Rule } from "../known-options.js";
 import type { Limits } from "../limits.js";
 import { LockWatch, LOCKWATCH_OPTIONS } from "../lockwatch.js";
 import { REDIS_SOURCE } from "../redis/open.js";
-import { BOOLEAN, COST, DURATION, FAILURE_MODE, fn, headerName, integer, KEY, KEY_FUNCTION, KEY_PREFIX, LIMITS, texts } from "../rules.js";
+import { BOOLEAN, COST, DURATION, FAILURE_MODE, fn, headerName, integer, KEY, KEY_FUNCTION, KEY_PREFIX, LIMITS, orFunction, texts } from "../rules.js";
 import { POLICY_OPTIONS, type MiddlewareOptions, type PolicyOptions } from "./options.js";
 import { Pattern } from "./pattern.js";
 import { TrustedProxies } from "./trusted-proxies.js";
@@ -32,8 +32,8 @@ export const MIDDLEWARE_OPTIONS: OptionRules<MiddlewareOptions<never>> = {
   ...LOCKWATCH_OPTIONS,
   rateLimitRequests: integer(0, Number.MAX_SAFE_INTEGER, 100),
   rateLimitWindowSeconds: DURATION,
-  limits: LIMITS,
-  cost: COST,
+  limits: orFunction(LIMITS),
+  cost: orFunction(COST),
   key: KEY,
   credentialHeader: headerName("Authorization"),
   addressLimits: LIMITS,

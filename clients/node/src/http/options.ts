@@ -19,11 +19,17 @@ export type OnDenied<Req> = (request: Req, result: RateLimitResult) => Awaitable
 
 export type KeyFunction<Req> = (request: Req) => Awaitable<ClientKey>;
 
+/** Returns limits for a request, or nothing. */
+export type LimitsFunction<Req> = (request: Req) => Awaitable<Limits | null | undefined>;
+
+/** The number of units that a request takes, or a function of the request that returns it. */
+export type Cost<Req> = number | ((request: Req) => Awaitable<number>);
+
 export interface PolicyOptions<Req = unknown> {
   /** Without them, requests count against the default policy. */
   limits?: Limits | undefined;
-  /** The number of units that a request takes; 1 unless given. */
-  cost?: number | undefined;
+  /** The number of units that a request takes, or a function that returns it; 1 unless given. */
+  cost?: Cost<Req> | undefined;
   onRedisFailure?: FailureMode | undefined;
   shadow?: boolean | undefined;
   /** Part of the Redis key and of the `RateLimit` header. Derived from the pattern unless given. */
@@ -39,10 +45,10 @@ export interface PolicyOptions<Req = unknown> {
 export interface LimitOptions<Req> {
   rateLimitRequests?: number | undefined;
   rateLimitWindowSeconds?: Duration | undefined;
-  /** Overrides the two options above. */
-  limits?: Limits | undefined;
-  /** The number of units that a request takes; 1 unless given. */
-  cost?: number | undefined;
+  /** Overrides the two options above. A function is the same as `planFunc`. */
+  limits?: Limits | LimitsFunction<Req> | undefined;
+  /** The number of units that a request takes, or a function that returns it; 1 unless given. */
+  cost?: Cost<Req> | undefined;
   /**
    * Whether to limit each address, or each credential and, with higher limits, the address that it
    * comes from.
@@ -63,7 +69,7 @@ export interface LimitOptions<Req> {
    * Limits in place of the default ones, for example for paying customers. If it returns nothing,
    * the default ones apply.
    */
-  planFunc?: ((request: Req) => Awaitable<Limits | null | undefined>) | undefined;
+  planFunc?: LimitsFunction<Req> | undefined;
   /** Patterns and their policies. The first pattern that matches applies. */
   routes?: Readonly<Record<string, PolicyOptions<Req> | Limits>> | undefined;
   /** Patterns of paths that are not limited, counted or audited. */

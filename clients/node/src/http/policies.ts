@@ -2,7 +2,7 @@
 import { ConfigurationError } from "../errors.js";
 import { checkOptions } from "../known-options.js";
 import { parseLimits, type Limit, type Limits } from "../limits.js";
-import { POLICY_OPTIONS, type KeyFunction, type LimitOptions, type PolicyOptions } from "./options.js";
+import { POLICY_OPTIONS, type Cost, type KeyFunction, type LimitOptions, type PolicyOptions } from "./options.js";
 import { PathSegments, Pattern } from "./pattern.js";
 import { policyName } from "./policy-name.js";
 import type { FailureMode } from "./reply.js";
@@ -17,7 +17,7 @@ export interface Policy extends PolicyKey {
   readonly name: string;
   /** Undefined if the default limits or those of `planFunc` apply. */
   readonly ownLimits: readonly Limit[] | undefined;
-  readonly cost: number;
+  readonly cost: Cost<never>;
   readonly onRedisFailure: FailureMode;
   readonly shadow: boolean;
 }
@@ -34,11 +34,11 @@ export class Policies {
 
   constructor(options: LimitOptions<never>) {
     const { rateLimitRequests = 100, rateLimitWindowSeconds = 60 } = options;
-    this.defaultLimits = parseLimits(options.limits ?? [[rateLimitRequests, rateLimitWindowSeconds]]);
+    this.defaultLimits = parseLimits((typeof options.limits === "function" ? undefined : options.limits) ?? [[rateLimitRequests, rateLimitWindowSeconds]]);
     this.#default = {
       name: DEFAULT,
       ownLimits: undefined,
-      cost: checkedCost(options.cost ?? 1),
+      cost: costOption(options.cost ?? 1),
       onRedisFailure: checkedMode(options.onRedisFailure ?? "allow"),
       shadow: options.shadow ?? false,
       ...policyKey(options, ""),
@@ -63,6 +63,11 @@ export class Policies {
     if (options.limits === undefined && options.name !== undefined) {
       throw new ConfigurationError(`policy '${options.name}' has a name and no limits: it would spend from the default policy`);
     }
+    if (typeof options.limits === "function") {
+      throw new ConfigurationError(
+        `policy '${pattern.text}' has a function as limits: give the function to the middleware as limits, or place limit(lw, function) on the route`,
+      );
+    }
     const hasKey = options.key !== undefined || options.keyFunc !== undefined;
     if (options.limits === undefined && hasKey) {
       throw new ConfigurationError(`policy '${pattern.text}' has key or keyFunc and no limits: give it limits of its own`);
@@ -70,7 +75,7 @@ export class Policies {
     const policy: Policy = {
       name: options.limits === undefined ? DEFAULT : notReserved(options.name === undefined ? policyName(pattern.text) : checkedName(options.name)),
       ownLimits: options.limits === undefined ? undefined : parseLimits(options.limits),
-      cost: checkedCost(options.cost ?? this.#default.cost),
+      cost: costOption(options.cost ?? this.#default.cost),
       onRedisFailure: checkedMode(options.onRedisFailure ?? this.#default.onRedisFailure),
       shadow: options.shadow ?? this.#default.shadow,
       ...(hasKey ? policyKey(options, ` of policy '${pattern.text}'`) : ownKey(this.#default)),
@@ -110,6 +115,11 @@ function notReserved(name: string): string {
 export function checkedCost(cost: number): number {
   if (Number.isInteger(cost) && cost >= 1 && cost <= MAX_COST) return cost;
   throw new ConfigurationError(`cost '${cost}' is not an integer from 1 to ${MAX_COST}`);
+}
+
+/** Whatever a function returns is checked for each request. */
+export function costOption<Req>(cost: Cost<Req>): Cost<Req> {
+  return typeof cost === "function" ? cost : checkedCost(cost);
 }
 
 export function checkedMode(mode: FailureMode): FailureMode {

@@ -6,17 +6,18 @@ import { auditCommand } from "../audit.js";
 import { burstCommand, parseBurst } from "../burst.js";
 import { windowMs, type Duration } from "../duration.js";
 import { ConfigurationError, LockWatchError } from "../errors.js";
-import { addressLimits, parseLimits, type Limit, type Limits } from "../limits.js";
+import { addressLimits, parseLimits, type Limit } from "../limits.js";
 import type { LockWatch } from "../lockwatch.js";
 import { rateLimitCommand, RateLimitResult } from "../ratelimit.js";
 import { ask, FunctionFailure } from "../redis/away.js";
 import type { Bytes, Command, RedisReply } from "../redis/connection.js";
 import type { Counted } from "./counted.js";
-import { addressClient, credentialClient, keyClient, Keys } from "./keys.js";
-import type { MiddlewareOptions } from "./options.js";
+import { addressClient, credentialClient, keyClient, Keys, keyText } from "./keys.js";
+import type { LimitsFunction, MiddlewareOptions } from "./options.js";
 import { methodArgument, PathSegments } from "./pattern.js";
 import { Policies, type Policy } from "./policies.js";
 import { decisionFor, failureDecision, functionFailureDecision, type Decision } from "./reply.js";
+import { returnedCost, returnedLimits } from "./returned.js";
 import { LockWatchState } from "./state.js";
 import { TrustedProxies } from "./trusted-proxies.js";
 
@@ -44,6 +45,8 @@ export class RateLimiter<Req> {
   readonly burst: BurstSettings | undefined;
   readonly #policies: Policies;
   readonly #proxies: TrustedProxies;
+  readonly #planFunc: LimitsFunction<Req> | undefined;
+  readonly #planOption: string;
 
   constructor(
     readonly lockwatch: LockWatch,
@@ -55,6 +58,11 @@ export class RateLimiter<Req> {
     this.credentialHeader = (options.credentialHeader ?? "Authorization").toLowerCase();
     this.burst = burstThreshold === null ? undefined : burstSettings(burstThreshold, burstWindowSeconds, options.burstCooldownSeconds);
     this.#policies = new Policies(options);
+    if (typeof options.limits === "function" && options.planFunc !== undefined) {
+      throw new ConfigurationError("limits is a function, and planFunc is given too: they mean the same, so give one");
+    }
+    this.#planFunc = typeof options.limits === "function" ? options.limits : options.planFunc;
+    this.#planOption = typeof options.limits === "function" ? "limits" : "planFunc";
     this.#proxies = new TrustedProxies(options.trustedProxies ?? [], options.forwardedHeader ?? "X-Forwarded-For", lockwatch.log);
   }
 
@@ -73,9 +81,9 @@ export class RateLimiter<Req> {
 
   async limitsFor(policy: Policy, request: Req): Promise<readonly Limit[]> {
     if (policy.ownLimits) return policy.ownLimits;
-    const { planFunc } = this.options;
-    const plan: Limits | null | undefined = planFunc && (await ask("planFunc", () => planFunc(request)));
-    return plan === null || plan === undefined ? this.#policies.defaultLimits : parseLimits(plan);
+    const planFunc = this.#planFunc;
+    const plan = planFunc && returnedLimits(this.#planOption, await ask(this.#planOption, () => planFunc(request)));
+    return plan ?? this.#policies.defaultLimits;
   }
 }
 
@@ -88,6 +96,7 @@ function burstSettings(threshold: number, window: Duration, cooldown: Duration |
 
 interface LimitCall {
   readonly command: Command;
+  readonly key: string;
   readonly limits: readonly Limit[];
   /** In the headers of the response. */
   readonly name: string;
@@ -95,6 +104,7 @@ interface LimitCall {
 
 interface NamedResult {
   readonly name: string;
+  readonly key: string;
   readonly result: RateLimitResult;
 }
 
@@ -103,10 +113,10 @@ interface NamedResult {
  * the request.
  */
 function bindingResult(calls: readonly LimitCall[], replies: readonly RedisReply[]): NamedResult {
-  const results = calls.map(({ limits, name }, index) => {
+  const results = calls.map(({ key, limits, name }, index) => {
     const reply = replies[index];
     if (reply instanceof LockWatchError) throw reply;
-    return { name, result: RateLimitResult.parse(reply, limits, "LW.RATELIMIT") };
+    return { name, key, result: RateLimitResult.parse(reply, limits, "LW.RATELIMIT") };
   });
   return results.reduce((first, next) => (next.result.retryAfterMs > first.result.retryAfterMs ? next : first));
 }
@@ -143,12 +153,14 @@ export class RequestCheck<Req> {
     if (!caller) return await this.#withoutLimit();
     const { client, isCredential } = caller;
     const limits = await this.limiter.limitsFor(this.policy, request);
-    const calls = [this.#limitCall(client, this.policy.name, limits, this.policy.name)];
+    const { cost: costGiven } = this.policy;
+    const cost = typeof costGiven === "number" ? costGiven : returnedCost(await ask("cost", () => costGiven(request as never)));
+    const calls = [this.#limitCall(client, this.policy.name, limits, cost, this.policy.name)];
     this.#limiterKey = calls[0]?.command.key;
     const ofAddress = addressClient(this.address);
     if (isCredential) {
       const { name } = this.policy;
-      calls.push(this.#limitCall(ofAddress, `${name}:unverified`, this.#addressLimits(limits), `${name}-unverified`));
+      calls.push(this.#limitCall(ofAddress, `${name}:unverified`, this.#addressLimits(limits), cost, `${name}-unverified`));
     }
     const commands = calls.map(({ command }) => command);
     const burst = this.#burstCommand(isCredential ? ofAddress : client);
@@ -165,12 +177,9 @@ export class RequestCheck<Req> {
       this.state.failure = error.code.toLowerCase();
       return failureDecision(error, this.policy, lockwatch.failures, "requests");
     }
-    const { result, name } = binding;
+    const { result, name, key } = binding;
     this.state.limit = result;
-    if (!result.allowed) {
-      this.state.limited = true;
-      this.state.shadowed = this.policy.shadow;
-    }
+    if (!result.allowed) this.state.deny(result, name, key, this.policy.shadow);
     // Outside of the `try`, because an error of the application's `onDenied` is not a failure of
     // Redis.
     return decisionFor(result, name, this.policy, () => options.onDenied?.(request, result));
@@ -184,10 +193,10 @@ export class RequestCheck<Req> {
       this.limiter.lockwatch.auditQueue.bypass();
       return;
     }
-    const { address, burst, limited, shadowed, user } = this.state;
+    const { address, burst, denial, keyText, limited, user } = this.state;
     this.limiter.lockwatch.auditQueue.record(() => {
       const command = auditCommand({
-        user,
+        user: user ?? keyText,
         ip: address,
         method: methodArgument(this.http.method),
         endpoint: this.path,
@@ -195,7 +204,7 @@ export class RequestCheck<Req> {
         limited,
         anomaly: burst?.burst,
         latencyMs: performance.now() - this.#started,
-        data: shadowed ? { shadow: true } : undefined,
+        data: denial,
       });
       return { ...command, key: this.#limiterKey };
     });
@@ -225,6 +234,7 @@ export class RequestCheck<Req> {
     if (keyFunc) {
       const key = await ask("keyFunc", () => keyFunc(request as never));
       if (key === null || key === undefined) return undefined;
+      this.state.keyText = keyText(key);
       return { client: keyClient(key) ?? addressClient(this.address), isCredential: false };
     }
     if (byCredential) {
@@ -235,9 +245,9 @@ export class RequestCheck<Req> {
     return { client: addressClient(this.address), isCredential: false };
   }
 
-  #limitCall(client: string, policy: string, limits: readonly Limit[], name: string): LimitCall {
-    const command = rateLimitCommand("LW.RATELIMIT", this.limiter.keys.limit(client, policy), limits, this.policy.cost);
-    return { command, limits, name };
+  #limitCall(client: string, policy: string, limits: readonly Limit[], cost: number, name: string): LimitCall {
+    const key = this.limiter.keys.limit(client, policy);
+    return { command: rateLimitCommand("LW.RATELIMIT", key, limits, cost), key, limits, name };
   }
 
   #addressLimits(limits: readonly Limit[]): readonly Limit[] {

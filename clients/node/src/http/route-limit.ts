@@ -4,18 +4,19 @@
  */
 import { LockWatchError } from "../errors.js";
 import { checkOption, checkOptions, type OptionRules } from "../known-options.js";
-import { parseLimits, type Limits } from "../limits.js";
+import { parseLimits, type Limit as ParsedLimit, type Limits } from "../limits.js";
 import { checkClient, type LockWatch } from "../lockwatch.js";
 import { rateLimitCommand, RateLimitResult } from "../ratelimit.js";
 import { ask, FunctionFailure } from "../redis/away.js";
-import { BOOLEAN, COST, FAILURE_MODE, fn, KEY_PREFIX, LIMITS, POLICY_NAME, required } from "../rules.js";
+import { BOOLEAN, COST, FAILURE_MODE, fn, KEY_PREFIX, LIMITS, orFunction, POLICY_NAME, required } from "../rules.js";
 import { Counted } from "./counted.js";
 import { applyDecision, middleware, rawRequest, stateOf, type AnyRequest, type AnyResponse, type Middleware } from "./framework.js";
-import { ADDRESS, addressClient, keyClient, Keys } from "./keys.js";
-import type { KeyFunction, OnDenied } from "./options.js";
+import { ADDRESS, addressClient, keyClient, Keys, keyText } from "./keys.js";
+import type { Cost, KeyFunction, LimitsFunction, OnDenied } from "./options.js";
 import { policyName } from "./policy-name.js";
-import { checkedCost, checkedMode, checkedName } from "./policies.js";
+import { checkedMode, checkedName, costOption } from "./policies.js";
 import { decisionFor, failureDecision, functionFailureDecision, type Decision, type FailureMode } from "./reply.js";
+import { returnedCost, returnedLimits } from "./returned.js";
 import { routeText } from "./route-text.js";
 import type { LockWatchState } from "./state.js";
 import { parsePeer } from "./trusted-proxies.js";
@@ -26,7 +27,8 @@ export interface RouteLimitOptions<Req> {
    * the middleware found. If it returns nothing, the limit does not apply.
    */
   key?: KeyFunction<Req> | undefined;
-  cost?: number | undefined;
+  /** The number of units that a request takes, or a function that returns it; 1 unless given. */
+  cost?: Cost<Req> | undefined;
   /**
    * Part of the Redis key and of the `RateLimit` header. Derived from the route's method and
    * pattern unless given.
@@ -42,7 +44,7 @@ export interface RouteLimitOptions<Req> {
 
 export const ROUTE_LIMIT_OPTIONS: OptionRules<RouteLimitOptions<never>> = {
   key: fn("a function of the request: (request) => request.claims?.sub"),
-  cost: COST,
+  cost: orFunction(COST),
   name: POLICY_NAME,
   shadow: BOOLEAN,
   onRedisFailure: FAILURE_MODE,
@@ -56,20 +58,25 @@ export const ROUTE_LIMIT_OPTIONS: OptionRules<RouteLimitOptions<never>> = {
  */
 export type Limit<Default extends AnyRequest> = <Req extends AnyRequest = Default>(
   lockwatch: LockWatch,
-  limits: Limits,
+  limits: Limits | LimitsFunction<Req>,
   options?: RouteLimitOptions<Req>,
 ) => Middleware;
 
 /** Names of policies have no colon, so the limit of a route never shares a key with a policy. */
 const KIND = "limit:";
 
-export function routeLimit<Req extends AnyRequest>(lockwatch: LockWatch, limits: Limits, options: RouteLimitOptions<Req> = {}): Middleware {
+/** A function as `limits` may return nothing for a request to which the limit does not apply. */
+export function routeLimit<Req extends AnyRequest>(
+  lockwatch: LockWatch,
+  limits: Limits | LimitsFunction<Req>,
+  options: RouteLimitOptions<Req> = {},
+): Middleware {
   checkClient(lockwatch, 'limit(lw, "5/minute")');
-  checkOption("limits of limit", limits, required(LIMITS));
+  checkOption("limits of limit", limits, required(orFunction(LIMITS)));
   checkOptions(options, ROUTE_LIMIT_OPTIONS, "limit");
-  const parsed = parseLimits(limits);
+  const fixed = typeof limits === "function" ? undefined : parseLimits(limits);
   const keys = new Keys(options.keyPrefix, lockwatch);
-  const cost = checkedCost(options.cost ?? 1);
+  const costGiven = costOption(options.cost ?? 1);
   const mode = { shadow: options.shadow ?? false, onRedisFailure: checkedMode(options.onRedisFailure ?? "allow") };
   const given = options.name === undefined ? undefined : checkedName(options.name);
 
@@ -86,10 +93,14 @@ export function routeLimit<Req extends AnyRequest>(lockwatch: LockWatch, limits:
     const state = stateOf(request);
     const ofKey = options.key ? await ask("key", () => options.key?.(request as Req)) : ADDRESS;
     if (ofKey === null || ofKey === undefined) return { headers: {} };
+    const parsed = typeof limits === "function" ? returnedLimits("limits", await ask("limits", () => limits(request as Req))) : fixed;
+    if (parsed === undefined) return { headers: {} };
+    const cost = typeof costGiven === "number" ? costGiven : returnedCost(await ask("cost", () => costGiven(request as Req)));
     const client = keyClient(ofKey) ?? addressClient(addressOf(request, state));
+    if (state) state.keyText = keyText(ofKey) ?? state.keyText;
     const counted = Counted.of(rawRequest(request));
     const { key, header } = counted.freeName((name) => keys.limit(client, KIND + name), nameOf(request), limit, given !== undefined);
-    const { outcome, isEarlier } = await counted.once(key, limit, () => askRedis(request, state, key, header));
+    const { outcome, isEarlier } = await counted.once(key, limit, () => askRedis(request, state, key, header, parsed, cost));
     // The headers of an earlier call are on the response, unless those of another limit are.
     return isEarlier && !outcome.reply ? { headers: {} } : outcome;
   }
@@ -98,7 +109,14 @@ export function routeLimit<Req extends AnyRequest>(lockwatch: LockWatch, limits:
     return given ?? policyName(routeText(request, limit));
   }
 
-  async function askRedis(request: AnyRequest, state: LockWatchState | undefined, key: string, name: string): Promise<Decision> {
+  async function askRedis(
+    request: AnyRequest,
+    state: LockWatchState | undefined,
+    key: string,
+    name: string,
+    parsed: readonly ParsedLimit[],
+    cost: number,
+  ): Promise<Decision> {
     let result: RateLimitResult;
     try {
       const reply = await lockwatch.link.call(rateLimitCommand("LW.RATELIMIT", key, parsed, cost));
@@ -108,11 +126,7 @@ export function routeLimit<Req extends AnyRequest>(lockwatch: LockWatch, limits:
       if (!(error instanceof LockWatchError)) throw error;
       return failureDecision(error, mode, lockwatch.failures, `requests under the limit '${name}'`);
     }
-    if (state && !result.allowed) {
-      state.limited = true;
-      // Overwrites the mark of a denial in the middleware's shadow mode.
-      state.shadowed = mode.shadow;
-    }
+    if (!result.allowed) state?.deny(result, name, key, mode.shadow);
     return decisionFor(result, name, mode, () => options.onDenied?.(request as Req, result));
   }
 

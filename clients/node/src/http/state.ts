@@ -4,6 +4,7 @@
  */
 import type { BurstResult } from "../burst.js";
 import type { RateLimitResult } from "../ratelimit.js";
+import { denialOf, type Denial } from "./denial.js";
 
 export class LockWatchState {
   /** The binding limit; undefined if Redis failed. */
@@ -20,6 +21,10 @@ export class LockWatchState {
   shadowed = false;
   /** The application sets the user here, for the audit event. */
   user: string | number | null | undefined;
+  /** The result of the last key function, which is the event's user unless `user` is set. */
+  keyText: string | undefined;
+  /** The data of the audit event if a limit denied the request. */
+  denial: Denial | undefined;
 
   constructor(
     readonly policy: string,
@@ -29,4 +34,11 @@ export class LockWatchState {
      */
     readonly address: string | undefined,
   ) {}
+
+  /** Records a denial by the limit at a key. One without shadow mode outweighs an earlier one in it. */
+  deny(result: RateLimitResult, policy: string, key: string, shadow: boolean): void {
+    this.limited = true;
+    this.shadowed = shadow;
+    this.denial = denialOf(result, policy, key, shadow);
+  }
 }

@@ -12,6 +12,8 @@ import { Readiness, reconnectDelay, SILENCE_MS } from "./readiness.js";
 export function ioredisOptions() {
   return {
     lazyConnect: true,
+    // A prefix would be put before the keys of Redis's own commands, and not of the module's.
+    keyPrefix: "",
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,

@@ -3,6 +3,7 @@
 - `client.py` and `aio.py` have a method for each command. The commands, their arguments and their
   results are in `ratelimit.py`, `burst.py`, `alert.py`, `audit.py` and `tokens.py`, the errors in
   `errors.py`. `limits.py` and `duration.py` read what people write.
+- `client_keys.py` lists and deletes the keys of one client.
 - `redis/` is the connection to Redis, with its timeouts and its circuit breaker.
 - `http/` is the middleware without a framework, and `asgi.py` and `wsgi.py` are the two kinds of
   it. `audit_queue.py` sends its audit events, `failure_log.py` logs its failures, and `notices.py`
@@ -18,6 +19,7 @@ from .asgi import LockWatchMiddleware
 from .audit import AuditEvent
 from .burst import BurstResult
 from .client import LockWatch
+from .client_keys import ClientKey, KeyKind
 from .duration import Duration
 from .errors import (
     CommandError,
@@ -52,6 +54,7 @@ __all__ = [
     "AuditEvent",
     "BurstResult",
     "Claims",
+    "ClientKey",
     "CommandError",
     "ConfigurationError",
     "Duration",
@@ -59,6 +62,7 @@ __all__ = [
     "FullError",
     "HttpRequest",
     "Introspection",
+    "KeyKind",
     "Limit",
     "Limits",
     "LockWatch",

@@ -10,9 +10,10 @@ from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 from . import alert as alerts
 from . import audit as audits
 from . import burst as bursts
+from . import client_keys, tokens
 from . import ratelimit as limiter
-from . import tokens
 from .client import AUDIT_TIMEOUT, SLOW_TIMEOUT, copy_signature
+from .client_keys import ClientKey
 from .client_rules import ASYNC_LOCKWATCH, checked
 from .errors import ConfigurationError
 from .redis import breaker
@@ -98,6 +99,46 @@ class AsyncLockWatch:
         """
         [reply] = await (self._slow if command.slow else self.link).send((command,))
         return command.parse(reply)
+
+    async def inspect(
+        self,
+        *,
+        client: str | None = None,
+        key: object = None,
+        address: str | None = None,
+        key_prefix: str = "lw",
+    ) -> list[ClientKey]:
+        """The keys of a client, sorted: what it used, under which policy, and when they expire.
+
+        `client` is as in the data of a denial's audit event (`ip:203.0.113.9`, `key:bob`), `key` is
+        what the key function returned, and `address` an IP address.
+        """
+        prefix = client_keys.client_prefix(key_prefix, self.service, client, key, address)
+        return await self._go_through(client_keys.inspect(prefix))
+
+    async def reset(
+        self,
+        *,
+        client: str | None = None,
+        key: object = None,
+        address: str | None = None,
+        key_prefix: str = "lw",
+    ) -> int:
+        """Deletes the keys of a client, which has used nothing then. Returns their number.
+
+        Takes the same as `inspect`.
+        """
+        prefix = client_keys.client_prefix(key_prefix, self.service, client, key, address)
+        return await self._go_through(client_keys.reset(prefix))
+
+    async def _go_through(self, steps: client_keys.Steps[T]) -> T:
+        try:
+            commands = next(steps)
+            while True:
+                commands = steps.send(await self._slow.send(commands))
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
 
     async def aclose(self) -> None:
         """Closes the connections of the running event loop.

@@ -5,8 +5,10 @@ It wraps `send`, and neither buffers a body nor starts a task for one.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .aio import AsyncLockWatch
@@ -24,7 +26,7 @@ from .http.options import (
     refuse_client_options,
 )
 from .http.rate_limiter import RateLimiter
-from .http.reply import Reply
+from .http.reply import CLIENT_CLOSED_REQUEST, Reply
 from .http.request import HttpRequest
 from .http.state import LockWatchState
 
@@ -39,6 +41,8 @@ App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # The scope is the request's own. A server may share its member `state` between requests.
 _STATE = "lockwatch"
+# Within this time a client that leaves cannot be told from one that leaves after the response.
+_SECONDS_UNTIL_LOOK = 0.01
 
 
 class LockWatchMiddleware:
@@ -88,12 +92,15 @@ class LockWatchMiddleware:
         outer: LockWatchState | None = scope.get(_STATE)
         state, reply = await run_async(self._limiter.admit(request, policy, self._lockwatch.link.send, outer))
         scope[_STATE] = scope.setdefault("state", {})["lockwatch"] = state
-        response = Response(send, state)
+        response = Response(receive, send, state)
         try:
             if reply is None:
-                await self._app(scope, receive, response.send)
+                await self._app(scope, response.receive, response.send)
             else:
                 await response.send_reply(reply)
+        except asyncio.CancelledError:
+            response.lose_client()
+            raise
         finally:
             if self._audit_queue is None or outer is not None:
                 pass
@@ -136,32 +143,93 @@ def _routed_path(scope: Scope) -> str:
     return rest or "/" if rest[:1] in ("", "/") else path
 
 
-class Response:
-    """Adds the headers to a response, and keeps its status for the audit event."""
+def with_headers(given: Any, own: Mapping[str, str]) -> list[tuple[bytes, bytes]]:  # noqa: ANN401  # iterable of pairs
+    """The headers of a response, with those of `own` that it does not have."""
+    headers = [(name, value) for name, value in given]
+    present = {name.lower() for name, _ in headers}
+    added = ((name.lower().encode(), value.encode()) for name, value in own.items())
+    return headers + [(name, value) for name, value in added if name not in present]
 
-    def __init__(self, send: Send, state: LockWatchState) -> None:
+
+class Response:
+    """Adds the headers to a response, and keeps its status for the audit event.
+
+    The status is 499 if the client left before the response was complete, as in nginx's log.
+    """
+
+    def __init__(self, receive: Receive, send: Send, state: LockWatchState) -> None:
+        self._receive = receive
         self._send = send
         self._state = state
+        self._started = time.perf_counter()
+        # Messages that `_look_for_client` has received, for the application.
+        self._unread: deque[Message] = deque()
+        self._receiving = 0
+        self._is_ending = False
         # What a server answers if the application fails before its response starts.
         self.status = 500
         self.ended: float | None = None
 
+    def lose_client(self) -> None:
+        """The client has left. Does nothing once the whole response has been sent."""
+        if not self._is_ending:
+            self._is_ending = True
+            self.status = CLIENT_CLOSED_REQUEST
+
+    async def receive(self) -> Message:
+        """The receive that the application is given."""
+        if self._unread:
+            return self._unread.popleft()
+        self._receiving += 1
+        try:
+            message = await self._receive()
+        finally:
+            self._receiving -= 1
+        if message["type"] == "http.disconnect":
+            self.lose_client()
+        return message
+
     async def send(self, message: Message) -> None:
         """Passes a message on."""
         kind = message["type"]
+        ends = kind == "http.response.body" and not message.get("more_body")
         if kind == "http.response.start":
-            self.status = message["status"]
+            if not self._is_ending:
+                self.status = message["status"]
             if self._state.headers:
-                message = {**message, "headers": self._add_headers(message.get("headers", ()))}
-        await self._send(message)
-        if kind == "http.response.body" and not message.get("more_body"):
+                message = {**message, "headers": with_headers(message.get("headers", ()), self._state.headers)}
+        elif ends and not self._is_ending and time.perf_counter() - self._started >= _SECONDS_UNTIL_LOOK:
+            await self._look_for_client()
+        try:
+            await self._send(message)
+        except Exception:
+            self.lose_client()
+            raise
+        if ends:
+            self._is_ending = True
             self.ended = time.perf_counter()
 
-    def _add_headers(self, given: Any) -> list[tuple[bytes, bytes]]:  # noqa: ANN401  # any iterable of pairs
-        headers = [(name, value) for name, value in given]
-        present = {name.lower() for name, _ in headers}
-        own = ((name.lower().encode(), value.encode()) for name, value in self._state.headers.items())
-        return headers + [(name, value) for name, value in own if name not in present]
+    async def _look_for_client(self) -> None:
+        """Asks the server whether the client has left, which it tells only those who receive.
+
+        Only for a response that took a while, because it costs a turn of the event loop. An
+        application that waits for a disconnect itself will be told.
+        """
+        if self._receiving or self._unread:
+            return
+        task = asyncio.ensure_future(self._receive())
+        try:
+            await asyncio.wait((task,), timeout=0)
+        finally:
+            task.cancel()
+        await asyncio.wait((task,))
+        if task.cancelled() or task.exception() is not None:
+            return
+        message = task.result()
+        if message["type"] == "http.disconnect":
+            self.lose_client()
+        else:
+            self._unread.append(message)
 
     async def send_reply(self, reply: Reply) -> None:
         """Answers instead of the application."""

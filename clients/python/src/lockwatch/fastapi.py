@@ -1,19 +1,18 @@
 """lockwatch in FastAPI: dependencies for limits and tokens, and routers.
 
-Dependencies refuse a request by raising `Refused`, an HTTPException. After `install(app)` its
-response is exactly what the middleware would send; otherwise FastAPI puts the body into `{"detail":
-…}`.
+Dependencies refuse a request by raising `Refused`, an HTTPException. Its response is exactly what
+the middleware would send, unless the application has a handler of its own for every HTTPException
+and does not call `install`.
 """
 
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.security.base import SecurityBase
 
@@ -21,11 +20,12 @@ from .aio import AsyncLockWatch
 from .duration import Duration
 from .errors import ConfigurationError
 from .failure_log import FailureLog
+from .fastapi_responses import Refused, RouteHeaders, add_headers, prepare, respond, response_of
 from .fastapi_route import route_text
 from .flow import check_client, run_async
 from .http.counted import Counted
 from .http.reply import Reply
-from .http.route_limit import RouteLimitOptions, route_limit
+from .http.route_limit import LimitsFunction, RouteLimitOptions, route_limit
 from .http.state import LockWatchState
 from .limits import Limits
 from .ratelimit import RateLimitResult
@@ -56,28 +56,14 @@ __all__ = [
 Authenticate: TypeAlias = Callable[[Request], Awaitable[Login | str | None]]
 
 
-class Refused(HTTPException):  # an HTTP response rather than an error
-    """A dependency of lockwatch ends the request."""
-
-    def __init__(self, reply: Reply) -> None:
-        headers = {name: value for name, value in reply.headers.items() if name.lower() != "content-type"}
-        super().__init__(reply.status, json.loads(reply.content or b"null"), headers)
-        self.reply = reply
-
-
 def install(app: FastAPI) -> None:
-    """Makes the responses of dependencies look like those of the middleware."""
+    """Makes limits and guards respond as the middleware does. Call it before the first request.
 
-    async def respond(_request: Request, refused: Exception) -> Response:
-        if not isinstance(refused, Refused):
-            raise refused
-        return _response(refused.reply)
-
+    Denials then have the middleware's body, and the headers of a limit are on every response, also
+    on one that a handler returns itself.
+    """
     app.add_exception_handler(Refused, respond)
-
-
-def _response(reply: Reply) -> Response:
-    return Response(reply.content, reply.status, dict(reply.headers))
+    app.add_middleware(RouteHeaders)
 
 
 def _state(request: Request) -> LockWatchState | None:
@@ -90,18 +76,20 @@ def _store_key(store: Store, request: Request) -> Key:
 
 
 def limit(
-    lockwatch: AsyncLockWatch, limits: Limits | None = None, **options: Unpack[RouteLimitOptions]
+    lockwatch: AsyncLockWatch, limits: Limits | LimitsFunction | None = None, **options: Unpack[RouteLimitOptions]
 ) -> Callable[[Request, Response], Awaitable[RateLimitResult | None]]:
     """A limit on one route.
 
     `Depends(limit(lw, "5/minute", key=lambda request: request.state.user))`.
 
-    The dependency returns the result, or None if Redis did not answer. `key` is given the request,
-    and may be asynchronous.
+    The dependency returns the result, or None if Redis did not answer or the limit does not apply.
+    `key`, and `limits` and `cost` if they are functions, are given the request and may be
+    asynchronous.
     """
     checked = route_limit(lockwatch, limits, options, AsyncLockWatch)
 
     async def dependency(request: Request, response: Response) -> RateLimitResult | None:
+        prepare(request)
         state = _state(request)
         outcome = await run_async(
             checked.admit(
@@ -110,7 +98,7 @@ def limit(
                 peer=request.client.host if request.client else None,
                 counted=Counted.of(request.scope) if state is None else state.counted,
                 route=partial(route_text, request.scope),
-                add_headers=response.headers.update,
+                add_headers=partial(add_headers, request, response),
             )
         )
         if isinstance(outcome, Reply):
@@ -157,7 +145,9 @@ class JwtRequired(Dependency, SecurityBase):
             self._guard.admit(partial(_store_key, self._store, request), authorization, _state(request))
         )
         if isinstance(outcome, Reply):
+            prepare(request)
             raise Refused(outcome)
+        request.state.claims = outcome
         return outcome
 
 
@@ -197,7 +187,7 @@ def token_router(
 
     def endpoint(action: Action) -> Callable[[Request], Awaitable[Response]]:
         async def respond(request: Request) -> Response:
-            return _response(await run_async(endpoints.handle(action, _token_request(request, store, authenticate))))
+            return response_of(await run_async(endpoints.handle(action, _token_request(request, store, authenticate))))
 
         return respond
 
@@ -236,6 +226,6 @@ def jwks_router(lockwatch: AsyncLockWatch) -> APIRouter:
     @router.get(PATH)
     async def jwks(request: Request) -> Response:
         """The public keys that access tokens are verified with (RFC 7517)."""
-        return _response(await run_async(jwks_reply(lockwatch, failures, request.headers.get("if-none-match"))))
+        return response_of(await run_async(jwks_reply(lockwatch, failures, request.headers.get("if-none-match"))))
 
     return router

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from flask import Blueprint, Flask, Response, after_this_request, current_app, g, request
+from werkzeug.exceptions import HTTPException, default_exceptions
 
 from .client import LockWatch
 from .duration import Duration
@@ -16,7 +17,7 @@ from .flask_route import route_text
 from .flow import check_client, run
 from .http.counted import Counted
 from .http.reply import Reply
-from .http.route_limit import RouteLimitOptions, route_limit
+from .http.route_limit import LimitsFunction, RouteLimitOptions, route_limit
 from .http.state import LockWatchState
 from .limits import Limits
 from .redis.connection import Key
@@ -31,7 +32,7 @@ from .token.option_rules import BEARER, ROUTES
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["CookieOptions", "Login", "jwks_blueprint", "jwt_required", "limit", "token_blueprint"]
+__all__ = ["CookieOptions", "Login", "Refused", "jwks_blueprint", "jwt_required", "limit", "token_blueprint"]
 
 View = TypeVar("View", bound=Callable[..., Any])
 Authenticate: TypeAlias = Callable[[], "Login | str | None"]
@@ -39,6 +40,37 @@ Authenticate: TypeAlias = Callable[[], "Login | str | None"]
 
 def _response(reply: Reply) -> Response:
     return Response(reply.content, reply.status, list(reply.headers.items()))
+
+
+class Refused(HTTPException):
+    """A decorator of lockwatch ends the request.
+
+    An `errorhandler` for its status gets this exception, and may answer in the middleware's place.
+    The limit's headers and `Retry-After` are on its response, too.
+    """
+
+    reply: Reply
+    retry_after: int | None
+    """Seconds; None if waiting does not help."""
+
+
+def _refused(reply: Reply) -> Refused:
+    error = _refused_class(reply.status)(response=_response(reply))
+    error.reply, error.retry_after = reply, reply.retry_after
+    _add_headers({name: value for name, value in reply.headers.items() if name.lower() not in _OF_THE_BODY})
+    return error
+
+
+# Headers that describe the body of a reply, and not that of an error handler.
+_OF_THE_BODY = frozenset({"content-type", "content-length", "content-encoding"})
+
+
+@functools.lru_cache(maxsize=128)
+def _refused_class(status: int) -> type[Refused]:
+    # Flask finds the handlers of a status by the exception's class.
+    known = default_exceptions.get(status)
+    bases = (Refused,) if known is None else (Refused, known)
+    return type(Refused.__name__, bases, {"code": status, "__doc__": Refused.__doc__, "__module__": __name__})
 
 
 def _state() -> LockWatchState | None:
@@ -62,7 +94,9 @@ def _guarded(refuse: Callable[[], Reply | None]) -> Callable[[View], View]:
         @functools.wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # the view's
             reply = refuse()
-            return current_app.ensure_sync(view)(*args, **kwargs) if reply is None else _response(reply)
+            if reply is not None:
+                raise _refused(reply)
+            return current_app.ensure_sync(view)(*args, **kwargs)
 
         return guarded  # type: ignore[return-value]  # it has the view's signature
 
@@ -70,11 +104,13 @@ def _guarded(refuse: Callable[[], Reply | None]) -> Callable[[View], View]:
 
 
 def limit(
-    lockwatch: LockWatch, limits: Limits | None = None, **options: Unpack[RouteLimitOptions]
+    lockwatch: LockWatch, limits: Limits | LimitsFunction | None = None, **options: Unpack[RouteLimitOptions]
 ) -> Callable[[View], View]:
     """A limit on one route.
 
-    `@limit(lw, "5/minute", key=lambda: current_user.id)`, below `@app.route`.
+    `@limit(lw, "5/minute", key=lambda: current_user.id)`, below `@app.route`. `key`, and `limits`
+    and `cost` if they are functions, get no arguments. A denial calls `@app.errorhandler(429)`, if
+    there is one, with `Refused`.
     """
     checked = route_limit(lockwatch, limits, options, LockWatch)
 
@@ -97,7 +133,8 @@ def limit(
 def _add_headers(headers: Mapping[str, str]) -> None:
     @after_this_request
     def add(response: Response) -> Response:
-        response.headers.update(headers)
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
         return response
 
 

@@ -12,9 +12,9 @@ from typing import TypeAlias
 from .duration import Duration, duration_argument, milliseconds
 from .errors import ConfigurationError
 
-_MAX_LIMIT = (1 << 53) - 1
+MAX_LIMIT = (1 << 53) - 1
 # The number that one command accepts.
-_MAX_LIMITS = 8
+MAX_LIMITS = 8
 # An address may spend this many times what one unverified credential may spend.
 _ADDRESS_FACTOR = 10
 
@@ -28,8 +28,8 @@ class Limit:
 
     def __post_init__(self) -> None:
         """Rejects what the module would reject on every call."""
-        if type(self.limit) is not int or not 0 <= self.limit <= _MAX_LIMIT:
-            raise ConfigurationError(f"the limit {self.limit!r} is not an integer from 0 to {_MAX_LIMIT}")
+        if type(self.limit) is not int or not 0 <= self.limit <= MAX_LIMIT:
+            raise ConfigurationError(f"the limit {self.limit!r} is not an integer from 0 to {MAX_LIMIT}")
 
     @property
     def window(self) -> timedelta:
@@ -73,8 +73,8 @@ def parse_limits(limits: Limits) -> tuple[Limit, ...]:
             parsed = (_parse_pair((pairs[0], pairs[1])),)
         else:
             parsed = tuple(each for pair in pairs for each in _parse_member(pair))
-    if not 1 <= len(parsed) <= _MAX_LIMITS:
-        raise ConfigurationError(f"{limits!r} has {len(parsed)} limits: one to {_MAX_LIMITS} go on a key")
+    if not 1 <= len(parsed) <= MAX_LIMITS:
+        raise ConfigurationError(f"{limits!r} has {len(parsed)} limits: one to {MAX_LIMITS} go on a key")
     return parsed
 
 
@@ -115,7 +115,7 @@ def limit_arguments(limits: tuple[Limit, ...]) -> tuple[str, ...]:
 @lru_cache(maxsize=1024)
 def address_limits(limits: tuple[Limit, ...]) -> tuple[Limit, ...]:
     """What an address may spend if each of its unverified credentials may spend `limits`."""
-    return tuple(replace(each, limit=min(each.limit * _ADDRESS_FACTOR, _MAX_LIMIT)) for each in limits)
+    return tuple(replace(each, limit=min(each.limit * _ADDRESS_FACTOR, MAX_LIMIT)) for each in limits)
 
 
 def binding_limit(limits: tuple[Limit, ...], limit: int) -> Limit:

@@ -133,6 +133,15 @@ def _interval(value: Any) -> float:  # noqa: ANN401
 INTERVAL = Rule("seconds, a timedelta or a text like '1m'; 0 for no interval", _interval)
 
 
+def or_function(rule: Rule, function: Rule) -> Rule:
+    """What `rule` says, or a function that returns it."""
+
+    def parse(value: Any) -> Any:  # noqa: ANN401
+        return (function if callable(value) else rule).parse(value)
+
+    return replace(rule, expected=f"{rule.expected}, or {function.expected}", parse=parse)
+
+
 def one_of(*choices: str, hint: str = "") -> Rule:
     """One of some texts."""
 

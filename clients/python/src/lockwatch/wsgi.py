@@ -22,7 +22,7 @@ from .http.options import (
 )
 from .http.policies import Policy
 from .http.rate_limiter import RateLimiter
-from .http.reply import Reply
+from .http.reply import CLIENT_CLOSED_REQUEST, Reply
 from .http.request import HttpRequest
 from .http.state import LockWatchState
 
@@ -79,7 +79,7 @@ class LockWatchFlaskMiddleware:
             if outer is None:
                 self._record(request, state, status, started)
 
-        response = Response(start_response, state, end)
+        response = Response(start_response, state, end, has_body=request.method != "HEAD")
         if reply is not None:
             return response.send_reply(reply)
         try:
@@ -134,8 +134,13 @@ def _decode(path: str) -> str:
 class Response:
     """Adds the headers to a response, and reports its status once the server is done with it."""
 
-    def __init__(self, start_response: StartResponse, state: LockWatchState, on_end: Callable[[int], None]) -> None:
+    def __init__(
+        self, start_response: StartResponse, state: LockWatchState, on_end: Callable[[int], None], *, has_body: bool
+    ) -> None:
         self._start_response = start_response
+        self._has_body = has_body
+        # Bytes that a server may wait for before it stops to read the body.
+        self._length: int | None = None
         self._state = state
         self._on_end: Callable[[int], None] | None = on_end
         # What a server answers if the application fails before its response starts.
@@ -149,7 +154,11 @@ class Response:
     ) -> Callable[[bytes], object]:
         """The start_response that the application is given."""
         self._status = int(status[:3])
+        self._has_body = self._has_body and self._status not in (204, 304)
         present = {name.lower() for name, _ in headers}
+        if "content-length" in present:
+            length = next(value for name, value in headers if name.lower() == "content-length")
+            self._length = int(length) if length.isdigit() else None
         own = [(name, value) for name, value in self._state.headers.items() if name.lower() not in present]
         headers = [*headers, *own]
         return self._start_response(status, headers, exc_info) if exc_info else self._start_response(status, headers)
@@ -162,7 +171,7 @@ class Response:
             file = cast("Any", body)
             file.close = self._closing(getattr(file, "close", None))
             return body
-        return Body(body, self._closing(getattr(body, "close", None)))
+        return Body(body, self._body_closed(getattr(body, "close", None)))
 
     def _closing(self, close: Callable[[], None] | None) -> Callable[[], None]:
         def closing() -> None:
@@ -173,6 +182,19 @@ class Response:
                 self.end(self._status)
 
         return closing
+
+    def _body_closed(self, close: Callable[[], None] | None) -> Callable[[int | None], None]:
+        """What to do when the server closes the body, of which it has read a number of bytes."""
+
+        def closed(read: int | None) -> None:
+            try:
+                if close is not None:
+                    close()
+            finally:
+                is_whole = read is None or not self._has_body or (self._length is not None and read >= self._length)
+                self.end(self._status if is_whole else CLIENT_CLOSED_REQUEST)
+
+        return closed
 
     def end(self, status: int) -> None:
         """Reports the status, once."""
@@ -185,16 +207,37 @@ class Response:
         content = reply.content
         headers = [*reply.headers.items(), ("Content-Length", str(len(content)))]
         self.start(f"{reply.status} {_REASONS.get(reply.status, 'Denied')}", headers)
-        return Body([content], self._closing(None))
+        return Body([content], self._body_closed(None))
 
 
 class Body:
-    """A body, and what to do when the server closes it."""
+    """A body, and what to do when the server closes it.
 
-    def __init__(self, chunks: Iterable[bytes], close: Callable[[], None]) -> None:
+    A server that closes a body before its end has lost the client.
+    """
+
+    def __init__(self, chunks: Iterable[bytes], on_close: Callable[[int | None], None]) -> None:
         self._chunks = chunks
-        self.close = close
+        self._on_close = on_close
+        self._read: int | None = 0
+        """Bytes that the server has read; None at the end."""
 
     def __iter__(self) -> Iterator[bytes]:
         """The chunks."""
-        return iter(self._chunks)
+        read = 0
+        try:
+            for chunk in self._chunks:
+                # Counted before the server gets the chunk: it may not come back for the next.
+                self._read = read = read + len(chunk)
+                yield chunk
+        except GeneratorExit:
+            raise
+        except BaseException:
+            # The application has failed, and the client is still there.
+            self._read = None
+            raise
+        self._read = None
+
+    def close(self) -> None:
+        """The server is done with the body."""
+        self._on_close(self._read)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import StreamingResponse
 
 from apps import options
 from lockwatch import LockWatchMiddleware
@@ -32,6 +35,27 @@ async def health() -> dict[str, str]:
 @app.get("/missing")
 async def missing() -> None:
     raise HTTPException(404, "no such thing")
+
+
+@app.get("/wait")
+async def wait() -> None:
+    await asyncio.sleep(1)
+
+
+async def _ticks(count: int) -> AsyncIterator[bytes]:
+    for _ in range(count):
+        yield b"tick"
+        await asyncio.sleep(0.02)
+
+
+@app.get("/endless")
+async def endless() -> StreamingResponse:
+    return StreamingResponse(_ticks(1000))
+
+
+@app.get("/whole-stream")
+async def whole_stream() -> StreamingResponse:
+    return StreamingResponse(_ticks(3))
 
 
 @app.get("/broken")

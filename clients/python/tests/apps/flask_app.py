@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from flask import Flask, abort, request
+from flask import Flask, Response, abort, request
 
 from apps import options
 from lockwatch import LockWatchFlaskMiddleware
@@ -32,6 +34,22 @@ def health() -> dict[str, str]:
 @app.get("/missing")
 def missing() -> NoReturn:
     abort(404)
+
+
+def _ticks(count: int) -> Iterator[bytes]:
+    for _ in range(count):
+        yield b"tick"
+        time.sleep(0.02)
+
+
+@app.get("/endless")
+def endless() -> Response:
+    return Response(_ticks(1000))
+
+
+@app.get("/whole-stream")
+def whole_stream() -> Response:
+    return Response(_ticks(3))
 
 
 @app.get("/broken")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from apps import options
@@ -30,6 +33,25 @@ async def missing(_request: Request) -> Response:
     raise HTTPException(404, "no such thing")
 
 
+async def wait(_request: Request) -> Response:
+    await asyncio.sleep(1)
+    return JSONResponse("waited")
+
+
+async def _ticks(count: int) -> AsyncIterator[bytes]:
+    for _ in range(count):
+        yield b"tick"
+        await asyncio.sleep(0.02)
+
+
+async def endless(_request: Request) -> Response:
+    return StreamingResponse(_ticks(1000))
+
+
+async def whole_stream(_request: Request) -> Response:
+    return StreamingResponse(_ticks(3))
+
+
 async def broken(_request: Request) -> Response:
     raise RuntimeError("broken on purpose")
 
@@ -47,6 +69,9 @@ app = Starlette(
         Route("/login", login, methods=["POST"]),
         Route("/health", health),
         Route("/missing", missing),
+        Route("/wait", wait),
+        Route("/endless", endless),
+        Route("/whole-stream", whole_stream),
         Route("/broken", broken),
         Route("/state", state),
     ],

@@ -28,7 +28,7 @@ def options_of(case: dict[str, Any]) -> dict[str, Any]:
 def with_functions(options: dict[str, Any]) -> dict[str, Any]:
     """Options with the functions of which the file says what they return."""
     options = {**options}
-    for name in ("key_func", "plan_func"):
+    for name in ("key_func", "plan_func", "limits", "cost"):
         if f"{name}_returns" in options:
             options[name] = _returning(options.pop(f"{name}_returns"))
     if isinstance(options.get("routes"), dict):
@@ -45,21 +45,21 @@ def with_functions(options: dict[str, Any]) -> dict[str, Any]:
 
 def _returning(value: Any) -> Any:
     value = _constant(value)
-    return lambda _request: value
+    # FastAPI passes the request to the functions of a route limit, Flask nothing.
+    return lambda *_request: value
 
 
 def _constant(value: Any) -> Any:
     return getattr(lockwatch, value["constant"]) if isinstance(value, dict) and "constant" in value else value
 
 
-def route_limit_of(step: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def route_limit_of(step: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     """The limits of a step's route limit, and the keyword arguments."""
     options = dict(step["route_limit"]["options"])
-    if "key_returns" in options:
-        key = _constant(options.pop("key_returns"))
-        # FastAPI passes the request, Flask nothing.
-        options["key"] = lambda *_request: key
-    return step["route_limit"]["limits"], options
+    for name in ("key", "limits", "cost"):
+        if f"{name}_returns" in options:
+            options[name] = _returning(options.pop(f"{name}_returns"))
+    return options.pop("limits", step["route_limit"]["limits"]), options
 
 
 def app_of(step: dict[str, Any]) -> dict[str, Any]:

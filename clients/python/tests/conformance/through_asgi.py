@@ -50,6 +50,9 @@ async def _run(options: dict[str, Any], case: dict[str, Any], before: Any, after
     async def receive() -> Any:
         return next(events)
 
+    async def receive_body() -> Any:
+        return {"type": "http.request"}
+
     async def discard(_message: Any) -> None:
         pass
 
@@ -59,7 +62,7 @@ async def _run(options: dict[str, Any], case: dict[str, Any], before: Any, after
         outcome = Outcome()
         scope = _scope(step["request"])
         try:
-            await middleware(scope, receive, outcome.take)
+            await middleware(scope, receive_body, outcome.take)
         except Exception as error:  # noqa: BLE001  # checked by the test
             outcome.error = error
         outcome.of_state(scope.get("state", {}).get("lockwatch"))

@@ -5,5 +5,7 @@
   `pattern.py`, `policy_name.py` and `policies.py` find its policy.
 - `rate_limiter.py` makes the commands for a request, and judges the replies. `state.py` holds what
   was found out, `reply.py` the responses.
+- `denial.py` makes the data of a denial's audit event. `returned.py` checks what functions of the
+  application return.
 - `route_limit.py` is a limit that the application places on one route.
 """

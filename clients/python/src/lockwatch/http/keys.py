@@ -59,6 +59,14 @@ class Keys:
         return f"{self._prefix}:{{{client}}}:burst"
 
 
+def client_of(key: str) -> str:
+    """The client of a key that `Keys` has made.
+
+    Neither prefixes nor names of policies have braces.
+    """
+    return key[key.index("{") + 1 : key.rindex("}")]
+
+
 def address_client(address: Address | None) -> str:
     """The client at an address; None is the peer of a Unix socket."""
     return "unix" if address is None else f"ip:{client_network(address)}"
@@ -74,6 +82,11 @@ def key_client(key: object) -> str | None:
         return None
     encoded = text.encode("utf-8", "surrogatepass")
     return f"key:{text}" if len(encoded) <= _MAX_KEY_BYTES else f"long:{_digest(encoded)}"
+
+
+def key_text(key: object) -> str | None:
+    """The text of a key that the application returned, as the user of an audit event."""
+    return None if key_client(key) is None else str(key)
 
 
 def credential_client(header: str, value: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
@@ -21,6 +22,7 @@ from ..rules import (
     header_name,
     integer,
     one_of,
+    or_function,
     read_options,
     synchronous,
     text,
@@ -34,6 +36,8 @@ _MAX_COST = (1 << 32) - 1
 
 LIMITS = Rule("limits like '100/minute; 5000/hour' or [(100, 60), (5000, 3600)]", parse_limits)
 COST = integer(1, _MAX_COST, 1)
+LIMITS_OR_FUNCTION = or_function(LIMITS, function(1, "a function of the request that returns them"))
+COST_OR_FUNCTION = or_function(COST, function(1, "a function of the request that returns it"))
 FAILURE_MODE = one_of("allow", "deny")
 NAME = text(r"[A-Za-z0-9_.-]{1,64}", "1 to 64 of A-Z a-z 0-9 _ . -, like 'search'")
 KEY_PREFIX = text(r"[^{}\s]+", "one or more characters without braces and spaces, like 'lw'")
@@ -43,14 +47,18 @@ KEY_FUNCTION = function(1, "a function of the request: lambda request: request.h
 
 ASGI_POLICY: Rules = {
     "limits": LIMITS,
-    "cost": COST,
+    "cost": COST_OR_FUNCTION,
     "on_redis_failure": FAILURE_MODE,
     "shadow": BOOLEAN,
     "name": NAME,
     "key": KEY,
     "key_func": KEY_FUNCTION,
 }
-WSGI_POLICY: Rules = {**ASGI_POLICY, "key_func": synchronous(KEY_FUNCTION)}
+WSGI_POLICY: Rules = {
+    **ASGI_POLICY,
+    "cost": synchronous(COST_OR_FUNCTION),
+    "key_func": synchronous(KEY_FUNCTION),
+}
 
 
 def _routes(rules: Rules) -> Rule:
@@ -75,8 +83,8 @@ _MIDDLEWARE: Rules = {
     **CONNECTION,
     "rate_limit_requests": integer(0, _MAX_LIMIT, 100),
     "rate_limit_window_seconds": DURATION,
-    "limits": LIMITS,
-    "cost": COST,
+    "limits": LIMITS_OR_FUNCTION,
+    "cost": COST_OR_FUNCTION,
     "plan_func": function(1, "a function of the request: lambda request: '1000/hour'"),
     "key": KEY,
     "key_func": KEY_FUNCTION,
@@ -109,26 +117,30 @@ _MIDDLEWARE: Rules = {
 ASGI: Rules = {**_MIDDLEWARE, "redis": redis_source(AsyncLockWatch, asynchronous=True)}
 WSGI: Rules = {
     **_MIDDLEWARE,
-    **{name: synchronous(_MIDDLEWARE[name]) for name in ("plan_func", "key_func", "on_denied")},
+    **{name: synchronous(_MIDDLEWARE[name]) for name in ("limits", "cost", "plan_func", "key_func", "on_denied")},
     "routes": _routes(WSGI_POLICY),
     "redis": redis_source(LockWatch, asynchronous=False),
 }
 
 _ROUTE_LIMIT: Rules = {
-    "limits": Rule(LIMITS.expected, parse_limits, required=True),
     "name": NAME,
-    "cost": COST,
     "shadow": BOOLEAN,
     "on_redis_failure": FAILURE_MODE,
     "on_denied": function(1, "a function of the result that returns a Reply"),
     "key_prefix": KEY_PREFIX,
 }
 ASYNC_ROUTE_LIMIT: Rules = {
+    "limits": replace(LIMITS_OR_FUNCTION, required=True),
     **_ROUTE_LIMIT,
+    "cost": COST_OR_FUNCTION,
     "key": function(1, "a function of the request: lambda request: request.state.user"),
 }
+_LIMITS_OR_FUNCTION = or_function(LIMITS, function(0, "a function without arguments that returns them"))
+_COST_OR_FUNCTION = or_function(COST, function(0, "a function without arguments that returns it"))
 ROUTE_LIMIT: Rules = {
+    "limits": replace(synchronous(_LIMITS_OR_FUNCTION), required=True),
     **_ROUTE_LIMIT,
+    "cost": synchronous(_COST_OR_FUNCTION),
     "on_denied": synchronous(_ROUTE_LIMIT["on_denied"]),
     "key": synchronous(function(0, "a function without arguments: lambda: current_user.id")),
 }

@@ -22,6 +22,7 @@ from .request import HttpRequest, KeyFunction
 from .trusted_proxies import TrustedProxies
 
 PlanFunction: TypeAlias = Callable[[HttpRequest], "Limits | Awaitable[Limits | None] | None"]
+CostFunction: TypeAlias = Callable[[HttpRequest], "int | Awaitable[int]"]
 # Returns a Reply, or a dict, a text or a tuple as Flask takes it. May be asynchronous under ASGI.
 OnDenied: TypeAlias = Callable[[HttpRequest, RateLimitResult], Any]
 
@@ -39,8 +40,8 @@ class MiddlewareOptions(TypedDict, total=False):
     breaker_seconds: float
     rate_limit_requests: int
     rate_limit_window_seconds: Duration
-    limits: Limits
-    cost: int
+    limits: Limits | PlanFunction
+    cost: int | CostFunction
     plan_func: PlanFunction
     key: Literal["address", "credential"]
     key_func: KeyFunction
@@ -73,6 +74,8 @@ class Settings:
     credential_header: str
     """In lower case."""
     plan_func: PlanFunction | None
+    plan_option: str
+    """The option that `plan_func` was given as."""
     on_denied: OnDenied
     burst_arguments: tuple[str, ...] | None
     """Threshold, window and cooldown of LW.BURST; None if bursts are off."""
@@ -99,7 +102,8 @@ class Settings:
             address_limits=None if address_limits is None else parse_limits(address_limits),
             keys=Keys(options.get("key_prefix"), _service(options)),
             credential_header=options.get("credential_header", "Authorization").lower(),
-            plan_func=options.get("plan_func"),
+            plan_func=_plan_function(options),
+            plan_option="plan_func" if "plan_func" in options else "limits",
             on_denied=options.get("on_denied") or (lambda _request, limit: rate_limit_exceeded(limit)),
             burst_arguments=_burst_arguments(options),
             proxies=TrustedProxies(
@@ -117,8 +121,10 @@ def read_middleware_options(options: MiddlewareOptions, rules: Rules) -> Middlew
     Raises ConfigurationError for what cannot work.
     """
     given = read_options(options, rules)
-    refuse_both(given, "limits", "rate_limit_requests", "write limits='100/minute' alone")
-    refuse_both(given, "limits", "rate_limit_window_seconds", "write limits='100/minute' alone")
+    # A function may return None, and then these two apply.
+    if not callable(given.get("limits")):
+        refuse_both(given, "limits", "rate_limit_requests", "write limits='100/minute' alone")
+        refuse_both(given, "limits", "rate_limit_window_seconds", "write limits='100/minute' alone")
     refuse_both(given, "redis_url", "redis", "write redis_url='redis://localhost:6379' alone, or redis=client alone")
     if given.get("redis_cluster") and not isinstance(given.get("redis_url", given.get("redis")), str):
         raise ConfigurationError("redis_cluster is for a URL: a client in redis= knows whether it is a cluster's")
@@ -147,10 +153,20 @@ def client_source(options: MiddlewareOptions) -> Any:  # noqa: ANN401  # checked
 
 
 def _default_limits(options: MiddlewareOptions) -> tuple[Limit, ...]:
-    if "limits" in options:
-        return parse_limits(options["limits"])
+    limits = options.get("limits")
+    if "limits" in options and not callable(limits):
+        return parse_limits(limits)  # type: ignore[arg-type]  # what is no limit is an error there
     window = milliseconds(options.get("rate_limit_window_seconds", 60))
     return (Limit(options.get("rate_limit_requests", 100), window),)
+
+
+def _plan_function(options: MiddlewareOptions) -> PlanFunction | None:
+    limits = options.get("limits")
+    if not callable(limits):
+        return options.get("plan_func")
+    if options.get("plan_func") is not None:
+        raise ConfigurationError("limits is a function, and plan_func is given too: they mean the same, so give one")
+    return limits
 
 
 def _service(options: MiddlewareOptions) -> str | None:

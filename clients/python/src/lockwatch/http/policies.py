@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict
 
 from ..errors import ConfigurationError
 from ..limits import Limit, Limits, parse_limits
@@ -14,6 +14,9 @@ from .policy_name import policy_name
 from .request import KeyFunction
 
 FailureMode: TypeAlias = Literal["allow", "deny"]
+
+# Units that a request takes, or a function of the request that returns them.
+Cost: TypeAlias = int | Callable[..., Any]
 
 DEFAULT = "default"
 _RESERVED = frozenset({DEFAULT, "burst"})
@@ -29,7 +32,7 @@ class PolicyOptions(TypedDict, total=False):
 
     Without them the policy spends from the default one.
     """
-    cost: int
+    cost: Cost
     on_redis_failure: FailureMode
     shadow: bool
     name: str
@@ -55,7 +58,7 @@ class Policy:
 
     name: str
     limits: tuple[Limit, ...]
-    cost: int
+    cost: Cost
     on_redis_failure: FailureMode
     shadow: bool
     own_limits: bool
@@ -65,7 +68,8 @@ class Policy:
 
     def __post_init__(self) -> None:
         """Rejects what cannot work."""
-        check_cost(self.cost)
+        if not callable(self.cost):
+            check_cost(self.cost)
         check_mode(self.on_redis_failure)
 
 
@@ -141,6 +145,11 @@ def _policy(text: str, given: PolicyOptions | Limits, default: Policy) -> Policy
     if unknown := options.keys() - PolicyOptions.__annotations__.keys():
         raise ConfigurationError(f"a policy has no option {', '.join(sorted(unknown))}")
     own = "limits" in options
+    if own and callable(options["limits"]):
+        raise ConfigurationError(
+            f"the policy of {text!r} has a function as limits: give the function to the middleware as limits=, "
+            "or place limit(lw, function) on the route"
+        )
     name = options.get("name", policy_name(text))
     if own:
         check_name(f"the policy of {text!r}", name)

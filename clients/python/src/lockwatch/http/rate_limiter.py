@@ -11,15 +11,16 @@ from .. import burst
 from ..errors import LockWatchError, UnavailableError
 from ..failure_log import FailureLog
 from ..flow import Flow, FunctionFailedError, ask
-from ..limits import Limit, address_limits, parse_limits
+from ..limits import Limit, address_limits
 from ..ratelimit import RateLimitResult, rate_limit_command
 from ..redis.connection import Arg, Command
 from ..redis.records import option, text
-from .keys import address_client, credential_client, key_client
+from .keys import address_client, credential_client, key_client, key_text
 from .options import Settings
 from .policies import Policy
 from .reply import SERVICE_UNAVAILABLE, Reply, denied_reply, rate_limit_exceeded
 from .request import HttpRequest
+from .returned import returned_cost, returned_limits
 from .state import LockWatchState
 
 Send: TypeAlias = Callable[[Sequence[Command[Any]]], "list[Any] | Awaitable[list[Any]]"]
@@ -70,17 +71,24 @@ class RateLimiter:
     ) -> Flow[tuple[LockWatchState, Reply | None]]:
         settings = self._settings
         client: str | None = None
+        user: str | None = None
         if policy.key_func is not None:
             key = yield from ask("key_func", policy.key_func, request)
             if key is None:
                 return (yield from self._without_limit(request, policy, send, outer))
-            client = key_client(key) or address_client(request.address)
+            client, user = key_client(key) or address_client(request.address), key_text(key)
         limits = policy.limits
         if settings.plan_func is not None and not policy.own_limits:
-            plan = yield from ask("plan_func", settings.plan_func, request)
-            limits = limits if plan is None else parse_limits(plan)
-        trip = self._round_trip(request, policy, client, limits)
+            plan = returned_limits(
+                settings.plan_option, (yield from ask(settings.plan_option, settings.plan_func, request))
+            )
+            limits = plan or limits
+        cost = policy.cost
+        if callable(cost):
+            cost = returned_cost((yield from ask("cost", cost, request)))
+        trip = self._round_trip(request, policy, client, limits, cost)
         trip.state = trip.state if outer is None else outer
+        trip.state.key_text = user or trip.state.key_text
         trip.state.counted.add_all((str(command.key) for command in trip.commands), self)
         try:
             replies = yield partial(send, trip.commands)
@@ -107,7 +115,7 @@ class RateLimiter:
         return state, None
 
     def _round_trip(
-        self, request: HttpRequest, policy: Policy, client: str | None, limits: tuple[Limit, ...]
+        self, request: HttpRequest, policy: Policy, client: str | None, limits: tuple[Limit, ...], cost: int
     ) -> RoundTrip:
         """The commands for a request; of the address or credential if there is no `client`."""
         settings = self._settings
@@ -115,12 +123,12 @@ class RateLimiter:
         credential = self._credential(request) if client is None and policy.by_credential else None
         client = client or credential or address
         state = _state(request, policy, client)
-        named = [(policy.name, self._limit(client, policy.name, limits, policy.cost))]
+        named = [(policy.name, self._limit(client, policy.name, limits, cost))]
         if credential is not None:
             # Nobody has verified the credential, and made-up ones cost nothing: the address is
             # limited as well.
             own = None if policy.own_limits else settings.address_limits
-            command = self._limit(address, f"{policy.name}:unverified", own or address_limits(limits), policy.cost)
+            command = self._limit(address, f"{policy.name}:unverified", own or address_limits(limits), cost)
             named.append((f"{policy.name}-unverified", command))
         counted = client if credential is None else address
         return RoundTrip(policy, state, tuple(named), self._burst(counted, request, state.address))
@@ -151,7 +159,8 @@ class RateLimiter:
         state, shadow = trip.state, trip.policy.shadow
         try:
             results = [
-                (name, command.parse(reply)) for (name, command), reply in zip(trip.limits, replies, strict=False)
+                (name, command.parse(reply), command.key)
+                for (name, command), reply in zip(trip.limits, replies, strict=False)
             ]
         except LockWatchError as error:
             return self._fail(trip, error)
@@ -163,8 +172,8 @@ class RateLimiter:
             except LockWatchError as error:
                 self._log_burst(error)
         # The longest wait binds; the first limit if no other waits longer.
-        name, limit = results[0] if len(results) == 1 else max(results, key=lambda each: each[1].retry_after_ms)
-        state.judge(limit, name, shadow=shadow)
+        name, limit, key = results[0] if len(results) == 1 else max(results, key=lambda each: each[1].retry_after_ms)
+        state.judge(limit, name, str(key), shadow=shadow)
         if limit.allowed or shadow:
             return None
         return denied_reply((yield partial(self._settings.on_denied, request, limit))) or rate_limit_exceeded(limit)
@@ -179,9 +188,10 @@ class RateLimiter:
 
     def audit(self, request: HttpRequest, state: LockWatchState, status: int, seconds: float) -> Command[str]:
         """The event of a request, for after its response."""
+        user = state.key_text if state.user is None else state.user
         args: tuple[Arg, ...] = (
             "LW.AUDIT",
-            *option("USER", None if state.user is None else str(state.user)),
+            *option("USER", None if user is None else str(user)),
             *option("IP", state.address),
             *option("METHOD", request.method_argument),
             *("ENDPOINT", request.path),
@@ -189,7 +199,7 @@ class RateLimiter:
             *(("LIMITED",) if state.limited else ()),
             *(("ANOMALY",) if state.burst else ()),
             *("LATENCY", f"{seconds * 1000:.3f}ms"),
-            *(("DATA", '{"shadow":true}') if state.shadowed else ()),
+            *option("DATA", state.denial),
         )
         # LW.AUDIT has no key. In a cluster it goes to the node that holds the request's limit,
         # whose connection is open.

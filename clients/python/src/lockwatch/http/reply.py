@@ -10,6 +10,9 @@ from typing import Any
 from ..errors import ConfigurationError
 from ..ratelimit import RateLimitResult
 
+# The status in the audit event if the client left before the response was complete.
+CLIENT_CLOSED_REQUEST = 499
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -21,6 +24,12 @@ class Reply:
     status: int
     body: bytes | str = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def retry_after(self) -> int | None:
+        """The seconds in `Retry-After`; None without them."""
+        seconds = next((value for name, value in self.headers.items() if name.lower() == "retry-after"), "")
+        return int(seconds) if seconds.isascii() and seconds.isdigit() else None
 
     @property
     def content(self) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, TypedDict
+from typing import Any, TypeAlias, TypedDict
 
 from ..aio import AsyncLockWatch
 from ..client import LockWatch
@@ -13,17 +13,22 @@ from ..failure_log import FailureLog
 from ..flow import Client, Flow, FunctionFailedError, ask, check_client, execute
 from ..limits import Limits, parse_limits
 from ..ratelimit import RateLimitResult, rate_limit_command
+from ..redis.connection import Command
 from ..rules import read_options
 from .address import parse_address
 from .counted import Counted
-from .keys import ADDRESS, Keys, address_client, key_client
+from .keys import ADDRESS, Keys, address_client, key_client, key_text
 from .option_rules import ASYNC_ROUTE_LIMIT, ROUTE_LIMIT
-from .policies import FailureMode, check_cost, check_mode, check_name
+from .policies import Cost, FailureMode, check_cost, check_mode, check_name
 from .policy_name import policy_name
 from .rate_limiter import log_failure, log_function_failure
 from .reply import Reply, denied_reply, rate_limit_exceeded
+from .returned import returned_cost, returned_limits
 from .state import LockWatchState, limit_headers
 from .trusted_proxies import parse_peer
+
+# Returns limits, or None for a request to which the limit does not apply.
+LimitsFunction: TypeAlias = Callable[..., Any]
 
 
 class RouteLimitOptions(TypedDict, total=False):
@@ -40,7 +45,7 @@ class RouteLimitOptions(TypedDict, total=False):
 
     Derived from the route's method and pattern unless given.
     """
-    cost: int
+    cost: Cost
     shadow: bool
     on_redis_failure: FailureMode
     on_denied: Callable[[RateLimitResult], Any]
@@ -53,7 +58,7 @@ class RouteLimitOptions(TypedDict, total=False):
 
 def route_limit(
     lockwatch: object,
-    limits: Limits | None,
+    limits: Limits | LimitsFunction | None,
     options: RouteLimitOptions,
     kind: type[LockWatch] | type[AsyncLockWatch],
 ) -> RouteLimit:
@@ -72,22 +77,24 @@ class RouteLimit:
     def __init__(
         self,
         lockwatch: Client,
-        limits: Limits,
+        limits: Limits | LimitsFunction,
         *,
         key: Callable[..., Any] | None = None,
         name: str | None = None,
-        cost: int = 1,
+        cost: Cost = 1,
         shadow: bool = False,
         on_redis_failure: FailureMode = "allow",
         on_denied: Callable[[RateLimitResult], Any] = rate_limit_exceeded,
         key_prefix: str | None = None,
     ) -> None:
         check_mode(on_redis_failure)
-        check_cost(cost)
+        if not callable(cost):
+            check_cost(cost)
         if name is not None:
             check_name("the limit", name)
         self._lockwatch = lockwatch
-        self._limits = parse_limits(limits)
+        self._limits_of = limits if callable(limits) else None
+        self._limits = None if callable(limits) else parse_limits(limits)
         self._key = key
         self._name = name
         self._cost = cost
@@ -115,11 +122,21 @@ class RouteLimit:
         """
         try:
             key = ADDRESS if self._key is None else (yield from ask("key", self._key, *key_arguments))
+            if key is None:
+                return None
+            limits = self._limits
+            if self._limits_of is not None:
+                limits = returned_limits("limits", (yield from ask("limits", self._limits_of, *key_arguments)))
+            if limits is None:
+                return None
+            cost = self._cost
+            if callable(cost):
+                cost = returned_cost((yield from ask("cost", cost, *key_arguments)))
         except FunctionFailedError as failed:
             return log_function_failure(self._failures, failed, goes_on=self._goes_on)
-        if key is None:
-            return None
         client = key_client(key) or _address_client(state, peer)
+        if state is not None:
+            state.key_text = key_text(key) or state.key_text
         # Names of policies have no colon, so a route limit never counts into one of them.
         redis_key, name = counted.free_name(
             lambda name: self._keys.limit(client, f"limit:{name}"),
@@ -131,25 +148,25 @@ class RouteLimit:
             outcome: RateLimitResult | Reply | None = counted.outcome(redis_key)
             return outcome
         counted.add(redis_key, self)
-        outcome = yield from self._ask(redis_key, name, state, add_headers)
+        command = rate_limit_command("LW.RATELIMIT", redis_key, limits, cost)
+        outcome = yield from self._ask(command, name, state, add_headers)
         counted.finish(redis_key, outcome)
         return outcome
 
     def _ask(
         self,
-        redis_key: str,
+        command: Command[RateLimitResult],
         name: str,
         state: LockWatchState | None,
         add_headers: Callable[[Mapping[str, str]], object],
     ) -> Flow[RateLimitResult | Reply | None]:
-        command = rate_limit_command("LW.RATELIMIT", redis_key, self._limits, self._cost)
         try:
             limit = yield from execute(self._lockwatch, command)
         except LockWatchError as error:
             return log_failure(self._failures, error.code.lower(), error, goes_on=self._goes_on)
         self._failures.limit_answered()
         if state is not None:
-            state.judge(limit, name, shadow=self._shadow)
+            state.judge(limit, name, str(command.key), shadow=self._shadow)
         if limit.allowed or self._shadow:
             if state is None:
                 add_headers(limit_headers(limit, name, shadow=self._shadow))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ..burst import BurstResult
 from ..ratelimit import RateLimitResult
 from .counted import Counted
+from .denial import denial_data
 
 
 @dataclass(slots=True)
@@ -33,18 +34,23 @@ class LockWatchState:
     """Whether the request was denied in shadow mode, and went on."""
     user: str | int | None = None
     """The user in the audit event. Set it once the application knows; `jwt_required` does."""
+    key_text: str | None = field(default=None, repr=False)
+    """The result of the last key function, which is the event's user unless `user` is set."""
+    denial: str | None = field(default=None, repr=False)
+    """The data of the audit event if a limit denied the request."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The limit's headers, which the middleware adds to the response."""
     counted: Counted = field(default_factory=Counted, repr=False)
     """The limits that counted the request."""
 
-    def judge(self, limit: RateLimitResult, policy: str, *, shadow: bool) -> None:
-        """Records the result of a limit, and replaces the headers of an earlier one."""
+    def judge(self, limit: RateLimitResult, policy: str, key: str, *, shadow: bool) -> None:
+        """Records the result of the limit at a key, and replaces the headers of an earlier one."""
         self.limit = limit
         self.headers = limit_headers(limit, policy, shadow=shadow)
         if not limit:
             # A denial without shadow mode outweighs an earlier one in shadow mode.
             self.limited, self.shadowed = True, shadow
+            self.denial = denial_data(limit, policy, key, shadow=shadow)
 
 
 def limit_headers(limit: RateLimitResult, policy: str, *, shadow: bool) -> dict[str, str]:

@@ -1,0 +1,24 @@
+/** What the audit event of a denied request says: which limit denied it, and whom. */
+import { bindingLimit } from "../limits.js";
+import type { RateLimitResult } from "../ratelimit.js";
+import { clientOf } from "./keys.js";
+
+/** The DATA of the event. Its members and their order are part of the contract. */
+export interface Denial {
+  readonly policy: string;
+  readonly key: string;
+  readonly limit: number;
+  /** Seconds. */
+  readonly window: number;
+  /** Seconds; null if waiting does not help. */
+  readonly retry_after: number | null;
+  readonly client: string;
+  readonly shadow?: true;
+}
+
+export function denialOf(result: RateLimitResult, policy: string, key: string, shadow: boolean): Denial {
+  const { limits, limit } = result;
+  const windowMs = bindingLimit(limits, limit)?.windowMs ?? Math.max(...limits.map((each) => each.windowMs));
+  const denial = { policy, key, limit, window: windowMs / 1000, retry_after: result.retryAfterSeconds ?? null, client: clientOf(key) };
+  return shadow ? { ...denial, shadow } : denial;
+}

@@ -1,0 +1,21 @@
+/** Checks what functions of the application return in place of options: limits and a cost. */
+import { ConfigurationError } from "../errors.js";
+import { parseLimits, type Limit, type Limits } from "../limits.js";
+import { checkedCost } from "./policies.js";
+
+/** The limits that the function given as `option` returned; undefined if it returned nothing. */
+export function returnedLimits(option: string, returned: Limits | null | undefined): readonly Limit[] | undefined {
+  return returned === null || returned === undefined ? undefined : checked(option, returned, parseLimits);
+}
+
+export function returnedCost(returned: number): number {
+  return checked("cost", returned, checkedCost);
+}
+
+function checked<Given, Result>(option: string, returned: Given, check: (given: Given) => Result): Result {
+  try {
+    return check(returned);
+  } catch (error) {
+    throw new ConfigurationError(`the function that is given as ${option} returned ${JSON.stringify(returned)}: ${(error as Error).message}`);
+  }
+}
