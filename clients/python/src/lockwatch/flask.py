@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CookieOptions", "Login", "Refused", "jwks_blueprint", "jwt_required", "limit", "token_blueprint"]
 
+_HEADERS = "lockwatch.headers"
 View = TypeVar("View", bound=Callable[..., Any])
 Authenticate: TypeAlias = Callable[[], "Login | str | None"]
 
@@ -131,9 +132,16 @@ def limit(
 
 
 def _add_headers(headers: Mapping[str, str]) -> None:
+    """Adds headers to the response: those of the last limit, and none that the application sets."""
+    pending: dict[str, str] | None = request.environ.get(_HEADERS)
+    if pending is not None:
+        pending.update(headers)
+        return
+    pending = request.environ[_HEADERS] = dict(headers)
+
     @after_this_request
     def add(response: Response) -> Response:
-        for name, value in headers.items():
+        for name, value in pending.items():
             response.headers.setdefault(name, value)
         return response
 
