@@ -141,6 +141,10 @@ describe("functions as limits and cost", () => {
     }
   });
 
+  it("a policy may have one as cost", () => {
+    forExpress.lockwatch({ redis, routes: { "/export/**": { cost: () => 20 } } });
+  });
+
   for (const bad of ["soon", 5, [], [["a", 1]]]) {
     it(`limits that return ${JSON.stringify(bad)} are named`, async () => {
       const error = await errorOf(forExpress.limit(new LockWatch(redis), () => bad as string, { name: "own" }));

@@ -131,7 +131,7 @@ def test_two_functions_for_limits_are_an_error(middleware: Any) -> None:
 
     with pytest.raises(ConfigurationError, match="plan_func"):
         middleware(lambda *_: None, redis=stub, limits=plan, plan_func=plan)
-    with pytest.raises(ConfigurationError, match="has a function as limits"):
+    with pytest.raises(ConfigurationError, match=r"limits of routes.*expected limits like"):
         middleware(lambda *_: None, redis=stub, routes={"/items": plan})
-    with pytest.raises(ConfigurationError, match="has a function as limits"):
+    with pytest.raises(ConfigurationError, match=r"limits of routes.*expected limits like"):
         middleware(lambda *_: None, redis=stub, routes={"/items": {"limits": plan}})

@@ -173,7 +173,7 @@ def test_middleware_around_an_application_of_the_other_kind() -> None:
     [
         (LockWatchMiddleware, {}, "redis_url is missing"),
         (LockWatchMiddleware, {"redis_url": None}, "redis_url is None"),
-        (LockWatchMiddleware, {"redis": LW, "limits": "5/s"}, "redis is a LockWatch: expected an AsyncLockWatch"),
+        (LockWatchMiddleware, {"redis": LW, "limits": "5/s"}, "redis is a LockWatch: this LockWatch is synchronous"),
         (LockWatchFlaskMiddleware, {"redis_url": "redis://localhost"}, "is no WSGI application"),
     ],
 )

@@ -21,8 +21,11 @@ const CLIENT_CLOSED_REQUEST = 499;
 
 export function createRateLimiter<Req>(options: MiddlewareOptions<Req>): RateLimiter<Req> {
   checkOptions(options, MIDDLEWARE_OPTIONS, "the middleware");
-  refuseBoth(options, "limits", "rateLimitRequests", "write limits: '100/minute' alone");
-  refuseBoth(options, "limits", "rateLimitWindowSeconds", "write limits: '100/minute' alone");
+  // A function may return nothing, and then these two apply.
+  if (typeof options.limits !== "function") {
+    refuseBoth(options, "limits", "rateLimitRequests", "write limits: '100/minute' alone");
+    refuseBoth(options, "limits", "rateLimitWindowSeconds", "write limits: '100/minute' alone");
+  }
   const { redis } = options;
   if (redis instanceof LockWatch && options.service !== undefined) {
     throw new ConfigurationError("service is an option of the LockWatch that redis is: write it there, as new LockWatch(url, { service: 'shop' })");

@@ -8,7 +8,7 @@ import type { Limits } from "../limits.js";
 import type { LockWatch, LockWatchOptions } from "../lockwatch.js";
 import type { RedisSource } from "../redis/open.js";
 import type { RateLimitResult } from "../ratelimit.js";
-import { BOOLEAN, COST, FAILURE_MODE, KEY, KEY_FUNCTION, LIMITS, POLICY_NAME } from "../rules.js";
+import { BOOLEAN, COST, FAILURE_MODE, KEY, KEY_FUNCTION, LIMITS, orFunction, POLICY_NAME } from "../rules.js";
 import type { ClientKey } from "./keys.js";
 import type { DeniedReply, FailureMode } from "./reply.js";
 
@@ -82,7 +82,7 @@ export interface LimitOptions<Req> {
 
 export const POLICY_OPTIONS: OptionRules<PolicyOptions> = {
   limits: LIMITS,
-  cost: COST,
+  cost: orFunction(COST),
   onRedisFailure: FAILURE_MODE,
   shadow: BOOLEAN,
   name: POLICY_NAME,
