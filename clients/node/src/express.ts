@@ -12,8 +12,9 @@ import type { Claims } from "./tokens.js";
 export type { RouteLimitOptions } from "./http/route-limit.js";
 export { jwtRequired, type JwtOptions } from "./token/bearer.js";
 export type { CookieOptions } from "./token/cookie.js";
-export type { Login, TokenRoutesOptions } from "./token/endpoints.js";
+export type { TokenRoutesOptions } from "./token/endpoints.js";
 export { jwks, type JwksOptions } from "./token/jwks.js";
+export type { Login } from "./token/login.js";
 
 declare global {
   // Express's types are extended through this namespace.
@@ -59,7 +60,7 @@ export function tokenRouter(lockwatch: LockWatch, options: TokenRoutesOptions<Re
   return middleware(async (request: Request, response) => {
     const action = request.method === "POST" ? /^\/(login|refresh|logout)\/?$/.exec(request.path)?.[1] : undefined;
     if (action === undefined) return true;
-    send(response, await endpoints.handle(action as Action, request, request.baseUrl));
+    send(response, await endpoints.handle(action as Action, request));
     return false;
   });
 }

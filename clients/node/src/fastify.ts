@@ -13,8 +13,9 @@ import type { Claims } from "./tokens.js";
 export type { RouteLimitOptions } from "./http/route-limit.js";
 export { jwtRequired, type JwtOptions } from "./token/bearer.js";
 export type { CookieOptions } from "./token/cookie.js";
-export type { Login, TokenRoutesOptions } from "./token/endpoints.js";
+export type { TokenRoutesOptions } from "./token/endpoints.js";
 export { jwks, type JwksOptions } from "./token/jwks.js";
+export type { Login } from "./token/login.js";
 
 declare module "fastify" {
   interface FastifyInstance {
@@ -96,6 +97,8 @@ export interface FastifyTokenOptions extends TokenRoutesOptions<FastifyRequest> 
   lockwatch: LockWatch;
 }
 
+const FORM = "application/x-www-form-urlencoded";
+
 /**
  * `POST login`, `refresh` and `logout` below a prefix: `app.register(tokenRoutes, { prefix:
  * "/auth", lockwatch: lw, … })`.
@@ -104,9 +107,15 @@ export const tokenRoutes: FastifyPluginCallback<FastifyTokenOptions> = pluginOf<
   const { lockwatch, ...others } = options;
   checkClient(lockwatch, "register(tokenRoutes, { lockwatch: lw, … })");
   const endpoints = new TokenEndpoints(lockwatch, others);
+  // Fastify refuses forms unless something reads them.
+  if (!fastify.hasContentTypeParser(FORM)) {
+    fastify.addContentTypeParser(FORM, { parseAs: "string" }, (_request, body, done) => {
+      done(null, Object.fromEntries(new URLSearchParams(body as string)));
+    });
+  }
   for (const action of ACTIONS) {
     fastify.post(`/${action}`, async (request, reply) => {
-      send(reply, await endpoints.handle(action, request, fastify.prefix));
+      send(reply, await endpoints.handle(action, request));
       return reply;
     });
   }

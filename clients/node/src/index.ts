@@ -41,4 +41,6 @@ export { LockWatch, type CostOption, type LockWatchOptions } from "./lockwatch.j
 export { RateLimitResult, type Headers } from "./ratelimit.js";
 export { ServerError, type Bytes, type Command, type Connection, type Name } from "./redis/connection.js";
 export type { IoredisClient, NodeRedisClient, RedisSource } from "./redis/open.js";
+export type { CookieOptions } from "./token/cookie.js";
+export type { Login } from "./token/login.js";
 export type { Claims, Introspection, IssueOptions, Jwks, Revocation, Session, Tokens } from "./tokens.js";

@@ -107,6 +107,8 @@ const COOKIE: Values = {
   origins: ["https://a.example", undefined, ...LISTS, []],
   name: ["a b", "a;b", "a=b", "", 1, ...THINGS],
   path: ["auth", "/a;b", "/a\n", "/é", "", 1, ...THINGS],
+  domain: ["https://a.example", ".a.example", "a.example:443", "a", "127.0.0.1", "", 1, ...THINGS],
+  secure: BOOLEANS,
 };
 const JWKS: Values = { maxAgeSeconds: INTEGERS };
 

@@ -137,6 +137,26 @@ for (const framework of FRAMEWORKS) {
       assert.equal(await lw.revoke(STORE, { subject: 42 }), 1);
     });
 
+    it("the events of refresh and logout name the user", async () => {
+      const name = `dora of ${framework}`;
+      const login = async () => JSON.parse((await post(api, "/auth/login", { name, password: "right" })).body) as Record<string, string>;
+      const [first, other] = [await login(), await login()];
+      const next = JSON.parse((await post(api, "/auth/refresh", { refresh_token: first.refresh_token })).body) as Record<string, string>;
+      await post(api, "/auth/logout", { refresh_token: next.refresh_token });
+      await post(api, "/auth/logout", undefined, { authorization: `Bearer ${other.access_token}` });
+      const rows = await until("five events", async () => {
+        const found = await lw.auditLog({ user: name });
+        return found.length === 5 ? found : undefined;
+      });
+      assert.deepEqual(rows.map(({ endpoint }) => endpoint).reverse(), ["/auth/login", "/auth/login", "/auth/refresh", "/auth/logout", "/auth/logout"]);
+    });
+
+    it("a form logs in, and a subject alone is enough", async () => {
+      const body = new URLSearchParams({ name: "form", password: "right" }).toString();
+      const headers = { "content-type": "application/x-www-form-urlencoded", "content-length": String(body.length) };
+      assert.equal((await ask(api.port, "/auth/login", { method: "POST", body, headers })).status, 200);
+    });
+
     it("wrong credentials are answered 401", async () => {
       for (const body of [{ name: "alice", password: "wrong" }, {}, undefined]) {
         const answer = await post(api, "/auth/login", body);
@@ -180,12 +200,14 @@ for (const framework of FRAMEWORKS) {
       for (const one of seen) assert.deepEqual(one, [401, '{"error":"invalid_grant"}', "no-store", undefined]);
     });
 
-    it("logout ends the session, and answers 204 without one too", async () => {
+    it("logout ends the session, and answers 204 for a dead token too", async () => {
       const { refreshToken, accessToken } = await lw.issue(STORE, "grace");
-      for (const token of [refreshToken, refreshToken, "lwr_nonsense", undefined]) {
+      for (const token of [refreshToken, refreshToken, "lwr_nonsense"]) {
         const answer = await post(api, "/auth/logout", { refresh_token: token });
         assert.deepEqual([answer.status, answer.body, answer.header("Cache-Control")], [204, "", "no-store"]);
       }
+      const nothing = await post(api, "/auth/logout");
+      assert.deepEqual([nothing.status, nothing.body, nothing.header("WWW-Authenticate")], [401, '{"error":"unauthorized"}', "Bearer"]);
       assert.equal((await withToken("/me", accessToken)).status, 401);
     });
 

@@ -137,12 +137,15 @@ ROUTES: dict[str, list[Any]] = {
     "prefix": ["auth", "/auth/", "/", "/a b", "auth/", None, 1, *THINGS],
     "access_ttl": SECONDS,
     "refresh_ttl": [each for each in SECONDS if each != timedelta(0)] + [[], {}],
+    "meta": FUNCTIONS,
     "cookie": ["https://a.example", True, {"origins": []}, ["https://a.example"], 1, b"", CookieOptions, [], (), 0.5],
 }
 COOKIE: dict[str, list[Any]] = {
     "origins": ["https://a.example", b"x", [], (), None, 1, True, [1], [""], {"a": 1}, [None]],
     "name": ["a b", "a;b", "a=b", "", None, 1, *THINGS],
     "path": ["auth", "/a;b", "/a\n", "/é", "", 1, *THINGS],
+    "domain": ["https://a.example", ".a.example", "a.example:443", "a", "127.0.0.1", "", "a.example\n", 1, *THINGS],
+    "secure": [None, *BOOLEANS],
 }
 
 
@@ -225,7 +228,11 @@ TAKERS: dict[str, Function] = {
         client_rules.ASYNC_LOCKWATCH,
         {**CLIENT, "source": SOURCES, "cluster": BOOLEANS},
     ),
-    "fastapi.jwt_required": (bearer(fastapi, ALW), token_rules.ASYNC_BEARER, BEARER),
+    "fastapi.jwt_required": (
+        bearer(fastapi, ALW),
+        token_rules.ASYNC_BEARER,
+        {**BEARER, "token_url": ["/a b", "/a\n", *TEXTS]},
+    ),
     "flask.jwt_required": (bearer(flask, LW), token_rules.BEARER, BEARER),
     "token_router": (
         token_routes(fastapi.token_router, ALW, asynchronous),
@@ -235,7 +242,7 @@ TAKERS: dict[str, Function] = {
     "token_blueprint": (
         token_routes(flask.token_blueprint, LW, lambda: None),
         token_rules.ROUTES,
-        {**ROUTES, "authenticate": NO_ARGUMENTS},
+        {**ROUTES, "authenticate": NO_ARGUMENTS, "meta": NO_ARGUMENTS},
     ),
     "CookieOptions": (
         lambda options: CookieOptions(**{"origins": ["https://a.example"], **options}),

@@ -24,7 +24,7 @@ from lockwatch.limits import Limit, parse_limits
 from lockwatch.redis.breaker import Breaker
 from lockwatch.redis.connection import Command, packed
 from lockwatch.token.bearer import bearer_token
-from lockwatch.token.body import refresh_token_in
+from lockwatch.token.body import members_of, refresh_token_in
 from lockwatch.tokens import read_claims
 
 
@@ -335,7 +335,7 @@ def test_bearer_tokens(header: str | None, token: str | None) -> None:
     ],
 )
 def test_refresh_tokens_in_bodies(kind: str | None, body: bytes, token: str | None) -> None:
-    assert refresh_token_in(kind, body) == token
+    assert refresh_token_in(members_of(kind, body)) == token
 
 
 @pytest.mark.parametrize("value", ["a b", ["a", "b"], ["a", "b", 7]])

@@ -14,11 +14,10 @@ from fastapi.testclient import TestClient
 from flask import Flask
 from flask import g as flask_g
 
-from lockwatch import Claims, LockWatch, LockWatchFlaskMiddleware, LockWatchMiddleware, fastapi, flask
+from lockwatch import Claims, LockWatch, LockWatchFlaskMiddleware, LockWatchMiddleware, Login, fastapi, flask
 from lockwatch.aio import AsyncLockWatch
 from lockwatch.testing import AsyncStub, Stub
 from lockwatch.testing.server import missing
-from lockwatch.token.endpoints import Login
 
 
 def test_a_stub_has_tokens_for_a_whole_login_in_fastapi() -> None:

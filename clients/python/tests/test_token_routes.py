@@ -10,12 +10,18 @@ from fastapi import Depends, FastAPI
 from fastapi.testclient import TestClient
 from flask import Flask, request
 
-from lockwatch import AsyncLockWatch, CommandError, ConfigurationError, LockWatch, UnavailableError
+from lockwatch import (
+    AsyncLockWatch,
+    CommandError,
+    ConfigurationError,
+    CookieOptions,
+    LockWatch,
+    Login,
+    UnavailableError,
+)
 from lockwatch import fastapi as for_fastapi
 from lockwatch import flask as for_flask
 from lockwatch.testing import AsyncStub, Stub
-from lockwatch.token.cookie import CookieOptions
-from lockwatch.token.endpoints import Login
 
 FRAMEWORKS = ["fastapi", "flask"]
 
@@ -100,8 +106,10 @@ def test_the_options_of_token_routes() -> None:
         )
     )
     stub.answer("LW.ISSUE", PAIR)
-    response = app.test_client().post("/auth/login", headers={"Origin": "https://app.example"})
-    assert stub.calls == [("LW.ISSUE", "auth", "alice", "ACCESSTTL", "60", "REFRESHTTL", "1h")]
+    headers = {"Origin": "https://app.example", "User-Agent": "a" * 600}
+    response = app.test_client().post("/auth/login", headers=headers)
+    meta = '{"ip":"127.0.0.1","user_agent":"' + "a" * 512 + '"}'
+    assert stub.calls == [("LW.ISSUE", "auth", "alice", "ACCESSTTL", "60", "REFRESHTTL", "1h", "META", meta)]
     assert response.headers["Set-Cookie"].startswith("session=lwr_next; Max-Age=0; Path=/auth/v1; HttpOnly;")
 
 
@@ -138,7 +146,7 @@ def test_a_refresh_whose_body_was_read_before(read: str, kind: str, chunked: boo
     )
     response = client.post("/auth/refresh", **{kind: {"refresh_token": "lwr_x"}}, **more)
     assert response.status_code == 200
-    assert stub.called("LW.ROTATE") == [("LW.ROTATE", "auth", "lwr_x")]
+    assert [call[:3] for call in stub.called("LW.ROTATE")] == [("LW.ROTATE", "auth", "lwr_x")]
     assert client.post("/auth/refresh", **{kind: {"refresh_token": "x" * 20_000}}, **more).status_code == 401
     assert client.post("/auth/refresh").status_code == 401
     assert len(stub.calls) == 1

@@ -97,6 +97,19 @@ def test_refresh(web: Web) -> None:
     assert web.http.get("/items", headers=bearer(form.json()["access_token"])).status_code == 401
 
 
+def test_events_of_refresh_and_logout_name_the_user(
+    web: Web, shared_redis: RedisServer, request: pytest.FixtureRequest
+) -> None:
+    who = f"dora of {request.node.name}"
+    first, other = login(web, user=who), login(web, user=who)
+    second = web.http.post("/auth/refresh", json={"refresh_token": first["refresh_token"]}).json()
+    web.http.post("/auth/logout", json={"refresh_token": second["refresh_token"]})
+    web.http.post("/auth/logout", headers=bearer(other["access_token"]))
+    rows = events(shared_redis.url, 5, user=who)
+    paths = ["/auth/login", "/auth/login", "/auth/refresh", "/auth/logout", "/auth/logout"]
+    assert [row.endpoint for row in rows] == paths
+
+
 def test_every_refresh_failure_looks_the_same(web: Web) -> None:
     ended, used = login(web), login(web)
     web.http.post("/auth/logout", json={"refresh_token": ended["refresh_token"]})
@@ -135,11 +148,14 @@ def test_logout(web: Web) -> None:
         {"json": {"refresh_token": by_refresh["refresh_token"]}},
         {"headers": bearer(by_access["access_token"])},
         {"json": {"refresh_token": "lwr_nonsense"}},
-        {},
     ):
         response = web.http.post("/auth/logout", **request)
         assert response.status_code == 204
         assert response.headers["cache-control"] == "no-store"
+    nothing = web.http.post("/auth/logout")
+    assert nothing.status_code == 401
+    assert nothing.headers["www-authenticate"] == "Bearer"
+    assert nothing.json() == {"error": "unauthorized"}
     for pair in (by_refresh, by_access):
         assert web.http.get("/items", headers=bearer(pair["access_token"])).status_code == 401
 

@@ -38,7 +38,7 @@ LW, ALW = clients()
 SYNC_IN_FASTAPI: list[Callable[[], object]] = [
     lambda: fastapi.limit(LW, "5/minute"),
     lambda: fastapi.jwt_required(LW, "auth"),
-    lambda: fastapi.token_router(LW, "auth", authenticate=no_login),  # type: ignore[arg-type]
+    lambda: fastapi.token_router(LW, "auth", authenticate=no_login),
     lambda: fastapi.jwks_router(LW),
     lambda: LockWatchMiddleware(ok_asgi, redis=LW),
 ]

@@ -10,6 +10,7 @@ import type { LockWatchState } from "./state.js";
 export interface ExpressRequest extends IncomingMessage {
   app?: unknown;
   baseUrl?: string;
+  originalUrl?: string;
   route?: unknown;
   body?: unknown;
 }
@@ -17,6 +18,7 @@ export interface ExpressRequest extends IncomingMessage {
 /** The members of Fastify's `FastifyRequest` and `FastifyReply` that are used here. */
 export interface FastifyRequestLike {
   readonly raw: IncomingMessage;
+  readonly originalUrl?: string;
   readonly is404?: boolean;
   readonly routeOptions?: { readonly url?: string | undefined; readonly method?: string | readonly string[] };
   readonly server?: { readonly prefix?: string; readonly supportedMethods?: readonly string[] };
@@ -49,6 +51,12 @@ export function rawRequest(request: AnyRequest): IncomingMessage {
 
 export function rawResponse(response: AnyResponse): ServerResponse {
   return "raw" in response ? response.raw : response;
+}
+
+/** The path as the client sent it, without the query. */
+export function originalPath(request: AnyRequest): string {
+  const target = request.originalUrl ?? rawRequest(request).url ?? "/";
+  return target.replace(/[?#].*$/s, "").replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, "");
 }
 
 /** Undefined for a request that the middleware has not seen. */

@@ -6,7 +6,7 @@ export type Body = Readonly<Record<string, unknown>>;
 /** Enough for credentials and tokens. */
 const MAX_BYTES = 16 * 1024;
 
-/** Accepts JSON and forms. Any other body, or one that is too long, has no members. */
+/** Accepts forms and JSON. Any other body, or one that is too long, has no members. */
 export async function bodyOf(request: AnyRequest): Promise<Body> {
   if (request.body !== undefined) return members(request.body);
   const raw = rawRequest(request);
@@ -18,9 +18,9 @@ export async function bodyOf(request: AnyRequest): Promise<Body> {
   }
   if (size > MAX_BYTES) return {};
   const text = Buffer.concat(chunks).toString();
-  const type = raw.headers["content-type"] ?? "";
+  const type = (raw.headers["content-type"] ?? "").toLowerCase();
   if (type.startsWith("application/x-www-form-urlencoded")) return Object.fromEntries(new URLSearchParams(text));
-  return type.startsWith("application/json") ? members(parsed(text)) : {};
+  return members(parsed(text));
 }
 
 function members(body: unknown): Body {

@@ -1,31 +1,56 @@
 /** Keeps the refresh token in a cookie that scripts cannot read and that other sites cannot use. */
-import { rawRequest, type AnyRequest } from "../http/framework.js";
+import { inspect } from "node:util";
+import { ConfigurationError } from "../errors.js";
 import { checkOptions, type OptionRules } from "../known-options.js";
-import { required, text, texts } from "../rules.js";
+import { BOOLEAN, required, text, texts } from "../rules.js";
+import { rawRequest, type AnyRequest } from "../http/framework.js";
+import { parseOrigin } from "./origin.js";
 
 export interface CookieOptions {
   /** The origins that may send requests, like `https://app.example.com`. Others are refused. */
   origins: readonly string[];
   name?: string | undefined;
-  /** The cookie's `Path`; the path of the token routes unless given. */
+  /**
+   * Where browsers send the cookie to. Unless given, the path of the request up to `/login`. A proxy
+   * that strips a prefix from paths needs it: `/api/auth`.
+   */
   path?: string | undefined;
+  /** The domain whose hosts all get the cookie; only the host of the request unless given. */
+  domain?: string | undefined;
+  /** `false` lets browsers send it over plain HTTP, for development on one's own machine. */
+  secure?: boolean | undefined;
 }
 
 export const COOKIE_OPTIONS: OptionRules<CookieOptions> = {
-  origins: required(texts("an array of the pages' origins, like ['https://app.example.com']", (origin) => origin !== "", { empty: false })),
+  origins: required(texts("an array of the pages' origins, like ['https://app.example.com']", parseOrigin, { empty: false })),
   name: text(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "the name of a cookie, like 'lw_refresh'"),
   // RFC 6265: no control characters and no semicolon.
   path: text(/^\/[\x20-\x3a\x3c-\x7e]*$/, "a path like '/auth', without a semicolon"),
+  domain: text(
+    /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z](?:[a-z0-9-]*[a-z0-9])?$/i,
+    "a host name like 'example.com', without scheme, port and leading dot",
+  ),
+  secure: BOOLEAN,
 };
+
+// Browsers accept such names under conditions only, and compare them without case.
+const HOST = "__host-";
+const SECURE = "__secure-";
 
 export class RefreshCookie {
   readonly #name: string;
   readonly #origins: ReadonlySet<string>;
+  readonly #path: string | undefined;
+  readonly #attributes: string;
 
-  constructor(private readonly options: CookieOptions) {
+  constructor(options: CookieOptions) {
     checkOptions(options, COOKIE_OPTIONS, "cookie");
-    this.#name = options.name ?? "lw_refresh";
-    this.#origins = new Set(options.origins);
+    const { origins, name = "lw_refresh", path, domain, secure = true } = options;
+    this.#origins = new Set(origins.map(parseOrigin));
+    checkSecurity({ name, path, domain, secure }, this.#origins);
+    this.#name = name;
+    this.#path = name.toLowerCase().startsWith(HOST) ? "/" : path;
+    this.#attributes = `${domain === undefined ? "" : `; Domain=${domain}`}; HttpOnly${secure ? "; Secure" : ""}; SameSite=Strict`;
   }
 
   /** Checks the origin, because SameSite alone would admit other hosts of the same site. */
@@ -38,20 +63,39 @@ export class RefreshCookie {
     return pairs.find((pair) => pair.startsWith(`${this.#name}=`))?.slice(this.#name.length + 1);
   }
 
-  /** Returns a `Set-Cookie` header. A refresh token is URL-safe and needs no encoding. */
-  set(token: string, expires: Date | null, mount: string): string {
-    const seconds = expires === null ? 0 : Math.max(0, Math.floor((expires.getTime() - Date.now()) / 1000));
-    return this.#cookie(token, seconds, mount);
+  /**
+   * Returns a `Set-Cookie` header. A refresh token is URL-safe and needs no encoding. An empty one
+   * with age 0 deletes the cookie.
+   * @param mount the path of the request without the action
+   */
+  header(token: string, maxAge: number, mount: string): string {
+    const path = this.#path ?? (mount === "" ? "/" : encoded(mount));
+    return `${this.#name}=${token}; Max-Age=${maxAge}; Path=${path}${this.#attributes}`;
   }
+}
 
-  clear(mount: string): string {
-    return this.#cookie("", 0, mount);
-  }
+function refused(option: keyof CookieOptions, value: unknown, expected: string): ConfigurationError {
+  return new ConfigurationError(`${option} of cookie is ${inspect(value)}: expected ${expected}`);
+}
 
-  #cookie(value: string, maxAge: number, mount: string): string {
-    const path = this.options.path ?? (mount === "" ? "/" : encoded(mount));
-    return `${this.#name}=${value}; Max-Age=${maxAge}; Path=${path}; HttpOnly; Secure; SameSite=Strict`;
+interface Attributes {
+  name: string;
+  path: string | undefined;
+  domain: string | undefined;
+  secure: boolean;
+}
+
+function checkSecurity({ name, path, domain, secure }: Attributes, origins: ReadonlySet<string>): void {
+  const browsers = `because browsers refuse the name '${name}' otherwise`;
+  const prefix = name.toLowerCase();
+  if (!secure) {
+    const safe = [...origins].find((origin) => !origin.startsWith("http://"));
+    if (safe !== undefined) throw refused("secure", secure, `true, since ${safe} is not plain HTTP: leave secure out`);
+    if (prefix.startsWith(HOST) || prefix.startsWith(SECURE)) throw refused("secure", secure, `true, ${browsers}`);
   }
+  if (!prefix.startsWith(HOST)) return;
+  if (domain !== undefined) throw refused("domain", domain, `none, ${browsers}`);
+  if (path !== undefined && path !== "/") throw refused("path", path, `'/', ${browsers}`);
 }
 
 /**

@@ -2,9 +2,10 @@
  * Login, refresh and logout, independent of the framework. The application authenticates users; the
  * module keeps the sessions.
  */
-import { TokenError } from "../errors.js";
+import { CommandError, LockWatchError, TokenError } from "../errors.js";
 import type { Duration } from "../duration.js";
-import { rawRequest, stateOf, type AnyRequest } from "../http/framework.js";
+import { canonicalAddress } from "../http/address.js";
+import { originalPath, rawRequest, stateOf, type AnyRequest } from "../http/framework.js";
 import type { Awaitable } from "../http/options.js";
 import { SERVICE_UNAVAILABLE, type Reply } from "../http/reply.js";
 import { checkOptions, type OptionRules } from "../known-options.js";
@@ -16,24 +17,24 @@ import type { Tokens } from "../tokens.js";
 import { bearerToken, logTokenFailure } from "./bearer.js";
 import { bodyOf, type Body } from "./body.js";
 import { RefreshCookie, type CookieOptions } from "./cookie.js";
+import { loginOf, type Known } from "./login.js";
+import { lifetime, payloadOf } from "./payload.js";
 import { storeOf, type Store } from "./store.js";
-
-/** An authenticated user. */
-export interface Login {
-  subject: string | number;
-  /** Claims of the application for the access token, like `{ scope: "orders:read" }`. */
-  claims?: Readonly<Record<string, unknown>> | undefined;
-  audience?: string | undefined;
-}
 
 export interface TokenRoutesOptions<Req> {
   /** The Redis key of the token store, or a function that returns it. */
   store: Store<Req>;
-  /** Checks the credentials in the request's body. Returns nothing if they are wrong. */
-  authenticate: (body: Body, request: Req) => Awaitable<Login | null | undefined>;
+  /**
+   * Checks the credentials in the request's body. Returns the user or the subject alone, and nothing
+   * if they are wrong.
+   */
+  authenticate: (body: Body, request: Req) => Awaitable<Known>;
   accessTtl?: Duration | undefined;
   refreshTtl?: Duration | undefined;
-  /** The metadata of the session; address and user agent unless given. */
+  /**
+   * The metadata of the session; address and user agent unless given. If it returns undefined, a
+   * refresh keeps what the login has stored.
+   */
   meta?: ((request: Req) => unknown) | undefined;
   /**
    * Keeps the refresh token in a cookie instead of the response's body, out of reach of scripts.
@@ -71,75 +72,96 @@ export class TokenEndpoints<Req extends AnyRequest> {
     this.#cookie = options.cookie && new RefreshCookie(options.cookie);
   }
 
-  /** @param mount the path before the action's */
-  async handle(action: Action, request: Req, mount: string): Promise<Reply> {
+  async handle(action: Action, request: Req): Promise<Reply> {
     if (this.#cookie && !this.#cookie.allows(request)) return json(403, { error: "origin_not_allowed" });
     try {
-      return await this[action](request, mount);
+      return await this[action](request);
     } catch (error) {
+      // A login asks for something that the module will always refuse.
+      if (action === "login" && error instanceof CommandError) throw error;
       if (!logTokenFailure(error, this.lockwatch, `${action} is`)) throw error;
       return { ...SERVICE_UNAVAILABLE, headers: Object.assign({}, SERVICE_UNAVAILABLE.headers, NO_STORE) };
     }
   }
 
-  private async login(request: Req, mount: string): Promise<Reply> {
+  private async login(request: Req): Promise<Reply> {
     const body = await bodyOf(request);
-    const login = await ask("authenticate", () => this.options.authenticate(body, request));
+    const login = loginOf(await ask("authenticate", () => this.options.authenticate(body, request)));
     if (!login) return json(401, { error: "invalid_credentials" });
     const state = stateOf(request);
     if (state) state.user = login.subject;
     const { accessTtl, refreshTtl } = this.options;
     const store = await this.#store(request);
-    const { claims, audience } = login;
-    const tokens = await this.lockwatch.issue(store, login.subject, { claims, audience, accessTtl, refreshTtl, meta: this.#meta(request) });
-    return this.#tokens(tokens, mount);
+    const { claims, audience, meta = await this.#meta(request) } = login;
+    const tokens = await this.lockwatch.issue(store, login.subject, { claims, audience, accessTtl, refreshTtl, meta });
+    return this.#tokens(tokens, payloadOf(tokens.accessToken), request);
   }
 
   /**
    * Every failure has the same response, so that a thief does not learn why a token was refused.
    */
-  private async refresh(request: Req, mount: string): Promise<Reply> {
+  private async refresh(request: Req): Promise<Reply> {
     const token = await this.#refreshToken(request);
-    if (token === undefined) return json(401, { error: "invalid_grant" });
+    if (token === undefined) return challenge("invalid_grant", "Bearer");
     try {
-      return this.#tokens(await this.lockwatch.rotate(await this.#store(request), token, { meta: this.#meta(request) }), mount);
+      const store = await this.#store(request);
+      const tokens = await this.lockwatch.rotate(store, token, { meta: await this.#meta(request) });
+      const payload = payloadOf(tokens.accessToken);
+      setUser(request, payload.sub);
+      return this.#tokens(tokens, payload, request);
     } catch (error) {
       // The cookie stays, because another tab may have replaced it with the successor meanwhile.
-      if (error instanceof TokenError) return json(401, { error: "invalid_grant" });
+      if (error instanceof TokenError) return challenge("invalid_grant", "Bearer");
       throw error;
     }
   }
 
-  private async logout(request: Req, mount: string): Promise<Reply> {
+  private async logout(request: Req): Promise<Reply> {
     const token = await this.#refreshToken(request);
     const store = await this.#store(request);
+    const accessToken = bearerToken(rawRequest(request).headers.authorization);
     if (token !== undefined) {
+      if (stateOf(request)) await this.#findUser(store, token, request);
       await this.lockwatch.revoke(store, { token }).catch((error: unknown) => {
         if (!(error instanceof TokenError)) throw error;
       });
-    } else {
-      const accessToken = bearerToken(rawRequest(request).headers.authorization);
-      if (accessToken !== undefined && !(await this.#endSessionOf(store, accessToken))) return json(401, { error: "invalid_token" });
+    } else if (accessToken === undefined) {
+      return challenge("unauthorized", "Bearer");
+    } else if (!(await this.#endSessionOf(store, accessToken, request))) {
+      return challenge("invalid_token", 'Bearer error="invalid_token"');
     }
-    const cleared = this.#cookie && { "Set-Cookie": this.#cookie.clear(mount) };
+    const cleared = this.#cookie && { "Set-Cookie": this.#cookie.header("", 0, mountOf(request)) };
     return { status: 204, headers: { ...NO_STORE, ...cleared } };
   }
 
+  /** Finds the user for the audit event. A failure does not stop the logout. */
+  async #findUser(store: Bytes, token: string, request: Req): Promise<void> {
+    try {
+      setUser(request, (await this.lockwatch.introspect(store, token)).sub);
+    } catch (error) {
+      if (!(error instanceof LockWatchError)) throw error;
+    }
+  }
+
   /** Accepts an access token for any audience: its holder may end its session. */
-  async #endSessionOf(store: Bytes, accessToken: string): Promise<boolean> {
-    const { active, sid } = await this.lockwatch.introspect(store, accessToken);
+  async #endSessionOf(store: Bytes, accessToken: string, request: Req): Promise<boolean> {
+    const { active, sid, sub } = await this.lockwatch.introspect(store, accessToken);
+    setUser(request, sub);
     return active && typeof sid === "string" && (await this.lockwatch.revoke(store, { session: sid })) > 0;
   }
 
-  #tokens(tokens: Tokens, mount: string): Reply {
+  #tokens(tokens: Tokens, payload: ReturnType<typeof payloadOf>, request: Req): Reply {
     const { accessToken, refreshToken, accessExpiresAt, refreshExpiresAt } = tokens;
     const body = {
       access_token: accessToken,
       token_type: "Bearer",
-      expires_in: Math.max(0, Math.floor((accessExpiresAt.getTime() - Date.now()) / 1000)),
+      expires_in: lifetime(payload, accessExpiresAt),
     };
     if (refreshToken === null) return json(200, body);
-    if (this.#cookie) return json(200, body, { "Set-Cookie": this.#cookie.set(refreshToken, refreshExpiresAt, mount) });
+    if (this.#cookie) {
+      const maxAge = refreshExpiresAt === null ? 0 : lifetime(payload, refreshExpiresAt);
+      return json(200, body, { "Set-Cookie": this.#cookie.header(refreshToken, maxAge, mountOf(request)) });
+    }
     return json(200, { ...body, refresh_token: refreshToken });
   }
 
@@ -152,15 +174,34 @@ export class TokenEndpoints<Req extends AnyRequest> {
     return ask("store", () => storeOf(this.options.store, request));
   }
 
-  #meta(request: Req): unknown {
-    if (this.options.meta) return this.options.meta(request);
+  async #meta(request: Req): Promise<unknown> {
+    if (this.options.meta) return ask("meta", () => this.options.meta?.(request));
     const raw = rawRequest(request);
-    return { ip: stateOf(request)?.address ?? raw.socket.remoteAddress, user_agent: raw.headers["user-agent"]?.slice(0, 512) };
+    const state = stateOf(request);
+    const ip = state ? state.address : canonicalAddress(raw.socket.remoteAddress ?? "");
+    const agent = raw.headers["user-agent"]?.slice(0, MAX_AGENT);
+    return ip === undefined && agent === undefined ? undefined : { ip, user_agent: agent };
   }
 }
 
+/** The path of the request without the action, with everything in front of the routes' own. */
+function mountOf(request: AnyRequest): string {
+  return originalPath(request).replace(/\/[^/]*\/*$/, "");
+}
+
+function setUser(request: AnyRequest, subject: unknown): void {
+  const state = stateOf(request);
+  if (state && typeof subject === "string") state.user = subject;
+}
+
+/** Characters of the user agent that are kept with a session. */
+const MAX_AGENT = 512;
 const NO_STORE = { "Cache-Control": "no-store" };
 
 function json(status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Reply {
   return { status, headers: { "Content-Type": "application/json", ...NO_STORE, ...headers }, body: JSON.stringify(body) };
+}
+
+function challenge(error: string, value: string): Reply {
+  return json(401, { error }, { "WWW-Authenticate": value });
 }

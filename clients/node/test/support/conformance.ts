@@ -37,6 +37,7 @@ export interface Conformance {
   limit_strings: { text: string; limits: [number, number][] }[];
   bad_limit_strings: string[];
   policy_names: { pattern: string; name: string }[];
+  origins: { text: string; origin?: string; error?: string }[];
   startup_errors: { name: string; options: Options }[];
 }
 

@@ -43,6 +43,8 @@ from .http.request import HttpRequest
 from .http.state import LockWatchState
 from .limits import Limit, Limits, parse_limits
 from .ratelimit import RateLimitResult
+from .token.cookie import CookieOptions
+from .token.login import Login
 from .tokens import Claims, Introspection, Session, Tokens
 from .wsgi import LockWatchFlaskMiddleware
 
@@ -57,6 +59,7 @@ __all__ = [
     "ClientKey",
     "CommandError",
     "ConfigurationError",
+    "CookieOptions",
     "Duration",
     "FailureMode",
     "FullError",
@@ -70,6 +73,7 @@ __all__ = [
     "LockWatchFlaskMiddleware",
     "LockWatchMiddleware",
     "LockWatchState",
+    "Login",
     "MiddlewareOptions",
     "ModuleMissingError",
     "NoKeyError",

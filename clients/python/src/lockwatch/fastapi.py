@@ -13,15 +13,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.security.base import SecurityBase
 
 from .aio import AsyncLockWatch
 from .duration import Duration
 from .errors import ConfigurationError
 from .failure_log import FailureLog
+from .fastapi_request import address_of, credentials, full_path
 from .fastapi_responses import Refused, RouteHeaders, add_headers, prepare, respond, response_of
 from .fastapi_route import route_text
+from .fastapi_scheme import security_scheme
 from .flow import check_client, run_async
 from .http.counted import Counted
 from .http.reply import Reply
@@ -32,10 +33,11 @@ from .ratelimit import RateLimitResult
 from .redis.connection import Key
 from .rules import read_options
 from .token.bearer import BearerGuard
-from .token.body import MAX_BODY, refresh_token_in
+from .token.body import refresh_token_in
 from .token.cookie import CookieOptions
-from .token.endpoints import ACTIONS, Action, Login, Store, TokenEndpoints, TokenRequest
+from .token.endpoints import ACTIONS, Action, Store, TokenEndpoints, TokenRequest
 from .token.jwks import PATH, jwks_reply
+from .token.login import Login
 from .token.option_rules import ASYNC_BEARER, ASYNC_ROUTES
 from .tokens import Claims
 
@@ -46,6 +48,7 @@ __all__ = [
     "CookieOptions",
     "Login",
     "Refused",
+    "credentials",
     "install",
     "jwks_router",
     "jwt_required",
@@ -53,7 +56,8 @@ __all__ = [
     "token_router",
 ]
 
-Authenticate: TypeAlias = Callable[[Request], Awaitable[Login | str | None]]
+Known: TypeAlias = "Login | str | int | None"
+Authenticate: TypeAlias = Callable[[Request], "Known | Awaitable[Known]"]
 
 
 def install(app: FastAPI) -> None:
@@ -130,13 +134,12 @@ class Dependency:
 class JwtRequired(Dependency, SecurityBase):
     """A dependency that requires an access token, and returns its claims."""
 
-    def __init__(self, guard: BearerGuard, store: Store) -> None:
+    def __init__(self, guard: BearerGuard, store: Store, scheme: tuple[Any, str]) -> None:
         super().__init__(self._admit, "claims: Claims = Depends(jwt_required(lw, 'auth'))", "as a parameter of")
         self._guard = guard
         self._store = store
         # FastAPI's documentation shows these two.
-        self.model = HTTPBearerModel()
-        self.scheme_name = "Bearer"
+        self.model, self.scheme_name = scheme
 
     async def _admit(self, request: Request) -> Claims:
         """The claims of the request's token. Raises Refused."""
@@ -152,16 +155,24 @@ class JwtRequired(Dependency, SecurityBase):
 
 
 def jwt_required(
-    lockwatch: AsyncLockWatch, store: Store, *scopes: str, audience: str | None = None, realm: str = "api"
+    lockwatch: AsyncLockWatch,
+    store: Store,
+    *scopes: str,
+    audience: str | None = None,
+    realm: str = "api",
+    token_url: str | None = None,
 ) -> JwtRequired:
     """A dependency that requires an access token with all of the scopes.
 
-    `claims: Claims = Depends(jwt_required(lw, "auth", "orders:read"))`.
+    `claims: Claims = Depends(jwt_required(lw, "auth", "orders:read"))`. The claims are in
+    `request.state.claims` as well. With `token_url`, the path of the login, "Authorize" in `/docs`
+    logs in.
     """
     check_client(lockwatch, AsyncLockWatch, 'jwt_required(lw, "auth")')
-    options = {"store": store, "scopes": scopes, "audience": audience, "realm": realm}
+    options = {"store": store, "scopes": scopes, "audience": audience, "realm": realm, "token_url": token_url}
     read_options(options, ASYNC_BEARER, " of jwt_required")
-    return JwtRequired(BearerGuard(lockwatch, scopes, audience, realm), store)
+    guard = BearerGuard(lockwatch, scopes, audience, realm)
+    return JwtRequired(guard, store, security_scheme(lockwatch, token_url, scopes))
 
 
 def token_router(
@@ -173,21 +184,39 @@ def token_router(
     access_ttl: Duration | None = None,
     refresh_ttl: Duration | None = None,
     cookie: CookieOptions | None = None,
+    meta: Callable[[Request], Any] | None = None,
 ) -> APIRouter:
     """POST login, refresh and logout below a prefix.
 
     `authenticate` is given the request of a login, and returns a subject, a `Login`, or None for
-    wrong credentials.
+    wrong credentials. `meta` is given the request, and returns what is kept with the session, in
+    place of the address and the user agent. Both may be asynchronous.
     """
     check_client(lockwatch, AsyncLockWatch, 'token_router(lw, "auth", authenticate=…)')
-    options = {"store": store, "authenticate": authenticate, "prefix": prefix, "cookie": cookie}
+    options = {"store": store, "authenticate": authenticate, "prefix": prefix, "cookie": cookie, "meta": meta}
     read_options({**options, "access_ttl": access_ttl, "refresh_ttl": refresh_ttl}, ASYNC_ROUTES, " of token_router")
-    endpoints = TokenEndpoints(lockwatch, prefix, access_ttl=access_ttl, refresh_ttl=refresh_ttl, cookie=cookie)
+    endpoints = TokenEndpoints(lockwatch, access_ttl=access_ttl, refresh_ttl=refresh_ttl, cookie=cookie)
     router = APIRouter(prefix=prefix, tags=["auth"])
+
+    def token_request(request: Request) -> TokenRequest:
+        state = _state(request)
+        return TokenRequest(
+            authenticate=partial(authenticate, request),
+            body_token=partial(_body_token, request),
+            store=partial(_store_key, store, request),
+            meta=None if meta is None else partial(meta, request),
+            state=state,
+            path=full_path(request.scope),
+            address=address_of(request, state),
+            user_agent=request.headers.get("user-agent"),
+            origin=request.headers.get("origin"),
+            authorization=request.headers.get("authorization"),
+            cookies=request.cookies,
+        )
 
     def endpoint(action: Action) -> Callable[[Request], Awaitable[Response]]:
         async def respond(request: Request) -> Response:
-            return response_of(await run_async(endpoints.handle(action, _token_request(request, store, authenticate))))
+            return response_of(await run_async(endpoints.handle(action, token_request(request))))
 
         return respond
 
@@ -196,25 +225,8 @@ def token_router(
     return router
 
 
-def _token_request(request: Request, store: Store, authenticate: Authenticate) -> TokenRequest:
-    return TokenRequest(
-        authenticate=partial(authenticate, request),
-        body_token=partial(_body_token, request),
-        store=partial(_store_key, store, request),
-        state=_state(request),
-        origin=request.headers.get("origin"),
-        authorization=request.headers.get("authorization"),
-        cookies=request.cookies,
-    )
-
-
 async def _body_token(request: Request) -> str | None:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            return None
-    return refresh_token_in(request.headers.get("content-type"), body)
+    return refresh_token_in(await credentials(request))
 
 
 def jwks_router(lockwatch: AsyncLockWatch) -> APIRouter:

@@ -13,6 +13,7 @@ from .client import LockWatch
 from .duration import Duration
 from .errors import ConfigurationError
 from .failure_log import FailureLog
+from .flask_request import address_of, credentials
 from .flask_route import route_text
 from .flow import check_client, run
 from .http.counted import Counted
@@ -23,20 +24,30 @@ from .limits import Limits
 from .redis.connection import Key
 from .rules import read_options
 from .token.bearer import BearerGuard
-from .token.body import MAX_BODY, refresh_token_in
+from .token.body import refresh_token_in
 from .token.cookie import CookieOptions
-from .token.endpoints import ACTIONS, Action, Login, Store, TokenEndpoints, TokenRequest
+from .token.endpoints import ACTIONS, Action, Store, TokenEndpoints, TokenRequest
 from .token.jwks import PATH, jwks_reply
+from .token.login import Login
 from .token.option_rules import BEARER, ROUTES
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["CookieOptions", "Login", "Refused", "jwks_blueprint", "jwt_required", "limit", "token_blueprint"]
+__all__ = [
+    "CookieOptions",
+    "Login",
+    "Refused",
+    "credentials",
+    "jwks_blueprint",
+    "jwt_required",
+    "limit",
+    "token_blueprint",
+]
 
 _HEADERS = "lockwatch.headers"
 View = TypeVar("View", bound=Callable[..., Any])
-Authenticate: TypeAlias = Callable[[], "Login | str | None"]
+Authenticate: TypeAlias = Callable[[], "Login | str | int | None"]
 
 
 def _response(reply: Reply) -> Response:
@@ -177,50 +188,46 @@ def token_blueprint(
     access_ttl: Duration | None = None,
     refresh_ttl: Duration | None = None,
     cookie: CookieOptions | None = None,
+    meta: Callable[[], Any] | None = None,
 ) -> Blueprint:
     """POST login, refresh and logout below a prefix.
 
     `authenticate` reads `flask.request`, and returns a subject, a `Login`, or None for wrong
-    credentials.
+    credentials. `meta` returns what is kept with the session, in place of the address and the user
+    agent.
     """
     check_client(lockwatch, LockWatch, 'token_blueprint(lw, "auth", authenticate=…)')
-    options = {"store": store, "authenticate": authenticate, "prefix": prefix, "cookie": cookie}
+    options = {"store": store, "authenticate": authenticate, "prefix": prefix, "cookie": cookie, "meta": meta}
     read_options({**options, "access_ttl": access_ttl, "refresh_ttl": refresh_ttl}, ROUTES, " of token_blueprint")
-    endpoints = TokenEndpoints(lockwatch, prefix, access_ttl=access_ttl, refresh_ttl=refresh_ttl, cookie=cookie)
+    endpoints = TokenEndpoints(lockwatch, access_ttl=access_ttl, refresh_ttl=refresh_ttl, cookie=cookie)
     blueprint = Blueprint("lockwatch_tokens", __name__, url_prefix=prefix)
 
+    def token_request() -> TokenRequest:
+        state = _state()
+        return TokenRequest(
+            authenticate=authenticate,
+            body_token=_body_token,
+            store=functools.partial(_store_key, store),
+            meta=meta,
+            state=state,
+            path=request.script_root + request.path,
+            address=address_of(state),
+            user_agent=request.headers.get("User-Agent"),
+            origin=request.headers.get("Origin"),
+            authorization=request.headers.get("Authorization"),
+            cookies=request.cookies,
+        )
+
     def view(action: Action) -> Response:
-        return _response(run(endpoints.handle(action, _token_request(store, authenticate))))
+        return _response(run(endpoints.handle(action, token_request())))
 
     for action in ACTIONS:
         blueprint.add_url_rule(f"/{action}", action, functools.partial(view, action), methods=["POST"])
     return blueprint
 
 
-def _token_request(store: Store, authenticate: Authenticate) -> TokenRequest:
-    return TokenRequest(
-        authenticate=authenticate,
-        body_token=_body_token,
-        store=functools.partial(_store_key, store),
-        state=_state(),
-        origin=request.headers.get("Origin"),
-        authorization=request.headers.get("Authorization"),
-        cookies=request.cookies,
-    )
-
-
 def _body_token() -> str | None:
-    if (request.content_length or 0) > MAX_BODY:
-        return None
-    # A chunked body has no length, and is read no further than this. If the application has read
-    # the body, Flask has kept it.
-    body = request.stream.read(MAX_BODY + 1) if request.content_length is None else b""
-    body = body or request.get_data(cache=True)
-    if len(body) > MAX_BODY:
-        return None
-    # If the application has parsed the form, its body is gone.
-    token = refresh_token_in(request.content_type, body) or request.form.get("refresh_token")
-    return token if token and len(token) <= MAX_BODY else None
+    return refresh_token_in(credentials())
 
 
 def jwks_blueprint(lockwatch: LockWatch) -> Blueprint:

@@ -8,7 +8,7 @@ No repr contains a token, so that no log does by accident.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -32,8 +32,11 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
-    """The claims of a verified access token."""
+class Claims(Mapping[str, Any]):
+    """The claims of a verified access token.
+
+    `claims["plan"]` is a claim of the application.
+    """
 
     sub: str
     sid: str
@@ -41,6 +44,18 @@ class Claims:
     exp: int
     all: Mapping[str, Any] = field(repr=False)
     """Every claim, including those that the application passed to `issue`."""
+
+    def __getitem__(self, claim: str) -> Any:  # noqa: ANN401  # any JSON
+        """The value of a claim."""
+        return self.all[claim]
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of the claims."""
+        return iter(self.all)
+
+    def __len__(self) -> int:
+        """The number of claims."""
+        return len(self.all)
 
     @property
     def expires_at(self) -> datetime:

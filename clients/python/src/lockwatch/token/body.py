@@ -1,4 +1,4 @@
-"""The refresh token in the body of a request."""
+"""Credentials and refresh tokens in the body of a request."""
 
 from __future__ import annotations
 
@@ -6,19 +6,25 @@ import json
 from typing import Any
 from urllib.parse import parse_qs
 
-# Bytes. A longer body is treated as one without a token.
+# Bytes. A longer body is treated as one without members.
 MAX_BODY = 16_384
 
 
-def refresh_token_in(content_type: str | None, body: bytes) -> str | None:
-    """The refresh token in a body of JSON or of a form; None if it has none."""
+def members_of(content_type: str | None, body: bytes) -> dict[str, Any]:
+    """The members of a body of JSON or of a form; none if it is neither, or too long."""
     kind = (content_type or "").partition(";")[0].strip().lower()
+    if len(body) > MAX_BODY:
+        return {}
     try:
         if kind == "application/x-www-form-urlencoded":
-            token: Any = parse_qs(body.decode()).get("refresh_token", [None])[0]
-        else:
-            document = json.loads(body)
-            token = document.get("refresh_token") if isinstance(document, dict) else None
+            return {name: values[0] for name, values in parse_qs(body.decode(), keep_blank_values=True).items()}
+        document = json.loads(body)
     except (ValueError, RecursionError):
-        return None
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def refresh_token_in(members: dict[str, Any]) -> str | None:
+    """The refresh token among the members; None if there is none."""
+    token = members.get("refresh_token")
     return token if isinstance(token, str) and token else None

@@ -42,7 +42,7 @@ def _bearer(store: Rule) -> Rules:
     }
 
 
-def _routes(store: Rule, authenticate: Rule) -> Rules:
+def _routes(store: Rule, authenticate: Rule, meta: Rule) -> Rules:
     lifetime = Rule("seconds, a timedelta or a text like '15m', '30d'", _lifetime)
     return {
         "store": store,
@@ -50,6 +50,7 @@ def _routes(store: Rule, authenticate: Rule) -> Rules:
         "prefix": required(text(r"(/[!-~]*[!-.0-~])?", "a path like '/auth', or '' for none")),
         "access_ttl": DURATION,
         "refresh_ttl": lifetime,
+        "meta": meta,
         "cookie": Rule("CookieOptions(['https://app.example'])", _cookie),
     }
 
@@ -58,7 +59,18 @@ _ASYNC_STORE = _store(1, "lambda request: request.headers['x-tenant']")
 _STORE = _store(0, "lambda: g.tenant")
 _AUTHENTICATE = "returns a subject, a Login or None"
 
-ASYNC_BEARER = _bearer(_ASYNC_STORE)
+_META = "returns what is kept with the session"
+
+_TOKEN_URL = text(r"\S+", "the path of the login, like '/auth/login'")
+ASYNC_BEARER = {**_bearer(_ASYNC_STORE), "token_url": _TOKEN_URL}
 BEARER = _bearer(_STORE)
-ASYNC_ROUTES = _routes(_ASYNC_STORE, function(1, f"a function of the request that {_AUTHENTICATE}"))
-ROUTES = _routes(_STORE, synchronous(function(0, f"a function without arguments that {_AUTHENTICATE}")))
+ASYNC_ROUTES = _routes(
+    _ASYNC_STORE,
+    function(1, f"a function of the request that {_AUTHENTICATE}"),
+    function(1, f"a function of the request that {_META}"),
+)
+ROUTES = _routes(
+    _STORE,
+    synchronous(function(0, f"a function without arguments that {_AUTHENTICATE}")),
+    synchronous(function(0, f"a function without arguments that {_META}")),
+)
