@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from flask import Flask
 
 from lockwatch import AsyncLockWatch, LockWatch, UnavailableError
+from lockwatch.redis.single import AsyncSingleConnection, SingleConnection
 from lockwatch.testing import RedisServer
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text("utf-8")
@@ -83,6 +84,15 @@ def deny_bob(lockwatch: LockWatch) -> None:
     lockwatch.audit(user="bob", limited=True, data={"policy": "default", "key": key, "client": "key:bob"})
 
 
+@pytest.fixture
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer timeouts than the default ones of the blocks, for a machine under load."""
+    for kind in (SingleConnection, AsyncSingleConnection):
+        make: Any = kind.__init__
+        monkeypatch.setattr(kind, "__init__", lambda self, client, *_, make=make: make(self, client, 5.0, 5.0))
+
+
+@pytest.mark.usefixtures("_patience")
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_block_runs_as_pasted(block: Block, shared_redis: RedisServer, capsys: pytest.CaptureFixture[str]) -> None:
     with LockWatch(shared_redis.url, connect_timeout=5, command_timeout=5) as lockwatch:
