@@ -1,9 +1,8 @@
-"""The examples, served by the commands that they show, and the code in the README."""
+"""The examples, served by the commands that they show."""
 
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -59,14 +58,3 @@ def test_an_example(http: httpx.Client) -> None:
     assert placed == [200] * 10 + [429]
     guesses = [http.post("/auth/login", json={"user": "alice", "password": "?"}).status_code for _ in range(5)]
     assert guesses == [401] * 4 + [429]
-
-
-def test_the_code_in_the_readme_is_code() -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    assert len(blocks) >= 6
-    for block in blocks:
-        # In an excerpt a decorator may stand without its function.
-        whole = re.sub(r"^(@.*)\n\n", r"\1\ndef view(): ...\n\n", block + "\n", flags=re.MULTILINE)
-        whole = re.sub(r"(@[^\n]*)\n+$", r"\1\ndef view(): ...\n", whole)
-        compile(whole, "README.md", "exec")
