@@ -82,6 +82,13 @@ const APPLICATIONS: Record<string, (send: Send) => Promise<void>> = {
     assert.equal((await send("GET", "/orders")).status, 401);
     assert.equal((await send("GET", "/.well-known/jwks.json")).status, 200);
   },
+  "Tokens over HTTP, 2": async (send) => {
+    const login = await send("POST", "/auth/login", { json: { user: "alice", password: "wonderland" } });
+    assert.deepEqual([login.status, limitOf(login)], [200, "100"]);
+    const { access_token: token } = JSON.parse(login.body) as { access_token: string };
+    const orders = await send("GET", "/orders", { token });
+    assert.deepEqual([orders.status, orders.body, limitOf(orders)], [200, '{"orders of":"alice"}', "1000"]);
+  },
 };
 
 /** What the programs of the README that end print, and what is to be there before and after. */
