@@ -80,7 +80,11 @@ async function scan(call: Call, prefix: string): Promise<string[]> {
     const reply = await call({ args: ["SCAN", cursor, "MATCH", pattern, "COUNT", STEP], key: prefix });
     if (!Array.isArray(reply) || !Array.isArray(reply[1])) throw wrongModule("SCAN");
     cursor = replyText(reply[0]);
-    for (const key of reply[1]) found.add(replyText(key));
+    for (const key of reply[1]) {
+      const name = replyText(key);
+      // No name of a policy has a brace: a key with one is that of a longer client.
+      if (!name.slice(prefix.length).includes("}")) found.add(name);
+    }
   } while (cursor !== "0");
   return [...found].sort();
 }

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { after, afterEach, before, describe, it } from "node:test";
 import express from "express";
 import fastify, { type preHandlerHookHandler } from "fastify";
-import { LockWatch } from "lockwatch";
+import { ADDRESS, LockWatch } from "lockwatch";
 import * as forExpress from "lockwatch/express";
 import * as forFastify from "lockwatch/fastify";
 import { Stub } from "lockwatch/testing";
@@ -113,13 +113,15 @@ for (const framework of FRAMEWORKS) {
       assert.match(body, /called (&#39;|')own.*own-2/);
     });
 
-    it("may have one name if their keys differ", async () => {
-      const stub = new Stub();
-      const lw = new LockWatch(stub);
-      const port = await site(framework, { limits: [limit(lw, "4/minute", { name: "own" }), limit(lw, "9/hour", { name: "own", key: () => "bob" })] });
-      assert.equal((await ask(port, "/x/1")).status, 200);
-      assert.deepEqual(keysOf(stub), ["limit:own", "limit:own"]);
-    });
+    for (const key of [undefined, ADDRESS, "bob"] as const) {
+      it(`the number of a limit does not depend on the client of another: ${String(key)}`, async () => {
+        const stub = new Stub();
+        const lw = new LockWatch(stub);
+        const port = await site(framework, { limits: [limit(lw, "4/minute", { key: () => key }), limit(lw, "9/hour")] });
+        assert.equal((await ask(port, "/x/1")).status, 200);
+        assert.equal(keysOf(stub).at(-1), "limit:get-x-.id:2");
+      });
+    }
 
     it("a second middleware that would count the same key is an error", async () => {
       const lw = new LockWatch(new Stub());
@@ -129,12 +131,13 @@ for (const framework of FRAMEWORKS) {
       assert.match(body, /a service or keyPrefix of its own/);
     });
 
-    it("a second middleware that would count the same burst is an error", async () => {
-      const lw = new LockWatch(new Stub());
+    it("two middlewares count the burst of a client once", async () => {
+      const stub = new Stub();
+      const lw = new LockWatch(stub);
       const port = await site(framework, { middlewares: [{ redis: lw }, { redis: lw, routes: { "/x/*": "5/minute" } }] });
-      const { status, body } = await ask(port, "/x/1");
-      assert.equal(status, 500);
-      assert.match(body, /a service or keyPrefix of its own/);
+      assert.equal((await ask(port, "/x/1")).status, 200);
+      assert.deepEqual(keysOf(stub), ["default", "x-."]);
+      assert.equal(stub.calls.filter(([command]) => command === "LW.BURST").length, 1);
     });
 
     it("a second middleware with another prefix counts as well, and one event is recorded", async () => {
@@ -165,4 +168,25 @@ it("one middleware of Express that is reached twice counts once", async () => {
   });
   assert.equal((await ask((server.address() as AddressInfo).port, "/x")).status, 200);
   assert.deepEqual(keysOf(stub), ["default"]);
+});
+
+it("a request of Express that is routed again counts under the policy of its new path", async () => {
+  const stub = new Stub();
+  const app = express();
+  app.use(forExpress.lockwatch({ redis: new LockWatch(stub), routes: { "GET /secret": "2/hour" } }));
+  app.get("/alias", (request, response) => {
+    request.url = "/secret";
+    (app as unknown as { handle(request: unknown, response: unknown): void }).handle(request, response);
+  });
+  app.get("/secret", (_request, response) => {
+    response.end("reached");
+  });
+  const server = app.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  cleanUp.push(() => {
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(resolve));
+  });
+  assert.equal((await ask((server.address() as AddressInfo).port, "/alias")).status, 200);
+  assert.deepEqual(keysOf(stub), ["default", "get-secret"]);
 });

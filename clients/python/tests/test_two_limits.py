@@ -12,6 +12,7 @@ from flask import Flask
 from werkzeug.test import Client
 
 from lockwatch import (
+    ADDRESS,
     AsyncLockWatch,
     ConfigurationError,
     LockWatch,
@@ -124,15 +125,11 @@ def test_two_limits_of_one_given_name_are_an_error(framework: str) -> None:
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_limits_with_keys_of_their_own_may_have_one_name(framework: str) -> None:
+@pytest.mark.parametrize("key", [None, ADDRESS, "bob"])
+def test_the_number_of_a_limit_does_not_depend_on_the_client_of_another(framework: str, key: Any) -> None:
     site = Site(framework)
-
-    def bob(*_request: object) -> str:
-        return "bob"
-
-    app = site.app(site.limit("4/minute", name="own"), site.limit("9/hour", name="own", key=bob))
-    assert [answer.status_code for answer in site.statuses(app)] == [200]
-    assert site.keys == ["limit:own", "limit:own"]
+    site.statuses(site.app(site.limit("4/minute", key=lambda *_request: key), site.limit("9/hour")))
+    assert site.keys[-1] == "limit:get-x-.id:2"
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -144,11 +141,12 @@ def test_a_second_middleware_that_would_count_the_same_key_is_an_error(framework
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_a_second_middleware_that_would_count_the_same_burst_is_an_error(framework: str) -> None:
+def test_two_middlewares_count_the_burst_of_a_client_once(framework: str) -> None:
     site = Site(framework)
     inner = site.wrapped(site.app(), routes={"/x/*": "5/minute"}, burst_threshold=50)
-    with pytest.raises(ConfigurationError, match="service= or key_prefix= of its own"):
-        site.statuses(site.wrapped(inner, burst_threshold=50))
+    assert [answer.status_code for answer in site.statuses(site.wrapped(inner, burst_threshold=50))] == [200]
+    assert len(site.stub.called("LW.BURST")) == 1
+    assert site.keys == ["default", "x-."]
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

@@ -11,6 +11,9 @@ const records = new WeakMap<IncomingMessage, Counted>();
 
 export class Counted {
   readonly #counts = new Map<string, Count>();
+  readonly #policies = new Map<object, Set<string>>();
+  /** The limits of a name, in the order in which the request reached them. */
+  readonly #named = new Map<string, object[]>();
 
   static of(request: IncomingMessage): Counted {
     const known = records.get(request);
@@ -20,40 +23,51 @@ export class Counted {
     return counted;
   }
 
-  /** Whether a limit has counted the request. */
-  has(owner: object): boolean {
-    return [...this.#counts.values()].some((count) => count.owner === owner);
+  /** Whether a middleware evaluates this policy for the request for the first time. */
+  enters(owner: object, policy: string): boolean {
+    const policies = this.#policies.get(owner) ?? new Set();
+    this.#policies.set(owner, policies);
+    return policies.size !== policies.add(policy).size;
   }
 
   /** Records the keys of a middleware, of which none may be that of another middleware. */
   addAll(keys: readonly string[], owner: object): void {
     for (const key of keys) {
-      if (this.#counts.has(key)) {
+      if (!this.claim(key, owner)) {
         throw new ConfigurationError(
           `two middlewares would count one request under the same key of the policy '${key.slice(key.lastIndexOf("}:") + 2)}': ` +
             "give the inner one a service or keyPrefix of its own",
         );
       }
-      this.#counts.set(key, { owner });
     }
   }
 
+  /** Returns false if the request was counted under the key already. */
+  claim(key: string, owner: object): boolean {
+    if (this.#counts.has(key)) return false;
+    this.#counts.set(key, { owner });
+    return true;
+  }
+
   /**
-   * The key of a limit and its name in headers: the first that no other limit has counted. A derived
-   * name gets a number; a given name is the application's to change.
+   * The name in the key of a limit and in headers. The second limit of a derived name gets the number
+   * 2, whatever the clients of the two are and whether the first applied; a given name is the
+   * application's to change.
+   * @param keyOf makes a key of a name, without a client
    */
-  freeName(keyOf: (name: string) => string, name: string, owner: object, isGiven: boolean): { key: string; header: string } {
-    for (let number = 1; ; number++) {
-      const key = keyOf(number === 1 ? name : `${name}:${number}`);
-      const other = this.#counts.get(key);
-      if (!other || other.owner === owner) return { key, header: number === 1 ? name : `${name}-${number}` };
-      if (isGiven) {
-        throw new ConfigurationError(
-          `two limits on one request are called '${name}', and would share a counter: give one another name, ` +
-            `limit(…, { name: "${name}-2" }), or leave the name out`,
-        );
-      }
+  nameOf(keyOf: (name: string) => string, name: string, owner: object, isGiven: boolean): { name: string; header: string } {
+    const id = keyOf(name);
+    const owners = this.#named.get(id) ?? [];
+    this.#named.set(id, owners);
+    const at = owners.includes(owner) ? owners.indexOf(owner) : owners.push(owner) - 1;
+    if (at === 0) return { name, header: name };
+    if (isGiven) {
+      throw new ConfigurationError(
+        `two limits on one request are called '${name}', and could share a counter: give one another name, ` +
+          `limit(…, { name: "${name}-2" }), or leave the name out`,
+      );
     }
+    return { name: `${name}:${at + 1}`, header: `${name}-${at + 1}` };
   }
 
   /**

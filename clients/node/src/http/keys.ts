@@ -4,10 +4,10 @@
  * same keys.
  */
 import { createHash } from "node:crypto";
+import { inspect } from "node:util";
 import { ConfigurationError } from "../errors.js";
 import type { Log } from "../failure-log.js";
 import { sayOnce } from "../notices.js";
-import { nameArgument } from "../redis/connection.js";
 import { clientNetwork } from "./address.js";
 
 /** Longer keys of the application are replaced by a digest. */
@@ -59,7 +59,7 @@ export function credentialClient(header: string, value: string): string | undefi
 }
 
 /** What a key function returns. Nothing means that the limit does not apply to the request. */
-export type ClientKey = string | number | typeof ADDRESS | null | undefined;
+export type ClientKey = string | number | bigint | typeof ADDRESS | null | undefined;
 
 /**
  * Undefined if the address counts: for ADDRESS, and for an empty text, which a client can send in a
@@ -67,8 +67,10 @@ export type ClientKey = string | number | typeof ADDRESS | null | undefined;
  */
 export function keyClient(given: Exclude<ClientKey, null | undefined>): string | undefined {
   if (given === ADDRESS || given === "") return undefined;
-  const key = nameArgument(given);
-  if (typeof key !== "string") throw new TypeError("a key of the application's own is to be a text or a number");
+  if (typeof given !== "string" && typeof given !== "bigint" && !Number.isFinite(given)) {
+    throw new ConfigurationError(`the key function returned ${inspect(given, { depth: 0, maxStringLength: 64 })}: it is to return a text, a number, ADDRESS, or nothing`);
+  }
+  const key = String(given);
   return Buffer.byteLength(key) > MAX_KEY_BYTES ? `long:${digest(key)}` : `key:${key}`;
 }
 

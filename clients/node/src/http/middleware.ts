@@ -50,7 +50,6 @@ export async function admit<Req extends AnyRequest>(limiter: RateLimiter<Req>, r
   const counted = Counted.of(raw);
   // The state of a middleware in front of this one, which records the request.
   const outer = stateOf(request);
-  if (outer && counted.has(limiter)) return true;
   const http = {
     method: raw.method ?? "GET",
     path,
@@ -58,7 +57,8 @@ export async function admit<Req extends AnyRequest>(limiter: RateLimiter<Req>, r
     header: (name: string) => headerText(raw, name),
   };
   const check = limiter.check(http, counted, outer);
-  if (!check) return true;
+  // A middleware that a request reaches twice counts once under each policy.
+  if (!check || !counted.enters(limiter, check.policyName)) return true;
   if (!outer) {
     (request as { lockwatch?: LockWatchState }).lockwatch = check.state;
     const out = rawResponse(response);

@@ -137,6 +137,10 @@ export class RequestCheck<Req> {
     private readonly address: string | undefined,
   ) {}
 
+  get policyName(): string {
+    return this.policy.name;
+  }
+
   async decide(request: Req): Promise<Decision> {
     try {
       return await this.#decide(request);
@@ -163,9 +167,9 @@ export class RequestCheck<Req> {
       calls.push(this.#limitCall(ofAddress, `${name}:unverified`, this.#addressLimits(limits), cost, `${name}-unverified`));
     }
     const commands = calls.map(({ command }) => command);
-    const burst = this.#burstCommand(isCredential ? ofAddress : client);
-    if (burst) commands.push(burst);
+    const burst = this.#newBurst(isCredential ? ofAddress : client);
     this.counted.addAll(commands.map(({ key }) => String(key)), this.limiter);
+    if (burst) commands.push(burst);
     let binding: NamedResult;
     try {
       const replies = await lockwatch.link.send(commands);
@@ -215,9 +219,8 @@ export class RequestCheck<Req> {
     const { keys, lockwatch } = this.limiter;
     const client = addressClient(this.address);
     this.#limiterKey = keys.limit(client, this.policy.name);
-    const burst = this.#burstCommand(client);
+    const burst = this.#newBurst(client);
     if (!burst) return { headers: {} };
-    this.counted.addAll([String(burst.key)], this.limiter);
     try {
       this.#readBurst((await lockwatch.link.send([burst]))[0]);
     } catch (error) {
@@ -252,6 +255,12 @@ export class RequestCheck<Req> {
 
   #addressLimits(limits: readonly Limit[]): readonly Limit[] {
     return (this.policy.ownLimits ? undefined : this.limiter.addressLimits) ?? addressLimits(limits);
+  }
+
+  /** Undefined also if another middleware has counted the burst of this client. */
+  #newBurst(client: string): Command | undefined {
+    const command = this.#burstCommand(client);
+    return command && this.counted.claim(String(command.key), this.limiter) ? command : undefined;
   }
 
   #burstCommand(client: string): Command | undefined {

@@ -1,4 +1,5 @@
 /** Checks what functions of the application return in place of options: limits and a cost. */
+import { inspect } from "node:util";
 import { ConfigurationError } from "../errors.js";
 import { parseLimits, type Limit, type Limits } from "../limits.js";
 import { checkedCost } from "./policies.js";
@@ -12,10 +13,13 @@ export function returnedCost(returned: number): number {
   return checked("cost", returned, checkedCost);
 }
 
+/** What a function returned may be text of a client, which is not to fill the log. */
+const SHOWN = 64;
+
 function checked<Given, Result>(option: string, returned: Given, check: (given: Given) => Result): Result {
   try {
     return check(returned);
   } catch (error) {
-    throw new ConfigurationError(`the function that is given as ${option} returned ${JSON.stringify(returned)}: ${(error as Error).message}`);
+    throw new ConfigurationError(`the function that is given as ${option} returned ${inspect(returned, { depth: 1, maxStringLength: SHOWN })}: ${(error as Error).message.slice(0, 3 * SHOWN)}`);
   }
 }

@@ -91,6 +91,8 @@ export function routeLimit<Req extends AnyRequest>(
 
   async function decideOn(request: AnyRequest): Promise<Decision> {
     const state = stateOf(request);
+    const counted = Counted.of(rawRequest(request));
+    const { name, header } = counted.nameOf((each) => keys.limit("", KIND + each), nameOf(request), limit, given !== undefined);
     const ofKey = options.key ? await ask("key", () => options.key?.(request as Req)) : ADDRESS;
     if (ofKey === null || ofKey === undefined) return { headers: {} };
     const parsed = typeof limits === "function" ? returnedLimits("limits", await ask("limits", () => limits(request as Req))) : fixed;
@@ -98,8 +100,7 @@ export function routeLimit<Req extends AnyRequest>(
     const cost = typeof costGiven === "number" ? costGiven : returnedCost(await ask("cost", () => costGiven(request as Req)));
     const client = keyClient(ofKey) ?? addressClient(addressOf(request, state));
     if (state) state.keyText = keyText(ofKey) ?? state.keyText;
-    const counted = Counted.of(rawRequest(request));
-    const { key, header } = counted.freeName((name) => keys.limit(client, KIND + name), nameOf(request), limit, given !== undefined);
+    const key = keys.limit(client, KIND + name);
     const { outcome, isEarlier } = await counted.once(key, limit, () => askRedis(request, state, key, header, parsed, cost));
     // The headers of an earlier call are on the response, unless those of another limit are.
     return isEarlier && !outcome.reply ? { headers: {} } : outcome;

@@ -72,7 +72,9 @@ def scan(prefix: str) -> Steps[list[bytes]]:
             ("SCAN", cursor, "MATCH", pattern, "COUNT", _STEP), _read_scan, prefix, slow=True
         )
         cursor, keys = command.parse((yield (command,))[0])
-        found.update(dict.fromkeys(keys))
+        # No name of a policy has a brace: a key with one is that of a longer client.
+        rest = len(prefix.encode("utf-8", "surrogatepass"))
+        found.update(dict.fromkeys(key for key in keys if b"}" not in key[rest:]))
         if cursor == b"0":
             return sorted(found)
 
@@ -99,7 +101,7 @@ class _Found:
     """A key that was found, and the commands that describe it."""
 
     def __init__(self, key: bytes, prefix: str) -> None:
-        self._name = key.decode("utf-8", "surrogatepass")
+        self._name = key.decode("utf-8", "backslashreplace")
         self._kind, self._policy = _kind(self._name[len(prefix) :])
         self._expiry: Command[int] = Command(("PTTL", key), int, key, slow=True)
         self._peeks = () if self._kind == "burst" else tuple(_peek(key, window) for window in _WINDOWS_MS)

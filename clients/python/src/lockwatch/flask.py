@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -107,6 +108,9 @@ def _guarded(refuse: Callable[[], Reply | None]) -> Callable[[View], View]:
         def guarded(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # the view's
             reply = refuse()
             if reply is not None:
+                # A limit on an error handler of the application, which Flask calls once.
+                if isinstance(sys.exc_info()[1], Refused):
+                    return _response(reply)
                 raise _refused(reply)
             return current_app.ensure_sync(view)(*args, **kwargs)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
 from ..errors import ConfigurationError
@@ -16,6 +16,9 @@ class Counted:
     def __init__(self) -> None:
         self._owners: dict[str, object] = {}
         self._outcomes: dict[str, Any] = {}
+        self._policies: set[tuple[int, str]] = set()
+        # The limits of a name, in the order in which the request reached them.
+        self._named: dict[str, list[object]] = {}
 
     @classmethod
     def of(cls, members: MutableMapping[str, Any]) -> Counted:
@@ -29,9 +32,19 @@ class Counted:
         """The limit that counted the request under a key."""
         return self._owners.get(key)
 
-    def has(self, owner: object) -> bool:
-        """Whether a limit has counted the request."""
-        return any(other is owner for other in self._owners.values())
+    def enters(self, owner: object, policy: str) -> bool:
+        """Whether a middleware evaluates this policy for the request for the first time."""
+        if (id(owner), policy) in self._policies:
+            return False
+        self._policies.add((id(owner), policy))
+        return True
+
+    def claim(self, key: str, owner: object) -> bool:
+        """Returns False if the request was counted under the key already."""
+        if key in self._owners:
+            return False
+        self._owners[key] = owner
+        return True
 
     def add(self, key: str, owner: object) -> None:
         """Records that a limit counts the request under a key."""
@@ -49,30 +62,28 @@ class Counted:
     def add_all(self, keys: Iterable[str], owner: object) -> None:
         """Records the keys of a middleware, of which none may be that of another middleware."""
         for key in keys:
-            if key in self._owners:
+            if not self.claim(key, owner):
                 raise ConfigurationError(
-                    f"two middlewares would count one request under the same key of the policy "
-                    f"{key.rpartition('}:')[2]!r}: "
+                    f"two middlewares would count one request under the key {key!r}: "
                     "give the inner one a service= or key_prefix= of its own"
                 )
-            self._owners[key] = owner
 
-    def free_name(self, key_of: Any, name: str, owner: object, *, given: bool) -> tuple[str, str]:  # noqa: ANN401
-        """The key and the header's name of a limit: the first that no other limit has counted.
+    def name_of(self, key_of: Callable[[str], str], name: str, owner: object, *, given: bool) -> tuple[str, str]:
+        """The name in the key of a limit, and in headers.
 
-        `key_of` makes the key of a name. A derived name gets a number; a given name is the
-        application's to change.
+        The second limit of a derived name gets the number 2, whatever the clients of the two are
+        and whether the first applied. A given name is the application's to change. `key_of` makes a
+        key of a name, without a client.
         """
-        number = 1
-        while True:
-            suffix = "" if number == 1 else str(number)
-            key: str = key_of(f"{name}:{suffix}" if suffix else name)
-            other = self._owners.get(key)
-            if other is None or other is owner:
-                return key, f"{name}-{suffix}" if suffix else name
-            if given:
-                raise ConfigurationError(
-                    f"two limits on one request are called {name!r}, and would share a counter: "
-                    f"give one another name, limit(…, name='{name}-2'), or leave the name out"
-                )
-            number += 1
+        owners = self._named.setdefault(key_of(name), [])
+        if not any(each is owner for each in owners):
+            owners.append(owner)
+        number = 1 + next(at for at, each in enumerate(owners) if each is owner)
+        if number == 1:
+            return name, name
+        if given:
+            raise ConfigurationError(
+                f"two limits on one request are called {name!r}, and could share a counter: "
+                f"give one another name, limit(…, name='{name}-2'), or leave the name out"
+            )
+        return f"{name}:{number}", f"{name}-{number}"

@@ -11,6 +11,7 @@ import hashlib
 import logging
 import re
 from typing import Final, Literal
+from uuid import UUID
 
 from ..errors import ConfigurationError
 from ..notices import say_once
@@ -77,7 +78,14 @@ def key_client(key: object) -> str | None:
 
     None means the address: for ADDRESS, and for an empty text, which a client can send in a header.
     """
-    text = "" if key is ADDRESS else str(key)
+    if key is ADDRESS:
+        return None
+    if isinstance(key, bool) or not isinstance(key, (str, int, UUID)):
+        raise ConfigurationError(
+            f"the key function returned a {type(key).__name__}: "
+            "it is to return a text, an integer, a UUID, ADDRESS or None"
+        )
+    text = str(key)
     if not text:
         return None
     encoded = text.encode("utf-8", "surrogatepass")

@@ -56,7 +56,8 @@ class RateLimiter:
 
         `outer` is the state of a middleware that the request has passed. The two share it.
         """
-        if outer is not None and outer.counted.has(self):
+        # A middleware that a request reaches twice counts once under each policy.
+        if outer is not None and not outer.counted.enters(self, policy.name):
             return outer, None
         try:
             return (yield from self._admit(request, policy, send, outer))
@@ -89,7 +90,12 @@ class RateLimiter:
         trip = self._round_trip(request, policy, client, limits, cost)
         trip.state = trip.state if outer is None else outer
         trip.state.key_text = user or trip.state.key_text
-        trip.state.counted.add_all((str(command.key) for command in trip.commands), self)
+        counted = trip.state.counted
+        counted.enters(self, policy.name)
+        counted.add_all((str(command.key) for _, command in trip.limits), self)
+        if trip.burst is not None and not counted.claim(str(trip.burst.key), self):
+            # Another middleware has counted the burst of this client.
+            trip.burst = None
         try:
             replies = yield partial(send, trip.commands)
         except UnavailableError as error:
@@ -103,8 +109,8 @@ class RateLimiter:
         client = address_client(request.address)
         state = _state(request, policy, client) if outer is None else outer
         command = self._burst(client, request, state.address)
-        if command is not None:
-            state.counted.add_all((str(command.key),), self)
+        state.counted.enters(self, policy.name)
+        if command is not None and state.counted.claim(str(command.key), self):
             try:
                 [reply] = yield partial(send, (command,))
                 state.burst = command.parse(reply)

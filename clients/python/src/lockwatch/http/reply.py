@@ -81,8 +81,8 @@ def denied_reply(given: Any) -> Reply | None:  # noqa: ANN401  # what the applic
 
 def _no_reply(given: object, why: str) -> ConfigurationError:
     return ConfigurationError(
-        f"on_denied returned {given!r}, which is no response ({why}): return Reply(429, 'text', {{'X-A': 'b'}}), or "
-        "a dict, which is sent as JSON"
+        f"on_denied returned a {type(given).__name__}, which is no response ({why}): "
+        "return Reply(429, 'text', {'X-A': 'b'}), or a dict, which is sent as JSON"
     )
 
 

@@ -8,6 +8,17 @@ from ..errors import ConfigurationError
 from ..limits import Limit, parse_limits
 from .policies import check_cost
 
+# What a function returned may be text of a client, which is not to fill the log.
+_MAX_SHOWN = 64
+
+
+def _wrong(option: str, returned: object, error: Exception) -> ConfigurationError:
+    text = repr(returned)
+    shown = text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+    return ConfigurationError(
+        f"the function that is given as {option} returned {shown}: {str(error)[: 3 * _MAX_SHOWN]}"
+    )
+
 
 def returned_limits(option: str, returned: Any) -> tuple[Limit, ...] | None:  # noqa: ANN401  # the application's
     """The limits that the function given as `option` returned; None if it returned None."""
@@ -16,7 +27,7 @@ def returned_limits(option: str, returned: Any) -> tuple[Limit, ...] | None:  # 
     try:
         return parse_limits(returned)
     except (ConfigurationError, TypeError, ValueError) as error:
-        raise ConfigurationError(f"the function that is given as {option} returned {returned!r}: {error}") from error
+        raise _wrong(option, returned, error) from None
 
 
 def returned_cost(returned: Any) -> int:  # noqa: ANN401
@@ -24,6 +35,6 @@ def returned_cost(returned: Any) -> int:  # noqa: ANN401
     try:
         check_cost(returned)
     except ConfigurationError as error:
-        raise ConfigurationError(f"the function that is given as cost returned {returned!r}: {error}") from error
+        raise _wrong("cost", returned, error) from None
     cost: int = returned
     return cost

@@ -120,6 +120,12 @@ class RouteLimit:
         `state` is None without the middleware. Then `add_headers` is called with the headers of a
         request that goes on. `route` returns the text that the name is derived from.
         """
+        own_name, name = counted.name_of(
+            lambda each: self._keys.limit("", f"limit:{each}"),
+            self._name or policy_name(route()),
+            self,
+            given=self._name is not None,
+        )
         try:
             key = ADDRESS if self._key is None else (yield from ask("key", self._key, *key_arguments))
             if key is None:
@@ -138,12 +144,7 @@ class RouteLimit:
         if state is not None:
             state.key_text = key_text(key) or state.key_text
         # Names of policies have no colon, so a route limit never counts into one of them.
-        redis_key, name = counted.free_name(
-            lambda name: self._keys.limit(client, f"limit:{name}"),
-            self._name or policy_name(route()),
-            self,
-            given=self._name is not None,
-        )
+        redis_key = self._keys.limit(client, f"limit:{own_name}")
         if counted.owner(redis_key) is self:
             outcome: RateLimitResult | Reply | None = counted.outcome(redis_key)
             return outcome
