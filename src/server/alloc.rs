@@ -6,7 +6,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ffi::c_void;
 
-use redis_module::raw;
+use super::raw;
 
 struct ServerAlloc;
 

@@ -9,7 +9,7 @@ macro_rules! api {
     ($name:ident) => {
         // SAFETY: a read of a pointer that is written once, in OnLoad, before any callback of ours
         // can run.
-        match unsafe { redis_module::raw::$name } {
+        match unsafe { $crate::server::raw::$name } {
             Some(function) => function,
             None => $crate::server::api::missing(stringify!($name)),
         }
@@ -21,7 +21,7 @@ macro_rules! api_if_any {
     ($name:ident) => {
         // SAFETY: a read of a pointer that is written once, in OnLoad, before any callback of ours
         // can run.
-        unsafe { redis_module::raw::$name }
+        unsafe { $crate::server::raw::$name }
     };
 }
 

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use redis_module::raw;
+use super::raw;
 
 use super::api::api;
 

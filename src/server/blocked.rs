@@ -3,7 +3,7 @@
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
-use redis_module::raw;
+use super::raw;
 
 use super::api::api;
 use super::call::{self, Call, Outcome};

@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString, c_char, c_int};
 use std::fmt::Display;
 use std::ptr;
 
-use redis_module::raw;
+use super::raw;
 
 use super::api::api;
 use super::args::{Arg, Args};

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString, c_int};
 
-use redis_module::raw;
+use super::raw;
 
 use super::api::{api, api_if_any};
 use super::call::{self, Call};

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_int};
 use std::ptr;
 
-use redis_module::raw;
+use super::raw;
 
 use super::api::api;
 use super::spec::Spec;
@@ -106,17 +106,9 @@ fn key_specs(spec: &Spec) -> Vec<raw::RedisModuleCommandKeySpec> {
     let first = raw::RedisModuleCommandKeySpec {
         flags: u64::from(flags),
         begin_search_type: raw::RedisModuleKeySpecBeginSearchType_REDISMODULE_KSPEC_BS_INDEX,
-        bs: raw::RedisModuleCommandKeySpec__bindgen_ty_1 {
-            index: raw::RedisModuleCommandKeySpec__bindgen_ty_1__bindgen_ty_1 { pos: 1 },
-        },
+        bs: raw::KeySpecBegin { index: raw::KeySpecBeginIndex { pos: 1 } },
         find_keys_type: raw::RedisModuleKeySpecFindKeysType_REDISMODULE_KSPEC_FK_RANGE,
-        fk: raw::RedisModuleCommandKeySpec__bindgen_ty_2 {
-            range: raw::RedisModuleCommandKeySpec__bindgen_ty_2__bindgen_ty_1 {
-                lastkey: 0,
-                keystep: 1,
-                limit: 0,
-            },
-        },
+        fk: raw::KeySpecFind { range: raw::KeySpecFindRange { lastkey: 0, keystep: 1, limit: 0 } },
         ..no_key()
     };
     vec![first, no_key()]
@@ -127,16 +119,8 @@ fn no_key() -> raw::RedisModuleCommandKeySpec {
         notes: ptr::null(),
         flags: 0,
         begin_search_type: raw::RedisModuleKeySpecBeginSearchType_REDISMODULE_KSPEC_BS_INVALID,
-        bs: raw::RedisModuleCommandKeySpec__bindgen_ty_1 {
-            index: raw::RedisModuleCommandKeySpec__bindgen_ty_1__bindgen_ty_1 { pos: 0 },
-        },
+        bs: raw::KeySpecBegin { index: raw::KeySpecBeginIndex { pos: 0 } },
         find_keys_type: raw::RedisModuleKeySpecFindKeysType_REDISMODULE_KSPEC_FK_OMITTED,
-        fk: raw::RedisModuleCommandKeySpec__bindgen_ty_2 {
-            range: raw::RedisModuleCommandKeySpec__bindgen_ty_2__bindgen_ty_1 {
-                lastkey: 0,
-                keystep: 0,
-                limit: 0,
-            },
-        },
+        fk: raw::KeySpecFind { range: raw::KeySpecFindRange { lastkey: 0, keystep: 0, limit: 0 } },
     }
 }

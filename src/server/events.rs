@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use redis_module::raw;
+use super::raw;
 
 use super::aof;
 use super::api::api;

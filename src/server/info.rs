@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString, c_int};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use redis_module::raw;
+use super::raw;
 
 use super::api::api;
 use super::guard;

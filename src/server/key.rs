@@ -6,7 +6,7 @@ use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
-use redis_module::raw;
+use super::raw;
 
 use super::api::api;
 use super::args::Arg;

@@ -29,5 +29,6 @@ pub(crate) mod module;
 pub(crate) mod native;
 pub(crate) mod node;
 pub(crate) mod random;
+pub(crate) mod raw;
 pub(crate) mod spec;
 pub(crate) mod thread;

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_int};
 
-use redis_module::raw;
+use super::raw;
 
 use super::aof;
 use super::api::{self, api, api_if_any};
@@ -37,12 +37,12 @@ macro_rules! export {
         #[doc(hidden)]
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn RedisModule_OnLoad(
-            ctx: *mut redis_module::raw::RedisModuleCtx,
-            argv: *mut *mut redis_module::raw::RedisModuleString,
+            ctx: *mut $crate::server::raw::RedisModuleCtx,
+            argv: *mut *mut $crate::server::raw::RedisModuleString,
             argc: std::ffi::c_int,
         ) -> std::ffi::c_int {
             unsafe extern "C" fn info(
-                ctx: *mut redis_module::raw::RedisModuleInfoCtx,
+                ctx: *mut $crate::server::raw::RedisModuleInfoCtx,
                 for_crash_report: std::ffi::c_int,
             ) {
                 // SAFETY: the server calls this with the context of a running INFO.
@@ -71,10 +71,7 @@ pub(crate) unsafe fn on_load(
 ) -> c_int {
     let version = version_number(module.version);
     // SAFETY: `ctx` is OnLoad's. This resolves the API, so nothing of ours may allocate before it.
-    let init = unsafe {
-        raw::Export_RedisModule_Init(ctx, module.name.as_ptr(), version, raw::REDISMODULE_APIVER_1 as c_int)
-    };
-    if init != raw::REDISMODULE_OK as c_int {
+    if !unsafe { raw::init(ctx, module.name.as_ptr(), version) } {
         // SAFETY: OnLoad is running, and the API is resolved as far as the server has it.
         unsafe { log_second_load(module.name) };
         return raw::REDISMODULE_ERR as c_int;

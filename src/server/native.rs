@@ -9,7 +9,7 @@ use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
-use redis_module::raw;
+use super::raw;
 
 use super::api::api;
 use super::flat::Flat;

@@ -5,7 +5,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use redis_module::raw;
+use super::raw;
 
 use super::api::{api, api_if_any};
 use super::guard::guarded;

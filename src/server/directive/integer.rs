@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char, c_int, c_longlong, c_uint, c_void};
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use redis_module::raw;
+use crate::server::raw;
 
 use super::super::api::api;
 use super::{Directive, apply};

@@ -18,7 +18,7 @@ use std::ffi::{CStr, c_int, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use redis_module::raw;
+use crate::server::raw;
 
 use super::api::api;
 use super::guard::guarded;

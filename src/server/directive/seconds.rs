@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use redis_module::raw;
+use crate::server::raw;
 
 use super::super::api::api;
 use super::super::guard::guarded;

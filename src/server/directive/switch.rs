@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use redis_module::raw;
+use crate::server::raw;
 
 use super::super::api::api;
 use super::{Directive, apply};

@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use redis_module::raw;
+use crate::server::raw;
 
 use super::super::api::api;
 use super::super::guard::guarded;
