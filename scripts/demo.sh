@@ -4,23 +4,24 @@
 #
 #   scripts/demo.sh                  stops the server at the end
 #   scripts/demo.sh --keep           leaves it running and says how to connect and to stop it
-#   scripts/demo.sh --no-postgres    shows the audit log without a database
+#   scripts/demo.sh --postgres       ships the audit log to a PostgreSQL of its own
 #   scripts/demo.sh --app            shows the example applications instead, over HTTP
 #   scripts/demo.sh --no-install     fails if something is missing, instead of installing it
 #
-# Installs what is missing and says so first (scripts/setup.sh). Leaves servers that already run
-# alone.
+# Installs and builds what is missing and says so first. The first run takes about a minute and a
+# half on two cores, if downloads are fast; later ones play their first scene within two seconds.
+# Leaves servers that already run alone.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 keep=
-no_postgres=
+postgres=
 app=
 for word; do
     case $word in
         --keep) keep=1 ;;
-        --no-postgres) no_postgres=1 ;;
+        --postgres) postgres=1 ;;
         --app) app=1 ;;
         --no-install) export LOCKWATCH_NO_INSTALL=1 ;;
         -h | --help) usage && exit ;;
@@ -31,36 +32,34 @@ done
 wrong=0
 
 main() {
-    build
-    start_server "${LOCKWATCH_SERVER:-redis-server}" --loadmodule "$release_module"
-    introduce
+    # shellcheck source=scripts/module.sh
+    . scripts/module.sh
+    ready_module demo
+    if [[ $postgres ]]; then set_up postgres; fi
+    start_server "${LOCKWATCH_SERVER:-redis-server}" --loadmodule "$module"
     if [[ $app ]]; then
+        introduce "a minute the first time"
         # shellcheck source=scripts/app.sh
         . scripts/app.sh
         show_apps
         conclude
         return
     fi
+    introduce "about ten seconds"
     show_one_client
     show_burst
     show_several_windows
     show_memory
     show_alert
     show_tokens
-    if [[ ! $no_postgres ]] && start_postgres; then
+    if [[ $postgres ]]; then
+        # shellcheck disable=SC2119 # no settings
+        start_postgres || exit
         show_audit_with_postgres
     else
         show_audit
     fi
     conclude
-}
-
-build() {
-    # shellcheck source=scripts/setup.sh
-    . scripts/setup.sh
-    set_up
-    if [[ ! -e $release_module ]]; then note "building the module, which takes a few minutes the first time"; fi
-    if [[ -t 2 ]]; then cargo build --release --locked; else cargo build --release --locked --quiet; fi
 }
 
 if [[ -t 1 ]]; then
@@ -101,7 +100,7 @@ row() {
 pause_ms() { sleep "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))"; }
 
 introduce() {
-    say "$(server_name) with lockwatch $(crate_version) runs on port $server_port, apart from any other server."
+    say "$(server_name) runs on port $server_port with lockwatch $(crate_version), $build_name." "The scenes take $1."
 }
 
 crate_version() { sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1; }
@@ -375,21 +374,15 @@ await_lines() {
 conclude() {
     title "Done"
     if [[ $keep ]]; then
-        # The exit trap must leave them alone.
-        started=()
-        temp_dir=
-        say "  The server keeps running. Connect:   redis-cli -p $server_port" \
-            "  Try:                                 LW.RATELIMIT user:1 10 60" \
-            "                                       LW.PEEK user:1 10 60" \
-            "                                       COMMAND DOCS LW.RATELIMIT" \
-            "                                       LW.AUDITLOG QUERY COUNT 3" \
-            "                                       INFO lockwatch" \
-            "  Stop it and remove its files:        redis-cli -p $server_port shutdown nosave;${postgres_pid:+ kill -INT $postgres_pid;} rm -r ${server_dir%/*}"
-        if [[ ${postgres_pid:-} ]]; then say "  The audit log in Postgres:           psql $postgres_url"; fi
+        leave_server
+        say "  The server keeps running." ""
+        how_to_use "${postgres_pid:+kill -INT $postgres_pid}"
+        if [[ $postgres_pid ]]; then printf '  %-28s %s\n' "The audit log:" "psql $postgres_url"; fi
     else
         stop_server
-        say "  The server is stopped. To try it yourself:     scripts/demo.sh --keep" \
-            "  To load it into a Redis of yours (7.0 on):     redis-server --loadmodule $release_module"
+        say "  The server is stopped. A server to play with:  scripts/serve.sh" \
+            "  To load it into a Redis of yours (7.0 on):     cargo build --release" \
+            "                                                 redis-server --loadmodule ${release_module#"$PWD/"}"
     fi
     if ((wrong > 0)); then
         say "" "${red}$wrong of the outcomes above are wrong.${plain}"

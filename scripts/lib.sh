@@ -6,9 +6,10 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# The release build of the module.
+target_dir=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
+# The release build of the module, and the build for trying out, which module.sh makes.
 # shellcheck disable=SC2034 # used by those who source this
-release_module=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")/release/liblockwatch.so
+release_module=$target_dir/release/liblockwatch.so demo_module=$target_dir/demo/liblockwatch.so
 
 note() { printf '%s\n' "$*" >&2; }
 
@@ -47,24 +48,79 @@ make_temp_dir() {
     [[ -n $temp_dir ]] || temp_dir=$(mktemp -d "${TMPDIR:-/tmp}/lockwatch.XXXXXX")
 }
 
+# The options of the servers that are started. A script may change them first.
+server_options=(--save '' --appendonly no)
+# The directory for the servers that are started, instead of a temporary one for each.
+given_dir=
+# The temporary directory, once a server was left running in it.
+kept_dir=
+
 # start_server COMMAND [ARGUMENT ...]: starts a server on a free port of the loopback interface, in
-# a directory of its own and without persistence, and waits until it answers. Sets server_port,
+# a temporary directory and without persistence, and waits until it answers. Sets server_port,
 # server_pid and server_dir.
 start_server() {
     local attempt
-    make_temp_dir
-    server_dir=$(mktemp -d "$temp_dir/server.XXXXXX")
+    make_server_dir
     for ((attempt = 0; attempt < 20; attempt++)); do
-        server_port=$((20000 + RANDOM % 12000))
-        "$@" --bind 127.0.0.1 --port "$server_port" --dir "$server_dir" --save '' --appendonly no \
-            </dev/null >"$server_dir/log" 2>&1 &
-        server_pid=$!
-        started+=("$server_pid")
-        if await_server; then return; fi
+        if launch_server $((20000 + RANDOM % 12000)) "$@"; then return; fi
         grep -q 'Address already in use' "$server_dir/log" || break
     done
+    server_failed "$1"
+}
+
+# start_server_at PORT COMMAND [ARGUMENT ...]: like start_server, on that port.
+start_server_at() {
+    make_server_dir
+    launch_server "$@" || server_failed "$2"
+}
+
+make_server_dir() {
+    server_dir=$given_dir
+    if [[ ! $server_dir ]]; then
+        make_temp_dir
+        server_dir=$(mktemp -d "$temp_dir/server.XXXXXX")
+    fi
+}
+
+# launch_server PORT COMMAND [ARGUMENT ...]
+launch_server() {
+    server_port=$1
+    "${@:2}" --bind 127.0.0.1 --port "$server_port" --dir "$server_dir" "${server_options[@]}" \
+        </dev/null >"$server_dir/log" 2>&1 &
+    server_pid=$!
+    started+=("$server_pid")
+    await_server
+}
+
+server_failed() {
     tail -n 20 "$server_dir/log" >&2
     die "$1 did not start"
+}
+
+# Lets everything that was started run on, and keeps its files, after the script has ended.
+leave_server() {
+    kept_dir=$temp_dir
+    started=()
+    temp_dir=
+}
+
+# how_to_use [COMMAND]: prints how to connect to the server that was left running, what to try, and
+# how to stop it and, by COMMAND, what else was left running.
+how_to_use() {
+    local stop="redis-cli -p $server_port shutdown" what="Stop it:"
+    if [[ $kept_dir ]]; then
+        stop+=" nosave;${1:+ $1;} rm -r $kept_dir" what="Stop it, remove its files:"
+    fi
+    printf '  %-28s %s\n' \
+        "Connect:" "redis-cli -p $server_port" \
+        "URL for clients:" "redis://127.0.0.1:$server_port" \
+        "Try:" "LW.RATELIMIT user:1 10 60" \
+        "" "LW.PEEK user:1 10 60" \
+        "" "COMMAND DOCS LW.RATELIMIT" \
+        "" "LW.AUDITLOG QUERY COUNT 3" \
+        "" "INFO lockwatch" \
+        "Its log:" "$server_dir/log" \
+        "$what" "$stop"
 }
 
 # Waits until the server answers with its own process id: another server may already use the port.

@@ -37,7 +37,7 @@ hide_programs
 expect_refusal redis-server scripts/setup.sh --no-install
 expect_refusal valgrind scripts/setup.sh --no-install valgrind
 expect_refusal redis-server env LOCKWATCH_NO_INSTALL=1 scripts/setup.sh
-for script in test demo bench; do expect_refusal redis-server "scripts/$script.sh" --no-install; done
+for script in test demo serve bench; do expect_refusal redis-server "scripts/$script.sh" --no-install; done
 output=$(PATH=$path scripts/setup.sh --list build 2>&1) || die "--list failed"
 grep -q "^  redis-server " <<<"$output" || die "--list does not name redis-server: $output"
-echo "setup.sh, test.sh, demo.sh and bench.sh refuse to install what is missing, and name it"
+echo "setup.sh, test.sh, demo.sh, serve.sh and bench.sh refuse to install what is missing, and name it"

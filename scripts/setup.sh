@@ -6,7 +6,10 @@
 #   scripts/setup.sh --no-install    installs nothing, and fails if something that GROUP needs is missing
 #
 # Groups:
-#   build      a Redis server, PostgreSQL, PgBouncer, OpenSSL, a C compiler, libclang, Rust
+#   server     a Redis server and its client
+#   rust       Rust and a C compiler, which build the module
+#   postgres   PostgreSQL
+#   build      all of these, PgBouncer, OpenSSL, rustfmt and clippy
 #   interop    other implementations of JWT, for the tests: PyJWT and jose
 #   python     the Python client with what its tests need
 #   node       the Node client with what its tests need
@@ -44,13 +47,14 @@ set_up() {
     if ((${#plan[@]} == 0)); then return; fi
     print_plan "to install:"
     if [[ ${LOCKWATCH_NO_INSTALL:-} ]]; then die "these are missing, and --no-install forbids to install them"; fi
-    local installer
+    local installer began=$SECONDS
     if ((${#packages[@]} > 0)); then
         without_a_cluster install_packages "${packages[@]}" || die "could not install ${packages[*]}"
         disable_services "${services[@]}"
         hash -r
     fi
     for installer in "${installers[@]}"; do "$installer"; done
+    note "  installed in $((SECONDS - began)) s"
     # What has just been installed may have to be found.
     find_missing "$@"
     if ((${#plan[@]} > 0)); then
@@ -94,24 +98,40 @@ needs_other() {
     plan+=("$(printf '%-22s %s' "$2" "$1")")
 }
 
-find_missing_for_build() {
-    # An open shell does not have rustup's directory on its PATH yet.
-    if ! has_rust && [[ -d ${CARGO_HOME:-$HOME/.cargo}/bin ]]; then export PATH=${CARGO_HOME:-$HOME/.cargo}/bin:$PATH; fi
+find_missing_for_server() {
     has redis-server redis-cli redis-benchmark ||
         needs_service "the server that loads the module, and its command line client" redis-server redis-tools
+    has perl || needs "the check of server logs, and the demo's webhook receiver" perl-base
+}
+
+find_missing_for_rust() {
+    put_rust_on_path
+    has_c_compiler || needs "compiles the C code of some crates" gcc libc6-dev
+    [[ -e /etc/ssl/certs/ca-certificates.crt ]] || needs "verifies TLS certificates" ca-certificates
+    has_rust || needs_other "from Debian or else from rustup" "Rust $rust_version or later" install_rust
+}
+
+# An open shell does not have rustup's directory on its PATH yet.
+put_rust_on_path() {
+    if ! has_rust && [[ -d ${CARGO_HOME:-$HOME/.cargo}/bin ]]; then export PATH=${CARGO_HOME:-$HOME/.cargo}/bin:$PATH; fi
+}
+
+find_missing_for_postgres() {
     has_postgres || needs_service "the database that audit events are shipped to" postgresql postgresql-client
+    has setpriv || needs "setpriv, which runs PostgreSQL as another user than root" util-linux
+}
+
+find_missing_for_build() {
+    rust_parts=(fmt clippy)
+    find_missing_for_server
+    find_missing_for_rust
+    find_missing_for_postgres
     # Debian puts it into /usr/sbin, which is not on everyone's PATH.
     has pgbouncer || [[ -x /usr/sbin/pgbouncer ]] ||
         needs_service "tests ship audit events through this connection pooler" pgbouncer
-    has setpriv || needs "setpriv, which runs PostgreSQL as another user than root" util-linux
-    has_c_compiler || needs "compiles the C code of some crates" gcc libc6-dev
-    has_libclang || needs "generates the bindings to Redis's module API" libclang-dev
     # Not the shell's built-in kill.
     has kill || needs "kill, with which the tests stop servers" procps
-    has perl || needs "the check of server logs, and the demo's webhook receiver" perl-base
     has openssl || needs "generates keys for tokens" openssl
-    [[ -e /etc/ssl/certs/ca-certificates.crt ]] || needs "verifies TLS certificates" ca-certificates
-    has_rust || needs_other "with rustfmt and clippy, from Debian or else from rustup" "Rust $rust_version or later" install_rust
 }
 
 find_missing_for_interop() {
@@ -206,17 +226,13 @@ has_postgres() {
 
 has_c_compiler() { has cc && cc -E -x c - <<<'#include <stdio.h>' >/dev/null 2>&1; }
 
-# libclang, and the headers that come with the compiler.
-has_libclang() {
-    [[ ${LIBCLANG_PATH:-} ]] || {
-        compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null &&
-            compgen -G '/usr/lib/llvm-*/lib/clang/*/include/stddef.h' >/dev/null
-    }
-}
+# The commands of cargo that are needed besides its own.
+rust_parts=()
 
 has_rust() {
-    is_new_enough "$(rustc --version 2>/dev/null)" && is_new_enough "$(cargo --version 2>/dev/null)" &&
-        cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1
+    local part
+    is_new_enough "$(rustc --version 2>/dev/null)" && is_new_enough "$(cargo --version 2>/dev/null)" || return
+    for part in "${rust_parts[@]}"; do cargo "$part" --version >/dev/null 2>&1 || return; done
 }
 
 # is_new_enough 'rustc 1.85.0 (…)'
@@ -227,7 +243,7 @@ is_new_enough() {
 }
 
 install_rust() {
-    local suffix
+    local suffix parts
     # A machine that has rustup gets Rust from it.
     if ! has rustup; then
         # Debian 12's own Rust is too old, but it has a newer one, with this suffix, for building
@@ -235,7 +251,9 @@ install_rust() {
         for suffix in '' -web; do
             is_new_enough "candidate $(candidate "cargo$suffix")" || continue
             # Do not replace an older Rust that other packages depend on.
-            if install_packages --no-remove "rustc$suffix" "cargo$suffix" "rustfmt$suffix" "rust$suffix-clippy"; then
+            parts=("rustc$suffix" "cargo$suffix")
+            if ((${#rust_parts[@]} > 0)); then parts+=("rustfmt$suffix" "rust$suffix-clippy"); fi
+            if install_packages --no-remove "${parts[@]}"; then
                 hash -r
                 has_rust && return
             fi
@@ -244,20 +262,20 @@ install_rust() {
     fi
     if has rustup; then
         note "installing Rust by rustup"
-        rustup toolchain install stable --profile minimal --component rustfmt,clippy >&2
+        rustup toolchain install stable --profile minimal ${rust_parts[0]:+--component rustfmt,clippy} >&2
         export RUSTUP_TOOLCHAIN=stable
     else
         install_rustup
     fi
     hash -r
-    has_rust || die "Rust $rust_version or later, with rustfmt and clippy, could not be installed"
+    has_rust || die "Rust $rust_version or later could not be installed${rust_parts[0]:+ with rustfmt and clippy}"
 }
 
 install_rustup() {
     note "installing Rust into ${CARGO_HOME:-$HOME/.cargo} by the installer from rustup.rs"
     has curl || install_packages curl || die "could not install curl"
     curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
-        sh -s -- -y -q --no-modify-path --profile minimal --component rustfmt --component clippy >&2
+        sh -s -- -y -q --no-modify-path --profile minimal ${rust_parts[0]:+--component rustfmt --component clippy} >&2
     export PATH=${CARGO_HOME:-$HOME/.cargo}/bin:$PATH
 }
 
@@ -326,7 +344,7 @@ disable_services() {
     done
 }
 
-groups=(build interop python node app perf valgrind)
+groups=(server rust postgres build interop python node app perf valgrind)
 
 main() {
     local list='' wanted=() word

@@ -44,6 +44,7 @@ main() {
             env LOCKWATCH_SERVER="$server" cargo test "${build[@]}" --test it
         step "release build on $(version_of "$server")" scripts/smoke.sh "$server"
     done
+    step "a server to play with" scripts/serve-test.sh
     step "the Python client" scripts/clients.sh python
     step "the Node client" scripts/clients.sh node
     sum_up
