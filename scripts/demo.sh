@@ -14,6 +14,8 @@
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/module.sh
+. scripts/module.sh
 
 keep=
 postgres=
@@ -32,8 +34,6 @@ done
 wrong=0
 
 main() {
-    # shellcheck source=scripts/module.sh
-    . scripts/module.sh
     ready_module demo
     if [[ $postgres ]]; then set_up postgres; fi
     start_server "${LOCKWATCH_SERVER:-redis-server}" --loadmodule "$module"

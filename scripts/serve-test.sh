@@ -94,8 +94,9 @@ check_refusals() {
 # A copy of the repository whose sources are newer than the module.
 check_rebuild() {
     local copy=$temp_dir/copy
-    mkdir "$copy"
+    mkdir -p "$copy/clients/python"
     cp -r Cargo.toml Cargo.lock src scripts "$copy"
+    cp clients/python/pyproject.toml "$copy/clients/python"
     if (cd "$copy" && CARGO_TARGET_DIR=$target_dir serve) 2>"$temp_dir/error"; then die "a changed source was ignored"; fi
     grep -q "cargo was called" "$temp_dir/error" || die "cargo was not called: $(cat "$temp_dir/error")"
 }

@@ -15,6 +15,8 @@
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/module.sh
+. scripts/module.sh
 
 port=
 profile=demo
@@ -22,8 +24,6 @@ arguments=()
 
 main() {
     read_options "$@"
-    # shellcheck source=scripts/module.sh
-    . scripts/module.sh
     ready_module "$profile"
     local command=("${LOCKWATCH_SERVER:-redis-server}" --loadmodule "$module" "${arguments[@]}")
     if [[ $given_dir ]]; then
