@@ -8,9 +8,9 @@
 #   scripts/demo.sh --app            shows the example applications instead, over HTTP
 #   scripts/demo.sh --no-install     fails if something is missing, instead of installing it
 #
-# Installs and builds what is missing and says so first. The first run takes about a minute and a
-# half on two cores, if downloads are fast; later ones play their first scene within two seconds.
-# Leaves servers that already run alone.
+# Installs and builds what is missing and says so first. On two cores and a fast line, the first run
+# takes about a minute and a half, and half a minute more if it installs Rust; later ones play their
+# first scene within two seconds. Leaves servers that already run alone.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"

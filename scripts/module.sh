@@ -23,7 +23,7 @@ ready_module() {
         set_up server
         return
     fi
-    note "Looking for what is missing. Installing all of it takes about half a minute."
+    note "Looking for what is missing. Installing all of it takes half a minute, and downloading as long as your line needs."
     set_up server rust
     build_module "$profile"
     note "Ready after $(seconds_since "$began") s. The next start takes less than two."
@@ -40,10 +40,10 @@ choose_module() {
 is_current() { [[ -e $1 && ! $(find "${module_sources[@]}" -newer "$1" -print -quit) ]]; }
 
 build_module() {
-    local began=${EPOCHREALTIME/[^0-9]/} time="a minute" quiet=(--quiet)
-    if [[ $1 == release ]]; then time="three minutes"; fi
+    local began=${EPOCHREALTIME/[^0-9]/} time="one to one and a half minutes" quiet=(--quiet)
+    if [[ $1 == release ]]; then time="three to four minutes"; fi
     if [[ -t 2 ]]; then quiet=(); fi
-    note "Building the module. The first time, this takes about $time on two cores."
+    note "Building the module. The first time, this takes $time on two cores."
     cargo build --profile "$1" --lib --locked "${quiet[@]}"
     # Cargo leaves the file as it is if nothing in it changes, and a source may change while it runs.
     touch --date="@${began:0:-6}.${began: -6}" "$module"

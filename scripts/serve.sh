@@ -5,13 +5,14 @@
 #   scripts/serve.sh                    on a free port, with data in a temporary directory
 #   scripts/serve.sh --port PORT        on that port
 #   scripts/serve.sh --dir DIR          keeps data in DIR, and goes on with what is there
-#   scripts/serve.sh --release          with the release build, to measure; three minutes the first time
+#   scripts/serve.sh --release          with the release build, to measure; three to four minutes the first time
 #   scripts/serve.sh --no-install       fails if something is missing, instead of installing it
 #   scripts/serve.sh … -- WORD …        passes WORD … to the module, like: -- window-max-entries 1000
 #
-# Installs and builds what is missing and says so first; the first run takes about a minute and a
-# half on two cores, later ones less than two seconds. With LOCKWATCH_SERVER=PATH it starts that
-# server instead of redis-server. The server listens on the loopback interface alone.
+# Installs and builds what is missing and says so first. On two cores and a fast line, the first run
+# takes about a minute, and half a minute more if it installs Rust; later ones take less than two
+# seconds. With LOCKWATCH_SERVER=PATH it starts that server instead of redis-server. The server
+# listens on the loopback interface alone.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
