@@ -13,6 +13,7 @@
 #   interop    other implementations of JWT, for the tests: PyJWT and jose
 #   python     the Python client with what its tests need
 #   node       the Node client with what its tests need
+#   packages   what builds the packages of scripts/packages.sh
 #   app        what scripts/demo.sh --app needs
 #   perf       what scripts/profile.sh needs
 #   valgrind   what scripts/profile.sh --instructions needs
@@ -36,6 +37,7 @@ jose=jose@5.10.0
 node_prefix=$setup_cache/clients/node
 # One environment for each list of dependencies and each place of the sources.
 venv=$setup_cache/clients/python-$( (pwd; cat clients/python/pyproject.toml) | sha256sum | cut -c 1-16)
+build_venv=$setup_cache/packages
 
 # What is missing: Debian packages, the services among them, functions that install the rest, and a
 # line for the reader about each.
@@ -193,6 +195,18 @@ install_node_client() {
     (cd clients/node && npm ci --silent --no-audit --no-fund >&2) || die "could not install the Node client"
 }
 
+find_missing_for_packages() {
+    has strip objdump || needs "reads and strips the module" binutils
+    [[ -x $build_venv/bin/hatchling ]] || needs_other "builds wheels; from PyPI into $build_venv" hatchling install_hatchling
+}
+
+install_hatchling() {
+    rm -rf "$build_venv"
+    mkdir -p "${build_venv%/*}"
+    python3 -m venv "$build_venv"
+    "$build_venv/bin/pip" install --quiet --disable-pip-version-check 'hatchling>=1.26' >&2 || die "could not install hatchling"
+}
+
 find_missing_for_app() {
     has curl || needs "sends requests to the example applications" curl
 }
@@ -344,7 +358,7 @@ disable_services() {
     done
 }
 
-groups=(server rust postgres build interop python node app perf valgrind)
+groups=(server rust postgres build interop python node packages app perf valgrind)
 
 main() {
     local list='' wanted=() word

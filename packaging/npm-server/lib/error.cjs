@@ -1,0 +1,5 @@
+"use strict";
+
+exports.LockwatchServerError = class LockwatchServerError extends Error {
+  name = "LockwatchServerError";
+};

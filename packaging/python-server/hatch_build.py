@@ -1,0 +1,35 @@
+"""Puts the compiled module into the wheel and gives the wheel the tag of its platform."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+
+class ModuleHook(BuildHookInterface):  # type: ignore[type-arg,misc,unused-ignore]
+    """Reads from the environment what scripts/packages.sh found out about the module."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  # the interface has it
+        """Adds the module and `needs.json`, which the package checks before it starts a server."""
+        try:
+            module = os.environ["LOCKWATCH_PACKAGE_MODULE"]
+            machine = os.environ["LOCKWATCH_PACKAGE_MACHINE"]
+            glibc = os.environ["LOCKWATCH_PACKAGE_GLIBC"]
+        except KeyError as error:
+            raise RuntimeError(f"{error} is not set: build with scripts/packages.sh server-wheel") from None
+        self.temporary = tempfile.TemporaryDirectory()
+        needs = Path(self.temporary.name, "needs.json")
+        needs.write_text(json.dumps({"machine": machine, "glibc": glibc}) + "\n")
+        build_data["pure_python"] = False
+        build_data["tag"] = f"py3-none-manylinux_{glibc.replace('.', '_')}_{machine}"
+        build_data["force_include"][module] = "lockwatch_server/liblockwatch.so"
+        build_data["force_include"][str(needs)] = "lockwatch_server/needs.json"
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
+        """Removes what `initialize` wrote."""
+        self.temporary.cleanup()

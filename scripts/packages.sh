@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# Builds the packages that carry the release build of the module.
+#
+#   scripts/packages.sh server-wheel [DIR]   the wheel lockwatch-server (packaging/python-server)
+#   scripts/packages.sh server-npm [DIR]     the npm packages lockwatch-server (packaging/npm-server)
+#                                            and lockwatch-server-linux-x64-gnu, which has the module
+#   scripts/packages.sh --check [PART ...]   lints, builds, installs and tries them: server-wheel, server-npm
+#
+# Prints the paths of the packages, which are put into DIR (target/packages). The version is that of
+# Cargo.toml. The packages' tags name the C library that the module needs: to support older ones,
+# build the module against an older one first.
+#
+# The check installs without a compiler and, where it is run by root, as the user nobody. It reaches
+# PyPI for the server of the extra [server]; with LOCKWATCH_NO_INSTALL=1 it leaves that out.
+#
+# Build first: cargo build --release. Installs what is missing (scripts/setup.sh packages python node).
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/setup.sh
+. scripts/setup.sh
+# shellcheck source=scripts/packages-check.sh
+. scripts/packages-check.sh
+
+crate_version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+
+main() {
+    local part command=${1:-}
+    case $command in
+        -h | --help) usage && exit ;;
+        server-wheel | server-npm | --check) shift ;;
+        *) die "unknown command '$command'; see --help" ;;
+    esac
+    make_temp_dir
+    prepare_module
+    if [[ $command != --check ]]; then
+        output=$(realpath --canonicalize-missing "${1:-target/packages}")
+        mkdir -p "$output"
+        "build_${command//-/_}"
+        return
+    fi
+    output=$temp_dir/packages
+    mkdir "$output"
+    # Another user installs them.
+    chmod go+rx "$temp_dir" "$output"
+    hide_compilers
+    (($# > 0)) || set -- server-wheel server-npm
+    for part; do
+        case $part in
+            server-wheel | server-npm) "check_${part//-/_}" ;;
+            *) die "unknown part '$part'; see --help" ;;
+        esac
+    done
+}
+
+# Copies the module without its symbols. Sets `module`, and `machine` and `glibc`, which it needs.
+prepare_module() {
+    [[ -e $release_module ]] || die "there is no $release_module: cargo build --release"
+    has strip objdump || die "needs strip and objdump: apt-get install binutils"
+    if grep --quiet --text 'LW\.DEBUG' "$release_module"; then die "$release_module contains LW.DEBUG"; fi
+    module=$temp_dir/liblockwatch.so
+    install -m 755 "$release_module" "$module"
+    strip --strip-unneeded "$module"
+    machine=$(objdump -f "$module" | sed -n 's/^architecture: \([^,]*\),.*/\1/p')
+    case $machine in
+        i386:x86-64) machine=x86_64 npm_cpu=x64 ;;
+        aarch64) npm_cpu=arm64 ;;
+        *) die "there are no packages for $machine" ;;
+    esac
+    glibc=$(objdump -T "$module" | sed -n 's/.*(\{0,1\}GLIBC_\([0-9]*\.[0-9]*\).*/\1/p' | sort --version-sort | tail -n 1)
+    [[ $glibc ]] || die "$release_module does not need glibc, and there are no packages for other C libraries"
+}
+
+build_server_wheel() {
+    set_up packages
+    # shellcheck disable=SC2154 # of setup.sh
+    (
+        cd packaging/python-server
+        LOCKWATCH_PACKAGE_MODULE=$module LOCKWATCH_PACKAGE_MACHINE=$machine LOCKWATCH_PACKAGE_GLIBC=$glibc \
+            "$build_venv/bin/python" -m hatchling build -t wheel -d "$output" >&2
+    )
+    wheel=$(printf '%s\n' "$output/lockwatch_server-$crate_version-"*"_${glibc/./_}_$machine.whl")
+    echo "$wheel"
+}
+
+build_server_npm() {
+    has npm || set_up node
+    local platform=lockwatch-server-linux-$npm_cpu-gnu dir
+    dir=$(mktemp -d "$temp_dir/npm.XXXXXX")
+    mkdir "$dir/$platform"
+    cp -R packaging/npm-server "$dir/lockwatch-server"
+    cp packaging/npm-server/LICENSE "$module" "$dir/$platform/"
+    cat >"$dir/$platform/README.md" <<END
+# $platform
+
+The compiled module of lockwatch for Linux on $machine with glibc $glibc or later. The package \`lockwatch-server\` uses it.
+END
+    # `preferUnplugged`: the server cannot load the module out of a zip file of Yarn.
+    cat >"$dir/$platform/package.json" <<END
+{
+  "name": "$platform",
+  "version": "$crate_version",
+  "description": "The lockwatch module for Linux on $machine with glibc $glibc or later",
+  "license": "MIT",
+  "os": ["linux"],
+  "cpu": ["$npm_cpu"],
+  "libc": ["glibc"],
+  "preferUnplugged": true,
+  "files": ["liblockwatch.so"],
+  "lockwatch": { "glibc": "$glibc" }
+}
+END
+    (cd "$dir/lockwatch-server" && npm pkg set "version=$crate_version" "optionalDependencies.$platform=$crate_version")
+    npm_packages=()
+    local name
+    for name in "$platform" lockwatch-server; do
+        (cd "$dir/$name" && npm pack --silent --ignore-scripts --pack-destination "$output" >/dev/null)
+        npm_packages+=("$output/$name-$crate_version.tgz")
+    done
+    printf '%s\n' "${npm_packages[@]}"
+}
+
+# Sets `bare_path` to a directory with the machine's programs except compilers and servers.
+hide_compilers() {
+    local dir name
+    bare_path=$temp_dir/bin
+    mkdir "$bare_path"
+    for dir in /bin /usr/bin; do ln -s -t "$bare_path" "$dir"/* 2>/dev/null || true; done
+    for name in cc c++ c89 c99 gcc g++ clang clang++ ld as rustc cargo make cmake redis-server valkey-server; do
+        rm -f "$bare_path/$name" "$bare_path/$name"-[0-9]*
+    done
+    rm -f "$bare_path"/*-linux-gnu-{gcc,g++,cpp}* "$bare_path"/python3* "$bare_path"/python "$bare_path"/pip*
+}
+
+main "$@"
