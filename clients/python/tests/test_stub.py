@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
+import redis
 from fastapi import Depends, FastAPI, Request
 from fastapi.testclient import TestClient
 from flask import Flask
@@ -17,7 +19,7 @@ from flask import g as flask_g
 from lockwatch import Claims, LockWatch, LockWatchFlaskMiddleware, LockWatchMiddleware, Login, fastapi, flask
 from lockwatch.aio import AsyncLockWatch
 from lockwatch.testing import AsyncStub, Stub
-from lockwatch.testing.server import missing
+from lockwatch.testing.server import RedisServer, missing
 
 
 def test_a_stub_has_tokens_for_a_whole_login_in_fastapi() -> None:
@@ -121,3 +123,25 @@ def test_without_the_module_the_fixture_skips(tmp_path: Path, module: str | None
     assert reason in done.stdout
     assert done.returncode == 0
     assert missing() is None
+
+
+def test_without_a_named_module_the_fixture_takes_that_of_the_server_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    package = ModuleType("lockwatch_server")
+    error = type("LockwatchServerError", (Exception,), {})
+    vars(package).update(
+        module_path=lambda: os.environ["OF_THE_PACKAGE"], server_path=lambda: "redis-server", LockwatchServerError=error
+    )
+    monkeypatch.setitem(sys.modules, "lockwatch_server", package)
+    monkeypatch.setenv("OF_THE_PACKAGE", os.environ["LOCKWATCH_MODULE"])
+    monkeypatch.delenv("LOCKWATCH_MODULE")
+    assert missing() is None
+    with RedisServer() as server:
+        client = redis.Redis.from_url(server.url)
+        assert client.execute_command("LW.PEEK", "user:1", 10, 60)
+        client.close()
+
+    def no_server() -> str:
+        raise error("there is no redis-server on PATH")
+
+    vars(package)["server_path"] = no_server
+    assert missing() == "there is no redis-server on PATH"

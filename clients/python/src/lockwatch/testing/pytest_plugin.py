@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def lockwatch_redis() -> Iterator[RedisServer]:
-    """A real Redis at `lockwatch_redis.url`, with the module that LOCKWATCH_MODULE names.
+    """A real Redis at `lockwatch_redis.url`, with LOCKWATCH_MODULE or lockwatch-server's module.
 
     Skips the test if there is none.
     """

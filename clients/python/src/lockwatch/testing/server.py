@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import socket
@@ -10,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 
 import redis
 
@@ -29,9 +30,19 @@ def free_port() -> int:
 
 def missing() -> str | None:
     """Why no server with the module can be started; None if one can."""
+    if (package := _server_package()) is not None:
+        try:
+            package.module_path()
+            package.server_path()
+        except package.LockwatchServerError as error:
+            return str(error)
+        return None
     path = os.environ.get("LOCKWATCH_MODULE")
     if not path:
-        return "LOCKWATCH_MODULE is not set: set it to the path of liblockwatch.so"
+        return (
+            "LOCKWATCH_MODULE is not set: set it to the path of liblockwatch.so, "
+            "or pip install 'lockwatch-server[server]'"
+        )
     if not Path(path).is_file():
         return f"LOCKWATCH_MODULE is {path!r}, and there is no such file"
     server = os.environ.get("LOCKWATCH_SERVER", "redis-server")
@@ -39,10 +50,26 @@ def missing() -> str | None:
 
 
 def module_path() -> str:
-    """The path of the module, from LOCKWATCH_MODULE."""
+    """The path of the module, from LOCKWATCH_MODULE or else the package lockwatch-server."""
     if (reason := missing()) is not None:
         raise ConfigurationError(reason)
-    return os.environ["LOCKWATCH_MODULE"]
+    package = _server_package()
+    return os.environ["LOCKWATCH_MODULE"] if package is None else str(package.module_path())
+
+
+def _server_path() -> str:
+    package = _server_package()
+    return os.environ.get("LOCKWATCH_SERVER", "redis-server") if package is None else str(package.server_path())
+
+
+def _server_package() -> ModuleType | None:
+    """The package lockwatch-server if it is installed and to be used, or None."""
+    if os.environ.get("LOCKWATCH_MODULE"):
+        return None
+    try:
+        return importlib.import_module("lockwatch_server")
+    except ModuleNotFoundError:
+        return None
 
 
 class RedisServer:
@@ -76,7 +103,7 @@ class RedisServer:
 
     def start(self) -> RedisServer:
         """Starts the server, and waits until it answers."""
-        command = [os.environ.get("LOCKWATCH_SERVER", "redis-server"), "--port", str(self.port), "--save", ""]
+        command = [_server_path(), "--port", str(self.port), "--save", ""]
         command += ["--dir", self._directory, "--logfile", "redis.log", "--bind", "127.0.0.1"]
         if self._module is not None:
             command += ["--loadmodule", self._module]
