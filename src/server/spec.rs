@@ -39,7 +39,7 @@ impl Spec {
         flags: "",
         summary: c"",
         complexity: c"O(1)",
-        since: c"0.1.0",
+        since: c"0.2.0",
         args: &[],
         at_least: 0,
         internal: false,

@@ -26,7 +26,7 @@ fn command_docs_describe_the_command_and_its_arguments() {
         let docs = docs(&mut client, command);
         assert!(docs.field("summary").text().ends_with('.'), "{docs:?}");
         assert!(docs.field("complexity").text().starts_with("O("), "{docs:?}");
-        assert_eq!(docs.field("since").text(), "0.1.0");
+        assert_eq!(docs.field("since").text(), "0.2.0");
         assert_eq!(docs.field("group").text(), "module");
         assert_eq!(docs.field("module").text(), "lockwatch");
         let [key, quota, cost] = docs.field("arguments").items() else { panic!("{docs:?}") };

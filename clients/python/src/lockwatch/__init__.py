@@ -48,7 +48,7 @@ from .token.login import Login
 from .tokens import Claims, Introspection, Session, Tokens
 from .wsgi import LockWatchFlaskMiddleware
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "ADDRESS",
