@@ -10,6 +10,7 @@ use super::counters::{
     DEAD, DEAD_DROPPED, DEDUPLICATED, DELIVERED, DROPPED, RAISED, REFUSED, RETRIED, ROLLED_UP,
 };
 use super::endpoint::{Endpoint, EndpointId};
+use super::settings::{ALERT_MAX_BYTES, ALERT_MAX_EVENTS};
 use super::state::{self, State};
 
 pub(crate) const SECTION: Section = Section {
@@ -36,6 +37,8 @@ fn gauges(field: &mut dyn FnMut(&CStr, Value<'_>)) {
     let queued = queue.len() + outbox.extension().summaries();
     field(c"alert_queued", Value::Number(queued as u64));
     field(c"alert_queued_bytes", Value::Number(queue.bytes() as u64));
+    field(c"alert_max_events", Value::Number(ALERT_MAX_EVENTS.get() as u64));
+    field(c"alert_max_bytes", Value::Number(ALERT_MAX_BYTES.get() as u64));
     field(c"alert_dead", Value::Number(outbox.dead().len() as u64));
     field(c"alert_oldest_ms", Value::Number(oldest));
     field(c"alert_endpoints", Value::Number(state.endpoints().len() as u64));

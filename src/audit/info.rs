@@ -7,6 +7,7 @@ use crate::server::info::{Section, Value};
 use crate::ship::SHIP;
 
 use super::counters::{APPENDED, DEAD, DROPPED, ERASED, EXPIRED, GAPS, OVERWRITTEN, REFUSED, SHIPPED};
+use super::settings::{AUDIT_MAX_BYTES, AUDIT_MAX_EVENTS};
 use super::status::ShipperState;
 use super::{state, status};
 
@@ -34,6 +35,8 @@ fn gauges(field: &mut dyn FnMut(&CStr, Value<'_>)) {
     let ships = state.target().is_some();
     field(c"audit_events", Value::Number(held));
     field(c"audit_bytes", Value::Number(outbox.bytes() as u64));
+    field(c"audit_max_events", Value::Number(AUDIT_MAX_EVENTS.get() as u64));
+    field(c"audit_max_bytes", Value::Number(AUDIT_MAX_BYTES.get() as u64));
     field(c"audit_pending", Value::Number(if ships { held } else { 0 }));
     field(c"audit_lag_ms", Value::Number(state.lag(clock::now()).0));
     field(c"audit_gap", Value::Number(outbox.extension().gap().map_or(0, |gap| gap.count)));
