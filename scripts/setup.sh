@@ -14,7 +14,7 @@
 #   python     the Python client with what its tests need
 #   node       the Node client with what its tests need
 #   packages   what builds the packages of scripts/packages.sh
-#   app        what scripts/demo.sh --app needs
+#   app        what scripts/demo.sh --app and scripts/docs.sh need: curl
 #   perf       what scripts/profile.sh needs
 #   valgrind   what scripts/profile.sh --instructions needs
 #
