@@ -1,0 +1,47 @@
+// Builds docs/ as a site: `scripts/docs.sh build`. Nothing here names a page: the sidebar comes from
+// the files (sidebar.mts).
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitepress";
+
+import { redisTranscript } from "./redis-transcript.mts";
+import { copyLinkedFiles, linksLikeOnAForge, slugLikeOnAForge } from "./repository.mts";
+import { sidebarOf } from "./sidebar.mts";
+
+const docs = fileURLToPath(new URL("..", import.meta.url));
+
+export default defineConfig({
+  title: "lockwatch",
+  description:
+    "A module for Redis and Valkey: exact rate limits, tokens that catch a thief, burst alerts, and an audit log in Postgres",
+  lang: "en",
+  head: [["link", { rel: "icon", type: "image/svg+xml", href: "/logo.svg" }]],
+  // A forge shows a directory's README.md.
+  rewrites: { "decisions/README.md": "decisions/index.md" },
+  // Only for a look at a branch on which pages are missing.
+  ignoreDeadLinks: process.env.LOCKWATCH_DOCS_IGNORE_DEAD_LINKS === "1",
+  markdown: {
+    languages: [redisTranscript],
+    languageAlias: { conf: "ini", promql: "txt" },
+    anchor: { slugify: slugLikeOnAForge },
+    config: (markdown) => markdown.use(linksLikeOnAForge, docs),
+  },
+  themeConfig: {
+    logo: "/logo.svg",
+    nav: [
+      { text: "Tutorials", link: "/tutorials/first-limit", activeMatch: "^/tutorials/" },
+      { text: "Guides", link: "/guides/install/", activeMatch: "^/guides/" },
+      { text: "Reference", link: "/reference/commands/", activeMatch: "^/reference/" },
+      { text: "Explanation", link: "/explanation/window", activeMatch: "^/(explanation|decisions)/" },
+    ],
+    sidebar: sidebarOf(docs),
+    outline: { level: [2, 3] },
+    search: {
+      provider: "local",
+      options: {
+        // All words have to be on a page, so that `retry_after` does not find every "after".
+        miniSearch: { searchOptions: { combineWith: "AND", fuzzy: 0.15, prefix: true, boost: { title: 4, titles: 2 } } },
+      },
+    },
+  },
+  buildEnd: (site) => copyLinkedFiles(docs, site.outDir),
+});

@@ -1,0 +1,160 @@
+// The sidebar, from the files of docs/ and the title in the first line of each.
+//
+// A new page needs no edit here: it appears behind the pages that `order` names.
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { DefaultTheme } from "vitepress";
+
+type Item = DefaultTheme.SidebarItem;
+
+// The titles of directories.
+const titles: Record<string, string> = {
+  tutorials: "Tutorials",
+  guides: "Guides",
+  "guides/install": "Install",
+  "guides/limit": "Limit",
+  "guides/tokens": "Tokens",
+  "guides/alerts": "Alerts",
+  "guides/audit": "Audit log",
+  "guides/operate": "Operate",
+  "guides/migrate": "Migrate",
+  reference: "Reference",
+  "reference/commands": "Commands",
+  explanation: "Explanation",
+  decisions: "Decisions",
+};
+
+// The order in a directory. What is not named follows, by name.
+const order: Record<string, string[]> = {
+  tutorials: ["first-limit", "fastapi", "flask", "express", "fastify", "catch-a-thief"],
+  guides: ["install", "limit", "tokens", "alerts", "audit", "operate", "migrate"],
+  "guides/install": ["wheel", "debian", "container", "kubernetes", "managed-redis", "macos", "source"],
+  "guides/limit": ["login", "plans", "costs", "outbound", "behind-a-proxy"],
+  "guides/tokens": ["sessions", "rotate-keys", "log-out-everywhere", "verify-elsewhere", "stolen-token"],
+  "guides/alerts": ["slack-and-pagerduty", "receive-and-verify", "tune-bursts"],
+  "guides/audit": ["postgres", "query", "retention-and-erasure"],
+  "guides/operate": [
+    "replicas-and-failover",
+    "cluster",
+    "persistence",
+    "acl",
+    "monitor",
+    "size",
+    "upgrade",
+    "leave",
+    "restore",
+  ],
+  "guides/migrate": [
+    "redis-cell",
+    "slowapi-and-flask-limiter",
+    "express-rate-limit",
+    "rate-limiter-flexible",
+    "lockwatch-0.1",
+    "hand-made-jwt",
+  ],
+  reference: [
+    "commands",
+    "configuration",
+    "errors",
+    "info",
+    "http",
+    "audit-table",
+    "webhook",
+    "refresh-token",
+    "python",
+    "node",
+    "compatibility",
+  ],
+  "reference/commands": [
+    "lw.ratelimit",
+    "lw.peek",
+    "lw.burst",
+    "lw.issue",
+    "lw.rotate",
+    "lw.verify",
+    "lw.introspect",
+    "lw.revoke",
+    "lw.revokeall",
+    "lw.sessions",
+    "lw.jwks",
+    "lw.alert",
+    "lw.alerts",
+    "lw.audit",
+    "lw.auditlog",
+    "lw.reload",
+    "lw.purge",
+  ],
+  explanation: [
+    "window",
+    "why-not-gcra",
+    "token-reuse",
+    "exactly-once",
+    "guarantees",
+    "threat-model",
+    "architecture",
+    "benchmarks",
+    "comparison",
+    "faq",
+    "glossary",
+  ],
+};
+
+/** The sidebar of each section of the site. */
+export function sidebarOf(docs: string): DefaultTheme.SidebarMulti {
+  const explanation = [...section(docs, "explanation"), ...section(docs, "decisions", true)];
+  return {
+    "/tutorials/": section(docs, "tutorials"),
+    "/guides/": section(docs, "guides"),
+    "/reference/": section(docs, "reference"),
+    "/explanation/": explanation,
+    "/decisions/": explanation,
+  };
+}
+
+// Directories are groups of their own, pages directly in `directory` one before or behind them.
+function section(docs: string, directory: string, collapsed?: boolean): Item[] {
+  const entries = entriesOf(docs, directory);
+  const groups = entries.filter((entry) => entry.items);
+  const pages = entries.filter((entry) => !entry.items);
+  if (pages.length === 0) return groups;
+  const index = indexOf(docs, directory);
+  return [...groups, { text: titleOf(directory), ...(index && { link: index }), collapsed, items: pages }];
+}
+
+function entriesOf(docs: string, directory: string): Item[] {
+  const path = join(docs, directory);
+  if (!existsSync(path)) return [];
+  const rank = (name: string) => {
+    const at = (order[directory] ?? []).indexOf(name);
+    return at < 0 ? Number.MAX_SAFE_INTEGER : at;
+  };
+  return readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() || entry.name.endsWith(".md"))
+    .map((entry) => ({ name: entry.name.replace(/\.md$/, ""), isDirectory: entry.isDirectory() }))
+    .filter(({ name }) => name !== "index" && name !== "README")
+    .sort((a, b) => rank(a.name) - rank(b.name) || a.name.localeCompare(b.name, "en"))
+    .map(({ name, isDirectory }) => (isDirectory ? groupOf(docs, `${directory}/${name}`) : pageOf(docs, directory, name)))
+    .filter((item) => !item.items || item.items.length > 0);
+}
+
+function groupOf(docs: string, directory: string): Item {
+  const index = indexOf(docs, directory);
+  return { text: titleOf(directory), ...(index && { link: index }), collapsed: false, items: entriesOf(docs, directory) };
+}
+
+function pageOf(docs: string, directory: string, name: string): Item {
+  const file = join(docs, directory, `${name}.md`);
+  const title = /^# (.+)$/.exec(readFileSync(file, "utf8").split("\n", 1)[0] ?? "");
+  if (!title?.[1]) throw new Error(`${file} does not begin with a line "# Title"`);
+  return { text: title[1].replaceAll("`", ""), link: `/${directory}/${name}` };
+}
+
+function indexOf(docs: string, directory: string): string | undefined {
+  const exists = ["index.md", "README.md"].some((name) => existsSync(join(docs, directory, name)));
+  return exists ? `/${directory}/` : undefined;
+}
+
+function titleOf(directory: string): string {
+  const name = directory.replace(/^.*\//, "");
+  return titles[directory] ?? (name.charAt(0).toUpperCase() + name.slice(1)).replaceAll("-", " ");
+}
