@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Checks the documentation.
+# Checks the documentation, and builds a site from it.
 #
 #   scripts/docs.sh examples [PAGE ...]    runs the examples of the pages, by default of all
+#   scripts/docs.sh build                  builds the site into target/docs; fails if a link is dead
+#   scripts/docs.sh site                   builds it and tests it in a browser
+#   scripts/docs.sh shots DIR              takes pictures of it, at the widths of a desktop and a phone
+#   scripts/docs.sh serve                  serves it while you write, and shows each change at once
 #
-# Build first: cargo build --release. Installs what is missing (scripts/setup.sh).
-#
-# How examples are written is in tests/docs/README.md.
+# Examples need the release build: cargo build --release. Installs what is missing (scripts/setup.sh).
+# tests/docs/README.md says how examples are written.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -15,6 +18,10 @@
 main() {
     case ${1:-} in
         examples) run_examples "${@:2}" ;;
+        build) build_site ;;
+        site) test_site ;;
+        shots) take_shots "${2:-}" ;;
+        serve) serve_site ;;
         -h | --help) usage && exit ;;
         *) die "unknown task '${1:-}'; see --help" ;;
     esac
@@ -36,6 +43,31 @@ run_examples() {
         tests=()
     fi
     pytest -q "${tests[@]}"
+}
+
+site=$target_dir/docs
+
+build_site() {
+    set_up docs
+    (cd docs && npx --no-install vitepress build --outDir "$site")
+    note "The site is in $site."
+}
+
+test_site() {
+    build_site
+    (cd docs && LOCKWATCH_DOCS_SITE=$site node --test .vitepress/test/)
+}
+
+take_shots() {
+    [[ $1 ]] || die "shots needs a directory"
+    build_site
+    node docs/.vitepress/test/shots.mjs "$site" "$(realpath "$1")"
+}
+
+serve_site() {
+    set_up docs
+    cd docs
+    npx --no-install vitepress dev
 }
 
 main "$@"

@@ -13,6 +13,7 @@
 #   interop    other implementations of JWT, for the tests: PyJWT and jose
 #   python     the Python client with what its tests need
 #   node       the Node client with what its tests need
+#   docs       what builds and tests the site of docs/
 #   packages   what builds the packages of scripts/packages.sh
 #   app        what scripts/demo.sh --app and scripts/docs.sh need: curl
 #   perf       what scripts/profile.sh needs
@@ -100,6 +101,9 @@ needs_other() {
     plan+=("$(printf '%-22s %s' "$2" "$1")")
 }
 
+# is_planned INSTALLER: groups share some.
+is_planned() { [[ " ${installers[*]} " == *" $1 "* ]]; }
+
 find_missing_for_server() {
     has redis-server redis-cli redis-benchmark ||
         needs_service "the server that loads the module, and its command line client" redis-server redis-tools
@@ -172,15 +176,19 @@ install_python_client() {
 
 find_missing_for_node() {
     local installed=clients/node/node_modules/.package-lock.json
+    find_missing_node
+    if [[ ! -e $installed || clients/node/package-lock.json -nt $installed ]]; then
+        needs_other "what its tests need; from npm into clients/node/node_modules" "the Node client" install_node_client
+    fi
+}
+
+find_missing_node() {
     # Debian 12's own Node.js is too old for the client.
     if ! is_node_new_enough && [[ -x $node_prefix/node_modules/.bin/node ]]; then
         export PATH=$node_prefix/node_modules/.bin:$PATH
     fi
     has npm || needs "installs packages of Node.js" npm
-    is_node_new_enough || needs_other "runs the Node client; from npm into $node_prefix" "Node.js 20" install_node
-    if [[ ! -e $installed || clients/node/package-lock.json -nt $installed ]]; then
-        needs_other "what its tests need; from npm into clients/node/node_modules" "the Node client" install_node_client
-    fi
+    is_node_new_enough || is_planned install_node || needs_other "runs the Node client and builds the site; from npm into $node_prefix" "Node.js 20" install_node
 }
 
 is_node_new_enough() { has node && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; }
@@ -193,6 +201,19 @@ install_node() {
 
 install_node_client() {
     (cd clients/node && npm ci --silent --no-audit --no-fund >&2) || die "could not install the Node client"
+}
+
+find_missing_for_docs() {
+    local installed=docs/node_modules/.package-lock.json
+    find_missing_node
+    has chromium || needs "tests the site, and takes pictures of it" chromium
+    if [[ ! -e $installed || docs/package-lock.json -nt $installed ]]; then
+        needs_other "builds the site of docs/; from npm into docs/node_modules" VitePress install_vitepress
+    fi
+}
+
+install_vitepress() {
+    (cd docs && npm ci --silent --no-audit --no-fund --ignore-scripts >&2) || die "could not install VitePress"
 }
 
 find_missing_for_packages() {
@@ -358,7 +379,7 @@ disable_services() {
     done
 }
 
-groups=(server rust postgres build interop python node packages app perf valgrind)
+groups=(server rust postgres build interop python node docs packages app perf valgrind)
 
 main() {
     local list='' wanted=() word

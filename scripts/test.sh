@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every check: formatting, lints, licences, unit and property tests, the tests against a real
-# server, a smoke test of the release build, and the clients' checks. The last line says whether all
-# of them passed.
+# server, a smoke test of the release build, the clients' checks, and the documentation. The last line
+# says whether all of them passed.
 #
 #   scripts/test.sh                  with the redis-server of this machine
 #   scripts/test.sh --server PATH    with that server instead: Redis 7.0 or later, or Valkey
@@ -23,7 +23,7 @@ main() {
     read_options "$@"
     # shellcheck source=scripts/setup.sh
     . scripts/setup.sh
-    set_up build interop python node packages
+    set_up build interop python node docs packages app
     local server build=(--profile it --features debug-commands --locked)
     step "formatting" cargo fmt --check
     step "lints" cargo clippy --all-targets "${build[@]}" -- -D warnings
@@ -48,6 +48,8 @@ main() {
     step "the Python client" scripts/clients.sh python
     step "the Node client" scripts/clients.sh node
     step "the packages" scripts/packages.sh --check
+    step "the examples in docs/" scripts/docs.sh examples
+    step "the site of docs/" scripts/docs.sh site
     sum_up
 }
 

@@ -7,6 +7,8 @@ import { redisTranscript } from "./redis-transcript.mts";
 import { copyLinkedFiles, linksLikeOnAForge, slugLikeOnAForge } from "./repository.mts";
 import { sidebarOf } from "./sidebar.mts";
 
+// Only for a look at a branch on which pages are missing.
+const ignoreDeadLinks = process.env.LOCKWATCH_DOCS_IGNORE_DEAD_LINKS === "1";
 const docs = fileURLToPath(new URL("..", import.meta.url));
 
 export default defineConfig({
@@ -17,8 +19,7 @@ export default defineConfig({
   head: [["link", { rel: "icon", type: "image/svg+xml", href: "/logo.svg" }]],
   // A forge shows a directory's README.md.
   rewrites: { "decisions/README.md": "decisions/index.md" },
-  // Only for a look at a branch on which pages are missing.
-  ignoreDeadLinks: process.env.LOCKWATCH_DOCS_IGNORE_DEAD_LINKS === "1",
+  ignoreDeadLinks,
   markdown: {
     languages: [redisTranscript],
     languageAlias: { conf: "ini", promql: "txt" },
@@ -43,5 +44,5 @@ export default defineConfig({
       },
     },
   },
-  buildEnd: (site) => copyLinkedFiles(docs, site.outDir),
+  buildEnd: (site) => copyLinkedFiles(docs, site.outDir, ignoreDeadLinks),
 });

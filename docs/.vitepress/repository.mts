@@ -5,6 +5,8 @@ import type { MarkdownRenderer } from "vitepress";
 
 // Files outside docs/ that pages link to, relative to the repository.
 const linked = new Set<string>();
+// Links to files that do not exist.
+const dead = new Set<string>();
 
 /**
  * The anchor of a heading, by GitHub's rule: lower case, without punctuation, spaces as hyphens. A link
@@ -44,8 +46,8 @@ export function linksLikeOnAForge(markdown: MarkdownRenderer, docs: string): voi
           token.attrs = null;
         } else {
           const file = relative(repository, target);
-          if (!existsSync(target)) throw new Error(`${env.path}: dead link ${href}: there is no ${file}`);
-          linked.add(file);
+          if (existsSync(target)) linked.add(file);
+          else dead.add(`${relative(docs, env.path as string)}: ${href}: there is no ${file}`);
           token.attrSet("href", `/repository/${file}.txt${anchor ? `#${anchor}` : ""}`);
           token.attrSet("target", "_self");
         }
@@ -54,8 +56,12 @@ export function linksLikeOnAForge(markdown: MarkdownRenderer, docs: string): voi
   });
 }
 
-/** Copies the files outside docs/ that pages link to. Browsers show them because they end in .txt. */
-export function copyLinkedFiles(docs: string, site: string): void {
+/**
+ * Copies the files outside docs/ that pages link to. Browsers show them because they end in .txt. VitePress checks
+ * only links within docs/, so the dead ones out of it fail the build here.
+ */
+export function copyLinkedFiles(docs: string, site: string, mayBeDead: boolean): void {
+  if (dead.size > 0 && !mayBeDead) throw new Error(`dead links:\n${[...dead].join("\n")}`);
   for (const file of linked) {
     const copy = join(site, "repository", `${file}.txt`);
     mkdirSync(dirname(copy), { recursive: true });

@@ -14,7 +14,7 @@ from examples.page import Outcome
 def test_the_examples_do_what_the_page_shows(
     page: Path, runs: dict[Path, Future[Outcome]], outcomes: list[Outcome]
 ) -> None:
-    try:
-        outcomes.append(runs[page].result())
-    except ExampleError as error:
+    error = runs[page].exception()
+    if isinstance(error, ExampleError):
         pytest.fail(str(error), pytrace=False)
+    outcomes.append(runs[page].result())
