@@ -55,7 +55,7 @@ build_site() {
 
 test_site() {
     build_site
-    (cd docs && LOCKWATCH_DOCS_SITE=$site node --test .vitepress/test/)
+    (cd docs && LOCKWATCH_DOCS_SITE=$site node --test .vitepress/test/site.test.mjs)
 }
 
 take_shots() {
