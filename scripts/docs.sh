@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Checks the documentation, and builds a site from it.
 #
-#   scripts/docs.sh examples [PAGE ...]    runs the examples of the pages, by default of all
+#   scripts/docs.sh examples               runs the examples of all pages, and the other tests in tests/docs
+#   scripts/docs.sh examples PAGE ...      runs the examples of these pages
 #   scripts/docs.sh build                  builds the site into target/docs; fails if a link is dead
 #   scripts/docs.sh site                   builds it and tests it in a browser
 #   scripts/docs.sh shots DIR              takes pictures of it, at the widths of a desktop and a phone
@@ -27,7 +28,7 @@ main() {
     esac
 }
 
-# run_examples [PAGE ...]: without one it also checks the code that runs them.
+# run_examples [PAGE ...]: without one it also checks the tests themselves.
 run_examples() {
     local page tests=(test_pages.py)
     export LOCKWATCH_MODULE=${LOCKWATCH_MODULE:-$release_module}

@@ -123,6 +123,7 @@ def test_curl_waits_for_an_application_in_the_background(machine: Machine) -> No
         [1] 12345
         $ curl -i localhost:8000/
         HTTP/1.1 200 OK
+        date: …
         …
 
         hello

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import subprocess
 import termios
 import time
 from pathlib import Path
 
+# Colours and the like.
+_STYLE = re.compile(r"\x1b\[[\d;]*[A-Za-z]")
 _DRIVER = Path(__file__).with_name("driver.sh")
 
 
@@ -93,4 +96,4 @@ class Shell:
 
 
 def _text(output: bytes) -> str:
-    return output.decode("utf-8", "replace").replace("\r\n", "\n")
+    return _STYLE.sub("", output.decode("utf-8", "replace").replace("\r\n", "\n"))
