@@ -39,8 +39,28 @@ export default defineConfig({
     search: {
       provider: "local",
       options: {
-        // All words have to be on a page, so that `retry_after` does not find every "after".
-        miniSearch: { searchOptions: { combineWith: "AND", fuzzy: 0.15, prefix: true, boost: { title: 4, titles: 2 } } },
+        miniSearch: {
+          // The browser gets the text of these functions, so they can't use anything else. Names such as
+          // `retry_after_ms` and LW.PEEK are found whole, by their beginning, and by their parts.
+          options: {
+            tokenize: (text) =>
+              text
+                .split(/[^\p{L}\p{N}_.]+/u)
+                .map((word) => word.replace(/^[_.]+|[_.]+$/g, ""))
+                .flatMap((word) => (/[_.]/.test(word) ? [word, ...word.split(/[_.]+/)] : word ? [word] : [])),
+          },
+          searchOptions: {
+            tokenize: (text) =>
+              text
+                .split(/[^\p{L}\p{N}_.]+/u)
+                .map((word) => word.replace(/^[_.]+|[_.]+$/g, ""))
+                .filter((word) => word),
+            combineWith: "AND",
+            fuzzy: 0.15,
+            prefix: true,
+            boost: { title: 4, titles: 2 },
+          },
+        },
       },
     },
   },

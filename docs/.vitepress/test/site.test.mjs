@@ -76,7 +76,6 @@ test("a search for retry_after finds a page, and leads to it", async () => {
   const { page, close, foreign, faults } = await openPage({ viewport: { width: 1280, height: 800 } });
   await page.goto(`${server.origin}/`);
   const results = await search(page, "retry_after");
-  assert.match((await results.allInnerTexts()).join("\n"), /LW\.|http|error/i);
   await results.first().click();
   await page.waitForURL((url) => url.pathname !== "/");
   await page.getByText(/retry_after/).first().waitFor();
