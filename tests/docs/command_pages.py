@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import redis
-
 from lockwatch.testing import RedisServer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -89,7 +88,7 @@ class Command:
 
     @property
     def syntax(self) -> str:
-        """The usage text: that of the server's errors, or else one with the names of COMMAND DOCS."""
+        """The usage text in errors and HELP, or else one with the names of COMMAND DOCS."""
         return self.usage or self.syntax_of_docs()
 
     def syntax_of_docs(self) -> str:
@@ -193,12 +192,13 @@ def is_public(name: str) -> bool:
     return name.upper().startswith("LW.") and not name.upper().startswith(("LW._", "LW.DEBUG"))
 
 
-def record(flat: Any) -> dict[str, Any]:
+def record(flat: list[Any] | dict[str, Any]) -> dict[str, Any]:
     """A record, which is a flat list over RESP2 and a map over RESP3."""
     return flat if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2], strict=True))
 
 
-def argument_of(flat: Any) -> dict[str, Any]:
+def argument_of(flat: list[Any] | dict[str, Any]) -> dict[str, Any]:
+    """An argument in COMMAND DOCS, and the arguments within it."""
     argument = record(flat)
     if "arguments" in argument:
         argument["arguments"] = [argument_of(part) for part in argument["arguments"]]
@@ -206,7 +206,7 @@ def argument_of(flat: Any) -> dict[str, Any]:
 
 
 def usages_of_help(client: redis.Redis, container: str) -> dict[str, str]:
-    """The usage text of each subcommand, as HELP lists them: a line each, and one for the summary."""
+    """The usage text of each subcommand. HELP has two lines for each, the second a summary."""
     lines = client.execute_command(container, "HELP")[1::2]
     return {f"{container} {line.split()[0]}": f"{container} {line}" for line in lines}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from lockwatch.testing import RedisServer
 
 import command_pages
 from command_pages import (
@@ -24,7 +25,6 @@ from command_pages import (
     usage_of,
     written,
 )
-from lockwatch.testing import RedisServer
 
 ERRORS = PAGES.parent / "errors.md"
 
@@ -116,7 +116,7 @@ def test_every_described_argument_exists(commands: list[Command]) -> None:
         arguments = own_text(command).partition("Arguments")[2].partition("## ")[0]
         for described in re.findall(r"(?m)^\| `([^`]+)` \|", arguments):
             in_syntax = described.replace("\\|", "|")
-            assert re.search(rf"(?<![\w|]){re.escape(in_syntax)}(?!\w)", command.syntax), (command.name, described)
+            assert re.search(rf"(?<!\w){re.escape(in_syntax)}(?!\w)", command.syntax), (command.name, described)
 
 
 def test_pages_have_the_same_sections(commands: list[Command]) -> None:
@@ -154,10 +154,11 @@ def test_links_to_errors_have_a_section() -> None:
 
 def test_a_usage_text_follows_from_the_arguments() -> None:
     # Each with the options, blocks and choices that the server's arguments have.
-    count = {"name": "count", "type": "integer", "token": "COUNT", "flags": ["optional"]}
-    pair = {"name": "pair", "type": "block", "flags": ["multiple"], "arguments": [{"name": "a", "type": "string"}]}
-    which = {"name": "which", "type": "oneof"}
-    whole = {"name": "all", "type": "pure-token", "token": "ALL"}
+    count: dict[str, object] = {"name": "count", "type": "integer", "token": "COUNT", "flags": ["optional"]}
+    a = {"name": "a", "type": "string"}
+    pair: dict[str, object] = {"name": "pair", "type": "block", "flags": ["multiple"], "arguments": [a]}
+    which: dict[str, object] = {"name": "which", "type": "oneof"}
+    whole: dict[str, object] = {"name": "all", "type": "pure-token", "token": "ALL"}
     cases: list[tuple[dict[str, object], str]] = [
         (count, "[COUNT count]"),
         (pair, "a [a ...]"),
