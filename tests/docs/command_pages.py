@@ -229,12 +229,22 @@ def parts_of(commands: list[Command]) -> dict[str, str]:
     parts = {}
     for command in commands:
         parts[f"summary {command.name}"] = command.summary
-        parts[f"syntax {command.name}"] = f"```text\n{command.syntax}\n```"
+        parts[f"syntax {command.name}"] = f"```text\n{wrapped(command.syntax)}\n```"
         parts[f"facts {command.name}"] = facts(command)
     for group, names in GROUPS.items():
         rows = [row(command) for command in commands if command.name.split()[0] in names]
         parts[f"commands {group}"] = "\n".join(["| command | what it does |", "|---|---|", *rows])
     return parts
+
+
+def wrapped(usage: str) -> str:
+    """A usage text in lines of at most 100 characters, broken between arguments."""
+    lines = [""]
+    for piece in re.findall(r"\[[^\]]*\]|[^\s\[]+", usage):
+        if len(lines[-1]) + 1 + len(piece) > 100:
+            lines.append("   ")
+        lines[-1] += f" {piece}" if lines[-1] else piece
+    return "\n".join(lines)
 
 
 def facts(command: Command) -> str:
