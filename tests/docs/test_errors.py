@@ -53,8 +53,8 @@ def test_every_code_has_a_section_and_every_section_a_code() -> None:
 
 def test_every_code_says_what_it_means_and_what_to_do() -> None:
     for code in codes() | {"OOM"}:
-        for row in ("means", "from", "the application answers", "the operator"):
-            assert f"| {row} | " in section(code), f"{code} does not say: {row}"
+        for point in ("Means", "From", "The application answers", "The operator"):
+            assert f"\n- **{point}:** " in section(code), f"{code} does not say: {point}"
 
 
 def test_every_text_is_listed() -> None:
