@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
 from reference_pages import NODE, PYTHON_SOURCE, ROOT, code, page, table, tables
 
 PAGE = page("http.md")
@@ -83,7 +82,13 @@ def test_the_errors_in_bodies_are_those_of_the_source(source: dict[str, str]) ->
 @pytest.mark.parametrize("source", [PYTHON, TYPESCRIPT], ids=["python", "node"])
 def test_what_challenges_and_cookies_consist_of_is_in_the_source(source: dict[str, str]) -> None:
     text = "\n".join(source.values())
-    for part in ("the token has expired", "the token is not valid", "application/jwk-set+json", "no-store", "lw_refresh"):
+    for part in (
+        "the token has expired",
+        "the token is not valid",
+        "application/jwk-set+json",
+        "no-store",
+        "lw_refresh",
+    ):
         assert part in PAGE
         assert part in text
     assert ("the token has been revoked" in text) == (source is TYPESCRIPT)
