@@ -37,6 +37,11 @@ def values(connection: redis.Redis) -> dict[str, str]:
     return found
 
 
+def values_of(running: RedisServer) -> dict[str, str]:
+    with redis.Redis.from_url(running.url, decode_responses=True) as connection:
+        return values(connection)
+
+
 def refusal(connection: redis.Redis, name: str, value: str) -> str:
     """The error of a CONFIG SET. Fails if there is none, or if the value has changed."""
     before = values(connection)
@@ -246,19 +251,15 @@ def test_a_server_starts_with_the_example_and_has_the_defaults(started: RedisSer
     assert count == 1
     path = tmp_path / "redis.conf"
     path.write_text(text)
-    with redis.Redis.from_url(started.url, decode_responses=True) as connection:
-        expected = values(connection)
+    expected = values_of(started)
     # redis-server takes a configuration file as its first argument only, and `include` as any.
     with RedisServer("--include", str(path), module=None) as other:
-        with redis.Redis.from_url(other.url, decode_responses=True) as connection:
-            assert values(connection) == expected
+        assert values_of(other) == expected
 
 
 def test_arguments_of_loadmodule_are_defaults_that_redis_conf_overrides() -> None:
     with RedisServer("--loadmodule", module(), "access-ttl", "15m", module=None) as other:
-        with redis.Redis.from_url(other.url, decode_responses=True) as connection:
-            assert values(connection)["lockwatch.access-ttl"] == "900"
+        assert values_of(other)["lockwatch.access-ttl"] == "900"
     arguments = ("--loadmodule", module(), "access-ttl", "16m", "--lockwatch.access-ttl", "17m")
     with RedisServer(*arguments, module=None) as other:
-        with redis.Redis.from_url(other.url, decode_responses=True) as connection:
-            assert values(connection)["lockwatch.access-ttl"] == "1020"
+        assert values_of(other)["lockwatch.access-ttl"] == "1020"
