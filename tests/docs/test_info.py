@@ -94,6 +94,14 @@ def test_counters_are_left_alone_by_resetstat(primary: RedisServer) -> None:
     assert info(primary)["lockwatch_ratelimit_calls_total"] == before != "0"
 
 
+def test_the_bounds_are_those_of_the_directives(primary: RedisServer) -> None:
+    fields = info(primary)
+    with redis.Redis.from_url(primary.url, decode_responses=True) as client:
+        for name in ("alert-max-events", "alert-max-bytes", "audit-max-events", "audit-max-bytes"):
+            [value] = client.config_get(f"lockwatch.{name}").values()
+            assert fields[f"lockwatch_{name.replace('-', '_')}"] == value
+
+
 def test_the_members_of_an_endpoint_are_listed(primary: RedisServer) -> None:
     members = dict(word.split("=", 1) for word in info(primary)["lockwatch_alert_endpoint_0"].split(","))
     assert list(members) == [code(row["member"]) for row in table(PAGE, "An endpoint").rows]
