@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from reference_pages import NODE, PYTHON_SOURCE, ROOT, code, page, table, tables
 
 PAGE = page("http.md")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 import pytest
+
 from reference_pages import NODE, code, codes, page, table, tables
 
 PAGE = page("node.md")

@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
+import pytest
+
 import lockwatch
 import lockwatch.fastapi
 import lockwatch.flask
 import lockwatch.testing
-import pytest
 from lockwatch import client_rules, errors
 from lockwatch.http import option_rules
 from lockwatch.http.options import Settings, read_middleware_options
