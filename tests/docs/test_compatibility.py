@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import redis
-
 from lockwatch.testing import RedisServer
+
 from reference_pages import NODE, ROOT, code, codes, page, server, table
 
 PAGE = page("compatibility.md")

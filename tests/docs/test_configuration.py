@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import redis
-
 from lockwatch.testing import RedisServer
+
 from reference_pages import ROOT, code, headings, module, page, server, table
 
 PREFIX = "lockwatch."

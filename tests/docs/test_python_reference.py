@@ -10,18 +10,18 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
-import pytest
-
 import lockwatch
 import lockwatch.fastapi
 import lockwatch.flask
 import lockwatch.testing
+import pytest
 from lockwatch import client_rules, errors
 from lockwatch.http import option_rules
 from lockwatch.http.options import Settings, read_middleware_options
 from lockwatch.http.route_limit import RouteLimit
 from lockwatch.token import cookie
 from lockwatch.token import option_rules as token_rules
+
 from reference_pages import code, codes, page, table, tables
 
 PAGE = page("python.md")
