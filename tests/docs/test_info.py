@@ -1,0 +1,158 @@
+"""The page of INFO fields, compared with a real server."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from lockwatch.testing import RedisServer
+
+from reference_pages import ROOT, code, page, server, table, tables
+
+PAGE = page("info.md")
+FIELD_TABLES = [each for each in tables(PAGE) if each.columns == ["field", "type", "meaning", "worry"]]
+ROWS = {code(row["field"]): row for each in FIELD_TABLES for row in each.rows}
+# A field may have a number in its name, as that of each endpoint has.
+PATTERNS = {name: re.compile(re.escape(name).replace("<i>", r"\d+")) for name in ROWS}
+SECONDS = 20.0
+
+
+@pytest.fixture(scope="module")
+def primary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A server with a key, an endpoint and a database, neither of which answers."""
+    directory = tmp_path_factory.mktemp("files")
+    key, url = directory / "key.pem", directory / "postgres.url"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True, capture_output=True)
+    url.write_text("postgres://u@127.0.0.1:1/d\n")
+    settings = {"jwt-keys": str(key), "postgres-url-file": str(url), "webhook-allow-private": "yes"}
+    settings["webhook-urls"] = "http://127.0.0.1:1/"
+    arguments = [word for name, value in settings.items() for word in (f"--lockwatch.{name}", value)]
+    with server(*arguments) as running:
+        yield running
+
+
+def info(running: RedisServer, section: str = "lockwatch") -> dict[str, str]:
+    """The fields and their texts."""
+    with redis.Redis.from_url(running.url, decode_responses=True) as client:
+        client.response_callbacks.clear()
+        text: str = client.execute_command("INFO", section)
+    return dict(line.split(":", 1) for line in text.splitlines() if line and not line.startswith("#"))
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true"
+        time.sleep(0.05)
+
+
+def call(running: RedisServer, *words: str) -> None:
+    with redis.Redis.from_url(running.url) as client:
+        client.execute_command(*words)
+
+
+def test_the_page_lists_every_field_and_no_other(primary: RedisServer) -> None:
+    fields = info(primary)
+    unlisted = [field for field in fields if not any(pattern.fullmatch(field) for pattern in PATTERNS.values())]
+    assert unlisted == []
+    unknown = [name for name, pattern in PATTERNS.items() if not any(map(pattern.fullmatch, fields))]
+    assert unknown == []
+
+
+def test_each_table_stands_under_its_section(primary: RedisServer) -> None:
+    for each in FIELD_TABLES:
+        [section] = re.findall(rf"^## {each.heading}\n\nSection `(\w+)`\.$", PAGE, re.MULTILINE)
+        fields = info(primary, section)
+        listed = [code(row["field"]) for row in each.rows]
+        assert [name for name in listed if not any(map(PATTERNS[name].fullmatch, fields))] == []
+        assert [field for field in fields if not any(PATTERNS[name].fullmatch(field) for name in listed)] == []
+
+
+def test_the_sections_are_shown_when_they_are_asked_for(primary: RedisServer) -> None:
+    for section in ("lockwatch", "modules", "everything"):
+        assert "lockwatch_version" in info(primary, section)
+    assert "lockwatch_version" not in info(primary, "default")
+
+
+def test_types_fit_the_names_and_values(primary: RedisServer) -> None:
+    for field, value in info(primary).items():
+        [kind] = [ROWS[name]["type"] for name, pattern in PATTERNS.items() if pattern.fullmatch(field)]
+        assert (kind == "counter") == field.endswith("_total"), field
+        assert (kind == "state") == field.endswith("_state_number"), field
+        # The version of the module is a text, too.
+        assert (kind != "text") == value.isdecimal(), f"{field}:{value}"
+
+
+def test_counters_are_left_alone_by_resetstat(primary: RedisServer) -> None:
+    call(primary, "LW.RATELIMIT", "key", "5", "60")
+    before = info(primary)["lockwatch_ratelimit_calls_total"]
+    call(primary, "CONFIG", "RESETSTAT")
+    assert info(primary)["lockwatch_ratelimit_calls_total"] == before != "0"
+
+
+def test_the_bounds_are_those_of_the_directives(primary: RedisServer) -> None:
+    fields = info(primary)
+    with redis.Redis.from_url(primary.url, decode_responses=True) as client:
+        for name in ("alert-max-events", "alert-max-bytes", "audit-max-events", "audit-max-bytes"):
+            [value] = client.config_get(f"lockwatch.{name}").values()
+            assert fields[f"lockwatch_{name.replace('-', '_')}"] == value
+
+
+def test_the_members_of_an_endpoint_are_listed(primary: RedisServer) -> None:
+    members = dict(word.split("=", 1) for word in info(primary)["lockwatch_alert_endpoint_0"].split(","))
+    assert list(members) == [code(row["member"]) for row in table(PAGE, "An endpoint").rows]
+
+
+def states(heading: str) -> dict[str, int]:
+    return {code(row["state"]): int(row["number"]) for row in table(PAGE, heading).rows}
+
+
+def test_the_states_are_those_of_the_source() -> None:
+    endpoint = (ROOT / "src" / "alert" / "info.rs").read_text("utf-8")
+    assert states("Of an endpoint") == {
+        name.lower(): int(number) for name, number in re.findall(r"^    ([A-Z]\w+) = (\d),$", endpoint, re.MULTILINE)
+    }
+    shipping = (ROOT / "src" / "audit" / "info.rs").read_text("utf-8")
+    numbers = re.findall(r"^const (\w+): u64 = (\d);|ShipperState::(\w+) => (\d),", shipping, re.MULTILINE)
+    assert states("Of shipping") == {
+        (constant or variant).lower(): int(one or other) for constant, one, variant, other in numbers
+    }
+
+
+def test_states_and_numbers_go_together_on_a_server(primary: RedisServer) -> None:
+    endpoint, shipping = states("Of an endpoint"), states("Of shipping")
+
+    def shown(running: RedisServer) -> tuple[str, str]:
+        """The states of the first endpoint and of shipping. Fails if a number differs."""
+        fields = info(running)
+        [alerts] = re.findall(r"state=(\w+)", fields["lockwatch_alert_endpoint_0"])
+        audit = fields["lockwatch_audit_state"]
+        assert int(fields["lockwatch_alert_endpoint_0_state_number"]) == endpoint[alerts]
+        assert int(fields["lockwatch_audit_state_number"]) == shipping[audit]
+        return alerts, audit
+
+    assert shown(primary)[0] == "ok"
+    call(primary, "CONFIG", "SET", "lockwatch.ship", "no")
+    assert shown(primary) == ("held", "held")
+    call(primary, "CONFIG", "SET", "lockwatch.ship", "yes")
+    call(primary, "LW.ALERT", "a.test", "1")
+    call(primary, "LW.AUDIT", "USER", "alice")
+    wait_for(lambda: shown(primary) == ("failing", "waiting"))
+    configured = ("lockwatch.webhook-urls", "http://127.0.0.1:1/")
+    with server("--replicaof", "127.0.0.1", str(primary.port), *(f"--{configured[0]}", configured[1])) as replica:
+        wait_for(lambda: info(replica, "replication").get("master_link_status") == "up")
+        wait_for(lambda: shown(replica) == ("idle", "off"))
+
+
+def test_every_field_that_the_source_declares_is_listed() -> None:
+    declared: set[str] = set()
+    for source in Path(ROOT / "src").rglob("info.rs"):
+        declared |= set(re.findall(r'\(c"(\w+)", &', source.read_text("utf-8")))
+        declared |= set(re.findall(r'field\(c"(\w+)"', source.read_text("utf-8")))
+    assert declared
+    assert sorted(f"lockwatch_{name}" for name in declared if f"lockwatch_{name}" not in ROWS) == []

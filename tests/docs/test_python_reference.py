@@ -1,0 +1,263 @@
+"""The page of the Python client, compared with the package."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+import lockwatch
+import lockwatch.fastapi
+import lockwatch.flask
+import lockwatch.testing
+import pytest
+from lockwatch import client_rules, errors
+from lockwatch.http import option_rules
+from lockwatch.http.options import Settings, read_middleware_options
+from lockwatch.http.route_limit import RouteLimit
+from lockwatch.token import cookie
+from lockwatch.token import option_rules as token_rules
+
+from reference_pages import code, codes, page, table, tables
+
+PAGE = page("python.md")
+REDIS = {"redis_url": "redis://localhost"}
+
+
+def listed(heading: str, column: str) -> dict[str, dict[str, str]]:
+    """The rows of a table by the names in a column, which may name several."""
+    return {name: row for row in table(PAGE, heading).rows for name in codes(row[column])}
+
+
+def signature(function: Callable[..., Any]) -> str:
+    """The parameters of a function or method as the page writes them."""
+    parameters = inspect.signature(function).parameters.values()
+    plain = [each.replace(annotation=inspect.Parameter.empty) for each in parameters if each.name != "self"]
+    return str(inspect.Signature(plain))
+
+
+def default(cell: str) -> object:
+    """The value of a default. Raises if the cell has none."""
+    return ast.literal_eval(code(cell))
+
+
+@pytest.mark.parametrize("name", lockwatch.__all__)
+def test_every_public_name_is_on_the_page(name: str) -> None:
+    assert re.search(rf"`{name}[`(]", PAGE), name
+
+
+@pytest.mark.parametrize(
+    ("heading", "package"), [("FastAPI", lockwatch.fastapi), ("Flask", lockwatch.flask)], ids=["fastapi", "flask"]
+)
+def test_a_framework_has_its_names_with_their_parameters(heading: str, package: ModuleType) -> None:
+    rows = listed(heading, "name")
+    assert sorted(name.partition("(")[0] for name in rows) == sorted(package.__all__)
+    for written in rows:
+        name, bracket, _ = written.partition("(")
+        if bracket:
+            assert written == name + signature(getattr(package, name))
+
+
+def methods(kind: type[Any]) -> dict[str, Callable[..., Any]]:
+    return {name: each for name, each in vars(kind).items() if callable(each) and not name.startswith("_")}
+
+
+def test_every_method_of_a_client_has_its_parameters() -> None:
+    rows = {written.partition("(")[0]: written for written in listed("Methods", "method")}
+    synchronous, asynchronous = methods(lockwatch.LockWatch), methods(lockwatch.AsyncLockWatch)
+    assert set(synchronous) == set(rows)
+    assert set(asynchronous) - {"aclose"} == set(rows) - {"close"}
+    assert "`AsyncLockWatch`: `aclose()`" in PAGE
+    for name, written in rows.items():
+        assert written == name + signature(synchronous[name])
+        assert name == "close" or written == name + signature(asynchronous[name])
+
+
+def same(one: Settings, other: Settings) -> bool:
+    """Whether two settings are the same, but for functions that each has its own of."""
+    return parts(one) == parts(other)
+
+
+def parts(settings: Settings) -> dict[str, Any]:
+    found = {each.name: getattr(settings, each.name) for each in dataclasses.fields(settings)}
+    found.pop("on_denied")
+    for name in ("policies", "keys", "proxies"):
+        found[name] = {key: str(value) for key, value in vars(found[name]).items() if key != "_is_trusted"}
+    return found
+
+
+def settings_of(options: Mapping[str, Any]) -> Settings:
+    given: Any = {**REDIS, **options}
+    return Settings.of(read_middleware_options(given, option_rules.ASGI))
+
+
+# Another value for each option of the settings, which must make a difference.
+OTHERS = {
+    "rate_limit_requests": 99,
+    "rate_limit_window_seconds": 61,
+    "cost": 2,
+    "key": "credential",
+    "credential_header": "X-Key",
+    "key_prefix": "other",
+    "routes": {"/a": "1/minute"},
+    "exempt": ["/a"],
+    "shadow": True,
+    "on_redis_failure": "deny",
+    "burst_threshold": 51,
+    "burst_window_seconds": 11,
+    "trusted_proxies": ["unix"],
+    "forwarded_header": "Forwarded",
+    "audit": False,
+    "audit_queue_size": 9999,
+    "log_interval_seconds": 11,
+}
+
+
+def test_every_option_of_the_middleware_is_listed() -> None:
+    rows = set(listed("Options of the middleware", "option"))
+    assert rows == set(option_rules.ASGI) == set(option_rules.WSGI)
+    assert rows == set(lockwatch.MiddlewareOptions.__annotations__)
+
+
+def test_the_defaults_of_the_middleware_are_those_of_the_page() -> None:
+    rows = listed("Options of the middleware", "option")
+    of_client = inspect.signature(lockwatch.LockWatch).parameters
+    with_default = {name: default(row["default"]) for name, row in rows.items() if row["default"].startswith("`")}
+    assert set(OTHERS) == set(with_default) - set(of_client) - {"redis_cluster"}
+    for name, value in with_default.items():
+        if name in of_client:
+            assert of_client[name].default == value, name
+        elif name == "redis_cluster":
+            assert of_client["cluster"].default == value
+        else:
+            assert same(settings_of({name: value}), settings_of({})), name
+            assert not same(settings_of({name: OTHERS[name]}), settings_of({})), name
+
+
+def test_the_defaults_that_are_written_out_hold() -> None:
+    rows = listed("Options of the middleware", "option")
+    assert rows["address_limits"]["default"] == "ten times each limit"
+    assert settings_of({}).address_limits is None
+    assert rows["burst_cooldown_seconds"]["default"] == "the module's, 60 s"
+    assert settings_of({}).burst_arguments == ("50", "10")
+
+
+def test_every_option_of_a_policy_is_listed() -> None:
+    rows = set(listed("Options of a policy", "option"))
+    assert rows == set(option_rules.ASGI_POLICY) == set(option_rules.WSGI_POLICY)
+    assert rows == set(lockwatch.PolicyOptions.__annotations__)
+
+
+def test_every_option_of_limit_is_listed_with_its_default() -> None:
+    rows = listed("Options of limit", "option")
+    assert set(rows) == set(option_rules.ASYNC_ROUTE_LIMIT) - {"limits"} == set(option_rules.ROUTE_LIMIT) - {"limits"}
+    parameters = inspect.signature(RouteLimit).parameters
+    for name, row in rows.items():
+        # The prefix of a key has its default elsewhere.
+        if row["default"].startswith("`") and name != "key_prefix":
+            assert parameters[name].default == default(row["default"]), name
+
+
+def test_every_option_of_a_client_is_listed_with_its_default() -> None:
+    rows = listed("Options of the clients", "option")
+    assert set(rows) == set(client_rules.LOCKWATCH) - {"source"} == set(client_rules.ASYNC_LOCKWATCH) - {"source"}
+    for kind in (lockwatch.LockWatch, lockwatch.AsyncLockWatch):
+        parameters = inspect.signature(kind).parameters
+        assert {name: default(row["default"]) for name, row in rows.items()} == {
+            name: parameters[name].default for name in rows
+        }
+
+
+@pytest.mark.parametrize(
+    ("heading", "rules", "functions"),
+    [
+        (
+            "Options of the token routes",
+            token_rules.ROUTES,
+            [lockwatch.fastapi.token_router, lockwatch.flask.token_blueprint],
+        ),
+        ("Options of jwt_required", token_rules.ASYNC_BEARER, [lockwatch.fastapi.jwt_required]),
+        ("CookieOptions", cookie.COOKIE, [lockwatch.CookieOptions]),
+    ],
+)
+def test_every_option_of_tokens_is_listed_with_its_default(
+    heading: str, rules: Mapping[str, Any], functions: list[Callable[..., Any]]
+) -> None:
+    rows = listed(heading, "option")
+    assert set(rows) == set(rules)
+    for function in functions:
+        parameters = inspect.signature(function).parameters
+        for name, row in rows.items():
+            if name != "scopes" and row["default"].startswith("`"):
+                assert parameters[name].default == default(row["default"]), name
+            elif name != "scopes":
+                assert parameters[name].default in (inspect.Parameter.empty, None), name
+
+
+def test_the_parameters_of_the_cookie_and_the_login_are_written_out() -> None:
+    assert f"`CookieOptions{signature(lockwatch.CookieOptions)}`" in PAGE
+    assert f"`Login{signature(lockwatch.Login)}`" in PAGE
+    rows = set(listed("Options of the token routes", "option"))
+    members = set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE))
+    assert {each.name for each in dataclasses.fields(lockwatch.Login)} | rows <= members
+
+
+def public(kind: type[Any]) -> set[str]:
+    """The fields, properties and methods of a class, but for those of a mapping."""
+    own = {name for name in vars(kind) if not name.startswith("_")}
+    return own | {each.name for each in dataclasses.fields(kind) if not each.name.startswith("_")}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *(lockwatch.RateLimitResult, lockwatch.BurstResult, lockwatch.AuditEvent, lockwatch.Tokens),
+        *(lockwatch.Claims, lockwatch.Introspection, lockwatch.Session, lockwatch.ClientKey),
+    ],
+)
+def test_every_member_of_a_result_is_listed(kind: type[Any]) -> None:
+    rows = listed(kind.__name__, "member")
+    assert {name.partition("(")[0] for name in rows} >= public(kind)
+    for written in rows:
+        name, bracket, _ = written.partition("(")
+        if bracket:
+            assert written == name + signature(getattr(kind, name))
+
+
+def test_the_members_of_the_state_that_are_listed_exist() -> None:
+    internal = {"key_text", "denial", "headers", "counted", "judge"}
+    assert set(listed("LockWatchState", "member")) == public(lockwatch.LockWatchState) - internal
+
+
+def test_the_members_of_a_request_that_are_listed_exist() -> None:
+    rows = {name.partition("(")[0] for name in listed("HttpRequest", "member")}
+    assert rows == public(lockwatch.HttpRequest) - {"method_argument"}
+
+
+def test_every_error_is_listed_with_its_codes() -> None:
+    rows = {code(row["exception"]): row for row in table(PAGE, "Errors").rows}
+    exported = [getattr(lockwatch, name) for name in lockwatch.__all__ if name.endswith("Error")]
+    assert {each.__name__ for each in exported} == set(rows)
+    for name, row in rows.items():
+        kind = getattr(lockwatch, name)
+        for each in codes(row["code"]):
+            if each.isupper() and each not in ("TIMEOUT", "CONNECTION", "BYPASSED", "CONFIGURATION", "MODULE_MISSING"):
+                assert type(errors.answered_error(each, "text")) is kind, each
+
+
+def test_the_tools_for_tests_are_listed() -> None:
+    for name in lockwatch.testing.__all__:
+        assert f"`{name}" in PAGE
+    stub = {name.partition("(")[0]: name for name in listed("Testing", "member of a stub")}
+    for name, written in stub.items():
+        assert hasattr(lockwatch.testing.AsyncStub(), name)
+        if "(" in written:
+            assert written == name + signature(getattr(lockwatch.testing.Stub, name))
+    assert f"`RedisServer{signature(lockwatch.testing.RedisServer)}`" in PAGE
+    [members] = [each for each in tables(PAGE) if "member of RedisServer" in each.columns]
+    names = {name.partition("(")[0] for row in members.rows for name in codes(row["member of RedisServer"])}
+    assert {name for name in vars(lockwatch.testing.RedisServer) if not name.startswith("_")} | {"url", "port"} == names
