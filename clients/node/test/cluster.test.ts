@@ -139,7 +139,7 @@ describe("the page about commands without a key", () => {
 
   for (const name of ["ioredis", "redis"]) {
     it(`shows how ${name} sends them to a node of choice`, async () => {
-      const page = await readFile(new URL("../../../docs/cluster.md", import.meta.url), "utf8");
+      const page = await readFile(new URL("../../../docs/guides/operate/cluster.md", import.meta.url), "utf8");
       const examples = [...page.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code as string);
       const example = examples.find((code) => code.includes(`from "${name}"`)) as string;
       const port = String(cluster.nodes[0]?.port);

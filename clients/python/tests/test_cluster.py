@@ -31,7 +31,7 @@ from support.web import FRAMEWORKS, Web
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text("utf-8")
 # How to send commands without a key with redis-py itself.
-KEYLESS = (Path(__file__).resolve().parents[3] / "docs" / "cluster.md").read_text("utf-8")
+KEYLESS = (Path(__file__).resolve().parents[3] / "docs" / "guides" / "operate" / "cluster.md").read_text("utf-8")
 LONG_TIMEOUTS: dict[str, Any] = {"connect_timeout": 5, "command_timeout": 5}
 
 
