@@ -6,7 +6,7 @@
 #   scripts/capacity.sh                 with redis-server and the release build
 #   scripts/capacity.sh --server PATH   with another server: Redis 7.0 or later, or Valkey
 #   scripts/capacity.sh --module PATH   with another build of the module
-#   scripts/capacity.sh --rounds N      measures the cluster N times (3)
+#   scripts/capacity.sh --rounds N      measures the cluster N times (2)
 #   scripts/capacity.sh --no-postgres   leaves shipping out
 #
 # All servers share the machine's cores with the load and whatever else runs, so the tables show the
@@ -19,7 +19,7 @@
 
 server=redis-server
 module=$release_module
-rounds=3
+rounds=2
 with_postgres=1
 keys=60000
 calls=200000
@@ -126,9 +126,9 @@ measure_units() {
     await_replica "$primary" "$replica"
     server_port=$primary
     measure_memory
-    measure_kind admitted LW.RATELIMIT "$single_key" 1000000000 60
-    measure_kind denied LW.RATELIMIT "$single_key" 1 60
-    measure_kind burst LW.BURST "lw:{ip:__rand_int__}:burst" 50 10 ENDPOINT /api/v1/items
+    measure_kind admitted LW.RATELIMIT "$single_key" 1000000000 600
+    measure_kind denied LW.RATELIMIT "$single_key" 1 600
+    measure_kind burst LW.BURST "lw:{ip:__rand_int__}:burst" 50 600 ENDPOINT /api/v1/items
     measure_kind audit "${audit_call[@]}"
     if [[ $with_postgres ]]; then measure_shipping; fi
     redis-cli -p "$replica" SHUTDOWN NOSAVE
@@ -138,16 +138,16 @@ measure_units() {
 measure_memory() {
     local before after further=10
     before=$(probe "$primary")
-    fill 1 LW.RATELIMIT 'lw:{ip:%012d}:default' 1000000000 60
+    fill 1 LW.RATELIMIT 'lw:{ip:%012d}:default' 1000000000 600
     after=$(settled_probe)
     set_change "$before" "$after"
     memory[key]=$((change[3] / keys))
     before=$after
-    fill $further LW.RATELIMIT 'lw:{ip:%012d}:default' 1000000000 60
+    fill $further LW.RATELIMIT 'lw:{ip:%012d}:default' 1000000000 600
     after=$(settled_probe)
     set_change "$before" "$after"
     memory[hit]=$(awk -v bytes="${change[3]}" -v hits=$((keys * further)) 'BEGIN { printf "%.2f", bytes / hits }')
-    fill 1 LW.BURST 'lw:{ip:%012d}:burst' 50 10 ENDPOINT /api/v1/items
+    fill 1 LW.BURST 'lw:{ip:%012d}:burst' 50 600 ENDPOINT /api/v1/items
     set_change "$after" "$(settled_probe)"
     memory[burst]=$((change[3] / keys))
 }
@@ -282,9 +282,9 @@ cluster_round() {
     keys_before=$(cluster_keys)
     replicas_before=$(probe "${replicas[@]}")
     before=$(probe "${primaries[@]}")
-    cluster_bench $((calls * 8 / 10)) LW.RATELIMIT "$cluster_key" 1000000000 60 & pids+=($!)
-    cluster_bench $((calls * 2 / 10)) LW.RATELIMIT "$cluster_key" 1 60 & pids+=($!)
-    cluster_bench "$calls" LW.BURST "$cluster_key:b" 50 10 ENDPOINT /api/v1/items & pids+=($!)
+    cluster_bench $((calls * 8 / 10)) LW.RATELIMIT "$cluster_key" 1000000000 600 & pids+=($!)
+    cluster_bench $((calls * 2 / 10)) LW.RATELIMIT "$cluster_key" 1 600 & pids+=($!)
+    cluster_bench "$calls" LW.BURST "$cluster_key:b" 50 600 ENDPOINT /api/v1/items & pids+=($!)
     cluster_bench "$calls" "${audit_call[@]}" & pids+=($!)
     for pid in "${pids[@]}"; do wait "$pid" || die "redis-benchmark failed"; done
     cluster_settle
