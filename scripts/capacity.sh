@@ -6,7 +6,7 @@
 #   scripts/capacity.sh                 with redis-server and the release build
 #   scripts/capacity.sh --server PATH   with another server: Redis 7.0 or later, or Valkey
 #   scripts/capacity.sh --module PATH   with another build of the module
-#   scripts/capacity.sh --rounds N      measures the cluster N times (2)
+#   scripts/capacity.sh --rounds N      measures the cluster N times (3)
 #   scripts/capacity.sh --no-postgres   leaves shipping out
 #
 # All servers share the machine's cores with the load and whatever else runs, so the tables show the
@@ -19,7 +19,7 @@
 
 server=redis-server
 module=$release_module
-rounds=2
+rounds=3
 with_postgres=1
 keys=60000
 calls=200000
