@@ -119,7 +119,7 @@ bench() {
 measure_units() {
     note "one server with a replica: $calls calls of each kind"
     start_server "$server" --loadmodule "$module" audit-max-events 10000000 audit-max-bytes 4gb
-    primary=$server_port unit_name="$(server_name)"
+    primary=$server_port unit_name="$(server_name), module $(info lockwatch_version)"
     start_server "$server" --loadmodule "$module" audit-max-events 10000000 audit-max-bytes 4gb
     replica=$server_port
     cli REPLICAOF 127.0.0.1 "$primary" >/dev/null
@@ -189,10 +189,9 @@ measure_kind() {
 
 # Ships the events of measure_kind.
 measure_shipping() {
-    local began took lsn
+    local began took lsn before
     start_postgres max_wal_size=4GB shared_buffers=256MB checkpoint_timeout=1h
     printf '%s\n' "$postgres_url" >"$temp_dir/postgres.url"
-    # An empty batch first, which creates the table.
     lsn=$(sql lockwatch 'SELECT pg_current_wal_lsn()')
     before=$(probe "$primary")
     began=${EPOCHREALTIME/[^0-9]/}
@@ -338,7 +337,7 @@ print_units() {
     declare -A label=(
         [admitted]="LW.RATELIMIT, admitted" [denied]="LW.RATELIMIT, denied" [burst]="LW.BURST, no burst" [audit]="LW.AUDIT"
     )
-    echo "$unit_name, module $(strings_version), $(nproc) cores shared with the load"
+    echo "$unit_name, $(nproc) cores shared with the load"
     echo
     echo "| call | CPU us, pipeline 16 | CPU us, pipeline 1 | calls/s a core, 16 | calls/s a core, 1 | AOF bytes | stream bytes | replica CPU us |"
     echo "|---|---|---|---|---|---|---|---|"
@@ -365,8 +364,6 @@ print_units() {
         echo "| bytes of WAL for a row | $wal_bytes |"
     fi
 }
-
-strings_version() { sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1; }
 
 print_check() {
     local labels=("CPU of the primaries, ms" "CPU of the replicas, ms" "AOF, bytes" "replication stream, bytes" "used_memory, bytes" "journal, bytes")
