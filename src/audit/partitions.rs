@@ -64,8 +64,8 @@ impl Partitions {
         };
         status::uses_default_partition(&format!(
             "audit events of {} go to the DEFAULT partition of lockwatch_audit_log, because {why}. They are \
-             stored once as ever, but audit-retention-days does not drop them. See \"A DEFAULT partition\" \
-             in the README for how to give the day a partition of its own",
+             stored once as ever, but audit-retention-days does not drop them. How to give the \
+             day a partition of its own is in docs/guides/audit/postgres.md, \"A DEFAULT partition\"",
             day.date()
         ));
     }

@@ -31,7 +31,7 @@ from support.web import FRAMEWORKS, Web
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text("utf-8")
 # How to send commands without a key with redis-py itself.
-KEYLESS = (Path(__file__).resolve().parents[3] / "docs" / "cluster.md").read_text("utf-8")
+KEYLESS = (Path(__file__).resolve().parents[3] / "docs" / "guides" / "operate" / "cluster.md").read_text("utf-8")
 LONG_TIMEOUTS: dict[str, Any] = {"connect_timeout": 5, "command_timeout": 5}
 
 
@@ -292,7 +292,7 @@ def poor_client(maker: str, url: str) -> Any:
 def test_commands_without_a_key_are_sent_as_documented(nodes: Cluster) -> None:
     [example] = re.findall(r"^```python\n(.*?)^```$", KEYLESS, re.MULTILINE | re.DOTALL)
     names: dict[str, Any] = {}
-    exec(example.replace("6379", str(nodes.nodes[0].port)), names)
+    exec(example.replace("6381", str(nodes.nodes[0].port)), names)
     with names["r"] as client:
         # Two events of the user were recorded, and each primary was asked to erase its own.
         assert len(names["erased"]) == 3

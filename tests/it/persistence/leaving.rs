@@ -1,10 +1,10 @@
-//! `docs/leaving.md`: after its steps, a server without the module loads the RDB and the AOF.
+//! `docs/guides/operate/leave.md`: after its steps, a server without the module loads the RDB and the AOF.
 
 use std::process::Command;
 
 use super::super::support::{Builder, Client, Server, wait_until};
 
-const GUIDE: &str = include_str!("../../../docs/leaving.md");
+const GUIDE: &str = include_str!("../../../docs/guides/operate/leave.md");
 
 /// The shell commands of the guide, in order.
 fn commands() -> Vec<String> {
