@@ -231,11 +231,11 @@ class Theme:
 LIGHT = Theme("light", "#1f2328", "#59636e", "#ffffff", "#d1d9e0", "#0969da", "#ddf4ff", "#cf222e")
 DARK = Theme("dark", "#e6edf3", "#9198a1", "#0d1117", "#30363d", "#4493f8", "#0c2d4d", "#f85149")
 
-WIDTH, PANEL, GAP, LEFT, TOP = 900, 96, 44, 56, 74
+WIDTH, PANEL, GAP, LEFT, TOP = 640, 90, 44, 44, 74
 RIGHT = WIDTH - 20
 TALLEST = 210
 """The count at the upper edge of a panel."""
-STEPS = 660
+STEPS = 480
 """Points of a curve."""
 
 
@@ -243,9 +243,7 @@ def chart(theme: Theme, start: int, panels: list[tuple[str, str, list[Call]]]) -
     """The chart as SVG: a panel for each limiter, with its name, a note and what it admitted."""
     height = TOP + len(panels) * (PANEL + GAP) + 22
     heading = f"Calls admitted in the trailing window, with a limit of {LIMIT}"
-    subtitle = (
-        "One client, four limiters. It starts just before time 1, where two fixed windows meet, and never pauses."
-    )
+    subtitle = "One client, which calls without a pause from just before time 1"
     text = "; ".join(f"{name}: at most {most(calls)} calls in a trailing window" for name, _, calls in panels)
     box = f'viewBox="0 0 {WIDTH} {height}"'
     parts = [
@@ -334,7 +332,7 @@ def main() -> None:
         return [call for call in calls if limiter(call.earliest)]
 
     panels = [
-        ("Fixed window", "one counter for each window:", simulated(fixed_window())),
+        ("Fixed window", "one counter:", simulated(fixed_window())),
         ("GCRA with a burst of 100", "one timestamp:", simulated(gcra())),
         ("Two buckets", "two counters, weighted:", simulated(two_buckets())),
         ("lockwatch", "the time of each call:", [call for call in calls if call.admitted]),
