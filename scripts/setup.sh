@@ -16,6 +16,7 @@
 #   docs       what builds and tests the site of docs/
 #   packages   what builds the packages of scripts/packages.sh
 #   app        what scripts/demo.sh --app and scripts/docs.sh need: curl
+#   monitoring what scripts/contrib-test.sh needs
 #   perf       what scripts/profile.sh needs
 #   valgrind   what scripts/profile.sh --instructions needs
 #
@@ -232,6 +233,13 @@ find_missing_for_app() {
     has curl || needs "sends requests to the example applications" curl
 }
 
+find_missing_for_monitoring() {
+    has curl || needs "asks the exporter and Prometheus whether they run" curl
+    has python3 || needs "checks the queries of the dashboard" python3
+    has prometheus promtool || needs_service "tries the alert rules" prometheus
+    has prometheus-redis-exporter || needs_service "gets INFO into Prometheus" prometheus-redis-exporter
+}
+
 find_missing_for_perf() {
     has perf || needs "samples where the server spends its time" linux-perf
 }
@@ -379,7 +387,7 @@ disable_services() {
     done
 }
 
-groups=(server rust postgres build interop python node docs packages app perf valgrind)
+groups=(server rust postgres build interop python node docs packages app monitoring perf valgrind)
 
 main() {
     local list='' wanted=() word

@@ -23,7 +23,7 @@ main() {
     read_options "$@"
     # shellcheck source=scripts/setup.sh
     . scripts/setup.sh
-    set_up build interop python node docs packages app
+    set_up build interop python node docs packages app monitoring
     local server build=(--profile it --features debug-commands --locked)
     step "formatting" cargo fmt --check
     step "lints" cargo clippy --all-targets "${build[@]}" -- -D warnings
@@ -45,6 +45,7 @@ main() {
         step "release build on $(version_of "$server")" scripts/smoke.sh "$server"
     done
     step "a server to play with" scripts/serve-test.sh
+    step "dashboard and alert rules" scripts/contrib-test.sh
     step "the Python client" scripts/clients.sh python
     step "the Node client" scripts/clients.sh node
     step "the packages" scripts/packages.sh --check

@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Checks the dashboard and the alert rules against a running Prometheus and PostgreSQL.
+
+scripts/contrib-test.sh starts them and calls this.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+CONTRIB = Path(__file__).resolve().parent
+TIME_FILTER = re.compile(r'\$__timeFilter\(("?\w+"?)\)')
+DEADLINE = time.monotonic() + 60
+
+
+def get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as response:
+        return str(response.read().decode())
+
+
+def query(prometheus: str, expression: str) -> list[Any]:
+    answer = json.loads(get(f"{prometheus}/api/v1/query?" + urllib.parse.urlencode({"query": expression})))
+    if answer["status"] != "success":
+        raise SystemExit(f"{expression}: {answer}")
+    return list(answer["data"]["result"])
+
+
+def await_series(prometheus: str, expression: str) -> str | None:
+    """None if the query returns numbers before the deadline, else what is wrong."""
+    while True:
+        result = query(prometheus, expression)
+        if result and all(sample["value"][1] != "NaN" for sample in result):
+            return None
+        if time.monotonic() > DEADLINE:
+            return f"no series: {expression}: {result}"
+        time.sleep(0.2)
+
+
+def dashboard_queries() -> tuple[list[str], list[str]]:
+    dashboard = json.loads((CONTRIB / "grafana/dashboards/lockwatch.json").read_text())
+    expressions, statements = [], []
+    for panel in dashboard["panels"]:
+        for target in panel.get("targets", []):
+            if "expr" in target:
+                expressions.append(target["expr"].replace("$instance", ".*").replace("$__rate_interval", "1m"))
+            else:
+                statements.append(
+                    re.sub(r'\$__timeFilter\(("?\w+"?)\)', r"\1 > now() - interval '1 hour'", target["rawSql"])
+                )
+    return expressions, statements
+
+
+def metrics_of_rules() -> set[str]:
+    rules = (CONTRIB / "prometheus/alerts.yml").read_text()
+    expressions = re.sub(r"#.*|(?:summary|description): .*", "", rules)
+    return set(re.findall(r"\b(?:lockwatch|redis)_[a-z0-9_]+", expressions))
+
+
+def rows(psql: str, url: str, statement: str) -> list[str]:
+    command = [
+        psql,
+        "--no-psqlrc",
+        "--tuples-only",
+        "--no-align",
+        "--set",
+        "ON_ERROR_STOP=1",
+        "--command",
+        statement,
+        url,
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    if done.returncode:
+        raise SystemExit(f"{statement}: {done.stderr}")
+    return done.stdout.splitlines()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for option in ("--prometheus", "--exporter", "--psql", "--postgres"):
+        parser.add_argument(option, required=True)
+    parser.add_argument("--firing", nargs="+", required=True, help="the alerts that have to fire")
+    options = parser.parse_args()
+
+    faults = []
+    expressions, statements = dashboard_queries()
+    metrics = metrics_of_rules()
+    alerts = [f'ALERTS{{alertname="{name}",alertstate="firing"}}' for name in options.firing]
+    for expression in [*expressions, *sorted(metrics), *alerts]:
+        fault = await_series(options.prometheus, expression)
+        if fault:
+            faults.append(fault)
+    faults += [
+        f"no rows: {statement}" for statement in statements if not rows(options.psql, options.postgres, statement)
+    ]
+
+    # Every number of INFO arrives under its own name.
+    raw = re.findall(r'^redis_script_values\{.*?key="(\w+)".*?\} ', get(options.exporter), re.MULTILINE)
+    for name in raw:
+        arrived = re.sub(r"^(lockwatch_alert_endpoint)_\d+_", r"\1_", name)
+        if not query(options.prometheus, arrived):
+            faults.append(f"{name} does not arrive as {arrived}")
+    if query(options.prometheus, "redis_script_values"):
+        faults.append("redis_script_values was not renamed")
+    if not raw:
+        faults.append("the exporter shows no field of lockwatch")
+
+    if faults:
+        sys.exit("\n".join(faults))
+    print(f"{len(raw)} fields of INFO arrive in Prometheus")
+    print(f"{len(expressions)} queries and {len(statements)} SQL statements of the dashboard return values")
+    print(f"{len(metrics)} metrics of the alert rules exist, and {len(alerts)} alerts fire")
+
+
+if __name__ == "__main__":
+    main()

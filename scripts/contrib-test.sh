@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# Checks contrib/ with real programs: a server with lockwatch under load, redis_exporter with
+# lockwatch.lua, Prometheus with the configuration and rules of contrib/prometheus, and PostgreSQL.
+# Every query of the Grafana dashboard has to return something, every metric of the rules has to exist,
+# and the rules for a server that is broken here have to fire.
+#
+#   scripts/contrib-test.sh
+#
+# Build first: cargo build --release. Installs what is missing (scripts/setup.sh monitoring).
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/setup.sh
+. scripts/setup.sh
+
+case ${1:-} in
+    '') ;;
+    -h | --help) usage && exit ;;
+    *) die "takes no arguments; see --help" ;;
+esac
+
+main() {
+    [[ -e $release_module ]] || die "there is no $release_module: cargo build --release"
+    set_up server postgres monitoring
+    make_temp_dir
+    (cd contrib/prometheus && promtool check config prometheus.yml && promtool test rules alerts-test.yml) >"$temp_dir/promtool" 2>&1 ||
+        die "promtool: $(cat "$temp_dir/promtool")"
+    start_server redis-server --loadmodule "$release_module"
+    start_postgres || die "PostgreSQL did not start"
+    start_exporter
+    start_prometheus
+    configure
+    put_load_on_it
+    break_it
+    python3 contrib/check.py --prometheus "http://127.0.0.1:$prometheus_port" --exporter "http://127.0.0.1:$exporter_port/metrics" \
+        --psql "$(postgres_bin)/psql" --postgres "$postgres_url" \
+        --firing LockwatchTokenReuse LockwatchEndpointDown LockwatchJournalHalfFull LockwatchDeadLetters
+    stop_server
+}
+
+# free_port: prints a port of the loopback interface on which nothing listens at present.
+free_port() { perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1")->sockport'; }
+
+# await_http URL PID LOG
+await_http() {
+    local deadline=$((SECONDS + 30))
+    until curl --silent --fail --output /dev/null "$1"; do
+        if ! kill -0 "$2" 2>/dev/null || ((SECONDS >= deadline)); then die "nothing answers at $1: $(tail -n 5 "$3")"; fi
+        sleep 0.05
+    done
+}
+
+start_exporter() {
+    exporter_port=$(free_port)
+    prometheus-redis-exporter -redis.addr "redis://127.0.0.1:$server_port" -web.listen-address "127.0.0.1:$exporter_port" \
+        -script contrib/prometheus/lockwatch.lua >"$temp_dir/exporter.log" 2>&1 </dev/null &
+    started+=($!)
+    await_http "http://127.0.0.1:$exporter_port/metrics" $! "$temp_dir/exporter.log"
+}
+
+# Prometheus with the files of contrib: another target, and shorter times.
+start_prometheus() {
+    local dir=$temp_dir/prometheus
+    mkdir "$dir"
+    prometheus_port=$(free_port)
+    sed "s/exporter:9121/127.0.0.1:$exporter_port/; s/_interval: 15s/_interval: 1s/" contrib/prometheus/prometheus.yml >"$dir/prometheus.yml"
+    sed 's/for: [0-9]*m/for: 1s/' contrib/prometheus/alerts.yml >"$dir/alerts.yml"
+    prometheus --config.file "$dir/prometheus.yml" --storage.tsdb.path "$dir/data" --web.listen-address "127.0.0.1:$prometheus_port" \
+        >"$temp_dir/prometheus.log" 2>&1 </dev/null &
+    started+=($!)
+    await_http "http://127.0.0.1:$prometheus_port/-/ready" $! "$temp_dir/prometheus.log"
+}
+
+# Ships the audit log, and names an endpoint at which nobody listens.
+configure() {
+    printf '%s\n' "$postgres_url" >"$temp_dir/postgres.url"
+    cli CONFIG SET lockwatch.postgres-url-file "$temp_dir/postgres.url" lockwatch.audit-max-events 100 \
+        lockwatch.webhook-allow-private yes lockwatch.webhook-urls "http://127.0.0.1:$(free_port)/" >/dev/null
+}
+
+# Calls of every kind. The numbers grow between two scrapes, so that rates are not empty.
+put_load_on_it() {
+    local round refresh
+    for ((round = 0; round < 5; round++)); do
+        {
+            yes "LW.RATELIMIT key 20 60" | head -n 30
+            yes "LW.BURST burst 10 60 IP 203.0.113.9" | head -n 20
+            echo 'LW.AUDIT USER alice IP 203.0.113.9 METHOD POST ENDPOINT /login STATUS 429 LIMITED LATENCY 5ms'
+            echo "LW.VERIFY auth none"
+        } | cli >/dev/null
+        # A refresh token that was used twice.
+        refresh=$(cli LW.ISSUE auth alice | sed -n 2p)
+        cli LW.ROTATE auth "$(cli LW.ROTATE auth "$refresh" | sed -n 2p)" >/dev/null
+        cli LW.ROTATE auth "$refresh" >/dev/null
+        await_scrape
+    done
+    await_shipped
+}
+
+# await_scrape: waits until Prometheus has asked twice more.
+await_scrape() {
+    local first now deadline=$((SECONDS + 30))
+    first=$(scrapes)
+    while now=$(scrapes) && ((now < first + 2)); do
+        ((SECONDS < deadline)) || die "Prometheus does not ask the exporter: $(tail -n 5 "$temp_dir/prometheus.log")"
+        sleep 0.1
+    done
+}
+
+scrapes() { curl --silent "http://127.0.0.1:$exporter_port/metrics" | awk '$1 == "redis_exporter_scrapes_total" { print $2 }'; }
+
+await_shipped() {
+    local deadline=$((SECONDS + 30))
+    until [[ $(info lockwatch_audit_pending) == 0 ]]; do
+        ((SECONDS < deadline)) || die "events still wait: $(info lockwatch_audit_last_error)"
+        sleep 0.05
+    done
+}
+
+# An event that Postgres refuses becomes a dead letter. Then Postgres stops, and events fill the journal.
+break_it() {
+    local deadline=$((SECONDS + 30)) call
+    sql lockwatch "ALTER TABLE lockwatch_audit_log ADD CHECK (user_id <> 'mallory')"
+    cli LW.AUDIT USER mallory STATUS 200 >/dev/null
+    until [[ $(info lockwatch_audit_dead) == 1 ]]; do
+        ((SECONDS < deadline)) || die "no dead letter: $(info lockwatch_audit_last_error)"
+        sleep 0.05
+    done
+    cli CONFIG SET lockwatch.ship no >/dev/null
+    for ((call = 0; call < 60; call++)); do echo "LW.AUDIT USER bob STATUS 200"; done | cli >/dev/null
+    cli CONFIG SET lockwatch.ship yes >/dev/null
+}
+
+main
