@@ -75,6 +75,8 @@ END
 # of the sources.
 write_licences() {
     local name version licence dir file
+    set_up rust
+    if [[ ! ${LOCKWATCH_NO_INSTALL:-} ]]; then cargo fetch --locked --quiet; fi
     while IFS='|' read -r name licence; do
         read -r name version _ <<<"$name"
         [[ $name == lockwatch ]] && continue
@@ -85,7 +87,6 @@ write_licences() {
             done
         done
     done < <(
-        put_rust_on_path
         cargo tree --locked --offline --edges normal,no-proc-macro --prefix none --format '{p}|{l}' | sed 's/ (\*)$//' | sort -u
     )
 }

@@ -19,6 +19,7 @@ build_module_for_old_glibc() {
 # Builds it, reads which C library it needs, and tries it in the server of this machine.
 check_module_for_old_glibc() {
     local built needs newest
+    set_up server
     built=$(build_module_for_old_glibc)
     needs=$(objdump -T "$built" | sed -n 's/.*(\{0,1\}GLIBC_\([0-9]*\.[0-9]*\).*/\1/p' | sort --version-sort --unique)
     newest=$(printf '%s\n' "$needs" "$oldest_glibc" | sort --version-sort | tail -n 1)

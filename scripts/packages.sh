@@ -9,7 +9,7 @@
 #                                            podman or buildah; LOCKWATCH_BASE=IMAGE is its base
 #   scripts/packages.sh module-2.28          the module itself, for glibc 2.28 and later
 #   scripts/packages.sh --check [PART ...]   lints, builds, installs and tries them: server-wheel, server-npm,
-#                                            deb, image and, only if it is named, module-2.28
+#                                            deb, image, compose and, only if it is named, module-2.28
 #
 # Prints the paths of the packages, which are put into DIR (target/packages). The version is that of
 # Cargo.toml. The packages' names or dependencies say which C library the module needs. To support
@@ -36,6 +36,8 @@
 . scripts/packages-debian.sh
 # shellcheck source=scripts/packages-image.sh
 . scripts/packages-image.sh
+# shellcheck source=scripts/packages-compose.sh
+. scripts/packages-compose.sh
 # shellcheck source=scripts/packages-glibc.sh
 . scripts/packages-glibc.sh
 
@@ -66,10 +68,10 @@ main() {
     # Another user installs them.
     chmod go+rx "$temp_dir" "$output"
     hide_compilers
-    (($# > 0)) || set -- server-wheel server-npm deb image
+    (($# > 0)) || set -- server-wheel server-npm deb image compose
     for part; do
         case $part in
-            server-wheel | server-npm | deb | image) "check_${part//-/_}" ;;
+            server-wheel | server-npm | deb | image | compose) "check_${part//-/_}" ;;
             module-2.28) check_module_for_old_glibc ;;
             *) die "unknown part '$part'; see --help" ;;
         esac
@@ -108,7 +110,7 @@ build_server_wheel() {
 
 build_server_npm() {
     has npm || set_up node
-    local platform=lockwatch-server-linux-$npm_cpu-gnu dir
+    local platform=lockwatch-server-linux-$npm_cpu-gnu dir cpu optional=()
     dir=$(mktemp -d "$temp_dir/npm.XXXXXX")
     mkdir "$dir/$platform"
     cp -R packaging/npm-server "$dir/lockwatch-server"
@@ -133,7 +135,11 @@ END
   "lockwatch": { "glibc": "$glibc" }
 }
 END
-    (cd "$dir/lockwatch-server" && npm pkg set "version=$crate_version" "optionalDependencies.$platform=$crate_version")
+    # A release names the packages of all processors in the one package that uses them.
+    for cpu in ${LOCKWATCH_NPM_CPUS:-$npm_cpu}; do
+        optional+=("optionalDependencies.lockwatch-server-linux-$cpu-gnu=$crate_version")
+    done
+    (cd "$dir/lockwatch-server" && npm pkg set "version=$crate_version" "${optional[@]}")
     npm_packages=()
     local name
     for name in "$platform" lockwatch-server; do
