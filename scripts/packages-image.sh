@@ -89,10 +89,12 @@ try_image() {
         die "the image has no health check"
     [[ $(bud run --isolation chroot "$container" -- "$(entrypoint_of "$container")" --version) == *" server v="* ]] ||
         die "the image does not print the version of its server"
-    # Options alone, the server with options, and a configuration file.
+    # Options alone, the server with options, a configuration file, and one that loads the module too.
     run_image "$container" --port PORT
     run_image "$container" "$server" --port PORT --lockwatch.window-max-entries 1024
     bud run --isolation chroot "$container" -- sh -c 'echo "save 60 1" >/data/my.conf'
+    run_image "$container" /data/my.conf --port PORT
+    bud run --isolation chroot "$container" -- sh -c 'echo "loadmodule /usr/lib/redis/modules/liblockwatch.so" >>/data/my.conf'
     run_image "$container" /data/my.conf --port PORT
     bud rm "$container" >/dev/null
     note "image: limits a call on a base tagged ${1#docker.io/}"
