@@ -95,8 +95,11 @@ write_licences() {
 make_debian() {
     set_up roots
     debian_archive=$setup_cache/roots/$debian_suite.tar
+    if [[ ${LOCKWATCH_NO_INSTALL:-} ]]; then
+        [[ -e $debian_archive ]] || die "--no-install forbids to download Debian $debian_suite"
+        return
+    fi
     if [[ $(find "$debian_archive" -mtime "-$debian_days" 2>/dev/null) ]]; then return; fi
-    if [[ ${LOCKWATCH_NO_INSTALL:-} ]]; then die "--no-install forbids to download Debian $debian_suite"; fi
     note "making a Debian $debian_suite with Redis and Valkey in $debian_archive"
     mkdir -p "${debian_archive%/*}"
     mmdebstrap --quiet --variant=apt --include=redis-server,valkey-server \

@@ -10,10 +10,15 @@ old_glibc_dir=target/glibc-$oldest_glibc
 
 # Prints the path of the module.
 build_module_for_old_glibc() {
+    zigbuild --release
+    echo "$old_glibc_dir/$old_glibc_target/release/liblockwatch.so"
+}
+
+# zigbuild OPTION ...
+zigbuild() {
     set_up glibc
     PATH=$zig_venv/bin:$PATH CARGO_TARGET_DIR=$old_glibc_dir \
-        cargo zigbuild --release --locked --lib --target "$old_glibc_target.$oldest_glibc" >&2
-    echo "$old_glibc_dir/$old_glibc_target/release/liblockwatch.so"
+        cargo zigbuild --locked --lib --target "$old_glibc_target.$oldest_glibc" "$@" >&2
 }
 
 # Builds it, reads which C library it needs, and tries it in the server of this machine.
@@ -25,6 +30,19 @@ check_module_for_old_glibc() {
     newest=$(printf '%s\n' "$needs" "$oldest_glibc" | sort --version-sort | tail -n 1)
     [[ $newest == "$oldest_glibc" ]] || die "$built needs glibc $newest"
     CARGO_TARGET_DIR=$old_glibc_dir/$old_glibc_target scripts/smoke.sh
+    panics_are_contained
     note "module: needs glibc $(tail -n 1 <<<"$needs") and the libraries" \
         "$(objdump -p "$built" | sed -n 's/^ *NEEDED *//p' | paste -sd ' ')"
+}
+
+# Zig links an unwinder of its own. A build with LW.DEBUG shows that a panic becomes an error reply.
+panics_are_contained() {
+    local reply
+    zigbuild --profile demo --features debug-commands
+    start_server redis-server --loadmodule "$PWD/$old_glibc_dir/$old_glibc_target/demo/liblockwatch.so"
+    reply=$(cli LW.DEBUG PANIC)
+    [[ $reply == *"internal error"* ]] || die "LW.DEBUG PANIC answered: $reply"
+    [[ $(cli PING) == PONG && $(info lockwatch_panics_total) == 1 ]] || die "the server did not survive a panic"
+    kill "$server_pid"
+    wait "$server_pid" || true
 }

@@ -6,14 +6,16 @@
 
 # Prints the name of the image. Uses docker, podman or buildah.
 build_image() {
-    local context=$temp_dir/context tool
-    write_context "$context"
+    local context=$temp_dir/context tool format=()
     for tool in docker podman buildah; do
-        if has "$tool"; then break; fi
+        if "$tool" info >/dev/null 2>&1; then break; fi
     done
-    has "$tool" || die "needs docker, podman or buildah"
-    "$tool" build --file packaging/container/Dockerfile --build-arg MODULE=liblockwatch.so ${LOCKWATCH_BASE:+--build-arg BASE="$LOCKWATCH_BASE"} \
-        --tag lockwatch:latest --tag "lockwatch:$crate_version" "$context" >&2
+    "$tool" info >/dev/null 2>&1 || die "needs docker, podman or buildah, and the daemon of docker"
+    # The other format has no health check.
+    if [[ $tool != docker ]]; then format=(--format docker); fi
+    write_context "$context"
+    "$tool" build "${format[@]}" --file packaging/container/Dockerfile --build-arg MODULE=liblockwatch.so \
+        ${LOCKWATCH_BASE:+--build-arg BASE="$LOCKWATCH_BASE"} --tag lockwatch:latest --tag "lockwatch:$crate_version" "$context" >&2
     echo "lockwatch:$crate_version"
 }
 
