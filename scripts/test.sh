@@ -6,7 +6,7 @@
 #   scripts/test.sh                  with the redis-server of this machine
 #   scripts/test.sh --server PATH    with that server instead: Redis 7.0 or later, or Valkey
 #   scripts/test.sh --matrix         also with Redis 8, Valkey 8 and Valkey 9 (scripts/servers.sh)
-#   scripts/test.sh --soak           with many more random cases
+#   scripts/test.sh --soak           with many more random cases, and the module for glibc 2.28
 #   scripts/test.sh --no-install     fails if something is missing, instead of installing it
 #
 # Installs what is missing and says so first (scripts/setup.sh). To run one test:
@@ -23,7 +23,9 @@ main() {
     read_options "$@"
     # shellcheck source=scripts/setup.sh
     . scripts/setup.sh
-    set_up build interop python node docs packages app monitoring
+    set_up build interop python node docs packages workflows app monitoring
+    # Only root tries packages in a Debian system.
+    if ((EUID == 0)); then set_up roots; fi
     local server build=(--profile it --features debug-commands --locked)
     step "formatting" cargo fmt --check
     step "lints" cargo clippy --all-targets "${build[@]}" -- -D warnings
@@ -49,6 +51,8 @@ main() {
     step "the Python client" scripts/clients.sh python
     step "the Node client" scripts/clients.sh node
     step "the packages" scripts/packages.sh --check
+    if [[ ${LOCKWATCH_SOAK:-} ]]; then step "the module for glibc 2.28" scripts/packages.sh --check module-2.28; fi
+    step "the workflows" scripts/workflows.sh
     step "the examples in docs/" scripts/docs.sh examples
     step "the site of docs/" scripts/docs.sh site
     sum_up

@@ -1,0 +1,48 @@
+# shellcheck shell=bash
+# The module for older C libraries: zig links it against the symbols of glibc 2.28, which Debian 10,
+# RHEL 8 and manylinux_2_28 have.
+#
+# shellcheck disable=SC2154 # variables of setup.sh and lib.sh
+
+oldest_glibc=2.28
+old_glibc_target=$(uname -m)-unknown-linux-gnu
+old_glibc_dir=target/glibc-$oldest_glibc
+
+# Prints the path of the module.
+build_module_for_old_glibc() {
+    zigbuild --release
+    echo "$old_glibc_dir/$old_glibc_target/release/liblockwatch.so"
+}
+
+# zigbuild OPTION ...
+zigbuild() {
+    set_up glibc
+    PATH=$zig_venv/bin:$PATH CARGO_TARGET_DIR=$old_glibc_dir \
+        cargo zigbuild --locked --lib --target "$old_glibc_target.$oldest_glibc" "$@" >&2
+}
+
+# Builds it, reads which C library it needs, and tries it in the server of this machine.
+check_module_for_old_glibc() {
+    local built needs newest
+    set_up server
+    built=$(build_module_for_old_glibc)
+    needs=$(objdump -T "$built" | sed -n 's/.*(\{0,1\}GLIBC_\([0-9]*\.[0-9]*\).*/\1/p' | sort --version-sort --unique)
+    newest=$(printf '%s\n' "$needs" "$oldest_glibc" | sort --version-sort | tail -n 1)
+    [[ $newest == "$oldest_glibc" ]] || die "$built needs glibc $newest"
+    CARGO_TARGET_DIR=$old_glibc_dir/$old_glibc_target scripts/smoke.sh
+    panics_are_contained
+    note "module: needs glibc $(tail -n 1 <<<"$needs") and the libraries" \
+        "$(objdump -p "$built" | sed -n 's/^ *NEEDED *//p' | paste -sd ' ')"
+}
+
+# Zig links an unwinder of its own. A build with LW.DEBUG shows that a panic becomes an error reply.
+panics_are_contained() {
+    local reply
+    zigbuild --profile demo --features debug-commands
+    start_server redis-server --loadmodule "$PWD/$old_glibc_dir/$old_glibc_target/demo/liblockwatch.so"
+    reply=$(cli LW.DEBUG PANIC)
+    [[ $reply == *"internal error"* ]] || die "LW.DEBUG PANIC answered: $reply"
+    [[ $(cli PING) == PONG && $(info lockwatch_panics_total) == 1 ]] || die "the server did not survive a panic"
+    kill "$server_pid"
+    wait "$server_pid" || true
+}

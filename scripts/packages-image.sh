@@ -1,0 +1,135 @@
+# shellcheck shell=bash
+# The container image, which scripts/packages.sh tries on stand-ins for the official images, since
+# the registry cannot be reached from everywhere.
+#
+# shellcheck disable=SC2154 # variables of packages.sh, packages-debian.sh and lib.sh
+
+# Prints the name of the image. Uses docker, podman or buildah.
+build_image() {
+    local context=$temp_dir/context tool format=()
+    for tool in docker podman buildah; do
+        if "$tool" info >/dev/null 2>&1; then break; fi
+    done
+    "$tool" info >/dev/null 2>&1 || die "needs docker, podman or buildah, and the daemon of docker"
+    # The other format has no health check.
+    if [[ $tool != docker ]]; then format=(--format docker); fi
+    write_context "$context"
+    "$tool" build "${format[@]}" --file packaging/container/Dockerfile --build-arg MODULE=liblockwatch.so \
+        ${LOCKWATCH_BASE:+--build-arg BASE="$LOCKWATCH_BASE"} --tag lockwatch:latest --tag "lockwatch:$crate_version" "$context" >&2
+    echo "lockwatch:$crate_version"
+}
+
+# write_context DIR: what the Dockerfile copies, with the module without its symbols.
+write_context() {
+    mkdir -p "$1/packaging/container"
+    cp "$module" "$1/liblockwatch.so"
+    cp packaging/container/lockwatch-* "$1/packaging/container/"
+}
+
+check_image() {
+    can_enter_roots "container image" || return 0
+    make_debian
+    write_buildah_files
+    write_context "$temp_dir/context"
+    make_base
+    try_image docker.io/library/redis:8 redis
+    try_image docker.io/valkey/valkey:8 valkey
+    bud rmi --all --force >/dev/null
+    [[ ! $(bud images --quiet) ]] || die "images are left: $(bud images)"
+}
+
+# bud COMMAND [ARGUMENT ...]: buildah with a storage of its own, without a registry.
+bud() {
+    buildah --root "$containers/storage" --runroot "$containers/run" --storage-driver vfs \
+        --registries-conf "$containers/registries.conf" "$@"
+}
+
+write_buildah_files() {
+    containers=$temp_dir/containers
+    mkdir -p "$containers"
+    echo 'unqualified-search-registries = ["docker.io"]' >"$containers/registries.conf"
+    echo '{"default": [{"type": "insecureAcceptAnything"}]}' >"$containers/policy.json"
+    # Follows the conventions of the official images' own: options are for the server, which does
+    # not run as root.
+    cat >"$containers/docker-entrypoint.sh" <<'END'
+#!/bin/sh
+set -e
+case $1 in -* | *.conf) set -- "$SERVER-server" "$@" ;; esac
+if [ "$1" = "$SERVER-server" ] && [ "$(id -u)" = 0 ]; then
+    chown "$SERVER" .
+    exec setpriv --reuid "$SERVER" --regid "$SERVER" --clear-groups -- "$0" "$@"
+fi
+exec "$@"
+END
+    chmod 755 "$containers/docker-entrypoint.sh"
+}
+
+# Makes the image from which both stand-ins are made.
+make_base() {
+    local container
+    container=$(bud from scratch)
+    bud add --quiet "$container" "$debian_archive" / >/dev/null
+    bud copy --quiet "$container" "$containers/docker-entrypoint.sh" /usr/local/bin/ >/dev/null
+    bud run --isolation chroot "$container" -- mkdir /data
+    bud config --workingdir /data --entrypoint '["docker-entrypoint.sh"]' --port 6379 "$container"
+    bud commit --quiet --format docker --rm --signature-policy "$containers/policy.json" "$container" base >/dev/null
+}
+
+# try_image TAG NAME: builds the image on a base with this tag and the server of this name, and tries it.
+try_image() {
+    local container server=$2-server
+    container=$(bud from --pull-never --signature-policy "$containers/policy.json" base)
+    # The official image of Redis has no Valkey.
+    if [[ $2 == redis ]]; then bud run --isolation chroot "$container" -- rm /usr/bin/valkey-cli /usr/bin/valkey-server; fi
+    bud config --env "SERVER=$2" --cmd "$server" "$container"
+    bud commit --quiet --format docker --rm --signature-policy "$containers/policy.json" "$container" "$1" >/dev/null
+    bud build --quiet --format docker --pull=false --signature-policy "$containers/policy.json" \
+        --file packaging/container/Dockerfile --build-arg BASE="${1#docker.io/}" --build-arg MODULE=liblockwatch.so \
+        --tag "lockwatch-$2" "$temp_dir/context" >/dev/null
+    container=$(bud from --pull-never --signature-policy "$containers/policy.json" "lockwatch-$2")
+    [[ $(bud inspect --format '{{.Docker.Config.Healthcheck.Test}}' "$container") == "[CMD lockwatch-healthcheck]" ]] ||
+        die "the image has no health check"
+    [[ $(bud run --isolation chroot "$container" -- "$(entrypoint_of "$container")" --version) == *" server v="* ]] ||
+        die "the image does not print the version of its server"
+    # Options alone, the server with options, a configuration file, and one that loads the module too.
+    run_image "$container" --port PORT
+    run_image "$container" "$server" --port PORT --lockwatch.window-max-entries 1024
+    bud run --isolation chroot "$container" -- sh -c 'echo "save 60 1" >/data/my.conf'
+    run_image "$container" /data/my.conf --port PORT
+    bud run --isolation chroot "$container" -- sh -c 'echo "loadmodule /usr/lib/redis/modules/liblockwatch.so" >>/data/my.conf'
+    run_image "$container" /data/my.conf --port PORT
+    bud rm "$container" >/dev/null
+    note "image: limits a call on a base tagged ${1#docker.io/}"
+}
+
+# entrypoint_of CONTAINER: `buildah run` does not use it.
+entrypoint_of() { bud inspect --format '{{index .OCIv1.Config.Entrypoint 0}}' "$1"; }
+
+# run_image CONTAINER WORD ...: runs the entrypoint with these words, PORT being replaced, and
+# expects a limit, a health check that succeeds, and data that do not belong to root.
+run_image() {
+    local container=$1 port pid deadline=$((SECONDS + 30)) owner
+    shift
+    port=$(free_port)
+    bud run --isolation chroot "$container" -- "$(entrypoint_of "$container")" "${@/#PORT/$port}" --protected-mode no \
+        >"$temp_dir/image.log" 2>&1 </dev/null &
+    pid=$!
+    started+=("$pid")
+    until bud run --isolation chroot "$container" -- lockwatch-healthcheck "$port" >/dev/null 2>&1; do
+        if ! kill -0 "$pid" 2>/dev/null || ((SECONDS >= deadline)); then
+            cat "$temp_dir/image.log" >&2
+            die "the image did not start with: $*"
+        fi
+        sleep 0.1
+    done
+    expect_limit "$port"
+    redis-cli -p "$port" FLUSHALL SYNC >/dev/null
+    redis-cli -p "$port" SAVE >/dev/null
+    owner=$(stat -c %u "$(bud mount "$container")/data/dump.rdb")
+    ((owner != 0)) || die "the server runs as root in the image"
+    redis-cli -p "$port" SHUTDOWN NOSAVE
+    wait "$pid" || die "the image ended with $? after SHUTDOWN"
+    if bud run --isolation chroot "$container" -- lockwatch-healthcheck "$port" >/dev/null 2>&1; then
+        die "the health check of a stopped server succeeds"
+    fi
+}
