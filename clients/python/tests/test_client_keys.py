@@ -14,7 +14,7 @@ from lockwatch import (
     AsyncLockWatch,
     ConfigurationError,
     LockWatch,
-    LockWatchFlaskMiddleware,
+    LockWatchWSGIMiddleware,
     UnavailableError,
 )
 from lockwatch.testing import RedisServer, Stub
@@ -100,7 +100,7 @@ def test_of_a_service(shared_redis: RedisServer) -> None:
 @pytest.mark.parametrize("given", STRANGE)
 def test_a_pattern_in_a_key_matches_only_itself(shared_redis: RedisServer, given: str) -> None:
     stub = Stub()
-    app = LockWatchFlaskMiddleware(hello, redis=stub, key_func=lambda _request: given)
+    app = LockWatchWSGIMiddleware(hello, redis=stub, key_func=lambda _request: given)
     list(app({"REQUEST_METHOD": "GET", "PATH_INFO": "/", "REMOTE_ADDR": "203.0.113.9"}, lambda *_: print))
     key = stub.called("LW.RATELIMIT")[0][1]
     with LockWatch(shared_redis.url, **LONG_TIMEOUTS) as lw:

@@ -10,7 +10,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.testclient import TestClient
 from flask import Flask, g
 
-from lockwatch import AsyncLockWatch, ConfigurationError, LockWatch, LockWatchFlaskMiddleware, LockWatchMiddleware
+from lockwatch import AsyncLockWatch, ConfigurationError, LockWatch, LockWatchMiddleware, LockWatchWSGIMiddleware
 from lockwatch import fastapi as for_fastapi
 from lockwatch import flask as for_flask
 from lockwatch.testing import AsyncStub, RedisServer, Stub
@@ -46,7 +46,7 @@ def flask_client(url: str) -> Any:
 
     lw = LockWatch(url, **LONG_TIMEOUTS)
     app = Flask(__name__)
-    app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, redis=lw)  # type: ignore[method-assign]
+    app.wsgi_app = LockWatchWSGIMiddleware(app.wsgi_app, redis=lw)  # type: ignore[method-assign]
 
     def limits() -> str | None:
         plan = g.claims.all["plan"]
@@ -122,7 +122,7 @@ def test_functions_that_return_no_cost_are_named(bad: Any) -> None:
         TestClient(app, client=("127.0.0.1", 1)).get("/")
 
 
-@pytest.mark.parametrize("middleware", [LockWatchMiddleware, LockWatchFlaskMiddleware])
+@pytest.mark.parametrize("middleware", [LockWatchMiddleware, LockWatchWSGIMiddleware])
 def test_two_functions_for_limits_are_an_error(middleware: Any) -> None:
     stub = AsyncStub() if middleware is LockWatchMiddleware else Stub()
 

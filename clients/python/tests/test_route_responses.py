@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from fastapi.testclient import TestClient
 from flask import Blueprint, Flask, abort
 
-from lockwatch import AsyncLockWatch, LockWatch, LockWatchFlaskMiddleware, LockWatchMiddleware, Reply, fastapi, flask
+from lockwatch import AsyncLockWatch, LockWatch, LockWatchMiddleware, LockWatchWSGIMiddleware, Reply, fastapi, flask
 from lockwatch.testing import AsyncStub, Stub
 
 DENIED = [1, 5, 0, 12_000, 60_000]
@@ -128,13 +128,13 @@ def site(request: pytest.FixtureRequest) -> tuple[Flask, Stub, LockWatch]:
     lw = LockWatch(stub)
     app = Flask(__name__)
     if request.param:
-        app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, redis=lw)  # type: ignore[method-assign]
+        app.wsgi_app = LockWatchWSGIMiddleware(app.wsgi_app, redis=lw)  # type: ignore[method-assign]
     return app, stub, lw
 
 
 def deny(app: Flask, stub: Stub) -> None:
     """The limit of the route denies the next request."""
-    if isinstance(app.wsgi_app, LockWatchFlaskMiddleware):
+    if isinstance(app.wsgi_app, LockWatchWSGIMiddleware):
         stub.answer("LW.RATELIMIT", [0, 100, 99, 0, 60_000])
     stub.answer("LW.RATELIMIT", DENIED)
 

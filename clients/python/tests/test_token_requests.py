@@ -18,8 +18,8 @@ from lockwatch import (
     ConfigurationError,
     CookieOptions,
     LockWatch,
-    LockWatchFlaskMiddleware,
     LockWatchMiddleware,
+    LockWatchWSGIMiddleware,
     Login,
 )
 from lockwatch import fastapi as for_fastapi
@@ -59,7 +59,7 @@ def served(framework: str, authenticate: Any, *, middleware: dict[str, Any] | No
     app.testing = True
     client = LockWatch(plain)
     if middleware is not None:
-        app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, redis=client, **middleware)  # type: ignore[method-assign]
+        app.wsgi_app = LockWatchWSGIMiddleware(app.wsgi_app, redis=client, **middleware)  # type: ignore[method-assign]
     app.register_blueprint(for_flask.token_blueprint(client, "auth", authenticate=authenticate, **options))
     browser = app.test_client()
     browser.environ_base["REMOTE_ADDR"] = "203.0.113.7"

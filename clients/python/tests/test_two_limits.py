@@ -16,8 +16,8 @@ from lockwatch import (
     AsyncLockWatch,
     ConfigurationError,
     LockWatch,
-    LockWatchFlaskMiddleware,
     LockWatchMiddleware,
+    LockWatchWSGIMiddleware,
     fastapi,
     flask,
 )
@@ -63,7 +63,7 @@ class Site:
             return LockWatchMiddleware(app, **given)
         if isinstance(app, Flask):
             app = app.wsgi_app
-        return LockWatchFlaskMiddleware(app, **given)
+        return LockWatchWSGIMiddleware(app, **given)
 
     def statuses(self, app: Any, times: int = 1) -> list[Any]:
         """The responses to that many requests."""

@@ -17,8 +17,8 @@ from lockwatch import (
     ConfigurationError,
     HttpRequest,
     LockWatch,
-    LockWatchFlaskMiddleware,
     LockWatchMiddleware,
+    LockWatchWSGIMiddleware,
     fastapi,
     flask,
     notices,
@@ -28,7 +28,7 @@ from lockwatch.testing import AsyncStub, Stub
 
 Said: TypeAlias = Callable[[], list[str]]
 CLIENTS: list[tuple[Any, Any]] = [(LockWatch, Stub()), (AsyncLockWatch, AsyncStub())]
-MIDDLEWARE: list[tuple[Any, Any]] = [(LockWatchMiddleware, AsyncStub()), (LockWatchFlaskMiddleware, Stub())]
+MIDDLEWARE: list[tuple[Any, Any]] = [(LockWatchMiddleware, AsyncStub()), (LockWatchWSGIMiddleware, Stub())]
 # A key that each caller has, or none.
 KEYS = {"alice": "key:alice", "7": "key:7", "": "ip:127.0.0.1", "address": "ip:127.0.0.1", "none": None}
 
@@ -53,7 +53,7 @@ def served_by_flask(**options: Any) -> tuple[Any, Stub]:
     app = Flask(__name__)
     lw = options.pop("redis", None) or LockWatch(stub, service=options.pop("service", None))
     limits = {"key": lambda: key_of(request.headers.get("X-Key")), **options.pop("limit", {})}
-    app.wsgi_app = LockWatchFlaskMiddleware(  # type: ignore[method-assign]
+    app.wsgi_app = LockWatchWSGIMiddleware(  # type: ignore[method-assign]
         app.wsgi_app, redis=lw, audit=False, **options
     )
 
@@ -153,10 +153,10 @@ def test_a_wrong_service_is_an_error_at_start(service: Any) -> None:
 
 def test_a_service_is_named_at_the_client_or_at_the_middleware_that_makes_one() -> None:
     stub = Stub()
-    middleware = LockWatchFlaskMiddleware(lambda *_: [], redis=stub, service="shop")
+    middleware = LockWatchWSGIMiddleware(lambda *_: [], redis=stub, service="shop")
     assert middleware._lockwatch.service == "shop"
     with pytest.raises(ConfigurationError, match="service"):
-        LockWatchFlaskMiddleware(lambda *_: [], redis=LockWatch(stub, service="shop"), service="shop")
+        LockWatchWSGIMiddleware(lambda *_: [], redis=LockWatch(stub, service="shop"), service="shop")
 
 
 def test_shared_counters_are_said_once(serve: Any, said: Said) -> None:

@@ -36,10 +36,10 @@ App: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
 _REASONS = {429: "Too Many Requests", 503: "Service Unavailable"}
 
 
-class LockWatchFlaskMiddleware:
+class LockWatchWSGIMiddleware:
     """Limits, counts and records the requests to a WSGI application.
 
-    `app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, redis_url="redis://localhost",
+    `app.wsgi_app = LockWatchWSGIMiddleware(app.wsgi_app, redis_url="redis://localhost",
     limits="100/minute")`. The README describes the options. `redis` may be a LockWatch or a client
     of redis-py, in place of `redis_url`.
     """
@@ -118,6 +118,10 @@ class LockWatchFlaskMiddleware:
             self._audit_queue.bypass()
         else:
             self._audit_queue.record(self._limiter.audit(request, state, status, time.perf_counter() - started))
+
+
+# The name in lockwatch 0.1.
+LockWatchFlaskMiddleware = LockWatchWSGIMiddleware
 
 
 def _routed_path(environ: Environ) -> str:

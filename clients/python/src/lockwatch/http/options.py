@@ -16,6 +16,7 @@ from ..limits import Limit, Limits, parse_limits
 from ..ratelimit import RateLimitResult
 from ..rules import Rules, read_options, refuse_both
 from .keys import Keys
+from .option_rules import MOVED
 from .policies import DEFAULT, FailureMode, Policies, Policy, PolicyOptions, policy_key
 from .reply import rate_limit_exceeded
 from .request import HttpRequest, KeyFunction
@@ -120,6 +121,9 @@ def read_middleware_options(options: MiddlewareOptions, rules: Rules) -> Middlew
 
     Raises ConfigurationError for what cannot work.
     """
+    for name in options:
+        if name in MOVED:
+            raise ConfigurationError(f"{name} was an option of lockwatch 0.1, and is none now: {MOVED[name]}")
     given = read_options(options, rules)
     # A function may return None, and then these two apply.
     if not callable(given.get("limits")):
