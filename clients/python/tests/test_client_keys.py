@@ -113,6 +113,37 @@ def test_a_pattern_in_a_key_matches_only_itself(shared_redis: RedisServer, given
         assert all(len(lw.inspect(client=each[len("lw:{") : each.rindex("}")])) == 1 for each in others)
 
 
+@pytest.mark.parametrize("kind", MAKERS)
+def test_the_keys_of_a_longer_client_are_left_alone(shared_redis: RedisServer, kind: str) -> None:
+    lw = MAKERS[kind](shared_redis.url)
+    try:
+        # The client is "brace}:x", and its keys start with what those of "brace" start with.
+        names = ("brace", "brace}:x")
+        for name in names:
+            use(lw, f"lw:{{key:{name}}}")
+        assert [len(lw.inspect(key=name)) for name in names] == [5, 5]
+        assert lw.reset(key="brace") == 5
+        assert [len(lw.inspect(key=name)) for name in names] == [0, 5]
+        assert lw.reset(key="brace}:x") == 5
+    finally:
+        lw.close()
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_a_key_that_is_not_utf_8(shared_redis: RedisServer, kind: str) -> None:
+    lw = MAKERS[kind](shared_redis.url)
+    key = b"lw:{key:raw}:\xff\xfe"
+    with redis.Redis.from_url(shared_redis.url) as admin:
+        admin.execute_command("LW.RATELIMIT", key, 5, 60)
+        try:
+            [found] = lw.inspect(key="raw")
+            assert (found.key, found.policy, found.last_day) == ("lw:{key:raw}:\\xff\\xfe", "\\xff\\xfe", 1)
+            assert lw.reset(key="raw") == 1
+            assert not admin.exists(key)
+        finally:
+            lw.close()
+
+
 def hello(_environ: Any, start_response: Any) -> list[bytes]:
     start_response("200 OK", [])
     return [b"hello"]
@@ -157,6 +188,7 @@ def test_on_a_cluster() -> None:
         {"client": ""},
         {"address": "bob"},
         {"key": "a", "key_prefix": "{"},
+        *({"key": key} for key in (True, False, b"bob", 1.5, ["bob"], object())),
     ],
 )
 def test_wrong_arguments(given: Any) -> None:

@@ -212,6 +212,34 @@ def test_flask_503_and_401_call_the_error_handlers() -> None:
     assert unauthorized.headers["WWW-Authenticate"] == 'Bearer realm="api"'
 
 
+def test_flask_a_limit_on_an_error_handler_answers_in_its_place() -> None:
+    stub = Stub()
+    lw = LockWatch(stub)
+    app = Flask(__name__)
+    handled = []
+
+    @app.get("/")
+    @flask.limit(lw, "5/minute", name="own")
+    def view() -> str:
+        return "reached"
+
+    @app.errorhandler(429)
+    @flask.limit(lw, "5/minute", name="page")
+    def too_many(error: flask.Refused) -> Any:
+        handled.append(error.retry_after)
+        return "a page", 429
+
+    client = app.test_client()
+    stub.answer("LW.RATELIMIT", DENIED, [0, 5, 4, 0, 60_000])
+    answer = client.get("/")
+    assert (answer.status_code, answer.text) == (429, "a page")
+    stub.answer("LW.RATELIMIT", DENIED, DENIED)
+    answer = client.get("/")
+    assert (answer.status_code, answer.json) == (429, BODY)
+    assert answer.headers[POLICY] == '"page";q=5;w=60'
+    assert handled == [12]
+
+
 def test_flask_headers_are_on_errors_of_the_application_and_on_async_views() -> None:
     class App(Flask):
         def async_to_sync(self, view: Any) -> Any:
