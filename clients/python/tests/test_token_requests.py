@@ -104,6 +104,23 @@ def test_the_address_of_a_session_is_the_one_of_the_middleware(framework: str) -
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize(
+    ("peer", "ip"),
+    [("203.0.113.8:1234", "203.0.113.8"), ("[2001:db8::1]:1234", "2001:db8::1"), ("unknown", None), ("", None)],
+)
+def test_the_address_of_a_session_is_that_of_the_peer_without_its_port(
+    framework: str, peer: str, ip: str | None
+) -> None:
+    stub, client = served(framework, lambda: "alice")
+    if framework == "fastapi":
+        client = TestClient(client.app, client=(peer, 1))
+    else:
+        client.environ_base["REMOTE_ADDR"] = peer
+    assert client.post("/auth/login", headers={"User-Agent": "a"}).status_code == 200
+    assert meta_of(stub.called("LW.ISSUE")[0]).get("ip") == ip
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_the_application_says_what_is_kept_with_a_session(framework: str) -> None:
     stub, client = served(framework, lambda: Login(7, meta={"device": "phone"}), meta=lambda *_: {"kept": 1})
     client.post("/auth/login")

@@ -100,6 +100,36 @@ def test_what_a_key_function_returns_decides_about_the_limit(serve: Any, header:
     assert ("x-ratelimit-limit" in response.headers) == (client is not None)
 
 
+@pytest.mark.parametrize("key", [True, False, b"bob", bytearray(b"bob"), 1.5, ["bob"], {"id": 1}, object()])
+@pytest.mark.parametrize("where", ["middleware", "limit"])
+def test_a_key_of_another_type_is_an_error_and_counts_nothing(serve: Any, where: str, key: Any) -> None:
+    options = {"key_func": lambda _: key} if where == "middleware" else {"limit": {"key": lambda *_: key}}
+    http, stub = serve(key_prefix="lw", **options)
+    if not isinstance(http, TestClient):
+        http.application.testing = True
+    with pytest.raises(ConfigurationError, match=f"the key function returned a {type(key).__name__}: "):
+        http.get("/")
+    assert not any("limit:" in call[1] or where == "middleware" for call in stub.called("LW.RATELIMIT"))
+
+
+def test_a_state_that_a_server_shares_between_requests_is_not_read() -> None:
+    stub, shared = AsyncStub(), dict[str, Any]()
+    lw, app = AsyncLockWatch(stub), FastAPI()
+    limit = fastapi.limit(lw, "5/minute", name="own")
+    app.get("/limited", dependencies=[Depends(limit)])(lambda: "reached")
+    middleware = LockWatchMiddleware(app, redis=lw, exempt=["/limited"], audit=False)
+
+    async def server(scope: Any, receive: Any, send: Any) -> None:
+        await middleware({**scope, "state": shared}, receive, send)
+
+    for client, path in (("203.0.113.7", "/"), ("203.0.113.8", "/limited")):
+        TestClient(server, client=(client, 1)).get(path)
+    assert [call[1] for call in stub.called("LW.RATELIMIT")] == [
+        "lw:{ip:203.0.113.7}:default",
+        "lw:{ip:203.0.113.8}:limit:own",
+    ]
+
+
 def test_a_policy_has_a_key_function_of_its_own(serve: Any) -> None:
     def by_query(request: HttpRequest) -> str:
         return "of the policy"

@@ -18,7 +18,6 @@ from .http.options import (
     client_options,
     client_source,
     read_middleware_options,
-    refuse_client_options,
 )
 from .http.policies import Policy
 from .http.rate_limiter import RateLimiter
@@ -51,8 +50,6 @@ class LockWatchWSGIMiddleware:
         self._settings = settings = Settings.of(options)
         source = client_source(options)
         self._owns_client = not isinstance(source, LockWatch)
-        if not self._owns_client:
-            refuse_client_options(options, "LockWatch")
         self._lockwatch = LockWatch(source, **client_options(options)) if self._owns_client else source
         failures = FailureLog.of(self._lockwatch, settings.log_interval)
         self._limiter = RateLimiter(settings, failures)

@@ -46,7 +46,7 @@ KEY = one_of("address", "credential", hint="; a function goes into key_func")
 KEY_FUNCTION = function(1, "a function of the request: lambda request: request.header('x-account') or ADDRESS")
 
 ASGI_POLICY: Rules = {
-    "limits": LIMITS,
+    "limits": replace(LIMITS, expected=f"{LIMITS.expected}; a function goes into limit(lw, function) on the route"),
     "cost": COST_OR_FUNCTION,
     "on_redis_failure": FAILURE_MODE,
     "shadow": BOOLEAN,
