@@ -168,7 +168,7 @@ export class RequestCheck<Req> {
     }
     const commands = calls.map(({ command }) => command);
     const burst = this.#newBurst(isCredential ? ofAddress : client);
-    this.counted.addAll(commands.map(({ key }) => String(key)), this.limiter);
+    this.counted.addAll(commands.map(({ key }) => String(key)));
     if (burst) commands.push(burst);
     let binding: NamedResult;
     try {
@@ -260,7 +260,7 @@ export class RequestCheck<Req> {
   /** Undefined also if another middleware has counted the burst of this client. */
   #newBurst(client: string): Command | undefined {
     const command = this.#burstCommand(client);
-    return command && this.counted.claim(String(command.key), this.limiter) ? command : undefined;
+    return command && this.counted.claim(String(command.key)) ? command : undefined;
   }
 
   #burstCommand(client: string): Command | undefined {

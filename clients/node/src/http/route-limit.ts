@@ -101,7 +101,7 @@ export function routeLimit<Req extends AnyRequest>(
     const client = keyClient(ofKey) ?? addressClient(addressOf(request, state));
     if (state) state.keyText = keyText(ofKey) ?? state.keyText;
     const key = keys.limit(client, KIND + name);
-    const { outcome, isEarlier } = await counted.once(key, limit, () => askRedis(request, state, key, header, parsed, cost));
+    const { outcome, isEarlier } = await counted.once(key, () => askRedis(request, state, key, header, parsed, cost));
     // The headers of an earlier call are on the response, unless those of another limit are.
     return isEarlier && !outcome.reply ? { headers: {} } : outcome;
   }
