@@ -88,9 +88,6 @@ export class RateLimiter<Req> {
 }
 
 function burstSettings(threshold: number, window: Duration, cooldown: Duration | undefined): BurstSettings {
-  if (!Number.isSafeInteger(threshold) || threshold < 1) {
-    throw new ConfigurationError(`burstThreshold '${threshold}' is not a positive integer, or null for none`);
-  }
   return { threshold, windowMs: windowMs(window), cooldown: cooldown === undefined ? undefined : `${windowMs(cooldown)}ms` };
 }
 
