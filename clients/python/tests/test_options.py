@@ -47,7 +47,7 @@ async def asynchronous(*_: Any) -> str:
 
 
 NAN, INFINITY = float("nan"), float("inf")
-# Wrong for whatever is not a list, a mapping or an object of its own.
+# Values of types that few options accept.
 THINGS: list[Any] = [[], {}, object(), b"x", [[]], ("a", 1), {"a"}, NAN]
 BOOLEANS: list[Any] = ["false", "true", "", 0, 1, 1.0, [], {}, object(), b""]
 INTEGERS: list[Any] = ["1", "", -1, True, 1.5, NAN, INFINITY, [1], b"1", 1 << 80]
