@@ -18,7 +18,7 @@ main() {
     (($# > 0)) || set -- python node
     [[ -e $release_module ]] || die "there is no $release_module: cargo build --release"
     export LOCKWATCH_MODULE=$release_module
-    same_version
+    scripts/version.sh --check
     for client; do
         case $client in
             python | node) "check_$client" ;;
@@ -26,16 +26,6 @@ main() {
             *) die "unknown client '$client'; see --help" ;;
         esac
     done
-}
-
-# Fails unless the clients have the module's version.
-same_version() {
-    local module python node
-    module=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
-    python=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' clients/python/src/lockwatch/__init__.py)
-    node=$(sed -n 's/^  "version": "\(.*\)",/\1/p' clients/node/package.json)
-    [[ $module == "$python" && $module == "$node" ]] ||
-        die "the module is $module, the Python client $python, the Node client $node"
 }
 
 check_python() {

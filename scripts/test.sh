@@ -33,6 +33,7 @@ main() {
     step "unit and property tests" cargo test "${build[@]}" --lib
     step "imports only point down" cargo test "${build[@]}" --test floors
     step "examples in the documentation" cargo test "${build[@]}" --doc
+    step "one version everywhere" scripts/version-test.sh
     step "refusing to install" scripts/setup-test.sh
     # The server tests load it, and neither clippy nor the unit tests link it.
     step "the module for the tests" cargo build "${build[@]}"

@@ -1,7 +1,7 @@
 /**
- * `inspect` and `reset`: the keys of one client, for whoever asks why it was denied. No request waits
- * for them. They go through all keys of one server with SCAN: in a cluster only through those of the
- * node that holds the client's slot.
+ * `inspect` and `reset` list and delete the keys of one client, to find out why it was denied and to
+ * let it in again. No request waits for them. They go through all keys of one server with SCAN: in a
+ * cluster only through those of the node that holds the client's slot.
  */
 import { CommandError, ConfigurationError, wrongModule } from "./errors.js";
 import { canonicalAddress } from "./http/address.js";

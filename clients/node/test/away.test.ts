@@ -1,8 +1,5 @@
 /** Redis is away: in the application's own functions, and what the log says. */
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import express from "express";
@@ -15,6 +12,7 @@ import { freePort, Stub } from "lockwatch/testing";
 import * as nodeRedis from "redis";
 import { FailureLog } from "../dist/failure-log.js";
 import { ask } from "./support/http.js";
+import { served, servedByFastify } from "./support/listen.js";
 import { startRedis } from "./support/redis.js";
 import { FRAMEWORKS, serve } from "./support/served.js";
 import { until } from "./support/wait.js";
@@ -108,16 +106,15 @@ describe("token routes and guards without the application's Redis", () => {
       const app = express();
       app.use("/auth", forExpress.tokenRouter(lw, { store, authenticate: fail as never }));
       app.get("/orders", forExpress.jwtRequired(lw, { store }), (_request, response) => void response.end());
-      const server = createServer(app).listen(0, "127.0.0.1");
-      await once(server, "listening");
-      await expect503((server.address() as AddressInfo).port);
-      server.close();
+      const ofExpress = await served(app);
+      await expect503(ofExpress.port);
+      await ofExpress.close();
       const fast = fastify();
       await fast.register(forFastify.tokenRoutes, { prefix: "/auth", lockwatch: lw, store, authenticate: fail as never });
       fast.get("/orders", { onRequest: forFastify.jwtRequired(lw, { store }) }, () => "");
-      await fast.listen({ port: 0 });
-      await expect503((fast.server.address() as AddressInfo).port);
-      await fast.close();
+      const ofFastify = await servedByFastify(fast);
+      await expect503(ofFastify.port);
+      await ofFastify.close();
     });
   }
 });
@@ -208,9 +205,8 @@ describe("an outage of a server", () => {
     const app = express();
     app.use(outer, forExpress.lockwatch({ redis: lw, keyPrefix: "lw" }));
     app.get("/", forExpress.limit(lw, "99/minute", { keyPrefix: "lw" }), (_request, response) => void response.end());
-    const http = createServer(app).listen(0, "127.0.0.1");
-    await once(http, "listening");
-    const get = () => ask((http.address() as AddressInfo).port, "/");
+    const api = await served(app);
+    const get = () => ask(api.port, "/");
     await get();
     await lw.auditQueue.drained();
     await outer.lockwatch.auditQueue.drained();
@@ -229,8 +225,7 @@ describe("an outage of a server", () => {
     assert.deepEqual(others, []);
     const [recorded] = logged.filter((message) => message.includes("recorded again"));
     assert.match(recorded ?? "", new RegExp(`^lockwatch: audit events are recorded again at 127.0.0.1:${port} after [\\d.]+ s; \\d+ events were lost$`));
-    http.close();
-    http.closeAllConnections();
+    await api.close();
     await lw.close();
     await outer.lockwatch.close();
     await server.stop();

@@ -69,6 +69,18 @@ describe("inspect and reset", () => {
     });
   }
 
+  it("the keys of a longer client are left alone", async () => {
+    const lw = world.lockwatch;
+    // The client is "brace}:x", and its keys start with what those of "brace" start with.
+    const keys = ["brace", "brace}:x"];
+    const count = () => Promise.all(keys.map(async (key) => (await lw.inspect({ key })).length));
+    for (const key of keys) await use(lw, `lw:{key:${key}}`);
+    assert.deepEqual(await count(), [5, 5]);
+    assert.equal(await lw.reset({ key: "brace" }), 5);
+    assert.deepEqual(await count(), [0, 5]);
+    assert.equal(await lw.reset({ key: "brace}:x" }), 5);
+  });
+
   it("addresses, numbers and prefixes", async () => {
     const lw = world.lockwatch;
     for (const client of ["ip:203.0.113.9", "ip:2001:db8:1:2::/64", "key:42"]) {
@@ -77,7 +89,7 @@ describe("inspect and reset", () => {
     assert.equal(await lw.reset({ address: "203.0.113.9" }), 1);
     assert.equal(await lw.reset({ address: "::ffff:203.0.113.9", keyPrefix: "shop" }), 1);
     assert.equal(await lw.reset({ address: "2001:db8:1:2:3::4", keyPrefix: "shop" }), 1);
-    assert.equal(await lw.reset({ key: 42 }), 1);
+    assert.equal(await lw.reset({ key: 42n }), 1);
     assert.deepEqual((await lw.inspect({ key: 42, keyPrefix: "shop" })).map(({ key }) => key), ["shop:{key:42}:default"]);
   });
 
@@ -124,6 +136,7 @@ describe("inspect and reset", () => {
   });
 
   const wrong: ClientQuery[] = [{}, { client: "key:a", key: "a" }, { key: "" }, { client: "" }, { address: "bob" }, { key: "a", keyPrefix: "{" }];
+  for (const key of [true, false, Buffer.from("bob"), NaN, ["bob"], {}]) wrong.push({ key: key as never });
   for (const given of wrong) {
     it(`wrong: ${JSON.stringify(given)}`, async () => {
       const lw = new LockWatch(new Stub());

@@ -14,6 +14,7 @@ import * as forExpress from "lockwatch/express";
 import * as forFastify from "lockwatch/fastify";
 import { Stub } from "lockwatch/testing";
 import { ask } from "./support/http.js";
+import { served as servedByExpress, servedByFastify } from "./support/listen.js";
 import { FRAMEWORKS, serve, type Served } from "./support/served.js";
 import { until } from "./support/wait.js";
 import { World } from "./support/world.js";
@@ -189,11 +190,11 @@ describe("Fastify", () => {
       const app = fastify(options as object);
       await app.register(forFastify.lockwatch, { redis: stub, routes: { "POST /auth/login": "1/minute" } });
       app.post("/auth/login", () => "login");
-      await app.listen({ port: 0, host: "127.0.0.1" });
-      const answer = await ask((app.server.address() as { port: number }).port, "/auth/login;x", { method: "POST", headers: { "content-length": 0 } });
+      const { port, close } = await servedByFastify(app);
+      const answer = await ask(port, "/auth/login;x", { method: "POST", headers: { "content-length": 0 } });
       assert.equal(answer.body, "login");
       assert.equal(stub.calls[0]?.[1], "lw:{ip:127.0.0.1}:post-auth-login");
-      await app.close();
+      await close();
     });
   }
 });
@@ -205,12 +206,10 @@ describe("Express", () => {
     app.use("/api", forExpress.lockwatch({ redis: stub, routes: { "/api/login": "1/minute" } }), (_request, response) => {
       response.end();
     });
-    const server = createServer(app).listen(0, "127.0.0.1");
-    await until("it listens", () => server.listening);
-    await ask((server.address() as { port: number }).port, "/api/login");
+    const { port, close } = await servedByExpress(app);
+    await ask(port, "/api/login");
     assert.equal(stub.calls[0]?.[1], "lw:{ip:127.0.0.1}:api-login");
-    server.closeAllConnections();
-    server.close();
+    await close();
   });
 
   it("every spelling of a target gets the policy of the route that Express selects", async () => {
@@ -219,8 +218,7 @@ describe("Express", () => {
     app.use("/api", forExpress.lockwatch({ redis: stub, routes: { "/api/login": "1/minute", "/api/login/x": "2/minute" }, audit: false }));
     app.get("/api/login", (_request, response) => void response.end("login"));
     app.get("/api/login/x", (_request, response) => void response.end("x"));
-    const server = createServer(app).listen(0, "127.0.0.1");
-    await until("it listens", () => server.listening);
+    const { port, close } = await servedByExpress(app);
     for (const [target, handler] of [
       ["/api/login", "login"],
       ["http://elsewhere/api/login?a", "login"],
@@ -230,13 +228,12 @@ describe("Express", () => {
       ["http://elsewhere\\api/login", ""],
     ] as const) {
       stub.calls.length = 0;
-      const answer = await ask((server.address() as { port: number }).port, target);
+      const answer = await ask(port, target);
       const policy = { login: "api-login", x: "api-login-x", "": undefined }[answer.status === 200 ? (answer.body as "login") : ""];
       if (handler !== "") assert.equal(answer.body, handler, target);
       if (policy !== undefined) assert.equal(stub.calls[0]?.[1], `lw:{ip:127.0.0.1}:${policy}`, target);
     }
-    server.closeAllConnections();
-    server.close();
+    await close();
   });
 
   it("on a Unix socket the trusted header has the address, and without trust there is a configuration error", async () => {

@@ -26,7 +26,7 @@ class Redis {
 
 type Values = Readonly<Record<string, readonly unknown[]>>;
 
-/** Wrong for whatever is not an object of its own. */
+/** Values of types that few options accept. */
 const THINGS = [null, [], {}, NaN, Symbol("x"), 1n, [[]], new Map()];
 const BOOLEANS = ["false", "true", "", 0, 1, ...THINGS];
 const INTEGERS = ["1", "", -1, true, 1.5, Infinity, [1], 2 ** 60, ...THINGS];

@@ -1,26 +1,20 @@
 /** Limits of people who have signed in: by their claims, with free and pro plans. Responses that are cut off. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { connect } from "node:net";
-import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import { Readable } from "node:stream";
-import express from "express";
+import express, { type Request } from "express";
 import fastify from "fastify";
 import { ConfigurationError, LockWatch } from "lockwatch";
 import * as forExpress from "lockwatch/express";
 import * as forFastify from "lockwatch/fastify";
 import { Stub } from "lockwatch/testing";
 import { ask } from "./support/http.js";
+import { served, servedByFastify, type Api } from "./support/listen.js";
 import { FRAMEWORKS, type Framework } from "./support/served.js";
 import { World } from "./support/world.js";
 
 const [FREE, PRO] = ["2/hour", "4/hour"];
-
-interface Api {
-  readonly port: number;
-  close(): Promise<unknown>;
-}
 
 function limitsOf(plan: unknown): string | undefined {
   return plan === "staff" ? undefined : plan === "pro" ? PRO : FREE;
@@ -51,13 +45,7 @@ async function startExpress(lw: LockWatch): Promise<Api> {
   app.get("/endless", (_request, response) => {
     Readable.from(ticks()).pipe(response);
   });
-  const server = app.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const close = () => {
-    server.closeAllConnections();
-    return new Promise((resolve) => server.close(resolve));
-  };
-  return { port: (server.address() as AddressInfo).port, close };
+  return served(app);
 }
 
 async function startFastify(lw: LockWatch): Promise<Api> {
@@ -69,8 +57,7 @@ async function startFastify(lw: LockWatch): Promise<Api> {
   });
   app.get("/orders", { preHandler: [forFastify.jwtRequired(lw, { store: "auth" }), limit] }, () => "orders");
   app.get("/endless", (_request, reply) => reply.send(Readable.from(ticks())));
-  await app.listen({ port: 0, host: "127.0.0.1" });
-  return { port: (app.server.address() as AddressInfo).port, close: () => app.close() };
+  return servedByFastify(app);
 }
 
 const START: Record<Framework, (lw: LockWatch) => Promise<Api>> = { express: startExpress, fastify: startFastify };
@@ -137,7 +124,8 @@ describe("functions as limits and cost", () => {
   it("a policy has none as limits", () => {
     const limits = (() => "5/minute") as unknown as string;
     for (const policy of [{ limits }, limits]) {
-      assert.throws(() => forExpress.lockwatch({ redis, routes: { "/items": policy } }), ConfigurationError);
+      const matches = (error: unknown) => error instanceof ConfigurationError && error.message.includes("a function goes into limit(lw, function) on the route");
+      assert.throws(() => forExpress.lockwatch({ redis, routes: { "/items": policy } }), matches);
     }
   });
 
@@ -161,8 +149,19 @@ describe("functions as limits and cost", () => {
   }
 });
 
+for (const option of ["limits", "cost"]) {
+  it(`a long text of a client is cut in the error of ${option}`, async () => {
+    const plan = (request: Request) => request.get("x-plan");
+    const lw = new LockWatch(new Stub());
+    const limit = option === "limits" ? forExpress.limit(lw, plan, { name: "own" }) : forExpress.limit(lw, "5/minute", { name: "own", cost: plan as never });
+    const { message } = await errorOf(limit, { "x-plan": "x".repeat(10_000) });
+    assert.ok(message.startsWith(`the function that is given as ${option} returned 'xxx`), message);
+    assert.ok(message.length < 400, message);
+  });
+}
+
 /** The error that a limit passes to Express. */
-async function errorOf(limit: ReturnType<typeof forExpress.limit>): Promise<Error> {
+async function errorOf(limit: ReturnType<typeof forExpress.limit>, headers: Record<string, string> = {}): Promise<Error> {
   const app = express();
   const failed = new Promise<Error>((resolve) => {
     app.get("/", limit, (_request, response) => {
@@ -173,10 +172,8 @@ async function errorOf(limit: ReturnType<typeof forExpress.limit>): Promise<Erro
       resolve(error);
     });
   });
-  const server = app.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  await ask((server.address() as AddressInfo).port, "/");
-  server.closeAllConnections();
-  server.close();
+  const { port, close } = await served(app);
+  await ask(port, "/", { headers });
+  await close();
   return await failed;
 }

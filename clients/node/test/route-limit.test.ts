@@ -1,7 +1,5 @@
 /** Limits that the application places on a route. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 import { after, afterEach, before, describe, it } from "node:test";
 import express from "express";
 import fastify from "fastify";
@@ -10,13 +8,9 @@ import * as forExpress from "lockwatch/express";
 import * as forFastify from "lockwatch/fastify";
 import { Stub, type Scripted } from "lockwatch/testing";
 import { ask } from "./support/http.js";
+import { served, servedByFastify, type Api } from "./support/listen.js";
 import { FRAMEWORKS, type Framework } from "./support/served.js";
 import { World } from "./support/world.js";
-
-interface Api {
-  readonly port: number;
-  close(): Promise<unknown>;
-}
 
 const cleanUp: (() => Promise<unknown>)[] = [];
 
@@ -84,12 +78,10 @@ it("a limit in front of the whole application counts all of it", async () => {
   const app = express();
   const stub = new Stub();
   app.use(forExpress.limit(new LockWatch(stub), "1/minute"));
-  const server = app.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  cleanUp.push(() => new Promise((resolve) => server.close(resolve)));
-  for (const path of ["/x", "/y"]) await ask((server.address() as AddressInfo).port, path);
+  const { port, close } = await served(app);
+  cleanUp.push(close);
+  for (const path of ["/x", "/y"]) await ask(port, path);
   assert.deepEqual(stub.calls.map(([, key]) => key), ["lw:{ip:127.0.0.1}:limit:..", "lw:{ip:127.0.0.1}:limit:.."]);
-  server.closeAllConnections();
 });
 
 async function start(framework: Framework, lw: LockWatch): Promise<Api> {
@@ -111,15 +103,7 @@ async function startExpress(lw: LockWatch): Promise<Api> {
       response.json({});
     });
   }
-  const server = app.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: () => {
-      server.closeAllConnections();
-      return new Promise((resolve) => server.close(resolve));
-    },
-  };
+  return served(app);
 }
 
 async function startFastify(lw: LockWatch): Promise<Api> {
@@ -128,8 +112,7 @@ async function startFastify(lw: LockWatch): Promise<Api> {
   const perUser = forFastify.limit(lw, "2/minute", { key: (request) => String(request.headers["x-user"]) });
   app.post("/orders/:id", { preHandler: perUser }, () => ({}));
   for (const [path, limit] of Object.entries(limits(lw, forFastify))) app.get(path, { preHandler: limit }, () => ({}));
-  await app.listen({ port: 0, host: "127.0.0.1" });
-  return { port: (app.server.address() as AddressInfo).port, close: () => app.close() };
+  return servedByFastify(app);
 }
 
 function limits(lw: LockWatch, { limit }: Pick<typeof forExpress | typeof forFastify, "limit">) {

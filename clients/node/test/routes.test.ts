@@ -3,9 +3,7 @@
  * value. `EXPRESS=/path/to/another/express` runs the tests of Express with another version.
  */
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { createRequire } from "node:module";
-import type { AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import type { Express, RequestHandler, Router } from "express";
 import fastify, { type FastifyInstance } from "fastify";
@@ -15,6 +13,7 @@ import * as forFastify from "lockwatch/fastify";
 import { Stub } from "lockwatch/testing";
 import { policyName } from "../dist/http/policy-name.js";
 import { ask } from "./support/http.js";
+import { served, servedByFastify, type Api } from "./support/listen.js";
 
 type ExpressPackage = (() => Express) & { Router(options?: object): Router };
 const require = createRequire(import.meta.url);
@@ -127,11 +126,6 @@ const IN_EXPRESS: Readonly<Record<string, readonly string[]>> = {
   ...(keepsPaths ? { "GET /part-:x": ["/part-1", "/part-2"].slice(0, isExpress4 ? 0 : 2) } : {}),
 };
 
-interface Api {
-  readonly port: number;
-  close(): Promise<unknown>;
-}
-
 async function count(api: Api, target: string): Promise<{ status: number; name: string | undefined; body: string }> {
   const [method, path] = target.includes(" ") ? (target.split(" ") as [string, string]) : ["GET", target];
   stub.calls.length = 0;
@@ -141,23 +135,11 @@ async function count(api: Api, target: string): Promise<{ status: number; name: 
   return { status, name: counted[0], body };
 }
 
-async function listen(app: Express): Promise<Api> {
-  const server = app.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: () => {
-      server.closeAllConnections();
-      return new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
-
 describe("routes of Express", () => {
   let api: Api;
 
   before(async () => {
-    api = await listen(expressApp());
+    api = await served(expressApp());
   });
 
   after(() => api.close());
@@ -188,14 +170,14 @@ describe("routes of Express", () => {
     app.use("/hidden/:id", (request, response, next) => {
       hidden(request, response, next);
     });
-    const hiding = await listen(app);
+    const hiding = await served(app);
     const { status, name, body } = await count(hiding, "/hidden/1/x").finally(() => hiding.close());
     assert.deepEqual([status, name], [500, undefined]);
     assert.match(body, /needs a name/);
   });
 });
 
-async function fastifyApp(): Promise<FastifyInstance> {
+function fastifyApp(): FastifyInstance {
   const limit = { preHandler: forFastify.limit(lw, "5/minute") };
   const done = () => "reached";
   const app = fastify({ forceCloseConnections: true });
@@ -229,7 +211,6 @@ async function fastifyApp(): Promise<FastifyInstance> {
     ready();
   }, { prefix: "/hooked" });
   app.setNotFoundHandler(limit, (_request, reply) => reply.code(404).send("reached"));
-  await app.listen({ port: 0, host: "127.0.0.1" });
   return app;
 }
 
@@ -258,8 +239,7 @@ describe("routes of Fastify", () => {
   let api: Api;
 
   before(async () => {
-    const app = await fastifyApp();
-    api = { port: (app.server.address() as AddressInfo).port, close: () => app.close() };
+    api = await servedByFastify(fastifyApp());
   });
 
   after(() => api.close());

@@ -1,5 +1,8 @@
 /** What applications test with: a stub, and a real server. */
 import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import express from "express";
 import { LockWatch } from "lockwatch";
@@ -96,5 +99,36 @@ describe("a real server", () => {
     });
     await assert.rejects(startRedis({ module: "/none.so" }), /there is no module '\/none.so'/);
     await assert.rejects(startRedis({ executable: "/none/redis-server" }), /did not start: .*ENOENT/);
+  });
+
+  it("without a named module, module and server are those of the package lockwatch-server", async () => {
+    const project = await mkdtemp(join(tmpdir(), "lockwatch-project-"));
+    const place = join(project, "node_modules/lockwatch-server");
+    await mkdir(place, { recursive: true });
+    const code = [
+      `exports.modulePath = () => ${JSON.stringify(process.env.LOCKWATCH_MODULE)};`,
+      'exports.serverPath = () => { if (process.env.NO_SERVER) throw new Error("there is no redis-server on PATH"); return "redis-server"; };',
+    ];
+    await writeFile(join(place, "index.js"), code.join("\n"));
+    const before = process.cwd();
+    process.chdir(project);
+    try {
+      await withModule(undefined, async () => {
+        assert.equal(noModule(), false);
+        const server = await startRedis();
+        const lw = new LockWatch(server.url, { connectTimeoutMs: 5000, commandTimeoutMs: 5000 });
+        assert.ok((await lw.ratelimit("user:1", "10/minute")).allowed);
+        await lw.close();
+        await server.stop();
+        process.env.NO_SERVER = "1";
+        assert.equal(noModule(), "there is no redis-server on PATH");
+        await assert.rejects(startRedis(), /startRedis needs the module: there is no redis-server on PATH/);
+      });
+      await withModule("/none.so", () => assert.match(String(noModule()), /'\/none.so', and there is no such file/));
+    } finally {
+      delete process.env.NO_SERVER;
+      process.chdir(before);
+      await rm(project, { recursive: true });
+    }
   });
 });

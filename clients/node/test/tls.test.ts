@@ -98,7 +98,7 @@ describe("an ACL user in a cluster", () => {
     it(`${name}: the missing right is named`, async () => {
       for (const admin of cluster.admins) await admin.call("ACL", "SETUSER", "api", "-cluster|slots");
       const lw = new LockWatch(sourceOf(), { connectTimeoutMs: 5000, commandTimeoutMs: 5000 });
-      // The first call meets the error, and later ones are told of it.
+      // The first call finds out that the right is missing, and later calls repeat its error.
       for (let i = 0; i < 2; i++) {
         await assert.rejects(lw.ratelimit("lw:{a}:default", "1/s"), (error) => {
           assert.ok(error instanceof UnavailableError && error.code === "NOPERM", String(error));

@@ -3,9 +3,6 @@
  * frameworks.
  */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
-import type { Server } from "node:http";
 import { after, before, describe, it } from "node:test";
 import express from "express";
 import fastify from "fastify";
@@ -20,6 +17,7 @@ import {
 import * as forExpress from "lockwatch/express";
 import * as forFastify from "lockwatch/fastify";
 import { ask, type Answer } from "./support/http.js";
+import { served, servedByFastify, type Api } from "./support/listen.js";
 import { FRAMEWORKS, type Framework } from "./support/served.js";
 import { until } from "./support/wait.js";
 import { World } from "./support/world.js";
@@ -90,13 +88,10 @@ describe("token commands", () => {
 it("a semicolon in the mount path adds no attribute to the cookie", async () => {
   const app = express();
   app.use("/:tenant", forExpress.tokenRouter(lw, { store: STORE, authenticate, cookie: { origins: [ORIGIN] } }));
-  const server: Server = app.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const api = { port: (server.address() as AddressInfo).port, close: () => Promise.resolve() };
+  const api = await served(app);
   const answer = await post(api, "/a;Domain=evil.example/login", { name: "alice", password: "right" }, { origin: ORIGIN });
   assert.match(answer.header("Set-Cookie") ?? "", /; Path=\/a%3BDomain=evil\.example; HttpOnly/);
-  server.closeAllConnections();
-  server.close();
+  await api.close();
 });
 
 for (const framework of FRAMEWORKS) {
@@ -286,11 +281,6 @@ for (const framework of FRAMEWORKS) {
   });
 }
 
-interface Api {
-  readonly port: number;
-  close(): Promise<unknown>;
-}
-
 interface Credentials {
   name?: string | number;
   password?: string;
@@ -317,15 +307,7 @@ async function startExpress(redis: LockWatch, limits: forExpress.ExpressOptions 
     response.json([]);
   });
   app.get("/.well-known/jwks.json", forExpress.jwks(redis));
-  const server: Server = app.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: () => {
-      server.closeAllConnections();
-      return new Promise((resolve) => server.close(resolve));
-    },
-  };
+  return served(app);
 }
 
 async function startFastify(redis: LockWatch, limits: forExpress.ExpressOptions & forFastify.FastifyOptions): Promise<Api> {
@@ -336,8 +318,7 @@ async function startFastify(redis: LockWatch, limits: forExpress.ExpressOptions 
   app.get("/me", { onRequest: forFastify.jwtRequired(redis, { store: STORE }) }, (request) => ({ sub: request.claims?.sub }));
   app.get("/orders", { onRequest: forFastify.jwtRequired(redis, { store: STORE, scopes: ["orders:read"] }) }, () => []);
   app.get("/.well-known/jwks.json", forFastify.jwks(redis));
-  await app.listen({ port: 0, host: "127.0.0.1" });
-  return { port: (app.server.address() as AddressInfo).port, close: () => app.close() };
+  return servedByFastify(app);
 }
 
 function post(api: Api, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {

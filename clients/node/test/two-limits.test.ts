@@ -1,7 +1,5 @@
 /** Several limits on one request: each has its own counter, or an error says what to write. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 import { after, afterEach, before, describe, it } from "node:test";
 import express from "express";
 import fastify, { type preHandlerHookHandler } from "fastify";
@@ -10,6 +8,7 @@ import * as forExpress from "lockwatch/express";
 import * as forFastify from "lockwatch/fastify";
 import { Stub } from "lockwatch/testing";
 import { ask } from "./support/http.js";
+import { served, servedByFastify, type Api } from "./support/listen.js";
 import { FRAMEWORKS, type Framework } from "./support/served.js";
 import { World } from "./support/world.js";
 
@@ -27,26 +26,26 @@ afterEach(async () => {
   for (const close of cleanUp.splice(0)) await close();
 });
 
+/** Serves a site until the test ends. Returns its port. */
 async function site(framework: Framework, options: Options): Promise<number> {
-  return framework === "express" ? siteOfExpress(options) : siteOfFastify(options);
+  return untilTheEnd(await (framework === "express" ? siteOfExpress(options) : siteOfFastify(options)));
 }
 
-async function siteOfExpress({ limits = [], middlewares = [] }: Options): Promise<number> {
+function untilTheEnd({ port, close }: Api): number {
+  cleanUp.push(close);
+  return port;
+}
+
+async function siteOfExpress({ limits = [], middlewares = [] }: Options): Promise<Api> {
   const app = express();
   for (const options of middlewares) app.use(forExpress.lockwatch(options));
   app.get("/x/:id", ...limits, (_request, response) => {
     response.end("reached");
   });
-  const server = app.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  cleanUp.push(() => {
-    server.closeAllConnections();
-    return new Promise((resolve) => server.close(resolve));
-  });
-  return (server.address() as AddressInfo).port;
+  return served(app);
 }
 
-async function siteOfFastify({ limits = [], middlewares = [] }: Options): Promise<number> {
+async function siteOfFastify({ limits = [], middlewares = [] }: Options): Promise<Api> {
   const app = fastify({ forceCloseConnections: true });
   const [outer, inner] = middlewares as unknown as forFastify.FastifyOptions[];
   if (outer) await app.register(forFastify.lockwatch, outer);
@@ -54,9 +53,7 @@ async function siteOfFastify({ limits = [], middlewares = [] }: Options): Promis
     if (inner) await scope.register(forFastify.lockwatch, inner);
     scope.get("/x/:id", { preHandler: limits as unknown as preHandlerHookHandler[] }, () => "reached");
   });
-  await app.listen({ port: 0, host: "127.0.0.1" });
-  cleanUp.push(() => app.close());
-  return (app.server.address() as AddressInfo).port;
+  return servedByFastify(app);
 }
 
 const keysOf = (stub: Stub) => stub.calls.filter(([command]) => command === "LW.RATELIMIT").map(([, key = ""]) => key.split("}:")[1]);
@@ -160,13 +157,8 @@ it("one middleware of Express that is reached twice counts once", async () => {
   app.get("/x", middleware, (_request, response) => {
     response.end("reached");
   });
-  const server = app.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  cleanUp.push(() => {
-    server.closeAllConnections();
-    return new Promise((resolve) => server.close(resolve));
-  });
-  assert.equal((await ask((server.address() as AddressInfo).port, "/x")).status, 200);
+  const port = untilTheEnd(await served(app));
+  assert.equal((await ask(port, "/x")).status, 200);
   assert.deepEqual(keysOf(stub), ["default"]);
 });
 
@@ -181,12 +173,7 @@ it("a request of Express that is routed again counts under the policy of its new
   app.get("/secret", (_request, response) => {
     response.end("reached");
   });
-  const server = app.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  cleanUp.push(() => {
-    server.closeAllConnections();
-    return new Promise((resolve) => server.close(resolve));
-  });
-  assert.equal((await ask((server.address() as AddressInfo).port, "/alias")).status, 200);
+  const port = untilTheEnd(await served(app));
+  assert.equal((await ask(port, "/alias")).status, 200);
   assert.deepEqual(keysOf(stub), ["default", "get-secret"]);
 });

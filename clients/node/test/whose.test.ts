@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { IncomingMessage } from "node:http";
 import { describe, it } from "node:test";
+import { inspect } from "node:util";
 import { ADDRESS, ConfigurationError, LockWatch, type LockWatchOptions } from "lockwatch";
 import * as forExpress from "lockwatch/express";
 import { Stub } from "lockwatch/testing";
@@ -16,6 +17,7 @@ interface Headers {
 const KEYS = {
   alice: ["alice", "key:alice"],
   number: [7, "key:7"],
+  bigint: [2n ** 60n, "key:1152921504606846976"],
   empty: ["", "ip:127.0.0.1"],
   ADDRESS: [ADDRESS, "ip:127.0.0.1"],
   undefined: [undefined, undefined],
@@ -139,6 +141,19 @@ for (const framework of FRAMEWORKS) {
       });
     }
 
+    for (const key of [true, false, Buffer.from("bob"), NaN, Infinity, ["bob"], { id: 1 }, Symbol("bob")]) {
+      it(`a key of another type is an error and counts nothing: ${inspect(key)}`, async () => {
+        const wrong = () => key as never;
+        for (const setting of [{ options: { keyFunc: wrong } }, { options: { exempt: ["/**"] }, limit: { key: wrong } }]) {
+          await serving(framework, setting, async (api) => {
+            assert.equal((await ask(api.port, "/")).status, 500);
+            assert.ok(api.error instanceof ConfigurationError && api.error.message.includes("the key function returned"), String(api.error));
+            assert.deepEqual(api.limits(), []);
+          });
+        }
+      });
+    }
+
     it("a policy has a key function of its own", async () => {
       const routes = { "/own": { limits: "9/hour", keyFunc: () => Promise.resolve("of the policy") } };
       await serving(framework, { options: { keyFunc: () => "of the rest", routes } }, async ({ port, limits }) => {
@@ -210,6 +225,6 @@ describe("errors at start", () => {
   it("a service is named at the client, or at the middleware that makes one", () => {
     assert.equal(forExpress.lockwatch({ redis, service: "shop" }).lockwatch.service, "shop");
     const lw = new LockWatch(redis, { service: "shop" });
-    assert.throws(() => forExpress.lockwatch({ redis: lw, service: "shop" }), /service is an option of the LockWatch/);
+    assert.throws(() => forExpress.lockwatch({ redis: lw, service: "shop" }), /service and a LockWatch are both given: write new LockWatch\(redis, \{ service: … \}\)/);
   });
 });

@@ -10,7 +10,7 @@ import redis
 from flask import Flask
 from public_link import PublicLink
 
-from lockwatch import LockWatchFlaskMiddleware
+from lockwatch import LockWatchWSGIMiddleware
 
 PLENTY = 10**9
 URL = os.environ["REDIS_URL"]
@@ -54,10 +54,10 @@ match os.environ["MODE"]:
     case "sorted-set":
         app.wsgi_app = SortedSet(app.wsgi_app)
     case "lockwatch-limit":
-        app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, redis_url=URL, **LIMIT_ALONE)
+        app.wsgi_app = LockWatchWSGIMiddleware(app.wsgi_app, redis_url=URL, **LIMIT_ALONE)
     case "lockwatch":
-        app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, redis_url=URL, **ALL)
+        app.wsgi_app = LockWatchWSGIMiddleware(app.wsgi_app, redis_url=URL, **ALL)
     case "pipeline-limit":
-        app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, redis=PublicLink(URL), **LIMIT_ALONE)
+        app.wsgi_app = LockWatchWSGIMiddleware(app.wsgi_app, redis=PublicLink(URL), **LIMIT_ALONE)
     case "pipeline":
-        app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, redis=PublicLink(URL), **ALL)
+        app.wsgi_app = LockWatchWSGIMiddleware(app.wsgi_app, redis=PublicLink(URL), **ALL)

@@ -1,6 +1,7 @@
 """A shop's API with limits, a stricter limit for logins, tokens, and an audit log.
 
-pip install 'lockwatch-client[fastapi]' uvicorn
+pip install './clients/python[fastapi]' uvicorn
+cd clients/python/examples
 REDIS_URL=redis://localhost:6379 uvicorn --no-proxy-headers fastapi_app:app
 
 curl -i localhost:8000/items

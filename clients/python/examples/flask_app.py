@@ -1,6 +1,7 @@
 """A shop's API with limits, a stricter limit for logins, tokens, and an audit log.
 
-pip install 'lockwatch-client[flask]' gunicorn
+pip install './clients/python[flask]' gunicorn
+cd clients/python/examples
 REDIS_URL=redis://localhost:6379 gunicorn --workers 2 --threads 4 flask_app:app
 
 curl -i localhost:8000/items
@@ -15,12 +16,12 @@ from typing import Any
 
 from flask import Flask, g, request
 
-from lockwatch import LockWatch, LockWatchFlaskMiddleware, PolicyOptions
+from lockwatch import LockWatch, LockWatchWSGIMiddleware, PolicyOptions
 from lockwatch.flask import Login, jwks_blueprint, jwt_required, limit, token_blueprint
 
 lw = LockWatch(os.environ.get("REDIS_URL", "redis://localhost:6379"))
 app = Flask(__name__)
-app.wsgi_app = LockWatchFlaskMiddleware(  # type: ignore[method-assign]
+app.wsgi_app = LockWatchWSGIMiddleware(  # type: ignore[method-assign]
     app.wsgi_app,
     redis=lw,
     limits="100/minute; 2000/hour",

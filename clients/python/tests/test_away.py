@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from flask import Flask
 from redis.sentinel import MasterNotFoundError
 
-from lockwatch import AsyncLockWatch, LockWatch, LockWatchFlaskMiddleware, LockWatchMiddleware, UnavailableError
+from lockwatch import AsyncLockWatch, LockWatch, LockWatchMiddleware, LockWatchWSGIMiddleware, UnavailableError
 from lockwatch import fastapi as for_fastapi
 from lockwatch import flask as for_flask
 from lockwatch.failure_log import FailureLog, ServerLog
@@ -76,7 +76,7 @@ def flask_status(options: dict[str, Any], route_options: dict[str, Any]) -> tupl
     def home() -> str:
         return "hello"
 
-    app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, redis=stub, **options)  # type: ignore[method-assign]
+    app.wsgi_app = LockWatchWSGIMiddleware(app.wsgi_app, redis=stub, **options)  # type: ignore[method-assign]
     with app.test_client().get("/") as response:
         return response.status_code, stub
 
@@ -137,7 +137,7 @@ def test_an_error_of_on_denied_is_not_taken_for_a_failure_of_redis() -> None:
     stub = Stub()
     stub.answer("LW.RATELIMIT", [1, 1, 0, 60_000, 60_000])
     error = UnavailableError("TIMEOUT", "the alert was not raised")
-    app = LockWatchFlaskMiddleware(lambda *_: [], redis=stub, on_denied=raiser(error))
+    app = LockWatchWSGIMiddleware(lambda *_: [], redis=stub, on_denied=raiser(error))
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "REMOTE_ADDR": "127.0.0.1"}
     with pytest.raises(UnavailableError, match="the alert was not raised"):
         app(environ, lambda *_: print)
@@ -245,8 +245,8 @@ def test_several_middlewares_and_limits_log_an_outage_and_its_end_once(caplog: p
         app = Flask(__name__)
         with LockWatch(url, connect_timeout=5, command_timeout=5) as lockwatch:
             app.add_url_rule("/", view_func=for_flask.limit(lockwatch, "99/minute")(lambda: "hello"))
-            inner = LockWatchFlaskMiddleware(app.wsgi_app, redis=lockwatch)
-            outer = LockWatchFlaskMiddleware(inner, redis_url=url, key_prefix="other", breaker_timeouts=99)
+            inner = LockWatchWSGIMiddleware(app.wsgi_app, redis=lockwatch)
+            outer = LockWatchWSGIMiddleware(inner, redis_url=url, key_prefix="other", breaker_timeouts=99)
             app.wsgi_app = outer  # type: ignore[method-assign]
 
             def get() -> int:
@@ -284,7 +284,7 @@ def test_lost_audit_events_are_counted_until_they_are_recorded_again(
         options: dict[str, Any] = {"redis_url": server.url, "connect_timeout": 5, "command_timeout": 5}
         if kind == "wsgi":
             wsgi = Flask(__name__)
-            wsgi.wsgi_app = LockWatchFlaskMiddleware(wsgi.wsgi_app, **options)  # type: ignore[method-assign]
+            wsgi.wsgi_app = LockWatchWSGIMiddleware(wsgi.wsgi_app, **options)  # type: ignore[method-assign]
             check_events(lambda: wsgi.test_client().get("/").close(), server, caplog)
         else:
             asgi = FastAPI()

@@ -14,7 +14,7 @@ from lockwatch import (
     AsyncLockWatch,
     ConfigurationError,
     LockWatch,
-    LockWatchFlaskMiddleware,
+    LockWatchWSGIMiddleware,
     UnavailableError,
 )
 from lockwatch.testing import RedisServer, Stub
@@ -100,7 +100,7 @@ def test_of_a_service(shared_redis: RedisServer) -> None:
 @pytest.mark.parametrize("given", STRANGE)
 def test_a_pattern_in_a_key_matches_only_itself(shared_redis: RedisServer, given: str) -> None:
     stub = Stub()
-    app = LockWatchFlaskMiddleware(hello, redis=stub, key_func=lambda _request: given)
+    app = LockWatchWSGIMiddleware(hello, redis=stub, key_func=lambda _request: given)
     list(app({"REQUEST_METHOD": "GET", "PATH_INFO": "/", "REMOTE_ADDR": "203.0.113.9"}, lambda *_: print))
     key = stub.called("LW.RATELIMIT")[0][1]
     with LockWatch(shared_redis.url, **LONG_TIMEOUTS) as lw:
@@ -111,6 +111,37 @@ def test_a_pattern_in_a_key_matches_only_itself(shared_redis: RedisServer, given
         assert lw.reset(key=given) == 1
         assert lw.inspect(key=given) == []
         assert all(len(lw.inspect(client=each[len("lw:{") : each.rindex("}")])) == 1 for each in others)
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_the_keys_of_a_longer_client_are_left_alone(shared_redis: RedisServer, kind: str) -> None:
+    lw = MAKERS[kind](shared_redis.url)
+    try:
+        # The client is "brace}:x", and its keys start with what those of "brace" start with.
+        names = ("brace", "brace}:x")
+        for name in names:
+            use(lw, f"lw:{{key:{name}}}")
+        assert [len(lw.inspect(key=name)) for name in names] == [5, 5]
+        assert lw.reset(key="brace") == 5
+        assert [len(lw.inspect(key=name)) for name in names] == [0, 5]
+        assert lw.reset(key="brace}:x") == 5
+    finally:
+        lw.close()
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_a_key_that_is_not_utf_8(shared_redis: RedisServer, kind: str) -> None:
+    lw = MAKERS[kind](shared_redis.url)
+    key = b"lw:{key:raw}:\xff\xfe"
+    with redis.Redis.from_url(shared_redis.url) as admin:
+        admin.execute_command("LW.RATELIMIT", key, 5, 60)
+        try:
+            [found] = lw.inspect(key="raw")
+            assert (found.key, found.policy, found.last_day) == ("lw:{key:raw}:\\xff\\xfe", "\\xff\\xfe", 1)
+            assert lw.reset(key="raw") == 1
+            assert not admin.exists(key)
+        finally:
+            lw.close()
 
 
 def hello(_environ: Any, start_response: Any) -> list[bytes]:
@@ -157,6 +188,7 @@ def test_on_a_cluster() -> None:
         {"client": ""},
         {"address": "bob"},
         {"key": "a", "key_prefix": "{"},
+        *({"key": key} for key in (True, False, b"bob", 1.5, ["bob"], object())),
     ],
 )
 def test_wrong_arguments(given: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lockwatch import LockWatchFlaskMiddleware, LockWatchMiddleware
+from lockwatch import LockWatchMiddleware, LockWatchWSGIMiddleware
 from lockwatch.testing import AsyncStub, RedisServer, Stub
 from support.audit import events
 from support.web import Web
@@ -151,7 +151,7 @@ def test_a_wsgi_server_that_closes_the_body(
         start_response("200 OK", headers)
         return chunks
 
-    middleware = LockWatchFlaskMiddleware(app, redis=stub)
+    middleware = LockWatchWSGIMiddleware(app, redis=stub)
     environ = {"REQUEST_METHOD": method, "PATH_INFO": "/", "REMOTE_ADDR": "203.0.113.9"}
     body: Any = middleware(environ, lambda *_: print)
     iterator = iter(body)
@@ -171,7 +171,7 @@ def test_a_wsgi_application_that_fails_in_the_body_has_not_lost_its_client() -> 
         yield b"a"
         raise RuntimeError("a fault of the application")
 
-    middleware = LockWatchFlaskMiddleware(app, redis=stub)
+    middleware = LockWatchWSGIMiddleware(app, redis=stub)
     body: Any = middleware({"REQUEST_METHOD": "GET", "PATH_INFO": "/", "REMOTE_ADDR": "203.0.113.9"}, lambda *_: print)
     with pytest.raises(RuntimeError):
         list(body)

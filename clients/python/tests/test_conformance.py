@@ -94,7 +94,7 @@ def test_names_of_policies(case: dict[str, Any]) -> None:
     assert policy_name(case["pattern"]) == case["name"]
 
 
-@pytest.mark.parametrize("middleware", [lockwatch.LockWatchMiddleware, lockwatch.LockWatchFlaskMiddleware])
+@pytest.mark.parametrize("middleware", [lockwatch.LockWatchMiddleware, lockwatch.LockWatchWSGIMiddleware])
 @pytest.mark.parametrize("case", DOCUMENT["startup_errors"], ids=lambda case: case["name"])
 def test_invalid_options_are_refused_at_once(case: dict[str, Any], middleware: Any) -> None:
     with pytest.raises(lockwatch.ConfigurationError):

@@ -19,7 +19,7 @@ import redis.asyncio.sentinel
 import redis.sentinel
 from flask import Flask
 
-from lockwatch import LockWatch, LockWatchFlaskMiddleware, UnavailableError
+from lockwatch import LockWatch, LockWatchWSGIMiddleware, UnavailableError
 from lockwatch.testing import RedisServer
 from lockwatch.testing.server import free_port
 from support.audit import recorded
@@ -92,7 +92,7 @@ def test_every_pooled_connection_is_replaced_at_once(service: Service) -> None:
 def test_limits_and_audit_events_reach_the_new_primary(service: Service) -> None:
     app = Flask(__name__)
     app.add_url_rule("/", view_func=lambda: "hello")
-    middleware = LockWatchFlaskMiddleware(app.wsgi_app, redis_url=service.proxy.url, limits="1/hour", **LONG_TIMEOUTS)
+    middleware = LockWatchWSGIMiddleware(app.wsgi_app, redis_url=service.proxy.url, limits="1/hour", **LONG_TIMEOUTS)
     app.wsgi_app = middleware  # type: ignore[method-assign]
 
     def get() -> int:

@@ -13,7 +13,7 @@ from lockwatch import (
     AsyncLockWatch,
     ConfigurationError,
     LockWatch,
-    LockWatchFlaskMiddleware,
+    LockWatchWSGIMiddleware,
     ModuleMissingError,
     fastapi,
     flask,
@@ -121,7 +121,7 @@ def test_a_reply_of_another_shape_is_a_failure_of_redis(reply: Any, mode: Any, s
         app = Flask(__name__)
         app.testing = True
         middle: Any = "allow" if own else mode
-        app.wsgi_app = LockWatchFlaskMiddleware(  # type: ignore[method-assign]
+        app.wsgi_app = LockWatchWSGIMiddleware(  # type: ignore[method-assign]
             app.wsgi_app, redis=stub, on_redis_failure=middle, audit=False
         )
 

@@ -13,13 +13,14 @@ import pytest
 import redis
 import redis.asyncio
 
+import lockwatch
 from lockwatch import (
     AsyncLockWatch,
     ConfigurationError,
     Limit,
     LockWatch,
-    LockWatchFlaskMiddleware,
     LockWatchMiddleware,
+    LockWatchWSGIMiddleware,
     MiddlewareOptions,
     PolicyOptions,
     client_rules,
@@ -46,7 +47,7 @@ async def asynchronous(*_: Any) -> str:
 
 
 NAN, INFINITY = float("nan"), float("inf")
-# Wrong for whatever is not a list, a mapping or an object of its own.
+# Values of types that few options accept.
 THINGS: list[Any] = [[], {}, object(), b"x", [[]], ("a", 1), {"a"}, NAN]
 BOOLEANS: list[Any] = ["false", "true", "", 0, 1, 1.0, [], {}, object(), b""]
 INTEGERS: list[Any] = ["1", "", -1, True, 1.5, NAN, INFINITY, [1], b"1", 1 << 80]
@@ -156,7 +157,7 @@ def asgi(options: Any) -> object:
 
 def wsgi(options: Any) -> object:
     source = {} if {"redis", "redis_url"} & options.keys() else {"redis_url": "redis://localhost"}
-    return LockWatchFlaskMiddleware(wsgi_app, **{**source, **options})
+    return LockWatchWSGIMiddleware(wsgi_app, **{**source, **options})
 
 
 def policy(make: Callable[[Any], object]) -> Callable[[Any], object]:
@@ -201,7 +202,7 @@ Function = tuple[Callable[[Any], object], Any, dict[str, list[Any]]]
 # What takes options: how it is called, its table of rules, and the wrong values.
 TAKERS: dict[str, Function] = {
     "LockWatchMiddleware": (asgi, option_rules.ASGI, MIDDLEWARE),
-    "LockWatchFlaskMiddleware": (wsgi, option_rules.WSGI, MIDDLEWARE),
+    "LockWatchWSGIMiddleware": (wsgi, option_rules.WSGI, MIDDLEWARE),
     "a policy of ASGI": (policy(asgi), option_rules.ASGI_POLICY, {**POLICY, **OWN_KEY}),
     "a policy of WSGI": (
         policy(wsgi),
@@ -270,6 +271,42 @@ def test_an_unknown_option_is_an_error_that_names_it(taker: str) -> None:
     # Python itself names it for functions with a parameter for each option.
     with pytest.raises((ConfigurationError, TypeError), match="shadwo"):
         TAKERS[taker][0]({"shadwo": True})
+
+
+@pytest.mark.parametrize("value", [None, ["https://alerts.example/hook"]])
+@pytest.mark.parametrize(
+    ("option", "now"),
+    [
+        ("webhook_urls", "lockwatch.webhook-urls, or, for URLs that are secrets, lockwatch.webhook-urls-file"),
+        ("audit_database_url", "lockwatch.postgres-url-file"),
+        ("alert_cooldown_seconds", "burst_cooldown_seconds"),
+    ],
+)
+@pytest.mark.parametrize("make", [asgi, wsgi])
+def test_an_option_of_lockwatch_0_1_is_an_error_that_says_where_it_is_set_now(
+    make: Callable[[Any], object], option: str, now: str, value: object
+) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        make({option: value})
+    assert option in str(refused.value)
+    assert now in str(refused.value)
+    assert "alerts.example" not in str(refused.value)
+    with pytest.raises(ConfigurationError, match="there is no option"):
+        make({"webhook_url": value})
+
+
+def test_the_options_of_lockwatch_0_1_exist_or_have_moved() -> None:
+    fastapi_options = "key_func burst_threshold burst_window_seconds webhook_urls audit_database_url on_redis_failure"
+    flask_options = "burst_threshold burst_window_seconds webhook_urls alert_cooldown_seconds on_redis_failure"
+    of_both = "redis_url rate_limit_requests rate_limit_window_seconds"
+    for options, rules in ((fastapi_options, option_rules.ASGI), (flask_options, option_rules.WSGI)):
+        assert {*options.split(), *of_both.split()} <= rules.keys() | option_rules.MOVED.keys()
+    assert not option_rules.MOVED.keys() & option_rules.ASGI.keys()
+
+
+def test_the_flask_name_of_the_middleware_is_an_alias() -> None:
+    assert lockwatch.LockWatchFlaskMiddleware is LockWatchWSGIMiddleware
+    assert lockwatch.wsgi.LockWatchFlaskMiddleware is LockWatchWSGIMiddleware
 
 
 def test_the_tables_have_every_option() -> None:

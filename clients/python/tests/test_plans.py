@@ -10,7 +10,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.testclient import TestClient
 from flask import Flask, g
 
-from lockwatch import AsyncLockWatch, ConfigurationError, LockWatch, LockWatchFlaskMiddleware, LockWatchMiddleware
+from lockwatch import AsyncLockWatch, ConfigurationError, LockWatch, LockWatchMiddleware, LockWatchWSGIMiddleware
 from lockwatch import fastapi as for_fastapi
 from lockwatch import flask as for_flask
 from lockwatch.testing import AsyncStub, RedisServer, Stub
@@ -46,7 +46,7 @@ def flask_client(url: str) -> Any:
 
     lw = LockWatch(url, **LONG_TIMEOUTS)
     app = Flask(__name__)
-    app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, redis=lw)  # type: ignore[method-assign]
+    app.wsgi_app = LockWatchWSGIMiddleware(app.wsgi_app, redis=lw)  # type: ignore[method-assign]
 
     def limits() -> str | None:
         plan = g.claims.all["plan"]
@@ -122,7 +122,19 @@ def test_functions_that_return_no_cost_are_named(bad: Any) -> None:
         TestClient(app, client=("127.0.0.1", 1)).get("/")
 
 
-@pytest.mark.parametrize("middleware", [LockWatchMiddleware, LockWatchFlaskMiddleware])
+@pytest.mark.parametrize("option", ["limits", "cost"])
+def test_a_long_text_of_a_client_is_cut_in_the_error(option: str) -> None:
+    app = FastAPI()
+    options: Any = {"limits": "5/minute", option: lambda request: request.headers["x-plan"]}
+    limits = options.pop("limits")
+    limit = for_fastapi.limit(AsyncLockWatch(AsyncStub()), limits, **options)
+    app.get("/", dependencies=[Depends(limit)])(lambda: "reached")
+    with pytest.raises(ConfigurationError, match=f"the function that is given as {option} returned") as refused:
+        TestClient(app, client=("127.0.0.1", 1)).get("/", headers={"x-plan": "x" * 10_000})
+    assert 64 < len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize("middleware", [LockWatchMiddleware, LockWatchWSGIMiddleware])
 def test_two_functions_for_limits_are_an_error(middleware: Any) -> None:
     stub = AsyncStub() if middleware is LockWatchMiddleware else Stub()
 
@@ -131,7 +143,8 @@ def test_two_functions_for_limits_are_an_error(middleware: Any) -> None:
 
     with pytest.raises(ConfigurationError, match="plan_func"):
         middleware(lambda *_: None, redis=stub, limits=plan, plan_func=plan)
-    with pytest.raises(ConfigurationError, match=r"limits of routes.*expected limits like"):
+    expected = r"limits of routes.*expected limits like.*a function goes into limit\(lw, function\) on the route"
+    with pytest.raises(ConfigurationError, match=expected):
         middleware(lambda *_: None, redis=stub, routes={"/items": plan})
-    with pytest.raises(ConfigurationError, match=r"limits of routes.*expected limits like"):
+    with pytest.raises(ConfigurationError, match=expected):
         middleware(lambda *_: None, redis=stub, routes={"/items": {"limits": plan}})

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from fastapi.testclient import TestClient
 from flask import Blueprint, Flask, abort
 
-from lockwatch import AsyncLockWatch, LockWatch, LockWatchFlaskMiddleware, LockWatchMiddleware, Reply, fastapi, flask
+from lockwatch import AsyncLockWatch, LockWatch, LockWatchMiddleware, LockWatchWSGIMiddleware, Reply, fastapi, flask
 from lockwatch.testing import AsyncStub, Stub
 
 DENIED = [1, 5, 0, 12_000, 60_000]
@@ -128,13 +128,13 @@ def site(request: pytest.FixtureRequest) -> tuple[Flask, Stub, LockWatch]:
     lw = LockWatch(stub)
     app = Flask(__name__)
     if request.param:
-        app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, redis=lw)  # type: ignore[method-assign]
+        app.wsgi_app = LockWatchWSGIMiddleware(app.wsgi_app, redis=lw)  # type: ignore[method-assign]
     return app, stub, lw
 
 
 def deny(app: Flask, stub: Stub) -> None:
     """The limit of the route denies the next request."""
-    if isinstance(app.wsgi_app, LockWatchFlaskMiddleware):
+    if isinstance(app.wsgi_app, LockWatchWSGIMiddleware):
         stub.answer("LW.RATELIMIT", [0, 100, 99, 0, 60_000])
     stub.answer("LW.RATELIMIT", DENIED)
 
@@ -210,6 +210,34 @@ def test_flask_503_and_401_call_the_error_handlers() -> None:
     assert (away.status_code, away.text, away.headers["Retry-After"]) == (503, "own 503", "1")
     assert (unauthorized.status_code, unauthorized.text) == (401, "own 401")
     assert unauthorized.headers["WWW-Authenticate"] == 'Bearer realm="api"'
+
+
+def test_flask_a_limit_on_an_error_handler_answers_in_its_place() -> None:
+    stub = Stub()
+    lw = LockWatch(stub)
+    app = Flask(__name__)
+    handled = []
+
+    @app.get("/")
+    @flask.limit(lw, "5/minute", name="own")
+    def view() -> str:
+        return "reached"
+
+    @app.errorhandler(429)
+    @flask.limit(lw, "5/minute", name="page")
+    def too_many(error: flask.Refused) -> Any:
+        handled.append(error.retry_after)
+        return "a page", 429
+
+    client = app.test_client()
+    stub.answer("LW.RATELIMIT", DENIED, [0, 5, 4, 0, 60_000])
+    answer = client.get("/")
+    assert (answer.status_code, answer.text) == (429, "a page")
+    stub.answer("LW.RATELIMIT", DENIED, DENIED)
+    answer = client.get("/")
+    assert (answer.status_code, answer.json) == (429, BODY)
+    assert answer.headers[POLICY] == '"page";q=5;w=60'
+    assert handled == [12]
 
 
 def test_flask_headers_are_on_errors_of_the_application_and_on_async_views() -> None:

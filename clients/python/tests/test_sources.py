@@ -23,8 +23,8 @@ from lockwatch import (
     AsyncLockWatch,
     ConfigurationError,
     LockWatch,
-    LockWatchFlaskMiddleware,
     LockWatchMiddleware,
+    LockWatchWSGIMiddleware,
     UnavailableError,
 )
 from lockwatch.testing import AsyncStub, RedisServer, Stub
@@ -123,7 +123,7 @@ def test_an_invalid_source_is_refused_at_once() -> None:
     not_synchronous: list[Any] = ["localhost:6379", "http://localhost", redis.asyncio.Redis(), AsyncStub(), 7]
     for source in not_synchronous:
         with pytest.raises(ConfigurationError):
-            LockWatchFlaskMiddleware(lambda *_: [], redis=source)
+            LockWatchWSGIMiddleware(lambda *_: [], redis=source)
     not_asynchronous: list[Any] = ["localhost:6379", redis.Redis(), Stub(), None]
     for source in not_asynchronous:
         with pytest.raises(ConfigurationError):

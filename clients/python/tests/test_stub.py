@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from flask import Flask
 from flask import g as flask_g
 
-from lockwatch import Claims, LockWatch, LockWatchFlaskMiddleware, LockWatchMiddleware, Login, fastapi, flask
+from lockwatch import Claims, LockWatch, LockWatchMiddleware, LockWatchWSGIMiddleware, Login, fastapi, flask
 from lockwatch.aio import AsyncLockWatch
 from lockwatch.testing import AsyncStub, Stub
 from lockwatch.testing.server import RedisServer, missing
@@ -90,7 +90,7 @@ def test_a_stub_can_be_away_and_come_back() -> None:
     stub, asynchronous = Stub(), AsyncStub()
     app = Flask(__name__)
     app.get("/")(lambda: "reached")
-    app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, redis=stub, on_redis_failure="deny")  # type: ignore[method-assign]
+    app.wsgi_app = LockWatchWSGIMiddleware(app.wsgi_app, redis=stub, on_redis_failure="deny")  # type: ignore[method-assign]
     api = FastAPI()
     api.get("/")(lambda: "reached")
     api.add_middleware(LockWatchMiddleware, redis=asynchronous, on_redis_failure="deny")

@@ -18,8 +18,8 @@ from lockwatch import (
     ConfigurationError,
     CookieOptions,
     LockWatch,
-    LockWatchFlaskMiddleware,
     LockWatchMiddleware,
+    LockWatchWSGIMiddleware,
     Login,
 )
 from lockwatch import fastapi as for_fastapi
@@ -59,7 +59,7 @@ def served(framework: str, authenticate: Any, *, middleware: dict[str, Any] | No
     app.testing = True
     client = LockWatch(plain)
     if middleware is not None:
-        app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, redis=client, **middleware)  # type: ignore[method-assign]
+        app.wsgi_app = LockWatchWSGIMiddleware(app.wsgi_app, redis=client, **middleware)  # type: ignore[method-assign]
     app.register_blueprint(for_flask.token_blueprint(client, "auth", authenticate=authenticate, **options))
     browser = app.test_client()
     browser.environ_base["REMOTE_ADDR"] = "203.0.113.7"
@@ -101,6 +101,23 @@ def test_the_address_of_a_session_is_the_one_of_the_middleware(framework: str) -
     stub, client = served(framework, lambda: "alice", middleware={"trusted_proxies": ["203.0.113.7"]})
     client.post("/auth/login", headers={"User-Agent": "a", "X-Forwarded-For": "198.51.100.4"})
     assert meta_of(stub.called("LW.ISSUE")[0]) == {"ip": "198.51.100.4", "user_agent": "a"}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize(
+    ("peer", "ip"),
+    [("203.0.113.8:1234", "203.0.113.8"), ("[2001:db8::1]:1234", "2001:db8::1"), ("unknown", None), ("", None)],
+)
+def test_the_address_of_a_session_is_that_of_the_peer_without_its_port(
+    framework: str, peer: str, ip: str | None
+) -> None:
+    stub, client = served(framework, lambda: "alice")
+    if framework == "fastapi":
+        client = TestClient(client.app, client=(peer, 1))
+    else:
+        client.environ_base["REMOTE_ADDR"] = peer
+    assert client.post("/auth/login", headers={"User-Agent": "a"}).status_code == 200
+    assert meta_of(stub.called("LW.ISSUE")[0]).get("ip") == ip
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

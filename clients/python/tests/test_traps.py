@@ -16,8 +16,8 @@ from lockwatch import (
     AsyncLockWatch,
     ConfigurationError,
     LockWatch,
-    LockWatchFlaskMiddleware,
     LockWatchMiddleware,
+    LockWatchWSGIMiddleware,
     Reply,
     fastapi,
     flask,
@@ -47,7 +47,7 @@ ASYNC_IN_FLASK: list[Callable[[], object]] = [
     lambda: flask.jwt_required(ALW, "auth"),
     lambda: flask.token_blueprint(ALW, "auth", authenticate=no_login),
     lambda: flask.jwks_blueprint(ALW),
-    lambda: LockWatchFlaskMiddleware(ok_wsgi, redis=ALW),
+    lambda: LockWatchWSGIMiddleware(ok_wsgi, redis=ALW),
 ]
 
 
@@ -163,8 +163,8 @@ def test_middleware_around_an_application_of_the_other_kind() -> None:
     asgi: list[Any] = [FastAPI(), ok_asgi, LockWatchMiddleware(ok_asgi, redis=ALW), None, "app"]
     for app in asgi:
         with pytest.raises(ConfigurationError, match="is no WSGI application; for FastAPI write"):
-            LockWatchFlaskMiddleware(app, redis_url="redis://localhost")
-    assert LockWatchFlaskMiddleware(LockWatchFlaskMiddleware(Flask(__name__).wsgi_app, redis=LW), redis=LW)
+            LockWatchWSGIMiddleware(app, redis_url="redis://localhost")
+    assert LockWatchWSGIMiddleware(LockWatchWSGIMiddleware(Flask(__name__).wsgi_app, redis=LW), redis=LW)
     assert LockWatchMiddleware(LockWatchMiddleware(FastAPI(), redis=ALW), redis=ALW)
 
 
@@ -174,7 +174,7 @@ def test_middleware_around_an_application_of_the_other_kind() -> None:
         (LockWatchMiddleware, {}, "redis_url is missing"),
         (LockWatchMiddleware, {"redis_url": None}, "redis_url is None"),
         (LockWatchMiddleware, {"redis": LW, "limits": "5/s"}, "redis is a LockWatch: this LockWatch is synchronous"),
-        (LockWatchFlaskMiddleware, {"redis_url": "redis://localhost"}, "is no WSGI application"),
+        (LockWatchWSGIMiddleware, {"redis_url": "redis://localhost"}, "is no WSGI application"),
     ],
 )
 def test_fastapi_makes_its_middleware_at_its_startup(kind: Any, options: Any, message: str) -> None:

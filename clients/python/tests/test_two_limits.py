@@ -16,8 +16,8 @@ from lockwatch import (
     AsyncLockWatch,
     ConfigurationError,
     LockWatch,
-    LockWatchFlaskMiddleware,
     LockWatchMiddleware,
+    LockWatchWSGIMiddleware,
     fastapi,
     flask,
 )
@@ -63,7 +63,7 @@ class Site:
             return LockWatchMiddleware(app, **given)
         if isinstance(app, Flask):
             app = app.wsgi_app
-        return LockWatchFlaskMiddleware(app, **given)
+        return LockWatchWSGIMiddleware(app, **given)
 
     def statuses(self, app: Any, times: int = 1) -> list[Any]:
         """The responses to that many requests."""
@@ -161,3 +161,32 @@ def test_a_second_middleware_with_another_prefix_counts_as_well_and_records_once
     # The headers are those of the limit that was evaluated last, as with a limit on a route.
     assert [answer.headers["x-ratelimit-limit"] for answer in answers] == ["2", "2", "2"]
     assert sorted((row.status, row.limited) for row in rows) == [(200, False), (200, False), (429, True)]
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_request_that_is_routed_again_counts_under_the_policy_of_its_new_path(framework: str) -> None:
+    site = Site(framework)
+    reached: list[str] = []
+
+    async def asgi(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            reached.append(scope["path"])
+        if scope["type"] == "http" and scope["path"] != "/secret":
+            scope["path"] = "/secret"
+            await outer(scope, receive, send)
+        else:
+            await site.app()(scope, receive, send)
+
+    def wsgi(environ: Any, start_response: Any) -> Any:
+        reached.append(environ["PATH_INFO"])
+        if environ["PATH_INFO"] != "/secret":
+            environ["PATH_INFO"] = "/secret"
+            return outer(environ, start_response)
+        return site.app().wsgi_app(environ, start_response)
+
+    outer = site.wrapped(asgi if site.is_fastapi else wsgi, routes={"GET /secret": "2/hour"}, audit=False)
+    [answer] = site.statuses(outer)
+    assert answer.status_code == 404
+    assert answer.headers["ratelimit-policy"].startswith('"get-secret"')
+    assert reached == ["/x/1", "/secret"]
+    assert site.keys == ["default", "get-secret"]

@@ -17,8 +17,8 @@ from lockwatch import (
     ConfigurationError,
     HttpRequest,
     LockWatch,
-    LockWatchFlaskMiddleware,
     LockWatchMiddleware,
+    LockWatchWSGIMiddleware,
     fastapi,
     flask,
     notices,
@@ -28,7 +28,7 @@ from lockwatch.testing import AsyncStub, Stub
 
 Said: TypeAlias = Callable[[], list[str]]
 CLIENTS: list[tuple[Any, Any]] = [(LockWatch, Stub()), (AsyncLockWatch, AsyncStub())]
-MIDDLEWARE: list[tuple[Any, Any]] = [(LockWatchMiddleware, AsyncStub()), (LockWatchFlaskMiddleware, Stub())]
+MIDDLEWARE: list[tuple[Any, Any]] = [(LockWatchMiddleware, AsyncStub()), (LockWatchWSGIMiddleware, Stub())]
 # A key that each caller has, or none.
 KEYS = {"alice": "key:alice", "7": "key:7", "": "ip:127.0.0.1", "address": "ip:127.0.0.1", "none": None}
 
@@ -53,7 +53,7 @@ def served_by_flask(**options: Any) -> tuple[Any, Stub]:
     app = Flask(__name__)
     lw = options.pop("redis", None) or LockWatch(stub, service=options.pop("service", None))
     limits = {"key": lambda: key_of(request.headers.get("X-Key")), **options.pop("limit", {})}
-    app.wsgi_app = LockWatchFlaskMiddleware(  # type: ignore[method-assign]
+    app.wsgi_app = LockWatchWSGIMiddleware(  # type: ignore[method-assign]
         app.wsgi_app, redis=lw, audit=False, **options
     )
 
@@ -98,6 +98,36 @@ def test_what_a_key_function_returns_decides_about_the_limit(serve: Any, header:
     # Without a limit the burst is that of the address.
     assert [call[1] for call in stub.called("LW.BURST")] == [f"lw:{{{client or 'ip:127.0.0.1'}}}:burst"]
     assert ("x-ratelimit-limit" in response.headers) == (client is not None)
+
+
+@pytest.mark.parametrize("key", [True, False, b"bob", bytearray(b"bob"), 1.5, ["bob"], {"id": 1}, object()])
+@pytest.mark.parametrize("where", ["middleware", "limit"])
+def test_a_key_of_another_type_is_an_error_and_counts_nothing(serve: Any, where: str, key: Any) -> None:
+    options = {"key_func": lambda _: key} if where == "middleware" else {"limit": {"key": lambda *_: key}}
+    http, stub = serve(key_prefix="lw", **options)
+    if not isinstance(http, TestClient):
+        http.application.testing = True
+    with pytest.raises(ConfigurationError, match=f"the key function returned a {type(key).__name__}: "):
+        http.get("/")
+    assert not any("limit:" in call[1] or where == "middleware" for call in stub.called("LW.RATELIMIT"))
+
+
+def test_a_state_that_a_server_shares_between_requests_is_not_read() -> None:
+    stub, shared = AsyncStub(), dict[str, Any]()
+    lw, app = AsyncLockWatch(stub), FastAPI()
+    limit = fastapi.limit(lw, "5/minute", name="own")
+    app.get("/limited", dependencies=[Depends(limit)])(lambda: "reached")
+    middleware = LockWatchMiddleware(app, redis=lw, exempt=["/limited"], audit=False)
+
+    async def server(scope: Any, receive: Any, send: Any) -> None:
+        await middleware({**scope, "state": shared}, receive, send)
+
+    for client, path in (("203.0.113.7", "/"), ("203.0.113.8", "/limited")):
+        TestClient(server, client=(client, 1)).get(path)
+    assert [call[1] for call in stub.called("LW.RATELIMIT")] == [
+        "lw:{ip:203.0.113.7}:default",
+        "lw:{ip:203.0.113.8}:limit:own",
+    ]
 
 
 def test_a_policy_has_a_key_function_of_its_own(serve: Any) -> None:
@@ -153,10 +183,10 @@ def test_a_wrong_service_is_an_error_at_start(service: Any) -> None:
 
 def test_a_service_is_named_at_the_client_or_at_the_middleware_that_makes_one() -> None:
     stub = Stub()
-    middleware = LockWatchFlaskMiddleware(lambda *_: [], redis=stub, service="shop")
+    middleware = LockWatchWSGIMiddleware(lambda *_: [], redis=stub, service="shop")
     assert middleware._lockwatch.service == "shop"
     with pytest.raises(ConfigurationError, match="service"):
-        LockWatchFlaskMiddleware(lambda *_: [], redis=LockWatch(stub, service="shop"), service="shop")
+        LockWatchWSGIMiddleware(lambda *_: [], redis=LockWatch(stub, service="shop"), service="shop")
 
 
 def test_shared_counters_are_said_once(serve: Any, said: Said) -> None:

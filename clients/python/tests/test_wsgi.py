@@ -13,7 +13,7 @@ from wsgiref.util import FileWrapper
 import pytest
 from flask import Flask, send_file
 
-from lockwatch import ConfigurationError, LockWatchFlaskMiddleware
+from lockwatch import ConfigurationError, LockWatchWSGIMiddleware
 from lockwatch.audit_queue import AuditQueue
 from lockwatch.failure_log import FailureLog
 from lockwatch.redis.connection import Command
@@ -48,7 +48,7 @@ def test_the_event_is_sent_when_the_server_closes_the_body(lockwatch_stub: Stub)
         start("200 OK", [])
         return Body()
 
-    middleware = LockWatchFlaskMiddleware(app, redis=lockwatch_stub)
+    middleware = LockWatchWSGIMiddleware(app, redis=lockwatch_stub)
     body: Any = middleware({**ENVIRON}, start_response)
     assert list(body) == [b"a", b"b"]
     assert not closed
@@ -92,7 +92,7 @@ def test_a_generator_that_starts_late_and_an_application_that_fails(lockwatch_st
     def broken(environ: Any, start: Any) -> Iterable[bytes]:
         raise RuntimeError("broken on purpose")
 
-    middleware = LockWatchFlaskMiddleware(late, redis=lockwatch_stub)
+    middleware = LockWatchWSGIMiddleware(late, redis=lockwatch_stub)
     body: Any = middleware({**ENVIRON}, start_response)
     assert list(body) == [b"late"]
     body.close()
@@ -108,7 +108,7 @@ def test_the_server_can_still_send_a_file_itself(lockwatch_stub: Stub, tmp_path:
     path.write_text("content")
     app = Flask(__name__)
     app.add_url_rule("/", view_func=lambda: send_file(path))
-    app.wsgi_app = middleware = LockWatchFlaskMiddleware(app.wsgi_app, redis=lockwatch_stub)  # type: ignore[method-assign]
+    app.wsgi_app = middleware = LockWatchWSGIMiddleware(app.wsgi_app, redis=lockwatch_stub)  # type: ignore[method-assign]
     environ = {**ENVIRON, "wsgi.file_wrapper": FileWrapper, "wsgi.url_scheme": "http", "SERVER_NAME": "x"}
     body: Any = app({**environ, "SERVER_PORT": "80"}, start_response)
     assert isinstance(body, FileWrapper)
@@ -123,9 +123,9 @@ def test_asynchronous_functions_are_refused(lockwatch_stub: Stub) -> None:
         return "42"
 
     with pytest.raises(ConfigurationError, match=r"key_func .* can't be asynchronous"):
-        LockWatchFlaskMiddleware(lambda *_: [], redis=lockwatch_stub, key_func=key)
+        LockWatchWSGIMiddleware(lambda *_: [], redis=lockwatch_stub, key_func=key)
     # One that does not look like it is noticed when it is called.
-    middleware = LockWatchFlaskMiddleware(lambda *_: [], redis=lockwatch_stub, key_func=lambda _: key(None))
+    middleware = LockWatchWSGIMiddleware(lambda *_: [], redis=lockwatch_stub, key_func=lambda _: key(None))
     with pytest.raises(ConfigurationError, match="can't be asynchronous"):
         middleware({**ENVIRON}, start_response)
 
@@ -144,7 +144,7 @@ def test_a_full_queue_drops_events_and_logs_it(lockwatch_stub: Stub, caplog: pyt
         return [b"x"]
 
     slow = Slow()
-    middleware = LockWatchFlaskMiddleware(app, redis=slow, audit_queue_size=3)
+    middleware = LockWatchWSGIMiddleware(app, redis=slow, audit_queue_size=3)
     for _ in range(300):
         middleware({**ENVIRON}, start_response).close()  # type: ignore[attr-defined]
     go_on.set()
@@ -174,7 +174,7 @@ def test_a_child_of_fork_uses_connections_of_its_own(shared_redis: RedisServer) 
         start("200 OK", [])
         return [b"x"]
 
-    middleware = LockWatchFlaskMiddleware(
+    middleware = LockWatchWSGIMiddleware(
         app, redis_url=shared_redis.url, limits="1000/hour", key_prefix="fork", connect_timeout=5, command_timeout=5
     )
 
@@ -198,7 +198,7 @@ def test_a_child_of_fork_uses_connections_of_its_own(shared_redis: RedisServer) 
 
 def flask_with(stub: Stub, **options: Any) -> Flask:
     app = Flask(__name__)
-    app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, redis=stub, audit=False, **options)  # type: ignore[method-assign]
+    app.wsgi_app = LockWatchWSGIMiddleware(app.wsgi_app, redis=stub, audit=False, **options)  # type: ignore[method-assign]
 
     @app.post("/<name>")
     def handler(name: str) -> str:

@@ -2,15 +2,11 @@
 import type { IncomingMessage } from "node:http";
 import { ConfigurationError } from "../errors.js";
 
-interface Count {
-  readonly owner: object;
-  outcome?: Promise<unknown>;
-}
-
 const records = new WeakMap<IncomingMessage, Counted>();
 
 export class Counted {
-  readonly #counts = new Map<string, Count>();
+  /** The outcome of the limit at each key; undefined for a key of a middleware. */
+  readonly #outcomes = new Map<string, Promise<unknown> | undefined>();
   readonly #policies = new Map<object, Set<string>>();
   /** The limits of a name, in the order in which the request reached them. */
   readonly #named = new Map<string, object[]>();
@@ -31,9 +27,9 @@ export class Counted {
   }
 
   /** Records the keys of a middleware, of which none may be that of another middleware. */
-  addAll(keys: readonly string[], owner: object): void {
+  addAll(keys: readonly string[]): void {
     for (const key of keys) {
-      if (!this.claim(key, owner)) {
+      if (!this.claim(key)) {
         throw new ConfigurationError(
           `two middlewares would count one request under the same key of the policy '${key.slice(key.lastIndexOf("}:") + 2)}': ` +
             "give the inner one a service or keyPrefix of its own",
@@ -43,9 +39,9 @@ export class Counted {
   }
 
   /** Returns false if the request was counted under the key already. */
-  claim(key: string, owner: object): boolean {
-    if (this.#counts.has(key)) return false;
-    this.#counts.set(key, { owner });
+  claim(key: string): boolean {
+    if (this.#outcomes.has(key)) return false;
+    this.#outcomes.set(key, undefined);
     return true;
   }
 
@@ -71,14 +67,14 @@ export class Counted {
   }
 
   /**
-   * Calls `count` unless the limit has counted the request under the key. Resolves to the outcome,
-   * and to whether it is that of an earlier call.
+   * Calls `count` unless the request was counted under the key. Resolves to the outcome, and to
+   * whether it is that of an earlier call.
    */
-  async once<T>(key: string, owner: object, count: () => Promise<T>): Promise<{ outcome: T; isEarlier: boolean }> {
-    const earlier = this.#counts.get(key);
-    if (earlier) return { outcome: (await earlier.outcome) as T, isEarlier: true };
+  async once<T>(key: string, count: () => Promise<T>): Promise<{ outcome: T; isEarlier: boolean }> {
+    const earlier = this.#outcomes.get(key);
+    if (earlier) return { outcome: (await earlier) as T, isEarlier: true };
     const outcome = count();
-    this.#counts.set(key, { owner, outcome });
+    this.#outcomes.set(key, outcome);
     return { outcome: await outcome, isEarlier: false };
   }
 }

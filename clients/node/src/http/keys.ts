@@ -1,7 +1,7 @@
 /**
  * The Redis keys of a client: `prefix:{client}:policy` and `prefix:{client}:burst`. With a service
- * they start with `prefix:service`. The braces are a hash tag, so all keys of a client are in one slot of a cluster. Every language's client uses the
- * same keys.
+ * they start with `prefix:service`. The braces are a hash tag, so all keys of a client are in one
+ * slot of a cluster. Every language's client uses the same keys.
  */
 import { createHash } from "node:crypto";
 import { inspect } from "node:util";
@@ -95,11 +95,6 @@ function digest(text: string): string {
 function checkedPrefix(prefix: string): string {
   if (/[{}]/.test(prefix)) throw new ConfigurationError(`key prefix '${prefix}' has braces, which mark the part that decides the hash slot`);
   return prefix;
-}
-
-export function checkedService(service: string): string {
-  if (typeof service === "string" && /^[A-Za-z0-9_.-]{1,64}$/.test(service)) return service;
-  throw new ConfigurationError(`service '${service}' is not a name of 1 to 64 letters, digits, '_', '.' and '-': write 'shop', for example`);
 }
 
 function hintAtService(log: Log): void {

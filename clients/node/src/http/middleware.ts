@@ -27,9 +27,6 @@ export function createRateLimiter<Req>(options: MiddlewareOptions<Req>): RateLim
     refuseBoth(options, "limits", "rateLimitWindowSeconds", "write limits: '100/minute' alone");
   }
   const { redis } = options;
-  if (redis instanceof LockWatch && options.service !== undefined) {
-    throw new ConfigurationError("service is an option of the LockWatch that redis is: write it there, as new LockWatch(url, { service: 'shop' })");
-  }
   const ofClient = Object.keys(LOCKWATCH_OPTIONS).find((name) => options[name as keyof LockWatchOptions] !== undefined);
   if (redis instanceof LockWatch && ofClient !== undefined) {
     throw new ConfigurationError(`${ofClient} and a LockWatch are both given: write new LockWatch(redis, { ${ofClient}: … })`);

@@ -4,7 +4,7 @@ import type { Limits } from "../limits.js";
 import { LockWatch, LOCKWATCH_OPTIONS } from "../lockwatch.js";
 import { REDIS_SOURCE } from "../redis/open.js";
 import { BOOLEAN, COST, DURATION, FAILURE_MODE, fn, headerName, integer, KEY, KEY_FUNCTION, KEY_PREFIX, LIMITS, orFunction, texts } from "../rules.js";
-import { POLICY_OPTIONS, type MiddlewareOptions, type PolicyOptions } from "./options.js";
+import { POLICY_OPTIONS, policyOptions, type MiddlewareOptions, type PolicyOptions } from "./options.js";
 import { Pattern } from "./pattern.js";
 import { TrustedProxies } from "./trusted-proxies.js";
 
@@ -16,8 +16,7 @@ const ROUTES: Rule = {
     if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Map) return false;
     for (const [text, given] of Object.entries(value)) {
       new Pattern(text);
-      const isLimits = typeof given === "string" || Array.isArray(given);
-      checkOptions(isLimits ? { limits: given as Limits } : (given as PolicyOptions), POLICY_OPTIONS, `routes['${text}']`);
+      checkOptions(policyOptions(given as PolicyOptions | Limits), POLICY_OPTIONS, `routes['${text}']`);
     }
     return true;
   },

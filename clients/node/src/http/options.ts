@@ -80,8 +80,14 @@ export interface LimitOptions<Req> {
   onRedisFailure?: FailureMode | undefined;
 }
 
+/** The options of a policy that is given as an object, or by its limits alone. */
+export function policyOptions<Req>(given: PolicyOptions<Req> | Limits): PolicyOptions<Req> {
+  // The rule of `limits` says where a function goes.
+  return ["string", "function"].includes(typeof given) || Array.isArray(given) ? { limits: given as Limits } : (given as PolicyOptions<Req>);
+}
+
 export const POLICY_OPTIONS: OptionRules<PolicyOptions> = {
-  limits: LIMITS,
+  limits: { ...LIMITS, expected: `${LIMITS.expected}; a function goes into limit(lw, function) on the route` },
   cost: orFunction(COST),
   onRedisFailure: FAILURE_MODE,
   shadow: BOOLEAN,

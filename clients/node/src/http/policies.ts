@@ -1,8 +1,7 @@
 /** The policy of a request: that of its path, the default one, or none if the path is exempt. */
 import { ConfigurationError } from "../errors.js";
-import { checkOptions } from "../known-options.js";
 import { parseLimits, type Limit, type Limits } from "../limits.js";
-import { POLICY_OPTIONS, type Cost, type KeyFunction, type LimitOptions, type PolicyOptions } from "./options.js";
+import { policyOptions, type Cost, type KeyFunction, type LimitOptions, type PolicyOptions } from "./options.js";
 import { PathSegments, Pattern } from "./pattern.js";
 import { policyName } from "./policy-name.js";
 import type { FailureMode } from "./reply.js";
@@ -38,8 +37,8 @@ export class Policies {
     this.#default = {
       name: DEFAULT,
       ownLimits: undefined,
-      cost: costOption(options.cost ?? 1),
-      onRedisFailure: checkedMode(options.onRedisFailure ?? "allow"),
+      cost: options.cost ?? 1,
+      onRedisFailure: options.onRedisFailure ?? "allow",
       shadow: options.shadow ?? false,
       ...policyKey(options, ""),
     };
@@ -58,25 +57,19 @@ export class Policies {
   }
 
   #route(pattern: Pattern, given: PolicyOptions<never> | Limits): readonly [Pattern, Policy] {
-    const options = isLimits(given) ? { limits: given } : given;
-    checkOptions(options, POLICY_OPTIONS, `policy '${pattern.text}'`);
+    const options = policyOptions(given);
     if (options.limits === undefined && options.name !== undefined) {
       throw new ConfigurationError(`policy '${options.name}' has a name and no limits: it would spend from the default policy`);
-    }
-    if (typeof options.limits === "function") {
-      throw new ConfigurationError(
-        `policy '${pattern.text}' has a function as limits: give the function to the middleware as limits, or place limit(lw, function) on the route`,
-      );
     }
     const hasKey = options.key !== undefined || options.keyFunc !== undefined;
     if (options.limits === undefined && hasKey) {
       throw new ConfigurationError(`policy '${pattern.text}' has key or keyFunc and no limits: give it limits of its own`);
     }
     const policy: Policy = {
-      name: options.limits === undefined ? DEFAULT : notReserved(options.name === undefined ? policyName(pattern.text) : checkedName(options.name)),
+      name: options.limits === undefined ? DEFAULT : notReserved(options.name ?? policyName(pattern.text)),
       ownLimits: options.limits === undefined ? undefined : parseLimits(options.limits),
-      cost: costOption(options.cost ?? this.#default.cost),
-      onRedisFailure: checkedMode(options.onRedisFailure ?? this.#default.onRedisFailure),
+      cost: options.cost ?? this.#default.cost,
+      onRedisFailure: options.onRedisFailure ?? this.#default.onRedisFailure,
       shadow: options.shadow ?? this.#default.shadow,
       ...(hasKey ? policyKey(options, ` of policy '${pattern.text}'`) : ownKey(this.#default)),
     };
@@ -86,25 +79,12 @@ export class Policies {
 
 /** @param of says in messages whose options they are */
 function policyKey({ key = "address", keyFunc }: Pick<PolicyOptions<never>, "key" | "keyFunc">, of: string): PolicyKey {
-  if (!["address", "credential"].includes(key)) throw new ConfigurationError(`key '${key}'${of} is not 'address' or 'credential'`);
-  if (keyFunc !== undefined && typeof keyFunc !== "function") throw new ConfigurationError(`keyFunc${of} is not a function of the request`);
   if (key === "credential" && keyFunc) throw new ConfigurationError(`key${of} is 'credential' and there is a keyFunc: give one of both`);
   return { byCredential: key === "credential", keyFunc };
 }
 
 function ownKey({ byCredential, keyFunc }: PolicyKey): PolicyKey {
   return { byCredential, keyFunc };
-}
-
-function isLimits(given: PolicyOptions<never> | Limits): given is Limits {
-  return typeof given === "string" || Array.isArray(given);
-}
-
-export function checkedName(name: string): string {
-  if (!/^[A-Za-z0-9_.-]{1,64}$/.test(name)) {
-    throw new ConfigurationError(`policy name '${name}' is not made of 1 to 64 letters, digits, '_', '.' and '-'`);
-  }
-  return name;
 }
 
 function notReserved(name: string): string {
@@ -115,14 +95,4 @@ function notReserved(name: string): string {
 export function checkedCost(cost: number): number {
   if (Number.isInteger(cost) && cost >= 1 && cost <= MAX_COST) return cost;
   throw new ConfigurationError(`cost '${cost}' is not an integer from 1 to ${MAX_COST}`);
-}
-
-/** Whatever a function returns is checked for each request. */
-export function costOption<Req>(cost: Cost<Req>): Cost<Req> {
-  return typeof cost === "function" ? cost : checkedCost(cost);
-}
-
-export function checkedMode(mode: FailureMode): FailureMode {
-  if (["allow", "deny"].includes(mode)) return mode;
-  throw new ConfigurationError(`onRedisFailure '${mode}' is not 'allow' or 'deny'`);
 }

@@ -88,9 +88,6 @@ export class RateLimiter<Req> {
 }
 
 function burstSettings(threshold: number, window: Duration, cooldown: Duration | undefined): BurstSettings {
-  if (!Number.isSafeInteger(threshold) || threshold < 1) {
-    throw new ConfigurationError(`burstThreshold '${threshold}' is not a positive integer, or null for none`);
-  }
   return { threshold, windowMs: windowMs(window), cooldown: cooldown === undefined ? undefined : `${windowMs(cooldown)}ms` };
 }
 
@@ -168,7 +165,7 @@ export class RequestCheck<Req> {
     }
     const commands = calls.map(({ command }) => command);
     const burst = this.#newBurst(isCredential ? ofAddress : client);
-    this.counted.addAll(commands.map(({ key }) => String(key)), this.limiter);
+    this.counted.addAll(commands.map(({ key }) => String(key)));
     if (burst) commands.push(burst);
     let binding: NamedResult;
     try {
@@ -260,7 +257,7 @@ export class RequestCheck<Req> {
   /** Undefined also if another middleware has counted the burst of this client. */
   #newBurst(client: string): Command | undefined {
     const command = this.#burstCommand(client);
-    return command && this.counted.claim(String(command.key), this.limiter) ? command : undefined;
+    return command && this.counted.claim(String(command.key)) ? command : undefined;
   }
 
   #burstCommand(client: string): Command | undefined {

@@ -14,7 +14,6 @@ import { applyDecision, middleware, rawRequest, stateOf, type AnyRequest, type A
 import { ADDRESS, addressClient, keyClient, Keys, keyText } from "./keys.js";
 import type { Cost, KeyFunction, LimitsFunction, OnDenied } from "./options.js";
 import { policyName } from "./policy-name.js";
-import { checkedMode, checkedName, costOption } from "./policies.js";
 import { decisionFor, failureDecision, functionFailureDecision, type Decision, type FailureMode } from "./reply.js";
 import { returnedCost, returnedLimits } from "./returned.js";
 import { routeText } from "./route-text.js";
@@ -76,9 +75,9 @@ export function routeLimit<Req extends AnyRequest>(
   checkOptions(options, ROUTE_LIMIT_OPTIONS, "limit");
   const fixed = typeof limits === "function" ? undefined : parseLimits(limits);
   const keys = new Keys(options.keyPrefix, lockwatch);
-  const costGiven = costOption(options.cost ?? 1);
-  const mode = { shadow: options.shadow ?? false, onRedisFailure: checkedMode(options.onRedisFailure ?? "allow") };
-  const given = options.name === undefined ? undefined : checkedName(options.name);
+  const costGiven = options.cost ?? 1;
+  const mode = { shadow: options.shadow ?? false, onRedisFailure: options.onRedisFailure ?? "allow" } as const;
+  const given = options.name;
 
   async function decide(request: AnyRequest): Promise<Decision> {
     try {
@@ -101,7 +100,7 @@ export function routeLimit<Req extends AnyRequest>(
     const client = keyClient(ofKey) ?? addressClient(addressOf(request, state));
     if (state) state.keyText = keyText(ofKey) ?? state.keyText;
     const key = keys.limit(client, KIND + name);
-    const { outcome, isEarlier } = await counted.once(key, limit, () => askRedis(request, state, key, header, parsed, cost));
+    const { outcome, isEarlier } = await counted.once(key, () => askRedis(request, state, key, header, parsed, cost));
     // The headers of an earlier call are on the response, unless those of another limit are.
     return isEarlier && !outcome.reply ? { headers: {} } : outcome;
   }

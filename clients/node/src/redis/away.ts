@@ -20,8 +20,8 @@ const MESSAGES = new Set([
 ]);
 
 /**
- * The failure of Redis that an error stands for. Undefined if it is not one of a Redis library, or if
- * the call was at fault.
+ * Converts an error of a Redis library into the failure of Redis that it reports. Undefined if the
+ * error has another source, or if the call was at fault.
  */
 export function redisFailure(error: unknown): UnavailableError | undefined {
   if (error instanceof UnavailableError) return error;

@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { createServer, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,11 +11,11 @@ import { setTimeout as pause } from "node:timers/promises";
 
 export interface RedisServerOptions {
   /**
-   * The module's file; the environment variable LOCKWATCH_MODULE unless given. Null starts Redis
-   * without the module.
+   * The module's file. Unless given, it is that of the environment variable LOCKWATCH_MODULE, or else
+   * of the package lockwatch-server. Null starts Redis without the module.
    */
   module?: string | null | undefined;
-  /** `redis-server` unless given. */
+  /** Unless given, the server of the package lockwatch-server with its module, else `redis-server`. */
   executable?: string | undefined;
   /** Further arguments of redis-server. */
   args?: readonly string[] | undefined;
@@ -54,15 +55,43 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
  * skipped without it: `it("limits", { skip: noModule() }, …)`.
  */
 export function noModule(): string | false {
+  const ofPackage = serverPackage();
+  if (ofPackage) {
+    try {
+      ofPackage.modulePath();
+      ofPackage.serverPath();
+      return false;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
   const { LOCKWATCH_MODULE: module } = process.env;
-  if (module === undefined || module === "") return "LOCKWATCH_MODULE is not set: set it to the path of liblockwatch.so";
+  if (module === undefined || module === "") return "LOCKWATCH_MODULE is not set: set it to the path of liblockwatch.so, or install the package lockwatch-server";
   return existsSync(module) ? false : `LOCKWATCH_MODULE is '${module}', and there is no such file`;
 }
 
+interface ServerPackage {
+  modulePath(): string;
+  serverPath(): string;
+}
+
+/** The package lockwatch-server, if the tested application has it and LOCKWATCH_MODULE is not set. */
+function serverPackage(): ServerPackage | undefined {
+  if (process.env.LOCKWATCH_MODULE) return undefined;
+  const require = createRequire(join(process.cwd(), "package.json"));
+  try {
+    return require("lockwatch-server") as ServerPackage;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "MODULE_NOT_FOUND") return undefined;
+    throw error;
+  }
+}
+
 async function start(options: RedisServerOptions, port: number): Promise<RedisServer> {
-  const { module = process.env.LOCKWATCH_MODULE, executable = "redis-server", args = [] } = options;
   const reason = options.module === undefined && noModule();
   if (reason !== false) throw new Error(`startRedis needs the module: ${reason}, or give { module: '/path/to/liblockwatch.so' }`);
+  const ofPackage = options.module === undefined ? serverPackage() : undefined;
+  const { module = ofPackage?.modulePath() ?? process.env.LOCKWATCH_MODULE, executable = ofPackage?.serverPath() ?? "redis-server", args = [] } = options;
   if (typeof module === "string" && !existsSync(module)) throw new Error(`startRedis: there is no module '${module}'`);
   const dir = await mkdtemp(join(tmpdir(), "lockwatch-"));
   const log = join(dir, "redis.log");

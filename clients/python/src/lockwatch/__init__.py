@@ -46,7 +46,7 @@ from .ratelimit import RateLimitResult
 from .token.cookie import CookieOptions
 from .token.login import Login
 from .tokens import Claims, Introspection, Session, Tokens
-from .wsgi import LockWatchFlaskMiddleware
+from .wsgi import LockWatchFlaskMiddleware, LockWatchWSGIMiddleware
 
 __version__ = "0.2.0"
 
@@ -73,6 +73,7 @@ __all__ = [
     "LockWatchFlaskMiddleware",
     "LockWatchMiddleware",
     "LockWatchState",
+    "LockWatchWSGIMiddleware",
     "Login",
     "MiddlewareOptions",
     "ModuleMissingError",

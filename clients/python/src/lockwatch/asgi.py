@@ -23,7 +23,6 @@ from .http.options import (
     client_options,
     client_source,
     read_middleware_options,
-    refuse_client_options,
 )
 from .http.rate_limiter import RateLimiter
 from .http.reply import CLIENT_CLOSED_REQUEST, Reply
@@ -39,8 +38,9 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-# The scope is the request's own. A server may share its member `state` between requests.
-_STATE = "lockwatch"
+# The member of the scope that holds the state. A server may share the member `state` between
+# requests.
+STATE = "lockwatch"
 # Within this time a client that leaves cannot be told from one that leaves after the response.
 _SECONDS_UNTIL_LOOK = 0.01
 
@@ -60,8 +60,6 @@ class LockWatchMiddleware:
         self._settings = settings = Settings.of(options)
         source = client_source(options)
         self._owns_client = not isinstance(source, AsyncLockWatch)
-        if not self._owns_client:
-            refuse_client_options(options, "AsyncLockWatch")
         self._lockwatch = AsyncLockWatch(source, **client_options(options)) if self._owns_client else source
         failures = FailureLog.of(self._lockwatch, settings.log_interval)
         self._limiter = RateLimiter(settings, failures)
@@ -82,16 +80,16 @@ class LockWatchMiddleware:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
-        routed = _routed_path(scope)
+        routed = routed_path(scope)
         policy = self._settings.policies.of(scope["method"], {scope["path"], routed}, (routed,))
         if policy is None:
             await self._app(scope, receive, send)
             return
         request = self._request(scope)
         # The state of a middleware in front of this one, which records the request.
-        outer: LockWatchState | None = scope.get(_STATE)
+        outer: LockWatchState | None = scope.get(STATE)
         state, reply = await run_async(self._limiter.admit(request, policy, self._lockwatch.link.send, outer))
-        scope[_STATE] = scope.setdefault("state", {})["lockwatch"] = state
+        scope[STATE] = scope.setdefault("state", {})["lockwatch"] = state
         response = Response(receive, send, state)
         try:
             if reply is None:
@@ -133,7 +131,7 @@ class LockWatchMiddleware:
         await self._app(scope, receive, send_after_flush)
 
 
-def _routed_path(scope: Scope) -> str:
+def routed_path(scope: Scope) -> str:
     """The path that routers match, which is without the root path if it starts with that."""
     path: str = scope["path"]
     root: str = scope.get("root_path", "")

@@ -1,6 +1,6 @@
-"""`inspect` and `reset`: the keys of one client, for who asks why somebody was denied.
+"""`inspect` and `reset` list and delete the keys of one client.
 
-No request waits for them. They go through all keys of one server with SCAN: in a cluster only
+They show why a client was denied, and let it in again. No request waits for them. They go through all keys of one server with SCAN: in a cluster only
 through those of the node that holds the client's slot.
 """
 

@@ -16,14 +16,16 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.security.base import SecurityBase
 
 from .aio import AsyncLockWatch
+from .asgi import STATE
 from .duration import Duration
 from .errors import ConfigurationError
 from .failure_log import FailureLog
-from .fastapi_request import address_of, credentials, full_path
+from .fastapi_request import credentials, full_path
 from .fastapi_responses import Refused, RouteHeaders, add_headers, prepare, respond, response_of
 from .fastapi_route import route_text
 from .fastapi_scheme import security_scheme
 from .flow import check_client, run_async
+from .http.client_address import session_address
 from .http.counted import Counted
 from .http.reply import Reply
 from .http.route_limit import LimitsFunction, RouteLimitOptions, route_limit
@@ -71,8 +73,12 @@ def install(app: FastAPI) -> None:
 
 
 def _state(request: Request) -> LockWatchState | None:
-    state = request.scope.get("state", {}).get("lockwatch")
+    state = request.scope.get(STATE)
     return state if isinstance(state, LockWatchState) else None
+
+
+def _peer(request: Request) -> str | None:
+    return request.client.host if request.client else None
 
 
 def _store_key(store: Store, request: Request) -> Key:
@@ -99,7 +105,7 @@ def limit(
             checked.admit(
                 request,
                 state=state,
-                peer=request.client.host if request.client else None,
+                peer=_peer(request),
                 counted=Counted.of(request.scope) if state is None else state.counted,
                 route=partial(route_text, request.scope),
                 add_headers=partial(add_headers, request, response),
@@ -207,7 +213,7 @@ def token_router(
             meta=None if meta is None else partial(meta, request),
             state=state,
             path=full_path(request.scope),
-            address=address_of(request, state),
+            address=session_address(state, _peer(request)),
             user_agent=request.headers.get("user-agent"),
             origin=request.headers.get("origin"),
             authorization=request.headers.get("authorization"),

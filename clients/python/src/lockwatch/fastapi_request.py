@@ -6,9 +6,7 @@ from typing import Any
 
 from fastapi import Request
 
-from .asgi import Scope, _routed_path
-from .http.address import parse_address
-from .http.state import LockWatchState
+from .asgi import Scope, routed_path
 from .token.body import MAX_BODY, members_of
 
 _MEMBERS = "lockwatch.credentials"
@@ -40,12 +38,4 @@ async def _read(request: Request) -> dict[str, Any]:
 
 def full_path(scope: Scope) -> str:
     """The path with the root path in front, which Starlette's own may have or not."""
-    return str(scope.get("root_path", "")).rstrip("/") + _routed_path(scope)
-
-
-def address_of(request: Request, state: LockWatchState | None) -> str | None:
-    """The client's address as the middleware found it, otherwise the peer's."""
-    if state is not None:
-        return state.address
-    address = parse_address(request.client.host) if request.client else None
-    return None if address is None else str(address)
+    return str(scope.get("root_path", "")).rstrip("/") + routed_path(scope)

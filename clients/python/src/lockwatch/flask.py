@@ -14,9 +14,10 @@ from .client import LockWatch
 from .duration import Duration
 from .errors import ConfigurationError
 from .failure_log import FailureLog
-from .flask_request import address_of, credentials
+from .flask_request import credentials
 from .flask_route import route_text
 from .flow import check_client, run
+from .http.client_address import session_address
 from .http.counted import Counted
 from .http.reply import Reply
 from .http.route_limit import LimitsFunction, RouteLimitOptions, route_limit
@@ -215,7 +216,7 @@ def token_blueprint(
             meta=meta,
             state=state,
             path=request.script_root + request.path,
-            address=address_of(state),
+            address=session_address(state, request.remote_addr),
             user_agent=request.headers.get("User-Agent"),
             origin=request.headers.get("Origin"),
             authorization=request.headers.get("Authorization"),

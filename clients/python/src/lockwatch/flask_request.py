@@ -6,8 +6,6 @@ from typing import Any
 
 from flask import request
 
-from .http.address import parse_address
-from .http.state import LockWatchState
 from .token.body import MAX_BODY, members_of
 
 _MEMBERS = "lockwatch.credentials"
@@ -36,11 +34,3 @@ def _read() -> dict[str, Any]:
     # If the application has parsed the form, its body is gone.
     members = request.form.to_dict()
     return members if sum(map(len, members.values())) <= MAX_BODY else {}
-
-
-def address_of(state: LockWatchState | None) -> str | None:
-    """The client's address as the middleware found it, otherwise the peer's."""
-    if state is not None:
-        return state.address
-    address = parse_address(request.remote_addr or "")
-    return None if address is None else str(address)

@@ -19,7 +19,7 @@ _MAX_TEXTS = 10_000
 
 
 def route_text() -> str:
-    """`[METHOD[,METHOD] ]/path` of the rule that matched. `/**` stands for a path without a rule.
+    """`[METHOD[,METHOD] ]/path` of the rule that matched; `/**` if none did.
 
     SCRIPT_NAME is not part of it: some servers take it from a header of the client. The path under
     which an application is mounted is APPLICATION_ROOT.

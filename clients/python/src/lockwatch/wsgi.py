@@ -18,7 +18,6 @@ from .http.options import (
     client_options,
     client_source,
     read_middleware_options,
-    refuse_client_options,
 )
 from .http.policies import Policy
 from .http.rate_limiter import RateLimiter
@@ -36,10 +35,10 @@ App: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
 _REASONS = {429: "Too Many Requests", 503: "Service Unavailable"}
 
 
-class LockWatchFlaskMiddleware:
+class LockWatchWSGIMiddleware:
     """Limits, counts and records the requests to a WSGI application.
 
-    `app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, redis_url="redis://localhost",
+    `app.wsgi_app = LockWatchWSGIMiddleware(app.wsgi_app, redis_url="redis://localhost",
     limits="100/minute")`. The README describes the options. `redis` may be a LockWatch or a client
     of redis-py, in place of `redis_url`.
     """
@@ -51,8 +50,6 @@ class LockWatchFlaskMiddleware:
         self._settings = settings = Settings.of(options)
         source = client_source(options)
         self._owns_client = not isinstance(source, LockWatch)
-        if not self._owns_client:
-            refuse_client_options(options, "LockWatch")
         self._lockwatch = LockWatch(source, **client_options(options)) if self._owns_client else source
         failures = FailureLog.of(self._lockwatch, settings.log_interval)
         self._limiter = RateLimiter(settings, failures)
@@ -118,6 +115,10 @@ class LockWatchFlaskMiddleware:
             self._audit_queue.bypass()
         else:
             self._audit_queue.record(self._limiter.audit(request, state, status, time.perf_counter() - started))
+
+
+# The name in lockwatch 0.1.
+LockWatchFlaskMiddleware = LockWatchWSGIMiddleware
 
 
 def _routed_path(environ: Environ) -> str:

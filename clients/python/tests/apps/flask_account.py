@@ -7,7 +7,7 @@ import os
 from flask import Flask, Response, g, request
 
 from apps import options
-from lockwatch import ADDRESS, LockWatch, LockWatchFlaskMiddleware
+from lockwatch import ADDRESS, LockWatch, LockWatchWSGIMiddleware
 from lockwatch.flask import CookieOptions, Login, jwks_blueprint, jwt_required, limit, token_blueprint
 
 settings = options()
@@ -28,7 +28,7 @@ def authenticate() -> Login | None:
 
 app = Flask(__name__)
 if "BARE" not in os.environ:
-    app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, redis=lw, exempt=["/health"])  # type: ignore[method-assign]
+    app.wsgi_app = LockWatchWSGIMiddleware(app.wsgi_app, redis=lw, exempt=["/health"])  # type: ignore[method-assign]
 app.register_blueprint(token_blueprint(lw, "auth", authenticate=authenticate))
 app.register_blueprint(
     token_blueprint(

@@ -9,10 +9,10 @@ from typing import Any, NoReturn
 from flask import Flask, Response, abort, request
 
 from apps import options
-from lockwatch import LockWatchFlaskMiddleware
+from lockwatch import LockWatchWSGIMiddleware
 
 app = Flask(__name__)
-app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, **options())  # type: ignore[method-assign]
+app.wsgi_app = LockWatchWSGIMiddleware(app.wsgi_app, **options())  # type: ignore[method-assign]
 
 
 @app.get("/items")

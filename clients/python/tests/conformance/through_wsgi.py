@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 from flask import Flask, Response
 
-from lockwatch import LockWatchFlaskMiddleware, flask
+from lockwatch import LockWatchWSGIMiddleware, flask
 
 from .cases import app_of, route_limit_of
 from .outcome import Outcome
@@ -29,7 +29,7 @@ def run(options: dict[str, Any], case: dict[str, Any], before: Any, after: Any) 
         start_response(f"{answer['status']} Whatever", [(name, value) for name, value in answer["headers"]])
         return [answer["body"].encode()]
 
-    middleware = LockWatchFlaskMiddleware(app, **options)
+    middleware = LockWatchWSGIMiddleware(app, **options)
     for step in case["steps"]:
         before(step)
         time.sleep(step.get("after_ms", 0) / 1000)
@@ -49,7 +49,7 @@ def run(options: dict[str, Any], case: dict[str, Any], before: Any, after: Any) 
     after(None, outcome)
 
 
-def _with_route_limit(step: dict[str, Any], outcome: Outcome, middleware: LockWatchFlaskMiddleware) -> Flask:
+def _with_route_limit(step: dict[str, Any], outcome: Outcome, middleware: LockWatchWSGIMiddleware) -> Flask:
     limits, options = route_limit_of(step)
     answer = app_of(step)
     app = Flask(__name__)

@@ -12,7 +12,7 @@ def check_asgi_app(app: object) -> None:
     if not _takes(app, 3):
         raise ConfigurationError(
             f"LockWatchMiddleware is for ASGI (FastAPI, Starlette), and {app!r} is no ASGI application; for Flask "
-            "write app.wsgi_app = LockWatchFlaskMiddleware(app.wsgi_app, …)"
+            "write app.wsgi_app = LockWatchWSGIMiddleware(app.wsgi_app, …)"
         )
 
 
@@ -20,7 +20,7 @@ def check_wsgi_app(app: object) -> None:
     """Raises ConfigurationError for what cannot be a WSGI application."""
     if not _takes(app, 2) or _is_asynchronous(app):
         raise ConfigurationError(
-            f"LockWatchFlaskMiddleware is for WSGI (Flask, Django), and {app!r} is no WSGI application; for FastAPI "
+            f"LockWatchWSGIMiddleware is for WSGI (Flask, Django), and {app!r} is no WSGI application; for FastAPI "
             "write app.add_middleware(LockWatchMiddleware, …)"
         )
 

@@ -11,10 +11,9 @@ _MEMBER = "lockwatch.counted"
 
 
 class Counted:
-    """The Redis keys that a request was counted under, each with its limit and the outcome."""
+    """The Redis keys that a request was counted under, each with the outcome of its limit."""
 
     def __init__(self) -> None:
-        self._owners: dict[str, object] = {}
         self._outcomes: dict[str, Any] = {}
         self._policies: set[tuple[int, str]] = set()
         # The limits of a name, in the order in which the request reached them.
@@ -28,10 +27,6 @@ class Counted:
             counted = members[_MEMBER] = cls()
         return counted
 
-    def owner(self, key: str) -> object | None:
-        """The limit that counted the request under a key."""
-        return self._owners.get(key)
-
     def enters(self, owner: object, policy: str) -> bool:
         """Whether a middleware evaluates this policy for the request for the first time."""
         if (id(owner), policy) in self._policies:
@@ -39,30 +34,25 @@ class Counted:
         self._policies.add((id(owner), policy))
         return True
 
-    def claim(self, key: str, owner: object) -> bool:
+    def claim(self, key: str) -> bool:
         """Returns False if the request was counted under the key already."""
-        if key in self._owners:
+        if key in self._outcomes:
             return False
-        self._owners[key] = owner
+        self._outcomes[key] = None
         return True
 
-    def add(self, key: str, owner: object) -> None:
-        """Records that a limit counts the request under a key."""
-        self._owners[key] = owner
-
-    def finish(self, key: str, outcome: Any) -> Any:  # noqa: ANN401  # of either kind of limit
+    def finish(self, key: str, outcome: Any) -> None:  # noqa: ANN401  # of either kind of limit
         """Keeps the outcome of a limit for the case that the same limit is reached again."""
         self._outcomes[key] = outcome
-        return outcome
 
     def outcome(self, key: str) -> Any:  # noqa: ANN401  # of either kind of limit
-        """The outcome of the limit that counted under a key."""
+        """The outcome of the limit that counted under a key; None before it is known."""
         return self._outcomes.get(key)
 
-    def add_all(self, keys: Iterable[str], owner: object) -> None:
+    def add_all(self, keys: Iterable[str]) -> None:
         """Records the keys of a middleware, of which none may be that of another middleware."""
         for key in keys:
-            if not self.claim(key, owner):
+            if not self.claim(key):
                 raise ConfigurationError(
                     f"two middlewares would count one request under the key {key!r}: "
                     "give the inner one a service= or key_prefix= of its own"

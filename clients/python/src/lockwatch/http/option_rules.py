@@ -46,7 +46,7 @@ KEY = one_of("address", "credential", hint="; a function goes into key_func")
 KEY_FUNCTION = function(1, "a function of the request: lambda request: request.header('x-account') or ADDRESS")
 
 ASGI_POLICY: Rules = {
-    "limits": LIMITS,
+    "limits": replace(LIMITS, expected=f"{LIMITS.expected}; a function goes into limit(lw, function) on the route"),
     "cost": COST_OR_FUNCTION,
     "on_redis_failure": FAILURE_MODE,
     "shadow": BOOLEAN,
@@ -114,6 +114,15 @@ _MIDDLEWARE: Rules = {
     "audit_queue_size": integer(1, 1_000_000_000, 10_000),
     "log_interval_seconds": INTERVAL,
 }
+# Options that the middleware of lockwatch 0.1 took, and where each is set now.
+MOVED: Mapping[str, str] = {
+    "webhook_urls": "the module sends alerts: set its directive lockwatch.webhook-urls, or, for URLs that are secrets, "
+    "lockwatch.webhook-urls-file",
+    "audit_database_url": "the module writes the audit log to Postgres: put the URL into a file, and set the module's "
+    "directive lockwatch.postgres-url-file to its path",
+    "alert_cooldown_seconds": "it is called burst_cooldown_seconds",
+}
+
 ASGI: Rules = {**_MIDDLEWARE, "redis": redis_source(AsyncLockWatch, asynchronous=True)}
 WSGI: Rules = {
     **_MIDDLEWARE,

@@ -16,6 +16,7 @@ from ..limits import Limit, Limits, parse_limits
 from ..ratelimit import RateLimitResult
 from ..rules import Rules, read_options, refuse_both
 from .keys import Keys
+from .option_rules import MOVED
 from .policies import DEFAULT, FailureMode, Policies, Policy, PolicyOptions, policy_key
 from .reply import rate_limit_exceeded
 from .request import HttpRequest, KeyFunction
@@ -97,10 +98,13 @@ class Settings:
             **policy_key("", options.get("key"), options.get("key_func")),
         )
         address_limits = options.get("address_limits")
+        # The rule of `routes` has made every policy a mapping.
+        routes = cast("Mapping[str, PolicyOptions]", options.get("routes", {}))
+        client = _client(options)
         return cls(
-            policies=Policies(default, options.get("routes", {}), options.get("exempt", ())),
+            policies=Policies(default, routes, options.get("exempt", ())),
             address_limits=None if address_limits is None else parse_limits(address_limits),
-            keys=Keys(options.get("key_prefix"), _service(options)),
+            keys=Keys(options.get("key_prefix"), client.service if client else options.get("service")),
             credential_header=options.get("credential_header", "Authorization").lower(),
             plan_func=_plan_function(options),
             plan_option="plan_func" if "plan_func" in options else "limits",
@@ -120,6 +124,9 @@ def read_middleware_options(options: MiddlewareOptions, rules: Rules) -> Middlew
 
     Raises ConfigurationError for what cannot work.
     """
+    for name in options:
+        if name in MOVED:
+            raise ConfigurationError(f"{name} was an option of lockwatch 0.1, and is none now: {MOVED[name]}")
     given = read_options(options, rules)
     # A function may return None, and then these two apply.
     if not callable(given.get("limits")):
@@ -128,6 +135,11 @@ def read_middleware_options(options: MiddlewareOptions, rules: Rules) -> Middlew
     refuse_both(given, "redis_url", "redis", "write redis_url='redis://localhost:6379' alone, or redis=client alone")
     if given.get("redis_cluster") and not isinstance(given.get("redis_url", given.get("redis")), str):
         raise ConfigurationError("redis_cluster is for a URL: a client in redis= knows whether it is a cluster's")
+    if (client := _client(given)) is not None:
+        kind = "LockWatch" if isinstance(client, LockWatch) else "AsyncLockWatch"
+        for name in given:
+            if name in CONNECTION:
+                raise ConfigurationError(f"{name} and a {kind} are both given: write {kind}(…, {name}=…)")
     return cast("MiddlewareOptions", given)
 
 
@@ -135,13 +147,6 @@ def client_options(options: MiddlewareOptions) -> dict[str, Any]:
     """The options that belong to the client, which the middleware makes."""
     given: dict[str, Any] = {name: value for name, value in options.items() if name in CONNECTION}
     return {**given, "cluster": options.get("redis_cluster", False)}
-
-
-def refuse_client_options(options: MiddlewareOptions, client: str) -> None:
-    """Raises ConfigurationError for options of a client, if one is given that has its own."""
-    for name in options:
-        if name in CONNECTION:
-            raise ConfigurationError(f"{name} and a {client} are both given: write {client}(…, {name}=…)")
 
 
 def client_source(options: MiddlewareOptions) -> Any:  # noqa: ANN401  # checked by the client that is made of it
@@ -169,16 +174,10 @@ def _plan_function(options: MiddlewareOptions) -> PlanFunction | None:
     return limits
 
 
-def _service(options: MiddlewareOptions) -> str | None:
-    """The service in the keys, which is the client's."""
+def _client(options: Mapping[str, Any]) -> LockWatch | AsyncLockWatch | None:
+    """The client that `redis` is, if it is one of lockwatch."""
     source = options.get("redis")
-    if not isinstance(source, (LockWatch, AsyncLockWatch)):
-        return options.get("service")
-    if options.get("service") is not None:
-        raise ConfigurationError(
-            "service is an option of the client that redis= is given: write it there, as LockWatch(…, service='shop')"
-        )
-    return source.service
+    return source if isinstance(source, (LockWatch, AsyncLockWatch)) else None
 
 
 def _burst_arguments(options: MiddlewareOptions) -> tuple[str, ...] | None:

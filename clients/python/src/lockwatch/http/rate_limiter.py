@@ -92,8 +92,8 @@ class RateLimiter:
         trip.state.key_text = user or trip.state.key_text
         counted = trip.state.counted
         counted.enters(self, policy.name)
-        counted.add_all((str(command.key) for _, command in trip.limits), self)
-        if trip.burst is not None and not counted.claim(str(trip.burst.key), self):
+        counted.add_all(str(command.key) for _, command in trip.limits)
+        if trip.burst is not None and not counted.claim(str(trip.burst.key)):
             # Another middleware has counted the burst of this client.
             trip.burst = None
         try:
@@ -110,7 +110,7 @@ class RateLimiter:
         state = _state(request, policy, client) if outer is None else outer
         command = self._burst(client, request, state.address)
         state.counted.enters(self, policy.name)
-        if command is not None and state.counted.claim(str(command.key), self):
+        if command is not None and state.counted.claim(str(command.key)):
             try:
                 [reply] = yield partial(send, (command,))
                 state.burst = command.parse(reply)

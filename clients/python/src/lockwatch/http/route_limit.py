@@ -15,17 +15,16 @@ from ..limits import Limits, parse_limits
 from ..ratelimit import RateLimitResult, rate_limit_command
 from ..redis.connection import Command
 from ..rules import read_options
-from .address import parse_address
+from .client_address import limited_address
 from .counted import Counted
 from .keys import ADDRESS, Keys, address_client, key_client, key_text
 from .option_rules import ASYNC_ROUTE_LIMIT, ROUTE_LIMIT
-from .policies import Cost, FailureMode, check_cost, check_mode, check_name
+from .policies import Cost, FailureMode
 from .policy_name import policy_name
 from .rate_limiter import log_failure, log_function_failure
 from .reply import Reply, denied_reply, rate_limit_exceeded
 from .returned import returned_cost, returned_limits
 from .state import LockWatchState, limit_headers
-from .trusted_proxies import parse_peer
 
 # Returns limits, or None for a request to which the limit does not apply.
 LimitsFunction: TypeAlias = Callable[..., Any]
@@ -87,11 +86,6 @@ class RouteLimit:
         on_denied: Callable[[RateLimitResult], Any] = rate_limit_exceeded,
         key_prefix: str | None = None,
     ) -> None:
-        check_mode(on_redis_failure)
-        if not callable(cost):
-            check_cost(cost)
-        if name is not None:
-            check_name("the limit", name)
         self._lockwatch = lockwatch
         self._limits_of = limits if callable(limits) else None
         self._limits = None if callable(limits) else parse_limits(limits)
@@ -140,15 +134,14 @@ class RouteLimit:
                 cost = returned_cost((yield from ask("cost", cost, *key_arguments)))
         except FunctionFailedError as failed:
             return log_function_failure(self._failures, failed, goes_on=self._goes_on)
-        client = key_client(key) or _address_client(state, peer)
+        client = key_client(key) or address_client(limited_address(state, peer))
         if state is not None:
             state.key_text = key_text(key) or state.key_text
         # Names of policies have no colon, so a route limit never counts into one of them.
         redis_key = self._keys.limit(client, f"limit:{own_name}")
-        if counted.owner(redis_key) is self:
+        if not counted.claim(redis_key):
             outcome: RateLimitResult | Reply | None = counted.outcome(redis_key)
             return outcome
-        counted.add(redis_key, self)
         command = rate_limit_command("LW.RATELIMIT", redis_key, limits, cost)
         outcome = yield from self._ask(command, name, state, add_headers)
         counted.finish(redis_key, outcome)
@@ -174,9 +167,3 @@ class RouteLimit:
             return limit
         reply = denied_reply((yield partial(self._on_denied, limit))) or rate_limit_exceeded(limit)
         return Reply(reply.status, reply.body, {**limit.headers(name), **reply.headers})
-
-
-def _address_client(state: LockWatchState | None, peer: str | None) -> str:
-    if state is None:
-        return address_client(parse_peer(peer, trusts_unix=False))
-    return address_client(None if state.address is None else parse_address(state.address))

@@ -14,7 +14,7 @@ from .connection import Reply
 NO_ANSWER = (redis_errors.RedisError, redis_errors.RedisClusterException, OSError, asyncio.TimeoutError)
 
 # redis-py cuts the code off messages for which it has a class. Later versions keep it as
-# status_code. Subclasses stand above their bases.
+# status_code. Subclasses come before their bases.
 _CODES: tuple[tuple[type[redis_errors.RedisError], str], ...] = (
     (redis_errors.BusyLoadingError, "LOADING"),
     (redis_errors.OutOfMemoryError, "OOM"),
@@ -90,7 +90,7 @@ def no_answer(error: BaseException, server: str | None) -> UnavailableError:
 
 
 def _answer_behind(error: BaseException) -> BaseException | None:
-    """The error reply that an exception stands for, if there was a reply."""
+    """The error reply that caused an exception, if there was a reply."""
     if _was_demoted(error):
         return error.__context__
     if isinstance(error, redis_errors.RedisClusterException):
@@ -109,7 +109,7 @@ def _is_connection_lost(error: redis_errors.RedisError) -> bool:
 
 
 def redis_failure(error: BaseException) -> UnavailableError | None:
-    """The failure of Redis that an exception of the application's own code stands for.
+    """Converts an exception of the application's own code into the failure of Redis that it reports.
 
     None if the exception is not one of redis-py, or if the call was at fault.
     """

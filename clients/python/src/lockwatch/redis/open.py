@@ -80,7 +80,7 @@ class _Kind:
     users: str
 
 
-_SYNC = _Kind("synchronous", "redis", "LockWatch and LockWatchFlaskMiddleware")
+_SYNC = _Kind("synchronous", "redis", "LockWatch and LockWatchWSGIMiddleware")
 _ASYNC = _Kind("asynchronous", "redis.asyncio", "AsyncLockWatch and LockWatchMiddleware")
 
 

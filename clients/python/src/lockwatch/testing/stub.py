@@ -27,7 +27,7 @@ _DEFAULT_REPLIES: dict[str, Any] = {
 class Stub:
     """Takes the place of a URL.
 
-    `LockWatchFlaskMiddleware(app.wsgi_app, redis=stub)`, `LockWatch(stub)`.
+    `LockWatchWSGIMiddleware(app.wsgi_app, redis=stub)`, `LockWatch(stub)`.
 
     `stub.answer("LW.RATELIMIT", [1, 100, 0, 12_000, 60_000])` queues replies to a command. An
     UnavailableError among them is raised; any other LockWatchError is an error reply. `stub.calls`
