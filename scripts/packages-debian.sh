@@ -102,9 +102,10 @@ make_debian() {
     if [[ $(find "$debian_archive" -mtime "-$debian_days" 2>/dev/null) ]]; then return; fi
     note "making a Debian $debian_suite with Redis and Valkey in $debian_archive"
     mkdir -p "${debian_archive%/*}"
-    mmdebstrap --quiet --variant=apt --include=redis-server,valkey-server \
-        --keyring=/usr/share/keyrings/debian-archive-keyring.gpg "$debian_suite" "$debian_archive.new" >&2
-    mv "$debian_archive.new" "$debian_archive"
+    local new=${debian_archive%.tar}.new.tar
+    mmdebstrap --quiet --variant=apt --format=tar --include=redis-server,valkey-server \
+        --keyring=/usr/share/keyrings/debian-archive-keyring.gpg "$debian_suite" "$new" >&2
+    mv "$new" "$debian_archive"
 }
 
 # Says whether this user can make and enter a root directory.

