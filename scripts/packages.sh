@@ -41,7 +41,7 @@
 # shellcheck source=scripts/packages-glibc.sh
 . scripts/packages-glibc.sh
 
-crate_version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+crate_version=$(scripts/version.sh)
 
 main() {
     local part command=${1:-}
