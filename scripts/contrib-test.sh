@@ -34,7 +34,7 @@ main() {
     break_it
     python3 contrib/check.py --prometheus "http://127.0.0.1:$prometheus_port" --exporter "http://127.0.0.1:$exporter_port/metrics" \
         --psql "$(postgres_bin)/psql" --postgres "$postgres_url" \
-        --firing LockwatchTokenReuse LockwatchEndpointDown LockwatchJournalHalfFull LockwatchDeadLetters
+        --firing LockwatchTokenReuse LockwatchEndpointDown LockwatchJournalHalfFull LockwatchPostgresDisconnected LockwatchDeadLetters
     stop_server
 }
 
@@ -74,17 +74,19 @@ start_prometheus() {
 # Ships the audit log, and names an endpoint at which nobody listens.
 configure() {
     printf '%s\n' "$postgres_url" >"$temp_dir/postgres.url"
-    cli CONFIG SET lockwatch.postgres-url-file "$temp_dir/postgres.url" lockwatch.audit-max-events 100 \
+    cli -e CONFIG SET lockwatch.postgres-url-file "$temp_dir/postgres.url" lockwatch.audit-max-events 100 \
         lockwatch.webhook-allow-private yes lockwatch.webhook-urls "http://127.0.0.1:$(free_port)/" >/dev/null
 }
 
 # Calls of every kind. The numbers grow between two scrapes, so that rates are not empty.
 put_load_on_it() {
     local round refresh
+    # Rates need a sample from before the first call.
+    await_scrape
     for ((round = 0; round < 5; round++)); do
         {
-            yes "LW.RATELIMIT key 20 60" | head -n 30
-            yes "LW.BURST burst 10 60 IP 203.0.113.9" | head -n 20
+            repeat 30 "LW.RATELIMIT key 20 60"
+            repeat 20 "LW.BURST burst 10 60 IP 203.0.113.9"
             echo 'LW.AUDIT USER alice IP 203.0.113.9 METHOD POST ENDPOINT /login STATUS 429 LIMITED LATENCY 5ms'
             echo "LW.VERIFY auth none"
         } | cli >/dev/null
@@ -97,17 +99,26 @@ put_load_on_it() {
     await_shipped
 }
 
-# await_scrape: waits until Prometheus has asked twice more.
+# repeat TIMES LINE
+repeat() {
+    local time
+    for ((time = 0; time < $1; time++)); do echo "$2"; done
+}
+
+# await_scrape: waits until Prometheus has asked the exporter since this was called.
 await_scrape() {
-    local first now deadline=$((SECONDS + 30))
-    first=$(scrapes)
-    while now=$(scrapes) && ((now < first + 2)); do
+    local began=${EPOCHREALTIME/[^0-9]/} deadline=$((SECONDS + 30))
+    until (($(last_scrape) * 1000 > began)); do
         ((SECONDS < deadline)) || die "Prometheus does not ask the exporter: $(tail -n 5 "$temp_dir/prometheus.log")"
         sleep 0.1
     done
 }
 
-scrapes() { curl --silent "http://127.0.0.1:$exporter_port/metrics" | awk '$1 == "redis_exporter_scrapes_total" { print $2 }'; }
+# last_scrape: prints when the newest sample was taken, in milliseconds, or 0.
+last_scrape() {
+    curl --silent "http://127.0.0.1:$prometheus_port/api/v1/query?query=timestamp(lockwatch_panics_total)*1000" |
+        python3 -c 'import json, sys; r = json.load(sys.stdin)["data"]["result"]; print(r[0]["value"][1].split(".")[0] if r else 0)'
+}
 
 await_shipped() {
     local deadline=$((SECONDS + 30))
@@ -117,18 +128,19 @@ await_shipped() {
     done
 }
 
-# An event that Postgres refuses becomes a dead letter. Then Postgres stops, and events fill the journal.
+# An event that Postgres refuses becomes a dead letter. Then no Postgres can be reached, and events fill
+# the journal.
 break_it() {
-    local deadline=$((SECONDS + 30)) call
+    local deadline=$((SECONDS + 30))
     sql lockwatch "ALTER TABLE lockwatch_audit_log ADD CHECK (user_id <> 'mallory')"
     cli LW.AUDIT USER mallory STATUS 200 >/dev/null
     until [[ $(info lockwatch_audit_dead) == 1 ]]; do
         ((SECONDS < deadline)) || die "no dead letter: $(info lockwatch_audit_last_error)"
         sleep 0.05
     done
-    cli CONFIG SET lockwatch.ship no >/dev/null
-    for ((call = 0; call < 60; call++)); do echo "LW.AUDIT USER bob STATUS 200"; done | cli >/dev/null
-    cli CONFIG SET lockwatch.ship yes >/dev/null
+    printf 'postgres://lockwatch@127.0.0.1:%d/lockwatch\n' "$(free_port)" >"$temp_dir/nowhere.url"
+    cli -e CONFIG SET lockwatch.postgres-url-file "$temp_dir/nowhere.url" >/dev/null
+    repeat 60 "LW.AUDIT USER bob STATUS 200" | cli >/dev/null
 }
 
 main
