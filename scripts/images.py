@@ -37,8 +37,12 @@ class Palette:
     audit: str
 
 
-LIGHT = Palette("#1f2328", "#59636e", "#ffffff", "#f6f8fa", "#ffffff", "#8c959f", "#ddf4ff", "#fff8c5", "#dafbe1", "#fbefff")
-DARK = Palette("#e6edf3", "#9198a1", "#0d1117", "#151b23", "#212830", "#656c76", "#0c2d4d", "#3a2f0b", "#12361f", "#2e1a47")
+LIGHT = Palette(
+    "#1f2328", "#59636e", "#ffffff", "#f6f8fa", "#ffffff", "#8c959f", "#ddf4ff", "#fff8c5", "#dafbe1", "#fbefff"
+)
+DARK = Palette(
+    "#e6edf3", "#9198a1", "#0d1117", "#151b23", "#212830", "#656c76", "#0c2d4d", "#3a2f0b", "#12361f", "#2e1a47"
+)
 
 
 def request_path(colours: Palette) -> str:
@@ -121,7 +125,9 @@ def request_path(colours: Palette) -> str:
         "goes to Redis. Threads in Redis send alerts to webhooks and events to Postgres.</desc>\n"
         f'<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto">'
         f'<path d="M0 0 L10 5 L0 10 z" fill="{colours.ink}"/></marker></defs>\n'
-        f'<g font-family="{FONT}">\n<rect width="1028" height="300" fill="{colours.page}"/>\n' + "\n".join(parts) + "\n</g>\n</svg>\n"
+        f'<g font-family="{FONT}">\n<rect width="1028" height="300" fill="{colours.page}"/>\n'
+        + "\n".join(parts)
+        + "\n</g>\n</svg>\n"
     )
 
 
