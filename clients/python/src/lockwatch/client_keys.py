@@ -1,7 +1,8 @@
 """`inspect` and `reset` list and delete the keys of one client.
 
-They show why a client was denied, and let it in again. No request waits for them. They go through all keys of one server with SCAN: in a cluster only
-through those of the node that holds the client's slot.
+They show why a client was denied, and let it in again. No request waits for them. They go through
+all keys of one server with SCAN: in a cluster only through those of the node that holds the
+client's slot.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ UNIX = "unix"
 # Headers in which proxies name the client.
 _FORWARDING = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
 _EMBEDDING_LENGTH = 96
-# The number of requests that are searched for forwarding headers. Later, one in _LOOKED_AT_LATER is.
+# The first _LOOKED_AT requests are searched for forwarding headers, then one in _LOOKED_AT_LATER.
 _LOOKED_AT = 1000
 _LOOKED_AT_LATER = 16
 # Elements of a header that are searched for the peer before a warning.

@@ -109,7 +109,7 @@ def _is_connection_lost(error: redis_errors.RedisError) -> bool:
 
 
 def redis_failure(error: BaseException) -> UnavailableError | None:
-    """Converts an exception of the application's own code into the failure of Redis that it reports.
+    """Converts an exception of the application's code into the failure of Redis that it reports.
 
     None if the exception is not one of redis-py, or if the call was at fault.
     """
