@@ -90,12 +90,6 @@ def test_every_type_of_the_modules_own_alerts_is_listed() -> None:
     assert len(raised) == 8
 
 
-def test_the_states_of_an_endpoint() -> None:
-    states = re.findall(r"(?m)^    (\w+) = (\d),$", source("alert/info.rs"))
-    shown = [(cells[0].strip("`"), cells[1]) for cells in rows(section(page("webhook.md"), "## States of an endpoint"))]
-    assert shown == [(name.lower(), number) for name, number in states]
-
-
 def test_the_headers_of_a_request() -> None:
     shown = {cells[0].strip("`") for cells in rows(section(page("webhook.md"), "## Request"))} - {"others"}
     sent = set(re.findall(r'\.header\("([\w-]+)"', source("alert/webhook.rs")))
