@@ -59,6 +59,8 @@ export default defineConfig({
             fuzzy: 0.15,
             prefix: true,
             boost: { title: 4, titles: 2 },
+            // Who searches for a field or an error wants the page of the command that replies it.
+            boostDocument: (id) => (/^\/reference\/(commands\/|errors)/.test(id) ? 3 : 1),
           },
         },
       },
