@@ -182,7 +182,8 @@ def wrapped(line: str) -> list[str]:
 def terminal(lines: list[tuple[str, str, float]]) -> str:
     """An animated SVG: each line appears at its time, and everything begins anew after a pause."""
     colours = {"comment": "#8b949e", "command": "#e6edf3", "output": "#7ee787"}
-    at, starts = 0.4, []
+    # The first line is there from the beginning.
+    at, starts = -0.6, []
     for number, (kind, text, took) in enumerate(lines):
         previous = lines[number - 1][0] if number else "comment"
         if kind == "command":
