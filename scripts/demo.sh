@@ -9,7 +9,7 @@
 #   scripts/demo.sh --no-install     fails if something is missing, instead of installing it
 #
 # Installs and builds what is missing and says so first. On two cores and a fast line, the first run
-# takes about a minute and a half, and half a minute more if it installs Rust; later ones play their
+# takes about a minute, and half a minute more if it installs Rust; later ones play their
 # first scene within two seconds. Leaves servers that already run alone.
 
 # shellcheck source=scripts/lib.sh

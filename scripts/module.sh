@@ -2,7 +2,7 @@
 # Makes a module and a server ready, for the scripts that show lockwatch: demo.sh and serve.sh source
 # this.
 #
-# The build for trying out (profile `demo` in Cargo.toml) compiles in a quarter of a release's time
+# The build for trying out (profile `demo` in Cargo.toml) compiles in half of a release's time
 # and is slower than a release. A release build that is up to date is used instead.
 
 # shellcheck disable=SC2034 # those who source this use the variables that are set here
@@ -40,8 +40,8 @@ choose_module() {
 is_current() { [[ -e $1 && ! $(find "${module_sources[@]}" -newer "$1" -print -quit) ]]; }
 
 build_module() {
-    local began=${EPOCHREALTIME/[^0-9]/} time="one to one and a half minutes" quiet=(--quiet)
-    if [[ $1 == release ]]; then time="three to four minutes"; fi
+    local began=${EPOCHREALTIME/[^0-9]/} time="about a minute" quiet=(--quiet)
+    if [[ $1 == release ]]; then time="two to three minutes"; fi
     if [[ -t 2 ]]; then quiet=(); fi
     note "Building the module. The first time, this takes $time on two cores."
     cargo build --profile "$1" --lib --locked "${quiet[@]}"
