@@ -35,6 +35,7 @@ main() {
     python3 contrib/check.py --prometheus "http://127.0.0.1:$prometheus_port" --exporter "http://127.0.0.1:$exporter_port/metrics" \
         --psql "$(postgres_bin)/psql" --postgres "$postgres_url" \
         --firing LockwatchTokenReuse LockwatchEndpointDown LockwatchJournalHalfFull LockwatchPostgresDisconnected LockwatchDeadLetters
+    [[ $(cli ACL LOG) == "" ]] || die "the exporter's user lacks rights: $(cli ACL LOG)"
     stop_server
 }
 
@@ -50,9 +51,16 @@ await_http() {
     done
 }
 
+# Runs it as a user with the rights that README.md names.
 start_exporter() {
+    local rights
     exporter_port=$(free_port)
-    prometheus-redis-exporter -redis.addr "redis://127.0.0.1:$server_port" -web.listen-address "127.0.0.1:$exporter_port" \
+    mapfile -t rights < <(perl -0777 -ne 'print join "\n", split " ", $1 if /Its user needs no key, and `([^`]*)`/' contrib/README.md)
+    ((${#rights[@]} > 0)) || die "contrib/README.md does not name the rights of the exporter's user"
+    cli -e ACL SETUSER exporter on '>password' "${rights[@]}" >/dev/null
+    if cli --user exporter --pass password --no-auth-warning -e CLIENT PAUSE 1 >/dev/null 2>&1; then die "the exporter's user may pause clients"; fi
+    cli ACL LOG RESET >/dev/null
+    REDIS_PASSWORD=password prometheus-redis-exporter -redis.user exporter -redis.addr "redis://127.0.0.1:$server_port" -web.listen-address "127.0.0.1:$exporter_port" \
         -script contrib/prometheus/lockwatch.lua >"$temp_dir/exporter.log" 2>&1 </dev/null &
     started+=($!)
     await_http "http://127.0.0.1:$exporter_port/metrics" $! "$temp_dir/exporter.log"

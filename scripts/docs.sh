@@ -35,7 +35,7 @@ run_examples() {
     [[ -e $LOCKWATCH_MODULE ]] || die "there is no $LOCKWATCH_MODULE: cargo build --release"
     set_up server postgres python node app
     export PATH=$venv/bin:$PATH
-    for page; do tests+=(--page "$(realpath "$page")"); done
+    for page; do tests+=(--page "$(from_caller "$page")"); done
     cd tests/docs
     if (($# == 0)); then
         ruff check .
@@ -62,7 +62,7 @@ test_site() {
 take_shots() {
     [[ $1 ]] || die "shots needs a directory"
     build_site
-    node docs/.vitepress/test/shots.mjs "$site" "$(realpath "$1")"
+    node docs/.vitepress/test/shots.mjs "$site" "$(from_caller "$1")"
 }
 
 serve_site() {

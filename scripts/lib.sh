@@ -4,6 +4,11 @@
 # started. All scripts source this.
 
 set -euo pipefail
+# setup.sh sources this a second time.
+if [[ ! ${caller_dir:-} ]]; then
+    caller_dir=$PWD
+    script=$(realpath "$0")
+fi
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 target_dir=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
@@ -18,8 +23,11 @@ die() {
     exit 1
 }
 
+# from_caller PATH: prints the absolute path of what the user named in the directory of the call.
+from_caller() { (cd "$caller_dir" && realpath --canonicalize-missing -- "$1"); }
+
 # Prints the comment at the top of the script, which is its manual.
-usage() { sed -n '2,/^$/{ s/^# \{0,1\}//p }' "$0"; }
+usage() { sed -n '2,/^$/{ s/^# \{0,1\}//p }' "$script"; }
 
 started=()
 temp_dir=
@@ -109,7 +117,7 @@ leave_server() {
 how_to_use() {
     local stop="redis-cli -p $server_port shutdown" what="Stop it:"
     if [[ $kept_dir ]]; then
-        stop+=" nosave;${1:+ $1;} rm -r $kept_dir" what="Stop it, remove its files:"
+        stop+=" nosave;${1:+ $1;} rm -r $(printf %q "$kept_dir")" what="Stop it, remove its files:"
     fi
     printf '  %-28s %s\n' \
         "Connect:" "redis-cli -p $server_port" \

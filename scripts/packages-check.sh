@@ -112,6 +112,8 @@ refuses_bad_servers() {
     expect_refusal "\$LOCKWATCH_SERVER is /nowhere/redis-server" "$path" env LOCKWATCH_SERVER=/nowhere/redis-server "$command"
     expect_refusal "is no Redis or Valkey server" "$path" env LOCKWATCH_SERVER=true "$command"
     expect_refusal "cannot read the configuration file /nowhere.conf" "$path" env LOCKWATCH_SERVER="$real_server" "$command" /nowhere.conf
+    # The server refuses the port, and ignores "--".
+    expect_refusal "port" "$path" env LOCKWATCH_SERVER="$real_server" "$command" --port nonsense --
     expect_refusal "choose another with --dir" "$path" env LOCKWATCH_SERVER="$real_server" XDG_DATA_HOME=/dev/null/nowhere "$command"
 }
 
@@ -133,6 +135,28 @@ takes_a_configuration_file() {
     grep -q "redis://127.0.0.1:$port" "$user_home/log" || die "$2 does not name the port of its configuration file"
     kill -TERM "$pid"
     wait "$pid" || die "$2 ended with $? after SIGTERM"
+}
+
+# takes_its_server_along PATH COMMAND: no server is left after SIGQUIT, which the terminal sends for Ctrl-\.
+takes_its_server_along() {
+    local port pid deadline=$((SECONDS + 20))
+    port=$(free_port)
+    (ulimit -c 0 && become_as_user "$1" env LOCKWATCH_SERVER="$real_server" "$2" --port "$port" --save '') >"$user_home/log" 2>&1 </dev/null &
+    pid=$!
+    started+=("$pid")
+    until redis-cli -p "$port" PING >/dev/null 2>&1; do
+        ((SECONDS < deadline)) || die "$2 did not answer: $(cat "$user_home/log")"
+        sleep 0.01
+    done
+    kill -QUIT "$pid"
+    while redis-cli -p "$port" PING >/dev/null 2>&1; do
+        if ((SECONDS >= deadline)); then
+            redis-cli -p "$port" SHUTDOWN NOSAVE
+            die "the server of $2 runs on after SIGQUIT"
+        fi
+        sleep 0.05
+    done
+    wait "$pid" || true
 }
 
 check_server_wheel() {
@@ -218,6 +242,7 @@ check_server_npm() {
         "$(megabytes "$user_home/node_modules")"
     refuses_bad_servers "$path" lockwatch-server
     takes_a_configuration_file "$path" lockwatch-server
+    takes_its_server_along "$path" lockwatch-server
     path_of_module=$(run_as_user "$path" lockwatch-server --module-path)
     cmp "$module" "$path_of_module"
     run_as_user "$path" env LOCKWATCH_SERVER="$real_server" node --input-type=module -e "

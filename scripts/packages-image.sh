@@ -27,6 +27,7 @@ write_context() {
 }
 
 check_image() {
+    check_entrypoint </dev/null
     can_enter_roots "container image" || return 0
     make_debian
     write_buildah_files
@@ -36,6 +37,30 @@ check_image() {
     try_image docker.io/valkey/valkey:8 valkey
     bud rmi --all --force >/dev/null
     [[ ! $(bud images --quiet) ]] || die "images are left: $(bud images)"
+}
+
+# Checks which words the entrypoint passes on, with a base image's entrypoint that prints them and
+# its standard input.
+check_entrypoint() {
+    local dir=$temp_dir/entrypoint added=" --loadmodule /usr/lib/redis/modules/liblockwatch.so"
+    mkdir "$dir"
+    printf '#!/bin/sh\necho "$*"\ncat\n' >"$dir/docker-entrypoint.sh"
+    chmod +x "$dir/docker-entrypoint.sh"
+    echo "loadmodule liblockwatch.so" >"$dir/loads.conf"
+    expect_words "redis-server$added"
+    expect_words "redis-server --appendonly yes$added" --appendonly yes
+    expect_words "redis-server --dir /data$added" redis-server --dir /data
+    expect_words "redis-server -$added"$'\n'"port 7000" - <<<"port 7000"
+    expect_words "redis-server$added x 1" "redis-server" --loadmodule "${added##* }" x 1
+    expect_words "redis-server $dir/loads.conf" "$dir/loads.conf"
+    expect_words "sh -c true" sh -c true
+}
+
+# expect_words WORDS [ARGUMENT ...]: what the entrypoint passes on, and that it prints nothing else.
+expect_words() {
+    local words
+    words=$(PATH=$temp_dir/entrypoint:$bare_path sh packaging/container/lockwatch-entrypoint "${@:2}" 2>&1)
+    [[ $words == "$1" ]] || die "the entrypoint makes of '${*:2}': $words"
 }
 
 # bud COMMAND [ARGUMENT ...]: buildah with a storage of its own, without a registry.

@@ -58,7 +58,7 @@ main() {
     fi
     prepare_module
     if [[ $command != --check ]]; then
-        output=$(realpath --canonicalize-missing "${1:-target/packages}")
+        output=$(from_caller "${1:-$PWD/target/packages}")
         mkdir -p "$output"
         "build_${command//-/_}"
         return

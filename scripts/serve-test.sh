@@ -26,13 +26,19 @@ main() {
     check_temporary_server
     check_kept_data
     check_refusals
+    check_directories
     check_rebuild
     echo "serve.sh starts a server that answers, keeps data if told to, and builds only what changed"
 }
 
-# serve WORD ...: runs serve.sh with a cargo that fails. Sets output, port, pid and stop_line.
+# serve WORD ...: runs serve.sh with a cargo that fails. Sets output, and what read_output sets.
 serve() {
     output=$(PATH=$temp_dir/bin:$PATH scripts/serve.sh --no-install "$@") || return
+    read_output
+}
+
+# Sets port, pid and stop_line to what serve.sh has printed.
+read_output() {
     port=$(sed -n 's/^ *Connect: *redis-cli -p //p' <<<"$output")
     stop_line=$(sed -n 's/^ *Stop it[^:]*: *//p' <<<"$output")
     [[ $port && $stop_line ]] || die "serve.sh does not say how to connect and stop: $output"
@@ -90,6 +96,20 @@ check_refusals() {
         grep -q "number from 1 to 65535" "$temp_dir/error" || die "--port $word: $(cat "$temp_dir/error")"
     done
     if serve --nonsense 2>"$temp_dir/error"; then die "--nonsense was accepted"; fi
+}
+
+# Paths are those of the caller, and a line to copy is quoted.
+check_directories() {
+    local root=$PWD parent="$temp_dir/with space"
+    mkdir "$parent"
+    (cd scripts && ./serve.sh --help | grep -q "^Starts a Redis server") || die "--help fails in the directory of the script"
+    output=$(cd "$parent" && PATH=$temp_dir/bin:$PATH "$root/scripts/serve.sh" --no-install --dir data)
+    read_output
+    [[ -e $parent/data/log ]] || die "--dir data is not in the directory of the caller"
+    stop_as_told
+    TMPDIR=$parent serve
+    stop_as_told
+    [[ $(ls "$parent") == data ]] || die "this is left after '$stop_line': $(ls "$parent")"
 }
 
 # A copy of the repository whose sources are newer than the module.

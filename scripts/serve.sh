@@ -47,8 +47,8 @@ read_options() {
                 ;;
             --dir)
                 [[ ${2:-} ]] || die "--dir needs a directory"
-                mkdir -p "$2"
-                given_dir=$(realpath "$2")
+                given_dir=$(from_caller "$2")
+                mkdir -p "$given_dir"
                 shift
                 ;;
             --release) profile=release ;;

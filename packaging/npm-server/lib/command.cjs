@@ -121,7 +121,7 @@ function superviseServer(file, words) {
   // A process group of its own, so that Ctrl-C reaches the server once, from here. At a second SIGINT
   // it would end without saving.
   const child = spawn(file, words, { stdio: "inherit", detached: true });
-  const signals = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
+  const signals = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]);
   for (const signal of signals) process.on(signal, () => child.kill(signal));
   child.once("error", (error) => {
     console.error(`lockwatch-server: cannot start ${file}: ${error.message}`);

@@ -26,7 +26,8 @@ def of_arguments(arguments: Sequence[str]) -> Settings:
     for argument in arguments:
         if argument.startswith("--"):
             # Redis also takes "--port 7000" as one word.
-            name, *words_of_name = argument[2:].split()
+            # Nothing may follow the dashes.
+            name, *words_of_name = argument[2:].split() or [""]
             words = settings[name.lower()] = words_of_name
         else:
             words.append(argument)
