@@ -51,9 +51,7 @@ def dashboard_queries() -> tuple[list[str], list[str]]:
             if "expr" in target:
                 expressions.append(target["expr"].replace("$instance", ".*").replace("$__rate_interval", "1m"))
             else:
-                statements.append(
-                    re.sub(r'\$__timeFilter\(("?\w+"?)\)', r"\1 > now() - interval '1 hour'", target["rawSql"])
-                )
+                statements.append(TIME_FILTER.sub(r"\1 > now() - interval '1 hour'", target["rawSql"]))
     return expressions, statements
 
 

@@ -79,7 +79,9 @@ start_server() {
 # start_server_at PORT COMMAND [ARGUMENT ...]: like start_server, on that port.
 start_server_at() {
     make_server_dir
-    launch_server "$@" || server_failed "$2"
+    if launch_server "$@"; then return; fi
+    if grep -q 'Address already in use' "$server_dir/log"; then die "port $1 is in use: choose another port"; fi
+    server_failed "$2"
 }
 
 make_server_dir() {

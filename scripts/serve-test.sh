@@ -85,7 +85,7 @@ check_kept_data() {
     expect "the port that was asked for" "$first" "$port"
     expect "the second call" "0 5 3 0" "$(call LW.RATELIMIT key 5 3600 | cut -d ' ' -f 1-4)"
     if serve --port "$first" 2>"$temp_dir/error"; then die "a second server runs on port $first"; fi
-    grep -q "Address already in use" "$temp_dir/error" || die "the refusal does not say why: $(cat "$temp_dir/error")"
+    grep -q "port $first is in use" "$temp_dir/error" || die "the refusal does not say why: $(cat "$temp_dir/error")"
     stop_as_told
 }
 
