@@ -39,6 +39,8 @@ export default defineConfig({
     search: {
       provider: "local",
       options: {
+        // Shows a piece of the text with each result.
+        detailedView: true,
         miniSearch: {
           // The browser gets the text of these functions, so they can't use anything else. Names such as
           // `retry_after_ms` and LW.PEEK are found whole, by their beginning, and by their parts.
