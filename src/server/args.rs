@@ -2,9 +2,8 @@
 
 use std::marker::PhantomData;
 
-use super::raw;
-
 use super::api::api;
+use super::raw;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Arg<'a> {

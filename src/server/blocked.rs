@@ -3,11 +3,10 @@
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
-use super::raw;
-
 use super::api::api;
 use super::call::{self, Call, Outcome};
 use super::error::Refusal;
+use super::raw;
 
 /// Replies to a waiting client.
 pub(crate) type Answer = Box<dyn Fn(&Call<'_>) -> Outcome + Send>;

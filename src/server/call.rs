@@ -4,14 +4,13 @@ use std::ffi::{CStr, CString, c_char, c_int};
 use std::fmt::Display;
 use std::ptr;
 
-use super::raw;
-
 use super::api::api;
 use super::args::{Arg, Args};
 use super::clock;
 use super::error::Refusal;
 use super::guard::guarded;
 use super::key::{ReadKey, WriteKey};
+use super::raw;
 use crate::text::time::Timestamp;
 
 /// The result of a command. It either replies and returns `Ok`, or replies nothing and returns

@@ -2,12 +2,11 @@
 
 use std::ffi::{CStr, CString, c_int};
 
-use super::raw;
-
 use super::api::{api, api_if_any};
 use super::call::{self, Call};
 use super::docs;
 use super::error::Refusal;
+use super::raw;
 use super::spec::Spec;
 
 pub(crate) trait Command {

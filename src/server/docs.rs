@@ -3,9 +3,8 @@
 use std::ffi::{CStr, c_int};
 use std::ptr;
 
-use super::raw;
-
 use super::api::api;
+use super::raw;
 use super::spec::Spec;
 use crate::text::syntax::{Kind, Param};
 

@@ -4,14 +4,13 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use super::raw;
-
 use super::aof;
 use super::api::api;
 use super::call::{self, Call, Destination};
 use super::clock;
 use super::directive;
 use super::guard::guarded;
+use super::raw;
 use crate::text::time::Timestamp;
 
 /// The module's event handlers. All run on the main thread.

@@ -3,10 +3,9 @@
 use std::ffi::{CStr, CString, c_int};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::raw;
-
 use super::api::api;
 use super::guard;
+use super::raw;
 
 /// A counter since the module was loaded. Only the main thread adds to it; any thread may read it.
 pub(crate) struct Counter(AtomicU64);

@@ -6,12 +6,11 @@ use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
-use super::raw;
-
 use super::api::api;
 use super::args::Arg;
 use super::error::Refusal;
 use super::native::{NativeType, Thin, server_type};
+use super::raw;
 use crate::text::time::Timestamp;
 
 /// A lifetime that raw pointers don't carry.

@@ -2,10 +2,8 @@
 
 use std::ffi::{CStr, c_int};
 
-use super::raw;
-
 use super::aof;
-use super::api::{self, api, api_if_any};
+use super::api::{api, api_if_any};
 use super::args::Args;
 use super::command::CommandEntry;
 use super::directive::{self, Directive};
@@ -15,6 +13,7 @@ use super::info::{self, Section};
 use super::log;
 use super::native::TypeEntry;
 use super::node::NodeEntry;
+use super::raw;
 
 /// The tables that the parts fill.
 pub(crate) struct Module {
@@ -69,11 +68,12 @@ pub(crate) unsafe fn on_load(
     argv: *mut *mut raw::RedisModuleString,
     argc: c_int,
 ) -> c_int {
-    let version = version_number(module.version);
-    // SAFETY: `ctx` is OnLoad's. This resolves the API, so nothing of ours may allocate before it.
-    if !unsafe { raw::init(ctx, module.name.as_ptr(), version) } {
-        // SAFETY: OnLoad is running, and the API is resolved as far as the server has it.
-        unsafe { log_second_load(module.name) };
+    // SAFETY: `ctx` is OnLoad's. Nothing of ours may allocate before this.
+    unsafe { raw::resolve(ctx) };
+    let is_busy = api_if_any!(RedisModule_IsModuleNameBusy);
+    // SAFETY: the name ends with NUL.
+    if is_busy.is_some_and(|is_busy| unsafe { is_busy(module.name.as_ptr()) } != 0) {
+        log::warning(LOADED_ALREADY);
         return raw::REDISMODULE_ERR as c_int;
     }
     // SAFETY: the caller's promise.
@@ -87,22 +87,10 @@ pub(crate) unsafe fn on_load(
     }
 }
 
-/// Logs the reason if the server has the module already.
-///
-/// # Safety
-/// OnLoad is running.
-unsafe fn log_second_load(name: &CStr) {
-    // SAFETY: the caller's promise; the name is NUL-terminated.
-    if api_if_any!(RedisModule_IsModuleNameBusy).is_some_and(|is_busy| unsafe { is_busy(name.as_ptr()) } != 0)
-    {
-        log::warning(
-            "lockwatch is loaded already, so it can't be loaded a second time, and a server that starts \
-             aborts. Remove one of the two: look for `loadmodule` in redis.conf and the files that it \
-             includes (CONFIG REWRITE adds such a line) and for `--loadmodule` in the command that starts \
-             the server (images add it for the files in their modules folder)",
-        );
-    }
-}
+const LOADED_ALREADY: &str = "lockwatch is loaded already, so it can't be loaded a second time, and a server that starts \
+     aborts. Remove one of the two: look for `loadmodule` in redis.conf and the files that it \
+     includes (CONFIG REWRITE adds such a line) and for `--loadmodule` in the command that starts \
+     the server (images add it for the files in their modules folder)";
 
 /// Registers everything. Directives, which an operator can get wrong, come first and types come
 /// last: on Redis 7.0 a load that fails after a type was registered leaves the type dangling.
@@ -116,7 +104,11 @@ unsafe fn set_up(
     argv: *mut *mut raw::RedisModuleString,
     argc: c_int,
 ) -> Result<(), String> {
-    api::require().map_err(|name| format!("this server lacks {name}; Redis 7.0 or later is needed"))?;
+    raw::require().map_err(|name| format!("this server lacks {name}; Redis 7.0 or later is needed"))?;
+    let version = version_number(module.version);
+    let declare = api!(RedisModule_SetModuleAttribs);
+    // SAFETY: `ctx` is OnLoad's; the server copies the name.
+    unsafe { declare(ctx, module.name.as_ptr(), version, raw::REDISMODULE_APIVER_1 as c_int) };
     count_and_log_panics();
     // SAFETY: the caller's promise. OnLoad's arguments have no command name in front.
     let args = unsafe { Args::of_load(argv, argc) };

@@ -9,11 +9,10 @@ use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
-use super::raw;
-
 use super::api::api;
 use super::flat::Flat;
 use super::guard::guarded;
+use super::raw;
 
 /// A value that the server can hold as one pointer.
 pub(crate) trait Thin: Sized {

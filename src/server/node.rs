@@ -5,12 +5,11 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::raw;
-
 use super::api::{api, api_if_any};
 use super::guard::guarded;
 use super::log;
 use super::native::{Piece, read_piece};
+use super::raw;
 
 pub(crate) trait NodeState {
     /// The name of its type in RDB files: nine characters.

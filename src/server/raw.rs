@@ -2,8 +2,7 @@
 //! each function.
 //!
 //! Names and declarations are those of `redismodule.h` in Redis 7.2, except that structs which have
-//! no name there have one here. Layouts are those of 64-bit platforms. To use another function,
-//! add its declaration to the list at the end.
+//! no name there have one here. To use another function, add its declaration to the list at the end.
 
 #![expect(non_camel_case_types, non_upper_case_globals, reason = "the names of the C header")]
 
@@ -167,180 +166,173 @@ pub(crate) type RedisModuleConfigApplyFunc = Option<
     ) -> c_int,
 >;
 
-#[repr(C)]
-#[derive(Copy, Clone)]
-pub(crate) struct RedisModuleCommandArg {
-    pub(crate) name: *const c_char,
-    pub(crate) type_: RedisModuleCommandArgType,
-    pub(crate) key_spec_index: c_int,
-    pub(crate) token: *const c_char,
-    pub(crate) summary: *const c_char,
-    pub(crate) since: *const c_char,
-    pub(crate) flags: c_int,
-    pub(crate) deprecated_since: *const c_char,
-    pub(crate) subargs: *mut RedisModuleCommandArg,
-    pub(crate) display_text: *const c_char,
+/// Structs that the server reads, each with its size in bytes on 64-bit platforms: one with another
+/// size does not compile.
+macro_rules! layouts {
+    ($($kind:tt $name:ident: $size:literal { $($field:ident: $type:ty,)* })*) => { $(
+        #[repr(C)]
+        #[derive(Copy, Clone)]
+        pub(crate) $kind $name {
+            $( pub(crate) $field: $type, )*
+        }
+
+        const _: () = assert!(size_of::<$name>() == $size);
+    )* };
 }
 
-#[repr(C)]
-#[derive(Copy, Clone)]
-pub(crate) struct RedisModuleCommandHistoryEntry {
-    pub(crate) since: *const c_char,
-    pub(crate) changes: *const c_char,
+layouts! {
+    struct RedisModuleCommandArg: 72 {
+        name: *const c_char,
+        type_: RedisModuleCommandArgType,
+        key_spec_index: c_int,
+        token: *const c_char,
+        summary: *const c_char,
+        since: *const c_char,
+        flags: c_int,
+        deprecated_since: *const c_char,
+        subargs: *mut RedisModuleCommandArg,
+        display_text: *const c_char,
+    }
+
+    struct RedisModuleCommandHistoryEntry: 16 {
+        since: *const c_char,
+        changes: *const c_char,
+    }
+
+    struct RedisModuleCommandKeySpec: 56 {
+        notes: *const c_char,
+        flags: u64,
+        begin_search_type: RedisModuleKeySpecBeginSearchType,
+        bs: KeySpecBegin,
+        find_keys_type: RedisModuleKeySpecFindKeysType,
+        fk: KeySpecFind,
+    }
+
+    union KeySpecBegin: 16 {
+        index: KeySpecBeginIndex,
+        keyword: KeySpecBeginKeyword,
+    }
+
+    struct KeySpecBeginIndex: 4 {
+        pos: c_int,
+    }
+
+    struct KeySpecBeginKeyword: 16 {
+        keyword: *const c_char,
+        startfrom: c_int,
+    }
+
+    union KeySpecFind: 12 {
+        range: KeySpecFindRange,
+        keynum: KeySpecFindKeynum,
+    }
+
+    struct KeySpecFindRange: 12 {
+        lastkey: c_int,
+        keystep: c_int,
+        limit: c_int,
+    }
+
+    struct KeySpecFindKeynum: 12 {
+        keynumidx: c_int,
+        firstkey: c_int,
+        keystep: c_int,
+    }
+
+    struct RedisModuleCommandInfoVersion: 32 {
+        version: c_int,
+        sizeof_historyentry: usize,
+        sizeof_keyspec: usize,
+        sizeof_arg: usize,
+    }
+
+    struct RedisModuleCommandInfo: 72 {
+        version: *const RedisModuleCommandInfoVersion,
+        summary: *const c_char,
+        complexity: *const c_char,
+        since: *const c_char,
+        history: *mut RedisModuleCommandHistoryEntry,
+        tips: *const c_char,
+        arity: c_int,
+        key_specs: *mut RedisModuleCommandKeySpec,
+        args: *mut RedisModuleCommandArg,
+    }
+
+    struct RedisModuleEvent: 16 {
+        id: u64,
+        dataver: u64,
+    }
+
+    struct RedisModuleConfigChange: 24 {
+        version: u64,
+        num_changes: u32,
+        config_names: *mut *const c_char,
+    }
+
+    struct RedisModuleTypeMethods: 152 {
+        version: u64,
+        rdb_load: RedisModuleTypeLoadFunc,
+        rdb_save: RedisModuleTypeSaveFunc,
+        aof_rewrite: RedisModuleTypeRewriteFunc,
+        mem_usage: RedisModuleTypeMemUsageFunc,
+        digest: RedisModuleTypeDigestFunc,
+        free: RedisModuleTypeFreeFunc,
+        aux_load: RedisModuleTypeAuxLoadFunc,
+        aux_save: RedisModuleTypeAuxSaveFunc,
+        aux_save_triggers: c_int,
+        free_effort: RedisModuleTypeFreeEffortFunc,
+        unlink: RedisModuleTypeUnlinkFunc,
+        copy: RedisModuleTypeCopyFunc,
+        defrag: RedisModuleTypeDefragFunc,
+        mem_usage2: RedisModuleTypeMemUsageFunc2,
+        free_effort2: RedisModuleTypeFreeEffortFunc2,
+        unlink2: RedisModuleTypeUnlinkFunc2,
+        copy2: RedisModuleTypeCopyFunc2,
+        aux_save2: RedisModuleTypeAuxSaveFunc,
+    }
 }
 
-#[repr(C)]
-#[derive(Copy, Clone)]
-pub(crate) struct RedisModuleCommandKeySpec {
-    pub(crate) notes: *const c_char,
-    pub(crate) flags: u64,
-    pub(crate) begin_search_type: RedisModuleKeySpecBeginSearchType,
-    pub(crate) bs: KeySpecBegin,
-    pub(crate) find_keys_type: RedisModuleKeySpecFindKeysType,
-    pub(crate) fk: KeySpecFind,
-}
-
-#[repr(C)]
-#[derive(Copy, Clone)]
-pub(crate) union KeySpecBegin {
-    pub(crate) index: KeySpecBeginIndex,
-    pub(crate) keyword: KeySpecBeginKeyword,
-}
-
-#[repr(C)]
-#[derive(Copy, Clone)]
-pub(crate) struct KeySpecBeginIndex {
-    pub(crate) pos: c_int,
-}
-
-#[repr(C)]
-#[derive(Copy, Clone)]
-pub(crate) struct KeySpecBeginKeyword {
-    pub(crate) keyword: *const c_char,
-    pub(crate) startfrom: c_int,
-}
-
-#[repr(C)]
-#[derive(Copy, Clone)]
-pub(crate) union KeySpecFind {
-    pub(crate) range: KeySpecFindRange,
-    pub(crate) keynum: KeySpecFindKeynum,
-}
-
-#[repr(C)]
-#[derive(Copy, Clone)]
-pub(crate) struct KeySpecFindRange {
-    pub(crate) lastkey: c_int,
-    pub(crate) keystep: c_int,
-    pub(crate) limit: c_int,
-}
-
-#[repr(C)]
-#[derive(Copy, Clone)]
-pub(crate) struct KeySpecFindKeynum {
-    pub(crate) keynumidx: c_int,
-    pub(crate) firstkey: c_int,
-    pub(crate) keystep: c_int,
-}
-
-#[repr(C)]
-#[derive(Copy, Clone)]
-pub(crate) struct RedisModuleCommandInfoVersion {
-    pub(crate) version: c_int,
-    pub(crate) sizeof_historyentry: usize,
-    pub(crate) sizeof_keyspec: usize,
-    pub(crate) sizeof_arg: usize,
-}
-
-#[repr(C)]
-#[derive(Copy, Clone)]
-pub(crate) struct RedisModuleCommandInfo {
-    pub(crate) version: *const RedisModuleCommandInfoVersion,
-    pub(crate) summary: *const c_char,
-    pub(crate) complexity: *const c_char,
-    pub(crate) since: *const c_char,
-    pub(crate) history: *mut RedisModuleCommandHistoryEntry,
-    pub(crate) tips: *const c_char,
-    pub(crate) arity: c_int,
-    pub(crate) key_specs: *mut RedisModuleCommandKeySpec,
-    pub(crate) args: *mut RedisModuleCommandArg,
-}
-
-#[repr(C)]
-#[derive(Copy, Clone)]
-pub(crate) struct RedisModuleEvent {
-    pub(crate) id: u64,
-    pub(crate) dataver: u64,
-}
-
-#[repr(C)]
-#[derive(Copy, Clone)]
-pub(crate) struct RedisModuleConfigChange {
-    pub(crate) version: u64,
-    pub(crate) num_changes: u32,
-    pub(crate) config_names: *mut *const c_char,
-}
-
-#[repr(C)]
-#[derive(Copy, Clone)]
-pub(crate) struct RedisModuleTypeMethods {
-    pub(crate) version: u64,
-    pub(crate) rdb_load: RedisModuleTypeLoadFunc,
-    pub(crate) rdb_save: RedisModuleTypeSaveFunc,
-    pub(crate) aof_rewrite: RedisModuleTypeRewriteFunc,
-    pub(crate) mem_usage: RedisModuleTypeMemUsageFunc,
-    pub(crate) digest: RedisModuleTypeDigestFunc,
-    pub(crate) free: RedisModuleTypeFreeFunc,
-    pub(crate) aux_load: RedisModuleTypeAuxLoadFunc,
-    pub(crate) aux_save: RedisModuleTypeAuxSaveFunc,
-    pub(crate) aux_save_triggers: c_int,
-    pub(crate) free_effort: RedisModuleTypeFreeEffortFunc,
-    pub(crate) unlink: RedisModuleTypeUnlinkFunc,
-    pub(crate) copy: RedisModuleTypeCopyFunc,
-    pub(crate) defrag: RedisModuleTypeDefragFunc,
-    pub(crate) mem_usage2: RedisModuleTypeMemUsageFunc2,
-    pub(crate) free_effort2: RedisModuleTypeFreeEffortFunc2,
-    pub(crate) unlink2: RedisModuleTypeUnlinkFunc2,
-    pub(crate) copy2: RedisModuleTypeCopyFunc2,
-    pub(crate) aux_save2: RedisModuleTypeAuxSaveFunc,
-}
-
-/// The server reads these structs, so a wrong layout must not compile.
-const _: () = {
-    assert!(size_of::<RedisModuleCommandArg>() == 72);
-    assert!(size_of::<RedisModuleCommandHistoryEntry>() == 16);
-    assert!(size_of::<RedisModuleCommandKeySpec>() == 56);
-    assert!(size_of::<KeySpecBegin>() == 16);
-    assert!(size_of::<KeySpecBeginIndex>() == 4);
-    assert!(size_of::<KeySpecBeginKeyword>() == 16);
-    assert!(size_of::<KeySpecFind>() == 12);
-    assert!(size_of::<KeySpecFindRange>() == 12);
-    assert!(size_of::<KeySpecFindKeynum>() == 12);
-    assert!(size_of::<RedisModuleCommandInfoVersion>() == 32);
-    assert!(size_of::<RedisModuleCommandInfo>() == 72);
-    assert!(size_of::<RedisModuleEvent>() == 16);
-    assert!(size_of::<RedisModuleConfigChange>() == 24);
-    assert!(size_of::<RedisModuleTypeMethods>() == 152);
-};
-
-/// Declares a pointer for each function, and [`resolve`].
+/// Declares a pointer for each function, [`resolve`] and [`require`].
 macro_rules! functions {
-    ($(fn $name:ident($($parameters:tt)*) $(-> $result:ty)?;)*) => {
-        $( pub(crate) static mut $name: Option<unsafe extern "C" fn($($parameters)*) $(-> $result)?> = None; )*
+    (
+        required { $(fn $required:ident($($parameters:tt)*) $(-> $result:ty)?;)* }
+        optional { $(fn $optional:ident($($optional_parameters:tt)*) $(-> $optional_result:ty)?;)* }
+    ) => {
+        $( pub(crate) static mut $required: Option<unsafe extern "C" fn($($parameters)*) $(-> $result)?> = None; )*
+        $(
+            pub(crate) static mut $optional:
+                Option<unsafe extern "C" fn($($optional_parameters)*) $(-> $optional_result)?> = None;
+        )*
 
         /// Asks the server for every function by its name. One that the server lacks stays `None`.
         ///
         /// Allocates nothing, because the allocator is among the functions.
         ///
         /// # Safety
-        /// `get_api` is the server's, and no other code of the module runs.
-        unsafe fn resolve(get_api: GetApi) {
+        /// `ctx` is the context of OnLoad, and no other code of the module runs.
+        pub(super) unsafe fn resolve(ctx: *mut RedisModuleCtx) {
+            // SAFETY: the context of OnLoad starts with the address of this function.
+            let get_api = unsafe { *ctx.cast::<GetApi>() };
             $(
-                let name = concat!(stringify!($name), "\0");
+                let name = concat!(stringify!($required), "\0");
                 // SAFETY: the name ends with NUL, and the server writes a function of this name
                 // with this signature, or leaves the pointer alone.
-                unsafe { get_api(name.as_ptr().cast(), (&raw mut $name).cast()) };
+                unsafe { get_api(name.as_ptr().cast(), (&raw mut $required).cast()) };
             )*
+            $(
+                let name = concat!(stringify!($optional), "\0");
+                // SAFETY: as above.
+                unsafe { get_api(name.as_ptr().cast(), (&raw mut $optional).cast()) };
+            )*
+        }
+
+        /// Returns the first required function that the server lacks as an error.
+        pub(super) fn require() -> Result<(), &'static str> {
+            $(
+                // SAFETY: only `resolve` writes to the pointer, and it has returned.
+                if unsafe { $required }.is_none() { return Err(stringify!($required)); }
+            )*
+            Ok(())
         }
     };
 }
@@ -348,218 +340,207 @@ macro_rules! functions {
 /// `RedisModule_GetApi`, which a context starts with while OnLoad runs.
 type GetApi = unsafe extern "C" fn(name: *const c_char, function: *mut c_void) -> c_int;
 
-/// What `RedisModule_Init` of the C header does: resolves the functions and declares the module.
-/// Returns `false` if the server already has a module with this name.
-///
-/// # Safety
-/// `ctx` is the context of OnLoad, and nothing of the module has run before.
-pub(super) unsafe fn init(ctx: *mut RedisModuleCtx, name: *const c_char, version: c_int) -> bool {
-    // SAFETY: the context of OnLoad starts with the address of this function.
-    let get_api = unsafe { *ctx.cast::<GetApi>() };
-    // SAFETY: the caller's promise.
-    unsafe { resolve(get_api) };
-    // SAFETY: nothing else runs, so nothing writes to the pointer meanwhile.
-    let is_busy = unsafe { RedisModule_IsModuleNameBusy };
-    // SAFETY: as above.
-    let set_attributes = unsafe { RedisModule_SetModuleAttribs };
-    // SAFETY: the name ends with NUL.
-    if is_busy.is_some_and(|is_busy| unsafe { is_busy(name) } != 0) {
-        return false;
+functions! {
+    // Redis 7.0 has all of these.
+    required {
+        fn RedisModule_Alloc(bytes: usize) -> *mut c_void;
+        fn RedisModule_Realloc(ptr: *mut c_void, bytes: usize) -> *mut c_void;
+        fn RedisModule_Free(ptr: *mut c_void);
+        fn RedisModule_Calloc(nmemb: usize, size: usize) -> *mut c_void;
+        fn RedisModule_CreateCommand(
+            ctx: *mut RedisModuleCtx,
+            name: *const c_char,
+            cmdfunc: RedisModuleCmdFunc,
+            strflags: *const c_char,
+            firstkey: c_int,
+            lastkey: c_int,
+            keystep: c_int,
+        ) -> c_int;
+        fn RedisModule_GetCommand(
+            ctx: *mut RedisModuleCtx,
+            name: *const c_char,
+        ) -> *mut RedisModuleCommand;
+        fn RedisModule_CreateSubcommand(
+            parent: *mut RedisModuleCommand,
+            name: *const c_char,
+            cmdfunc: RedisModuleCmdFunc,
+            strflags: *const c_char,
+            firstkey: c_int,
+            lastkey: c_int,
+            keystep: c_int,
+        ) -> c_int;
+        fn RedisModule_SetCommandInfo(
+            command: *mut RedisModuleCommand,
+            info: *const RedisModuleCommandInfo,
+        ) -> c_int;
+        fn RedisModule_SetModuleAttribs(
+            ctx: *mut RedisModuleCtx,
+            name: *const c_char,
+            ver: c_int,
+            apiver: c_int,
+        );
+        fn RedisModule_IsModuleNameBusy(name: *const c_char) -> c_int;
+        fn RedisModule_ReplyWithLongLong(ctx: *mut RedisModuleCtx, ll: c_longlong) -> c_int;
+        fn RedisModule_GetSelectedDb(ctx: *mut RedisModuleCtx) -> c_int;
+        fn RedisModule_SelectDb(ctx: *mut RedisModuleCtx, newid: c_int) -> c_int;
+        fn RedisModule_OpenKey(
+            ctx: *mut RedisModuleCtx,
+            keyname: *mut RedisModuleString,
+            mode: c_int,
+        ) -> *mut RedisModuleKey;
+        fn RedisModule_CloseKey(kp: *mut RedisModuleKey);
+        fn RedisModule_KeyType(kp: *mut RedisModuleKey) -> c_int;
+        fn RedisModule_CreateString(
+            ctx: *mut RedisModuleCtx,
+            ptr: *const c_char,
+            len: usize,
+        ) -> *mut RedisModuleString;
+        fn RedisModule_FreeString(ctx: *mut RedisModuleCtx, string: *mut RedisModuleString);
+        fn RedisModule_StringPtrLen(string: *const RedisModuleString, len: *mut usize) -> *const c_char;
+        fn RedisModule_ReplyWithError(ctx: *mut RedisModuleCtx, err: *const c_char) -> c_int;
+        fn RedisModule_ReplyWithSimpleString(ctx: *mut RedisModuleCtx, msg: *const c_char) -> c_int;
+        fn RedisModule_ReplyWithArray(ctx: *mut RedisModuleCtx, len: c_long) -> c_int;
+        fn RedisModule_ReplyWithMap(ctx: *mut RedisModuleCtx, len: c_long) -> c_int;
+        fn RedisModule_ReplyWithStringBuffer(
+            ctx: *mut RedisModuleCtx,
+            buf: *const c_char,
+            len: usize,
+        ) -> c_int;
+        fn RedisModule_ReplyWithNull(ctx: *mut RedisModuleCtx) -> c_int;
+        fn RedisModule_Replicate(
+            ctx: *mut RedisModuleCtx,
+            cmdname: *const c_char,
+            fmt: *const c_char,
+            ...,
+        ) -> c_int;
+        fn RedisModule_ReplicateVerbatim(ctx: *mut RedisModuleCtx) -> c_int;
+        fn RedisModule_DeleteKey(key: *mut RedisModuleKey) -> c_int;
+        fn RedisModule_SetAbsExpire(key: *mut RedisModuleKey, expire: mstime_t) -> c_int;
+        fn RedisModule_GetClientId(ctx: *mut RedisModuleCtx) -> c_ulonglong;
+        fn RedisModule_GetClientUserNameById(
+            ctx: *mut RedisModuleCtx,
+            id: u64,
+        ) -> *mut RedisModuleString;
+        fn RedisModule_GetContextFlags(ctx: *mut RedisModuleCtx) -> c_int;
+        fn RedisModule_AvoidReplicaTraffic() -> c_int;
+        fn RedisModule_CreateDataType(
+            ctx: *mut RedisModuleCtx,
+            name: *const c_char,
+            encver: c_int,
+            typemethods: *mut RedisModuleTypeMethods,
+        ) -> *mut RedisModuleType;
+        fn RedisModule_ModuleTypeSetValue(
+            key: *mut RedisModuleKey,
+            mt: *mut RedisModuleType,
+            value: *mut c_void,
+        ) -> c_int;
+        fn RedisModule_ModuleTypeReplaceValue(
+            key: *mut RedisModuleKey,
+            mt: *mut RedisModuleType,
+            new_value: *mut c_void,
+            old_value: *mut *mut c_void,
+        ) -> c_int;
+        fn RedisModule_ModuleTypeGetType(key: *mut RedisModuleKey) -> *mut RedisModuleType;
+        fn RedisModule_ModuleTypeGetValue(key: *mut RedisModuleKey) -> *mut c_void;
+        fn RedisModule_IsIOError(io: *mut RedisModuleIO) -> c_int;
+        fn RedisModule_SetModuleOptions(ctx: *mut RedisModuleCtx, options: c_int);
+        fn RedisModule_SignalModifiedKey(
+            ctx: *mut RedisModuleCtx,
+            keyname: *mut RedisModuleString,
+        ) -> c_int;
+        fn RedisModule_EmitAOF(io: *mut RedisModuleIO, cmdname: *const c_char, fmt: *const c_char, ...);
+        fn RedisModule_SaveStringBuffer(io: *mut RedisModuleIO, string: *const c_char, len: usize);
+        fn RedisModule_LoadStringBuffer(io: *mut RedisModuleIO, lenptr: *mut usize) -> *mut c_char;
+        fn RedisModule_Log(ctx: *mut RedisModuleCtx, level: *const c_char, fmt: *const c_char, ...);
+        fn RedisModule_Milliseconds() -> mstime_t;
+        fn RedisModule_DigestAddStringBuffer(
+            md: *mut RedisModuleDigest,
+            ele: *const c_char,
+            len: usize,
+        );
+        fn RedisModule_DigestEndSequence(md: *mut RedisModuleDigest);
+        fn RedisModule_RegisterInfoFunc(ctx: *mut RedisModuleCtx, cb: RedisModuleInfoFunc) -> c_int;
+        fn RedisModule_InfoAddSection(ctx: *mut RedisModuleInfoCtx, name: *const c_char) -> c_int;
+        fn RedisModule_InfoAddFieldCString(
+            ctx: *mut RedisModuleInfoCtx,
+            field: *const c_char,
+            value: *const c_char,
+        ) -> c_int;
+        fn RedisModule_InfoAddFieldULongLong(
+            ctx: *mut RedisModuleInfoCtx,
+            field: *const c_char,
+            value: c_ulonglong,
+        ) -> c_int;
+        fn RedisModule_SubscribeToServerEvent(
+            ctx: *mut RedisModuleCtx,
+            event: RedisModuleEvent,
+            callback: RedisModuleEventCallback,
+        ) -> c_int;
+        fn RedisModule_BlockClient(
+            ctx: *mut RedisModuleCtx,
+            reply_callback: RedisModuleCmdFunc,
+            timeout_callback: RedisModuleCmdFunc,
+            free_privdata: Option<unsafe extern "C" fn(arg1: *mut RedisModuleCtx, arg2: *mut c_void)>,
+            timeout_ms: c_longlong,
+        ) -> *mut RedisModuleBlockedClient;
+        fn RedisModule_UnblockClient(bc: *mut RedisModuleBlockedClient, privdata: *mut c_void) -> c_int;
+        fn RedisModule_GetBlockedClientPrivateData(ctx: *mut RedisModuleCtx) -> *mut c_void;
+        fn RedisModule_GetRandomBytes(dst: *mut c_uchar, len: usize);
+        fn RedisModule_MallocSize(ptr: *mut c_void) -> usize;
+        fn RedisModule_DefragAlloc(ctx: *mut RedisModuleDefragCtx, ptr: *mut c_void) -> *mut c_void;
+        fn RedisModule_EventLoopAddOneShot(
+            func: RedisModuleEventLoopOneShotFunc,
+            user_data: *mut c_void,
+        ) -> c_int;
+        fn RedisModule_RegisterBoolConfig(
+            ctx: *mut RedisModuleCtx,
+            name: *const c_char,
+            default_val: c_int,
+            flags: c_uint,
+            getfn: RedisModuleConfigGetBoolFunc,
+            setfn: RedisModuleConfigSetBoolFunc,
+            applyfn: RedisModuleConfigApplyFunc,
+            privdata: *mut c_void,
+        ) -> c_int;
+        fn RedisModule_RegisterNumericConfig(
+            ctx: *mut RedisModuleCtx,
+            name: *const c_char,
+            default_val: c_longlong,
+            flags: c_uint,
+            min: c_longlong,
+            max: c_longlong,
+            getfn: RedisModuleConfigGetNumericFunc,
+            setfn: RedisModuleConfigSetNumericFunc,
+            applyfn: RedisModuleConfigApplyFunc,
+            privdata: *mut c_void,
+        ) -> c_int;
+        fn RedisModule_RegisterStringConfig(
+            ctx: *mut RedisModuleCtx,
+            name: *const c_char,
+            default_val: *const c_char,
+            flags: c_uint,
+            getfn: RedisModuleConfigGetStringFunc,
+            setfn: RedisModuleConfigSetStringFunc,
+            applyfn: RedisModuleConfigApplyFunc,
+            privdata: *mut c_void,
+        ) -> c_int;
+        fn RedisModule_LoadConfigs(ctx: *mut RedisModuleCtx) -> c_int;
     }
-    let Some(set_attributes) = set_attributes else { return false };
-    // SAFETY: `ctx` is OnLoad's; the server copies the name.
-    unsafe { set_attributes(ctx, name, version, REDISMODULE_APIVER_1 as c_int) };
-    true
+    optional {
+        fn RedisModule_SetCommandACLCategories(
+            command: *mut RedisModuleCommand,
+            ctgrsflags: *const c_char,
+        ) -> c_int;
+        fn RedisModule_AddACLCategory(ctx: *mut RedisModuleCtx, name: *const c_char) -> c_int;
+        fn RedisModule_GetTypeMethodVersion() -> c_int;
+        fn RedisModule_GetUsedMemoryRatio() -> f32;
+    }
 }
 
-functions! {
-    fn RedisModule_Alloc(bytes: usize) -> *mut c_void;
-    fn RedisModule_Realloc(ptr: *mut c_void, bytes: usize) -> *mut c_void;
-    fn RedisModule_Free(ptr: *mut c_void);
-    fn RedisModule_Calloc(nmemb: usize, size: usize) -> *mut c_void;
-    fn RedisModule_CreateCommand(
-        ctx: *mut RedisModuleCtx,
-        name: *const c_char,
-        cmdfunc: RedisModuleCmdFunc,
-        strflags: *const c_char,
-        firstkey: c_int,
-        lastkey: c_int,
-        keystep: c_int,
-    ) -> c_int;
-    fn RedisModule_GetCommand(
-        ctx: *mut RedisModuleCtx,
-        name: *const c_char,
-    ) -> *mut RedisModuleCommand;
-    fn RedisModule_CreateSubcommand(
-        parent: *mut RedisModuleCommand,
-        name: *const c_char,
-        cmdfunc: RedisModuleCmdFunc,
-        strflags: *const c_char,
-        firstkey: c_int,
-        lastkey: c_int,
-        keystep: c_int,
-    ) -> c_int;
-    fn RedisModule_SetCommandInfo(
-        command: *mut RedisModuleCommand,
-        info: *const RedisModuleCommandInfo,
-    ) -> c_int;
-    fn RedisModule_SetCommandACLCategories(
-        command: *mut RedisModuleCommand,
-        ctgrsflags: *const c_char,
-    ) -> c_int;
-    fn RedisModule_AddACLCategory(ctx: *mut RedisModuleCtx, name: *const c_char) -> c_int;
-    fn RedisModule_SetModuleAttribs(
-        ctx: *mut RedisModuleCtx,
-        name: *const c_char,
-        ver: c_int,
-        apiver: c_int,
-    );
-    fn RedisModule_IsModuleNameBusy(name: *const c_char) -> c_int;
-    fn RedisModule_ReplyWithLongLong(ctx: *mut RedisModuleCtx, ll: c_longlong) -> c_int;
-    fn RedisModule_GetSelectedDb(ctx: *mut RedisModuleCtx) -> c_int;
-    fn RedisModule_SelectDb(ctx: *mut RedisModuleCtx, newid: c_int) -> c_int;
-    fn RedisModule_OpenKey(
-        ctx: *mut RedisModuleCtx,
-        keyname: *mut RedisModuleString,
-        mode: c_int,
-    ) -> *mut RedisModuleKey;
-    fn RedisModule_CloseKey(kp: *mut RedisModuleKey);
-    fn RedisModule_KeyType(kp: *mut RedisModuleKey) -> c_int;
-    fn RedisModule_CreateString(
-        ctx: *mut RedisModuleCtx,
-        ptr: *const c_char,
-        len: usize,
-    ) -> *mut RedisModuleString;
-    fn RedisModule_FreeString(ctx: *mut RedisModuleCtx, string: *mut RedisModuleString);
-    fn RedisModule_StringPtrLen(string: *const RedisModuleString, len: *mut usize) -> *const c_char;
-    fn RedisModule_ReplyWithError(ctx: *mut RedisModuleCtx, err: *const c_char) -> c_int;
-    fn RedisModule_ReplyWithSimpleString(ctx: *mut RedisModuleCtx, msg: *const c_char) -> c_int;
-    fn RedisModule_ReplyWithArray(ctx: *mut RedisModuleCtx, len: c_long) -> c_int;
-    fn RedisModule_ReplyWithMap(ctx: *mut RedisModuleCtx, len: c_long) -> c_int;
-    fn RedisModule_ReplyWithStringBuffer(
-        ctx: *mut RedisModuleCtx,
-        buf: *const c_char,
-        len: usize,
-    ) -> c_int;
-    fn RedisModule_ReplyWithNull(ctx: *mut RedisModuleCtx) -> c_int;
-    fn RedisModule_Replicate(
-        ctx: *mut RedisModuleCtx,
-        cmdname: *const c_char,
-        fmt: *const c_char,
-        ...,
-    ) -> c_int;
-    fn RedisModule_ReplicateVerbatim(ctx: *mut RedisModuleCtx) -> c_int;
-    fn RedisModule_DeleteKey(key: *mut RedisModuleKey) -> c_int;
-    fn RedisModule_SetAbsExpire(key: *mut RedisModuleKey, expire: mstime_t) -> c_int;
-    fn RedisModule_GetClientId(ctx: *mut RedisModuleCtx) -> c_ulonglong;
-    fn RedisModule_GetClientUserNameById(
-        ctx: *mut RedisModuleCtx,
-        id: u64,
-    ) -> *mut RedisModuleString;
-    fn RedisModule_GetContextFlags(ctx: *mut RedisModuleCtx) -> c_int;
-    fn RedisModule_AvoidReplicaTraffic() -> c_int;
-    fn RedisModule_CreateDataType(
-        ctx: *mut RedisModuleCtx,
-        name: *const c_char,
-        encver: c_int,
-        typemethods: *mut RedisModuleTypeMethods,
-    ) -> *mut RedisModuleType;
-    fn RedisModule_ModuleTypeSetValue(
-        key: *mut RedisModuleKey,
-        mt: *mut RedisModuleType,
-        value: *mut c_void,
-    ) -> c_int;
-    fn RedisModule_ModuleTypeReplaceValue(
-        key: *mut RedisModuleKey,
-        mt: *mut RedisModuleType,
-        new_value: *mut c_void,
-        old_value: *mut *mut c_void,
-    ) -> c_int;
-    fn RedisModule_ModuleTypeGetType(key: *mut RedisModuleKey) -> *mut RedisModuleType;
-    fn RedisModule_ModuleTypeGetValue(key: *mut RedisModuleKey) -> *mut c_void;
-    fn RedisModule_IsIOError(io: *mut RedisModuleIO) -> c_int;
-    fn RedisModule_SetModuleOptions(ctx: *mut RedisModuleCtx, options: c_int);
-    fn RedisModule_SignalModifiedKey(
-        ctx: *mut RedisModuleCtx,
-        keyname: *mut RedisModuleString,
-    ) -> c_int;
-    fn RedisModule_EmitAOF(io: *mut RedisModuleIO, cmdname: *const c_char, fmt: *const c_char, ...);
-    fn RedisModule_SaveStringBuffer(io: *mut RedisModuleIO, string: *const c_char, len: usize);
-    fn RedisModule_LoadStringBuffer(io: *mut RedisModuleIO, lenptr: *mut usize) -> *mut c_char;
-    fn RedisModule_Log(ctx: *mut RedisModuleCtx, level: *const c_char, fmt: *const c_char, ...);
-    fn RedisModule_Milliseconds() -> mstime_t;
-    fn RedisModule_DigestAddStringBuffer(
-        md: *mut RedisModuleDigest,
-        ele: *const c_char,
-        len: usize,
-    );
-    fn RedisModule_DigestEndSequence(md: *mut RedisModuleDigest);
-    fn RedisModule_RegisterInfoFunc(ctx: *mut RedisModuleCtx, cb: RedisModuleInfoFunc) -> c_int;
-    fn RedisModule_InfoAddSection(ctx: *mut RedisModuleInfoCtx, name: *const c_char) -> c_int;
-    fn RedisModule_InfoAddFieldCString(
-        ctx: *mut RedisModuleInfoCtx,
-        field: *const c_char,
-        value: *const c_char,
-    ) -> c_int;
-    fn RedisModule_InfoAddFieldULongLong(
-        ctx: *mut RedisModuleInfoCtx,
-        field: *const c_char,
-        value: c_ulonglong,
-    ) -> c_int;
-    fn RedisModule_SubscribeToServerEvent(
-        ctx: *mut RedisModuleCtx,
-        event: RedisModuleEvent,
-        callback: RedisModuleEventCallback,
-    ) -> c_int;
-    fn RedisModule_GetTypeMethodVersion() -> c_int;
-    fn RedisModule_BlockClient(
-        ctx: *mut RedisModuleCtx,
-        reply_callback: RedisModuleCmdFunc,
-        timeout_callback: RedisModuleCmdFunc,
-        free_privdata: Option<unsafe extern "C" fn(arg1: *mut RedisModuleCtx, arg2: *mut c_void)>,
-        timeout_ms: c_longlong,
-    ) -> *mut RedisModuleBlockedClient;
-    fn RedisModule_UnblockClient(bc: *mut RedisModuleBlockedClient, privdata: *mut c_void) -> c_int;
-    fn RedisModule_GetBlockedClientPrivateData(ctx: *mut RedisModuleCtx) -> *mut c_void;
-    fn RedisModule_GetRandomBytes(dst: *mut c_uchar, len: usize);
-    fn RedisModule_GetUsedMemoryRatio() -> f32;
-    fn RedisModule_MallocSize(ptr: *mut c_void) -> usize;
-    fn RedisModule_DefragAlloc(ctx: *mut RedisModuleDefragCtx, ptr: *mut c_void) -> *mut c_void;
-    fn RedisModule_EventLoopAddOneShot(
-        func: RedisModuleEventLoopOneShotFunc,
-        user_data: *mut c_void,
-    ) -> c_int;
-    fn RedisModule_RegisterBoolConfig(
-        ctx: *mut RedisModuleCtx,
-        name: *const c_char,
-        default_val: c_int,
-        flags: c_uint,
-        getfn: RedisModuleConfigGetBoolFunc,
-        setfn: RedisModuleConfigSetBoolFunc,
-        applyfn: RedisModuleConfigApplyFunc,
-        privdata: *mut c_void,
-    ) -> c_int;
-    fn RedisModule_RegisterNumericConfig(
-        ctx: *mut RedisModuleCtx,
-        name: *const c_char,
-        default_val: c_longlong,
-        flags: c_uint,
-        min: c_longlong,
-        max: c_longlong,
-        getfn: RedisModuleConfigGetNumericFunc,
-        setfn: RedisModuleConfigSetNumericFunc,
-        applyfn: RedisModuleConfigApplyFunc,
-        privdata: *mut c_void,
-    ) -> c_int;
-    fn RedisModule_RegisterStringConfig(
-        ctx: *mut RedisModuleCtx,
-        name: *const c_char,
-        default_val: *const c_char,
-        flags: c_uint,
-        getfn: RedisModuleConfigGetStringFunc,
-        setfn: RedisModuleConfigSetStringFunc,
-        applyfn: RedisModuleConfigApplyFunc,
-        privdata: *mut c_void,
-    ) -> c_int;
-    fn RedisModule_LoadConfigs(ctx: *mut RedisModuleCtx) -> c_int;
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn without_a_server_the_first_required_function_is_missing() {
+        assert_eq!(super::require(), Err("RedisModule_Alloc"));
+    }
 }

@@ -4,10 +4,9 @@ use std::ffi::{CStr, c_char, c_int, c_longlong, c_uint, c_void};
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use crate::server::raw;
-
 use super::super::api::api;
 use super::{Directive, apply};
+use crate::server::raw;
 use crate::text::number;
 use crate::text::time::Timestamp;
 

@@ -18,11 +18,10 @@ use std::ffi::{CStr, c_int, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use crate::server::raw;
-
 use super::api::api;
 use super::guard::guarded;
 use super::log;
+use crate::server::raw;
 
 pub(crate) use integer::{Bytes, Count, Integer};
 pub(crate) use seconds::Seconds;

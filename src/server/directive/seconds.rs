@@ -9,12 +9,11 @@ use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::server::raw;
-
 use super::super::api::api;
 use super::super::guard::guarded;
 use super::string::{Shown, set_text};
 use super::{Directive, apply};
+use crate::server::raw;
 use crate::text::duration;
 use crate::text::time::Span;
 

@@ -4,9 +4,8 @@ use std::ffi::{c_char, c_int};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use crate::server::raw;
-
 use super::super::api::api;
+use crate::server::raw;
 
 /// What the getter of a directive has returned last. The server copies it, and leaves it to the
 /// directive to free.

@@ -3,10 +3,9 @@
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::server::raw;
-
 use super::super::api::api;
 use super::{Directive, apply};
+use crate::server::raw;
 
 /// A directive that is `yes` or `no`.
 pub(crate) struct Switch {

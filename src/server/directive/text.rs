@@ -5,12 +5,11 @@ use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::server::raw;
-
 use super::super::api::api;
 use super::super::guard::guarded;
 use super::string::{Shown, set_text};
 use super::{Directive, apply, nothing};
+use crate::server::raw;
 
 /// Makes a value of a text, or says why the text can't be used. Runs on the main thread and changes
 /// nothing.
