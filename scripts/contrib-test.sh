@@ -13,11 +13,7 @@
 # shellcheck source=scripts/setup.sh
 . scripts/setup.sh
 
-case ${1:-} in
-    '') ;;
-    -h | --help) usage && exit ;;
-    *) die "takes no arguments; see --help" ;;
-esac
+no_arguments "$@"
 
 main() {
     [[ -e $release_module ]] || die "there is no $release_module: cargo build --release"
@@ -38,9 +34,6 @@ main() {
     [[ $(cli ACL LOG) == "" ]] || die "the exporter's user lacks rights: $(cli ACL LOG)"
     stop_server
 }
-
-# free_port: prints a port of the loopback interface on which nothing listens at present.
-free_port() { perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1")->sockport'; }
 
 # await_http URL PID LOG
 await_http() {
@@ -126,14 +119,6 @@ await_scrape() {
 last_scrape() {
     curl --silent "http://127.0.0.1:$prometheus_port/api/v1/query?query=timestamp(lockwatch_panics_total)*1000" |
         python3 -c 'import json, sys; r = json.load(sys.stdin)["data"]["result"]; print(r[0]["value"][1].split(".")[0] if r else 0)'
-}
-
-await_shipped() {
-    local deadline=$((SECONDS + 30))
-    until [[ $(info lockwatch_audit_pending) == 0 ]]; do
-        ((SECONDS < deadline)) || die "events still wait: $(info lockwatch_audit_last_error)"
-        sleep 0.05
-    done
 }
 
 # An event that Postgres refuses becomes a dead letter. Then no Postgres can be reached, and events fill

@@ -100,10 +100,8 @@ row() {
 pause_ms() { sleep "$(printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000)))"; }
 
 introduce() {
-    say "$(server_name) runs on port $server_port with lockwatch $(crate_version), $build_name." "The scenes take $1."
+    say "$(server_name) runs on port $server_port with lockwatch $(info lockwatch_version), $build_name." "The scenes take $1."
 }
-
-crate_version() { sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1; }
 
 show_one_client() {
     title "One client: at most 5 calls in any 3 seconds"
@@ -351,15 +349,6 @@ show_audit_with_postgres() {
     printf '    %-34s %5d rows of them, %d different ones\n' "afterwards" "${count%|*}" "${count#*|}"
     check "${count%|*} == 1000 && ${count#*|} == 1000"
     if [[ ! $keep ]]; then cli CONFIG SET lockwatch.postgres-url-file "" >/dev/null; fi
-}
-
-# Waits until the table has all recorded events.
-await_shipped() {
-    local deadline=$((SECONDS + 60))
-    until [[ $(info lockwatch_audit_pending) == 0 ]]; do
-        if ((SECONDS >= deadline)); then die "events still wait: $(info lockwatch_audit_last_error)"; fi
-        sleep 0.05
-    done
 }
 
 # await_lines N FILE: waits until it has N lines, for 10 seconds at most.

@@ -29,6 +29,18 @@ from_caller() { (cd "$caller_dir" && realpath --canonicalize-missing -- "$1"); }
 # Prints the comment at the top of the script, which is its manual.
 usage() { sed -n '2,/^$/{ s/^# \{0,1\}//p }' "$script"; }
 
+# no_arguments [ARGUMENT ...]: for a script that takes only --help.
+no_arguments() {
+    case ${1:-} in
+        '') ;;
+        -h | --help) usage && exit ;;
+        *) die "takes no arguments; see --help" ;;
+    esac
+}
+
+# Prints a port of the loopback interface on which nothing listens at present.
+free_port() { perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1")->sockport'; }
+
 started=()
 temp_dir=
 postgres_pid=
@@ -156,6 +168,15 @@ cli() { redis-cli -p "$server_port" "$@"; }
 
 # info FIELD: prints one field of INFO, or nothing if there is no such field.
 info() { cli info everything | tr -d '\r' | sed -n "s/^$1://p"; }
+
+# Waits until the server has shipped all audit events that it holds.
+await_shipped() {
+    local deadline=$((SECONDS + 60))
+    until [[ $(info lockwatch_audit_pending) == 0 ]]; do
+        if ((SECONDS >= deadline)); then die "events still wait: $(info lockwatch_audit_last_error)"; fi
+        sleep 0.05
+    done
+}
 
 # Prints the server's name and version, like "Redis 7.0.15".
 server_name() {

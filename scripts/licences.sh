@@ -7,11 +7,7 @@
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-case ${1:-} in
-    '') ;;
-    -h | --help) usage && exit ;;
-    *) die "takes no arguments; see --help" ;;
-esac
+no_arguments "$@"
 
 declare -A allowed=() banned=()
 

@@ -9,11 +9,7 @@
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-case ${1:-} in
-    '') ;;
-    -h | --help) usage && exit ;;
-    *) die "takes no arguments; see --help" ;;
-esac
+no_arguments "$@"
 
 main() {
     [[ -e $release_module ]] || die "there is no $release_module: cargo build --release"

@@ -17,7 +17,7 @@
 #   packages   what builds the packages of scripts/packages.sh
 #   roots      what makes the Debian system and the container image in which packages are tried
 #   glibc      what builds the module for an older C library
-#   workflows  what checks the workflows of the forge
+#   workflows  what checks the workflows of the forge, and the scripts
 #   app        what scripts/demo.sh --app and scripts/docs.sh need: curl
 #   monitoring what scripts/contrib-test.sh needs
 #   perf       what scripts/profile.sh needs
@@ -103,12 +103,10 @@ needs_service() {
 
 # needs_other WHY NAME INSTALLER: something that is not a Debian package.
 needs_other() {
+    if [[ " ${installers[*]} " == *" $3 "* ]]; then return; fi
     installers+=("$3")
     plan+=("$(printf '%-22s %s' "$2" "$1")")
 }
-
-# is_planned INSTALLER: groups share some.
-is_planned() { [[ " ${installers[*]} " == *" $1 "* ]]; }
 
 find_missing_for_server() {
     has redis-server redis-cli redis-benchmark ||
@@ -194,7 +192,7 @@ find_missing_node() {
         export PATH=$node_prefix/node_modules/.bin:$PATH
     fi
     has npm || needs "installs packages of Node.js" npm
-    is_node_new_enough || is_planned install_node || needs_other "runs the Node client and builds the site; from npm into $node_prefix" "Node.js 20" install_node
+    is_node_new_enough || needs_other "runs the Node client and builds the site; from npm into $node_prefix" "Node.js 20" install_node
 }
 
 is_node_new_enough() { has node && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; }
@@ -257,7 +255,7 @@ find_missing_for_glibc() {
 install_zig() { install_from_pypi "$zig_venv" 'ziglang>=0.13' 'cargo-zigbuild>=0.20'; }
 
 find_missing_for_workflows() {
-    has shellcheck || needs "checks the scripts in workflows" shellcheck
+    has shellcheck || needs "checks scripts" shellcheck
     [[ -x $setup_cache/workflows/actionlint ]] ||
         needs_other "checks workflows; built by Go into $setup_cache/workflows" "$actionlint" install_actionlint
 }

@@ -48,7 +48,7 @@ main() {
         step "release build on $(version_of "$server")" scripts/smoke.sh "$server"
     done
     step "a server to play with" scripts/serve-test.sh
-    step "lints of Python programs" scripts/lint-python.sh
+    step "lints of the scripts" scripts/lint-scripts.sh
     step "dashboard and alert rules" scripts/contrib-test.sh
     step "the Python client" scripts/clients.sh python
     step "the Node client" scripts/clients.sh node

@@ -10,11 +10,7 @@
 # shellcheck source=scripts/setup.sh
 . scripts/setup.sh
 
-case ${1:-} in
-    '') ;;
-    -h | --help) usage && exit ;;
-    *) die "takes no arguments; see --help" ;;
-esac
+no_arguments "$@"
 
 set_up workflows
 "$setup_cache/workflows/actionlint" .github/workflows/*.yml
