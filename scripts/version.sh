@@ -14,6 +14,7 @@
 # Pairs: a file, and a Perl expression for what is before the version in it.
 places=(
     Cargo.toml '^\[package\]\n(?:(?!\[).*\n)*?version = "'
+    README.md '\bVersion '
     Cargo.lock '^name = "lockwatch"\nversion = "'
     clients/python/src/lockwatch/__init__.py '^__version__ = "'
     clients/node/package.json '^  "version": "'
