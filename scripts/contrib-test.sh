@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Checks contrib/ with real programs: a server with lockwatch under load, redis_exporter with
 # lockwatch.lua, Prometheus with the configuration and rules of contrib/prometheus, and PostgreSQL.
-# Every query of the Grafana dashboard has to return something, every metric of the rules has to exist,
-# and the rules for a server that is broken here have to fire.
+# Every query of the Grafana dashboard has to return something, every metric of the rules has to
+# exist, and the rules for the faults that the test causes have to fire.
 #
 #   scripts/contrib-test.sh
 #
@@ -121,8 +121,8 @@ last_scrape() {
         python3 -c 'import json, sys; r = json.load(sys.stdin)["data"]["result"]; print(r[0]["value"][1].split(".")[0] if r else 0)'
 }
 
-# An event that Postgres refuses becomes a dead letter. Then no Postgres can be reached, and events fill
-# the journal.
+# An event that Postgres refuses becomes a dead letter. Then no Postgres can be reached, and events
+# fill the journal.
 break_it() {
     local deadline=$((SECONDS + 30))
     sql lockwatch "ALTER TABLE lockwatch_audit_log ADD CHECK (user_id <> 'mallory')"

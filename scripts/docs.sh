@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Checks the documentation, and builds a site from it.
 #
-#   scripts/docs.sh examples               runs the examples of all pages, and the other tests in tests/docs
-#   scripts/docs.sh examples PAGE ...      runs the examples of these pages
-#   scripts/docs.sh build                  builds the site into target/docs; fails if a link is dead
-#   scripts/docs.sh site                   builds it and tests it in a browser
-#   scripts/docs.sh shots DIR              takes pictures of it, at the widths of a desktop and a phone
-#   scripts/docs.sh serve                  serves it while you write, and shows each change at once
+#   scripts/docs.sh examples            runs the examples of all pages, and the other tests in tests/docs
+#   scripts/docs.sh examples PAGE ...   runs the examples of these pages
+#   scripts/docs.sh build               builds the site into target/docs; fails if a link is dead
+#   scripts/docs.sh site                builds it and tests it in a browser
+#   scripts/docs.sh shots DIR           takes pictures of it, as wide as a desktop and a phone
+#   scripts/docs.sh serve               serves it while you write, and shows each change at once
 #
-# Examples need the release build: cargo build --release. Installs what is missing (scripts/setup.sh).
+# Examples need the release build: cargo build --release. Installs what is missing
+# (scripts/setup.sh).
 # tests/docs/README.md says how examples are written.
 
 # shellcheck source=scripts/lib.sh

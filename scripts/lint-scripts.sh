@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lints the programs in scripts/ and contrib/: shellcheck for shell, ruff and mypy --strict for Python.
+# Lints the programs in scripts/ and contrib/: shellcheck for shell, ruff and mypy for Python.
 # The clients, the packages and tests/docs have settings and a step of their own.
 #
 #   scripts/lint-scripts.sh

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Makes a module and a server ready, for the scripts that show lockwatch: demo.sh and serve.sh source
-# this.
+# Makes a module and a server ready, for the scripts that show lockwatch: demo.sh and serve.sh
+# source this.
 #
 # The build for trying out (profile `demo` in Cargo.toml) compiles in half of a release's time
 # and is slower than a release. A release build that is up to date is used instead.
@@ -45,7 +45,8 @@ build_module() {
     if [[ -t 2 ]]; then quiet=(); fi
     note "Building the module. The first time, this takes $time on two cores."
     cargo build --profile "$1" --lib --locked "${quiet[@]}"
-    # Cargo leaves the file as it is if nothing in it changes, and a source may change while it runs.
+    # Cargo leaves the file as it is if nothing in it changes, and a source may change during the
+    # build.
     touch --date="@${began:0:-6}.${began: -6}" "$module"
     note "  built in $(seconds_since "$began") s"
 }

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Starts a Redis server with lockwatch and leaves it running to try things out. Prints how to connect
-# to it and how to stop it.
+# Starts a Redis server with lockwatch and leaves it running to try things out. Prints how to
+# connect to it and how to stop it.
 #
-#   scripts/serve.sh                    on a free port, with data in a temporary directory
-#   scripts/serve.sh --port PORT        on that port
-#   scripts/serve.sh --dir DIR          keeps data in DIR, and goes on with what is there
-#   scripts/serve.sh --release          with the release build, to measure; two to three minutes the first time
-#   scripts/serve.sh --no-install       fails if something is missing, instead of installing it
-#   scripts/serve.sh … -- WORD …        passes WORD … to the module, like: -- window-max-entries 1000
+#   scripts/serve.sh                 on a free port, with data in a temporary directory
+#   scripts/serve.sh --port PORT     on that port
+#   scripts/serve.sh --dir DIR       keeps data in DIR, and goes on with what is there
+#   scripts/serve.sh --release       with the release build, to measure; it takes two to three minutes
+#                                    the first time
+#   scripts/serve.sh --no-install    fails if something is missing, instead of installing it
+#   scripts/serve.sh … -- WORD …     passes WORD … to the module, like: -- window-max-entries 1000
 #
 # Installs and builds what is missing and says so first. On two cores and a fast line, the first run
 # takes about a minute, and half a minute more if it installs Rust; later ones take less than two

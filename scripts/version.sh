@@ -20,7 +20,8 @@ places=(
     clients/node/package.json '^  "version": "'
     clients/node/package-lock.json '"name": "lockwatch",\n\s*"version": "'
 )
-# A package's name, before the version: lockwatch-1.2.3.tgz, lockwatch_server-1.2.3-py3, lockwatch:1.2.3.
+# A package's name, before the version: lockwatch-1.2.3.tgz, lockwatch_server-1.2.3-py3,
+# lockwatch:1.2.3.
 package='\blockwatch[a-z_-]*[-_@:]v?'
 
 main() {

@@ -1,10 +1,10 @@
 //! Access to the server's functions.
 //!
-//! [`raw::resolve`](super::raw::resolve) asks for them by name when the module loads. A function that
-//! the server lacks stays `None`. [`raw::require`](super::raw::require) checks those that the module
-//! can't work without; the rest are probed where they are used.
+//! The server resolves them by name when the module loads. A function that it lacks stays `None`.
+//! `raw::require` checks those that the module can't work without; the rest are probed where they are
+//! used.
 
-/// The function `$name`, which [`raw::require`](super::raw::require) has found to exist.
+/// The function `$name`, which `raw::require` has found to exist.
 macro_rules! api {
     ($name:ident) => {
         // SAFETY: a read of a pointer that is written once, in OnLoad, before any callback of ours

@@ -2,7 +2,8 @@
 //! each function.
 //!
 //! Names and declarations are those of `redismodule.h` in Redis 7.2, except that structs which have
-//! no name there have one here. To use another function, add its declaration to the list at the end.
+//! no name there have one here. To use another function, add its declaration to the list at the
+//! end.
 
 #![expect(non_camel_case_types, non_upper_case_globals, reason = "the names of the C header")]
 

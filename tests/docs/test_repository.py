@@ -8,7 +8,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # A page, and perhaps a heading on it: docs/guides/audit/postgres.md, "A DEFAULT partition".
-POINTER = re.compile(r'(docs/[\w./-]+\.md)(?:\\?", |, )?(?:\\?"([^"\\\n]+)\\?")?')
+POINTER = re.compile(r'(?<![\w./-])(docs/[\w./-]+\.md)(?:\\?", |, )?(?:\\?"([^"\\\n]+)\\?")?')
 NAMED_IN = ("src", "tests/it", "scripts", "packaging", "contrib", "redis.conf.example", "examples")
 
 

@@ -91,7 +91,8 @@ fn a_planned_sentinel_failover_loses_what_the_old_primary_acknowledges_until_it_
     let pair = Pair::start(0);
     let (acknowledged, refused) = pair.fail_over();
     assert!(acknowledged > 0 && refused == 0, "{acknowledged} and {refused}");
-    // What the replica had is there. All else is lost, as docs/guides/operate/replicas-and-failover.md says.
+    // What the replica had is there. All else is lost, as
+    // docs/guides/operate/replicas-and-failover.md says.
     assert_eq!(pair.stored("before"), (50, 50));
 }
 
