@@ -4,12 +4,12 @@
 //! `raw::require` checks those that the module can't work without; the rest are probed where they are
 //! used.
 
-/// The function `$name`, which `raw::require` has found to exist.
+/// The function `$name`, which `raw::require` has found to exist. An optional one does not compile.
 macro_rules! api {
     ($name:ident) => {
         // SAFETY: a read of a pointer that is written once, in OnLoad, before any callback of ours
         // can run.
-        match unsafe { $crate::server::raw::$name } {
+        match unsafe { $crate::server::raw::required::$name } {
             Some(function) => function,
             None => $crate::server::api::missing(stringify!($name)),
         }
@@ -27,8 +27,8 @@ macro_rules! api_if_any {
 
 pub(super) use {api, api_if_any};
 
-/// Reached only if the function is listed as optional.
+/// Reached only by code that runs before `raw::require` has succeeded.
 #[cold]
 pub(super) fn missing(name: &str) -> ! {
-    panic!("{name} is not among the required functions")
+    panic!("{name} is called before the module has loaded")
 }

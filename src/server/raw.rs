@@ -299,11 +299,22 @@ macro_rules! functions {
         required { $(fn $required:ident($($parameters:tt)*) $(-> $result:ty)?;)* }
         optional { $(fn $optional:ident($($optional_parameters:tt)*) $(-> $optional_result:ty)?;)* }
     ) => {
-        $( pub(crate) static mut $required: Option<unsafe extern "C" fn($($parameters)*) $(-> $result)?> = None; )*
-        $(
-            pub(crate) static mut $optional:
-                Option<unsafe extern "C" fn($($optional_parameters)*) $(-> $optional_result)?> = None;
-        )*
+        /// The module can't work without these.
+        pub(crate) mod required {
+            use super::*;
+            $( pub(crate) static mut $required: Option<unsafe extern "C" fn($($parameters)*) $(-> $result)?> = None; )*
+        }
+
+        /// What uses one of these does without it on an older server.
+        pub(crate) mod optional {
+            use super::*;
+            $(
+                pub(crate) static mut $optional:
+                    Option<unsafe extern "C" fn($($optional_parameters)*) $(-> $optional_result)?> = None;
+            )*
+        }
+
+        pub(crate) use {optional::*, required::*};
 
         /// Asks the server for every function by its name. One that the server lacks stays `None`.
         ///
