@@ -74,7 +74,7 @@ async function runServer(words) {
       defaults.push("--dir", ...settings.dir);
     }
     if (!settings.bind) defaults.push("--bind", "127.0.0.1");
-    await checkPort(settings.bind?.[0] ?? "127.0.0.1", Number(port));
+    await checkPort(options.connectAddress(settings), Number(port));
   }
   sayHowToConnect(server, port, settings);
   const conf = file === undefined ? [] : [file];
@@ -105,9 +105,11 @@ function sayHowToConnect(server, port, settings) {
   if (port === "0") {
     for (const socket of settings.unixsocket ?? []) console.log(`  connect  unix://${socket}`);
   } else {
-    console.log(`  connect  redis://127.0.0.1:${port}`);
+    const address = options.connectAddress(settings);
+    console.log(`  connect  redis://${address.includes(":") ? `[${address}]` : address}:${port}`);
     const cli = ["redis-cli", "valkey-cli"].find(which);
-    console.log(cli ? `  try      ${cli} -p ${port} LW.RATELIMIT user:1 10 60` : "  try      LW.RATELIMIT user:1 10 60, with any Redis client");
+    const host = address === "127.0.0.1" ? "" : `-h ${address} `;
+    console.log(`  try      ${cli ? `${cli} ${host}-p ${port} LW.RATELIMIT user:1 10 60` : "LW.RATELIMIT user:1 10 60, with any Redis client"}`);
   }
   console.log("  stop     Ctrl-C");
 }

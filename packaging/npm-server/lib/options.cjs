@@ -9,6 +9,9 @@ const { LockwatchServerError } = require("./error.cjs");
 
 /** @typedef {Record<string, string[]>} Settings */
 
+// A word of a configuration file, as the server reads it: quotes keep blanks, and "#" is no comment.
+const WORD = /(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')(?!\S)|(\S+)/g;
+
 /**
  * Separates the configuration file, which is the first argument if it is no option.
  * @param {string[]} words
@@ -31,7 +34,7 @@ exports.ofArguments = function ofArguments(words) {
   for (const word of words) {
     if (word.startsWith("--")) {
       // Redis also takes "--port 7000" as one word.
-      const [name = "", ...values] = word.slice(2).split(/\s+/);
+      const [name = "", ...values] = word.slice(2).trim().split(/\s+/);
       current = settings[name.toLowerCase()] = values;
     } else {
       current.push(word);
@@ -54,10 +57,27 @@ exports.ofFile = function ofFile(file) {
   /** @type {Settings} */
   const settings = {};
   for (const line of text.split("\n")) {
-    const [name, ...values] = line.trim().split(/\s+/);
-    if (name && !name.startsWith("#")) settings[name.toLowerCase()] = values.map((value) => value.replace(/^(["'])(.*)\1$/, "$2"));
+    const [name, ...values] = [...line.matchAll(WORD)].map(
+      ([, double, single, bare]) => bare ?? (double ?? single ?? "").replace(/\\(.)/g, "$1"),
+    );
+    if (name && !name.startsWith("#")) settings[name.toLowerCase()] = values;
   }
   return settings;
+};
+
+/**
+ * An address at which a client on this machine reaches the server, which listens on all addresses if
+ * none is given.
+ * @param {Settings} settings
+ */
+exports.connectAddress = function connectAddress(settings) {
+  // The server ignores an address with a minus sign if this machine does not have it.
+  const addresses = (settings.bind ?? []).map((address) => address.replace(/^-/, ""));
+  const [first] = addresses;
+  if (first === undefined || addresses.some((address) => ["*", "0.0.0.0", "127.0.0.1", "localhost"].includes(address))) {
+    return "127.0.0.1";
+  }
+  return first === "::" || first === "::*" ? "::1" : first;
 };
 
 /**

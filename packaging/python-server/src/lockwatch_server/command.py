@@ -71,7 +71,7 @@ def _become_server(words: list[str]) -> NoReturn:
             defaults += ["--dir", *settings["dir"]]
         if "bind" not in settings:
             defaults += ["--bind", "127.0.0.1"]
-        _check_port((settings.get("bind") or ["127.0.0.1"])[0], port)
+        _check_port(options.connect_address(settings), port)
     _say_how_to_connect(server, port, settings)
     command = [server.path, *([file] if file else []), "--loadmodule", module, *defaults, *given]
     os.execv(server.path, command)  # noqa: S606  # the same process, so that signals and exit codes are the server's
@@ -80,7 +80,7 @@ def _become_server(words: list[str]) -> NoReturn:
 def _check_port(address: str, port: str) -> None:
     """Says that the port is in use before the server does, in more words than it has."""
     try:
-        with socket.socket() as probe:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((address, int(port)))
     except OSError as error:
@@ -101,10 +101,12 @@ def _say_how_to_connect(server: Server, port: str, settings: options.Settings) -
         for socket_path in settings.get("unixsocket", []):
             print(f"  connect  unix://{socket_path}")
     else:
-        print(f"  connect  redis://127.0.0.1:{port}")
+        address = options.connect_address(settings)
+        print(f"  connect  redis://{f'[{address}]' if ':' in address else address}:{port}")
         cli = next((name for name in ("redis-cli", "valkey-cli") if shutil.which(name)), None)
         if cli:
-            print(f"  try      {cli} -p {port} LW.RATELIMIT user:1 10 60")
+            host = "" if address == "127.0.0.1" else f"-h {address} "
+            print(f"  try      {cli} {host}-p {port} LW.RATELIMIT user:1 10 60")
         else:
             print("  try      LW.RATELIMIT user:1 10 60, with any Redis client")
     print("  stop     Ctrl-C", flush=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-import shlex
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from .errors import LockwatchServerError
 
 Settings = dict[str, list[str]]
+
+# A word of a configuration file, as the server reads it: quotes keep blanks, and "#" is no comment.
+_WORD = re.compile(r"""(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')(?!\S)|(\S+)""")
 
 
 def split(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -37,19 +40,32 @@ def of_arguments(arguments: Sequence[str]) -> Settings:
 def of_file(path: str) -> Settings:
     """The directives of a configuration file, without those of files that it includes."""
     try:
-        lines = Path(path).read_text(errors="replace").splitlines()
+        text = Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise LockwatchServerError(f"cannot read the configuration file {path}: {error.strerror}") from None
     settings: Settings = {}
-    for line in lines:
-        try:
-            words = [] if line.lstrip().startswith("#") else shlex.split(line)
-        except ValueError:
-            # The server says what is wrong.
-            continue
-        if words:
+    for line in text.split("\n"):
+        words = [_word(match) for match in _WORD.finditer(line)]
+        if words and not words[0].startswith("#"):
             settings[words[0].lower()] = words[1:]
     return settings
+
+
+def _word(match: re.Match[str]) -> str:
+    double, single, bare = match.groups()
+    return bare if bare is not None else re.sub(r"\\(.)", r"\1", double if double is not None else single)
+
+
+def connect_address(settings: Settings) -> str:
+    """An address at which a client on this machine reaches the server.
+
+    The server listens on all addresses if none is given.
+    """
+    # It ignores an address with a minus sign if this machine does not have it.
+    addresses = [address.removeprefix("-") for address in settings.get("bind", [])]
+    if not addresses or not {"*", "0.0.0.0", "127.0.0.1", "localhost"}.isdisjoint(addresses):  # noqa: S104
+        return "127.0.0.1"
+    return "::1" if addresses[0] in {"::", "::*"} else addresses[0]
 
 
 def data_directory(port: str) -> str:
