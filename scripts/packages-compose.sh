@@ -33,7 +33,8 @@ compose_services_work_together() {
     pid=$!
     started+=("$pid")
     start_postgres || die "could not start Postgres"
-    echo "$postgres_url" >"$url"
+    # With the password, in a directory that others may read.
+    install -m 600 /dev/stdin "$url" <<<"$postgres_url"
     sql lockwatch "$(compose_part config grafana-user)"
     mapfile -t words < <(compose_part command redis)
     words=("${words[@]/#\/etc\/lockwatch\/postgres.url/$url}")
