@@ -22,7 +22,8 @@ make_user() {
 # run_as_user PATH COMMAND [ARGUMENT ...]: the user's home is the working directory.
 run_as_user() { (become_as_user "$@"); }
 
-# Like run_as_user, but replaces the shell, so that a signal to a background job reaches the command.
+# Like run_as_user, but replaces the shell, so that a signal to a background job reaches the
+# command.
 become_as_user() {
     cd "$user_home"
     exec "${as_user[@]}" env HOME="$user_home" PATH="$1" "${@:2}"
@@ -41,9 +42,6 @@ python_for_user() {
     die "needs a Python 3.11 or later with venv that $(id -un nobody) can run: apt-get install python3-venv"
 }
 
-# Prints a port of the loopback interface on which nothing listens at present.
-free_port() { perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1")->sockport'; }
-
 # now: the time in milliseconds.
 now() { echo "$((${EPOCHREALTIME/[^0-9]/} / 1000))"; }
 
@@ -51,27 +49,33 @@ seconds() { printf '%d.%d s' $(($1 / 1000)) $(($1 % 1000 / 100)); }
 
 megabytes() { du -sk "$@" | awk '{ sum += $1 } END { printf "%.1f MB", sum / 1024 }'; }
 
+# await_answer PORT PID LOG WHO: waits until the server answers. Dies with the log if the process
+# ends before, or takes too long.
+await_answer() {
+    local deadline=$((SECONDS + 20))
+    until [[ $(redis-cli -p "$1" PING 2>/dev/null) == PONG ]]; do
+        if ! kill -0 "$2" 2>/dev/null || ((SECONDS >= deadline)); then
+            cat "$3" >&2
+            die "$4 did not answer"
+        fi
+        sleep 0.01
+    done
+}
+
 # first_reply PATH COMMAND [ARGUMENT ...]: starts the server as the user on a free port, waits for
 # the first reply of LW.RATELIMIT, and stops it as Ctrl-C does, by SIGINT to the process group. The
 # server's log is in $user_home/log. Sets `replied` to the time of the reply.
 first_reply() {
-    local path=$1 pid port reply='' status=0 deadline=$((SECONDS + 20))
+    local path=$1 pid port reply status=0
     shift
     port=$(free_port)
     become_as_user "$path" setsid "$@" --port "$port" >"$user_home/log" 2>&1 </dev/null &
     pid=$!
     started+=("$pid")
-    until reply=$(redis-cli -p "$port" LW.RATELIMIT user:1 10 60 2>/dev/null) && [[ $reply ]]; do
-        if ! kill -0 "$pid" 2>/dev/null || ((SECONDS >= deadline)); then
-            cat "$user_home/log" >&2
-            die "${*: -1} did not answer"
-        fi
-        sleep 0.01
-    done
+    await_answer "$port" "$pid" "$user_home/log" "${*: -1}"
+    reply=$(redis-cli -p "$port" LW.RATELIMIT user:1 10 60 | paste -sd ' ')
     replied=$(now)
-    reply=$(paste -sd ' ' <<<"$reply")
     [[ $reply == "0 10 9 0 60000" ]] || die "LW.RATELIMIT answered: $reply"
-    grep -q "connect  redis://127.0.0.1:$port" "$user_home/log" || die "${*: -1} does not say how to connect"
     expect_refusal "port $port is in use" "$path" "$@" --port "$port"
     kill -INT -- "-$pid"
     wait "$pid" || status=$?
@@ -92,13 +96,71 @@ expect_refusal() {
     [[ $output != *Traceback* && $output != *"    at "* ]] || die "${*:3} prints a stack: $output"
 }
 
-# fake_server VERSION: prints the path of a redis-server that has this version.
+# fake_server VERSION: prints the path of a redis-server that has this version, and otherwise prints
+# the words that it is started with.
 fake_server() {
-    mkdir -p "$temp_dir/fake-$1"
-    printf '#!/bin/sh\necho "Redis server v=%s sha=00000000:0 malloc=libc bits=64 build=0"\n' "$1" >"$temp_dir/fake-$1/redis-server"
-    chmod +x "$temp_dir/fake-$1/redis-server"
-    chmod go+rx "$temp_dir/fake-$1"
-    echo "$temp_dir/fake-$1/redis-server"
+    local dir=$temp_dir/fake-$1
+    mkdir -p "$dir"
+    cat >"$dir/redis-server" <<END
+#!/bin/sh
+if [ "\$*" = --version ]; then
+    echo "Redis server v=$1 sha=00000000:0 malloc=libc bits=64 build=0"
+else
+    printf ' <%s>' "\$@"
+fi
+END
+    chmod +x "$dir/redis-server"
+    chmod go+rx "$dir"
+    echo "$dir/redis-server"
+}
+
+# starts_as_told PATH COMMAND: which words the server gets, and what the command says about it. The
+# Python and the Node command pass the same cases.
+starts_as_told() {
+    local path=$1 command=$2 fake loads port home=$user_home/.local/share/lockwatch-server
+    fake=$(fake_server 7.0.0)
+    loads="<--loadmodule> <$(run_as_user "$path" "$command" --module-path)>"
+    port=$(free_port)
+    cat >"$user_home/some.conf" <<END
+# dir /comment
+DIR "/tmp/some data"
+  bind 127.0.0.2 '::1'
+port  $port
+save ""
+unixsocket "/tmp/not closed
+END
+    # expect_start DATA ADDRESS CLIENT_OPTIONS WORDS_OF_SERVER [WORD ...]
+    local new="$loads <--dir> <$home/$port>" p="<--port> <$port>"
+    expect_start "$home/$port" "127.0.0.1:$port" "-p $port" "$new <--bind> <127.0.0.1> $p" --port "$port"
+    expect_start "$home/$port" "127.0.0.1:$port" "-p $port" "$new <--bind> <127.0.0.1> <--port $port >" "--port $port "
+    expect_start "$home/$port" "127.0.0.1:$port" "-p $port" "$new <--bind> <127.0.0.1> <--port> <1> <--PORT> <$port>" --port 1 --PORT "$port"
+    expect_start "$home/$port" "127.0.0.2:$port" "-h 127.0.0.2 -p $port" "$new <--bind> <127.0.0.2> $p" --bind 127.0.0.2 --port "$port"
+    expect_start "$home/$port" "127.0.0.2:$port" "-h 127.0.0.2 -p $port" "$new <--bind> <-127.0.0.2> $p" --bind -127.0.0.2 --port "$port"
+    expect_start "$home/$port" "127.0.0.1:$port" "-p $port" "$new <--bind> <*> <-::*> $p" --bind '*' '-::*' --port "$port"
+    expect_start "$home/$port" "127.0.0.1:$port" "-p $port" "$new <--bind 127.0.0.2 127.0.0.1> $p" '--bind 127.0.0.2 127.0.0.1' --port "$port"
+    expect_start "$home/$port" "[::1]:$port" "-h ::1 -p $port" "$new <--bind> <::> $p" --bind :: --port "$port"
+    expect_start "$user_home/x" "127.0.0.1:$port" "-p $port" "$loads <--bind> <127.0.0.1> <--dir> <x> $p <--save> <>" --dir x --port "$port" --save ''
+    expect_start "/tmp/some data" "127.0.0.2:$port" "-h 127.0.0.2 -p $port" "<some.conf> $loads" some.conf
+    expect_start /tmp '[::1]:7000' "-h ::1 -p 7000" "<some.conf> $loads <--dir> </tmp> <--bind> <::1> <--port> <7000>" \
+        some.conf --dir /tmp --bind ::1 --port 7000
+    expect_start "$user_home" 127.0.0.1:6379 "-p 6379" "<-> $loads" -
+    expect_start /tmp /tmp/a.socket '' "$loads <--bind> <127.0.0.1> <--port> <0> <--dir> </tmp> <--unixsocket> </tmp/a.socket>" \
+        --port 0 --dir /tmp --unixsocket /tmp/a.socket
+}
+
+# expect_start DATA ADDRESS CLIENT_OPTIONS WORDS_OF_SERVER [WORD ...]: what `starts_as_told` expects
+# of the command with these words. Without CLIENT_OPTIONS the address is a Unix socket.
+expect_start() {
+    local expected said
+    expected=("lockwatch $crate_version in Redis 7.0.0 ($fake)" "  data     $1")
+    if [[ $3 ]]; then
+        expected+=("  connect  redis://$2" "  try      redis-cli $3 LW.RATELIMIT user:1 10 60")
+    else
+        expected+=("  connect  unix://$2")
+    fi
+    expected+=("  stop     Ctrl-C" " $4")
+    said=$(run_as_user "$path" env LOCKWATCH_SERVER="$fake" "$command" "${@:5}" 2>&1 </dev/null) || die "$command ${*:5} ended with $?: $said"
+    diff <(printf '%s\n' "${expected[@]}") - <<<"$said" >&2 || die "$command ${*:5}: prints other lines than expected"
 }
 
 # refuses_bad_servers PATH COMMAND: no server on PATH, one that is too old, one that is none, and
@@ -117,37 +179,29 @@ refuses_bad_servers() {
     expect_refusal "choose another with --dir" "$path" env LOCKWATCH_SERVER="$real_server" XDG_DATA_HOME=/dev/null/nowhere "$command"
 }
 
-# takes_a_configuration_file PATH COMMAND: the port of the file counts, and the module is loaded.
+# takes_a_configuration_file PATH COMMAND: a real server reads it, and loads the module.
 takes_a_configuration_file() {
-    local port pid deadline=$((SECONDS + 20))
+    local port pid
     port=$(free_port)
     printf '%s\n' "port $port" "bind 127.0.0.1" 'save ""' "dir $user_home" >"$user_home/redis.conf"
     become_as_user "$1" env LOCKWATCH_SERVER="$real_server" "$2" redis.conf >"$user_home/log" 2>&1 </dev/null &
     pid=$!
     started+=("$pid")
-    until [[ $(redis-cli -p "$port" LW.PEEK user:1 10 60 2>/dev/null | head -n 1) == 0* ]]; do
-        if ! kill -0 "$pid" 2>/dev/null || ((SECONDS >= deadline)); then
-            cat "$user_home/log" >&2
-            die "$2 did not answer on the port of its configuration file"
-        fi
-        sleep 0.01
-    done
-    grep -q "redis://127.0.0.1:$port" "$user_home/log" || die "$2 does not name the port of its configuration file"
+    await_answer "$port" "$pid" "$user_home/log" "$2 with a configuration file"
+    [[ $(redis-cli -p "$port" LW.PEEK user:1 10 60 | head -n 1) == 0* ]] || die "$2 does not load the module beside a configuration file"
     kill -TERM "$pid"
     wait "$pid" || die "$2 ended with $? after SIGTERM"
 }
 
-# takes_its_server_along PATH COMMAND: no server is left after SIGQUIT, which the terminal sends for Ctrl-\.
+# takes_its_server_along PATH COMMAND: no server is left after SIGQUIT, which the terminal sends for
+# Ctrl-\.
 takes_its_server_along() {
     local port pid deadline=$((SECONDS + 20))
     port=$(free_port)
     (ulimit -c 0 && become_as_user "$1" env LOCKWATCH_SERVER="$real_server" "$2" --port "$port" --save '') >"$user_home/log" 2>&1 </dev/null &
     pid=$!
     started+=("$pid")
-    until redis-cli -p "$port" PING >/dev/null 2>&1; do
-        ((SECONDS < deadline)) || die "$2 did not answer: $(cat "$user_home/log")"
-        sleep 0.01
-    done
+    await_answer "$port" "$pid" "$user_home/log" "$2"
     kill -QUIT "$pid"
     while redis-cli -p "$port" PING >/dev/null 2>&1; do
         if ((SECONDS >= deadline)); then
@@ -185,6 +239,7 @@ check_server_wheel() {
         first_reply "$path" env LOCKWATCH_SERVER="$real_server" lockwatch-server
     fi
     refuses_bad_servers "$path" lockwatch-server
+    starts_as_told "$path" lockwatch-server
     takes_a_configuration_file "$path" lockwatch-server
     path_of_module=$(run_as_user "$path" python -m lockwatch_server --module-path)
     cmp "$module" "$path_of_module"
@@ -241,6 +296,7 @@ check_server_npm() {
         "$(seconds $((installed - began))); the tarballs have $(megabytes "${npm_packages[@]}"), installed are" \
         "$(megabytes "$user_home/node_modules")"
     refuses_bad_servers "$path" lockwatch-server
+    starts_as_told "$path" lockwatch-server
     takes_a_configuration_file "$path" lockwatch-server
     takes_its_server_along "$path" lockwatch-server
     path_of_module=$(run_as_user "$path" lockwatch-server --module-path)

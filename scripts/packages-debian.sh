@@ -156,19 +156,13 @@ in_root() { chroot "$root" env PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEN
 # try_debian NAME SERVER EXPECTATION: starts Debian's server as its own user and with its own
 # configuration, as its systemd unit does, calls EXPECTATION with its port, and stops it.
 try_debian() {
-    local port pid status=0 deadline=$((SECONDS + 20))
+    local port pid status=0
     port=$(free_port)
     chroot --userspec="$1:$1" "$root" "/usr/bin/$2" "/etc/$1/$1.conf" --port "$port" --daemonize no --logfile '' --pidfile '' \
         >"$temp_dir/$1.log" 2>&1 </dev/null &
     pid=$!
     started+=("$pid")
-    until [[ $(redis-cli -p "$port" PING 2>/dev/null) == PONG ]]; do
-        if ! kill -0 "$pid" 2>/dev/null || ((SECONDS >= deadline)); then
-            cat "$temp_dir/$1.log" >&2
-            die "$2 of Debian $debian_suite did not start"
-        fi
-        sleep 0.05
-    done
+    await_answer "$port" "$pid" "$temp_dir/$1.log" "$2 of Debian $debian_suite"
     "$3" "$port"
     kill -TERM "$pid"
     wait "$pid" || status=$?

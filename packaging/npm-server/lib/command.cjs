@@ -120,8 +120,8 @@ function sayHowToConnect(server, port, settings) {
  * @param {string} file @param {string[]} words
  */
 function superviseServer(file, words) {
-  // A process group of its own, so that Ctrl-C reaches the server once, from here. At a second SIGINT
-  // it would end without saving.
+  // A process group of its own, so that Ctrl-C reaches the server once, from here. At a second
+  // SIGINT it would end without saving.
   const child = spawn(file, words, { stdio: "inherit", detached: true });
   const signals = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]);
   for (const signal of signals) process.on(signal, () => child.kill(signal));

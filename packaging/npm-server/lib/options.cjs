@@ -9,7 +9,8 @@ const { LockwatchServerError } = require("./error.cjs");
 
 /** @typedef {Record<string, string[]>} Settings */
 
-// A word of a configuration file, as the server reads it: quotes keep blanks, and "#" is no comment.
+// A word of a configuration file, as the server reads it: quotes keep blanks, and "#" is no
+// comment.
 const WORD = /(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')(?!\S)|(\S+)/g;
 
 /**
