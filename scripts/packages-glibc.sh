@@ -21,17 +21,23 @@ zigbuild() {
         cargo zigbuild --locked --lib --target "$old_glibc_target.$oldest_glibc" "$@" >&2
 }
 
+# needed_glibc FILE: prints the oldest version of the C library that has all symbols that this file
+# needs.
+needed_glibc() {
+    objdump -T "$1" | sed -n 's/.*(\{0,1\}GLIBC_\([0-9]*\.[0-9]*\).*/\1/p' | sort --version-sort | tail -n 1
+}
+
 # Builds it, reads which C library it needs, and tries it in the server of this machine.
 check_module_for_old_glibc() {
     local built needs newest
     set_up server
     built=$(build_module_for_old_glibc)
-    needs=$(objdump -T "$built" | sed -n 's/.*(\{0,1\}GLIBC_\([0-9]*\.[0-9]*\).*/\1/p' | sort --version-sort --unique)
+    needs=$(needed_glibc "$built")
     newest=$(printf '%s\n' "$needs" "$oldest_glibc" | sort --version-sort | tail -n 1)
     [[ $newest == "$oldest_glibc" ]] || die "$built needs glibc $newest"
     CARGO_TARGET_DIR=$old_glibc_dir/$old_glibc_target scripts/smoke.sh
     panics_are_contained
-    note "module: needs glibc $(tail -n 1 <<<"$needs") and the libraries" \
+    note "module: needs glibc $needs and the libraries" \
         "$(objdump -p "$built" | sed -n 's/^ *NEEDED *//p' | paste -sd ' ')"
 }
 

@@ -14,15 +14,20 @@ build_image() {
     # The other format has no health check.
     if [[ $tool != docker ]]; then format=(--format docker); fi
     write_context "$context"
-    "$tool" build "${format[@]}" --file packaging/container/Dockerfile --build-arg MODULE=liblockwatch.so \
+    "$tool" build "${format[@]}" --file packaging/container/Dockerfile "${build_arguments[@]}" \
         ${LOCKWATCH_BASE:+--build-arg BASE="$LOCKWATCH_BASE"} --tag lockwatch:latest --tag "lockwatch:$crate_version" "$context" >&2
     echo "lockwatch:$crate_version"
 }
 
+# Where the Dockerfile finds in the directory of write_context what it copies.
+build_arguments=(--build-arg MODULE=liblockwatch.so --build-arg LICENCES=licences)
+
 # write_context DIR: what the Dockerfile copies, with the module without its symbols.
 write_context() {
-    mkdir -p "$1/packaging/container"
+    collect_licences
+    mkdir -p "$1/packaging/container" "$1/licences"
     cp "$module" "$1/liblockwatch.so"
+    cp LICENSE "$licences" "$1/licences/"
     cp packaging/container/lockwatch-* "$1/packaging/container/"
 }
 
@@ -100,7 +105,8 @@ make_base() {
     bud commit --quiet --format docker --rm --signature-policy "$containers/policy.json" "$container" base >/dev/null
 }
 
-# try_image TAG NAME: builds the image on a base with this tag and the server of this name, and tries it.
+# try_image TAG NAME: builds the image on a base with this tag and the server of this name, and
+# tries it.
 try_image() {
     local container server=$2-server
     container=$(bud from --pull-never --signature-policy "$containers/policy.json" base)
@@ -109,14 +115,16 @@ try_image() {
     bud config --env "SERVER=$2" --cmd "$server" "$container"
     bud commit --quiet --format docker --rm --signature-policy "$containers/policy.json" "$container" "$1" >/dev/null
     bud build --quiet --format docker --pull=false --signature-policy "$containers/policy.json" \
-        --file packaging/container/Dockerfile --build-arg BASE="${1#docker.io/}" --build-arg MODULE=liblockwatch.so \
+        --file packaging/container/Dockerfile --build-arg BASE="${1#docker.io/}" "${build_arguments[@]}" \
         --tag "lockwatch-$2" "$temp_dir/context" >/dev/null
     container=$(bud from --pull-never --signature-policy "$containers/policy.json" "lockwatch-$2")
     [[ $(bud inspect --format '{{.Docker.Config.Healthcheck.Test}}' "$container") == "[CMD lockwatch-healthcheck]" ]] ||
         die "the image has no health check"
     [[ $(bud run --isolation chroot "$container" -- "$(entrypoint_of "$container")" --version) == *" server v="* ]] ||
         die "the image does not print the version of its server"
-    # Options alone, the server with options, a configuration file, and one that loads the module too.
+    cmp "$licences" "$(bud mount "$container")/usr/share/doc/lockwatch/third-party-licences"
+    # Options alone, the server with options, a configuration file, and one that loads the module
+    # too.
     run_image "$container" --port PORT
     run_image "$container" "$server" --port PORT --lockwatch.window-max-entries 1024
     bud run --isolation chroot "$container" -- sh -c 'echo "save 60 1" >/data/my.conf'

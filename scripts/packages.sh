@@ -2,14 +2,20 @@
 # Builds the packages that carry the release build of the module.
 #
 #   scripts/packages.sh server-wheel [DIR]   the wheel lockwatch-server (packaging/python-server)
-#   scripts/packages.sh server-npm [DIR]     the npm packages lockwatch-server (packaging/npm-server)
-#                                            and lockwatch-server-linux-x64-gnu, which has the module
+#   scripts/packages.sh server-npm [DIR]     the npm packages lockwatch-server
+#                                            (packaging/npm-server) and
+#                                            lockwatch-server-linux-x64-gnu, which has the module
 #   scripts/packages.sh deb [DIR]            the Debian package lockwatch (packaging/debian)
-#   scripts/packages.sh image                the container image lockwatch (packaging/container), by docker,
-#                                            podman or buildah; LOCKWATCH_BASE=IMAGE is its base
+#   scripts/packages.sh licences [DIR]       third-party-licences: those of the crates in the
+#                                            modules of a release; each package has such a file
+#                                            for its own module
+#   scripts/packages.sh image                the container image lockwatch (packaging/container), by
+#                                            docker, podman or buildah; LOCKWATCH_BASE=IMAGE is its
+#                                            base
 #   scripts/packages.sh module-2.28          the module itself, for glibc 2.28 and later
-#   scripts/packages.sh --check [PART ...]   lints, builds, installs and tries them: server-wheel, server-npm,
-#                                            deb, image, compose and, only if it is named, module-2.28
+#   scripts/packages.sh --check [PART ...]   lints, builds, installs and tries them: server-wheel,
+#                                            server-npm, deb, image, compose and, only if it is
+#                                            named, module-2.28
 #
 # Prints the paths of the packages, which are put into DIR (target/packages). The version is that of
 # Cargo.toml. The packages' names or dependencies say which C library the module needs. To support
@@ -23,8 +29,8 @@
 # Debian package and the image are tried in a Debian system, which root alone can make; others only
 # build the package.
 #
-# Build first: cargo build --release. Installs what is missing (scripts/setup.sh packages python node
-# roots glibc).
+# Build first: cargo build --release. Installs what is missing (scripts/setup.sh packages python
+# node roots glibc).
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -40,6 +46,8 @@
 . scripts/packages-compose.sh
 # shellcheck source=scripts/packages-glibc.sh
 . scripts/packages-glibc.sh
+# shellcheck source=scripts/packages-licences.sh
+. scripts/packages-licences.sh
 
 crate_version=$(scripts/version.sh)
 
@@ -48,7 +56,7 @@ main() {
     case $command in
         -h | --help) usage && exit ;;
         module-2.28) build_module_for_old_glibc && exit ;;
-        server-wheel | server-npm | deb | image | --check) shift ;;
+        server-wheel | server-npm | deb | licences | image | --check) shift ;;
         *) die "unknown command '$command'; see --help" ;;
     esac
     make_temp_dir
@@ -56,7 +64,7 @@ main() {
         check_module_for_old_glibc
         return
     fi
-    prepare_module
+    [[ $command == licences ]] || prepare_module
     if [[ $command != --check ]]; then
         output=$(from_caller "${1:-$PWD/target/packages}")
         mkdir -p "$output"
@@ -92,16 +100,18 @@ prepare_module() {
         aarch64) npm_cpu=arm64 ;;
         *) die "there are no packages for $machine" ;;
     esac
-    glibc=$(objdump -T "$module" | sed -n 's/.*(\{0,1\}GLIBC_\([0-9]*\.[0-9]*\).*/\1/p' | sort --version-sort | tail -n 1)
+    glibc=$(needed_glibc "$module")
     [[ $glibc ]] || die "$release_module does not need glibc, and there are no packages for other C libraries"
 }
 
 build_server_wheel() {
     set_up packages
+    collect_licences
     # shellcheck disable=SC2154 # of setup.sh
     (
         cd packaging/python-server
-        LOCKWATCH_PACKAGE_MODULE=$module LOCKWATCH_PACKAGE_MACHINE=$machine LOCKWATCH_PACKAGE_GLIBC=$glibc \
+        LOCKWATCH_PACKAGE_VERSION=$crate_version LOCKWATCH_PACKAGE_MODULE=$module LOCKWATCH_PACKAGE_MACHINE=$machine \
+            LOCKWATCH_PACKAGE_GLIBC=$glibc LOCKWATCH_PACKAGE_LICENCES=$licences \
             "$build_venv/bin/python" -m hatchling build -t wheel -d "$output" >&2
     )
     wheel=$(printf '%s\n' "$output/lockwatch_server-$crate_version-"*"_${glibc/./_}_$machine.whl")
@@ -110,15 +120,17 @@ build_server_wheel() {
 
 build_server_npm() {
     has npm || set_up node
+    collect_licences
     local platform=lockwatch-server-linux-$npm_cpu-gnu dir cpu optional=()
     dir=$(mktemp -d "$temp_dir/npm.XXXXXX")
     mkdir "$dir/$platform"
     cp -R packaging/npm-server "$dir/lockwatch-server"
-    cp packaging/npm-server/LICENSE "$module" "$dir/$platform/"
+    cp packaging/npm-server/LICENSE "$module" "$licences" "$dir/$platform/"
     cat >"$dir/$platform/README.md" <<END
 # $platform
 
 The compiled module of lockwatch for Linux on $machine with glibc $glibc or later. The package \`lockwatch-server\` uses it.
+It contains code of other projects, whose licences are in \`third-party-licences\`.
 END
     # `preferUnplugged`: the server cannot load the module out of a zip file of Yarn.
     cat >"$dir/$platform/package.json" <<END
@@ -131,7 +143,7 @@ END
   "cpu": ["$npm_cpu"],
   "libc": ["glibc"],
   "preferUnplugged": true,
-  "files": ["liblockwatch.so"],
+  "files": ["liblockwatch.so", "third-party-licences"],
   "lockwatch": { "glibc": "$glibc" }
 }
 END

@@ -32,7 +32,7 @@ main() {
     mapfile -t tokens < <(cli LW.ISSUE auth alice)
     [[ ${#tokens[@]} == 5 && ${tokens[1]} == lwr_* ]] || die "LW.ISSUE answered: ${tokens[*]}"
     [[ $(cli LW.VERIFY auth "${tokens[0]}") == *'"sub":"alice"'* ]] || die "LW.VERIFY refused what LW.ISSUE made"
-    version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+    version=$(scripts/version.sh)
     expect "the version in INFO lockwatch" "$version" "$(info lockwatch_version)"
     answer=$(cli LW.DEBUG PANIC)
     [[ $answer == *"unknown command"* ]] || die "LW.DEBUG answered: $answer"

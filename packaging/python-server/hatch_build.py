@@ -15,11 +15,12 @@ class ModuleHook(BuildHookInterface):  # type: ignore[type-arg,misc,unused-ignor
     """Reads from the environment what scripts/packages.sh found out about the module."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  # the interface has it
-        """Adds the module and `needs.json`, which the package checks before it starts a server."""
+        """Adds the module, the licences of its crates, and `needs.json` for `module_path`."""
         try:
             module = os.environ["LOCKWATCH_PACKAGE_MODULE"]
             machine = os.environ["LOCKWATCH_PACKAGE_MACHINE"]
             glibc = os.environ["LOCKWATCH_PACKAGE_GLIBC"]
+            licences = os.environ["LOCKWATCH_PACKAGE_LICENCES"]
         except KeyError as error:
             raise RuntimeError(f"{error} is not set: build with scripts/packages.sh server-wheel") from None
         self.temporary = tempfile.TemporaryDirectory()
@@ -28,6 +29,7 @@ class ModuleHook(BuildHookInterface):  # type: ignore[type-arg,misc,unused-ignor
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-manylinux_{glibc.replace('.', '_')}_{machine}"
         build_data["force_include"][module] = "lockwatch_server/liblockwatch.so"
+        build_data["force_include"][licences] = "lockwatch_server/third-party-licences"
         build_data["force_include"][str(needs)] = "lockwatch_server/needs.json"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
