@@ -33,6 +33,7 @@ write_context() {
 
 check_image() {
     check_entrypoint </dev/null
+    check_healthcheck
     can_enter_roots "container image" || return 0
     make_debian
     write_buildah_files
@@ -59,6 +60,47 @@ check_entrypoint() {
     expect_words "redis-server$added x 1" "redis-server" --loadmodule "${added##* }" x 1
     expect_words "redis-server $dir/loads.conf" "$dir/loads.conf"
     expect_words "sh -c true" sh -c true
+}
+
+# Checks that the health check asks the server at the address where that listens.
+check_healthcheck() {
+    local port
+    port=$(free_port)
+    expect_healthy --port "$port"
+    expect_healthy --port "$port" --bind 127.0.0.2 --requirepass secret
+    expect_healthy --port "$port" --bind '*' '-::*'
+    expect_healthy --port "$port" --bind -127.0.0.2 127.0.0.1
+    expect_healthy --port 0 --unixsocket "$temp_dir/healthcheck.socket"
+    expect_unhealthy $$
+}
+
+# expect_healthy OPTION ...: the health check finds a server with these options healthy, unless it
+# hangs or has ended.
+expect_healthy() {
+    local pid deadline=$((SECONDS + 20))
+    redis-server --dir "$temp_dir" --save '' "$@" >"$temp_dir/healthcheck.log" 2>&1 </dev/null &
+    pid=$!
+    started+=("$pid")
+    until sh packaging/container/lockwatch-healthcheck "$pid" >"$temp_dir/healthcheck.out"; do
+        if ! kill -0 "$pid" 2>/dev/null || ((SECONDS >= deadline)); then
+            cat "$temp_dir/healthcheck.log" >&2
+            die "the health check does not find the server with $*: $(<"$temp_dir/healthcheck.out")"
+        fi
+        sleep 0.05
+    done
+    kill -STOP "$pid"
+    expect_unhealthy "$pid"
+    kill -CONT "$pid"
+    kill "$pid"
+    wait "$pid" || die "the server with $* ended with $?"
+    expect_unhealthy "$pid"
+}
+
+# expect_unhealthy PID: the health check fails, or takes longer than it may.
+expect_unhealthy() {
+    if timeout 1 sh packaging/container/lockwatch-healthcheck "$1" >/dev/null 2>&1; then
+        die "the health check takes process $1 for a server that answers"
+    fi
 }
 
 # expect_words WORDS [ARGUMENT ...]: what the entrypoint passes on, and that it prints nothing else.
@@ -141,14 +183,15 @@ entrypoint_of() { bud inspect --format '{{index .OCIv1.Config.Entrypoint 0}}' "$
 # run_image CONTAINER WORD ...: runs the entrypoint with these words, PORT being replaced, and
 # expects a limit, a health check that succeeds, and data that do not belong to root.
 run_image() {
-    local container=$1 port pid deadline=$((SECONDS + 30)) owner
+    local container=$1 port pid server_pid deadline=$((SECONDS + 30)) owner
     shift
     port=$(free_port)
     bud run --isolation chroot "$container" -- "$(entrypoint_of "$container")" "${@/#PORT/$port}" --protected-mode no \
         >"$temp_dir/image.log" 2>&1 </dev/null &
     pid=$!
     started+=("$pid")
-    until bud run --isolation chroot "$container" -- lockwatch-healthcheck "$port" >/dev/null 2>&1; do
+    until server_pid=$(redis-cli -p "$port" INFO server 2>/dev/null | tr -d '\r' | sed -n 's/^process_id://p') && [[ $server_pid ]] &&
+        bud run --isolation chroot "$container" -- lockwatch-healthcheck "$server_pid" >/dev/null 2>&1; do
         if ! kill -0 "$pid" 2>/dev/null || ((SECONDS >= deadline)); then
             cat "$temp_dir/image.log" >&2
             die "the image did not start with: $*"
@@ -162,7 +205,7 @@ run_image() {
     ((owner != 0)) || die "the server runs as root in the image"
     redis-cli -p "$port" SHUTDOWN NOSAVE
     wait "$pid" || die "the image ended with $? after SHUTDOWN"
-    if bud run --isolation chroot "$container" -- lockwatch-healthcheck "$port" >/dev/null 2>&1; then
+    if bud run --isolation chroot "$container" -- lockwatch-healthcheck "$server_pid" >/dev/null 2>&1; then
         die "the health check of a stopped server succeeds"
     fi
 }
