@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures what the capacity model needs (docs/guides/operate/size.md) on one server, and checks the
-# model against a cluster: three primaries with a replica each, under a mix of calls. Prints tables in
-# Markdown. Takes about a minute on an idle machine with two cores.
+# model against a cluster: three primaries with a replica each, under a mix of calls. Prints tables
+# in Markdown. Takes about a minute on an idle machine with two cores.
 #
 #   scripts/capacity.sh                 with redis-server and the release build
 #   scripts/capacity.sh --server PATH   with another server: Redis 7.0 or later, or Valkey
@@ -31,8 +31,8 @@ audit_call=(LW.AUDIT USER user:42 IP 203.0.113.9 METHOD GET ENDPOINT /api/v1/ite
 single_key='lw:{ip:__rand_int__}:default' single_length=28
 cluster_key='api:{tag}:__rand_int__' cluster_length=22
 
-# By kind of call (admitted, denied, burst, audit): CPU in nanoseconds with pipelines of 16 and 1, bytes in
-# the AOF, bytes of the replication stream, and the replica's CPU in nanoseconds.
+# By kind of call (admitted, denied, burst, audit): CPU in nanoseconds with pipelines of 16 and 1,
+# bytes in the AOF, bytes of the replication stream, and the replica's CPU in nanoseconds.
 declare -A cpu16 cpu1 aof stream replica_cpu
 # Bytes of used_memory: of a key with one hit, of each further hit, of a burst key, of an event.
 declare -A memory
@@ -108,7 +108,10 @@ await_replica() {
 }
 
 # field PORT NAME
-field() { redis-cli -p "$1" INFO everything | tr -d '\r' | sed -n "s/^$2://p"; }
+field() {
+    local server_port=$1
+    info "$2"
+}
 
 # bench PIPELINE CALLS WORD ...: sends calls to the single server.
 bench() {
@@ -191,12 +194,12 @@ measure_kind() {
 measure_shipping() {
     local began took lsn before
     start_postgres max_wal_size=4GB shared_buffers=256MB checkpoint_timeout=1h
-    printf '%s\n' "$postgres_url" >"$temp_dir/postgres.url"
+    install -m 600 /dev/stdin "$temp_dir/postgres.url" <<<"$postgres_url"
     lsn=$(sql lockwatch 'SELECT pg_current_wal_lsn()')
     before=$(probe "$primary")
     began=${EPOCHREALTIME/[^0-9]/}
     redis-cli -p "$primary" CONFIG SET lockwatch.postgres-url-file "$temp_dir/postgres.url" >/dev/null
-    await_shipped "$primary"
+    await_shipped
     took=$((${EPOCHREALTIME/[^0-9]/} - began))
     set_change "$before" "$(probe "$primary")"
     rows=$(sql lockwatch 'SELECT count(*) FROM lockwatch_audit_log')
@@ -204,17 +207,6 @@ measure_shipping() {
     shipping_cpu=$((change[0] * 1000 / rows))
     wal_bytes=$(($(sql lockwatch "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '$lsn')::bigint") / rows))
     row_bytes=$(bytes_a_row)
-}
-
-# await_shipped PORT ...: waits until these servers have nothing left to ship.
-await_shipped() {
-    local port deadline=$((SECONDS + 60))
-    for port; do
-        until [[ $(field "$port" lockwatch_audit_state) == connected && $(field "$port" lockwatch_audit_pending) == 0 ]]; do
-            ((SECONDS < deadline)) || die "events still wait: $(field "$port" lockwatch_audit_last_error)"
-            sleep 0.05
-        done
-    done
 }
 
 # Prints the bytes that a row takes with its indexes.
@@ -311,8 +303,8 @@ cluster_keys() {
     echo "$((sum - bursts)) $bursts"
 }
 
-# predict ADMITTED DENIED BURSTS EVENTS WINDOW_KEYS BURST_KEYS: prints what the model says, in the order of
-# `measured`. A byte less of the key is a byte less in memory, AOF and stream.
+# predict ADMITTED DENIED BURSTS EVENTS WINDOW_KEYS BURST_KEYS: prints what the model says, in the
+# order of `measured`. A byte less of the key is a byte less in memory, AOF and stream.
 predict() {
     local kind i=0 cpu=0 replica=0 bytes=0 sent=0 shorter=$((single_length - cluster_length)) counts=("$@")
     for kind in admitted denied burst audit; do
