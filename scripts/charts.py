@@ -28,6 +28,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from svg import DARK, FONT, LIGHT, Theme, head
+
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "docs" / "explanation"
 
@@ -215,21 +217,18 @@ def most(admitted: list[Call]) -> int:
 
 
 @dataclass(frozen=True)
-class Theme:
-    """Colours."""
+class Palette:
+    """The further colours of a chart."""
 
-    name: str
-    ink: str
-    soft: str
-    page: str
     grid: str
     line: str
-    area: str
     over: str
 
 
-LIGHT = Theme("light", "#1f2328", "#59636e", "#ffffff", "#d1d9e0", "#0969da", "#ddf4ff", "#cf222e")
-DARK = Theme("dark", "#e6edf3", "#9198a1", "#0d1117", "#30363d", "#4493f8", "#0c2d4d", "#f85149")
+PALETTES = {
+    LIGHT: Palette("#d1d9e0", "#0969da", "#cf222e"),
+    DARK: Palette("#30363d", "#4493f8", "#f85149"),
+}
 
 WIDTH, PANEL, GAP, LEFT, TOP = 640, 90, 44, 44, 74
 RIGHT = WIDTH - 20
@@ -245,13 +244,9 @@ def chart(theme: Theme, start: int, panels: list[tuple[str, str, list[Call]]]) -
     heading = f"Calls admitted in the trailing window, with a limit of {LIMIT}"
     subtitle = "One client, which calls without a pause from just before time 1"
     text = "; ".join(f"{name}: at most {most(calls)} calls in a trailing window" for name, _, calls in panels)
-    box = f'viewBox="0 0 {WIDTH} {height}"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {box} role="img" aria-labelledby="title text">',
-        f'<title id="title">{heading}</title>',
-        f'<desc id="text">{text}.</desc>',
         f'<rect width="{WIDTH}" height="{height}" fill="{theme.page}"/>',
-        f'<g font-family="system-ui, DejaVu Sans, sans-serif" font-size="14" fill="{theme.ink}">',
+        f'<g font-family="{FONT}" font-size="14" fill="{theme.ink}">',
         f'<text x="{LEFT}" y="26" font-size="16" font-weight="600">{heading}</text>',
         f'<text x="{LEFT}" y="48" fill="{theme.soft}">{subtitle}</text>',
     ]
@@ -265,12 +260,13 @@ def chart(theme: Theme, start: int, panels: list[tuple[str, str, list[Call]]]) -
     parts.append(
         f'<text x="{RIGHT}" y="{bottom + 38}" text-anchor="end" fill="{theme.soft}">time, in windows</text></g></svg>\n'
     )
-    return "\n".join(parts)
+    return head(WIDTH, height, heading, f"{text}.") + "\n".join(parts)
 
 
 def label(theme: Theme, top: int, name: str, note: str, highest: int) -> str:
     """The line above a panel."""
-    colour = theme.over if highest > LIMIT else theme.line
+    colours = PALETTES[theme]
+    colour = colours.over if highest > LIMIT else colours.line
     return (
         f'<text x="{LEFT}" y="{top - 6}" font-weight="600">{name}</text>'
         f'<text x="{RIGHT}" y="{top - 6}" text-anchor="end"><tspan fill="{theme.soft}">{note} </tspan>'
@@ -280,6 +276,7 @@ def label(theme: Theme, top: int, name: str, note: str, highest: int) -> str:
 
 def panel(theme: Theme, start: int, top: int, calls: list[Call]) -> list[str]:
     """The curve of a limiter, with its axes."""
+    colours = PALETTES[theme]
 
     def y_of(count: float) -> float:
         return round(top + PANEL * (1 - count / TALLEST), 1)
@@ -296,17 +293,17 @@ def panel(theme: Theme, start: int, top: int, calls: list[Call]) -> list[str]:
     curve = " ".join(f"{x},{y_of(count)}" for x, count in kept)
     above = " ".join(f"{x},{y_of(max(count, LIMIT))}" for x, count in kept)
     base, limit = y_of(0), y_of(LIMIT)
-    grid = [f'<path d="M{x_of(tick)} {top}V{base}" stroke="{theme.grid}"/>' for tick in (0, 1, 2, 3)]
+    grid = [f'<path d="M{x_of(tick)} {top}V{base}" stroke="{colours.grid}"/>' for tick in (0, 1, 2, 3)]
     style = f'text-anchor="end" font-size="12" fill="{theme.soft}"'
     numbers = [f'<text x="{LEFT - 8}" y="{y_of(n) + 5}" {style}>{n}</text>' for n in (0, LIMIT, 2 * LIMIT)]
     return [
         *grid,
         *numbers,
-        f'<polygon points="{LEFT},{base} {curve} {RIGHT},{base}" fill="{theme.area}"/>',
-        f'<polygon points="{LEFT},{limit} {above} {RIGHT},{limit}" fill="{theme.over}" fill-opacity="0.3"/>',
-        f'<path d="M{LEFT} {base}H{RIGHT}" stroke="{theme.grid}"/>',
+        f'<polygon points="{LEFT},{base} {curve} {RIGHT},{base}" fill="{theme.blue}"/>',
+        f'<polygon points="{LEFT},{limit} {above} {RIGHT},{limit}" fill="{colours.over}" fill-opacity="0.3"/>',
+        f'<path d="M{LEFT} {base}H{RIGHT}" stroke="{colours.grid}"/>',
         f'<path d="M{LEFT} {limit}H{RIGHT}" stroke="{theme.soft}" stroke-dasharray="5 4"/>',
-        f'<polyline points="{curve}" fill="none" stroke="{theme.line}" stroke-width="2" stroke-linejoin="round"/>',
+        f'<polyline points="{curve}" fill="none" stroke="{colours.line}" stroke-width="2" stroke-linejoin="round"/>',
     ]
 
 

@@ -17,36 +17,32 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
+from svg import DARK, FONT, LIGHT, MONO, Theme, head
 
-FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
-MONO = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
+IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 
 
 @dataclass(frozen=True)
 class Palette:
-    ink: str
-    soft: str
-    page: str
+    """The further colours of the request path."""
+
     house: str
     box: str
     line: str
-    limit: str
     burst: str
     token: str
     audit: str
 
 
-LIGHT = Palette(
-    "#1f2328", "#59636e", "#ffffff", "#f6f8fa", "#ffffff", "#8c959f", "#ddf4ff", "#fff8c5", "#dafbe1", "#fbefff"
-)
-DARK = Palette(
-    "#e6edf3", "#9198a1", "#0d1117", "#151b23", "#212830", "#656c76", "#0c2d4d", "#3a2f0b", "#12361f", "#2e1a47"
-)
+PALETTES = {
+    LIGHT: Palette("#f6f8fa", "#ffffff", "#8c959f", "#fff8c5", "#dafbe1", "#fbefff"),
+    DARK: Palette("#151b23", "#212830", "#656c76", "#3a2f0b", "#12361f", "#2e1a47"),
+}
 
 
-def request_path(colours: Palette) -> str:
+def request_path(theme: Theme) -> str:
     """One request: client, application, Redis, and what follows after the response."""
+    colours = PALETTES[theme]
     parts: list[str] = []
 
     def box(x: int, y: int, width: int, height: int, fill: str, *lines: str, bold: bool = True) -> None:
@@ -57,7 +53,7 @@ def request_path(colours: Palette) -> str:
         for number, line in enumerate(lines):
             weight = ' font-weight="600"' if bold and number == 0 else ""
             size = 15 if number == 0 else 12.5
-            fill_text = colours.ink if number == 0 else colours.soft
+            fill_text = theme.ink if number == 0 else theme.soft
             parts.append(
                 f'<text x="{x + width / 2}" y="{first + number * 18:.0f}" text-anchor="middle" font-size="{size}"'
                 f'{weight} fill="{fill_text}">{html.escape(line)}</text>'
@@ -66,26 +62,26 @@ def request_path(colours: Palette) -> str:
     def arrow(x1: int, y1: int, x2: int, y2: int, dashed: bool = False) -> None:
         dash = ' stroke-dasharray="5 4"' if dashed else ""
         parts.append(
-            f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" stroke="{colours.ink}" stroke-width="1.6"'
+            f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" stroke="{theme.ink}" stroke-width="1.6"'
             f'{dash} marker-end="url(#tip)"/>'
         )
 
     def label(x: int, y: int, text: str, mono: bool = False) -> None:
         family = f' font-family="{MONO}"' if mono else ""
         parts.append(
-            f'<text x="{x}" y="{y}" text-anchor="middle" font-size="12.5" fill="{colours.soft}"{family}>{html.escape(text)}</text>'
+            f'<text x="{x}" y="{y}" text-anchor="middle" font-size="12.5" fill="{theme.soft}"{family}>{html.escape(text)}</text>'
         )
 
     box(16, 118, 128, 64, colours.box, "client")
     box(250, 88, 172, 124, colours.box, "your API", "FastAPI, Flask,", "Express, Fastify, …", "with middleware")
     parts.append(
         f'<rect x="560" y="22" width="214" height="256" rx="10" fill="{colours.house}" stroke="{colours.line}"/>'
-        f'<text x="667" y="48" text-anchor="middle" font-size="15" font-weight="600" fill="{colours.ink}">Redis or Valkey</text>'
-        f'<text x="667" y="66" text-anchor="middle" font-size="12.5" fill="{colours.soft}">with liblockwatch.so</text>'
+        f'<text x="667" y="48" text-anchor="middle" font-size="15" font-weight="600" fill="{theme.ink}">Redis or Valkey</text>'
+        f'<text x="667" y="66" text-anchor="middle" font-size="12.5" fill="{theme.soft}">with liblockwatch.so</text>'
     )
     for number, (fill, name, command) in enumerate(
         [
-            (colours.limit, "limit", "LW.RATELIMIT"),
+            (theme.blue, "limit", "LW.RATELIMIT"),
             (colours.burst, "burst", "LW.BURST"),
             (colours.token, "tokens", "LW.VERIFY"),
             (colours.audit, "audit", "LW.AUDIT"),
@@ -94,8 +90,8 @@ def request_path(colours: Palette) -> str:
         y = 80 + number * 48
         parts.append(
             f'<rect x="574" y="{y}" width="186" height="40" rx="6" fill="{fill}" stroke="{colours.line}"/>'
-            f'<text x="590" y="{y + 25}" font-size="14" font-weight="600" fill="{colours.ink}">{name}</text>'
-            f'<text x="748" y="{y + 25}" text-anchor="end" font-size="12" font-family="{MONO}" fill="{colours.soft}">{command}</text>'
+            f'<text x="590" y="{y + 25}" font-size="14" font-weight="600" fill="{theme.ink}">{name}</text>'
+            f'<text x="748" y="{y + 25}" text-anchor="end" font-size="12" font-family="{MONO}" fill="{theme.soft}">{command}</text>'
         )
     box(872, 112, 140, 52, colours.box, "webhook", "signed, retried")
     box(872, 212, 140, 52, colours.box, "Postgres", "audit table")
@@ -118,14 +114,17 @@ def request_path(colours: Palette) -> str:
     label(822, 228, "events")
 
     return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1028 300" role="img" aria-labelledby="title text">\n'
-        '<title id="title">The path of a request</title>\n'
-        '<desc id="text">A client sends a request to your API. The middleware asks Redis with lockwatch in one round trip '
-        "whether the request is admitted. A denied one gets 429 with Retry-After. After the response an audit event "
-        "goes to Redis. Threads in Redis send alerts to webhooks and events to Postgres.</desc>\n"
-        f'<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto">'
-        f'<path d="M0 0 L10 5 L0 10 z" fill="{colours.ink}"/></marker></defs>\n'
-        f'<g font-family="{FONT}">\n<rect width="1028" height="300" fill="{colours.page}"/>\n'
+        head(
+            1028,
+            300,
+            "The path of a request",
+            "A client sends a request to your API. The middleware asks Redis with lockwatch in one round trip "
+            "whether the request is admitted. A denied one gets 429 with Retry-After. After the response an audit event "
+            "goes to Redis. Threads in Redis send alerts to webhooks and events to Postgres.",
+        )
+        + f'<defs><marker id="tip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" orient="auto">'
+        f'<path d="M0 0 L10 5 L0 10 z" fill="{theme.ink}"/></marker></defs>\n'
+        f'<g font-family="{FONT}">\n<rect width="1028" height="300" fill="{theme.page}"/>\n'
         + "\n".join(parts)
         + "\n</g>\n</svg>\n"
     )
@@ -211,11 +210,14 @@ def terminal(lines: list[tuple[str, str, float]]) -> str:
             f"{html.escape(prefix + text)}</text>"
         )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 880 {height}" role="img" aria-labelledby="title text">\n'
-        '<title id="title">A recorded session with redis-cli</title>\n'
-        '<desc id="text">Three of four calls of LW.RATELIMIT are admitted and the fourth is denied. A login gets tokens. '
-        "A refresh token that was used before is refused with LWREUSED, and the audit log has the event.</desc>\n"
-        f"<style>{''.join(styles)}"
+        head(
+            880,
+            height,
+            "A recorded session with redis-cli",
+            "Three of four calls of LW.RATELIMIT are admitted and the fourth is denied. A login gets tokens. "
+            "A refresh token that was used before is refused with LWREUSED, and the audit log has the event.",
+        )
+        + f"<style>{''.join(styles)}"
         "@media (prefers-reduced-motion: reduce){text{animation:none!important}}</style>\n"
         f'<rect width="880" height="{height}" rx="10" fill="#0d1117"/>\n'
         '<circle cx="22" cy="20" r="6" fill="#ff5f57"/><circle cx="42" cy="20" r="6" fill="#febc2e"/>'
@@ -231,8 +233,8 @@ def main() -> None:
     options = parser.parse_args()
     IMAGES.mkdir(parents=True, exist_ok=True)
     if options.picture == "request-path":
-        for name, colours in (("light", LIGHT), ("dark", DARK)):
-            (IMAGES / f"request-path-{name}.svg").write_text(request_path(colours))
+        for theme in (LIGHT, DARK):
+            (IMAGES / f"request-path-{theme.name}.svg").write_text(request_path(theme))
     elif options.port is None:
         parser.error("the terminal needs --port")
     else:
