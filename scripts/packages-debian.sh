@@ -95,7 +95,11 @@ can_enter_roots() {
 }
 
 check_deb() {
-    local root=$temp_dir/root before=$temp_dir/before
+    local root=$temp_dir/root before=$temp_dir/before directive
+    # The directives that the snippet shows have the defaults of the example.
+    while read -r directive; do
+        grep -qFx "$directive" redis.conf.example || die "packaging/debian/lockwatch.conf shows '$directive', and redis.conf.example does not"
+    done < <(sed -n 's/^# \(lockwatch\.\)/\1/p' packaging/debian/lockwatch.conf)
     build_deb >/dev/null
     can_enter_roots "Debian package" || return 0
     make_debian
