@@ -61,6 +61,21 @@ def metrics_of_rules() -> set[str]:
     return set(re.findall(r"\b(?:lockwatch|redis)_[a-z0-9_]+", expressions))
 
 
+def faults_of_rules() -> list[str]:
+    """Alerts without a test in which they fire, or without a line in README.md."""
+    names = re.findall(r"alert: (\w+)", (CONTRIB / "prometheus/alerts.yml").read_text())
+    fires = r'alertname="(\w+)", alertstate="firing"\}\)\n.*\n *exp_samples: \[\{value: 1\}\]'
+    tested = re.findall(fires, (CONTRIB / "prometheus/alerts-test.yml").read_text())
+    documented = re.findall(r"\bLockwatch\w+", (CONTRIB / "README.md").read_text())
+    if len(names) < 2:
+        raise SystemExit("alerts.yml has no alerts")
+    return [
+        *(f"{name} has no test in which it fires" for name in names if name not in tested),
+        *(f"{name} is not in README.md" for name in names if name not in documented),
+        *(f"README.md names {name}, which is no alert" for name in documented if name not in names),
+    ]
+
+
 def rows(psql: str, url: str, statement: str) -> list[str]:
     command = [
         psql,
@@ -86,7 +101,7 @@ def main() -> None:
     parser.add_argument("--firing", nargs="+", required=True, help="the alerts that have to fire")
     options = parser.parse_args()
 
-    faults = []
+    faults = faults_of_rules()
     expressions, statements = dashboard_queries()
     metrics = metrics_of_rules()
     alerts = [f'ALERTS{{alertname="{name}",alertstate="firing"}}' for name in options.firing]
