@@ -18,7 +18,7 @@ for line in redis.call('INFO', 'lockwatch'):gmatch('[^\r\n]+') do
   if name and value:match('^%d+$') then
     add(name, value)
   elseif name and name:match('^lockwatch_alert_endpoint_%d+$') then
-    for _, field in ipairs({'pending', 'delivered', 'failed', 'last_status'}) do
+    for _, field in ipairs({'pending', 'delivered', 'failed', 'last_status', 'last_error_ms'}) do
       local number = value:match(',' .. field .. '=(%d+)')
       if number then add(name .. '_' .. field, number) end
     end
