@@ -96,7 +96,7 @@ def rows(psql: str, url: str, statement: str) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    for option in ("--prometheus", "--exporter", "--psql", "--postgres"):
+    for option in ("--prometheus", "--exporter", "--info", "--psql", "--postgres"):
         parser.add_argument(option, required=True)
     parser.add_argument("--firing", nargs="+", required=True, help="the alerts that have to fire")
     options = parser.parse_args()
@@ -113,16 +113,18 @@ def main() -> None:
         f"no rows: {statement}" for statement in statements if not rows(options.psql, options.postgres, statement)
     ]
 
-    # Every number of INFO arrives under its own name.
+    # Every number of INFO is exported, and arrives under its own name.
     raw = re.findall(r'^redis_script_values\{.*?key="(\w+)".*?\} ', get(options.exporter), re.MULTILINE)
+    numbers = re.findall(r"^(lockwatch_\w+):\d+$", Path(options.info).read_text(), re.MULTILINE)
+    faults += [f"the exporter lacks {name}" for name in numbers if name not in raw]
     for name in raw:
         arrived = re.sub(r"^(lockwatch_alert_endpoint)_\d+_", r"\1_", name)
         if not query(options.prometheus, arrived):
             faults.append(f"{name} does not arrive as {arrived}")
     if query(options.prometheus, "redis_script_values"):
         faults.append("redis_script_values was not renamed")
-    if not raw:
-        faults.append("the exporter shows no field of lockwatch")
+    if not numbers:
+        faults.append("INFO has no field of lockwatch")
 
     if faults:
         sys.exit("\n".join(faults))

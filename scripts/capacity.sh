@@ -194,11 +194,10 @@ measure_kind() {
 measure_shipping() {
     local began took lsn before
     start_postgres max_wal_size=4GB shared_buffers=256MB checkpoint_timeout=1h
-    install -m 600 /dev/stdin "$temp_dir/postgres.url" <<<"$postgres_url"
     lsn=$(sql lockwatch 'SELECT pg_current_wal_lsn()')
     before=$(probe "$primary")
     began=${EPOCHREALTIME/[^0-9]/}
-    redis-cli -p "$primary" CONFIG SET lockwatch.postgres-url-file "$temp_dir/postgres.url" >/dev/null
+    redis-cli -p "$primary" CONFIG SET lockwatch.postgres-url-file "$postgres_url_file" >/dev/null
     await_shipped
     took=$((${EPOCHREALTIME/[^0-9]/} - began))
     set_change "$before" "$(probe "$primary")"

@@ -28,7 +28,8 @@ main() {
     configure
     put_load_on_it
     break_it
-    python3 contrib/check.py --prometheus "http://127.0.0.1:$prometheus_port" --exporter "http://127.0.0.1:$exporter_port/metrics" \
+    cli INFO lockwatch | tr -d '\r' >"$temp_dir/info"
+    python3 contrib/check.py --info "$temp_dir/info" --prometheus "http://127.0.0.1:$prometheus_port" --exporter "http://127.0.0.1:$exporter_port/metrics" \
         --psql "$(postgres_bin)/psql" --postgres "$postgres_url" \
         --firing LockwatchTokenReuse LockwatchEndpointDown LockwatchJournalHalfFull LockwatchPostgresDisconnected LockwatchDeadLetters
     [[ $(cli ACL LOG) == "" ]] || die "the exporter's user lacks rights: $(cli ACL LOG)"
@@ -74,8 +75,7 @@ start_prometheus() {
 
 # Ships the audit log, and names an endpoint at which nobody listens.
 configure() {
-    printf '%s\n' "$postgres_url" >"$temp_dir/postgres.url"
-    cli -e CONFIG SET lockwatch.postgres-url-file "$temp_dir/postgres.url" lockwatch.audit-max-events 100 \
+    cli -e CONFIG SET lockwatch.postgres-url-file "$postgres_url_file" lockwatch.audit-max-events 100 \
         lockwatch.webhook-allow-private yes lockwatch.webhook-urls "http://127.0.0.1:$(free_port)/" >/dev/null
 }
 

@@ -327,8 +327,7 @@ show_audit() {
 show_audit_with_postgres() {
     local call count
     title "An audit log: who did what, and when, shipped to Postgres exactly once, as long as Redis does not lose it"
-    printf '%s\n' "$postgres_url" >"$temp_dir/postgres.url"
-    cli CONFIG SET lockwatch.postgres-url-file "$temp_dir/postgres.url" >/dev/null
+    cli CONFIG SET lockwatch.postgres-url-file "$postgres_url_file" >/dev/null
     say "  A Postgres of its own runs on port $postgres_port; lockwatch.postgres-url-file names its URL. Recorded is with" \
         "  LW.AUDIT USER alice IP 198.51.100.7 METHOD GET ENDPOINT /v1/items STATUS 200 LATENCY 12.5ms"
     record_events

@@ -197,7 +197,7 @@ postgres_bin() {
 # start_postgres [NAME=VALUE ...]: makes a PostgreSQL cluster with a database named lockwatch,
 # starts it with these settings on a free port of the loopback interface and waits until it answers.
 # Prints why and returns an error if that fails. Sets postgres_port, postgres_pid, postgres_dir and
-# postgres_url.
+# postgres_url, and postgres_url_file, which only this user can read.
 start_postgres() {
     local attempt password
     make_temp_dir
@@ -209,6 +209,9 @@ start_postgres() {
         if run_postgres "$@"; then
             # shellcheck disable=SC2034 # used by those who source this
             postgres_url=postgres://lockwatch:$password@127.0.0.1:$postgres_port/lockwatch
+            # shellcheck disable=SC2034 # as above
+            postgres_url_file=$temp_dir/postgres.url
+            install -m 600 /dev/stdin "$postgres_url_file" <<<"$postgres_url"
             sql postgres 'CREATE DATABASE lockwatch'
             return
         fi

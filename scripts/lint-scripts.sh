@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Lints the programs in scripts/ and contrib/: shellcheck for shell, ruff and mypy for Python.
+# Lints the programs in scripts/, contrib/ and packaging/container: shellcheck for shell, ruff and mypy
+# for Python.
 # The clients, the packages and tests/docs have settings and a step of their own.
 #
 #   scripts/lint-scripts.sh
@@ -12,7 +13,7 @@
 no_arguments "$@"
 
 set_up workflows
-shellcheck -x scripts/*.sh .ci/run
+shellcheck -x scripts/*.sh packaging/container/lockwatch-* .ci/run
 use_python
 ruff format --config clients/python/pyproject.toml --check scripts contrib
 ruff check --isolated --select B,E4,E7,E9,F,I,PT,SIM,UP --line-length 120 scripts contrib

@@ -26,18 +26,16 @@ lint_compose() {
 compose_part() { "$build_venv/bin/python" packaging/compose/parts.py compose.yaml "$@"; }
 
 compose_services_work_together() {
-    local words pid port secret=$temp_dir/webhook.secret url=$temp_dir/postgres.url log=$temp_dir/receiver.log
+    local words pid port secret=$temp_dir/webhook.secret log=$temp_dir/receiver.log
     port=$(free_port)
     compose_part config webhook-secret >"$secret"
     python3 packaging/compose/receiver.py "$secret" "$port" >"$log" 2>&1 </dev/null &
     pid=$!
     started+=("$pid")
     start_postgres || die "could not start Postgres"
-    # With the password, in a directory that others may read.
-    install -m 600 /dev/stdin "$url" <<<"$postgres_url"
     sql lockwatch "$(compose_part config grafana-user)"
     mapfile -t words < <(compose_part command redis)
-    words=("${words[@]/#\/etc\/lockwatch\/postgres.url/$url}")
+    words=("${words[@]/#\/etc\/lockwatch\/postgres.url/$postgres_url_file}")
     words=("${words[@]/#\/etc\/lockwatch\/webhook.secret/$secret}")
     words=("${words[@]/#http:\/\/receiver:9000/http://127.0.0.1:$port}")
     # shellcheck disable=SC2034 # lib.sh uses it

@@ -19,7 +19,6 @@ measure_shipping() {
     note "shipping: $rounds round(s) of $events events"
     start_postgres max_wal_size=4GB shared_buffers=256MB || return
     start_server "$server" --loadmodule "$module" audit-max-events 10000000 audit-max-bytes 4gb
-    printf '%s\n' "$postgres_url" >"$temp_dir/postgres.url"
     for ((round = 0; round < rounds; round++)); do
         bare[round]=$(bare_loop "$events")
         p99_alone[round]=$(p99_of_ratelimit)
@@ -40,7 +39,7 @@ bare_loop() {
 ship() {
     local began took
     sql lockwatch "DROP SCHEMA public CASCADE; CREATE SCHEMA public" 2>/dev/null
-    cli CONFIG SET lockwatch.ship no lockwatch.postgres-url-file "$temp_dir/postgres.url" >/dev/null
+    cli CONFIG SET lockwatch.ship no lockwatch.postgres-url-file "$postgres_url_file" >/dev/null
     redis-benchmark -p "$server_port" -c 50 -n "$2" -P 16 -q "${audit_call[@]}" >/dev/null 2>&1
     # redis-benchmark may send more, because it sends whole pipelines.
     (($(info lockwatch_audit_pending) >= $2)) || die "shipping: $(info lockwatch_audit_pending) events of $2 were recorded"
