@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -122,17 +123,28 @@ def test_without_the_module_the_fixture_skips(tmp_path: Path, module: str | None
     assert "1 skipped" in done.stdout
     assert reason in done.stdout
     assert done.returncode == 0
-    assert missing() is None
+
+
+def test_without_the_module_no_test_of_this_suite_is_skipped() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "LOCKWATCH_MODULE"}
+    test = f"{Path(__file__).parent}/test_client.py::test_the_fixture_starts_a_real_server"
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", test]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert "1 error" in done.stdout
+    assert "LOCKWATCH_MODULE is not set" in done.stdout
+    assert done.returncode == 1
 
 
 def test_without_a_named_module_the_fixture_takes_that_of_the_server_package(monkeypatch: pytest.MonkeyPatch) -> None:
     package = ModuleType("lockwatch_server")
     error = type("LockwatchServerError", (Exception,), {})
+    module = os.environ["LOCKWATCH_MODULE"]
     vars(package).update(
-        module_path=lambda: os.environ["OF_THE_PACKAGE"], server_path=lambda: "redis-server", LockwatchServerError=error
+        module_path=lambda: module, server_path=lambda: shutil.which("redis-server"), LockwatchServerError=error
     )
     monkeypatch.setitem(sys.modules, "lockwatch_server", package)
-    monkeypatch.setenv("OF_THE_PACKAGE", os.environ["LOCKWATCH_MODULE"])
+    monkeypatch.setenv("LOCKWATCH_SERVER", "/none/redis-server")
+    # The package decides about LOCKWATCH_SERVER itself.
     monkeypatch.delenv("LOCKWATCH_MODULE")
     assert missing() is None
     with RedisServer() as server:
@@ -145,3 +157,18 @@ def test_without_a_named_module_the_fixture_takes_that_of_the_server_package(mon
 
     vars(package)["server_path"] = no_server
     assert missing() == "there is no redis-server on PATH"
+    # A named module is loaded into the server that is named, or on PATH.
+    monkeypatch.setenv("LOCKWATCH_MODULE", module)
+    assert missing() == "there is no /none/redis-server: install it, or set LOCKWATCH_SERVER to its path"
+    monkeypatch.delenv("LOCKWATCH_SERVER")
+    assert missing() is None
+    monkeypatch.setenv("LOCKWATCH_MODULE", "/none.so")
+    assert missing() == "LOCKWATCH_MODULE is '/none.so', and there is no such file"
+
+
+def test_a_server_package_that_cannot_be_imported_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "lockwatch_server.py").write_text("import a_part_that_is_missing\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delenv("LOCKWATCH_MODULE")
+    with pytest.raises(ModuleNotFoundError, match="a_part_that_is_missing"):
+        missing()

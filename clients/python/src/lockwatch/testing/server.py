@@ -30,46 +30,57 @@ def free_port() -> int:
 
 def missing() -> str | None:
     """Why no server with the module can be started; None if one can."""
-    if (package := _server_package()) is not None:
-        try:
-            package.module_path()
-            package.server_path()
-        except package.LockwatchServerError as error:
-            return str(error)
-        return None
+    try:
+        module_path()
+        _server_path()
+    except ConfigurationError as error:
+        return str(error)
+    return None
+
+
+def module_path() -> str:
+    """The path of the module, from LOCKWATCH_MODULE or else the package lockwatch-server.
+
+    Raises ConfigurationError if there is none.
+    """
     path = os.environ.get("LOCKWATCH_MODULE")
     if not path:
-        return (
+        if (package := _server_package()) is not None:
+            return _path_of(package, "module_path")
+        raise ConfigurationError(
             "LOCKWATCH_MODULE is not set: set it to the path of liblockwatch.so, "
             "or pip install 'lockwatch-server[server]'"
         )
     if not Path(path).is_file():
-        return f"LOCKWATCH_MODULE is {path!r}, and there is no such file"
-    server = os.environ.get("LOCKWATCH_SERVER", "redis-server")
-    return None if shutil.which(server) else f"there is no {server}: install it, or set LOCKWATCH_SERVER to its path"
-
-
-def module_path() -> str:
-    """The path of the module, from LOCKWATCH_MODULE or else the package lockwatch-server."""
-    if (reason := missing()) is not None:
-        raise ConfigurationError(reason)
-    package = _server_package()
-    return os.environ["LOCKWATCH_MODULE"] if package is None else str(package.module_path())
+        raise ConfigurationError(f"LOCKWATCH_MODULE is {path!r}, and there is no such file")
+    return path
 
 
 def _server_path() -> str:
-    package = _server_package()
-    return os.environ.get("LOCKWATCH_SERVER", "redis-server") if package is None else str(package.server_path())
+    """The server, from LOCKWATCH_SERVER or PATH, or from the package if that has the module."""
+    if not os.environ.get("LOCKWATCH_MODULE") and (package := _server_package()) is not None:
+        return _path_of(package, "server_path")
+    server = os.environ.get("LOCKWATCH_SERVER", "redis-server")
+    if not shutil.which(server):
+        raise ConfigurationError(f"there is no {server}: install it, or set LOCKWATCH_SERVER to its path")
+    return server
 
 
 def _server_package() -> ModuleType | None:
-    """The package lockwatch-server if it is installed and to be used, or None."""
-    if os.environ.get("LOCKWATCH_MODULE"):
-        return None
+    """The package lockwatch-server if it is installed."""
     try:
         return importlib.import_module("lockwatch_server")
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if error.name != "lockwatch_server":
+            raise
         return None
+
+
+def _path_of(package: ModuleType, function: str) -> str:
+    try:
+        return str(getattr(package, function)())
+    except package.LockwatchServerError as error:
+        raise ConfigurationError(str(error)) from None
 
 
 class RedisServer:
