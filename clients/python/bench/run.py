@@ -54,7 +54,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def await_port(port: int, process: "subprocess.Popen[bytes]") -> None:
-    """Waits until the application listens."""
+    """Tries every 50 ms whether the application listens, for 30 s at most."""
     deadline = time.monotonic() + 30
     while True:
         try:

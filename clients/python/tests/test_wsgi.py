@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from wsgiref.util import FileWrapper
 import pytest
 from flask import Flask, send_file
 
-from lockwatch import ConfigurationError, LockWatchWSGIMiddleware
+from lockwatch import ConfigurationError, LockWatchWSGIMiddleware, audit_queue
 from lockwatch.audit_queue import AuditQueue
 from lockwatch.failure_log import FailureLog
 from lockwatch.redis.connection import Command
@@ -61,26 +60,33 @@ def test_the_event_is_sent_when_the_server_closes_the_body(lockwatch_stub: Stub)
     assert len(audited(lockwatch_stub)) == 1
 
 
-def test_a_flush_waits_for_events_that_come_while_others_are_sent() -> None:
+def test_a_flush_waits_for_events_that_come_while_others_are_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The thread sends nothing before a flush, or before the test ends its wait.
+    monkeypatch.setattr(audit_queue, "_LINGER", 60.0)
     recorded: list[Command[Any]] = []
+    go_on = threading.Event()
 
     class Slow(Stub):
         def send(self, calls: Sequence[Command[Any]]) -> list[Any]:
-            time.sleep(0.02)
+            assert go_on.wait(15)
             recorded.extend(calls)
             return super().send(calls)
 
     audit = AuditQueue(Slow(), 1000, FailureLog(10.0))
     event = Command(("LW.AUDIT",), str)
     audit.record(event)
-    wait_for("the thread to be at it", lambda: not audit._events)
-    # Wakes the thread, but is sent with the batch before, so that the thread wakes with an empty
+    audit._flushing.set()
+    wait_for("the thread to send the first", lambda: not audit._events)
+    audit._flushing.clear()
+    # Wakes the thread, but is sent right after the first, so that the thread wakes with an empty
     # queue.
     audit.record(event)
-    wait_for("the second", lambda: len(recorded) == 2)
-    time.sleep(0.01)
+    go_on.set()
+    wait_for("the queue to be empty", audit._is_empty.is_set)
+    assert len(recorded) == 2
     audit.record(event)
-    audit.flush()
+    assert not audit._is_empty.is_set()
+    audit.flush(15)
     assert len(recorded) == 3
 
 

@@ -39,6 +39,7 @@ def missing() -> NoReturn:
 def _ticks(count: int) -> Iterator[bytes]:
     for _ in range(count):
         yield b"tick"
+        # The pace of the stream. Tests wait for its first tick or its end.
         time.sleep(0.02)
 
 

@@ -41,6 +41,7 @@ async def wait(_request: Request) -> Response:
 async def _ticks(count: int) -> AsyncIterator[bytes]:
     for _ in range(count):
         yield b"tick"
+        # The pace of the stream. Tests wait for its first tick or its end.
         await asyncio.sleep(0.02)
 
 

@@ -58,6 +58,7 @@ async def _run(options: dict[str, Any], case: dict[str, Any], before: Any, after
 
     for step in case["steps"]:
         before(step)
+        # How long the breaker stays open is what these cases test, so the time has to pass.
         await asyncio.sleep(step.get("after_ms", 0) / 1000)
         outcome = Outcome()
         scope = _scope(step["request"])

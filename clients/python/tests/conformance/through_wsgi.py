@@ -32,6 +32,7 @@ def run(options: dict[str, Any], case: dict[str, Any], before: Any, after: Any) 
     middleware = LockWatchWSGIMiddleware(app, **options)
     for step in case["steps"]:
         before(step)
+        # How long the breaker stays open is what these cases test, so the time has to pass.
         time.sleep(step.get("after_ms", 0) / 1000)
         outcome = Outcome()
         environ = _environ(step["request"])
