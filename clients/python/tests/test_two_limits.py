@@ -136,8 +136,10 @@ def test_the_number_of_a_limit_does_not_depend_on_the_client_of_another(framewor
 def test_a_second_middleware_that_would_count_the_same_key_is_an_error(framework: str) -> None:
     site = Site(framework)
     app = site.wrapped(site.wrapped(site.app()))
-    with pytest.raises(ConfigurationError, match="service= or key_prefix= of its own"):
+    with pytest.raises(ConfigurationError, match="service= or key_prefix= of its own") as refused:
         site.statuses(app)
+    assert "the same key of the policy 'default'" in str(refused.value)
+    assert "ip:" not in str(refused.value)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

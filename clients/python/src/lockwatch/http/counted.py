@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
 from ..errors import ConfigurationError
+from ..flow import Flow
 
 _MEMBER = "lockwatch.counted"
 
 
 class Counted:
-    """The Redis keys that a request was counted under, each with the outcome of its limit."""
+    """The Redis keys that a request was counted under."""
 
     def __init__(self) -> None:
+        # The outcome of the limit at each key; None for a key of a middleware.
         self._outcomes: dict[str, Any] = {}
         self._policies: set[tuple[int, str]] = set()
         # The limits of a name, in the order in which the request reached them.
@@ -41,20 +43,23 @@ class Counted:
         self._outcomes[key] = None
         return True
 
-    def finish(self, key: str, outcome: Any) -> None:  # noqa: ANN401  # of either kind of limit
-        """Keeps the outcome of a limit for the case that the same limit is reached again."""
-        self._outcomes[key] = outcome
+    def once(self, key: str, count: Callable[[], Flow[Any]]) -> Flow[Any]:
+        """Calls `count` unless the request was counted under the key. Returns the outcome.
 
-    def outcome(self, key: str) -> Any:  # noqa: ANN401  # of either kind of limit
-        """The outcome of the limit that counted under a key; None before it is known."""
-        return self._outcomes.get(key)
+        The outcome is that of the earlier call if there was one, or None while that call runs.
+        """
+        if self.claim(key):
+            self._outcomes[key] = yield from count()
+        return self._outcomes[key]
 
     def add_all(self, keys: Iterable[str]) -> None:
         """Records the keys of a middleware, of which none may be that of another middleware."""
         for key in keys:
             if not self.claim(key):
+                # Without the client, which may be a secret of the application.
+                policy = key.rpartition("}:")[2]
                 raise ConfigurationError(
-                    f"two middlewares would count one request under the key {key!r}: "
+                    f"two middlewares would count one request under the same key of the policy {policy!r}: "
                     "give the inner one a service= or key_prefix= of its own"
                 )
 

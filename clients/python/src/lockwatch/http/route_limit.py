@@ -139,12 +139,10 @@ class RouteLimit:
             state.key_text = key_text(key) or state.key_text
         # Names of policies have no colon, so a route limit never counts into one of them.
         redis_key = self._keys.limit(client, f"limit:{own_name}")
-        if not counted.claim(redis_key):
-            outcome: RateLimitResult | Reply | None = counted.outcome(redis_key)
-            return outcome
         command = rate_limit_command("LW.RATELIMIT", redis_key, limits, cost)
-        outcome = yield from self._ask(command, name, state, add_headers)
-        counted.finish(redis_key, outcome)
+        outcome: RateLimitResult | Reply | None = yield from counted.once(
+            redis_key, partial(self._ask, command, name, state, add_headers)
+        )
         return outcome
 
     def _ask(
