@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .address import Address, parse_address, peer_address
+from .address import Address, peer_address
 from .state import LockWatchState
 from .trusted_proxies import parse_peer
 
@@ -14,7 +14,7 @@ def limited_address(state: LockWatchState | None, peer: str | None) -> Address |
     """
     if state is None:
         return parse_peer(peer, trusts_unix=False)
-    return None if state.address is None else parse_address(state.address)
+    return None if state.address is None else peer_address(state.address)
 
 
 def session_address(state: LockWatchState | None, peer: str | None) -> str | None:
