@@ -187,7 +187,7 @@ def test_on_a_cluster() -> None:
         {"key": ""},
         {"client": ""},
         {"address": "bob"},
-        {"key": "a", "key_prefix": "{"},
+        *({"key": "a", "key_prefix": prefix} for prefix in ("{", "a b", "")),
         *({"key": key} for key in (True, False, b"bob", 1.5, ["bob"], object())),
     ],
 )

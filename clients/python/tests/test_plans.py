@@ -113,7 +113,7 @@ def test_functions_that_return_no_limits_are_named(bad: Any) -> None:
         TestClient(app, client=("127.0.0.1", 1)).get("/")
 
 
-@pytest.mark.parametrize("bad", [0, -1, "1", 1.5, None])
+@pytest.mark.parametrize("bad", [0, -1, 1 << 32, True, "1", 1.5, None])
 def test_functions_that_return_no_cost_are_named(bad: Any) -> None:
     app = FastAPI()
     limit = for_fastapi.limit(AsyncLockWatch(AsyncStub()), "5/minute", cost=lambda _request: bad)

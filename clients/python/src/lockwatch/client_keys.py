@@ -18,6 +18,7 @@ from .http.keys import Keys, address_client, key_client
 from .limits import MAX_LIMIT, Limit
 from .ratelimit import rate_limit_command
 from .redis.connection import Command, Key
+from .rules import KEY_PREFIX
 
 T = TypeVar("T")
 # Yields commands, and is sent their replies.
@@ -61,7 +62,7 @@ def client_prefix(key_prefix: str, service: str | None, client: str | None, key:
         client = key_client(key)
     if not client:
         raise ConfigurationError("the client is an empty text, and has no keys")
-    return Keys(key_prefix, service).limit(client, "")
+    return Keys(KEY_PREFIX.read("key_prefix", key_prefix), service).limit(client, "")
 
 
 def scan(prefix: str) -> Steps[list[bytes]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import redis
@@ -13,7 +14,7 @@ from .errors import ConfigurationError
 from .redis import breaker
 from .redis.connection import AsyncConnection, Connection
 from .redis.open import COMMAND_TIMEOUT, CONNECT_TIMEOUT, check_url, why_unusable
-from .rules import BOOLEAN, Rule, Rules, expect, integer, read_options, seconds, text
+from .rules import BOOLEAN, NAME, Rule, Rules, expect, integer, read_options, seconds
 
 _URL = "a URL like 'redis://localhost:6379' (redis://, rediss://, unix://)"
 _CLIENTS: dict[bool, tuple[type, ...]] = {
@@ -56,7 +57,7 @@ CONNECTION: Rules = {
     "command_timeout": seconds(0.1),
     "breaker_timeouts": integer(1, 1_000_000, 3),
     "breaker_seconds": seconds(1),
-    "service": text(r"[A-Za-z0-9_.-]{1,64}", "a name of 1 to 64 of A-Z a-z 0-9 _ . -, like 'shop'"),
+    "service": replace(NAME, expected="a name of 1 to 64 of A-Z a-z 0-9 _ . -, like 'shop'"),
 }
 _CLIENT: Rules = {**CONNECTION, "cluster": BOOLEAN}
 LOCKWATCH: Rules = {"source": redis_source(asynchronous=False), **_CLIENT}

@@ -203,6 +203,12 @@ def function(arguments: int, expected: str) -> Rule:
     return Rule(expected, parse)
 
 
+COST = integer(1, (1 << 32) - 1, 1)
+NAME = text(r"[A-Za-z0-9_.-]{1,64}", "1 to 64 of A-Z a-z 0-9 _ . -, like 'search'")
+# The first brace of a key starts the part that decides its slot.
+KEY_PREFIX = text(r"[^{}\s]+", "one or more characters without braces and spaces, like 'lw'")
+
+
 def synchronous(rule: Rule) -> Rule:
     """A rule for a function that is called without `await`."""
 

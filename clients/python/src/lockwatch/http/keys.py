@@ -9,7 +9,6 @@ from __future__ import annotations
 import enum
 import hashlib
 import logging
-import re
 from typing import Final, Literal
 from uuid import UUID
 
@@ -19,7 +18,6 @@ from .address import Address, client_network
 
 # A longer key of the application becomes a digest.
 _MAX_KEY_BYTES = 128
-_PREFIX = re.compile(r"[^{}\s]+")
 _DEFAULT_PREFIX = "lw"
 
 
@@ -38,9 +36,6 @@ class Keys:
         if prefix is None and service is None:
             _hint_at_service()
         prefix = _DEFAULT_PREFIX if prefix is None else prefix
-        # The first brace of a key starts the part that decides its slot.
-        if not _PREFIX.fullmatch(prefix):
-            raise ConfigurationError(f"key_prefix is {prefix!r}: one or more characters, no braces, no spaces")
         self._prefix = prefix if service is None else f"{prefix}:{service}"
 
     def limit(self, client: str, policy: str) -> str:

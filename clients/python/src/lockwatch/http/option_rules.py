@@ -13,8 +13,11 @@ from ..client_rules import CONNECTION, REDIS_URL, redis_source
 from ..limits import parse_limits
 from ..rules import (
     BOOLEAN,
+    COST,
     DURATION,
     INTERVAL,
+    KEY_PREFIX,
+    NAME,
     Rule,
     Rules,
     expect,
@@ -25,23 +28,17 @@ from ..rules import (
     or_function,
     read_options,
     synchronous,
-    text,
     texts,
 )
 from .pattern import exact_pattern, lenient_pattern
 from .trusted_proxies import check_proxy
 
 _MAX_LIMIT = (1 << 53) - 1
-_MAX_COST = (1 << 32) - 1
 
 LIMITS = Rule("limits like '100/minute; 5000/hour' or [(100, 60), (5000, 3600)]", parse_limits)
-COST = integer(1, _MAX_COST, 1)
 LIMITS_OR_FUNCTION = or_function(LIMITS, function(1, "a function of the request that returns them"))
 COST_OR_FUNCTION = or_function(COST, function(1, "a function of the request that returns it"))
 FAILURE_MODE = one_of("allow", "deny")
-NAME = text(r"[A-Za-z0-9_.-]{1,64}", "1 to 64 of A-Z a-z 0-9 _ . -, like 'search'")
-KEY_PREFIX = text(r"[^{}\s]+", "one or more characters without braces and spaces, like 'lw'")
-
 KEY = one_of("address", "credential", hint="; a function goes into key_func")
 KEY_FUNCTION = function(1, "a function of the request: lambda request: request.header('x-account') or ADDRESS")
 

@@ -19,7 +19,6 @@ Cost: TypeAlias = int | Callable[..., Any]
 
 DEFAULT = "default"
 _RESERVED = frozenset({DEFAULT, "burst"})
-_MAX_COST = (1 << 32) - 1
 
 
 class PolicyOptions(TypedDict, total=False):
@@ -63,12 +62,6 @@ class Policy:
     """Whether the limits are its own. A plan replaces only the default policy's."""
     by_credential: bool
     key_func: KeyFunction | None
-
-
-def check_cost(cost: object) -> None:
-    """Rejects a cost that the module would refuse, and 0, which would admit every request."""
-    if not isinstance(cost, int) or not 1 <= cost <= _MAX_COST:
-        raise ConfigurationError(f"the cost {cost!r} is not an integer from 1 to {_MAX_COST}")
 
 
 def policy_key(of: str, key: object, key_func: KeyFunction | None) -> PolicyKey:

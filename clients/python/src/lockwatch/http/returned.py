@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import ConfigurationError
 from ..limits import Limit, parse_limits
-from .policies import check_cost
+from ..rules import COST
 
 # What a function returned may be text of a client, which is not to fill the log.
 _MAX_SHOWN = 64
@@ -33,8 +33,7 @@ def returned_limits(option: str, returned: Any) -> tuple[Limit, ...] | None:  # 
 def returned_cost(returned: Any) -> int:  # noqa: ANN401
     """The cost that a function returned."""
     try:
-        check_cost(returned)
+        cost: int = COST.read("cost", returned)
     except ConfigurationError as error:
         raise _wrong("cost", returned, error) from None
-    cost: int = returned
     return cost
