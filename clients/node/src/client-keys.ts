@@ -1,13 +1,15 @@
 /**
- * `inspect` and `reset` list and delete the keys of one client, to find out why it was denied and to
- * let it in again. No request waits for them. They go through all keys of one server with SCAN: in a
- * cluster only through those of the node that holds the client's slot.
+ * `inspect` and `reset` list and delete the keys of one client. They show why a client was denied,
+ * and let it in again. No request waits for them. They go through all keys of one server with SCAN:
+ * in a cluster only through those of the node that holds the client's slot.
  */
 import { CommandError, ConfigurationError, wrongModule } from "./errors.js";
 import { canonicalAddress } from "./http/address.js";
 import { addressClient, keyClient, Keys, type ClientKey } from "./http/keys.js";
+import { checkOption } from "./known-options.js";
 import { rateLimitCommand, RateLimitResult } from "./ratelimit.js";
 import { replyText, type Command, type RedisReply } from "./redis/connection.js";
+import { KEY_PREFIX } from "./rules.js";
 
 /** Which client: one of `client`, `key` and `address`. */
 export interface ClientQuery {
@@ -52,6 +54,7 @@ export function clientPrefix({ client, key, address, keyPrefix = "lw" }: ClientQ
   }
   const found = client ?? (address === undefined ? keyClient(key ?? "") : clientAt(address));
   if (found === undefined || found === "") throw new ConfigurationError("the client is an empty text, and has no keys");
+  checkOption("keyPrefix", keyPrefix, KEY_PREFIX);
   return new Keys(keyPrefix, lockwatch).limit(found, "");
 }
 

@@ -91,9 +91,9 @@ export class LockWatch {
 
   /**
    * @param redis a client of ioredis (`Redis`, `Cluster`) or node-redis (`createClient`,
-   *   `createCluster`, `createSentinel`), connected or not, or a `redis://` or `rediss://` URL. lockwatch opens
-   *   connections of its own with the client's settings, on the first call, and closes them when
-   *   the client is closed.
+   *   `createCluster`, `createSentinel`), connected or not, or a `redis://` or `rediss://` URL.
+   *   lockwatch opens connections of its own with the client's settings, on the first call, and
+   *   closes them when the client is closed.
    */
   constructor(redis: RedisSource, options: LockWatchOptions = {}) {
     checkOption("redis of LockWatch", redis, REDIS_SOURCE);

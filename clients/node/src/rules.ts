@@ -95,6 +95,7 @@ export const FAILURE_MODE = oneOf("allow", "deny");
 export const KEY: Rule = { ...oneOf("address", "credential"), expected: "'address' or 'credential'; a function goes into keyFunc" };
 export const KEY_FUNCTION = fn("a function of the request: (request) => request.get('x-account') || ADDRESS");
 export const POLICY_NAME = text(/^[A-Za-z0-9_.-]{1,64}$/, "1 to 64 of A-Z a-z 0-9 _ . -, like 'search'");
+/** The first brace of a key starts the part that decides its slot. */
 export const KEY_PREFIX = text(/^[^{}\s]+$/, "one or more characters without braces and spaces, like 'lw'");
 /** The key of a token store, or a function that returns it. */
 export const STORE: Rule = {

@@ -135,7 +135,8 @@ describe("inspect and reset", () => {
     await world.admin.flushall();
   });
 
-  const wrong: ClientQuery[] = [{}, { client: "key:a", key: "a" }, { key: "" }, { client: "" }, { address: "bob" }, { key: "a", keyPrefix: "{" }];
+  const wrong: ClientQuery[] = [{}, { client: "key:a", key: "a" }, { key: "" }, { client: "" }, { address: "bob" }];
+  for (const keyPrefix of ["{", "a b", ""]) wrong.push({ key: "a", keyPrefix });
   for (const key of [true, false, Buffer.from("bob"), NaN, ["bob"], {}]) wrong.push({ key: key as never });
   for (const given of wrong) {
     it(`wrong: ${JSON.stringify(given)}`, async () => {

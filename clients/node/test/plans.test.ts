@@ -141,7 +141,7 @@ describe("functions as limits and cost", () => {
     });
   }
 
-  for (const bad of [0, -1, "1", 1.5, undefined]) {
+  for (const bad of [0, -1, 2 ** 32, true, "1", 1.5, undefined]) {
     it(`a cost that returns ${JSON.stringify(bad)} is named`, async () => {
       const error = await errorOf(forExpress.limit(new LockWatch(redis), "5/minute", { name: "own", cost: () => bad as number }));
       assert.match(error.message, /the function that is given as cost returned/);

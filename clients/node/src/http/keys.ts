@@ -30,8 +30,8 @@ export class Keys {
   /** @param prefix `lw` unless given */
   constructor(prefix: string | undefined, { service, log }: Service) {
     if (prefix === undefined && service === undefined) hintAtService(log);
-    const checked = checkedPrefix(prefix ?? DEFAULT_PREFIX);
-    this.#prefix = service === undefined ? checked : `${checked}:${service}`;
+    const first = prefix ?? DEFAULT_PREFIX;
+    this.#prefix = service === undefined ? first : `${first}:${service}`;
   }
 
   limit(client: string, policy: string): string {
@@ -90,11 +90,6 @@ function authorization(value: string): string {
 
 function digest(text: string): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 32);
-}
-
-function checkedPrefix(prefix: string): string {
-  if (/[{}]/.test(prefix)) throw new ConfigurationError(`key prefix '${prefix}' has braces, which mark the part that decides the hash slot`);
-  return prefix;
 }
 
 function hintAtService(log: Log): void {

@@ -23,7 +23,6 @@ export interface Policy extends PolicyKey {
 
 const DEFAULT = "default";
 const RESERVED = [DEFAULT, "burst"];
-const MAX_COST = 2 ** 32 - 1;
 
 export class Policies {
   readonly defaultLimits: readonly Limit[];
@@ -90,9 +89,4 @@ function ownKey({ byCredential, keyFunc }: PolicyKey): PolicyKey {
 function notReserved(name: string): string {
   if (RESERVED.includes(name)) throw new ConfigurationError(`policy name '${name}' is taken: give the policy another name`);
   return name;
-}
-
-export function checkedCost(cost: number): number {
-  if (Number.isInteger(cost) && cost >= 1 && cost <= MAX_COST) return cost;
-  throw new ConfigurationError(`cost '${cost}' is not an integer from 1 to ${MAX_COST}`);
 }

@@ -1,8 +1,9 @@
 /** Checks what functions of the application return in place of options: limits and a cost. */
 import { inspect } from "node:util";
 import { ConfigurationError } from "../errors.js";
+import { checkOption } from "../known-options.js";
 import { parseLimits, type Limit, type Limits } from "../limits.js";
-import { checkedCost } from "./policies.js";
+import { COST, required } from "../rules.js";
 
 /** The limits that the function given as `option` returned; undefined if it returned nothing. */
 export function returnedLimits(option: string, returned: Limits | null | undefined): readonly Limit[] | undefined {
@@ -10,7 +11,10 @@ export function returnedLimits(option: string, returned: Limits | null | undefin
 }
 
 export function returnedCost(returned: number): number {
-  return checked("cost", returned, checkedCost);
+  return checked("cost", returned, (cost) => {
+    checkOption("cost", cost, required(COST));
+    return cost;
+  });
 }
 
 /** What a function returned may be text of a client, which is not to fill the log. */
