@@ -125,6 +125,15 @@ describe("a real server", () => {
         await assert.rejects(startRedis(), /startRedis needs the module: there is no redis-server on PATH/);
       });
       await withModule("/none.so", () => assert.match(String(noModule()), /'\/none.so', and there is no such file/));
+      // Node remembers what it has loaded, so that the broken package is in a project of its own.
+      const broken = join(project, "broken/node_modules/lockwatch-server");
+      await mkdir(broken, { recursive: true });
+      await writeFile(join(broken, "index.js"), 'require("a-part-that-is-missing");');
+      process.chdir(join(project, "broken"));
+      await withModule(undefined, async () => {
+        assert.throws(noModule, /a-part-that-is-missing/, "a package that is there and broken is no reason to skip");
+        await assert.rejects(startRedis(), /a-part-that-is-missing/);
+      });
     } finally {
       delete process.env.NO_SERVER;
       process.chdir(before);

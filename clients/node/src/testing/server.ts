@@ -11,11 +11,14 @@ import { setTimeout as pause } from "node:timers/promises";
 
 export interface RedisServerOptions {
   /**
-   * The module's file. Unless given, it is that of the environment variable LOCKWATCH_MODULE, or else
-   * of the package lockwatch-server. Null starts Redis without the module.
+   * The module's file. Unless given, it is that of the environment variable LOCKWATCH_MODULE, or
+   * else of the package lockwatch-server. Null starts Redis without the module.
    */
   module?: string | null | undefined;
-  /** Unless given, the server of the package lockwatch-server with its module, else `redis-server`. */
+  /**
+   * The server. Unless given, it is that of the package lockwatch-server if the module is from
+   * there, else `redis-server`.
+   */
   executable?: string | undefined;
   /** Further arguments of redis-server. */
   args?: readonly string[] | undefined;
@@ -56,18 +59,21 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
  */
 export function noModule(): string | false {
   const ofPackage = serverPackage();
-  if (ofPackage) {
-    try {
-      ofPackage.modulePath();
-      ofPackage.serverPath();
-      return false;
-    } catch (error) {
-      return (error as Error).message;
-    }
+  try {
+    find(ofPackage);
+    return false;
+  } catch (error) {
+    return (error as Error).message;
   }
+}
+
+/** Module and server of the package, or else of LOCKWATCH_MODULE. Throws if they are missing. */
+function find(ofPackage: ServerPackage | undefined): { module: string; executable: string } {
+  if (ofPackage) return { module: ofPackage.modulePath(), executable: ofPackage.serverPath() };
   const { LOCKWATCH_MODULE: module } = process.env;
-  if (module === undefined || module === "") return "LOCKWATCH_MODULE is not set: set it to the path of liblockwatch.so, or install the package lockwatch-server";
-  return existsSync(module) ? false : `LOCKWATCH_MODULE is '${module}', and there is no such file`;
+  if (!module) throw new Error("LOCKWATCH_MODULE is not set: set it to the path of liblockwatch.so, or install the package lockwatch-server");
+  if (!existsSync(module)) throw new Error(`LOCKWATCH_MODULE is '${module}', and there is no such file`);
+  return { module, executable: "redis-server" };
 }
 
 interface ServerPackage {
@@ -75,23 +81,34 @@ interface ServerPackage {
   serverPath(): string;
 }
 
-/** The package lockwatch-server, if the tested application has it and LOCKWATCH_MODULE is not set. */
+/**
+ * The package lockwatch-server, if the tested application has it and LOCKWATCH_MODULE is not set.
+ */
 function serverPackage(): ServerPackage | undefined {
   if (process.env.LOCKWATCH_MODULE) return undefined;
   const require = createRequire(join(process.cwd(), "package.json"));
+  let path: string;
   try {
-    return require("lockwatch-server") as ServerPackage;
+    path = require.resolve("lockwatch-server");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "MODULE_NOT_FOUND") return undefined;
     throw error;
   }
+  return require(path) as ServerPackage;
+}
+
+function findForStart(): ReturnType<typeof find> {
+  const ofPackage = serverPackage();
+  try {
+    return find(ofPackage);
+  } catch (error) {
+    throw new Error(`startRedis needs the module: ${(error as Error).message}, or give { module: '/path/to/liblockwatch.so' }`, { cause: error });
+  }
 }
 
 async function start(options: RedisServerOptions, port: number): Promise<RedisServer> {
-  const reason = options.module === undefined && noModule();
-  if (reason !== false) throw new Error(`startRedis needs the module: ${reason}, or give { module: '/path/to/liblockwatch.so' }`);
-  const ofPackage = options.module === undefined ? serverPackage() : undefined;
-  const { module = ofPackage?.modulePath() ?? process.env.LOCKWATCH_MODULE, executable = ofPackage?.serverPath() ?? "redis-server", args = [] } = options;
+  const found = options.module === undefined ? findForStart() : undefined;
+  const { module = found?.module, executable = found?.executable ?? "redis-server", args = [] } = options;
   if (typeof module === "string" && !existsSync(module)) throw new Error(`startRedis: there is no module '${module}'`);
   const dir = await mkdtemp(join(tmpdir(), "lockwatch-"));
   const log = join(dir, "redis.log");
