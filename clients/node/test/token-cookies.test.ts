@@ -3,11 +3,8 @@
  * the routes answer and keep.
  */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
 import { describe, it } from "node:test";
-import express, { Router } from "express";
+import express, { Router, type Express } from "express";
 import fastify, { type FastifyInstance } from "fastify";
 import { ConfigurationError, LockWatch, type Command } from "lockwatch";
 import * as forExpress from "lockwatch/express";
@@ -17,6 +14,7 @@ import { loginOf } from "../dist/token/login.js";
 import { parseOrigin } from "../dist/token/origin.js";
 import { conformance } from "./support/conformance.js";
 import { ask } from "./support/http.js";
+import { served, servedByFastify, type Api } from "./support/listen.js";
 
 const PAGE = "https://app.example";
 const NOW = 1_764_000_000;
@@ -37,7 +35,7 @@ function withTokens(): { stub: Stub; lw: LockWatch } {
 
 const routes = { store: "auth", authenticate: () => "alice", cookie: { origins: [`${PAGE}/`] } };
 
-const EXPRESS: Record<string, (lw: LockWatch) => RequestListener> = {
+const EXPRESS: Record<string, (lw: LockWatch) => Express> = {
   "/auth": (lw) => express().use("/auth", forExpress.tokenRouter(lw, routes)),
   "": (lw) => express().use(forExpress.tokenRouter(lw, routes)),
   "/api/v1/auth": (lw) => express().use("/api", Router().use("/v1", Router().use("/auth", forExpress.tokenRouter(lw, routes)))),
@@ -56,11 +54,9 @@ describe("a browser logs in, refreshes and logs out", () => {
   for (const [mount, build] of Object.entries(EXPRESS)) {
     it(`in Express below '${mount}'`, async () => {
       const { stub, lw } = withTokens();
-      const server = createServer(build(lw)).listen(0, "127.0.0.1");
-      await once(server, "listening");
-      await drive((server.address() as AddressInfo).port, mount, stub);
-      server.closeAllConnections();
-      server.close();
+      const { port, close } = await served(build(lw));
+      await drive(port, mount, stub);
+      await close();
     });
   }
   for (const [mount, build] of Object.entries(FASTIFY)) {
@@ -68,9 +64,9 @@ describe("a browser logs in, refreshes and logs out", () => {
       const { stub, lw } = withTokens();
       const app = fastify({ forceCloseConnections: true });
       await build(app, lw);
-      await app.listen({ port: 0, host: "127.0.0.1" });
-      await drive((app.server.address() as AddressInfo).port, mount, stub);
-      await app.close();
+      const { port, close } = await servedByFastify(app);
+      await drive(port, mount, stub);
+      await close();
     });
   }
 });
@@ -100,6 +96,37 @@ async function drive(port: number, mount: string, stub: Stub): Promise<void> {
     [["LW.ISSUE", meta], ["LW.ROTATE", meta], ["LW.REVOKE", "lwr_x"]],
   );
 }
+
+describe("the address of a session is that of the peer without its port", () => {
+  const own = { store: "auth", authenticate: () => "alice" };
+  const peers = { "203.0.113.8:1234": "203.0.113.8", "[2001:db8::1]:1234": "2001:db8::1", "::ffff:203.0.113.8": "203.0.113.8", unknown: undefined, "": undefined };
+  for (const [peer, ip] of Object.entries(peers)) {
+    const disguise = ({ socket }: { socket: object }) => Object.defineProperty(socket, "remoteAddress", { value: peer });
+    const keeps = async ({ port, close }: Api, stub: Stub) => {
+      await ask(port, "/login", { method: "POST", headers: { "content-length": "0", "user-agent": "a" } });
+      await close();
+      assert.deepEqual(JSON.parse(String(stub.calls[0]?.at(-1))), { ...(ip === undefined ? {} : { ip }), user_agent: "a" });
+    };
+    it(`in Express: '${peer}'`, async () => {
+      const { stub, lw } = withTokens();
+      const app = express().use((request, _response, next) => {
+        disguise(request);
+        next();
+      });
+      await keeps(await served(app.use(forExpress.tokenRouter(lw, own))), stub);
+    });
+    it(`in Fastify: '${peer}'`, async () => {
+      const { stub, lw } = withTokens();
+      const app = fastify({ forceCloseConnections: true });
+      app.addHook("onRequest", ({ raw }, _reply, done) => {
+        disguise(raw);
+        done();
+      });
+      app.register(forFastify.tokenRoutes, { lockwatch: lw, ...own });
+      await keeps(await servedByFastify(app), stub);
+    });
+  }
+});
 
 const cookie = (options: object) => forExpress.tokenRouter(new LockWatch(new Stub()), { ...routes, cookie: { origins: [PAGE], ...options } });
 

@@ -9,6 +9,7 @@ import { checkClient, type LockWatch } from "../lockwatch.js";
 import { rateLimitCommand, RateLimitResult } from "../ratelimit.js";
 import { ask, FunctionFailure } from "../redis/away.js";
 import { BOOLEAN, COST, FAILURE_MODE, fn, KEY_PREFIX, LIMITS, orFunction, POLICY_NAME, required } from "../rules.js";
+import { limitedAddress } from "./client-address.js";
 import { Counted } from "./counted.js";
 import { applyDecision, middleware, rawRequest, stateOf, type AnyRequest, type AnyResponse, type Middleware } from "./framework.js";
 import { ADDRESS, addressClient, keyClient, Keys, keyText } from "./keys.js";
@@ -18,7 +19,6 @@ import { decisionFor, failureDecision, functionFailureDecision, type Decision, t
 import { returnedCost, returnedLimits } from "./returned.js";
 import { routeText } from "./route-text.js";
 import type { LockWatchState } from "./state.js";
-import { parsePeer } from "./trusted-proxies.js";
 
 export interface RouteLimitOptions<Req> {
   /**
@@ -97,7 +97,7 @@ export function routeLimit<Req extends AnyRequest>(
     const parsed = typeof limits === "function" ? returnedLimits("limits", await ask("limits", () => limits(request as Req))) : fixed;
     if (parsed === undefined) return { headers: {} };
     const cost = typeof costGiven === "number" ? costGiven : returnedCost(await ask("cost", () => costGiven(request as Req)));
-    const client = keyClient(ofKey) ?? addressClient(addressOf(request, state));
+    const client = keyClient(ofKey) ?? addressClient(limitedAddress(request));
     if (state) state.keyText = keyText(ofKey) ?? state.keyText;
     const key = keys.limit(client, KIND + name);
     const { outcome, isEarlier } = await counted.once(key, () => askRedis(request, state, key, header, parsed, cost));
@@ -132,8 +132,4 @@ export function routeLimit<Req extends AnyRequest>(
 
   const limit: Middleware = middleware(async (request: AnyRequest, response: AnyResponse) => applyDecision(response, await decide(request), { replace: true }));
   return limit;
-}
-
-function addressOf(request: AnyRequest, state: LockWatchState | undefined): string | undefined {
-  return state ? state.address : parsePeer(rawRequest(request).socket.remoteAddress, { trustsUnix: false });
 }

@@ -4,7 +4,7 @@
  */
 import { CommandError, LockWatchError, TokenError } from "../errors.js";
 import type { Duration } from "../duration.js";
-import { canonicalAddress } from "../http/address.js";
+import { sessionAddress } from "../http/client-address.js";
 import { originalPath, rawRequest, stateOf, type AnyRequest } from "../http/framework.js";
 import type { Awaitable } from "../http/options.js";
 import { SERVICE_UNAVAILABLE, type Reply } from "../http/reply.js";
@@ -176,10 +176,8 @@ export class TokenEndpoints<Req extends AnyRequest> {
 
   async #meta(request: Req): Promise<unknown> {
     if (this.options.meta) return ask("meta", () => this.options.meta?.(request));
-    const raw = rawRequest(request);
-    const state = stateOf(request);
-    const ip = state ? state.address : canonicalAddress(raw.socket.remoteAddress ?? "");
-    const agent = raw.headers["user-agent"]?.slice(0, MAX_AGENT);
+    const ip = sessionAddress(request);
+    const agent = rawRequest(request).headers["user-agent"]?.slice(0, MAX_AGENT);
     return ip === undefined && agent === undefined ? undefined : { ip, user_agent: agent };
   }
 }
