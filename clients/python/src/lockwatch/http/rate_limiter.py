@@ -131,8 +131,8 @@ class RateLimiter:
         state = _state(request, policy, client)
         named = [(policy.name, self._limit(client, policy.name, limits, cost))]
         if credential is not None:
-            # Nobody has verified the credential, and made-up ones cost nothing: the address is
-            # limited as well.
+            # The credential is not verified, and a client can make up any number of values. So the
+            # address is limited as well.
             own = None if policy.own_limits else settings.address_limits
             command = self._limit(address, f"{policy.name}:unverified", own or address_limits(limits), cost)
             named.append((f"{policy.name}-unverified", command))
