@@ -97,6 +97,25 @@ async function drive(port: number, mount: string, stub: Stub): Promise<void> {
   );
 }
 
+describe("every refresh token that is refused gets the same response", () => {
+  const own = { store: "auth", authenticate: () => "alice" };
+  for (const code of ["LWINVALID", "LWEXPIRED", "LWREVOKED", "LWREUSED"]) {
+    const refusing = () => new LockWatch(new Stub().answer("LW.ROTATE", { error: `${code} the token` }));
+    const refresh = async ({ port, close }: Api) => {
+      const answer = await ask(port, "/refresh", { method: "POST", body: '{"refresh_token":"lwr_x"}', headers: { "content-type": "application/json" } });
+      await close();
+      const seen = [answer.status, answer.body, ...["WWW-Authenticate", "Cache-Control", "Set-Cookie"].map((name) => answer.header(name))];
+      assert.deepEqual(seen, [401, '{"error":"invalid_grant"}', "Bearer", "no-store", undefined]);
+    };
+    it(`in Express: ${code}`, async () => refresh(await served(express().use(forExpress.tokenRouter(refusing(), own)))));
+    it(`in Fastify: ${code}`, async () => {
+      const app = fastify({ forceCloseConnections: true });
+      app.register(forFastify.tokenRoutes, { lockwatch: refusing(), ...own });
+      await refresh(await servedByFastify(app));
+    });
+  }
+});
+
 describe("the address of a session is that of the peer without its port", () => {
   const own = { store: "auth", authenticate: () => "alice" };
   const peers = { "203.0.113.8:1234": "203.0.113.8", "[2001:db8::1]:1234": "2001:db8::1", "::ffff:203.0.113.8": "203.0.113.8", unknown: undefined, "": undefined };

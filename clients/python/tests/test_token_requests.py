@@ -21,6 +21,11 @@ from lockwatch import (
     LockWatchMiddleware,
     LockWatchWSGIMiddleware,
     Login,
+    TokenError,
+    TokenExpiredError,
+    TokenInvalidError,
+    TokenReusedError,
+    TokenRevokedError,
 )
 from lockwatch import fastapi as for_fastapi
 from lockwatch import flask as for_flask
@@ -84,6 +89,18 @@ def test_lifetimes_do_not_depend_on_the_clock_of_the_application(
     body = response.json() if framework == "fastapi" else response.json
     assert body["expires_in"] == 900
     assert "; Max-Age=3600;" in response.headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("error", [TokenInvalidError, TokenExpiredError, TokenRevokedError, TokenReusedError])
+def test_every_refresh_token_that_is_refused_gets_the_same_response(framework: str, error: type[TokenError]) -> None:
+    stub, client = served(framework, lambda: "alice")
+    assert client.post("/auth/refresh", json={"refresh_token": "lwr_x"}).status_code == 200
+    stub.answer("LW.ROTATE", error("LWCODE", f"a {error.__name__}"))
+    response = client.post("/auth/refresh", json={"refresh_token": "lwr_x"})
+    assert (response.status_code, response.text) == (401, '{"error":"invalid_grant"}')
+    assert (response.headers["WWW-Authenticate"], response.headers["Cache-Control"]) == ("Bearer", "no-store")
+    assert "Set-Cookie" not in response.headers
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

@@ -122,11 +122,12 @@ def test_a_state_that_a_server_shares_between_requests_is_not_read() -> None:
     async def server(scope: Any, receive: Any, send: Any) -> None:
         await middleware({**scope, "state": shared}, receive, send)
 
-    for client, path in (("203.0.113.7", "/"), ("203.0.113.8", "/limited")):
+    for client, path in (("203.0.113.7", "/"), ("203.0.113.8", "/"), ("203.0.113.9", "/limited")):
         TestClient(server, client=(client, 1)).get(path)
     assert [call[1] for call in stub.called("LW.RATELIMIT")] == [
         "lw:{ip:203.0.113.7}:default",
-        "lw:{ip:203.0.113.8}:limit:own",
+        "lw:{ip:203.0.113.8}:default",
+        "lw:{ip:203.0.113.9}:limit:own",
     ]
 
 
