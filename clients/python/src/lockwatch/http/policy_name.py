@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _COLON_PARAMETER = re.compile(r"\A:([A-Za-z0-9_]+)\Z")
@@ -14,6 +15,8 @@ _MAX_NAME = 64
 _MAX_READABLE = _MAX_NAME - 10
 
 
+# A limit on a route asks for its name with each request.
+@lru_cache(maxsize=4096)
 def policy_name(pattern: str) -> str:
     """The name of a policy that is given none: `post-login` for `POST /login`.
 
