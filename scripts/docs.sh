@@ -34,7 +34,7 @@ run_examples() {
     local page tests=(test_pages.py)
     export LOCKWATCH_MODULE=${LOCKWATCH_MODULE:-$release_module}
     [[ -e $LOCKWATCH_MODULE ]] || die "there is no $LOCKWATCH_MODULE: cargo build --release"
-    set_up server postgres python node app
+    set_up server postgres python node interop app
     export PATH=$venv/bin:$PATH
     for page; do tests+=(--page "$(from_caller "$page")"); done
     cd tests/docs

@@ -12,6 +12,8 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[3]
 _BIN = Path(__file__).with_name("bin")
 _NODE_CLIENT = REPOSITORY / "clients/node"
+# Installs other implementations of JWT, and prints where.
+_INTEROP = REPOSITORY / "scripts/interop.sh"
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Machine:
             "DOCS_FILES": str(files),
             "DOCS_REDIS_CLI": program("redis-cli"),
             "DOCS_REDIS_PORT": str(server_port),
+            "DOCS_REDIS_CLI_FAILS": "",
             "DOCS_CURL": shutil.which("curl") or "curl",
             "DOCS_START_DEADLINE": "20",
         }
@@ -51,7 +54,7 @@ class Machine:
 
     @property
     def node_modules(self) -> Path:
-        """A directory with the Node client and what its tests use."""
+        """A directory with the Node client, the packages that its tests use, and jose."""
         return self.directory / "node_modules"
 
 
@@ -63,12 +66,17 @@ def program(name: str) -> str:
     return found
 
 
+def module() -> Path:
+    """The module under test. Raises a RuntimeError if there is none."""
+    path = Path(os.environ.get("LOCKWATCH_MODULE") or REPOSITORY / "target/release/liblockwatch.so").resolve()
+    if not path.is_file():
+        raise RuntimeError(f"there is no {path}: cargo build --release, or set LOCKWATCH_MODULE")
+    return path
+
+
 def prepare(directory: Path) -> Machine:
-    """Makes ready what all pages need."""
-    module = Path(os.environ.get("LOCKWATCH_MODULE") or REPOSITORY / "target/release/liblockwatch.so").resolve()
-    if not module.is_file():
-        raise RuntimeError(f"there is no {module}: cargo build --release, or set LOCKWATCH_MODULE")
-    machine = Machine(directory, module)
+    """Makes the packages of Node for all pages."""
+    machine = Machine(directory, module())
     _link_node_packages(machine.node_modules)
     return machine
 
@@ -81,6 +89,8 @@ def _link_node_packages(target: Path) -> None:
             if not package.name.startswith("."):
                 (target / package.name).symlink_to(package)
     (target / "lockwatch").symlink_to(_NODE_CLIENT)
+    interop = subprocess.run([str(_INTEROP)], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    (target / "jose").symlink_to(Path(interop) / "node_modules" / "jose")
 
 
 def build_node_client() -> None:
