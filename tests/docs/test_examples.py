@@ -95,15 +95,19 @@ def test_a_page_that_is_right_passes(machine: Machine) -> None:
         maxmemory 1gb
         ```
 
+        ```text
+        maxmemory 1gb
+        ```
+
         <!-- not run: needs a cluster -->
         ```go
         nonsense
         ```
         """,
     )
-    assert outcome.run == {"redis": 1, "console": 1, "sh": 1, "python": 1, "js": 1, "ts": 1}
+    assert outcome.run == {"redis": 1, "console": 1, "sh": 1, "python": 1, "js": 1, "ts": 1, "conf": 1}
     assert (outcome.saved, outcome.shown) == (1, 1)
-    assert outcome.not_run == ["page.md:72: needs a cluster"]
+    assert outcome.not_run == ["page.md:76: needs a cluster"]
 
 
 def test_curl_waits_for_an_application_in_the_background(machine: Machine) -> None:
@@ -182,6 +186,14 @@ def test_a_page_with_5432_has_a_database(machine: Machine) -> None:
         ("```\n```", "unknown language ''"),
         ("```go\n```", "nothing here runs go"),
         ("```sh\ntrue", "this block is not closed"),
+        ("```redis\n> LW.RATELIMIT a\n…\n```", r"\+ \(error\) ERR"),
+        ("```console\n$ redis-cli LW.RATELIMIT a\n…\n```", r"\+ \(error\) ERR"),
+        ("```sh\nredis-cli LW.RATELIMIT a\ntrue\n```", "page.md:1: this script ended the page's shell(.|\n)*ERR"),
+        ("```conf\nmaxmemory much\n```", "page.md:1: a server does not start with this"),
+        ("<!-- not run: why -->\n```sh\nif true\n```", "page.md:2: this is no sh"),
+        ("<!-- not run: why -->\n```js\nconst = 1;\n```", "page.md:2: this is no js"),
+        ("```python\n# app.py\ndef f(:\n```", "page.md:1: this is no python: line 2"),
+        ('```json\n{"a":1,}\n```', "page.md:1: this is no json"),
         ("<!-- not run: -->\n```sh\nfalse\n```", "page.md:1: write the reason"),
         ("<!-- not run -->\n```sh\nfalse\n```", "write the reason"),
         ("<!-- not run: why -->\ntext\n```sh\nfalse\n```", "no block follows"),

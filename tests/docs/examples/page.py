@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lockwatch.testing import RedisServer
+
 from .blocks import Block, read_blocks
 from .machine import Machine, program
 from .ports import POSTGRES, SERVER, Ports
 from .redis_cli import RedisCli
 from .services import directory, end_processes, link_repository, postgres, server
 from .shell import Shell, ShellError
+from .syntax import syntax_error
 from .transcript import Seen, difference, read_steps
 
 #: Paths of the module that examples use, besides the real one.
@@ -48,6 +51,8 @@ def run_page(machine: Machine, page: Path, text: str, deadline: float = 60.0) ->
     blocks = read_blocks(page, text)
     outcome = Outcome()
     for block in blocks:
+        if not block.is_run and (error := syntax_error(block)):
+            raise block.error(f"this is no {block.language}: {error}")
         if block.not_run is not None:
             outcome.not_run.append(f"{page}:{block.line}: {block.not_run}")
         elif block.file_name is not None:
@@ -114,6 +119,7 @@ class _Run:
                 "js": self._js,
                 "ts": self._ts,
                 "sql": self._sql,
+                "conf": self._conf,
             }[block.language]
             try:
                 run(block)
@@ -172,7 +178,8 @@ class _Run:
     def _sh(self, block: Block) -> None:
         log = self._log()
         try:
-            status, _ = self._shell.run(f"set -e\n{self._real(block.text)}\nset +e", self._deadline, log)
+            script = f"set -e\nDOCS_REDIS_CLI_FAILS=1\n{self._real(block.text)}\nDOCS_REDIS_CLI_FAILS=\nset +e"
+            status, _ = self._shell.run(script, self._deadline, log)
         except ShellError as error:
             raise block.error(f"this script {error}\n{self._logs()}") from error
         if status:
@@ -201,6 +208,18 @@ class _Run:
     def _sql(self, block: Block) -> None:
         command = [program("psql"), "-Xq", "-v", "ON_ERROR_STOP=1", "-f"]
         self._program(block, "psql", command, self._real(block.text), ".sql")
+
+    def _conf(self, block: Block) -> None:
+        self._count += 1
+        path = self._directory / f"block-{self._count}.conf"
+        path.write_text(self._real(block.text) + "\n", "utf-8")
+        module = None if "loadmodule " in block.text else str(self._machine.module)
+        # redis-server takes a configuration file as its first argument only, and `include` as any.
+        try:
+            with RedisServer("--include", str(path), module=module):
+                pass
+        except RuntimeError as error:
+            raise block.error(f"a server does not start with this: {error}") from error
 
     def _program(self, block: Block, name: str, command: list[str], text: str, suffix: str) -> None:
         self._count += 1

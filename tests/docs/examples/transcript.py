@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 ELLIPSIS = "…"
+# How redis-cli marks an error on a terminal.
+_ERROR = "(error) "
 _WORD = re.compile(r"[\w.-]+")
 _SHORTENED = re.compile(rf"([\w.-]+){ELLIPSIS}")
 
@@ -39,17 +41,23 @@ def read_steps(text: str, prompt: str) -> list[Step]:
 def difference(expected: Iterable[str], actual: Iterable[str]) -> str | None:
     """What differs, or None.
 
-    `…` matches any text within a line; alone in a line, any number of lines.
+    `…` matches any text within a line; alone in a line, any number of lines. It does not match an
+    error of Redis.
     """
     wanted, found = _trimmed(expected), _trimmed(actual)
     pattern = "".join(_line_pattern(line) for line in wanted)
-    if re.fullmatch(pattern, "".join(line + "\n" for line in found)):
+    matches = re.fullmatch(pattern, "".join(line + "\n" for line in found))
+    if matches and _count_errors(wanted) == _count_errors(found):
         return None
     lines = difflib.ndiff(wanted, found)
     return "\n".join(
         ["the page shows (-) something else than the real output (+):"]
         + [f"  {line}" for line in lines if not line.startswith("?")]
     )
+
+
+def _count_errors(lines: list[str]) -> int:
+    return sum(_ERROR in line for line in lines)
 
 
 def _line_pattern(line: str) -> str:
