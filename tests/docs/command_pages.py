@@ -11,7 +11,6 @@ Both start a server, for which LOCKWATCH_MODULE and LOCKWATCH_SERVER count as in
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -20,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from lockwatch.testing import RedisServer
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from examples.machine import REPOSITORY
+from reference_pages import connect, server
+
 PAGES = REPOSITORY / "docs" / "reference" / "commands"
 INDEX = PAGES / "index.md"
 
@@ -248,7 +248,7 @@ def wrapped(usage: str) -> str:
 
 
 def facts(command: Command) -> str:
-    """The table of what COMMAND INFO tells of a command."""
+    """The table of a command's properties in COMMAND INFO."""
     key = f"the first argument: {codes(command.key_flags)}" if command.key_flags else "none"
     return "\n".join(
         [
@@ -298,10 +298,8 @@ def main(arguments: list[str]) -> int:
     if arguments not in ([], ["--write"]):
         print(__doc__)
         return 2
-    os.environ.setdefault("LOCKWATCH_MODULE", str(REPOSITORY / "target" / "release" / "liblockwatch.so"))
-    with RedisServer() as server:
-        client = redis.Redis.from_url(server.url, decode_responses=True)
-        parts = parts_of(commands_of(client))
+    with server() as running:
+        parts = parts_of(commands_of(connect(running)))
     differ = []
     for path in sorted(PAGES.glob("*.md")):
         page = path.read_text()

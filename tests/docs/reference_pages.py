@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
-import pytest
+import redis
 from lockwatch.testing import RedisServer
 
-ROOT = Path(__file__).resolve().parents[2]
-REFERENCE = ROOT / "docs" / "reference"
-PYTHON_SOURCE = ROOT / "clients" / "python" / "src" / "lockwatch"
-NODE = ROOT / "clients" / "node"
+from examples.machine import REPOSITORY, module
+
+REFERENCE = REPOSITORY / "docs" / "reference"
+PYTHON_SOURCE = REPOSITORY / "clients" / "python" / "src" / "lockwatch"
+NODE = REPOSITORY / "clients" / "node"
 _HEADING = re.compile(r"#+ +(.*)")
 # A pipe in a cell is written `\|`.
 _PIPE = re.compile(r"(?<!\\)\|")
 
 
 class Table(NamedTuple):
-    """A table and the heading that it stands under."""
+    """A table and the last heading before it."""
 
     heading: str
     columns: list[str]
@@ -35,14 +34,14 @@ def page(name: str) -> str:
 
 def headings(text: str) -> list[str]:
     """The headings of a page, in order."""
-    return [match[1] for line in _lines_outside_of_code(text) if (match := _HEADING.fullmatch(line))]
+    return [match[1] for line in lines_outside_of_code(text) if (match := _HEADING.fullmatch(line))]
 
 
 def tables(text: str) -> list[Table]:
     """The tables of a page, in order."""
     found: list[Table] = []
     heading, columns = "", list[str]()
-    for line in _lines_outside_of_code(text):
+    for line in lines_outside_of_code(text):
         if match := _HEADING.fullmatch(line):
             heading, columns = match[1], []
         elif not line.startswith("|"):
@@ -55,12 +54,18 @@ def tables(text: str) -> list[Table]:
     return found
 
 
-def table(text: str, heading: str) -> Table:
-    """The first table under a heading."""
-    return next(each for each in tables(text) if each.heading == heading)
+def table(text: str, heading: str, column: str = "") -> Table:
+    """The first table under a heading, or the first with this column."""
+    return next(each for each in tables(text) if each.heading == heading and (not column or column in each.columns))
 
 
-def _lines_outside_of_code(text: str) -> Iterator[str]:
+def listed(text: str, heading: str, column: str) -> dict[str, dict[str, str]]:
+    """The rows of a table by the names in a column, which may name several."""
+    return {name: row for row in table(text, heading, column).rows for name in codes(row[column])}
+
+
+def lines_outside_of_code(text: str) -> Iterator[str]:
+    """The lines of a page that are in no fenced block."""
     is_code = False
     for line in text.splitlines():
         if line.lstrip().startswith("```"):
@@ -83,14 +88,11 @@ def code(cell: str) -> str:
     return codes(cell)[0]
 
 
-def module() -> str:
-    """The path of the module under test."""
-    path = Path(os.environ.get("LOCKWATCH_MODULE") or ROOT / "target" / "release" / "liblockwatch.so")
-    if not path.is_file():
-        pytest.fail(f"there is no {path}: cargo build --release, or set LOCKWATCH_MODULE")
-    return str(path)
-
-
 def server(*arguments: str) -> RedisServer:
     """A server with the module. It is not started yet."""
-    return RedisServer(*arguments, module=module())
+    return RedisServer(*arguments, module=str(module()))
+
+
+def connect(running: RedisServer) -> redis.Redis:
+    """A client whose replies are text."""
+    return redis.Redis.from_url(running.url, decode_responses=True)

@@ -9,8 +9,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-import redis
-from lockwatch.testing import RedisServer
 
 import command_pages
 from command_pages import (
@@ -25,6 +23,7 @@ from command_pages import (
     usage_of,
     written,
 )
+from reference_pages import connect, server
 
 # What the page of a command has, in this order. Notes may be missing.
 HEADINGS = ["Arguments", "Reply", "Errors", "Properties", "Examples", "Notes", "History", "See also"]
@@ -45,10 +44,8 @@ def commands(request: pytest.FixtureRequest) -> list[Command]:
         pytest.skip(f"there is no {request.param}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOCKWATCH_SERVER", request.param)
-        if not os.environ.get("LOCKWATCH_MODULE"):
-            patch.setenv("LOCKWATCH_MODULE", str(command_pages.REPOSITORY / "target/release/liblockwatch.so"))
-        with RedisServer() as server:
-            return commands_of(redis.Redis.from_url(server.url, decode_responses=True))
+        with server() as running:
+            return commands_of(connect(running))
 
 
 def own_text(command: Command) -> str:
@@ -138,28 +135,6 @@ def test_the_history_names_the_first_version(commands: list[Command]) -> None:
         history = command.page.read_text("utf-8").partition("\n## History\n")[2].partition("\n## ")[0]
         assert f"- Since {command.since}." in history, command.name
         assert command.group == "module"
-
-
-def slugs(text: str) -> set[str]:
-    """The anchors that headings have both on a forge and on the site: their rules differ."""
-    found = set()
-    for heading in re.findall(r"(?m)^#+ (.+)$", text):
-        plain = heading.replace("`", "").lower()
-        on_forge = re.sub(r"[^\w -]", "", plain).replace(" ", "-")
-        on_site = re.sub(r"[\W_]+", "-", plain).strip("-")
-        if on_forge == on_site:
-            found.add(on_forge)
-    return found
-
-
-def test_links_lead_to_a_heading() -> None:
-    pages = [*PAGES.glob("*.md"), *(PAGES.parent / f"{name}.md" for name in ("errors", "webhook", "audit-table"))]
-    for path in pages:
-        for target, anchor in re.findall(r"\]\(([\w./-]*)#([\w-]+)\)", path.read_text("utf-8")):
-            linked = path.parent / target if target else path
-            # Whether a page exists is checked when the site is built.
-            if linked.exists():
-                assert anchor in slugs(linked.read_text("utf-8")), f"{path.name} links to {target}#{anchor}"
 
 
 def test_a_usage_text_follows_from_the_arguments() -> None:

@@ -12,16 +12,18 @@ import pytest
 import redis
 from lockwatch.testing import RedisServer
 
-from reference_pages import NODE, ROOT, code, codes, page, server, table
+from examples.machine import REPOSITORY
+from reference_pages import NODE, code, codes, connect, page, server, table
 
 PAGE = page("compatibility.md")
-RUST = {str(path.relative_to(ROOT / "src")): path.read_text("utf-8") for path in (ROOT / "src").rglob("*.rs")}
-PYPROJECT = (ROOT / "clients" / "python" / "pyproject.toml").read_text("utf-8")
+SOURCE = REPOSITORY / "src"
+RUST = {str(path.relative_to(SOURCE)): path.read_text("utf-8") for path in SOURCE.rglob("*.rs")}
+PYPROJECT = (REPOSITORY / "clients" / "python" / "pyproject.toml").read_text("utf-8")
 PACKAGE = json.loads((NODE / "package.json").read_text("utf-8"))
 
 
 def test_the_page_is_about_this_version() -> None:
-    [version] = re.findall(r'^version = "(.*)"$', (ROOT / "Cargo.toml").read_text("utf-8"), re.MULTILINE)
+    [version] = re.findall(r'^version = "(.*)"$', (REPOSITORY / "Cargo.toml").read_text("utf-8"), re.MULTILINE)
     assert f"The page is about version {version}." in PAGE
 
 
@@ -41,7 +43,7 @@ def test_the_declared_versions_of_node_are_those_of_its_manifest() -> None:
 
 
 def test_the_version_of_rust_is_that_of_the_manifest() -> None:
-    [version] = re.findall(r'^rust-version = "(.*)"$', (ROOT / "Cargo.toml").read_text("utf-8"), re.MULTILINE)
+    [version] = re.findall(r'^rust-version = "(.*)"$', (REPOSITORY / "Cargo.toml").read_text("utf-8"), re.MULTILINE)
     assert f"Rust {version} or later" in PAGE
 
 
@@ -87,15 +89,15 @@ def test_the_bytes_of_effects_are_those_of_the_source() -> None:
 def test_the_other_versions_are_those_of_the_source() -> None:
     rows = {row["what"]: row["version"] for row in table(PAGE, "Elsewhere").rows}
     assert rows["[refresh token](refresh-token.md)"].startswith(f"{byte('token/refresh.rs', 'VERSION')},")
-    migrations = sorted(path.name for path in (ROOT / "src" / "audit" / "migrations").iterdir())
+    migrations = sorted(path.name for path in (REPOSITORY / "src" / "audit" / "migrations").iterdir())
     assert rows["[audit table](audit-table.md)"].startswith(f"{int(migrations[-1][:4])},")
-    conformance = json.loads((ROOT / "clients" / "conformance.json").read_text("utf-8"))
+    conformance = json.loads((REPOSITORY / "clients" / "conformance.json").read_text("utf-8"))
     assert rows["[conformance.json](../../clients/CONFORMANCE.md)"] == str(conformance["version"])
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[redis.Redis]:
-    with server() as running, redis.Redis.from_url(running.url, decode_responses=True) as connection:
+    with server() as running, connect(running) as connection:
         yield connection
 
 

@@ -11,13 +11,14 @@ import pytest
 import redis
 from lockwatch.testing import RedisServer
 
-from reference_pages import ROOT, code, headings, module, page, server, table
+from examples.machine import REPOSITORY, module
+from reference_pages import code, connect, headings, page, server, table
 
 PREFIX = "lockwatch."
 PAGE = page("configuration.md")
 ROWS = table(PAGE, "All directives").rows
 NAMES = [code(row["directive"]) for row in ROWS]
-EXAMPLE = (ROOT / "redis.conf.example").read_text("utf-8")
+EXAMPLE = (REPOSITORY / "redis.conf.example").read_text("utf-8")
 UNITS = {"mb": 1 << 20, "gb": 1 << 30}
 
 
@@ -29,7 +30,7 @@ def started() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def client(started: RedisServer) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(started.url, decode_responses=True) as connection:
+    with connect(started) as connection:
         yield connection
 
 
@@ -39,7 +40,7 @@ def values(connection: redis.Redis) -> dict[str, str]:
 
 
 def values_of(running: RedisServer) -> dict[str, str]:
-    with redis.Redis.from_url(running.url, decode_responses=True) as connection:
+    with connect(running) as connection:
         return values(connection)
 
 
@@ -220,7 +221,7 @@ def test_reload_reads_a_file_again_and_names_the_directive_of_a_bad_one(
 
 
 def test_the_headers_that_are_refused_are_those_of_the_source(client: redis.Redis, tmp_path: Path) -> None:
-    source = (ROOT / "src" / "alert" / "line.rs").read_text("utf-8")
+    source = (REPOSITORY / "src" / "alert" / "line.rs").read_text("utf-8")
     reserved = re.findall(r'^    "([a-z-]+)",$', source, re.MULTILINE)
     sentence = re.search(r"Refused are the headers that (.*?)\n\n", PAGE, re.DOTALL)
     assert sentence
@@ -233,7 +234,7 @@ def test_the_headers_that_are_refused_are_those_of_the_source(client: redis.Redi
 
 
 def test_the_parameters_of_libpq_that_are_refused_are_those_of_the_source() -> None:
-    source = (ROOT / "src" / "audit" / "url.rs").read_text("utf-8")
+    source = (REPOSITORY / "src" / "audit" / "url.rs").read_text("utf-8")
     listed = re.search(r"const UNSUPPORTED.*?\];", source, re.DOTALL)
     sentence = re.search(r"Parameters of libpq that are not supported: (.*?)\.", PAGE, re.DOTALL)
     assert listed
@@ -248,7 +249,7 @@ def test_the_example_lists_every_directive_with_its_default() -> None:
 
 
 def test_a_server_starts_with_the_example_and_has_the_defaults(started: RedisServer, tmp_path: Path) -> None:
-    text, count = re.subn(r"^loadmodule .*$", f"loadmodule {module()}", EXAMPLE, flags=re.MULTILINE)
+    text, count = re.subn(r"^loadmodule .*$", f"loadmodule {module()!s}", EXAMPLE, flags=re.MULTILINE)
     assert count == 1
     path = tmp_path / "redis.conf"
     path.write_text(text)
@@ -259,8 +260,8 @@ def test_a_server_starts_with_the_example_and_has_the_defaults(started: RedisSer
 
 
 def test_arguments_of_loadmodule_are_defaults_that_redis_conf_overrides() -> None:
-    with RedisServer("--loadmodule", module(), "access-ttl", "15m", module=None) as other:
+    with RedisServer("--loadmodule", str(module()), "access-ttl", "15m", module=None) as other:
         assert values_of(other)["lockwatch.access-ttl"] == "900"
-    arguments = ("--loadmodule", module(), "access-ttl", "16m", "--lockwatch.access-ttl", "17m")
+    arguments = ("--loadmodule", str(module()), "access-ttl", "16m", "--lockwatch.access-ttl", "17m")
     with RedisServer(*arguments, module=None) as other:
         assert values_of(other)["lockwatch.access-ttl"] == "1020"

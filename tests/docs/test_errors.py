@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-PAGE = (REPOSITORY / "docs" / "reference" / "errors.md").read_text("utf-8")
+from examples.machine import REPOSITORY
+from reference_pages import page
+
+PAGE = page("errors.md")
 
 # Codes that Redis gives and lockwatch, too.
 SHARED = {"ERR", "WRONGTYPE", "READONLY", "TRYAGAIN"}

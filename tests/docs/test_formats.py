@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
-from pathlib import Path
+from typing import Any
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-REFERENCE = REPOSITORY / "docs" / "reference"
+from examples.blocks import read_blocks
+from examples.machine import REPOSITORY
+from reference_pages import REFERENCE, code, codes, page, table
+
+TOKEN = page("refresh-token.md")
+WEBHOOK = page("webhook.md")
+AUDIT = page("audit-table.md")
 
 
-def page(name: str) -> str:
-    """The text of a reference page, with its line breaks as blanks."""
-    return re.sub(r"(?<=[^\n|])\n(?=[^\n|])", " ", (REFERENCE / name).read_text("utf-8"))
+def unwrapped(text: str) -> str:
+    """The text with its line breaks as blanks."""
+    return re.sub(r"(?<=[^\n|])\n(?=[^\n|])", " ", text)
+
+
+def examples(language: str, text: str) -> list[str]:
+    """The texts of the blocks of a language."""
+    return [block.text for block in read_blocks(REFERENCE, text) if block.language == language]
 
 
 def source(path: str) -> str:
@@ -33,31 +45,22 @@ def fields_of(path: str, struct: str) -> list[str]:
     return re.findall(r"(?m)^    (?:pub )?(\w+): ", body[1])
 
 
-def section(text: str, heading: str) -> str:
-    """A section of a page, up to the next heading of any level above it."""
-    level = heading.split(" ", maxsplit=1)[0]
-    return re.split(rf"(?m)^#{{2,{len(level)}}} ", text.partition(f"\n{heading}\n")[2])[0]
-
-
-def rows(text: str) -> list[list[str]]:
-    """The cells of the tables in a text, without heads."""
-    table = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in re.findall(r"(?m)^\|.*\|$", text)]
-    heads = {i - 1 for i, cells in enumerate(table) if set("".join(cells)) <= set("|- ")}
-    return [cells for i, cells in enumerate(table) if i not in heads and i - 1 not in heads]
-
-
 def test_the_bytes_of_a_refresh_token() -> None:
-    text = page("refresh-token.md")
+    rows = table(TOKEN, "Format").rows
+    lengths = {re.split("[:,]", row["what"])[0]: int(row["length"]) for row in rows}
     body, whole = int(constant("token/refresh.rs", "BODY")), int(constant("token/refresh.rs", "WHOLE"))
-    lengths = {what.split(":")[0].split(",")[0]: int(length) for _, length, what, _ in rows(section(text, "## Format"))}
     assert sum(lengths.values()) == whole
     assert sum(lengths.values()) - lengths["authentication code"] == body
+    text, version = unwrapped(TOKEN), constant("token/refresh.rs", "VERSION")
     assert f"an opaque text of {constant('token/refresh.rs', 'LENGTH')} characters" in text
-    assert f"| version | {constant('token/refresh.rs', 'VERSION')} |" in text
+    assert [row["encoding"] for row in rows if row["what"] == "version"] == [version]
     domain = constant("token/refresh.rs", "DOMAIN").removeprefix('b"').removesuffix('\\0"')
     assert f"`{domain}`, a NUL byte" in text
-    ends = [int(place.split(" ")[-1]) for place, *_ in rows(section(text, "## Format"))]
+    ends = [int(row["bytes"].split(" ")[-1]) for row in rows]
     assert ends == [sum(list(lengths.values())[: i + 1]) - 1 for i in range(len(ends))]
+    [token] = examples("text", TOKEN)
+    decoded = base64.urlsafe_b64decode(token.removeprefix("lwr_"))
+    assert (token[:4], decoded[0], len(decoded)) == ("lwr_", int(version), whole)
 
 
 def test_the_waits_between_tries() -> None:
@@ -65,23 +68,41 @@ def test_the_waits_between_tries() -> None:
     waits = re.findall(r"Span\((?:(\d+) \* )?(SECOND|MINUTE|HOUR)\)", constant("alert/schedule.rs", "WAITS"))
     shown = [f"{number or 1} {units[unit]}" for number, unit in waits]
     assert len(shown) == 9
-    text = section(page("webhook.md"), "## Tries")
-    assert f"comes in {shown[0]}, then {', '.join(shown[1:-1])} and {shown[-1]}" in text
+    assert f"comes in {shown[0]}, then {', '.join(shown[1:-1])} and {shown[-1]}" in unwrapped(WEBHOOK)
+
+
+def members(heading: str) -> list[str]:
+    """The members in the table under a heading."""
+    return [name for row in table(WEBHOOK, heading, "member").rows for name in codes(row["member"])]
+
+
+def alerts() -> dict[str, dict[str, Any]]:
+    """The alerts that the page shows, by their types. Of one type the last counts."""
+    shown = [json.loads(text) for text in examples("json", WEBHOOK)]
+    return {alert["type"]: alert for alert in shown if "type" in alert}
 
 
 def test_the_members_of_the_modules_own_alerts() -> None:
-    text = page("webhook.md")
-    for heading, path in [("### burst", "burst/data.rs"), ("### Stolen and forged tokens", "token/incident.rs")]:
-        described = re.findall(r"`(\w+)`", " ".join(cells[0] for cells in rows(section(text, heading))))
-        assert sorted(described) == sorted(fields_of(path, "Data"))
+    for heading, path in [("burst", "burst/data.rs"), ("Stolen and forged tokens", "token/incident.rs")]:
+        assert sorted(members(heading)) == sorted(fields_of(path, "Data"))
     scheduler = source("audit/scheduler.rs")
-    members = {name for name, _ in re.findall(r'(?m)^        "(\w+)": (.*),$', scheduler)}
-    assert {name for cells in rows(section(text, "### audit")) for name in re.findall(r"`(\w+)`", cells[0])} == members
+    assert set(members("audit")) == {name for name, _ in re.findall(r'(?m)^        "(\w+)": (.*),$', scheduler)}
+
+
+def test_the_examples_of_alerts_have_the_members_of_their_tables() -> None:
+    shown = alerts()
+    for alert in shown.values():
+        assert list(alert) == members("Body")
+    tokens = "Stolen and forged tokens"
+    for kind, heading in [("burst", "burst"), ("token.reuse", tokens), ("disk.full.summary", "summary")]:
+        assert sorted(shown[kind]["data"]) == sorted(members(heading)), kind
+    of_audit = [set(shown[f"audit.{kind}"]["data"]) for kind in ("lag", "refused", "dead")]
+    assert set.union(*of_audit) == set(members("audit"))
+    assert set.intersection(*of_audit) == {"pending", "last_error"}
 
 
 def test_every_type_of_the_modules_own_alerts_is_listed() -> None:
-    table = section(page("webhook.md"), "## Types").partition("\n### ")[0]
-    listed = {kind for cells in rows(table) for kind in re.findall(r"`([\w.]+)`", cells[0])}
+    listed = {code(row["type"]) for row in table(WEBHOOK, "Types").rows} - {"….summary"}
     everything = "\n".join(path.read_text("utf-8") for path in (REPOSITORY / "src").rglob("*.rs"))
     raised = set(re.findall(r'raise::own(?:_once)?\(\w+, (?:now, )?"([\w.]+)"', everything))
     raised |= {constant("token/incident.rs", name).strip('"') for name in ("REUSE", "FORGERY", "ROLLBACK")}
@@ -91,7 +112,7 @@ def test_every_type_of_the_modules_own_alerts_is_listed() -> None:
 
 
 def test_the_headers_of_a_request() -> None:
-    shown = {cells[0].strip("`") for cells in rows(section(page("webhook.md"), "## Request"))} - {"others"}
+    shown = {row["header"].strip("`") for row in table(WEBHOOK, "Request").rows} - {"others"}
     sent = set(re.findall(r'\.header\("([\w-]+)"', source("alert/webhook.rs")))
     assert sent | {"content-type", "content-length", "user-agent"} == shown
 
@@ -103,13 +124,9 @@ def test_the_columns_and_indexes_of_the_audit_table() -> None:
     created = re.search(r"CREATE TABLE lockwatch_audit_log \((.*?)PRIMARY KEY \((.*?)\)", sql, re.DOTALL)
     assert created
     columns = re.findall(r'(?m)^\s+"?(\w+)"?\s+(\w+(?: \w+)?)\s*?( NOT NULL)?,$', created[1])
-    text = page("audit-table.md")
-    described = rows(section(text, "## lockwatch_audit_log"))
-    shown = [(cells[0].strip("`"), cells[1].strip("`"), cells[2]) for cells in described]
-    assert shown[: len(columns)] == [
-        (name, kind.removesuffix(" NOT"), "no" if required else "yes") for name, kind, required in columns
-    ]
+    shown = [(code(row["column"]), code(row["type"]), row["null"]) for row in table(AUDIT, "lockwatch_audit_log").rows]
+    assert shown == [(name, kind.removesuffix(" NOT"), "no" if required else "yes") for name, kind, required in columns]
     assert len(columns) == 13
     indexes = re.findall(r"CREATE INDEX (\w+) ON lockwatch_audit_log \((.*?)\)", sql, re.DOTALL)
-    keys = [(cells[0].strip("`"), cells[1].split("`")[1]) for cells in rows(section(text, "## Keys and indexes"))]
+    keys = [(code(row["index"]), code(row["columns"])) for row in table(AUDIT, "Keys and indexes").rows]
     assert keys == [("lockwatch_audit_log_pkey", created[2]), *indexes]

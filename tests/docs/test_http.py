@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from reference_pages import NODE, PYTHON_SOURCE, ROOT, code, page, table, tables
+from examples.machine import REPOSITORY
+from reference_pages import NODE, PYTHON_SOURCE, code, page, table, tables
 
 PAGE = page("http.md")
-CASES: dict[str, Any] = json.loads((ROOT / "clients" / "conformance.json").read_text("utf-8"))
+CASES: dict[str, Any] = json.loads((REPOSITORY / "clients" / "conformance.json").read_text("utf-8"))
 
 
 def steps() -> Iterator[dict[str, Any]]:

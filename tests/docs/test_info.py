@@ -12,7 +12,8 @@ import pytest
 import redis
 from lockwatch.testing import RedisServer
 
-from reference_pages import ROOT, code, page, server, table, tables
+from examples.machine import REPOSITORY
+from reference_pages import code, connect, page, server, table, tables
 
 PAGE = page("info.md")
 FIELD_TABLES = [each for each in tables(PAGE) if each.columns == ["field", "type", "meaning", "worry"]]
@@ -38,7 +39,7 @@ def primary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 def info(running: RedisServer, section: str = "lockwatch") -> dict[str, str]:
     """The fields and their texts."""
-    with redis.Redis.from_url(running.url, decode_responses=True) as client:
+    with connect(running) as client:
         client.response_callbacks.clear()
         text: str = client.execute_command("INFO", section)
     return dict(line.split(":", 1) for line in text.splitlines() if line and not line.startswith("#"))
@@ -97,7 +98,7 @@ def test_counters_are_left_alone_by_resetstat(primary: RedisServer) -> None:
 
 def test_the_bounds_are_those_of_the_directives(primary: RedisServer) -> None:
     fields = info(primary)
-    with redis.Redis.from_url(primary.url, decode_responses=True) as client:
+    with connect(primary) as client:
         for name in ("alert-max-events", "alert-max-bytes", "audit-max-events", "audit-max-bytes"):
             [value] = client.config_get(f"lockwatch.{name}").values()
             assert fields[f"lockwatch_{name.replace('-', '_')}"] == value
@@ -113,11 +114,11 @@ def states(heading: str) -> dict[str, int]:
 
 
 def test_the_states_are_those_of_the_source() -> None:
-    endpoint = (ROOT / "src" / "alert" / "info.rs").read_text("utf-8")
+    endpoint = (REPOSITORY / "src" / "alert" / "info.rs").read_text("utf-8")
     assert states("Of an endpoint") == {
         name.lower(): int(number) for name, number in re.findall(r"^    ([A-Z]\w+) = (\d),$", endpoint, re.MULTILINE)
     }
-    shipping = (ROOT / "src" / "audit" / "info.rs").read_text("utf-8")
+    shipping = (REPOSITORY / "src" / "audit" / "info.rs").read_text("utf-8")
     numbers = re.findall(r"^const (\w+): u64 = (\d);|ShipperState::(\w+) => (\d),", shipping, re.MULTILINE)
     assert states("Of shipping") == {
         (constant or variant).lower(): int(one or other) for constant, one, variant, other in numbers
@@ -151,7 +152,7 @@ def test_states_and_numbers_go_together_on_a_server(primary: RedisServer) -> Non
 
 def test_every_field_that_the_source_declares_is_listed() -> None:
     declared: set[str] = set()
-    for source in Path(ROOT / "src").rglob("info.rs"):
+    for source in Path(REPOSITORY / "src").rglob("info.rs"):
         declared |= set(re.findall(r'\(c"(\w+)", &', source.read_text("utf-8")))
         declared |= set(re.findall(r'field\(c"(\w+)"', source.read_text("utf-8")))
     assert declared

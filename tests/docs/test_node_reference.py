@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 
 import pytest
 
+import reference_pages
 from reference_pages import NODE, code, codes, page, table, tables
 
 PAGE = page("node.md")
+listed = functools.partial(reference_pages.listed, PAGE)
 SOURCE = NODE / "src"
 SOURCES = {str(path.relative_to(SOURCE)): path.read_text("utf-8") for path in SOURCE.rglob("*.ts")}
 ALL = "\n".join(SOURCES.values())
 ENTRIES = ["index", "express", "fastify", "testing"]
-
-
-def listed(heading: str, column: str) -> dict[str, dict[str, str]]:
-    """The rows of a table by the names in a column, which may name several."""
-    found = next(each for each in tables(PAGE) if each.heading == heading and column in each.columns)
-    return {name: row for row in found.rows for name in codes(row[column])}
 
 
 def exports(entry: str) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
@@ -22,15 +23,12 @@ from lockwatch.http.route_limit import RouteLimit
 from lockwatch.token import cookie
 from lockwatch.token import option_rules as token_rules
 
+import reference_pages
 from reference_pages import code, codes, page, table, tables
 
 PAGE = page("python.md")
+listed = functools.partial(reference_pages.listed, PAGE)
 REDIS = {"redis_url": "redis://localhost"}
-
-
-def listed(heading: str, column: str) -> dict[str, dict[str, str]]:
-    """The rows of a table by the names in a column, which may name several."""
-    return {name: row for row in table(PAGE, heading).rows for name in codes(row[column])}
 
 
 def signature(function: Callable[..., Any]) -> str:
@@ -117,10 +115,19 @@ OTHERS = {
 }
 
 
-def test_every_option_of_the_middleware_is_listed() -> None:
-    rows = set(listed("Options of the middleware", "option"))
-    assert rows == set(option_rules.ASGI) == set(option_rules.WSGI)
-    assert rows == set(lockwatch.MiddlewareOptions.__annotations__)
+@pytest.mark.parametrize(
+    ("heading", "asgi", "wsgi", "typed"),
+    [
+        ("Options of the middleware", option_rules.ASGI, option_rules.WSGI, lockwatch.MiddlewareOptions),
+        ("Options of a policy", option_rules.ASGI_POLICY, option_rules.WSGI_POLICY, lockwatch.PolicyOptions),
+    ],
+)
+def test_every_option_of_the_middleware_and_its_policies_is_listed(
+    heading: str, asgi: Mapping[str, Any], wsgi: Mapping[str, Any], typed: type[Any]
+) -> None:
+    rows = set(listed(heading, "option"))
+    assert rows == set(asgi) == set(wsgi)
+    assert rows == set(typed.__annotations__)
 
 
 def test_the_defaults_of_the_middleware_are_those_of_the_page() -> None:
@@ -144,12 +151,6 @@ def test_the_defaults_that_are_written_out_hold() -> None:
     assert settings_of({}).address_limits is None
     assert rows["burst_cooldown_seconds"]["default"] == "the module's, 60 s"
     assert settings_of({}).burst_arguments == ("50", "10")
-
-
-def test_every_option_of_a_policy_is_listed() -> None:
-    rows = set(listed("Options of a policy", "option"))
-    assert rows == set(option_rules.ASGI_POLICY) == set(option_rules.WSGI_POLICY)
-    assert rows == set(lockwatch.PolicyOptions.__annotations__)
 
 
 def test_every_option_of_limit_is_listed_with_its_default() -> None:
