@@ -1,5 +1,4 @@
-// Builds docs/ as a site: `scripts/docs.sh build`. Nothing here names a page: the sidebar comes from
-// the files (sidebar.mts).
+// Builds docs/ as a site: `scripts/docs.sh build`. The sidebar comes from the files (sidebar.mts).
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitepress";
 
@@ -7,8 +6,6 @@ import { redisTranscript } from "./redis-transcript.mts";
 import { copyLinkedFiles, linksLikeOnAForge, slugLikeOnAForge } from "./repository.mts";
 import { sidebarOf } from "./sidebar.mts";
 
-// Only for a look at a branch on which pages are missing.
-const ignoreDeadLinks = process.env.LOCKWATCH_DOCS_IGNORE_DEAD_LINKS === "1";
 const docs = fileURLToPath(new URL("..", import.meta.url));
 
 export default defineConfig({
@@ -19,7 +16,6 @@ export default defineConfig({
   head: [["link", { rel: "icon", type: "image/svg+xml", href: "/logo.svg" }]],
   // A forge shows a directory's README.md.
   rewrites: { "decisions/README.md": "decisions/index.md" },
-  ignoreDeadLinks,
   markdown: {
     languages: [redisTranscript],
     languageAlias: { conf: "ini", promql: "txt" },
@@ -68,5 +64,5 @@ export default defineConfig({
       },
     },
   },
-  buildEnd: (site) => copyLinkedFiles(docs, site.outDir, ignoreDeadLinks),
+  buildEnd: (site) => copyLinkedFiles(docs, site.outDir),
 });

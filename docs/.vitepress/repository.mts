@@ -60,8 +60,8 @@ export function linksLikeOnAForge(markdown: MarkdownRenderer, docs: string): voi
  * Copies the files outside docs/ that pages link to. Browsers show them because they end in .txt. VitePress checks
  * only links within docs/, so the dead ones out of it fail the build here.
  */
-export function copyLinkedFiles(docs: string, site: string, mayBeDead: boolean): void {
-  if (dead.size > 0 && !mayBeDead) throw new Error(`dead links:\n${[...dead].join("\n")}`);
+export function copyLinkedFiles(docs: string, site: string): void {
+  if (dead.size > 0) throw new Error(`dead links:\n${[...dead].join("\n")}`);
   for (const file of linked) {
     const copy = join(site, "repository", `${file}.txt`);
     mkdirSync(dirname(copy), { recursive: true });

@@ -1,8 +1,7 @@
 // The default theme with lockwatch's colours.
-import { type Theme, useData } from "vitepress";
+import { type Theme, useData, useRoute } from "vitepress";
 import DefaultTheme from "vitepress/theme";
 import { nextTick, onMounted, watch } from "vue";
-import { useRoute } from "vitepress";
 
 import "./style.css";
 
