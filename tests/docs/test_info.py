@@ -65,7 +65,7 @@ def test_the_page_lists_every_field_and_no_other(primary: RedisServer) -> None:
     assert unknown == []
 
 
-def test_each_table_stands_under_its_section(primary: RedisServer) -> None:
+def test_each_table_is_under_the_heading_of_its_section(primary: RedisServer) -> None:
     for each in FIELD_TABLES:
         [section] = re.findall(rf"^## {each.heading}\n\nSection `(\w+)`\.$", PAGE, re.MULTILINE)
         fields = info(primary, section)
@@ -157,3 +157,12 @@ def test_every_field_that_the_source_declares_is_listed() -> None:
         declared |= set(re.findall(r'field\(c"(\w+)"', source.read_text("utf-8")))
     assert declared
     assert sorted(f"lockwatch_{name}" for name in declared if f"lockwatch_{name}" not in ROWS) == []
+
+
+def test_pages_write_the_names_of_fields_in_full() -> None:
+    short = {name.removeprefix("lockwatch_").replace("<i>", r"(?:N|…)") for name in ROWS}
+    pattern = re.compile("`(" + "|".join(name for name in sorted(short) if "_" in name) + ")`")
+    # The reply of LW.PURGE has a field of this name.
+    pages = [path for path in (REPOSITORY / "docs").rglob("*.md") if "node_modules" not in path.parts]
+    found = {(path.name, name) for path in pages for name in pattern.findall(path.read_text("utf-8"))}
+    assert found == {("lw.purge.md", "audit_events")}
