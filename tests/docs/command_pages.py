@@ -77,7 +77,7 @@ class Command:
 
     @property
     def declared_categories(self) -> tuple[str, ...]:
-        """What the module declares for its flags (`categories` in src/server/command.rs)."""
+        """The categories for its flags, as in `categories` of src/server/command.rs."""
         of_flags = {"write": ["@write"], "readonly": ["@read"], "fast": ["@fast"], "admin": ["@admin", "@dangerous"]}
         categories = [category for flag, its in of_flags.items() if flag in self.flags for category in its]
         if "fast" not in self.flags and "admin" not in self.flags:
@@ -129,7 +129,7 @@ def leaves(arguments: tuple[dict[str, Any], ...] | list[dict[str, Any]]) -> Iter
 
 
 def labels(command: Command) -> set[str]:
-    """What a page has to mention of each argument: its option word, or its name in the syntax."""
+    """The words that a page has to mention: option words, and names of values in the syntax."""
     words = [argument.get("token") for argument in leaves(command.arguments)]
     named = set(re.findall(r"[a-z_]+", re.sub(r"[A-Z]+ [a-z_|*]+", "", command.syntax[len(command.name) :])))
     return named | {word for word in words if word}

@@ -25,7 +25,7 @@ from command_pages import (
 )
 from reference_pages import connect, server
 
-# What the page of a command has, in this order. Notes may be missing.
+# The headings on the page of a command, in this order. Notes may be missing.
 HEADINGS = ["Arguments", "Reply", "Errors", "Properties", "Examples", "Notes", "History", "See also"]
 
 
@@ -49,7 +49,7 @@ def commands(request: pytest.FixtureRequest) -> list[Command]:
 
 
 def own_text(command: Command) -> str:
-    """What the page says about the command, without the generated parts."""
+    """The page's text about the command, without the generated parts."""
     text = command.page.read_text("utf-8")
     if " " in command.name:
         _, word = command.name.split()

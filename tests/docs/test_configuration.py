@@ -159,7 +159,7 @@ def ed25519(directory: Path) -> str:
     return str(path)
 
 
-# What a file of each directive may hold at most, and what is too much for it.
+# The longest contents that a file of each directive may have, and contents that are too long.
 CONTENTS = {
     "lockwatch.jwt-secret-file": (secrets(8), secrets(9)),
     "lockwatch.refresh-secret-file": (secrets(8), secrets(9)),
@@ -223,7 +223,7 @@ def test_reload_reads_a_file_again_and_names_the_directive_of_a_bad_one(
 def test_the_headers_that_are_refused_are_those_of_the_source(client: redis.Redis, tmp_path: Path) -> None:
     source = (REPOSITORY / "src" / "alert" / "line.rs").read_text("utf-8")
     reserved = re.findall(r'^    "([a-z-]+)",$', source, re.MULTILINE)
-    sentence = re.search(r"Refused are the headers that (.*?)\n\n", PAGE, re.DOTALL)
+    sentence = re.search(r"lockwatch refuses the headers that (.*?)\n\n", PAGE, re.DOTALL)
     assert sentence
     assert sorted(name.lower() for name in re.findall(r"`([^`]+)`", sentence[1])) == sorted(reserved)
     headers, urls = tmp_path / "headers", tmp_path / "urls"

@@ -32,7 +32,7 @@ def codes() -> set[str]:
 
 
 def texts() -> set[str]:
-    """The texts behind the codes. What a format string fills in is cut off."""
+    """The texts behind the codes, each up to the first value that a format string fills in."""
     pattern = MAKERS + r'\(\s*(?:format!\(\s*|Some\(\s*)?"((?:[^"\\]|\\.)*)"'
     found = {text for source in sources() for text in re.findall(pattern, source)}
     # Those of claims are passed through a variable.
@@ -42,7 +42,7 @@ def texts() -> set[str]:
 
 
 def section(code: str) -> str:
-    """What the page says about a code."""
+    """The page's section about a code."""
     return PAGE.partition(f"\n## {code}\n")[2].partition("\n## ")[0]
 
 

@@ -1,4 +1,4 @@
-"""The runner of examples finds what is wrong with a page."""
+"""The runner of examples finds the faults of a page."""
 
 from __future__ import annotations
 

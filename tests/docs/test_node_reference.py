@@ -176,7 +176,7 @@ def test_every_error_is_listed_with_its_codes() -> None:
 def test_the_tools_for_tests_are_listed() -> None:
     stub = {name.partition("(")[0] for name in listed("Testing", "member of a stub")}
     declared = set(re.findall(r"^  (?:readonly )?(\w+)[:(]", SOURCES["testing/stub.ts"], re.MULTILINE))
-    # What the client calls.
+    # Methods that the client calls.
     assert stub == declared - {"ready", "send", "reset", "close"}
     functions = {name.partition("(")[0] for name in listed("Testing", "function")}
     assert functions == {name for name in exports("testing") if name[0].islower()}

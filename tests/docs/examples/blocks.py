@@ -19,7 +19,7 @@ _FILE = re.compile(r"^(?:#|//|--|;) (?P<name>[\w.-]+(?:/[\w.-]+)*\.\w+|Dockerfil
 
 
 class ExampleError(Exception):
-    """What is wrong with a block, for the page's author."""
+    """A fault of a block, worded for the page's author."""
 
     def __init__(self, page: Path, line: int, message: str) -> None:
         super().__init__(f"{page}:{line}: {message}")

@@ -1,4 +1,4 @@
-"""What all pages share: where the module, the programs and the packages of Node are."""
+"""The module, the programs and the packages of Node that all pages share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _INTEROP = REPOSITORY / "scripts/interop.sh"
 
 @dataclass(frozen=True)
 class Machine:
-    """What the pages of a run share. `directory` is a temporary one."""
+    """The environment that the pages of a run share. `directory` is a temporary one."""
 
     directory: Path
     module: Path
@@ -94,7 +94,7 @@ def _link_node_packages(target: Path) -> None:
 
 
 def build_node_client() -> None:
-    """Builds the Node client if its sources are newer than what was built."""
+    """Builds the Node client if its sources are newer than the last build."""
     built = _NODE_CLIENT / "dist/index.mjs"
     sources = [*(_NODE_CLIENT / "src").rglob("*"), _NODE_CLIENT / "package.json"]
     if built.exists() and all(source.stat().st_mtime <= built.stat().st_mtime for source in sources):

@@ -30,7 +30,7 @@ _COMPILE = Path(__file__).with_name("compile.mjs")
 
 @dataclass
 class Outcome:
-    """What was run of a page."""
+    """How many blocks of a page were run, saved, shown or skipped."""
 
     run: Counter[str] = field(default_factory=Counter)
     saved: int = 0

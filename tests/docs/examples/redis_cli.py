@@ -18,7 +18,7 @@ class RedisCli:
 
     def __init__(self, environment: dict[str, str], deadline: float) -> None:
         self._deadline = deadline
-        # stdbuf: redis-cli holds back what it says itself if its output is no terminal.
+        # stdbuf: redis-cli buffers its own messages if its output is no terminal.
         self._process = subprocess.Popen(
             ["stdbuf", "-oL", environment["DOCS_REDIS_CLI"], "--no-raw", "-p", environment["DOCS_REDIS_PORT"]],
             env=environment,

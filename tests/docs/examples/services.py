@@ -1,4 +1,4 @@
-"""The directory, server and database of a page, and the end of what it has started."""
+"""The directory, server and database of a page, and the end of its processes."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import termios
 import time
 from pathlib import Path
 
-# Colours and the like.
+# Control sequences, such as colours.
 _STYLE = re.compile(r"\x1b\[[\d;]*[A-Za-z]")
 _DRIVER = Path(__file__).with_name("driver.sh")
 

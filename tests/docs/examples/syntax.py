@@ -12,7 +12,7 @@ from .machine import program
 
 
 def syntax_error(block: Block) -> str | None:
-    """What a parser says against the block, or None. Languages without a row below pass."""
+    """The parser's message if the block is malformed, else None. Other languages pass."""
     if block.language == "python":
         return _of_python(block.text)
     if block.language == "js":

@@ -79,8 +79,8 @@ def _trimmed(lines: Iterable[str]) -> list[str]:
 class Seen:
     """Words that the page's outputs have shown.
 
-    A command may shorten one, such as a token: `LW.VERIFY auth eyJ…` stands for the last word that
-    begins with `eyJ`.
+    A command may shorten one, such as a token: `LW.VERIFY auth eyJ…` gets the last word that begins
+    with `eyJ`.
     """
 
     def __init__(self) -> None:
