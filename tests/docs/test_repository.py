@@ -1,12 +1,12 @@
-"""The README stays short, and what the sources say of the documentation is there."""
+"""The README stays short, and pages and headings that the sources name exist."""
 
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from examples.machine import REPOSITORY
+
 # A page, and perhaps a heading on it: docs/guides/audit/postgres.md, "A DEFAULT partition".
 POINTER = re.compile(r'(?<![\w./-])(docs/[\w./-]+\.md)(?:\\?", |, )?(?:\\?"([^"\\\n]+)\\?")?')
 NAMED_IN = ("src", "tests/it", "scripts", "packaging", "contrib", "redis.conf.example", "examples")
