@@ -76,7 +76,7 @@ def test_every_method_of_a_client_has_its_parameters() -> None:
 
 
 def same(one: Settings, other: Settings) -> bool:
-    """Whether two settings are the same, but for functions that each has its own of."""
+    """Whether two settings are equal, functions excepted."""
     return parts(one) == parts(other)
 
 
@@ -208,7 +208,7 @@ def test_the_parameters_of_the_cookie_and_the_login_are_written_out() -> None:
 
 
 def public(kind: type[Any]) -> set[str]:
-    """The fields, properties and methods of a class, but for those of a mapping."""
+    """The fields, properties and methods of a class, without those of a mapping."""
     own = {name for name in vars(kind) if not name.startswith("_")}
     return own | {each.name for each in dataclasses.fields(kind) if not each.name.startswith("_")}
 

@@ -86,7 +86,7 @@ class _Run:
     @staticmethod
     @contextlib.contextmanager
     def open(machine: Machine, blocks: list[Block], deadline: float) -> Iterator[_Run]:
-        """Starts what the page needs, and stops it and whatever the page has started."""
+        """Starts the services of a page; afterwards stops them and all processes of the page."""
         ports = Ports()
         active = [block for block in blocks if block.not_run is None]
         with contextlib.ExitStack() as stack:
