@@ -23,6 +23,9 @@ _PORT = re.compile(f"{_ALWAYS}|{_IN_CONTEXT}", re.MULTILINE)
 _REDIS_URL = re.compile(r"(\bredis://(?:[^\s/@\"']*@)?(?:localhost|127\.0\.0\.1))(?![\w:.])")
 _POSTGRES_URL = re.compile(r"(\bpostgres(?:ql)?://(?:[^\s/@\"']*@)?(?:localhost|127\.0\.0\.1))(?![\w:.])")
 
+# From the port of a node of a cluster to the port on which it talks to other nodes.
+_TO_SECOND = 10_000
+
 _taken: set[int] = set()
 _lock = threading.Lock()
 
@@ -30,12 +33,13 @@ _lock = threading.Lock()
 def free_port() -> int:
     """A port that nothing listens on and that this process has not given out before.
 
-    Below the range of outgoing connections, and low enough for a cluster's second port.
+    The second port that a node of a cluster listens on is free, too. Both are below the range of
+    outgoing connections, which begins at 32768.
     """
     with _lock:
         while True:
-            port = random.randrange(20_000, 32_000)  # noqa: S311  # not a secret
-            if port not in _taken and _is_free(port):
+            port = random.randrange(20_000, 32_768 - _TO_SECOND)  # noqa: S311  # not a secret
+            if port not in _taken and _is_free(port) and _is_free(port + _TO_SECOND):
                 _taken.add(port)
                 return port
 
