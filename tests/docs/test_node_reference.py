@@ -114,6 +114,15 @@ def test_the_defaults_are_those_of_the_source(heading: str) -> None:
             assert default(name) == {code(cell)}, name
 
 
+def test_every_function_of_the_frameworks_is_listed_with_its_entry() -> None:
+    rows = {name.partition("(")[0]: row["entry"] for name, row in listed("Tokens over HTTP", "function").items()}
+    express, fastify = ({name for name in exports(entry) if name[0].islower()} for entry in ("express", "fastify"))
+    assert set(rows) == (express | fastify) - {"lockwatch", "limit"}
+    for name, entry in rows.items():
+        assert ("both" in entry) == (name in express & fastify)
+        assert ("express" in entry) == (name in express - fastify)
+
+
 METHOD = re.compile(r"^  (?:async )?(\w+)\((.*)\): Promise<", re.MULTILINE)
 # The interfaces of the last argument of some methods.
 ARGUMENTS: Mapping[str, str] = {
@@ -145,6 +154,11 @@ def test_every_method_is_listed_with_its_parameters() -> None:
 
 def test_every_member_of_a_result_is_listed() -> None:
     rows = {code(row["type"]): set(codes(row["members"])) for row in table(PAGE, "Others").rows}
+    returned = set(
+        re.findall(r"\): Promise<(?:tokens\.)?([A-Z]\w+)(?:\[\])?> \{$", SOURCES["lockwatch.ts"], re.MULTILINE)
+    )
+    # The public keys are JSON as a standard has it.
+    assert set(rows) == returned - {"RateLimitResult", "Jwks"}
     for name, shown in rows.items():
         assert members(name) <= shown, name
     # Those of a class whose constructor declares them.
