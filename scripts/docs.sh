@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks the documentation, and builds a site from it.
 #
-#   scripts/docs.sh examples            runs the examples of all pages, and the other tests in tests/docs
+#   scripts/docs.sh examples            runs the examples of all pages, and the rest of tests/docs
 #   scripts/docs.sh examples PAGE ...   runs the examples of these pages
 #   scripts/docs.sh build               builds the site into target/docs; fails if a link is dead
 #   scripts/docs.sh site                builds it and tests it in a browser

@@ -38,8 +38,9 @@ export default defineConfig({
         // Shows a piece of the text with each result.
         detailedView: true,
         miniSearch: {
-          // The browser gets the text of these functions, so they can't use anything else. Names such as
-          // `retry_after_ms` and LW.PEEK are found whole, by their beginning, and by their parts.
+          // The browser gets the text of these functions, so they can't use anything else. Names
+          // such as `retry_after_ms` and LW.PEEK are found whole, by their beginning, and by their
+          // parts.
           options: {
             tokenize: (text) =>
               text

@@ -9,8 +9,8 @@ const linked = new Set<string>();
 const dead = new Set<string>();
 
 /**
- * The anchor of a heading, by GitHub's rule: lower case, without punctuation, spaces as hyphens. A link
- * to an anchor has to work in both places.
+ * The anchor of a heading, by GitHub's rule: lower case, without punctuation, spaces as hyphens. A
+ * link to an anchor has to work in both places.
  */
 export function slugLikeOnAForge(heading: string): string {
   return heading
@@ -21,8 +21,9 @@ export function slugLikeOnAForge(heading: string): string {
 }
 
 /**
- * A plugin of markdown-it. A link to a file outside docs/ leads to a copy of the file on the site, one to a
- * directory becomes text, and one to a README.md within docs/ leads to the directory's index.
+ * A plugin of markdown-it. A link to a file outside docs/ leads to a copy of the file on the site,
+ * one to a directory becomes text, and one to a README.md within docs/ leads to the directory's
+ * index.
  */
 export function linksLikeOnAForge(markdown: MarkdownRenderer, docs: string): void {
   const repository = resolve(docs, "..");
@@ -57,8 +58,8 @@ export function linksLikeOnAForge(markdown: MarkdownRenderer, docs: string): voi
 }
 
 /**
- * Copies the files outside docs/ that pages link to. Browsers show them because they end in .txt. VitePress checks
- * only links within docs/, so the dead ones out of it fail the build here.
+ * Copies the files outside docs/ that pages link to. Browsers show them because they end in .txt.
+ * VitePress checks only links within docs/, so the dead ones out of it fail the build here.
  */
 export function copyLinkedFiles(docs: string, site: string): void {
   if (dead.size > 0) throw new Error(`dead links:\n${[...dead].join("\n")}`);

@@ -1,4 +1,4 @@
-// Checks the site that `scripts/docs.sh build` has built: links, sources, search, and narrow screens.
+// Checks the site that `scripts/docs.sh build` has built: links, sources, search, narrow screens.
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { dirname, join, posix } from "node:path";

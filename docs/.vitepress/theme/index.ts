@@ -10,7 +10,7 @@ export default {
   setup() {
     const { isDark } = useData();
     const route = useRoute();
-    // A <picture> follows the system's colour scheme, also where the reader has chosen the other one.
+    // By itself a <picture> follows the system's colour scheme, whatever the reader has chosen.
     const showPictures = (): void => {
       for (const source of document.querySelectorAll<HTMLSourceElement>("picture source[media]")) {
         source.dataset.scheme ??= /prefers-color-scheme:\s*(dark|light)/.exec(source.media)?.[1] ?? "";
