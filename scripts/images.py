@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Draws the pictures of README.md into docs/images.
 
-    scripts/images.py request-path              request-path-light.svg and request-path-dark.svg
-    scripts/images.py terminal --port PORT      terminal.svg: runs the session below on the server with
-                                                lockwatch at PORT, and replays what it printed and when
+    scripts/images.py request-path            request-path-light.svg and request-path-dark.svg
+    scripts/images.py terminal --port PORT    terminal.svg: runs the session below on the server with
+                                              lockwatch at PORT, and replays what it printed and when
 
-Needs nothing but Python 3.10 and, for the terminal, redis-cli and curl. `scripts/serve.sh --port PORT` starts a
-server; FLUSHALL it before, because the session begins with fresh limits.
+Needs nothing but Python 3.10 and, for the terminal, redis-cli. `scripts/serve.sh --port PORT`
+starts a server. Its keys have to be new, because the session begins with unused limits.
 """
 
 import argparse
@@ -130,7 +130,7 @@ def request_path(theme: Theme) -> str:
     )
 
 
-# What the terminal shows: a line of explanation, or a command, with the shortest time that its output stays.
+# What the terminal shows: lines of explanation, and commands, each with its output.
 SESSION: list[tuple[str, str]] = [
     ("comment", "at most 3 calls in any 10 seconds"),
     ("command", "for i in 1 2 3 4; do redis-cli -p PORT LW.RATELIMIT user:42 3 10 | paste -sd ' '; done"),

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Lints the programs in scripts/, contrib/ and packaging/container: shellcheck for shell, ruff and mypy
-# for Python.
-# The clients, the packages and tests/docs have settings and a step of their own.
+# Lints the programs in scripts/, contrib/ and packaging/container: shellcheck for shell, ruff and
+# mypy for Python. The clients, the packages and tests/docs have settings and a step of their own.
 #
 #   scripts/lint-scripts.sh
 

@@ -5,8 +5,8 @@
 #   scripts/serve.sh                 on a free port, with data in a temporary directory
 #   scripts/serve.sh --port PORT     on that port
 #   scripts/serve.sh --dir DIR       keeps data in DIR, and goes on with what is there
-#   scripts/serve.sh --release       with the release build, to measure; it takes two to three minutes
-#                                    the first time
+#   scripts/serve.sh --release       with the release build, to measure; it takes two to three
+#                                    minutes the first time
 #   scripts/serve.sh --no-install    fails if something is missing, instead of installing it
 #   scripts/serve.sh … -- WORD …     passes WORD … to the module, like: -- window-max-entries 1000
 #

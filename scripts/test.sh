@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs every check: formatting, lints, licences, unit and property tests, the tests against a real
-# server, a smoke test of the release build, the clients' checks, the packages and the documentation.
-# The last line says whether all of them passed.
+# server, a smoke test of the release build, the clients' checks, the packages and the
+# documentation. The last line says whether all of them passed.
 #
 #   scripts/test.sh                  with the redis-server of this machine
 #   scripts/test.sh --server PATH    with that server instead: Redis 7.0 or later, or Valkey

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the workflows in .github/workflows with actionlint, and their scripts with shellcheck. Every
-# action has to be named by its commit, because a tag can be moved to other code.
+# Checks the workflows in .github/workflows with actionlint, and their scripts with shellcheck.
+# Every action has to be named by its commit, because a tag can be moved to other code.
 #
 #   scripts/workflows.sh
 #

@@ -3,7 +3,7 @@
 --   redis_exporter -redis.addr redis://localhost:6379 -script contrib/prometheus/lockwatch.lua
 --
 -- redis_exporter runs this with EVAL at each scrape and shows every pair of the reply as
--- redis_script_values{key="<name>"}. The rules in prometheus.yml turn that into a metric of its own.
+-- redis_script_values{key="<name>"}. The rules in prometheus.yml make a metric of its own of that.
 -- Text fields are left out, except for the numbers in the line of each webhook endpoint.
 
 local reply = {}

@@ -1,8 +1,8 @@
 //! Access to the server's functions.
 //!
 //! The server resolves them by name when the module loads. A function that it lacks stays `None`.
-//! `raw::require` checks those that the module can't work without; the rest are probed where they are
-//! used.
+//! `raw::require` checks those that the module can't work without; the rest are probed where they
+//! are used.
 
 /// The function `$name`, which `raw::require` has found to exist. An optional one does not compile.
 macro_rules! api {

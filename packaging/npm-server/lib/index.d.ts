@@ -2,13 +2,13 @@
 export class LockwatchServerError extends Error {}
 
 /**
- * The path of `liblockwatch.so`. Throws LockwatchServerError if there is none for this machine or it
- * is missing.
+ * The path of `liblockwatch.so`. Throws LockwatchServerError if there is none for this machine or
+ * it is missing.
  */
 export function modulePath(): string;
 
 /**
- * The path of the server that `lockwatch-server` starts. Throws LockwatchServerError if there is none
- * of version 7 or later.
+ * The path of the server that `lockwatch-server` starts. Throws LockwatchServerError if there is
+ * none of version 7 or later.
  */
 export function serverPath(): string;

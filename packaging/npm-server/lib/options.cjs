@@ -67,8 +67,8 @@ exports.ofFile = function ofFile(file) {
 };
 
 /**
- * An address at which a client on this machine reaches the server, which listens on all addresses if
- * none is given.
+ * An address at which a client on this machine reaches the server, which listens on all addresses
+ * if none is given.
  * @param {Settings} settings
  */
 exports.connectAddress = function connectAddress(settings) {

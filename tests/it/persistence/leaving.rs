@@ -1,5 +1,5 @@
-//! `docs/guides/operate/leave.md`: after its steps, a server without the module loads the RDB and the
-//! AOF.
+//! `docs/guides/operate/leave.md`: after its steps, a server without the module loads the RDB and
+//! the AOF.
 
 use std::process::Command;
 
