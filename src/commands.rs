@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn usage_texts_and_arities_are_those_of_the_reference() {
         let expected = "\
-            -4 LW.RATELIMIT key limit window [limit window ...] [COST n]\n\
+            -4 LW.RATELIMIT key limit window [limit window ...] [COST n] [FORCE] [WITHTIME]\n\
             -4 LW.PEEK key limit window [limit window ...] [COST n]\n\
             -4 LW.BURST key threshold window [COOLDOWN d] [IP ip] [ENDPOINT path] [METHOD m] [AGENT ua]\n\
             -3 LW.ALERT type json [DEDUP text COOLDOWN d]\n\

@@ -1,4 +1,4 @@
-//! `LW.RATELIMIT key limit window [limit window ...] [COST n]`
+//! `LW.RATELIMIT key limit window [limit window ...] [COST n] [FORCE] [WITHTIME]`
 //!
 //! Admits the call if, for every pair, the units admitted in the trailing `window` plus `n`
 //! (default 1) are at most `limit`. An admitted call is recorded, a denied one is not. Replies with
@@ -22,8 +22,8 @@ use crate::window::native;
 use crate::window::settings::WINDOW_MAX_ENTRIES;
 use crate::window::verdict::{Verdict, judge};
 
-use super::request::{ARGS, Request};
-use super::{counters, reply};
+use super::request::{RATELIMIT, Request, Unusual};
+use super::{counters, reply, special};
 
 pub(crate) struct RateLimit;
 
@@ -33,7 +33,7 @@ impl Command for RateLimit {
         flags: "write fast deny-oom",
         summary: c"Admits or denies a call under exact sliding-window limits, and records it if it is admitted.",
         complexity: c"O(P) amortised, with P the number of limit window pairs, whatever the limits. A denied call that has to wait for N entries to expire takes O(N).",
-        args: ARGS,
+        args: RATELIMIT,
         ..Spec::BASE
     };
 
@@ -42,7 +42,11 @@ impl Command for RateLimit {
         let key = call.write(name);
         // Fetches the value into the cache while the arguments are parsed.
         key.prefetch();
-        let request = Request::parse(Self::SPEC, args, 1)?;
+        let request = match Request::parse(Self::SPEC, args, 1) {
+            Ok(request) => request,
+            Err(Unusual::Refused(refusal)) => return Err(refusal),
+            Err(Unusual::Special(call_of)) => return special::run(call, key, &call_of),
+        };
         let now = call.now();
         let verdict = native::update(key, |log| decide(log, &request, now))?;
         counters::CALLS.count();
@@ -57,7 +61,7 @@ impl Command for RateLimit {
 /// The verdict and the change that follows: the units of an admitted call. A denied call changes
 /// nothing unless the clock has stepped back.
 #[inline]
-fn decide(log: &mut Log, request: &Request, now: Timestamp) -> (Verdict, Option<Step>) {
+pub(super) fn decide(log: &mut Log, request: &Request, now: Timestamp) -> (Verdict, Option<Step>) {
     log.advance(request.windows(), now);
     let verdict = judge(Some(log), request.quotas(), request.cost, now);
     let stepped_back = log.newest() > now;

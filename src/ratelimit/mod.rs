@@ -9,3 +9,4 @@ pub(crate) mod limit;
 pub(crate) mod peek;
 mod reply;
 mod request;
+mod special;

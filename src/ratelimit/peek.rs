@@ -10,7 +10,7 @@ use crate::server::spec::Spec;
 use crate::window::log::Log;
 use crate::window::verdict::judge;
 
-use super::request::{ARGS, Request};
+use super::request::{PEEK, Request, Unusual};
 use super::{counters, reply};
 
 pub(crate) struct Peek;
@@ -20,13 +20,18 @@ impl Command for Peek {
         name: c"LW.PEEK",
         summary: c"Tells what LW.RATELIMIT with the same arguments would reply, and records nothing.",
         complexity: c"O(P) with P the number of limit window pairs, plus O(N) with N the entries that expired since the last admitted call or that a denied one has to wait for.",
-        args: ARGS,
+        args: PEEK,
         ..Spec::FAST_READ
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let (name, args) = call.key_and_args();
-        let request = Request::parse(Self::SPEC, args, 0)?;
+        let request = match Request::parse(Self::SPEC, args, 0) {
+            Ok(request) => request,
+            Err(Unusual::Refused(refusal)) => return Err(refusal),
+            // LW.PEEK has no such options.
+            Err(Unusual::Special(special)) => special.request,
+        };
         let now = call.now();
         let key = call.read(name);
         let log = key.value::<Log>()?;

@@ -1,4 +1,8 @@
-//! The arguments of LW.RATELIMIT and LW.PEEK: `key limit window [limit window ...] [COST n]`.
+//! The arguments of LW.RATELIMIT and LW.PEEK: `key limit window [limit window ...] [COST n]`, and
+//! the options that only few calls of LW.RATELIMIT have.
+//!
+//! A call with such an option is returned as [`Unusual::Special`] in place of an error, so that the
+//! ordinary path has no more to check.
 
 use std::fmt::Display;
 use std::iter;
@@ -20,12 +24,47 @@ use crate::window::verdict::Quota;
 const MAX_LIMIT: u64 = (1 << 53) - 1;
 const MAX_COST: u64 = u32::MAX as u64;
 
-pub(super) const ARGS: &[Param] = &[
+const QUOTAS: Param =
+    Param::block(c"quota", &[Param::integer(c"limit"), Param::string(c"window")]).repeated();
+const COST: Param = Param::integer(c"cost").token(c"COST").shown(c"n").optional();
+
+pub(super) const PEEK: &[Param] = &[Param::KEY, QUOTAS, COST];
+pub(super) const RATELIMIT: &[Param] = &[
     Param::KEY,
-    Param::block(c"quota", &[Param::integer(c"limit"), Param::string(c"window")]).repeated(),
-    Param::integer(c"cost").token(c"COST").shown(c"n").optional(),
+    QUOTAS,
+    COST,
+    Param::word(c"FORCE", c"force").optional(),
+    Param::word(c"WITHTIME", c"withtime").optional(),
 ];
 
+/// Why [`Request::parse`] returns no ordinary request.
+pub(super) enum Unusual {
+    Refused(Refusal),
+    Special(Box<Special>),
+}
+
+impl From<Refusal> for Unusual {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Malformed> for Unusual {
+    fn from(malformed: Malformed) -> Self {
+        Self::Refused(malformed.into())
+    }
+}
+
+/// A call with options that only few calls have.
+pub(super) struct Special {
+    pub request: Request,
+    /// Record the units even if a limit denies the call.
+    pub force: bool,
+    /// Reply with the time under which the units were recorded.
+    pub with_time: bool,
+}
+
+#[derive(Clone, Copy)]
 pub(super) struct Request {
     pub cost: u64,
     quotas: [Quota; MAX_PAIRS],
@@ -37,7 +76,7 @@ impl Request {
     ///
     /// Most calls have pairs only. Those are read without the table.
     #[inline]
-    pub(super) fn parse(spec: &'static Spec, mut args: Args<'_>, min_cost: u64) -> Result<Self, Refusal> {
+    pub(super) fn parse(spec: &'static Spec, mut args: Args<'_>, min_cost: u64) -> Result<Self, Unusual> {
         let mut request = Self { cost: 1, quotas: [Quota::default(); MAX_PAIRS], len: 0 };
         while let Some(arg) = args.next() {
             let word = arg.bytes();
@@ -77,9 +116,15 @@ impl Request {
         word: Arg<'_>,
         rest: Args<'_>,
         min_cost: u64,
-    ) -> Result<(), Malformed> {
+    ) -> Result<(), Unusual> {
         let given = Given::options(spec.syntax(), iter::once(word).chain(rest).map(Arg::bytes))?;
         self.cost = given.optional("COST", number::within(min_cost..=MAX_COST))?.unwrap_or(1);
+        let takes = |word| spec.syntax().option(word).is_some();
+        let (force, with_time) =
+            (takes(b"FORCE") && given.has("FORCE"), takes(b"WITHTIME") && given.has("WITHTIME"));
+        if self.len > 0 && (force || with_time) {
+            return Err(Unusual::Special(Box::new(Special { request: *self, force, with_time })));
+        }
         Ok(())
     }
 
