@@ -75,13 +75,14 @@ use server::native::{Boxed, TypeEntry};
 use server::node::NodeEntry;
 use token::store::Store;
 use window::log::Log;
+use window::value::Window;
 
 static MODULE: Module = Module {
     name: c"lockwatch",
     version: VERSION,
     commands: commands::COMMANDS,
     directives: config::DIRECTIVES,
-    types: &[TypeEntry::of::<Log>(), TypeEntry::of::<Log<Cooldown>>(), TypeEntry::of::<Boxed<Store>>()],
+    types: &[TypeEntry::of::<Window>(), TypeEntry::of::<Log<Cooldown>>(), TypeEntry::of::<Boxed<Store>>()],
     states: &[NodeEntry::of::<Saved<alert::state::State>>(), NodeEntry::of::<Saved<audit::state::State>>()],
     info: info::SECTIONS,
     hooks: &lifecycle::HOOKS,

@@ -10,7 +10,8 @@ use crate::server::native::TypeHandle;
 use crate::text::time::{Span, Timestamp};
 use crate::window::entries::Reader;
 use crate::window::extra::Extra;
-use crate::window::native::Kind;
+use crate::window::log::Log;
+use crate::window::native::{Kind, Plain};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cooldown {
@@ -77,8 +78,12 @@ impl Kind for Cooldown {
     const EFFECT_SUMMARY: &'static CStr =
         c"Internal: applies a change of a burst detector's key that comes from the primary or the AOF.";
 
+    type Value = Log<Self>;
+
     fn handle() -> &'static TypeHandle {
         static HANDLE: TypeHandle = TypeHandle::new();
         &HANDLE
     }
 }
+
+impl Plain for Cooldown {}

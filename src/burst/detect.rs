@@ -45,7 +45,7 @@ impl Command for Burst {
         key.prefetch();
         let Request { watch, context } = Request::parse(call, Self::SPEC)?;
         let now = call.now();
-        let verdict = native::update(key, |log| count(log, &watch, now))?;
+        let verdict = native::update::<Cooldown, _>(key, |log| count(log, &watch, now))?;
         if let Some(alert) = verdict.alert {
             counters::ALERTS.count();
             let data = data::json(name.bytes(), &watch, &context, &verdict, alert);

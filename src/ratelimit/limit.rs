@@ -17,10 +17,10 @@ use crate::server::error::Refusal;
 use crate::server::spec::Spec;
 use crate::text::time::Timestamp;
 use crate::window::effect::Step;
-use crate::window::log::Log;
 use crate::window::native;
 use crate::window::settings::WINDOW_MAX_ENTRIES;
-use crate::window::verdict::{Verdict, judge};
+use crate::window::value::Window;
+use crate::window::verdict::Verdict;
 
 use super::request::{RATELIMIT, Request, Unusual};
 use super::{counters, reply, special};
@@ -48,7 +48,7 @@ impl Command for RateLimit {
             Err(Unusual::Special(call_of)) => return special::run(call, key, &call_of),
         };
         let now = call.now();
-        let verdict = native::update(key, |log| decide(log, &request, now))?;
+        let verdict = native::update::<(), _>(key, |log| decide(log, &request, now))?;
         counters::CALLS.count();
         if !verdict.admitted {
             counters::DENIED.count();
@@ -61,9 +61,9 @@ impl Command for RateLimit {
 /// The verdict and the change that follows: the units of an admitted call. A denied call changes
 /// nothing unless the clock has stepped back.
 #[inline]
-pub(super) fn decide(log: &mut Log, request: &Request, now: Timestamp) -> (Verdict, Option<Step>) {
+pub(super) fn decide(log: &mut Window, request: &Request, now: Timestamp) -> (Verdict, Option<Step>) {
     log.advance(request.windows(), now);
-    let verdict = judge(Some(log), request.quotas(), request.cost, now);
+    let verdict = log.judge(request.quotas(), request.cost, now);
     let stepped_back = log.newest() > now;
     if stepped_back {
         counters::CLOCK_STEPS.count();

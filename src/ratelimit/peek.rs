@@ -7,8 +7,8 @@ use crate::server::call::Call;
 use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::spec::Spec;
-use crate::window::log::Log;
-use crate::window::verdict::judge;
+use crate::window::value::Window;
+use crate::window::verdict::judge_new;
 
 use super::request::{PEEK, Request, Unusual};
 use super::{counters, reply};
@@ -34,8 +34,10 @@ impl Command for Peek {
         };
         let now = call.now();
         let key = call.read(name);
-        let log = key.value::<Log>()?;
-        let verdict = judge(log.as_deref(), request.quotas(), request.cost, now);
+        let verdict = match key.value::<Window>()? {
+            Some(window) => window.judge(request.quotas(), request.cost, now),
+            None => judge_new(request.quotas(), request.cost, now),
+        };
         counters::PEEKS.count();
         call.reply_integers(reply::integers(&verdict));
         Ok(())

@@ -7,6 +7,48 @@ use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error, realloc};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
+/// A block with header `A` and no bytes, or one with header `B` and bytes, behind one thin pointer.
+/// The capacity, which both begin with, tells which it is.
+pub(crate) enum EitherFlat<A: Copy, B: Copy> {
+    Bare(Flat<A>),
+    Full(Flat<B>),
+}
+
+impl<A: Copy, B: Copy> EitherFlat<A, B> {
+    #[inline]
+    pub(crate) fn into_raw(self) -> NonNull<u8> {
+        match self {
+            Self::Bare(bare) => {
+                debug_assert_eq!(bare.capacity(), 0, "a bare block has no bytes");
+                bare.into_raw()
+            }
+            Self::Full(full) => {
+                debug_assert_ne!(full.capacity(), 0, "a full block has bytes");
+                full.into_raw()
+            }
+        }
+    }
+
+    /// Takes an allocation back.
+    ///
+    /// # Safety
+    /// `raw` came from [`EitherFlat::into_raw`] of the same `A` and `B`, and no other value owns
+    /// it.
+    #[inline]
+    pub(crate) unsafe fn from_raw(raw: NonNull<u8>) -> Self {
+        // SAFETY: both kinds of blocks begin with their capacity, and the block is live.
+        let capacity = unsafe { raw.cast::<usize>().read() };
+        if capacity == 0 {
+            // SAFETY: `into_raw` gives only bare blocks away without bytes; the rest is the
+            // caller's promise.
+            Self::Bare(unsafe { Flat::from_raw(raw) })
+        } else {
+            // SAFETY: as above.
+            Self::Full(unsafe { Flat::from_raw(raw) })
+        }
+    }
+}
+
 /// One allocation that holds a header `H` and a growable run of bytes.
 ///
 /// `H` is `Copy`, so dropping it never runs code.
@@ -164,6 +206,17 @@ mod tests {
         assert_eq!((flat.header(), flat.bytes()), (&[1, 2], &b"abc\0\0\0"[..]));
         flat.resize(2);
         assert_eq!((flat.header(), flat.bytes()), (&[1, 2], &b"ab"[..]));
+    }
+
+    #[test]
+    fn either_kind_of_block_comes_back_as_what_it_was() {
+        type Either = EitherFlat<u32, [u64; 2]>;
+        let bare = Either::Bare(Flat::new(7, 0)).into_raw();
+        let full = Either::Full(Flat::new([1, 2], 5)).into_raw();
+        // SAFETY: `into_raw` handed it over above.
+        assert!(matches!(unsafe { Either::from_raw(bare) }, Either::Bare(flat) if *flat.header() == 7));
+        // SAFETY: as above.
+        assert!(matches!(unsafe { Either::from_raw(full) }, Either::Full(flat) if *flat.header() == [1, 2]));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::slice;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use super::api::api;
-use super::flat::Flat;
+use super::flat::{EitherFlat, Flat};
 use super::guard::guarded;
 use super::raw;
 
@@ -73,6 +73,18 @@ impl<H: Copy> Thin for Flat<H> {
     unsafe fn from_raw(raw: NonNull<u8>) -> Self {
         // SAFETY: the caller's promise is the same.
         unsafe { Flat::from_raw(raw) }
+    }
+}
+
+impl<A: Copy, B: Copy> Thin for EitherFlat<A, B> {
+    #[inline]
+    fn into_raw(self) -> NonNull<u8> {
+        EitherFlat::into_raw(self)
+    }
+    #[inline]
+    unsafe fn from_raw(raw: NonNull<u8>) -> Self {
+        // SAFETY: the caller's promise is the same.
+        unsafe { EitherFlat::from_raw(raw) }
     }
 }
 

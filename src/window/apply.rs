@@ -14,9 +14,8 @@ use crate::server::spec::Spec;
 use crate::text::syntax::Param;
 
 use super::effect::{Step, WindowEffect};
-use super::extra::Extra;
 use super::log::Log;
-use super::native::Kind;
+use super::native::{Kind, Stored};
 
 /// The effect command of the logs with extra `X`.
 pub(crate) struct Apply<X>(PhantomData<X>);
@@ -50,21 +49,21 @@ impl<X: Kind> Command for Apply<X> {
 
 /// Sets the key to a whole log, unless the key holds one that is as new.
 fn replace<X: Kind>(key: &mut WriteKey<'_>, log: Log<X>) {
-    let stands = matches!(key.value::<Log<X>>(), Ok(Some(there)) if !log.is_newer_than(&there));
+    let stands = matches!(key.value::<X::Value>(), Ok(Some(there)) if !there.is_older_than(&log));
     if !stands {
-        key.set(log);
+        key.set(X::Value::of(log));
     }
 }
 
 fn apply_step<X: Kind>(key: &mut WriteKey<'_>, step: &Step<X>) {
     let mut fresh = None;
-    let taken = match key.value::<Log<X>>() {
-        Ok(Some(mut log)) => apply(&mut log, step),
+    let taken = match key.value::<X::Value>() {
+        Ok(Some(mut log)) => apply(&mut *log, step),
         // There is no entry whose time could change.
         Ok(None) | Err(_) if step.units == 0 => false,
         // The primary is authoritative, so any other value is replaced.
         Ok(None) | Err(_) => {
-            let mut log = Log::new();
+            let mut log = X::Value::empty();
             apply(&mut log, step);
             fresh = Some(log);
             true
@@ -79,7 +78,7 @@ fn apply_step<X: Kind>(key: &mut WriteKey<'_>, step: &Step<X>) {
     }
 }
 
-fn apply<X: Extra>(log: &mut Log<X>, step: &Step<X>) -> bool {
+fn apply<X: Kind>(log: &mut X::Value, step: &Step<X>) -> bool {
     let taken = log.apply(step);
     if let Some(at) = step.expires.filter(|_| taken) {
         log.kept_until(at);

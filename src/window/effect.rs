@@ -152,14 +152,14 @@ impl<X: Extra> WindowEffect<X> {
 /// Whether change `a` was made after change `b`, in serial number arithmetic (RFC 1982). The
 /// numbers may wrap, so no number that a RESTOREd value claims is too high.
 #[inline]
-fn is_after(a: u64, b: u64) -> bool {
+pub(super) fn is_after(a: u64, b: u64) -> bool {
     a.wrapping_sub(b).wrapping_sub(1) < u64::MAX / 2
 }
 
 impl<X: Extra> Log<X> {
-    /// Whether this is a later state of the same log than `other`.
-    pub(crate) fn is_newer_than(&self, other: &Self) -> bool {
-        is_after(self.seq(), other.seq())
+    /// Whether `other` is a later state of the same log.
+    pub(super) fn is_older_than(&self, other: &Self) -> bool {
+        is_after(other.seq(), self.seq())
     }
 
     /// Applies `step`. Returns false if it was applied before.

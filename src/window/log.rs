@@ -59,7 +59,7 @@ pub(crate) struct Header<X: Extra = ()> {
     tail: u32,
     /// The Unix second until which the server is known to keep the key. A cache: never saved or
     /// copied.
-    kept_until: u32,
+    pub(super) kept_until: u32,
     /// The number of closed entries.
     pub(super) entries: u16,
     /// The number of windows.
@@ -187,13 +187,7 @@ impl<X: Extra> Log<X> {
     /// in every call.
     #[inline]
     pub(crate) fn expiry_to_set(&mut self) -> Option<Timestamp> {
-        let needed = self.expires();
-        let known = self.header().kept_until;
-        if u64::from(known) * 1000 >= needed.0 {
-            return None;
-        }
-        let slack = if known == 0 { Span(0) } else { Span((self.horizon().0 / 8).max(1000)) };
-        let until = needed + slack;
+        let until = expiry_beyond(self.header().kept_until, self.expires(), self.horizon())?;
         self.kept_until(until);
         Some(until)
     }
@@ -205,8 +199,7 @@ impl<X: Extra> Log<X> {
 
     /// Records that the server keeps the key until `until`.
     pub(crate) fn kept_until(&mut self, until: Timestamp) {
-        // Rounded down, because the cache must never claim more than is true.
-        self.header_mut().kept_until = u32::try_from(until.0 / 1000).unwrap_or(0);
+        self.header_mut().kept_until = seconds(until);
     }
 
     // --- cursors ---
@@ -574,6 +567,24 @@ impl<X: Extra> Log<X> {
             self.flat.resize(size_class::<Header<X>>(wanted * 2));
         }
     }
+}
+
+/// The expiry to set for a key that is needed until `needed` and known to be kept until the Unix
+/// second `known`. See [`Log::expiry_to_set`].
+#[inline]
+pub(super) fn expiry_beyond(known: u32, needed: Timestamp, horizon: Span) -> Option<Timestamp> {
+    if u64::from(known) * 1000 >= needed.0 {
+        return None;
+    }
+    let slack = if known == 0 { Span(0) } else { Span((horizon.0 / 8).max(1000)) };
+    Some(needed + slack)
+}
+
+/// The Unix second of `until`, rounded down, because what is known must never be more than what is
+/// true.
+#[inline]
+pub(super) fn seconds(until: Timestamp) -> u32 {
+    u32::try_from(until.0 / 1000).unwrap_or(0)
 }
 
 /// The part of a log in one window at one moment.

@@ -4,6 +4,7 @@
 //! - [`entries`]: the encoding of admissions, two or three bytes each.
 //! - [`extra`]: additional numbers of a kind of log, for commands that build on the window.
 //! - [`thin`]: shrinks a full log without ever admitting too early.
+//! - [`small`]: the compact form of a log with few entries, and [`value`]: either form.
 //! - [`verdict`]: judges a call against a log.
 //! - [`effect`]: a change of a log for replicas and the AOF.
 //! - [`native`]: the log as a Redis data type.
@@ -18,11 +19,15 @@ pub(crate) mod extra;
 pub(crate) mod log;
 pub(crate) mod native;
 pub(crate) mod settings;
+mod small;
 mod snapshot;
 mod thin;
+pub(crate) mod value;
 pub(crate) mod verdict;
 
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod small_properties;

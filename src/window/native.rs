@@ -3,13 +3,16 @@
 use std::ffi::CStr;
 
 use crate::server::error::Refusal;
-use crate::server::flat::Flat;
+use crate::server::flat::{EitherFlat, Flat};
 use crate::server::key::WriteKey;
 use crate::server::native::{NativeType, Piece, TypeHandle};
+use crate::text::time::Timestamp;
 
 use super::effect::{Step, WindowEffect};
 use super::extra::Extra;
 use super::log::{Header, Log};
+use super::small::Small;
+use super::value::Window;
 
 /// A kind of log, distinguished by its extra, with a data type and an effect command of its own.
 pub(crate) trait Kind: Extra {
@@ -18,11 +21,91 @@ pub(crate) trait Kind: Extra {
     /// The summary of that command in COMMAND DOCS.
     const EFFECT_SUMMARY: &'static CStr;
 
+    /// The value of a key.
+    type Value: NativeType + Stored<Self>;
+
     fn handle() -> &'static TypeHandle;
+}
+
+/// A kind whose keys hold a plain [`Log`].
+pub(crate) trait Plain: Kind {}
+
+/// A log in the form that a key holds.
+pub(crate) trait Stored<X: Extra> {
+    /// A log without admissions.
+    fn empty() -> Self;
+    fn of(log: Log<X>) -> Self;
+    /// Whether `log` is a later state of this log.
+    fn is_older_than(&self, log: &Log<X>) -> bool;
+    /// See [`Log::apply`].
+    fn apply(&mut self, step: &Step<X>) -> bool;
+    /// See [`Log::expiry_to_set`].
+    fn expiry_to_set(&mut self) -> Option<Timestamp>;
+    /// See [`Log::kept_until`].
+    fn kept_until(&mut self, until: Timestamp);
+}
+
+impl<X: Extra> Stored<X> for Log<X> {
+    #[inline]
+    fn empty() -> Self {
+        Self::new()
+    }
+
+    fn of(log: Self) -> Self {
+        log
+    }
+
+    fn is_older_than(&self, log: &Self) -> bool {
+        Self::is_older_than(self, log)
+    }
+
+    #[inline]
+    fn apply(&mut self, step: &Step<X>) -> bool {
+        Self::apply(self, step)
+    }
+
+    #[inline]
+    fn expiry_to_set(&mut self) -> Option<Timestamp> {
+        Self::expiry_to_set(self)
+    }
+
+    fn kept_until(&mut self, until: Timestamp) {
+        Self::kept_until(self, until);
+    }
+}
+
+impl Stored<()> for Window {
+    #[inline]
+    fn empty() -> Self {
+        Self::new()
+    }
+
+    fn of(log: Log) -> Self {
+        Self::of(log)
+    }
+
+    fn is_older_than(&self, log: &Log) -> bool {
+        Self::is_older_than(self, log)
+    }
+
+    #[inline]
+    fn apply(&mut self, step: &Step) -> bool {
+        Self::apply(self, step)
+    }
+
+    #[inline]
+    fn expiry_to_set(&mut self) -> Option<Timestamp> {
+        Self::expiry_to_set(self)
+    }
+
+    fn kept_until(&mut self, until: Timestamp) {
+        Self::kept_until(self, until);
+    }
 }
 
 /// The limiter's kind.
 impl Kind for () {
+    type Value = Window;
     const TYPE: &'static CStr = c"lw-window";
     const EFFECT: &'static CStr = c"LW._WINDOW";
     const EFFECT_SUMMARY: &'static CStr =
@@ -48,7 +131,7 @@ impl<X: Extra> From<Flat<Header<X>>> for Log<X> {
     }
 }
 
-impl<X: Kind> NativeType for Log<X> {
+impl<X: Plain> NativeType for Log<X> {
     type Repr = Flat<Header<X>>;
     const NAME: &'static CStr = X::TYPE;
     const ENCODING: i32 = 1;
@@ -77,6 +160,33 @@ impl<X: Kind> NativeType for Log<X> {
     }
 }
 
+impl NativeType for Window {
+    type Repr = EitherFlat<Small, Header>;
+    const NAME: &'static CStr = <() as Kind>::TYPE;
+    const ENCODING: i32 = 1;
+    const EFFECT: &'static CStr = <() as Kind>::EFFECT;
+
+    fn handle() -> &'static TypeHandle {
+        <() as Kind>::handle()
+    }
+
+    fn save(&self, write: &mut dyn FnMut(&[u8])) {
+        write(&self.to_log().to_bytes());
+    }
+
+    fn load(first: &[u8], _more: &mut dyn FnMut() -> Option<Piece>) -> Result<Self, &'static str> {
+        Log::from_bytes(first).map(Self::of)
+    }
+
+    fn rewrite(&self, emit: &mut dyn FnMut(&[u8])) {
+        emit(&WindowEffect::snapshot_of(&self.to_log()));
+    }
+
+    fn copy(&self) -> Self {
+        Self::copy(self)
+    }
+}
+
 /// Runs `decide` on the log of a key (an empty one if the key does not exist), applies the step
 /// that it returns, sets the key's expiry, and replicates the step. Without a step nothing changes.
 ///
@@ -84,18 +194,18 @@ impl<X: Kind> NativeType for Log<X> {
 #[inline]
 pub(crate) fn update<X: Kind, R>(
     mut key: WriteKey<'_>,
-    decide: impl FnOnce(&mut Log<X>) -> (R, Option<Step<X>>),
+    decide: impl FnOnce(&mut X::Value) -> (R, Option<Step<X>>),
 ) -> Result<R, Refusal> {
     let answer;
     let mut step;
     let mut fresh = None;
-    match key.value::<Log<X>>()? {
+    match key.value::<X::Value>()? {
         Some(mut log) => {
             (answer, step) = decide(&mut log);
-            apply_step(&mut log, step.as_mut());
+            apply_step(&mut *log, step.as_mut());
         }
         None => {
-            let mut log = Log::new();
+            let mut log = X::Value::empty();
             (answer, step) = decide(&mut log);
             if apply_step(&mut log, step.as_mut()) {
                 fresh = Some(log);
@@ -115,7 +225,7 @@ pub(crate) fn update<X: Kind, R>(
 }
 
 #[inline]
-fn apply_step<X: Extra>(log: &mut Log<X>, step: Option<&mut Step<X>>) -> bool {
+fn apply_step<X: Kind>(log: &mut X::Value, step: Option<&mut Step<X>>) -> bool {
     step.is_some_and(|step| {
         let taken = log.apply(step);
         step.expires = log.expiry_to_set();

@@ -2,12 +2,13 @@
 //! that may be damaged or hostile.
 //!
 //! Version 1: the byte 1, then the LEB128 integers sequence number, number of windows, each window
-//! (ascending), time and units of the newest entry, number of closed entries, end of the entry
-//! before the first, the numbers of the extra; then the closed entries as in memory.
+//! (ascending), time and units of the newest entry, number of closed entries, start of the first one
+//! (0 without one), the numbers of the extra; then the closed entries as in memory. The gap of the
+//! first entry is 0: what was before it is forgotten.
 
 use crate::text::time::{Span, Timestamp};
 
-use super::entries::{self, Entry, Reader, put};
+use super::entries::{self, Entry, MAX_BYTES, Reader, put};
 use super::extra::Extra;
 use super::log::{Log, MAX_ENTRIES, MAX_UNITS, MAX_WINDOWS};
 
@@ -31,9 +32,17 @@ pub(super) fn write<X: Extra>(log: &Log<X>, out: &mut Vec<u8>) {
     number(header.newest.0);
     number(header.newest_units);
     number(u64::from(header.entries));
-    number(header.base.0);
+    let closed = log.closed_bytes();
+    let first = entries::read(closed, header.base);
+    let base = first.map_or(Timestamp(0), |(entry, _)| entry.start);
+    number(base.0);
     header.extra.numbers().as_ref().iter().copied().for_each(number);
-    out.extend_from_slice(log.closed_bytes());
+    if let Some((entry, len)) = first {
+        let mut bytes = [0; MAX_BYTES];
+        let written = entries::write(&mut bytes, base, entry);
+        out.extend_from_slice(&bytes[..written]);
+        out.extend_from_slice(&closed[len..]);
+    }
 }
 
 impl<X: Extra> Log<X> {
@@ -75,7 +84,7 @@ fn parse<X: Extra>(bytes: &[u8]) -> Option<Log<X>> {
         && newest >= last_end
         && newest_units > 0
         && total <= MAX_UNITS
-        && (count > 0 || base == Timestamp(0));
+        && base == closed.first().map_or(Timestamp(0), |entry| entry.start);
     if !sound {
         return None;
     }

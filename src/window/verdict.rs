@@ -35,30 +35,76 @@ pub(crate) struct Verdict {
     pub reset_after: Span,
 }
 
+/// Admissions, as far as a verdict depends on them.
+pub(crate) trait History {
+    /// When the newest units were admitted.
+    fn newest(&self) -> Timestamp;
+    /// The admissions in the `window` that ends at `now`.
+    fn seen(&self, window: Span, now: Timestamp) -> impl Seen;
+}
+
+/// The admissions in one window at one moment.
+pub(crate) trait Seen {
+    /// The units in the window.
+    fn count(&self) -> u64;
+    /// When `units` units will have left the window: the end of the entry with the last of them.
+    /// `None` if the window has fewer.
+    fn last_of(&self, units: u64) -> Option<Timestamp>;
+}
+
+impl History for Log {
+    #[inline]
+    fn newest(&self) -> Timestamp {
+        Self::newest(self)
+    }
+
+    #[inline]
+    fn seen(&self, window: Span, now: Timestamp) -> impl Seen {
+        self.view(window, now)
+    }
+}
+
+impl Seen for View<'_> {
+    #[inline]
+    fn count(&self) -> u64 {
+        View::count(self)
+    }
+
+    #[inline]
+    fn last_of(&self, units: u64) -> Option<Timestamp> {
+        View::last_of(self, units)
+    }
+}
+
+/// Judges a call on a key that does not exist.
+pub(crate) fn judge_new(quotas: &[Quota], cost: u64, now: Timestamp) -> Verdict {
+    judge::<Log>(None, quotas, cost, now)
+}
+
 /// Judges a call of `cost` units at `now`, without changing anything. `None` is a key that does not
 /// exist.
 #[inline]
-pub(crate) fn judge(log: Option<&Log>, quotas: &[Quota], cost: u64, now: Timestamp) -> Verdict {
+pub(crate) fn judge<H: History>(log: Option<&H>, quotas: &[Quota], cost: u64, now: Timestamp) -> Verdict {
     // Most calls have one pair, which needs no search for the binding one.
     if let [quota] = quotas {
-        let view = log.map(|log| log.view(quota.window, now));
-        let used = view.as_ref().map_or(0, View::count);
+        let view = log.map(|log| log.seen(quota.window, now));
+        let used = view.as_ref().map_or(0, Seen::count);
         let admitted = used.saturating_add(cost) <= quota.limit;
         return judge_one(log, view.as_ref(), quota, used, cost, admitted, now);
     }
     judge_many(log, quotas, cost, now)
 }
 
-fn judge_many(log: Option<&Log>, quotas: &[Quota], cost: u64, now: Timestamp) -> Verdict {
+fn judge_many<H: History>(log: Option<&H>, quotas: &[Quota], cost: u64, now: Timestamp) -> Verdict {
     let mut used = [0; MAX_PAIRS];
     let mut admitted = true;
     for (quota, used) in quotas.iter().zip(&mut used) {
-        *used = log.map_or(0, |log| log.count(quota.window, now));
+        *used = log.map_or(0, |log| log.seen(quota.window, now).count());
         admitted &= used.saturating_add(cost) <= quota.limit;
     }
     let mut binding: Option<(Verdict, Span)> = None;
     for (quota, &used) in quotas.iter().zip(&used) {
-        let view = log.map(|log| log.view(quota.window, now));
+        let view = log.map(|log| log.seen(quota.window, now));
         let verdict = judge_one(log, view.as_ref(), quota, used, cost, admitted, now);
         let binds = binding.is_none_or(|(so_far, window)| {
             let less_left = so_far.remaining.cmp(&verdict.remaining);
@@ -77,9 +123,9 @@ fn judge_many(log: Option<&Log>, quotas: &[Quota], cost: u64, now: Timestamp) ->
 /// The verdict for one quota, with `used` units in its window, on a call that all quotas together
 /// admit or not.
 #[inline]
-fn judge_one(
-    log: Option<&Log>,
-    view: Option<&View<'_>>,
+fn judge_one<H: History, S: Seen>(
+    log: Option<&H>,
+    view: Option<&S>,
     quota: &Quota,
     used: u64,
     cost: u64,

@@ -1,0 +1,202 @@
+//! The value of a limiter's key: a log in its compact or its general form.
+//!
+//! A key begins compact. It becomes a [`Log`] when that is too small, and compact again once a call
+//! finds all earlier admissions expired. What is saved, replicated and answered does not depend on
+//! the form.
+
+use std::borrow::Cow;
+
+use crate::server::flat::{EitherFlat, Flat};
+use crate::text::time::{Span, Timestamp};
+
+use super::effect::{Step, is_after};
+use super::log::{Header, Log, seconds};
+use super::small::{Outcome, Small};
+use super::verdict::{History, Quota, Verdict, judge};
+
+pub(crate) enum Window {
+    Small(Flat<Small>),
+    Log(Log),
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Window {
+    /// A log without admissions.
+    #[inline]
+    pub(crate) fn new() -> Self {
+        Self::Small(Flat::new(Small::default(), 0))
+    }
+
+    pub(super) fn of(log: Log) -> Self {
+        match Small::of(&log) {
+            Some(small) => Self::Small(Flat::new(small, 0)),
+            None => Self::Log(log),
+        }
+    }
+
+    /// The log in its general form, to read it.
+    pub(crate) fn to_log(&self) -> Cow<'_, Log> {
+        match self {
+            Self::Small(small) => Cow::Owned(small.header().to_log()),
+            Self::Log(log) => Cow::Borrowed(log),
+        }
+    }
+
+    /// The log in its general form, to change it. [`Window::shrink`] afterwards makes it compact
+    /// again if it can.
+    pub(super) fn log_mut(&mut self) -> &mut Log {
+        if let Self::Small(small) = self {
+            *self = Self::Log(small.header().to_log());
+        }
+        match self {
+            Self::Log(log) => log,
+            Self::Small(_) => no_longer_small(),
+        }
+    }
+
+    pub(super) fn shrink(&mut self) {
+        if let Self::Log(log) = self {
+            if let Some(small) = Small::of(log) {
+                *self = Self::Small(Flat::new(small, 0));
+            }
+        }
+    }
+
+    /// The size of the allocation.
+    #[cfg(test)]
+    pub(super) fn allocated(&self) -> usize {
+        match self {
+            Self::Small(small) => small.allocated(),
+            Self::Log(log) => log.allocated(),
+        }
+    }
+
+    /// See [`judge`].
+    #[inline]
+    pub(crate) fn judge(&self, quotas: &[Quota], cost: u64, now: Timestamp) -> Verdict {
+        match self {
+            Self::Small(small) => judge(Some(small.header()), quotas, cost, now),
+            Self::Log(log) => judge(Some(log), quotas, cost, now),
+        }
+    }
+
+    /// When the newest units were admitted.
+    #[inline]
+    pub(crate) fn newest(&self) -> Timestamp {
+        match self {
+            Self::Small(small) => small.header().newest(),
+            Self::Log(log) => log.newest(),
+        }
+    }
+
+    #[inline]
+    fn seq(&self) -> u64 {
+        match self {
+            Self::Small(small) => small.header().seq(),
+            Self::Log(log) => log.seq(),
+        }
+    }
+
+    /// The number of the next change.
+    #[inline]
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.seq().wrapping_add(1)
+    }
+
+    /// Whether `log` is a later state of this log.
+    pub(super) fn is_older_than(&self, log: &Log) -> bool {
+        is_after(log.seq(), self.seq())
+    }
+
+    /// See [`Log::advance`].
+    #[inline]
+    pub(crate) fn advance(&mut self, windows: impl Iterator<Item = Span>, now: Timestamp) {
+        if let Self::Log(log) = self {
+            log.advance(windows, now);
+        }
+    }
+
+    /// See [`Log::apply`].
+    #[inline]
+    pub(crate) fn apply(&mut self, step: &Step) -> bool {
+        let taken = match self {
+            Self::Small(small) => match small.header_mut().apply(step) {
+                Outcome::Applied => return true,
+                Outcome::Repeated => return false,
+                Outcome::TooLarge => self.log_mut().apply(step),
+            },
+            Self::Log(log) => {
+                let taken = log.apply(step);
+                if log.header().entries > 0 {
+                    return taken;
+                }
+                taken
+            }
+        };
+        self.shrink();
+        taken
+    }
+
+    /// See [`Log::expiry_to_set`].
+    #[inline]
+    pub(super) fn expiry_to_set(&mut self) -> Option<Timestamp> {
+        match self {
+            Self::Small(small) => small.header_mut().expiry_to_set(),
+            Self::Log(log) => log.expiry_to_set(),
+        }
+    }
+
+    /// See [`Log::kept_until`].
+    pub(super) fn kept_until(&mut self, until: Timestamp) {
+        match self {
+            Self::Small(small) => small.header_mut().kept_until = seconds(until),
+            Self::Log(log) => log.kept_until(until),
+        }
+    }
+
+    /// A copy for another key, of which it is not known how long the server keeps it.
+    pub(super) fn copy(&self) -> Self {
+        match self {
+            Self::Small(small) => {
+                let mut copy = *small.header();
+                copy.kept_until = 0;
+                Self::Small(Flat::new(copy, 0))
+            }
+            Self::Log(log) => {
+                let mut copy = log.clone();
+                copy.expiry_unknown();
+                Self::Log(copy)
+            }
+        }
+    }
+}
+
+impl From<Window> for EitherFlat<Small, Header> {
+    #[inline]
+    fn from(window: Window) -> Self {
+        match window {
+            Window::Small(small) => Self::Bare(small),
+            Window::Log(log) => Self::Full(log.into_flat()),
+        }
+    }
+}
+
+impl From<EitherFlat<Small, Header>> for Window {
+    #[inline]
+    fn from(flat: EitherFlat<Small, Header>) -> Self {
+        match flat {
+            EitherFlat::Bare(small) => Self::Small(small),
+            EitherFlat::Full(log) => Self::Log(Log::from_flat(log)),
+        }
+    }
+}
+
+#[cold]
+fn no_longer_small() -> ! {
+    panic!("a log in its general form is compact")
+}
