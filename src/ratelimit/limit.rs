@@ -19,8 +19,8 @@ use crate::text::time::Timestamp;
 use crate::window::effect::Step;
 use crate::window::native;
 use crate::window::settings::WINDOW_MAX_ENTRIES;
-use crate::window::value::Window;
-use crate::window::verdict::Verdict;
+use crate::window::value::{Decision, Form};
+use crate::window::verdict::{Verdict, judge};
 
 use super::request::{RATELIMIT, Request, Unusual};
 use super::{counters, reply, special};
@@ -48,7 +48,7 @@ impl Command for RateLimit {
             Err(Unusual::Special(call_of)) => return special::run(call, key, &call_of),
         };
         let now = call.now();
-        let verdict = native::update::<(), _>(key, |log| decide(log, &request, now))?;
+        let verdict = native::decide(key, &Admission { request: &request, now })?;
         counters::CALLS.count();
         if !verdict.admitted {
             counters::DENIED.count();
@@ -58,24 +58,35 @@ impl Command for RateLimit {
     }
 }
 
-/// The verdict and the change that follows: the units of an admitted call. A denied call changes
-/// nothing unless the clock has stepped back.
-#[inline]
-pub(super) fn decide(log: &mut Window, request: &Request, now: Timestamp) -> (Verdict, Option<Step>) {
-    log.advance(request.windows(), now);
-    let verdict = log.judge(request.quotas(), request.cost, now);
-    let stepped_back = log.newest() > now;
-    if stepped_back {
-        counters::CLOCK_STEPS.count();
+/// Admits or denies a call at `now`.
+pub(super) struct Admission<'a> {
+    pub request: &'a Request,
+    pub now: Timestamp,
+}
+
+impl Decision for Admission<'_> {
+    type Answer = Verdict;
+
+    /// The verdict and the change that follows: the units of an admitted call. A denied call
+    /// changes nothing unless the clock has stepped back.
+    #[inline]
+    fn decide<F: Form>(&self, log: &mut F) -> (Verdict, Option<Step>) {
+        let Self { request, now } = *self;
+        log.advance(request.windows(), now);
+        let verdict = judge(Some(log), request.quotas(), request.cost, now);
+        let stepped_back = log.newest() > now;
+        if stepped_back {
+            counters::CLOCK_STEPS.count();
+        }
+        let step = (verdict.admitted || stepped_back).then(|| Step {
+            seq: log.next_seq(),
+            at: now,
+            units: if verdict.admitted { request.cost } else { 0 },
+            expires: None,
+            max_entries: WINDOW_MAX_ENTRIES.get(),
+            windows: request.owned_windows(),
+            extra: (),
+        });
+        (verdict, step)
     }
-    let step = (verdict.admitted || stepped_back).then(|| Step {
-        seq: log.next_seq(),
-        at: now,
-        units: if verdict.admitted { request.cost } else { 0 },
-        expires: None,
-        max_entries: WINDOW_MAX_ENTRIES.get(),
-        windows: request.owned_windows(),
-        extra: (),
-    });
-    (verdict, step)
 }

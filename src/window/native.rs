@@ -12,7 +12,7 @@ use super::effect::{Step, WindowEffect};
 use super::extra::Extra;
 use super::log::{Header, Log};
 use super::small::Small;
-use super::value::Window;
+use super::value::{Decision, Window};
 
 /// A kind of log, distinguished by its extra, with a data type and an effect command of its own.
 pub(crate) trait Kind: Extra {
@@ -187,8 +187,31 @@ impl NativeType for Window {
     }
 }
 
-/// Runs `decide` on the log of a key (an empty one if the key does not exist), applies the step
-/// that it returns, sets the key's expiry, and replicates the step. Without a step nothing changes.
+/// Runs `decision` on the log of a limiter's key (an empty one if the key does not exist), applies
+/// the step that it returns, sets the key's expiry, and replicates the step. Without a step nothing
+/// changes.
+#[inline]
+pub(crate) fn decide<D: Decision>(mut key: WriteKey<'_>, decision: &D) -> Result<D::Answer, Refusal> {
+    let (answer, step);
+    let mut fresh = None;
+    match key.value::<Window>()? {
+        Some(mut window) => (answer, step) = window.update(decision),
+        None => {
+            let mut window = Window::new();
+            (answer, step) = window.update(decision);
+            fresh = step.is_some().then_some(window);
+        }
+    }
+    if let Some(window) = fresh {
+        key.set(window);
+    }
+    if let Some(step) = step {
+        replicate(key, &step);
+    }
+    Ok(answer)
+}
+
+/// Like [`decide`], for any kind of log.
 ///
 /// `decide` must not change the log, except for its cursors.
 #[inline]
@@ -216,10 +239,7 @@ pub(crate) fn update<X: Kind, R>(
         key.set(log);
     }
     if let Some(step) = step {
-        if let Some(at) = step.expires {
-            key.expire_at(at);
-        }
-        key.replicate(X::EFFECT, step.encode().as_slice());
+        replicate(key, &step);
     }
     Ok(answer)
 }
@@ -231,4 +251,12 @@ fn apply_step<X: Kind>(log: &mut X::Value, step: Option<&mut Step<X>>) -> bool {
         step.expires = log.expiry_to_set();
         taken
     })
+}
+
+#[inline]
+fn replicate<X: Kind>(key: WriteKey<'_>, step: &Step<X>) {
+    if let Some(at) = step.expires {
+        key.expire_at(at);
+    }
+    key.replicate(X::EFFECT, step.encode().as_slice());
 }

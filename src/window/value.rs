@@ -14,6 +14,43 @@ use super::log::{Header, Log, seconds};
 use super::small::{Outcome, Small};
 use super::verdict::{History, Quota, Verdict, judge};
 
+/// What a decision needs of a log, in either form.
+pub(crate) trait Form: History {
+    /// The number of the next change.
+    fn next_seq(&self) -> u64;
+    /// See [`Log::advance`].
+    fn advance(&mut self, windows: impl Iterator<Item = Span>, now: Timestamp);
+}
+
+impl Form for Log {
+    #[inline]
+    fn next_seq(&self) -> u64 {
+        Self::next_seq(self)
+    }
+
+    #[inline]
+    fn advance(&mut self, windows: impl Iterator<Item = Span>, now: Timestamp) {
+        Self::advance(self, windows, now);
+    }
+}
+
+impl Form for Small {
+    #[inline]
+    fn next_seq(&self) -> u64 {
+        self.seq().wrapping_add(1)
+    }
+
+    #[inline]
+    fn advance(&mut self, _windows: impl Iterator<Item = Span>, _now: Timestamp) {}
+}
+
+/// A decision about a key, which is the same for either form.
+pub(crate) trait Decision {
+    type Answer;
+    /// Returns the answer and the step to apply. Changes nothing but cursors.
+    fn decide<F: Form>(&self, log: &mut F) -> (Self::Answer, Option<Step>);
+}
+
 pub(crate) enum Window {
     Small(Flat<Small>),
     Log(Log),
@@ -59,6 +96,7 @@ impl Window {
         }
     }
 
+    #[cold]
     pub(super) fn shrink(&mut self) {
         if let Self::Log(log) = self {
             if let Some(small) = Small::of(log) {
@@ -140,6 +178,44 @@ impl Window {
         };
         self.shrink();
         taken
+    }
+
+    /// Decides, applies the step, and sets its expiry. Looks at the form once, because most calls
+    /// come here.
+    #[inline(always)]
+    pub(super) fn update<D: Decision>(&mut self, decision: &D) -> (D::Answer, Option<Step>) {
+        let (answer, mut step);
+        match self {
+            Self::Log(log) => {
+                (answer, step) = decision.decide(log);
+                if let Some(step) = &mut step {
+                    log.apply(step);
+                    step.expires = log.expiry_to_set();
+                    if log.header().entries == 0 {
+                        self.shrink();
+                    }
+                }
+            }
+            Self::Small(small) => {
+                let small = small.header_mut();
+                (answer, step) = decision.decide(small);
+                if let Some(step) = &mut step {
+                    step.expires = match small.apply(step) {
+                        Outcome::TooLarge => self.outgrow(step),
+                        Outcome::Applied | Outcome::Repeated => small.expiry_to_set(),
+                    };
+                }
+            }
+        }
+        (answer, step)
+    }
+
+    /// Applies a step that the compact form can't hold, and returns the new expiry.
+    #[cold]
+    fn outgrow(&mut self, step: &Step) -> Option<Timestamp> {
+        self.log_mut().apply(step);
+        self.shrink();
+        self.expiry_to_set()
     }
 
     /// See [`Log::expiry_to_set`].
