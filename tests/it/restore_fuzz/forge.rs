@@ -82,7 +82,13 @@ impl Entries {
         let (lasting, heavy) = (random.one_in(2), random.one_in(2));
         let mut entries = Self { count, base, last_end: base, bytes: Vec::new() };
         for i in 0..count {
-            let gap = if Some(i) == leap { (1 << 62) - 1 } else { random.within(0..=gaps) };
+            let gap = if i == 0 && !random.one_in(20) {
+                0
+            } else if Some(i) == leap {
+                (1 << 62) - 1
+            } else {
+                random.within(0..=gaps)
+            };
             let span = random.within(0..=gaps);
             let (lasts, many) = (lasting && random.one_in(2), heavy && random.one_in(2));
             entries.bytes.extend(leb128(gap << 2 | u64::from(lasts) << 1 | u64::from(many)));

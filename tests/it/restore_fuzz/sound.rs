@@ -5,7 +5,7 @@
 //! - sequence number
 //! - number of windows, and the windows in ascending order
 //! - time and units of the newest entry
-//! - number of closed entries, and the time from which the first entry's gap counts
+//! - number of closed entries, and the start of the first one, whose gap is 0
 //! - only for a burst detector: end of the cooldown, suppressed calls, flags
 //! - the closed entries, oldest first: `gap << 2 | lasted << 1 | many`, the duration if `lasted`,
 //!   the units if `many`
@@ -49,15 +49,24 @@ fn check(kind: Kind, rest: &mut &[u8]) -> Option<bool> {
         (cooldown_end <= END_OF_COOLDOWNS && suppressed < 1 << 32 && flags <= 1).then_some(())?;
     }
     let mut end = u128::from(base);
-    for _ in 0..closed {
+    let mut first_gap_is_zero = true;
+    for i in 0..closed {
         let head = integer(rest)?;
+        first_gap_is_zero &= i > 0 || head >> 2 == 0;
         let lasted = if head & 2 == 0 { 0 } else { integer(rest)? };
         units += u128::from(if head & 1 == 0 { 1 } else { integer(rest).filter(|units| *units > 0)? });
         end += u128::from(head >> 2) + u128::from(lasted);
         (end < END_OF_TIME).then_some(())?;
     }
     let ascending = windows.is_sorted_by(|a, b| a < b);
-    Some(ascending && in_range && end <= newest && newest < END_OF_TIME && units <= MOST_UNITS)
+    Some(
+        first_gap_is_zero
+            && ascending
+            && in_range
+            && end <= newest
+            && newest < END_OF_TIME
+            && units <= MOST_UNITS,
+    )
 }
 
 fn integer(rest: &mut &[u8]) -> Option<u64> {
