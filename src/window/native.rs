@@ -7,7 +7,7 @@ use crate::server::flat::Flat;
 use crate::server::key::WriteKey;
 use crate::server::native::{NativeType, Piece, TypeHandle};
 
-use super::effect::{Step, WindowEffect};
+use super::effect::{Refund, Step, WindowEffect};
 use super::extra::Extra;
 use super::log::{Header, Log};
 
@@ -121,4 +121,75 @@ fn apply_step<X: Extra>(log: &mut Log<X>, step: Option<&mut Step<X>>) -> bool {
         step.expires = log.expiry_to_set();
         taken
     })
+}
+
+/// Like [`update`], for a call that always records units. `after` reads the log with those units.
+pub(crate) fn record<X: Kind, B, R>(
+    mut key: WriteKey<'_>,
+    decide: impl FnOnce(&mut Log<X>) -> (B, Step<X>),
+    after: impl FnOnce(B, &Log<X>) -> R,
+) -> Result<R, Refusal> {
+    let take = |log: &mut Log<X>| {
+        let (before, mut step) = decide(log);
+        apply_step(log, Some(&mut step));
+        (after(before, log), step)
+    };
+    let answer;
+    let step;
+    let mut fresh = None;
+    match key.value::<Log<X>>()? {
+        Some(mut log) => (answer, step) = take(&mut log),
+        None => {
+            let mut log = Log::new();
+            (answer, step) = take(&mut log);
+            fresh = Some(log);
+        }
+    }
+    if let Some(log) = fresh {
+        key.set(log);
+    }
+    replicate_step(key, &step);
+    Ok(answer)
+}
+
+/// A change of a log that exists.
+pub(crate) enum Change<X: Extra = ()> {
+    Step(Step<X>),
+    Refund(Refund),
+}
+
+/// Like [`update`], for a call that never creates a key: of a key that does not exist, it returns
+/// the default. A refund of the last units deletes the key.
+pub(crate) fn change<X: Kind, R: Default>(
+    mut key: WriteKey<'_>,
+    decide: impl FnOnce(&mut Log<X>) -> (R, Option<Change<X>>),
+) -> Result<R, Refusal> {
+    let Some(mut log) = key.value::<Log<X>>()? else {
+        return Ok(R::default());
+    };
+    let (answer, change) = decide(&mut log);
+    match change {
+        None => {}
+        Some(Change::Step(mut step)) => {
+            apply_step(&mut log, Some(&mut step));
+            drop(log);
+            replicate_step(key, &step);
+        }
+        Some(Change::Refund(refund)) => {
+            let emptied = log.apply_refund(&refund) && log.is_empty();
+            drop(log);
+            if emptied {
+                key.delete();
+            }
+            key.replicate(X::EFFECT, refund.encode().as_slice());
+        }
+    }
+    Ok(answer)
+}
+
+fn replicate_step<X: Kind>(key: WriteKey<'_>, step: &Step<X>) {
+    if let Some(at) = step.expires {
+        key.expire_at(at);
+    }
+    key.replicate(X::EFFECT, step.encode().as_slice());
 }
