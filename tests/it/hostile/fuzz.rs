@@ -141,8 +141,8 @@ fn call(rng: &mut Rng) -> Vec<Vec<u8>> {
     }
     let command = match rng.below(24) {
         0 => EFFECTS[rng.below(EFFECTS.len())].0,
-        1..7 => return burst(rng),
-        20.. => return correction(rng),
+        1..8 => return burst(rng),
+        21.. => return correction(rng),
         roll => COMMANDS[roll % COMMANDS.len()].0,
     };
     let mut args = vec![command.as_bytes(), rng.pick(KEYS)];

@@ -124,7 +124,9 @@ fn another_type_and_malformed_options_are_refused() {
     }
     for word in ["FORCE", "WITHTIME"] {
         assert!(client.run(&format!("LW.PEEK k 1 60 {word}")).error().contains("unknown option"));
-        assert!(client.run(&format!("LW.RATELIMIT k {word} 1 60")).error().contains("limit and window"));
+        assert!(client.run(&format!("LW.RATELIMIT k {word} 1 60")).error().contains("unknown option '1'"));
+        let alone = client.run(&format!("LW.RATELIMIT k {word} COST 1"));
+        assert!(alone.error().contains("limit and window are missing"), "{alone:?}");
     }
     assert_eq!(client.run("EXISTS k").int(), 0);
 }

@@ -117,7 +117,7 @@ fn a_refund_of_nothing_writes_replicates_and_signals_nothing() {
         assert_eq!(refund(&mut client, key, 1, at), 0);
         assert_eq!(client.footprint(), before);
     }
-    let mut aborted = |line: String| {
+    let aborted = |line: String| {
         let mut watcher = server.client();
         watcher.run("WATCH k");
         assert!(!server.client().run(&line).is_error());
