@@ -53,7 +53,7 @@ return {0, limit - used - 1, 0}'
 
 # The rows: label in the table, preparation of the keys, and command. redis-benchmark replaces
 # __rand_int__ by the number of a random key.
-row_ids=(incr setex lua admitted denied hot hot_full_100 hot_full_1m three peek burst xadd audit)
+row_ids=(incr setex lua admitted denied hot hot_full_100 hot_full_1m three peek refund refund_missing burst xadd audit)
 declare -A label=(
     [incr]="INCR, on keys with a TTL"
     [setex]="SET with EX"
@@ -65,6 +65,8 @@ declare -A label=(
     [hot_full_1m]="LW.RATELIMIT, one hot key, full at 1000000"
     [three]="LW.RATELIMIT, three windows, admitted"
     [peek]="LW.PEEK"
+    [refund]="LW.REFUND, one hot key, units go back"
+    [refund_missing]="LW.REFUND, none go back"
     [burst]="LW.BURST, no burst"
     [xadd]="XADD, the fields of an event"
     [audit]="LW.AUDIT"
@@ -80,6 +82,8 @@ declare -A prepare=(
     [hot_full_1m]="hammer 1000200 LW.RATELIMIT hot 1000000 3600"
     [three]="fill 1 LW.RATELIMIT k:%012d 1000000 1s 1000000 1m 1000000 1h"
     [peek]="fill 10 LW.RATELIMIT k:%012d 1000000000 60"
+    [refund]="reserve hot"
+    [refund_missing]="fill 10 LW.RATELIMIT k:%012d 1000000000 3600"
     [burst]="fill 1 LW.BURST k:%012d 1000000000 60"
     [xadd]="true"
     [audit]="true"
@@ -95,6 +99,8 @@ declare -A command=(
     [hot_full_1m]="LW.RATELIMIT hot 1000000 3600"
     [three]="LW.RATELIMIT k:__rand_int__ 1000000 1s 1000000 1m 1000000 1h"
     [peek]="LW.PEEK k:__rand_int__ 1000000000 60"
+    [refund]="LW.REFUND hot 1 AT RESERVED_AT"
+    [refund_missing]="LW.REFUND k:__rand_int__ 1 AT 1700000000000"
     [burst]="LW.BURST k:__rand_int__ 1000000000 60"
     [xadd]="XADD s * user_id user:42 ip 203.0.113.9 method GET endpoint /api/v1/items status_code 200 latency_ms 12"
     [audit]="${audit_call[*]}"
@@ -264,11 +270,19 @@ measure() {
 # hammer TIMES COMMAND: calls it TIMES times.
 hammer() { load "$1" 16 "${@:2}" >/dev/null; }
 
+# reserve KEY: records so many units that no row takes all of them back. Sets reserved_at to their
+# time.
+reserve() {
+    reserved_at=$(cli LW.RATELIMIT "$1" 9007199254740991 3600 COST 4294967295 WITHTIME | tail -n 1)
+}
+reserved_at=
+
 # verified_run ROW PIPELINE: prints requests a second and nanoseconds of CPU for a call. Ends the
 # run if a call failed or was denied or admitted against expectation.
 verified_run() {
     local row=$1 pipeline=$2 requests=1000000 words denied errors stats calls result cpu
-    read -ra words <<<"${command[$row]//LUA_SHA/$lua_sha}"
+    result=${command[$row]//LUA_SHA/$lua_sha}
+    read -ra words <<<"${result//RESERVED_AT/$reserved_at}"
     if ((pipeline == 1)); then requests=200000; fi
     if [[ $quick ]]; then requests=$((requests / 5)); fi
     cli CONFIG RESETSTAT >/dev/null

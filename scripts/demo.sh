@@ -49,6 +49,7 @@ main() {
     show_one_client
     show_burst
     show_several_windows
+    show_settlement
     show_memory
     show_alert
     show_tokens
@@ -186,6 +187,26 @@ show_several_windows() {
     ratelimit api:7 3 1s 5 10s
     row "call 7" "denied by the 5 in ten seconds"
     check "$limited == 1 && $limit == 5 && 1000 < $retry_after && $retry_after <= 10000"
+}
+
+show_settlement() {
+    local at answer
+    title "A cost that is known only afterwards: 1000 tokens in a minute"
+    say "  Reserve the most that the answer may take, and settle what it really took:" ""
+    mapfile -t answer < <(cli LW.RATELIMIT llm:acme 1000 60 COST 800 WITHTIME)
+    at=${answer[5]}
+    say "  LW.RATELIMIT llm:acme 1000 60 COST 800 WITHTIME    $faint${answer[2]} remain; reserved at $at$plain"
+    check "${answer[0]} == 0 && ${answer[2]} == 200 && $at > 0"
+    mapfile -t answer < <(cli LW.SETTLE llm:acme 800 650 AT "$at")
+    ratelimit llm:acme 1000 60
+    say "  LW.SETTLE llm:acme 800 650 AT $at       $faint${answer[0]} units go back$plain"
+    check "${answer[0]} == 150 && $remaining == 349"
+    say "  LW.REFUND llm:acme 650 AT $at           $faint$(cli LW.REFUND llm:acme 650 AT "$at") more, because the call failed after all$plain"
+    ratelimit llm:acme 1000 60
+    check "$remaining == 998"
+    ratelimit llm:acme 1000 60 COST 1500 FORCE
+    say "  LW.RATELIMIT llm:acme 1000 60 COST 1500 FORCE      ${faint}recorded beyond the limit; the next call waits $retry_after ms$plain"
+    check "$limited == 1 && $remaining == 0 && 0 < $retry_after && $retry_after <= 60000"
 }
 
 show_memory() {

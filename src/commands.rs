@@ -17,6 +17,8 @@ use crate::outbox::manage::{Dead, Discard, Help, Managed, Replay};
 use crate::purge::Purge;
 use crate::ratelimit::limit::RateLimit;
 use crate::ratelimit::peek::Peek;
+use crate::ratelimit::refund::Refund;
+use crate::ratelimit::settle::Settle;
 use crate::reload::Reload;
 use crate::server::command::CommandEntry;
 use crate::token::commands::apply::ApplyTokens;
@@ -33,6 +35,8 @@ use crate::window::apply::Apply;
 pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<RateLimit>(),
     CommandEntry::of::<Peek>(),
+    CommandEntry::of::<Refund>(),
+    CommandEntry::of::<Settle>(),
     CommandEntry::of::<Burst>(),
     CommandEntry::of::<RaiseAlert>(),
     CommandEntry::container(<Alerts as Managed>::CONTAINER),
@@ -105,6 +109,8 @@ mod tests {
         let expected = "\
             -4 LW.RATELIMIT key limit window [limit window ...] [COST n] [FORCE] [WITHTIME]\n\
             -4 LW.PEEK key limit window [limit window ...] [COST n]\n\
+            5 LW.REFUND key units AT ms\n\
+            6 LW.SETTLE key reserved actual AT ms\n\
             -4 LW.BURST key threshold window [COOLDOWN d] [IP ip] [ENDPOINT path] [METHOD m] [AGENT ua]\n\
             -3 LW.ALERT type json [DEDUP text COOLDOWN d]\n\
             -2 LW.ALERTS\n\

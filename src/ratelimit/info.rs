@@ -9,7 +9,10 @@ pub(crate) const SECTION: Section = Section {
     counters: &[
         (c"ratelimit_calls_total", &counters::CALLS),
         (c"ratelimit_denied_total", &counters::DENIED),
+        (c"ratelimit_forced_total", &counters::FORCED),
         (c"ratelimit_peeks_total", &counters::PEEKS),
+        (c"ratelimit_refunds_total", &counters::REFUNDS),
+        (c"ratelimit_settles_total", &counters::SETTLES),
         (c"ratelimit_clock_steps_total", &counters::CLOCK_STEPS),
     ],
     made: None,

@@ -1,8 +1,8 @@
 //! `LW.RATELIMIT key limit window [limit window ...] [COST n] [FORCE] [WITHTIME]`
 //!
 //! Admits the call if, for every pair, the units admitted in the trailing `window` plus `n`
-//! (default 1) are at most `limit`. An admitted call is recorded, a denied one is not. Replies with
-//! five integers:
+//! (default 1) are at most `limit`. An admitted call is recorded, a denied one is not, unless FORCE
+//! is given ([`special`]). Replies with five integers, or six with WITHTIME:
 //!
 //! 0. `limited`: 0 admitted, 1 denied
 //! 1. `limit` of the binding pair
@@ -10,6 +10,7 @@
 //! 3. `retry_after_ms`: 0 if admitted, else the exact time until this call would be admitted; -1
 //!    for never
 //! 4. `reset_after_ms`: the time until that pair's quota is completely free
+//! 5. `time_ms`: the time under which the units were recorded, 0 if none were
 
 use crate::server::call::Call;
 use crate::server::command::Command;

@@ -1,5 +1,5 @@
 //! The rate limiter: [`limit`] admits or denies a call, [`peek`] predicts the answer without
-//! recording.
+//! recording, [`refund`] and [`settle`] correct what a call recorded.
 
 #![forbid(unsafe_code)]
 
@@ -7,6 +7,8 @@ mod counters;
 pub(crate) mod info;
 pub(crate) mod limit;
 pub(crate) mod peek;
+pub(crate) mod refund;
 mod reply;
 mod request;
+pub(crate) mod settle;
 mod special;

@@ -1,6 +1,7 @@
 //! The reply of LW.RATELIMIT and LW.PEEK: `[limited, limit, remaining, retry_after_ms,
 //! reset_after_ms]`.
 
+use crate::text::time::Timestamp;
 use crate::window::verdict::{Verdict, Wait};
 
 #[inline]
@@ -17,4 +18,9 @@ pub(super) fn integers(verdict: &Verdict) -> [i64; 5] {
         },
         integer(verdict.reset_after.0),
     ]
+}
+
+/// A time as an integer of a reply.
+pub(super) fn time(at: Timestamp) -> i64 {
+    i64::try_from(at.0).unwrap_or(i64::MAX)
 }

@@ -13,7 +13,7 @@ use crate::server::key::WriteKey;
 use crate::server::spec::Spec;
 use crate::text::syntax::Param;
 
-use super::effect::{Step, WindowEffect};
+use super::effect::{Refund, Step, WindowEffect};
 use super::log::Log;
 use super::native::{Kind, Stored};
 
@@ -40,6 +40,7 @@ impl<X: Kind> Command for Apply<X> {
         match effect {
             WindowEffect::Snapshot(log) => replace(&mut key, log),
             WindowEffect::Step(step) => apply_step(&mut key, &step),
+            WindowEffect::Refund(refund) => apply_refund::<X>(&mut key, &refund),
         }
         key.pass_effect_on();
         call.reply_ok();
@@ -84,4 +85,14 @@ fn apply<X: Kind>(log: &mut X::Value, step: &Step<X>) -> bool {
         log.kept_until(at);
     }
     taken
+}
+
+/// Without a log of this kind there is nothing to give back.
+fn apply_refund<X: Kind>(key: &mut WriteKey<'_>, refund: &Refund) {
+    let Ok(Some(mut log)) = key.value::<X::Value>() else { return };
+    let emptied = log.apply_refund(refund) && log.is_empty();
+    drop(log);
+    if emptied {
+        key.delete();
+    }
 }

@@ -7,7 +7,8 @@
 //!
 //! Format, version 1: the byte 1, then the LEB128 integers sequence number, time, units, expiry (0:
 //! unchanged), bound on entries, number of windows, each window, the numbers of the extra. The byte
-//! 2 and a snapshot replace the whole log.
+//! 2 and a snapshot replace the whole log. The byte 3 is a refund: sequence number, time of the
+//! entry, units.
 
 use crate::text::time::{Span, Timestamp};
 
@@ -61,14 +62,27 @@ impl Windows {
     }
 }
 
+/// Units that go back from one entry. If they are the last ones of the log, its key is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refund {
+    /// One more than the number of the log's last change.
+    pub seq: u64,
+    /// A millisecond of the entry.
+    pub at: Timestamp,
+    /// At least one, and at most those of the entry.
+    pub units: u64,
+}
+
 /// A decoded payload.
 pub(crate) enum WindowEffect<X: Extra = ()> {
     Step(Step<X>),
     Snapshot(Log<X>),
+    Refund(Refund),
 }
 
 const STEP: u8 = 1;
 const SNAPSHOT: u8 = 2;
+const REFUND: u8 = 3;
 
 /// The longest payload of a [`Step`]: six numbers of its own, the windows, the extra.
 const STEP_BYTES: usize = 1 + 10 * 6 + WINDOW_BYTES * MAX_PAIRS + 10 * MAX_NUMBERS;
@@ -77,7 +91,7 @@ const STEP_BYTES: usize = 1 + 10 * 6 + WINDOW_BYTES * MAX_PAIRS + 10 * MAX_NUMBE
 const WINDOW_BYTES: usize = 6;
 const _: () = assert!(Span::MAX.0 < 1 << (7 * WINDOW_BYTES));
 
-/// An encoded [`Step`], on the stack.
+/// An encoded [`Step`] or [`Refund`], on the stack.
 pub(crate) struct Payload {
     bytes: [u8; STEP_BYTES],
     len: usize,
@@ -131,11 +145,34 @@ impl<X: Extra> Step<X> {
     }
 }
 
+impl Refund {
+    pub(crate) fn encode(&self) -> Payload {
+        let mut bytes = [0; STEP_BYTES];
+        bytes[0] = REFUND;
+        let mut len = 1;
+        for number in [self.seq, self.at.0, self.units] {
+            len += put(&mut bytes[len..], number);
+        }
+        Payload { bytes, len }
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader::new(bytes);
+        let seq = reader.integer()?;
+        let at = Timestamp(reader.integer()?);
+        let units = reader.integer()?;
+        let sound =
+            at < Timestamp::NEVER && (1..=u64::from(u32::MAX)).contains(&units) && reader.rest().is_empty();
+        sound.then_some(Self { seq, at, units })
+    }
+}
+
 impl<X: Extra> WindowEffect<X> {
     pub(crate) fn decode(payload: &[u8]) -> Result<Self, &'static str> {
         match payload.split_first() {
             Some((&STEP, rest)) => Step::decode(rest).map(Self::Step).ok_or("a damaged step"),
             Some((&SNAPSHOT, rest)) => snapshot::read(rest).map(Self::Snapshot),
+            Some((&REFUND, rest)) => Refund::decode(rest).map(Self::Refund).ok_or("a damaged refund"),
             Some(_) => Err("a newer version of lockwatch wrote it"),
             None => Err("it is empty"),
         }
@@ -177,6 +214,17 @@ impl<X: Extra> Log<X> {
             self.push(step.at, step.units);
             thin_if_full(self, step.at, step.max_entries);
         }
+        true
+    }
+
+    /// Gives the units of `refund` back. Returns false if that was done before, or if the log never
+    /// admitted any. Whoever holds an empty log deletes it.
+    pub(crate) fn apply_refund(&mut self, refund: &Refund) -> bool {
+        if self.is_new() || !is_after(refund.seq, self.seq()) {
+            return false;
+        }
+        self.header_mut().seq = refund.seq;
+        self.give_back(refund.at, refund.units);
         true
     }
 }

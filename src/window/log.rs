@@ -29,7 +29,7 @@ pub(crate) const MAX_ENTRIES: u16 = 16_384;
 /// One allocation that holds the header with the extra, the cursors, and the closed entries.
 #[derive(Clone)]
 pub(crate) struct Log<X: Extra = ()> {
-    flat: Flat<Header<X>>,
+    pub(super) flat: Flat<Header<X>>,
 }
 
 /// Its layout makes a key with a single hit 112 bytes, which is a size class of the server's
@@ -54,9 +54,9 @@ pub(crate) struct Header<X: Extra = ()> {
     /// entries.
     advanced_to: Timestamp,
     /// The offset of the oldest closed entry, counted from the end of the cursors.
-    head: u32,
+    pub(super) head: u32,
     /// The offset behind the last closed entry, counted likewise.
-    tail: u32,
+    pub(super) tail: u32,
     /// The Unix second until which the server is known to keep the key. A cache: never saved or
     /// copied.
     pub(super) kept_until: u32,
@@ -73,14 +73,14 @@ pub(crate) struct Header<X: Extra = ()> {
 pub(super) struct Cursor {
     pub(super) window: Span,
     /// The end of the closed entry at the cursor; `NEVER` behind the last.
-    end: Timestamp,
+    pub(super) end: Timestamp,
     /// The units of the closed entries before the cursor.
-    gone: u64,
+    pub(super) gone: u64,
     /// The offset of the entry at the cursor.
-    at: u32,
+    pub(super) at: u32,
 }
 
-const CURSOR_BYTES: usize = 32;
+pub(super) const CURSOR_BYTES: usize = 32;
 
 impl<X: Extra> Default for Log<X> {
     fn default() -> Self {
@@ -212,7 +212,7 @@ impl<X: Extra> Log<X> {
     }
 
     #[inline]
-    fn set_cursor(&mut self, i: usize, cursor: Cursor) {
+    pub(super) fn set_cursor(&mut self, i: usize, cursor: Cursor) {
         let bytes = &mut self.flat.bytes_mut()[i * CURSOR_BYTES..][..CURSOR_BYTES];
         bytes[..8].copy_from_slice(&cursor.window.0.to_le_bytes());
         bytes[8..16].copy_from_slice(&cursor.end.0.to_le_bytes());
@@ -220,7 +220,7 @@ impl<X: Extra> Log<X> {
         bytes[24..].copy_from_slice(&u64::from(cursor.at).to_le_bytes());
     }
 
-    fn count_of_windows(&self) -> usize {
+    pub(super) fn count_of_windows(&self) -> usize {
         usize::from(self.header().windows)
     }
 
@@ -239,19 +239,19 @@ impl<X: Extra> Log<X> {
     }
 
     /// A cursor at the oldest closed entry.
-    fn first(&self, window: Span) -> Cursor {
+    pub(super) fn first(&self, window: Span) -> Cursor {
         let at = self.header().head;
         Cursor { window, end: self.end_at(at, self.header().base), gone: 0, at }
     }
 
     /// The end of the closed entry at `at`, which follows one that ended at `previous`.
     #[inline]
-    fn end_at(&self, at: u32, previous: Timestamp) -> Timestamp {
+    pub(super) fn end_at(&self, at: u32, previous: Timestamp) -> Timestamp {
         if at == self.header().tail { Timestamp::NEVER } else { self.entry_at(at, previous).0.end }
     }
 
     #[inline]
-    fn entry_at(&self, at: u32, previous: Timestamp) -> (Entry, u32) {
+    pub(super) fn entry_at(&self, at: u32, previous: Timestamp) -> (Entry, u32) {
         let start = self.count_of_windows() * CURSOR_BYTES;
         let bytes = &self.flat.bytes()[start + at as usize..start + self.header().tail as usize];
         match entries::read(bytes, previous) {

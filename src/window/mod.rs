@@ -3,6 +3,7 @@
 //! - [`log`]: the admissions of one key, as a pure value. Time is an argument.
 //! - [`entries`]: the encoding of admissions, two or three bytes each.
 //! - [`extra`]: additional numbers of a kind of log, for commands that build on the window.
+//! - [`refund`]: gives units back.
 //! - [`thin`]: shrinks a full log without ever admitting too early.
 //! - [`small`]: the compact form of a log with few entries, and [`value`]: either form.
 //! - [`verdict`]: judges a call against a log.
@@ -18,6 +19,7 @@ pub(crate) mod entries;
 pub(crate) mod extra;
 pub(crate) mod log;
 pub(crate) mod native;
+mod refund;
 pub(crate) mod settings;
 mod small;
 mod snapshot;
@@ -29,5 +31,7 @@ pub(crate) mod verdict;
 mod oracle;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod refund_properties;
 #[cfg(test)]
 mod small_properties;

@@ -8,7 +8,7 @@ use crate::server::key::WriteKey;
 use crate::server::native::{NativeType, Piece, TypeHandle};
 use crate::text::time::Timestamp;
 
-use super::effect::{Step, WindowEffect};
+use super::effect::{Refund, Step, WindowEffect};
 use super::extra::Extra;
 use super::log::{Header, Log};
 use super::small::Small;
@@ -39,6 +39,10 @@ pub(crate) trait Stored<X: Extra> {
     fn is_older_than(&self, log: &Log<X>) -> bool;
     /// See [`Log::apply`].
     fn apply(&mut self, step: &Step<X>) -> bool;
+    /// See [`Log::apply_refund`].
+    fn apply_refund(&mut self, refund: &Refund) -> bool;
+    /// See [`Log::is_empty`].
+    fn is_empty(&self) -> bool;
     /// See [`Log::expiry_to_set`].
     fn expiry_to_set(&mut self) -> Option<Timestamp>;
     /// See [`Log::kept_until`].
@@ -62,6 +66,14 @@ impl<X: Extra> Stored<X> for Log<X> {
     #[inline]
     fn apply(&mut self, step: &Step<X>) -> bool {
         Self::apply(self, step)
+    }
+
+    fn apply_refund(&mut self, refund: &Refund) -> bool {
+        Self::apply_refund(self, refund)
+    }
+
+    fn is_empty(&self) -> bool {
+        Self::is_empty(self)
     }
 
     #[inline]
@@ -91,6 +103,14 @@ impl Stored<()> for Window {
     #[inline]
     fn apply(&mut self, step: &Step) -> bool {
         Self::apply(self, step)
+    }
+
+    fn apply_refund(&mut self, refund: &Refund) -> bool {
+        Self::apply_refund(self, refund)
+    }
+
+    fn is_empty(&self) -> bool {
+        Self::is_empty(self)
     }
 
     #[inline]
@@ -251,6 +271,70 @@ fn apply_step<X: Kind>(log: &mut X::Value, step: Option<&mut Step<X>>) -> bool {
         step.expires = log.expiry_to_set();
         taken
     })
+}
+
+/// Like [`decide`], for a call that always records units. `after` reads the log with those units.
+pub(crate) fn record<B, R>(
+    mut key: WriteKey<'_>,
+    decide: impl FnOnce(&mut Window) -> (B, Step),
+    after: impl FnOnce(B, &Window) -> R,
+) -> Result<R, Refusal> {
+    let take = |log: &mut Window| {
+        let (before, mut step) = decide(log);
+        apply_step::<()>(log, Some(&mut step));
+        (after(before, log), step)
+    };
+    let answer;
+    let step;
+    let mut fresh = None;
+    match key.value::<Window>()? {
+        Some(mut log) => (answer, step) = take(&mut log),
+        None => {
+            let mut log = Window::new();
+            (answer, step) = take(&mut log);
+            fresh = Some(log);
+        }
+    }
+    if let Some(log) = fresh {
+        key.set(log);
+    }
+    replicate(key, &step);
+    Ok(answer)
+}
+
+/// A change of a log that exists.
+pub(crate) enum Change {
+    Step(Step),
+    Refund(Refund),
+}
+
+/// Like [`decide`], for a call that never creates a key: of a key that does not exist, it returns
+/// the default. A refund of the last units deletes the key.
+pub(crate) fn change<R: Default>(
+    mut key: WriteKey<'_>,
+    decide: impl FnOnce(&Log) -> (R, Option<Change>),
+) -> Result<R, Refusal> {
+    let Some(mut log) = key.value::<Window>()? else {
+        return Ok(R::default());
+    };
+    let (answer, change) = decide(&log.to_log());
+    match change {
+        None => {}
+        Some(Change::Step(mut step)) => {
+            apply_step::<()>(&mut log, Some(&mut step));
+            drop(log);
+            replicate(key, &step);
+        }
+        Some(Change::Refund(refund)) => {
+            let emptied = log.apply_refund(&refund) && log.is_empty();
+            drop(log);
+            if emptied {
+                key.delete();
+            }
+            key.replicate(<() as Kind>::EFFECT, refund.encode().as_slice());
+        }
+    }
+    Ok(answer)
 }
 
 #[inline]

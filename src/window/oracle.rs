@@ -69,6 +69,65 @@ impl Oracle {
         best.expect("at least one quota").0
     }
 
+    /// The documented reply to a call whose units are recorded whatever the limits.
+    pub(super) fn judge_forced(&self, quotas: &[Quota], cost: u64, now: u64) -> Verdict {
+        let mut after = self.clone();
+        after.step_back(now);
+        after.record(quotas, cost, now);
+        let one_more = after.admits(quotas, 1, now);
+        // Backwards, because `max_by_key` returns the last of equals, and the first pair binds.
+        let candidates = quotas.iter().rev().map(|q| {
+            let only = std::slice::from_ref(q);
+            let ends = after.admitted.iter().map(|(at, _)| at + q.window.0).filter(|end| *end > now);
+            let first = ends.filter(|end| after.admits(only, 1, *end)).min();
+            let retry_after = match first {
+                _ if after.admits(only, 1, now) => Wait::For(Span(0)),
+                Some(end) => Wait::For(Span(end - now)),
+                None => Wait::Never,
+            };
+            let remaining = q.limit.saturating_sub(after.count(q.window.0, now));
+            (retry_after, remaining, q)
+        });
+        let least_left = |(_, remaining, q): &(Wait, u64, &Quota)| (u64::MAX - remaining, q.window);
+        let binding = if one_more {
+            candidates.max_by_key(least_left)
+        } else {
+            candidates.max_by_key(|(retry_after, _, q)| (*retry_after, q.window))
+        };
+        let (retry_after, remaining, q) = binding.expect("at least one quota");
+        let admitted = self.admits(quotas, cost, now);
+        Verdict { admitted, limit: q.limit, remaining, retry_after, reset_after: q.window }
+    }
+
+    /// The units that were admitted at `at` and did not go back.
+    pub(super) fn held(&self, at: u64) -> u64 {
+        self.admitted.iter().filter(|(its, _)| *its == at).map(|(_, units)| units).sum()
+    }
+
+    /// Gives back up to `units` that were admitted at `at`. Returns how many.
+    pub(super) fn refund(&mut self, at: u64, units: u64, now: u64) -> u64 {
+        if at + self.horizon <= now {
+            return 0;
+        }
+        let mut left = units;
+        for (_, held) in self.admitted.iter_mut().filter(|(its, _)| *its == at) {
+            let back = left.min(*held);
+            *held -= back;
+            left -= back;
+        }
+        self.admitted.retain(|(_, units)| *units > 0);
+        units - left
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.admitted.is_empty()
+    }
+
+    /// The longest window of a call that was recorded.
+    pub(super) fn horizon(&self) -> u64 {
+        self.horizon
+    }
+
     /// Moves admissions later than `now` to `now`.
     pub(super) fn step_back(&mut self, now: u64) {
         for (at, _) in &mut self.admitted {

@@ -108,6 +108,10 @@ impl Small {
         log
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.newest_units == 0
+    }
+
     #[inline]
     pub(super) fn seq(&self) -> u64 {
         self.seq

@@ -16,6 +16,8 @@ struct Call {
     delay: i64,
     quotas: Vec<Quota>,
     cost: u64,
+    /// Afterwards up to so many units go back from an entry so many milliseconds ago.
+    refund: Option<(u64, u64)>,
 }
 
 /// Few calls in a window, so that a key is often compact; some that need the general form.
@@ -36,7 +38,14 @@ fn calls() -> impl Strategy<Value = Vec<Call>> {
         3 => prop::collection::vec(quota, 1..=6),
     ];
     let cost = prop_oneof![8 => Just(1_u64), 2 => 0_u64..6, 1 => Just(u64::from(u32::MAX))];
-    let call = (delay, quotas, cost).prop_map(|(delay, quotas, cost)| Call { delay, quotas, cost });
+    let ago = prop_oneof![4 => Just(0_u64), 2 => 1_u64..10, 2 => 10_u64..600];
+    let refund = prop::option::weighted(0.3, (ago, 1_u64..4));
+    let call = (delay, quotas, cost, refund).prop_map(|(delay, quotas, cost, refund)| Call {
+        delay,
+        quotas,
+        cost,
+        refund,
+    });
     prop::collection::vec(call, 1..120)
 }
 
@@ -80,11 +89,21 @@ proptest! {
                 prop_assert!(!window.apply(&step), "took a step twice");
                 prop_assert_eq!(window.expiry_to_set(), log.expiry_to_set());
             }
+            let refund = call.refund.and_then(|(ago, units)| log.refund(Timestamp(now - ago), units, at));
+            if let Some(refund) = refund {
+                prop_assert_eq!(window.to_log().refund(refund.at, refund.units, at), Some(refund));
+                prop_assert!(log.apply_refund(&refund));
+                prop_assert!(window.apply_refund(&refund));
+                prop_assert_eq!(window.is_empty(), log.is_empty());
+                if log.is_empty() {
+                    (window, log) = (Window::new(), Log::new());
+                }
+            }
             if log.entries() > 0 {
                 let bytes = log.to_bytes();
                 prop_assert_eq!(window.to_log().to_bytes(), bytes.clone());
                 prop_assert_eq!(window.copy().to_log().to_bytes(), bytes.clone());
-                if log.entries() == 1 && log.windows().count() <= 4 && log.header().newest_units < 1 << 32 {
+                if log.entries() == 1 && refund.is_none() && log.windows().count() <= 4 && log.header().newest_units < 1 << 32 {
                     prop_assert!(is_small(&window), "a single entry in the general form");
                 }
                 if i % reload_every == 0 {

@@ -9,10 +9,10 @@ use std::borrow::Cow;
 use crate::server::flat::{EitherFlat, Flat};
 use crate::text::time::{Span, Timestamp};
 
-use super::effect::{Step, is_after};
+use super::effect::{Refund, Step, is_after};
 use super::log::{Header, Log, seconds};
 use super::small::{Outcome, Small};
-use super::verdict::{History, Quota, Verdict, judge};
+use super::verdict::{History, Quota, Verdict, forced, judge};
 
 /// What a decision needs of a log, in either form.
 pub(crate) trait Form: History {
@@ -208,6 +208,31 @@ impl Window {
             }
         }
         (answer, step)
+    }
+
+    /// See [`Log::apply_refund`].
+    pub(super) fn apply_refund(&mut self, refund: &Refund) -> bool {
+        let taken = self.log_mut().apply_refund(refund);
+        if !self.is_empty() {
+            self.shrink();
+        }
+        taken
+    }
+
+    /// See [`Log::is_empty`].
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Small(small) => small.header().is_empty(),
+            Self::Log(log) => log.is_empty(),
+        }
+    }
+
+    /// See [`forced`].
+    pub(crate) fn forced(&self, before: &Verdict, quotas: &[Quota], now: Timestamp) -> Verdict {
+        match self {
+            Self::Small(small) => forced(before, small.header(), quotas, now),
+            Self::Log(log) => forced(before, log, quotas, now),
+        }
     }
 
     /// Applies a step that the compact form can't hold, and returns the new expiry.

@@ -23,7 +23,7 @@ pub(crate) enum Wait {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// Whether every quota has room for the call.
+    /// Whether every quota has room for the call. Of a forced call, whether each had.
     pub admitted: bool,
     /// The limit of the binding quota: for a denied call the one with the longest wait, for an
     /// admitted one the one with the least remaining. Of equals, the one with the longer window.
@@ -93,6 +93,16 @@ pub(crate) fn judge<H: History>(log: Option<&H>, quotas: &[Quota], cost: u64, no
         return judge_one(log, view.as_ref(), quota, used, cost, admitted, now);
     }
     judge_many(log, quotas, cost, now)
+}
+
+/// The verdict on a call whose units were recorded whatever `before` said: whether it would have
+/// been admitted, and the state after it. `log` holds its units. `retry_after` is how long until
+/// one unit more would be admitted, [`Wait::Never`] only for a limit of 0.
+pub(crate) fn forced<H: History>(before: &Verdict, log: &H, quotas: &[Quota], now: Timestamp) -> Verdict {
+    let one_more = judge(Some(log), quotas, 1, now);
+    // Without a unit more, a verdict of an admitted call tells what remains.
+    let after = if one_more.admitted { judge(Some(log), quotas, 0, now) } else { one_more };
+    Verdict { admitted: before.admitted, ..after }
 }
 
 fn judge_many<H: History>(log: Option<&H>, quotas: &[Quota], cost: u64, now: Timestamp) -> Verdict {

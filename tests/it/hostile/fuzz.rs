@@ -97,6 +97,11 @@ const OPTIONS: &[&[u8]] = &[b"COOLDOWN", b"IP", b"ENDPOINT", b"METHOD", b"AGENT"
 const VALUES: &[&[u8]] =
     &[b"1ms", b"60", b"1h", b"::1", b"192.0.2.1", b"GET", b"/a\\b\0", b"\xff\xfe", b"\"", b"1"];
 
+/// Stands for the time of the last call with WITHTIME.
+const TIME: &[u8] = b"TIME";
+
+const WORDS: &[&[u8]] = &[b"FORCE", b"WITHTIME", b"force", b"FORCE"];
+
 /// Other commands that change or inspect the same keys.
 const OTHER_COMMANDS: &[&str] = &[
     "RENAME k k2",
@@ -134,9 +139,10 @@ fn call(rng: &mut Rng) -> Vec<Vec<u8>> {
         let line = OTHER_COMMANDS[rng.below(OTHER_COMMANDS.len())];
         return line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
     }
-    let command = match rng.below(20) {
+    let command = match rng.below(24) {
         0 => EFFECTS[rng.below(EFFECTS.len())].0,
-        1..7 => return burst(rng),
+        1..8 => return burst(rng),
+        21.. => return correction(rng),
         roll => COMMANDS[roll % COMMANDS.len()].0,
     };
     let mut args = vec![command.as_bytes(), rng.pick(KEYS)];
@@ -152,7 +158,22 @@ fn call(rng: &mut Rng) -> Vec<Vec<u8>> {
             args.push(b"COST");
             args.push(if rng.below(8) == 0 { rng.pick(NASTY) } else { rng.pick(COSTS) });
         }
+        if command == "LW.RATELIMIT" && rng.below(4) == 0 {
+            (0..=rng.below(2)).for_each(|_| args.push(rng.pick(WORDS)));
+        }
     }
+    args.into_iter().map(<[u8]>::to_vec).collect()
+}
+
+/// A random call of LW.REFUND or LW.SETTLE. `TIME` stands for a time of an earlier call.
+fn correction(rng: &mut Rng) -> Vec<Vec<u8>> {
+    let settles = rng.below(2) == 0;
+    let mut args = vec![if settles { &b"LW.SETTLE"[..] } else { b"LW.REFUND" }, rng.pick(KEYS)];
+    for _ in 0..=usize::from(settles) {
+        args.push(if rng.below(10) == 0 { rng.pick(NASTY) } else { rng.pick(COSTS) });
+    }
+    args.push(if rng.below(20) == 0 { rng.pick(NASTY) } else { b"AT" });
+    args.push(if rng.below(10) == 0 { rng.pick(NASTY) } else { TIME });
     args.into_iter().map(<[u8]>::to_vec).collect()
 }
 
@@ -179,9 +200,13 @@ fn random_calls_get_a_reply_or_an_error_and_never_crash_the_server() {
         client.run(make);
     }
     let mut rng = Rng(0x10c4_a7c4);
-    let (mut answered, mut counted, mut refused) = (0, 0, 0);
+    let (mut answered, mut counted, mut corrected, mut refused) = (0, 0, 0, 0);
+    let mut time = 1;
     for _ in 0..150 {
-        let calls: Vec<_> = (0..200).map(|_| call(&mut rng)).collect();
+        let mut calls: Vec<_> = (0..200).map(|_| call(&mut rng)).collect();
+        for arg in calls.iter_mut().flatten().filter(|arg| *arg == TIME) {
+            *arg = i64::to_string(&time).into_bytes();
+        }
         for (call, answer) in calls.iter().zip(client.pipeline(&calls)) {
             let shown = || call.iter().map(|arg| arg.escape_ascii().to_string()).collect::<Vec<_>>();
             if !call[0].starts_with(b"LW.") {
@@ -191,6 +216,20 @@ fn random_calls_get_a_reply_or_an_error_and_never_crash_the_server() {
                 Value::Array(_) if call[0] == b"LW.BURST" => {
                     Burst::of(&answer);
                     counted += 1;
+                }
+                Value::Int(back) if call[0] == b"LW.REFUND" => {
+                    assert!((0..1 << 32).contains(back), "{back} to {:?}", shown());
+                    corrected += i32::from(*back > 0);
+                }
+                Value::Array(_) if call[0] == b"LW.SETTLE" => {
+                    let ints = answer.ints();
+                    assert!(ints.len() == 3 && (ints[0] == 0 || ints[1] == 0), "{ints:?} to {:?}", shown());
+                    corrected += i32::from(ints[0] + ints[1] > 0);
+                }
+                Value::Array(items) if call.iter().any(|arg| WORDS.contains(&arg.as_slice())) => {
+                    assert!(matches!(items.len(), 5 | 6), "{items:?} to {:?}", shown());
+                    time = items.get(5).map(Value::int).filter(|at| *at > 0).unwrap_or(time);
+                    answered += 1;
                 }
                 Value::Array(_) => {
                     Reply::of(&answer);
@@ -207,8 +246,8 @@ fn random_calls_get_a_reply_or_an_error_and_never_crash_the_server() {
         }
     }
     assert!(
-        answered > 4_000 && counted > 2_000 && refused > 5_000,
-        "{answered} answered, {counted} counted, {refused} refused: the mix of calls is too uneven"
+        answered > 4_000 && counted > 2_000 && corrected > 100 && refused > 5_000,
+        "{answered} answered, {counted} counted, {corrected} corrected, {refused} refused: too uneven"
     );
     assert_eq!(client.run("GET text").text(), "x");
     assert_eq!(client.run("LLEN list").int(), 1);

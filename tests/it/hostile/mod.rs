@@ -12,7 +12,7 @@ use crate::support::{Client, Server};
 
 /// The limiter's commands, each with the syntax that its error messages show.
 const COMMANDS: [(&str, &str); 2] = [
-    ("LW.RATELIMIT", "LW.RATELIMIT key limit window [limit window ...] [COST n]"),
+    ("LW.RATELIMIT", "LW.RATELIMIT key limit window [limit window ...] [COST n] [FORCE] [WITHTIME]"),
     ("LW.PEEK", "LW.PEEK key limit window [limit window ...] [COST n]"),
 ];
 
@@ -20,10 +20,11 @@ const COMMANDS: [(&str, &str); 2] = [
 const ALL: [&str; 3] = ["LW.RATELIMIT", "LW.PEEK", "LW.BURST"];
 
 /// The effect commands, each with a valid payload: step number 2, time 1, 5 units, no expiry, 512
-/// entries, one window, and for a burst no earlier alert.
-const EFFECTS: [(&str, &[u8]); 2] = [
+/// entries, one window, and for a burst no earlier alert. The last is a refund of 5 units at time 1.
+const EFFECTS: [(&str, &[u8]); 3] = [
     ("LW._WINDOW", b"\x01\x02\x01\x05\x00\x80\x04\x01\x64"),
     ("LW._BURST", b"\x01\x02\x01\x05\x00\x80\x04\x01\x64\x00\x00\x00"),
+    ("LW._WINDOW", b"\x03\x02\x01\x05"),
 ];
 
 /// Starts a server with a limiter key `held`, so that tests can check it stays unchanged.

@@ -29,7 +29,10 @@ fn command_docs_describe_the_command_and_its_arguments() {
         assert_eq!(docs.field("since").text(), "0.2.0");
         assert_eq!(docs.field("group").text(), "module");
         assert_eq!(docs.field("module").text(), "lockwatch");
-        let [key, quota, cost] = docs.field("arguments").items() else { panic!("{docs:?}") };
+        let [key, quota, cost, words @ ..] = docs.field("arguments").items() else { panic!("{docs:?}") };
+        let tokens: Vec<_> = words.iter().map(|word| word.field("token").text()).collect();
+        let own: &[&str] = if command == "LW.PEEK" { &[] } else { &["FORCE", "WITHTIME"] };
+        assert_eq!(tokens, own);
 
         assert_eq!((key.field("name").text(), key.field("type").text()), ("key".into(), "key".into()));
         assert_eq!(key.field("key_spec_index").int(), 0);
@@ -155,9 +158,16 @@ fn command_info_reports_arity_flags_and_key_position() {
         ("LW.RATELIMIT", &["denyoom", "fast", "module", "write"][..], &["RW", "access", "update"][..]),
         ("LW.PEEK", &["fast", "module", "readonly"], &["RO", "access"]),
         ("LW.BURST", &["denyoom", "fast", "module", "write"], &["RW", "access", "update"]),
+        ("LW.REFUND", &["fast", "module", "write"], &["RW", "access", "update"]),
+        ("LW.SETTLE", &["fast", "module", "write"], &["RW", "access", "update"]),
     ] {
         let info = info(&mut client, command);
-        assert_eq!(info[1].int(), -4, "{command}");
+        let arity = match command {
+            "LW.REFUND" => 5,
+            "LW.SETTLE" => 6,
+            _ => -4,
+        };
+        assert_eq!(info[1].int(), arity, "{command}");
         assert_eq!(sorted(&info[2]), flags, "{command}");
         assert_eq!(info[3..6].iter().map(Value::int).collect::<Vec<_>>(), [1, 1, 1], "{command}");
         let [spec] = info[8].items() else {

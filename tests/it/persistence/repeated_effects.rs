@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::super::support::state::State;
 use super::super::support::workload::{MAX_ENTRIES, Workload};
-use super::super::support::{Random, Server};
+use super::super::support::{Client, Random, Server, wait_until};
 use super::with_aof;
 
 #[test]
@@ -63,6 +63,7 @@ fn load_of_a_changed_aof_keeps_every_decision(change: fn(&[Vec<u8>], &mut Random
     workload.spread(&mut client, b"merged", "100000 1h", 4 * usize::from(MAX_ENTRIES));
     workload.spread_bursts(&mut client, b"calls:merged", "7 1h COOLDOWN 20ms", 4 * usize::from(MAX_ENTRIES));
     workload.calls(&mut client, 100);
+    give_back(&mut client);
     let before = State::of(&mut client);
     server.stop();
     let mut random = Random::new();
@@ -70,6 +71,29 @@ fn load_of_a_changed_aof_keeps_every_decision(change: fn(&[Vec<u8>], &mut Random
     server.check_aof();
     server.start_again();
     before.assert_same(&State::of(&mut server.client()));
+}
+
+/// Makes refunds, settlements and forced calls. Some refund the newest units, and one the last of a
+/// key.
+#[track_caller]
+fn give_back(client: &mut Client) {
+    let mut time = 0;
+    let mut record = |client: &mut Client, key: &str| {
+        wait_until("the clock moves on", || client.time_ms() > time);
+        time = client.run(&format!("LW.RATELIMIT {key} 9 1h COST 5 FORCE WITHTIME")).ints()[5];
+        time
+    };
+    for n in 0..3 * i64::from(MAX_ENTRIES) {
+        let at = record(client, "returned");
+        match n % 4 {
+            0 => assert_eq!(client.run(&format!("LW.REFUND returned 5 AT {at}")).int(), 5),
+            1 => assert_eq!(client.run(&format!("LW.SETTLE returned 5 7 AT {at}")).ints()[1], 2),
+            2 => assert_eq!(client.run(&format!("LW.SETTLE returned 5 2 AT {at}")).ints()[0], 3),
+            _ => {}
+        }
+    }
+    let at = record(client, "gone");
+    assert_eq!(client.run(&format!("LW.REFUND gone 9 AT {at}")).int(), 5);
 }
 
 fn is_effect(record: &[u8]) -> bool {

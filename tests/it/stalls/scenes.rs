@@ -96,6 +96,18 @@ fn windows() -> Scene {
             line("LW.RATELIMIT big 1000000 1h 1000000 2h 1000000 3h"),
             line("LW.RATELIMIT big 5 1h COST 5"),
             line("LW.PEEK big 1000000 1h"),
+            line("LW.RATELIMIT big 5 1h FORCE WITHTIME"),
+            row("LW.REFUND", |_, client| {
+                let at = client.run("LW.RATELIMIT big 1000000 1h WITHTIME").ints()[5];
+                assert_eq!(client.run(&format!("LW.REFUND big 1 AT {at}")).int(), 1);
+            }),
+            // No entry is that old, so all are searched.
+            line("LW.REFUND big 1 AT 1"),
+            row("LW.SETTLE", |_, client| {
+                let at = client.run("LW.RATELIMIT big 1000000 1h COST 9 WITHTIME").ints()[5];
+                succeeds(&client.run(&format!("LW.SETTLE big 9 20 AT {at}")));
+                assert_eq!(client.run(&format!("LW.SETTLE big 9 5 AT {at}")).ints()[0], 4);
+            }),
             line("LW.BURST calls 10 1h"),
             line("COPY big copy"),
             copying("DUMP big", |_, client| succeeds(&client.run("DUMP big"))),
