@@ -196,7 +196,7 @@ impl Session {
         self.change(|more| {
             more.next_claims = None;
             if let Some(claims) = &rotation.claims {
-                more.claims = Some(claims.as_str().into()).filter(|claims: &Box<str>| !claims.is_empty());
+                more.claims = Some(claims.as_str()).filter(|claims| !claims.is_empty()).map(Into::into);
             }
             if let Some(meta) = &rotation.meta {
                 more.meta = Some(meta.as_str().into());

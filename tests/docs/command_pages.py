@@ -33,6 +33,7 @@ GROUPS = {
     "tokens": [
         "LW.ISSUE",
         "LW.ROTATE",
+        "LW.CLAIMS",
         "LW.VERIFY",
         "LW.INTROSPECT",
         "LW.REVOKE",
