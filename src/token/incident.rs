@@ -15,26 +15,32 @@ use crate::text::time::Timestamp;
 use super::rotation::Presented;
 use super::session::Session;
 
+/// A refresh token was used twice. Its session has been ended.
+const REUSE: &str = "token.reuse";
+/// A refresh token with a valid authentication code was never issued: somebody knows the refresh
+/// secret.
+const FORGERY: &str = "token.forgery";
+/// A refresh token comes from a rotation that this copy of the data does not know: the last writes
+/// before a restart or failover were lost.
+const ROLLBACK: &str = "token.rollback";
+
 #[derive(Clone, Copy)]
 pub(crate) enum Incident {
-    /// A refresh token was used twice. Its session has been ended.
     Reuse,
-    /// A refresh token with a valid authentication code was never issued: somebody knows the
-    /// refresh secret.
     Forgery,
-    /// A refresh token comes from a rotation that this copy of the data does not know: the last
-    /// writes before a restart or failover were lost. Changes of claims may be among them, unless
-    /// the call has brought claims.
-    Rollback { claims_given: bool },
+    /// Changes of claims may have been lost as well, unless the call has brought claims.
+    Rollback {
+        claims_given: bool,
+    },
 }
 
 impl Incident {
     /// The type of the alert and the kind of the event.
     fn kind(self) -> &'static str {
         match self {
-            Self::Reuse => "token.reuse",
-            Self::Forgery => "token.forgery",
-            Self::Rollback { .. } => "token.rollback",
+            Self::Reuse => REUSE,
+            Self::Forgery => FORGERY,
+            Self::Rollback { .. } => ROLLBACK,
         }
     }
 }

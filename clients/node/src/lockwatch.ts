@@ -176,8 +176,8 @@ export class LockWatch {
    * Sets the claims that access tokens have from the next rotation on. Returns the number of sessions
    * that this changed.
    */
-  async setClaims(store: Bytes, of: tokens.SessionsOf, claims: Readonly<Record<string, unknown>>): Promise<number> {
-    return Number(await this.#slow.callSlow(tokens.claimsCommand(store, of, claims)));
+  async setClaims(store: Bytes, claims: Readonly<Record<string, unknown>>, of: tokens.SessionsOf): Promise<number> {
+    return Number(await this.#slow.callSlow(tokens.claimsCommand(store, claims, of)));
   }
 
   /** The claims of an access token. Throws a {@link TokenError} if the token is not accepted. */

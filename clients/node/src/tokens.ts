@@ -99,7 +99,7 @@ function audienceArguments(audience: string | readonly string[]): string[] {
   return names.flatMap((name) => ["AUDIENCE", name]);
 }
 
-export function claimsCommand(store: Bytes, of: SessionsOf, claims: Readonly<Record<string, unknown>>): Command {
+export function claimsCommand(store: Bytes, claims: Readonly<Record<string, unknown>>, of: SessionsOf): Command {
   const what = "session" in of ? ["SESSION", of.session] : ["SUBJECT", nameArgument(of.subject)];
   return { args: ["LW.CLAIMS", store, ...what, JSON.stringify(claims)], key: store };
 }

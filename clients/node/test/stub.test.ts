@@ -53,7 +53,7 @@ describe("a stub", () => {
     const rotated = await lw.rotate("auth", several.refreshToken ?? "", { claims: { plan: "pro" } });
     const { sub, aud, plan, role } = await lw.verify("auth", rotated.accessToken);
     assert.deepEqual([sub, aud, plan, role], ["alice", ["web", "admin"], "pro", undefined]);
-    assert.equal(await lw.setClaims("auth", { subject: "alice" }, { role: "admin" }), 1);
+    assert.equal(await lw.setClaims("auth", { role: "admin" }, { subject: "alice" }), 1);
     assert.deepEqual(await lw.sessions("auth", "alice"), []);
     assert.deepEqual([await lw.revoke("auth", { session: claims.sid }), await lw.revokeAll("auth")], [1, 1]);
     assert.deepEqual([await lw.auditLog(), (await lw.jwks()).keys], [[], []]);

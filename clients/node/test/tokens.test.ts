@@ -92,16 +92,16 @@ describe("token commands", () => {
 
   it("setClaims sets the claims of the next access tokens", async () => {
     const [one, two] = [await lw.issue("set", "alice", { claims: { role: "admin" } }), await lw.issue("set", "alice")];
-    assert.equal(await lw.setClaims("set", { session: one.sessionId }, { role: "user" }), 1);
-    assert.equal(await lw.setClaims("set", { subject: "alice" }, { role: "user" }), 1);
-    assert.equal(await lw.setClaims("set", { subject: "alice" }, { role: "user" }), 0);
-    assert.equal(await lw.setClaims("set", { subject: 42 }, {}), 0);
+    assert.equal(await lw.setClaims("set", { role: "user" }, { session: one.sessionId }), 1);
+    assert.equal(await lw.setClaims("set", { role: "user" }, { subject: "alice" }), 1);
+    assert.equal(await lw.setClaims("set", { role: "user" }, { subject: "alice" }), 0);
+    assert.equal(await lw.setClaims("set", {}, { subject: 42 }), 0);
     assert.equal((await lw.verify("set", one.accessToken)).role, "admin");
     for (const { refreshToken } of [one, two]) {
       const { accessToken } = await lw.rotate("set", refreshToken ?? "");
       assert.equal((await lw.verify("set", accessToken)).role, "user");
     }
-    await assert.rejects(lw.setClaims("set", { subject: "alice" }, { exp: 0 }), CommandError);
+    await assert.rejects(lw.setClaims("set", { exp: 0 }, { subject: "alice" }), CommandError);
   });
 
   it("sessions lists sessions, and revoke and revokeAll end them", async () => {

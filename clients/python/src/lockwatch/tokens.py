@@ -154,7 +154,8 @@ def set_claims(
     if (session is None) == (subject is None):
         raise ConfigurationError("set_claims takes one of session=, subject=")
     what = (*option("SESSION", session), *option("SUBJECT", subject))
-    return Command(("LW.CLAIMS", store, *what, json_argument(dict(claims))), int, store, slow=True)
+    text_of_claims = json.dumps(dict(claims), separators=(",", ":"), ensure_ascii=False)
+    return Command(("LW.CLAIMS", store, *what, text_of_claims), int, store, slow=True)
 
 
 def verify(store: Key, access_token: str, *, audience: str | None = None) -> Command[Claims]:
