@@ -22,6 +22,7 @@ use crate::ratelimit::settle::Settle;
 use crate::reload::Reload;
 use crate::server::command::CommandEntry;
 use crate::token::commands::apply::ApplyTokens;
+use crate::token::commands::claims::SetClaims;
 use crate::token::commands::introspect::Introspect;
 use crate::token::commands::issue::Issue;
 use crate::token::commands::jwks::Jwks;
@@ -56,6 +57,7 @@ pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<Help<AuditLog>>(),
     CommandEntry::of::<Issue>(),
     CommandEntry::of::<Rotate>(),
+    CommandEntry::of::<SetClaims>(),
     CommandEntry::of::<Verify>(),
     CommandEntry::of::<Introspect>(),
     CommandEntry::of::<Revoke>(),
@@ -130,8 +132,10 @@ mod tests {
             3 LW.AUDITLOG DISCARD id|ALL\n\
             -4 LW.AUDITLOG ERASE USER id [BY text]\n\
             2 LW.AUDITLOG HELP\n\
-            -3 LW.ISSUE key subject [CLAIMS json] [AUDIENCE aud] [ACCESSTTL d] [REFRESHTTL d] [META json]\n\
-            -3 LW.ROTATE key refresh_token [META json]\n\
+            -3 LW.ISSUE key subject [CLAIMS json] [AUDIENCE aud [AUDIENCE aud ...]] [ACCESSTTL d] \
+            [REFRESHTTL d] [META json]\n\
+            -3 LW.ROTATE key refresh_token [CLAIMS json] [META json]\n\
+            5 LW.CLAIMS key SESSION id | SUBJECT subject json\n\
             -3 LW.VERIFY key access_token [AUDIENCE aud]\n\
             3 LW.INTROSPECT key token\n\
             -4 LW.REVOKE key TOKEN token | SESSION id | SUBJECT subject [EXCEPT id]\n\

@@ -30,7 +30,14 @@ const order: Record<string, string[]> = {
   guides: ["install", "limit", "tokens", "alerts", "audit", "operate", "migrate"],
   "guides/install": ["wheel", "debian", "container", "kubernetes", "managed-redis", "macos", "source"],
   "guides/limit": ["login", "plans", "costs", "outbound", "behind-a-proxy"],
-  "guides/tokens": ["sessions", "rotate-keys", "log-out-everywhere", "verify-elsewhere", "stolen-token"],
+  "guides/tokens": [
+    "sessions",
+    "change-claims",
+    "rotate-keys",
+    "log-out-everywhere",
+    "verify-elsewhere",
+    "stolen-token",
+  ],
   "guides/alerts": ["slack-and-pagerduty", "receive-and-verify", "tune-bursts"],
   "guides/audit": ["postgres", "query", "retention-and-erasure"],
   "guides/operate": [
@@ -73,6 +80,7 @@ const order: Record<string, string[]> = {
     "lw.burst",
     "lw.issue",
     "lw.rotate",
+    "lw.claims",
     "lw.verify",
     "lw.introspect",
     "lw.revoke",

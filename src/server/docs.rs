@@ -52,7 +52,11 @@ fn c_args(
     let mut list = Vec::with_capacity(args.len() + 1);
     for arg in args {
         let optional = if arg.optional { raw::REDISMODULE_CMD_ARG_OPTIONAL } else { 0 };
-        let repeated = if arg.repeated { raw::REDISMODULE_CMD_ARG_MULTIPLE } else { 0 };
+        let repeated = match (arg.repeated, arg.token) {
+            (false, _) => 0,
+            (true, None) => raw::REDISMODULE_CMD_ARG_MULTIPLE,
+            (true, Some(_)) => raw::REDISMODULE_CMD_ARG_MULTIPLE | raw::REDISMODULE_CMD_ARG_MULTIPLE_TOKEN,
+        };
         list.push(raw::RedisModuleCommandArg {
             name: arg.name.as_ptr(),
             type_: match arg.kind {

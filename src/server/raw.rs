@@ -29,6 +29,7 @@ pub(crate) const REDISMODULE_OPTIONS_HANDLE_IO_ERRORS: u32 = 1;
 pub(crate) const REDISMODULE_OPTION_NO_IMPLICIT_SIGNAL_MODIFIED: u32 = 2;
 pub(crate) const REDISMODULE_CMD_ARG_OPTIONAL: u32 = 1;
 pub(crate) const REDISMODULE_CMD_ARG_MULTIPLE: u32 = 2;
+pub(crate) const REDISMODULE_CMD_ARG_MULTIPLE_TOKEN: u32 = 4;
 pub(crate) const REDISMODULE_CMD_KEY_RO: u32 = 1;
 pub(crate) const REDISMODULE_CMD_KEY_RW: u32 = 2;
 pub(crate) const REDISMODULE_CMD_KEY_ACCESS: u32 = 16;

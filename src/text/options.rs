@@ -192,6 +192,18 @@ impl<'a> Given<'a> {
         self.optional(label, read)?.ok_or_else(|| self.malformed(format_args!("{label} is missing")))
     }
 
+    /// Every value of an argument that may be repeated, in the order of the call.
+    pub(crate) fn all<T, E: Display>(
+        &self,
+        label: &str,
+        read: impl Fn(&'a [u8]) -> Result<T, E>,
+    ) -> Result<Vec<T>, Malformed> {
+        #[cfg(debug_assertions)]
+        self.ask(label);
+        let values = self.values[..self.len].iter().flatten().filter(|(param, _)| param.has_label(label));
+        values.map(|(param, value)| read(value).map_err(|why| self.unreadable(param, value, &why))).collect()
+    }
+
     /// The call is malformed: why, and the syntax.
     #[cold]
     pub(crate) fn malformed(&self, why: impl Display) -> Malformed {
@@ -411,6 +423,25 @@ mod tests {
     }
 
     #[test]
+    fn all_values_of_a_repeated_option_are_read_in_order() {
+        let given = |line: &'static str| {
+            let given = Given::parse(TABLE, line.split(' ').map(str::as_bytes)).unwrap();
+            TABLE.leaves().iter().for_each(|leaf| _ = given.has(leaf.label()));
+            given
+        };
+        let read = |value| number::within(1..=9)(value);
+        assert_eq!(given("a 1 60 FORCE").all("AUDIENCE", read), Ok(vec![]));
+        assert_eq!(given("a 1 60 audience 3 COST 5 AUDIENCE 1").all("AUDIENCE", read), Ok(vec![3, 1]));
+        assert_eq!(
+            given("a 1 60 AUDIENCE 3 AUDIENCE x AUDIENCE y").all("AUDIENCE", read),
+            Err(Malformed(format!("audience 'x' is not an integer from 1 to 9: {USAGE}")))
+        );
+        assert_eq!(refused(TABLE, "a 1 60 AUDIENCE 1 AUDIENCE"), "AUDIENCE has no value");
+        let line = format!("a 1 60{}", " AUDIENCE x".repeat(MOST));
+        assert_eq!(refused(TABLE, &line), "there are too many arguments");
+    }
+
+    #[test]
     fn where_a_secret_may_be_given_nothing_long_is_shown() {
         let long = "x".repeat(41);
         assert_eq!(refused(CHOICE, &format!("TOKEN t {long}")), "unknown option of 41 bytes");
@@ -445,7 +476,7 @@ mod tests {
         fn any_words_are_sorted_or_refused_on_one_printable_line(
             words in prop::collection::vec(
                 prop_oneof![
-                    prop::sample::select(vec!["1", "60", "COST", "force", "DEDUP", "WAIT", "OLD", "TOKEN", "SESSION"])
+                    prop::sample::select(vec!["1", "60", "COST", "force", "audience", "DEDUP", "WAIT", "OLD", "TOKEN", "SESSION"])
                         .prop_map(|word| word.as_bytes().to_vec()),
                     any::<Vec<u8>>(),
                 ],

@@ -15,6 +15,9 @@ pub(crate) enum Change {
     /// An access token is revoked: its generation, the time of the revocation, and the time until
     /// which the revocation must be remembered.
     Deny(SessionId, Generation, Timestamp, Timestamp),
+    /// The claims from the next rotation on, of each session that is still in its generation;
+    /// empty for none.
+    Claims(Vec<(SessionId, Generation)>, Box<str>),
     End(SessionId),
     /// Every session ends.
     Clear,

@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use serde::Serialize;
+
 use crate::text::time::Timestamp;
 
 use super::error::TokenError;
@@ -28,24 +30,45 @@ pub(crate) struct Claims {
     pub generation: Generation,
 }
 
+/// Writes the claims of a session's current access token. `audience` is for a session without one
+/// of its own.
 pub(crate) fn write(id: SessionId, session: &Session, issuer: &str, audience: &str) -> String {
-    let mut json = String::with_capacity(256 + session.claims().map_or(0, str::len));
+    write_with(id, session, session.generation, session.claims(), (issuer, audience))
+}
+
+/// The length of the longest claims that a later access token of the session can have with `own`.
+pub(crate) fn longest(id: SessionId, session: &Session, own: &str, issuer: &str, audience: &str) -> usize {
+    let rest = write_with(id, session, Generation::LAST, "", (issuer, audience)).len();
+    rest + own.len() + usize::from(!own.is_empty())
+}
+
+fn write_with(
+    id: SessionId,
+    session: &Session,
+    generation: Generation,
+    own: &str,
+    (issuer, audience): (&str, &str),
+) -> String {
+    fn member(json: &mut String, name: &str, value: &(impl Serialize + ?Sized)) {
+        // Serialising strings can't fail, and neither can writing to one.
+        let value = serde_json::to_string(value).unwrap_or_default();
+        let _ = write!(json, "\"{name}\":{value},");
+    }
+    let mut json = String::with_capacity(256 + own.len());
     json.push('{');
-    let text = |json: &mut String, name: &str, text: &str| {
-        // Serialising a string can't fail.
-        let quoted = serde_json::to_string(text).unwrap_or_default();
-        let _ = write!(json, "\"{name}\":{quoted},");
-    };
-    text(&mut json, "iss", issuer);
-    text(&mut json, "sub", &session.subject);
-    text(&mut json, "aud", session.audience().unwrap_or(audience));
+    member(&mut json, "iss", issuer);
+    member(&mut json, "sub", &session.subject);
+    match session.audience() {
+        [] => member(&mut json, "aud", audience),
+        [only] => member(&mut json, "aud", only),
+        several => member(&mut json, "aud", several),
+    }
     let (issued, expires) = (session.issued_s(), session.access_expires_s());
-    // Writing to a string can't fail.
     let _ = write!(json, "\"iat\":{issued},\"exp\":{expires},");
-    let _ = write!(json, "\"jti\":\"{}\",\"sid\":\"{id}\"", token_id(id, session.generation));
-    if let Some(claims) = session.claims().filter(|claims| !claims.is_empty()) {
+    let _ = write!(json, "\"jti\":\"{}\",\"sid\":\"{id}\"", token_id(id, generation));
+    if !own.is_empty() {
         json.push(',');
-        json.push_str(claims);
+        json.push_str(own);
     }
     json.push('}');
     json
@@ -102,5 +125,40 @@ fn audience(value: Option<&Value<'_>>) -> Option<Box<[Box<str>]>> {
         Value::List(values) if values.is_empty() => None,
         Value::List(values) => values.iter().map(text).collect(),
         value => Some(Box::new([text(value)?])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_audience_is_a_string_and_several_are_an_array_in_their_order() {
+        let id = SessionId([1; 16]);
+        let session = |audience: &[&str]| {
+            Session::new("alice", Timestamp(1000), Timestamp(2000), 900, 604_800).with(audience, None, None)
+        };
+        for (audience, written, read_back) in [
+            (&[][..], r#""aud":"api","#, &["api"][..]),
+            (&["b"], r#""aud":"b","#, &["b"]),
+            (&["b", "a\""], r#""aud":["b","a\""],"#, &["b", "a\""]),
+        ] {
+            let json = write(id, &session(audience), "lockwatch", "api");
+            assert!(json.contains(written), "{json}");
+            let claims = read(json.into_bytes()).unwrap();
+            assert_eq!(claims.audience.iter().map(|name| &**name).collect::<Vec<_>>(), read_back);
+        }
+    }
+
+    #[test]
+    fn the_longest_claims_are_those_of_the_last_generation() {
+        let id = SessionId([1; 16]);
+        for own in ["", r#""a":1"#] {
+            let mut session = Session::new("alice", Timestamp(1000), Timestamp(2000), 900, 604_800);
+            session = session.with(&[], Some(own).filter(|own| !own.is_empty()), None);
+            let longest = longest(id, &session, own, "lockwatch", "api");
+            session.generation = Generation::LAST;
+            assert_eq!(write(id, &session, "lockwatch", "api").len(), longest);
+        }
     }
 }

@@ -4,6 +4,8 @@ use crate::server::info::Counter;
 
 pub(crate) static ISSUED: Counter = Counter::new();
 pub(crate) static ROTATED: Counter = Counter::new();
+/// Sessions whose next claims LW.CLAIMS has set.
+pub(crate) static CLAIMS_SET: Counter = Counter::new();
 /// Refresh tokens that got the same successor again.
 pub(crate) static REPLAYED: Counter = Counter::new();
 /// Refresh tokens that were used twice and whose session was ended.

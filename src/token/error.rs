@@ -16,6 +16,10 @@ pub(crate) enum TokenError {
     Revoked(&'static str),
     /// `LWREUSED`: the refresh token was used before, and its session has been ended.
     Reused,
+    /// `LWCONFLICT`: a repeated rotation brings other claims.
+    Conflict,
+    /// `OOM`: the claims need more memory, and the server is above its `maxmemory`.
+    NoMemory,
     /// `LWNOKEY`: there is no key to sign or verify with.
     NoKey(Cow<'static, str>),
 }
@@ -29,6 +33,14 @@ impl From<TokenError> for Refusal {
             TokenError::Reused => Self::Coded(
                 "LWREUSED",
                 "the refresh token was used before: its session and all its tokens have been ended".into(),
+            ),
+            TokenError::Conflict => Self::Coded(
+                "LWCONFLICT",
+                "the refresh token was rotated with other claims: nothing was changed; repeat the call without CLAIMS to get those tokens".into(),
+            ),
+            TokenError::NoMemory => Self::Coded(
+                "OOM",
+                "command not allowed when used memory > 'maxmemory': the claims are longer than the session's".into(),
             ),
             TokenError::NoKey(why) => Self::Coded("LWNOKEY", why),
         }

@@ -48,11 +48,7 @@ impl Grant {
 
     /// Refuses an access token that LW.VERIFY would refuse as too long.
     pub(crate) fn require_length(&self, spec: &Spec) -> Result<(), Refusal> {
-        if self.message.len() + 1 + self.key.signature_chars() <= jwt::MAX_BYTES {
-            return Ok(());
-        }
-        let why = format_args!("the access token would be longer than {} bytes", jwt::MAX_BYTES);
-        Err(spec.malformed(why).into())
+        require_length(&self.key, self.message.len(), spec)
     }
 
     /// Replies `[access_token, refresh_token, access_expires_at_ms, refresh_expires_at_ms,
@@ -94,6 +90,15 @@ impl Grant {
             None => Err(ended().into()),
         }
     }
+}
+
+/// Refuses a message that would make an access token too long when `key` signs it.
+pub(crate) fn require_length(key: &Key, message: usize, spec: &Spec) -> Result<(), Refusal> {
+    if message + 1 + key.signature_chars() <= jwt::MAX_BYTES {
+        return Ok(());
+    }
+    let why = format_args!("the access token would be longer than {} bytes", jwt::MAX_BYTES);
+    Err(spec.malformed(why).into())
 }
 
 fn ended() -> TokenError {

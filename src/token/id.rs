@@ -47,6 +47,7 @@ impl Display for SessionId {
 
 impl Generation {
     pub(crate) const FIRST: Self = Self(1);
+    pub(crate) const LAST: Self = Self(u32::MAX);
 
     /// The next generation, or `None` at the end of the range.
     pub(crate) fn next(self) -> Option<Self> {

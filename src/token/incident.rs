@@ -16,13 +16,34 @@ use super::rotation::Presented;
 use super::session::Session;
 
 /// A refresh token was used twice. Its session has been ended.
-pub(crate) const REUSE: &str = "token.reuse";
+const REUSE: &str = "token.reuse";
 /// A refresh token with a valid authentication code was never issued: somebody knows the refresh
 /// secret.
-pub(crate) const FORGERY: &str = "token.forgery";
+const FORGERY: &str = "token.forgery";
 /// A refresh token comes from a rotation that this copy of the data does not know: the last writes
 /// before a restart or failover were lost.
-pub(crate) const ROLLBACK: &str = "token.rollback";
+const ROLLBACK: &str = "token.rollback";
+
+#[derive(Clone, Copy)]
+pub(crate) enum Incident {
+    Reuse,
+    Forgery,
+    /// Changes of claims may have been lost as well, unless the call has brought claims.
+    Rollback {
+        claims_given: bool,
+    },
+}
+
+impl Incident {
+    /// The type of the alert and the kind of the event.
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Reuse => REUSE,
+            Self::Forgery => FORGERY,
+            Self::Rollback { .. } => ROLLBACK,
+        }
+    }
+}
 
 /// The longest part of a key that is reported, in bytes.
 const KEY: usize = 256;
@@ -38,12 +59,15 @@ struct Data<'a> {
     session_rotated_ms: Timestamp,
     stored_meta: Option<&'a RawValue>,
     presented_meta: Option<&'a RawValue>,
+    /// Of a rollback alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claims_may_be_older: Option<bool>,
 }
 
-/// Reports that `kind` happened to `session` when `presented` was used with `meta`.
+/// Reports what happened to `session` when `presented` was used with `meta`.
 pub(crate) fn report(
     call: &Call<'_>,
-    kind: &'static str,
+    incident: Incident,
     key: &[u8],
     session: &Session,
     presented: &Presented,
@@ -52,6 +76,7 @@ pub(crate) fn report(
 ) {
     let raw =
         |json: Option<&'_ str>| json.and_then(|json| RawValue::from_string(storable(json).into_owned()).ok());
+    let kind = incident.kind();
     let (stored_meta, presented_meta) = (raw(session.meta()), raw(meta));
     let data = Data {
         key: escaped_within(key, KEY).into_owned(),
@@ -63,6 +88,10 @@ pub(crate) fn report(
         session_rotated_ms: session.rotated,
         stored_meta: stored_meta.as_deref(),
         presented_meta: presented_meta.as_deref(),
+        claims_may_be_older: match incident {
+            Incident::Rollback { claims_given } => Some(!claims_given),
+            _ => None,
+        },
     };
     // Serialising plain data to memory can't fail.
     let data = serde_json::to_string(&data).unwrap_or_else(|_| "{}".to_owned());

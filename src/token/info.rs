@@ -12,6 +12,7 @@ pub(crate) const SECTION: Section = Section {
     counters: &[
         (c"token_issued_total", &counters::ISSUED),
         (c"token_rotated_total", &counters::ROTATED),
+        (c"token_claims_set_total", &counters::CLAIMS_SET),
         (c"token_replayed_total", &counters::REPLAYED),
         (c"token_reused_total", &counters::REUSED),
         (c"token_rolled_forward_total", &counters::ROLLED_FORWARD),

@@ -87,9 +87,14 @@ pub(crate) fn header(text: &str) -> Result<Header, TokenError> {
     }
 }
 
+/// The length of what [`message`] makes of `claims` bytes of claims.
+pub(crate) fn message_len(header: &str, claims: usize) -> usize {
+    header.len() + 1 + (claims * 4).div_ceil(3)
+}
+
 /// The part of a token that is signed.
 pub(crate) fn message(header: &str, claims: &str) -> String {
-    let mut message = String::with_capacity(header.len() + 1 + (claims.len() * 4).div_ceil(3));
+    let mut message = String::with_capacity(message_len(header, claims.len()));
     message.push_str(header);
     message.push('.');
     BASE64_URL_SAFE_NO_PAD.encode_string(claims, &mut message);
@@ -113,6 +118,9 @@ mod tests {
             (&header[..], &b"{}"[..], &b"sig"[..])
         );
         assert_eq!(parts.message, message(&header, "{}").as_bytes());
+        for claims in ["", "1", "12", "123", "1234"] {
+            assert_eq!(message(&header, claims).len(), message_len(&header, claims.len()));
+        }
         let read = super::header(parts.header).unwrap();
         assert_eq!((&read.algorithm[..], &read.kid[..], &read.kind[..]), ("RS256", "k", "at+jwt"));
     }

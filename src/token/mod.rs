@@ -25,6 +25,7 @@
 //! - [`verify`] checks an access token, with a [`cache`] of checked signatures.
 //! - [`grant`] builds the tokens of a session; [`signer`] signs them, on workers where that is
 //!   slow; [`seed`] seeds the random generator that signing needs.
+//! - [`memory`] refuses longer claims above `maxmemory`.
 //! - [`incident`] raises the alert and records the audit event of a stolen or forged token.
 //! - [`native`] is the store as a Redis data type; [`commands`] has one file per command.
 
@@ -49,6 +50,7 @@ pub(crate) mod key;
 pub(crate) mod key_generation;
 pub(crate) mod keyring;
 pub(crate) mod life;
+pub(crate) mod memory;
 pub(crate) mod native;
 pub(crate) mod pem;
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Tests the store and the decisions about refresh tokens against a simple reference. Sessions
-//! begin, are rotated with any token ever issued, and are revoked; time passes; the server
-//! restarts; a replica that lacks the last writes takes over.
+//! begin, are rotated with any token ever issued, get other claims, and are revoked; time passes;
+//! the server restarts; a replica that lacks the last writes takes over.
 
 use std::collections::BTreeMap;
 
@@ -20,12 +20,20 @@ const GRACE: u64 = 10_000;
 const TTL: u64 = 600_000;
 const MAX_AGE: u64 = 3_000_000;
 const SUBJECTS: [&str; 3] = ["alice", "bob", "eve"];
+/// What sessions have as claims, none included.
+const CLAIMS: [&str; 3] = ["", r#""a":1"#, r#""role":"admin""#];
 
 #[derive(Clone, Debug)]
 enum Op {
     Issue(usize),
     /// The client of a session presents its last token.
     Refresh(prop::sample::Index),
+    /// The same with claims.
+    RefreshWith(prop::sample::Index, usize),
+    /// LW.CLAIMS for a session.
+    SetClaims(prop::sample::Index, usize),
+    /// LW.CLAIMS for a subject.
+    SetClaimsOfAll(usize, usize),
     /// The client presents the token before, because the reply was lost.
     Retry(prop::sample::Index),
     /// Somebody presents any token that was ever issued.
@@ -44,7 +52,10 @@ fn op() -> impl Strategy<Value = Op> {
     let any = any::<prop::sample::Index>;
     prop_oneof![
         3 => (0..SUBJECTS.len()).prop_map(Op::Issue),
-        8 => any().prop_map(Op::Refresh),
+        6 => any().prop_map(Op::Refresh),
+        3 => (any(), 0..CLAIMS.len()).prop_map(|(index, claims)| Op::RefreshWith(index, claims)),
+        2 => (any(), 0..CLAIMS.len()).prop_map(|(index, claims)| Op::SetClaims(index, claims)),
+        1 => (0..SUBJECTS.len(), 0..CLAIMS.len()).prop_map(|(subject, claims)| Op::SetClaimsOfAll(subject, claims)),
         3 => any().prop_map(Op::Retry),
         2 => any().prop_map(Op::Present),
         1 => any().prop_map(Op::RevokeSession),
@@ -69,6 +80,9 @@ struct Known {
     doubtful: bool,
     /// Writes may have been lost before the last rotation.
     rescued: bool,
+    /// The claims of the current access token, and those of the next.
+    claims: &'static str,
+    next_claims: &'static str,
 }
 
 struct World {
@@ -127,7 +141,7 @@ impl World {
         let id = SessionId([self.next_id; 16]);
         let (now, end) = (Timestamp(self.now), Timestamp(self.now + TTL));
         let session = Session::new(SUBJECTS[subject], now, end, 900, (TTL / 1000) as u32);
-        let session = session.with(None, Some(r#""a":1"#), None);
+        let session = session.with(&["api", "billing"][..subject.min(2)], Some(CLAIMS[1]), None);
         self.known.insert(
             id,
             Known {
@@ -138,6 +152,8 @@ impl World {
                 generation: 1,
                 doubtful: false,
                 rescued: false,
+                claims: CLAIMS[1],
+                next_claims: CLAIMS[1],
             },
         );
         self.commit(vec![Change::Issue(id, Box::new(session))]);
@@ -174,7 +190,11 @@ impl World {
         if presented > known.generation { Judgement::RollForward } else { Judgement::Rotate }
     }
 
-    fn present(&mut self, token: Presented) -> Result<Judgement, TestCaseError> {
+    fn present(
+        &mut self,
+        token: Presented,
+        claims: Option<&'static str>,
+    ) -> Result<Judgement, TestCaseError> {
         let judgement = judge(self.store.get(token.session), &token, &self.rules());
         prop_assert_eq!(judgement, self.expected(&token), "{:?}", token);
         match judgement {
@@ -185,8 +205,11 @@ impl World {
                 known.rescued |= known.doubtful;
                 (known.generation, known.rotated, known.expires, known.doubtful) =
                     (generation.0, self.now, expires, false);
-                let rotation =
-                    Rotation { generation, at: Timestamp(self.now), expires: Timestamp(expires), meta: None };
+                known.claims = claims.unwrap_or(known.next_claims);
+                known.next_claims = known.claims;
+                let claims = self.store.get(token.session).and_then(|session| session.changed_claims(claims));
+                let (at, end) = (Timestamp(self.now), Timestamp(expires));
+                let rotation = Rotation { generation, at, expires: end, claims, meta: None };
                 self.commit(vec![Change::Rotate(token.session, rotation)]);
                 self.hand_out(Presented { session: token.session, generation, expires: Timestamp(expires) });
             }
@@ -200,6 +223,26 @@ impl World {
             _ => {}
         }
         Ok(judgement)
+    }
+
+    /// LW.CLAIMS, as the command does it, for those of `ids` that are in the reference.
+    fn set_claims(&mut self, ids: &[SessionId], claims: &'static str) -> Result<(), TestCaseError> {
+        let mut sessions = Vec::new();
+        for id in ids {
+            let Some(known) = self.known.get_mut(id).filter(|known| known.expires > self.now) else {
+                continue;
+            };
+            let Some(session) = self.store.get(*id) else { continue };
+            prop_assert_eq!(session.next_claims() == claims, known.next_claims == claims);
+            if session.next_claims() != claims {
+                sessions.push((*id, session.generation));
+            }
+            known.next_claims = claims;
+        }
+        if !sessions.is_empty() {
+            self.commit(vec![Change::Claims(sessions, claims.into())]);
+        }
+        Ok(())
     }
 
     fn end(&mut self, id: SessionId) {
@@ -241,7 +284,7 @@ impl World {
 
     /// A client that presents its last token is accepted, unless its session has ended or is
     /// unknown.
-    fn refresh(&mut self, id: SessionId) -> Result<(), TestCaseError> {
+    fn refresh(&mut self, id: SessionId, claims: Option<&'static str>) -> Result<(), TestCaseError> {
         let Some(token) = self.clients.get(&id).and_then(|tokens| tokens.last()).copied() else {
             return Ok(());
         };
@@ -249,7 +292,7 @@ impl World {
         let alive = known.is_some_and(|known| {
             known.expires > self.now && (known.created + MAX_AGE) / 1000 > self.now / 1000
         });
-        let judgement = self.present(token)?;
+        let judgement = self.present(token, claims)?;
         if alive && token.expires.0 > self.now {
             let accepted =
                 matches!(judgement, Judgement::Rotate | Judgement::RollForward | Judgement::Replay);
@@ -268,21 +311,35 @@ impl World {
             Op::Issue(_) => {}
             Op::Refresh(index) => {
                 if let Some(id) = pick(index) {
-                    self.refresh(id)?;
+                    self.refresh(id, None)?;
                 }
+            }
+            Op::RefreshWith(index, claims) => {
+                if let Some(id) = pick(index) {
+                    self.refresh(id, Some(CLAIMS[*claims]))?;
+                }
+            }
+            Op::SetClaims(index, claims) => {
+                if let Some(id) = pick(index) {
+                    self.set_claims(&[id], CLAIMS[*claims])?;
+                }
+            }
+            Op::SetClaimsOfAll(subject, claims) => {
+                let ids: Vec<_> = self.store.of_subject(SUBJECTS[*subject]).map(|(id, _)| id).collect();
+                self.set_claims(&ids, CLAIMS[*claims])?;
             }
             Op::Retry(index) => {
                 let Some(id) = pick(index) else { return Ok(()) };
                 let Some([.., before, _]) = self.clients.get(&id).map(Vec::as_slice) else { return Ok(()) };
                 let before = *before;
                 if self.expected(&before) == Judgement::Replay {
-                    self.present(before)?;
+                    self.present(before, None)?;
                 }
             }
             Op::Present(index) => {
                 if !self.tokens.is_empty() {
                     let token = *index.get(&self.tokens);
-                    self.present(token)?;
+                    self.present(token, None)?;
                     // The client's tokens are unknown from here on.
                     self.clients.remove(&token.session);
                 }
@@ -335,7 +392,10 @@ impl World {
         prop_assert_eq!(self.store.count_ended(now), self.store.ended(now, usize::MAX).count());
         for (id, known) in self.known.iter().filter(|(_, known)| known.expires > self.now) {
             let session = self.store.get(*id);
-            prop_assert!(session.is_some_and(|session| session.generation.0 == known.generation));
+            let Some(session) = session else { return Err(TestCaseError::fail("a session is missing")) };
+            prop_assert_eq!(session.generation.0, known.generation);
+            prop_assert_eq!((session.claims(), session.next_claims()), (known.claims, known.next_claims));
+            prop_assert!(session.is_sound());
         }
         Ok(())
     }
@@ -358,6 +418,7 @@ proptest! {
         let mut world = World::new();
         (0..3).for_each(|subject| world.issue(subject));
         world.run(&Op::Deny(cut))?;
+        world.run(&Op::SetClaims(at, 2))?;
         let mut pieces = Vec::new();
         snapshot::write(&world.store, &mut |piece| pieces.push(piece.to_vec()));
         let which = at.index(pieces.len());
@@ -373,6 +434,21 @@ proptest! {
                 prop_assert!(snapshot::read(&again[0], &mut || rest.next()).is_ok());
             }
         }
+    }
+
+    #[test]
+    fn an_old_change_of_claims_does_not_undo_a_rotation(claims in 0..CLAIMS.len(), given in prop::option::of(0..CLAIMS.len())) {
+        let mut world = World::new();
+        world.issue(0);
+        world.set_claims(&[SessionId([1; 16])], CLAIMS[claims])?;
+        world.refresh(SessionId([1; 16]), given.map(|given| CLAIMS[given]))?;
+        let before: Vec<_> = world.store.iter().map(|(_, session)| session.clone()).collect();
+        for (effect, _) in &world.log {
+            let Ok(StoreEffect::Changes(step)) = StoreEffect::decode(effect) else { panic!("no step") };
+            step.changes.iter().for_each(|change| world.store.apply(change));
+        }
+        let after: Vec<_> = world.store.iter().map(|(_, session)| session.clone()).collect();
+        prop_assert_eq!(after, before);
     }
 
     #[test]

@@ -17,6 +17,9 @@ pub(crate) const MOST_LEEWAY: u32 = 300;
 /// How long a revoked access token is remembered after its end: the largest leeway, and a day by
 /// which the clock may be set back.
 pub(crate) const REMEMBERED: Span = Span((MOST_LEEWAY as u64 + 86_400) * 1000);
+/// The most audiences of a session, and their bytes in all.
+pub(crate) const MOST_AUDIENCES: usize = 8;
+pub(crate) const AUDIENCE_BYTES: usize = 1024;
 /// The most revoked access tokens that a session remembers. One more ends the session.
 pub(crate) const MOST_DENIED: usize = 1000;
 
@@ -74,8 +77,11 @@ impl Life {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct More {
-    audience: Option<Box<str>>,
+    audience: Box<[Box<str>]>,
+    /// Those of the current access token.
     claims: Option<Box<str>>,
+    /// Those from the next rotation on, if LW.CLAIMS has set others; empty for none.
+    next_claims: Option<Box<str>>,
     meta: Option<Box<str>>,
     /// Revoked access tokens and until when each is remembered, in ascending order.
     denied: Vec<(Generation, Timestamp)>,
@@ -102,24 +108,41 @@ impl Session {
         }
     }
 
-    /// Adds the audience, claims and metadata that the caller gave.
-    pub(crate) fn with(mut self, audience: Option<&str>, claims: Option<&str>, meta: Option<&str>) -> Self {
+    /// Adds the audiences, claims and metadata that the caller gave.
+    pub(crate) fn with(mut self, audience: &[&str], claims: Option<&str>, meta: Option<&str>) -> Self {
         self.change(|more| {
-            more.audience = audience.map(Into::into);
+            more.audience = audience.iter().map(|&name| name.into()).collect();
             more.claims = claims.map(Into::into);
             more.meta = meta.map(Into::into);
         });
         self
     }
 
-    /// Its own audience, if it has one.
-    pub(crate) fn audience(&self) -> Option<&str> {
-        self.more.as_ref()?.audience.as_deref()
+    /// Its own audiences, if it has any.
+    pub(crate) fn audience(&self) -> &[Box<str>] {
+        self.more.as_ref().map_or(&[], |more| &more.audience)
     }
 
-    /// The members of CLAIMS, without the enclosing braces.
-    pub(crate) fn claims(&self) -> Option<&str> {
-        self.more.as_ref()?.claims.as_deref()
+    /// The claims of its current access token: the members of CLAIMS, without the enclosing braces.
+    pub(crate) fn claims(&self) -> &str {
+        self.more.as_ref().and_then(|more| more.claims.as_deref()).unwrap_or_default()
+    }
+
+    /// The claims of its next access token, unless the rotation brings others.
+    pub(crate) fn next_claims(&self) -> &str {
+        let next = self.more.as_ref().and_then(|more| more.next_claims.as_deref());
+        next.unwrap_or_else(|| self.claims())
+    }
+
+    /// What a rotation makes of the claims, if it changes them. `given` are those that it brings.
+    pub(crate) fn changed_claims(&self, given: Option<&str>) -> Option<String> {
+        let claims = given.unwrap_or_else(|| self.next_claims());
+        (claims != self.claims()).then(|| claims.to_owned())
+    }
+
+    /// Whether these claims take more memory than those that it holds.
+    pub(crate) fn grows_by(&self, claims: &str) -> bool {
+        claims.len() > self.claims().len().max(self.next_claims().len())
     }
 
     /// The metadata that the application gave.
@@ -167,9 +190,24 @@ impl Session {
         self.rotated = rotation.at;
         self.expires = rotation.expires;
         self.forget_denied(rotation.at);
-        if let Some(meta) = &rotation.meta {
-            self.change(|more| more.meta = Some(meta.as_str().into()));
+        if self.more.is_none() && rotation.claims.is_none() && rotation.meta.is_none() {
+            return;
         }
+        self.change(|more| {
+            more.next_claims = None;
+            if let Some(claims) = &rotation.claims {
+                more.claims = Some(claims.as_str()).filter(|claims| !claims.is_empty()).map(Into::into);
+            }
+            if let Some(meta) = &rotation.meta {
+                more.meta = Some(meta.as_str().into());
+            }
+        });
+    }
+
+    /// Sets the claims of the next access token.
+    pub(super) fn set_next_claims(&mut self, claims: &str) {
+        let next = (claims != self.claims()).then(|| claims.into());
+        self.change(|more| more.next_claims = next);
     }
 
     /// Forgets revoked access tokens that have ended by `now`.
@@ -189,8 +227,9 @@ impl Session {
     pub(super) fn size(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         let more = self.more.as_ref().map_or(0, |more| {
-            let texts = text(&more.audience) + text(&more.claims) + text(&more.meta);
-            size_of::<More>() + texts + more.denied.len() * size_of::<(Generation, Timestamp)>()
+            let audience = more.audience.iter().map(|name| size_of_val(name) + name.len()).sum::<usize>();
+            let texts = text(&more.claims) + text(&more.next_claims) + text(&more.meta);
+            size_of::<More>() + audience + texts + more.denied.len() * size_of::<(Generation, Timestamp)>()
         });
         size_of::<Self>() + self.subject.len() + more
     }
@@ -209,19 +248,41 @@ impl Session {
 
 impl More {
     fn is_sound(&self) -> bool {
-        let audience = self.audience.as_deref().is_none_or(is_name);
-        let claims = self.claims.as_deref().is_none_or(|claims| {
+        let audience =
+            self.audience.iter().all(|name| is_name(name)) && check_audience(&self.audience).is_ok();
+        let are_claims = |claims: &str| {
             strict::own_claims(&format!("{{{claims}}}")).is_ok_and(|members| *members == *claims)
-        });
+        };
+        let claims = self.claims.as_deref().is_none_or(are_claims);
+        let next = self.next_claims.as_deref();
+        let next =
+            next.is_none_or(|next| are_claims(next) && next != self.claims.as_deref().unwrap_or_default());
         let meta = self.meta.as_deref().is_none_or(|meta| strict::meta(meta.as_bytes()).is_ok());
         let ascending = self.denied.windows(2).all(|pair| pair[0].0 < pair[1].0);
         let denied = ascending && self.denied.len() <= MOST_DENIED;
-        *self != Self::default() && audience && claims && meta && denied
+        *self != Self::default() && audience && claims && next && meta && denied
     }
 }
 
 pub(crate) fn is_name(text: &str) -> bool {
     (1..=NAME).contains(&text.len()) && !text.contains('\0')
+}
+
+/// Checks the audiences of a session together. The error says what is wrong and shows no name.
+pub(crate) fn check_audience(names: &[impl AsRef<str>]) -> Result<(), String> {
+    if names.len() > MOST_AUDIENCES {
+        return Err(format!("AUDIENCE is given more than {MOST_AUDIENCES} times"));
+    }
+    let bytes: usize = names.iter().map(|name| name.as_ref().len()).sum();
+    if bytes > AUDIENCE_BYTES {
+        return Err(format!("the audiences have {bytes} bytes in all, more than {AUDIENCE_BYTES}"));
+    }
+    let is_twice =
+        |(i, name): (usize, &_)| names[..i].iter().any(|other| other.as_ref() == AsRef::as_ref(name));
+    if names.iter().enumerate().any(is_twice) {
+        return Err("AUDIENCE names one audience twice".to_owned());
+    }
+    Ok(())
 }
 
 /// The changes that a rotation makes to a session.
@@ -231,6 +292,86 @@ pub(crate) struct Rotation {
     pub at: Timestamp,
     /// The end of the new refresh token.
     pub expires: Timestamp,
+    /// The claims of the new access token, if they differ from the previous one's; empty for none.
+    pub claims: Option<String>,
     /// New metadata, if the application gave any.
     pub meta: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(audience: &[&str], claims: Option<&str>) -> Session {
+        Session::new("alice", Timestamp(1), Timestamp(2), 900, 604_800).with(audience, claims, None)
+    }
+
+    fn rotation(claims: Option<&str>) -> Rotation {
+        let claims = claims.map(str::to_owned);
+        Rotation { generation: Generation(2), at: Timestamp(1), expires: Timestamp(2), claims, meta: None }
+    }
+
+    #[test]
+    fn eight_audiences_of_1024_bytes_in_all_are_accepted() {
+        let names = |count: usize, len: usize| -> Vec<_> {
+            (0..count).map(|i| format!("{i}{}", "x".repeat(len - 1))).collect()
+        };
+        assert_eq!(check_audience(&names(8, 128)), Ok(()));
+        assert_eq!(check_audience(&names(0, 1)), Ok(()));
+        for (names, why) in [
+            (names(9, 1), "AUDIENCE is given more than 8 times"),
+            (names(5, 205), "the audiences have 1025 bytes in all, more than 1024"),
+            (vec!["a".into(), "b".into(), "a".into()], "AUDIENCE names one audience twice"),
+        ] {
+            assert_eq!(check_audience(&names), Err(why.to_owned()));
+        }
+    }
+
+    #[test]
+    fn next_claims_become_the_claims_by_a_rotation() {
+        let mut session = session(&[], Some("\"a\":1"));
+        session.set_next_claims("");
+        assert_eq!((session.claims(), session.next_claims()), ("\"a\":1", ""));
+        assert_eq!(session.changed_claims(None).as_deref(), Some(""));
+        assert_eq!(session.changed_claims(Some("\"a\":1")), None, "those of the call come first");
+        let mut kept = session.clone();
+        kept.rotate(&rotation(None));
+        assert_eq!((kept.claims(), kept.next_claims()), ("\"a\":1", "\"a\":1"));
+        session.rotate(&rotation(Some("")));
+        assert_eq!((session.claims(), session.next_claims()), ("", ""));
+        assert!(session.more.is_none(), "a session without options takes no more memory");
+        session.rotate(&rotation(Some("\"b\":2")));
+        assert_eq!(session.claims(), "\"b\":2");
+        session.set_next_claims("\"b\":2");
+        assert_eq!(session.changed_claims(None), None);
+    }
+
+    #[test]
+    fn only_claims_longer_than_all_that_a_session_holds_need_memory() {
+        let mut session = session(&[], Some("\"a\":1"));
+        assert_eq!(["", "\"b\":2", "\"a\":12"].map(|claims| session.grows_by(claims)), [false, false, true]);
+        session.set_next_claims("\"a\":12");
+        assert!(!session.grows_by("\"b\":34"));
+    }
+
+    #[test]
+    fn a_session_that_no_call_can_make_is_unsound() {
+        let sound = session(&["a", "b"], Some("\"a\":1"));
+        assert!(sound.is_sound());
+        let many: Vec<String> = (0..9).map(|i| i.to_string()).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let long = "x".repeat(256);
+        for audience in [&["a", "a"][..], &["a", ""], &["a\0"], &[&long], &many] {
+            assert!(!session(audience, None).is_sound(), "{audience:?}");
+        }
+        let with_next = |next: &str| {
+            let mut session = sound.clone();
+            session.change(|more| more.next_claims = Some(next.into()));
+            session
+        };
+        assert!(with_next("").is_sound() && with_next("\"b\":[]").is_sound());
+        for next in ["\"a\":1", "\"sub\":\"x\"", "\"b\":1}", "\"b\":1,", " ", "\"b\":1,\"b\":2"] {
+            assert!(!with_next(next).is_sound(), "{next}");
+        }
+    }
 }

@@ -105,6 +105,15 @@ impl Store {
                     session.deny(*generation, *until);
                 });
             }
+            Change::Claims(sessions, claims) => {
+                for (id, generation) in sessions {
+                    self.update(*id, |session| {
+                        if *generation >= session.generation {
+                            session.set_next_claims(claims);
+                        }
+                    });
+                }
+            }
             Change::End(id) => self.remove(*id),
             Change::Clear => std::mem::take(self).dispose(),
         }

@@ -33,6 +33,7 @@ GROUPS = {
     "tokens": [
         "LW.ISSUE",
         "LW.ROTATE",
+        "LW.CLAIMS",
         "LW.VERIFY",
         "LW.INTROSPECT",
         "LW.REVOKE",
@@ -170,7 +171,7 @@ def describe(
     key_specs = [record(spec) for spec in info[8]]
     # Valkey renamed the flag.
     flags = [flag.replace("skip_commandlog", "skip_slowlog") for flag in info[2] if flag != "module"]
-    usage = (usages or {}).get(name) or (None if is_container else usage_of_error(client, name, info[1]))
+    usage = (usages or {}).get(name) or (None if is_container else usage_of_error(client, name, info[1], docs))
     return Command(
         name=name,
         summary=docs["summary"],
@@ -211,12 +212,14 @@ def usages_of_help(client: redis.Redis, container: str) -> dict[str, str]:
     return {f"{container} {line.split()[0]}": f"{container} {line}" for line in lines}
 
 
-def usage_of_error(client: redis.Redis, name: str, arity: int) -> str | None:
+def usage_of_error(client: redis.Redis, name: str, arity: int, docs: dict[str, Any]) -> str | None:
     """The usage text that a malformed call gets; None if the server lets no such call through."""
     words = name.split()
-    if arity >= 0:
+    # One word more than needed is refused, and so is a word that is none of a choice.
+    has_choice = any(argument_of(argument)["type"] == "oneof" for argument in docs.get("arguments", []))
+    if arity >= 0 and not has_choice:
         return None
-    filler = ["1"] * (-arity - len(words))
+    filler = ["1"] * (abs(arity) - len(words) - (1 if arity >= 0 else 0))
     try:
         client.execute_command(*words, *filler, "NO-SUCH-OPTION")
     except redis.ResponseError as error:
@@ -240,7 +243,7 @@ def parts_of(commands: list[Command]) -> dict[str, str]:
 def wrapped(usage: str) -> str:
     """A usage text in lines of at most 100 characters, broken between arguments."""
     lines = [""]
-    for piece in re.findall(r"\[[^\]]*\]|[^\s\[]+", usage):
+    for piece in re.findall(r"\[(?:[^\[\]]|\[[^\]]*\])*\]|[^\s\[]+", usage):
         if len(lines[-1]) + 1 + len(piece) > 100:
             lines.append("   ")
         lines[-1] += f" {piece}" if lines[-1] else piece

@@ -130,6 +130,7 @@ ARGUMENTS: Mapping[str, str] = {
     "audit": "AuditFields",
     "auditLog": "AuditQuery",
     "issue": "IssueOptions",
+    "rotate": "RotateOptions",
     "inspect": "ClientQuery",
     "reset": "ClientQuery",
 }

@@ -48,6 +48,12 @@ export class FullError extends LockWatchError {}
 /** LWNOKEY: the server has no signing key. */
 export class NoKeyError extends LockWatchError {}
 
+/**
+ * LWCONFLICT: the refresh token was rotated a moment ago with other claims. Nothing was changed;
+ * `rotate` without claims returns the tokens of that rotation.
+ */
+export class ConflictError extends LockWatchError {}
+
 /** The token is not accepted. The subclass is the reason. */
 export class TokenError extends LockWatchError {}
 
@@ -73,6 +79,7 @@ const CLASSES: Record<string, ErrorClass> = {
   LWEXPIRED: TokenExpiredError,
   LWREVOKED: TokenRevokedError,
   LWREUSED: TokenReusedError,
+  LWCONFLICT: ConflictError,
   LWFULL: FullError,
   LWNOKEY: NoKeyError,
   LWBUSY: UnavailableError,

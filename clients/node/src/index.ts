@@ -20,6 +20,7 @@ export type { Duration } from "./duration.js";
 export {
   CommandError,
   ConfigurationError,
+  ConflictError,
   FullError,
   LockWatchError,
   ModuleMissingError,
@@ -43,4 +44,4 @@ export { ServerError, type Bytes, type Command, type Connection, type Name } fro
 export type { IoredisClient, NodeRedisClient, RedisSource } from "./redis/open.js";
 export type { CookieOptions } from "./token/cookie.js";
 export type { Login } from "./token/login.js";
-export type { Claims, Introspection, IssueOptions, Jwks, Revocation, Session, Tokens } from "./tokens.js";
+export type { Claims, Introspection, IssueOptions, Jwks, Revocation, RotateOptions, Session, SessionsOf, Tokens } from "./tokens.js";

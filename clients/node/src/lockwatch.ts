@@ -165,11 +165,19 @@ export class LockWatch {
 
   /**
    * Exchanges a refresh token for new tokens. Within `rotate-grace` the same refresh token returns
-   * the same tokens.
+   * the same tokens; with other claims it throws a {@link ConflictError}.
    */
-  async rotate(store: Bytes, refreshToken: string, { meta }: { meta?: unknown } = {}): Promise<tokens.Tokens> {
-    const reply = await this.#slow.callSlow(tokens.rotateCommand(store, refreshToken, meta));
+  async rotate(store: Bytes, refreshToken: string, options: tokens.RotateOptions = {}): Promise<tokens.Tokens> {
+    const reply = await this.#slow.callSlow(tokens.rotateCommand(store, refreshToken, options));
     return tokens.parseTokens(reply, "LW.ROTATE");
+  }
+
+  /**
+   * Sets the claims that access tokens have from the next rotation on. Returns the number of sessions
+   * that this changed.
+   */
+  async setClaims(store: Bytes, claims: Readonly<Record<string, unknown>>, of: tokens.SessionsOf): Promise<number> {
+    return Number(await this.#slow.callSlow(tokens.claimsCommand(store, claims, of)));
   }
 
   /** The claims of an access token. Throws a {@link TokenError} if the token is not accepted. */

@@ -1,9 +1,9 @@
 /**
- * The token commands: LW.ISSUE, LW.ROTATE, LW.VERIFY, LW.INTROSPECT, LW.REVOKE, LW.REVOKEALL,
- * LW.SESSIONS, LW.JWKS.
+ * The token commands: LW.ISSUE, LW.ROTATE, LW.CLAIMS, LW.VERIFY, LW.INTROSPECT, LW.REVOKE,
+ * LW.REVOKEALL, LW.SESSIONS, LW.JWKS.
  */
 import { durationArgument, milliseconds, type Duration } from "./duration.js";
-import { wrongModule } from "./errors.js";
+import { ConfigurationError, wrongModule } from "./errors.js";
 import { nameArgument, replyText, type Bytes, type Command, type RedisReply } from "./redis/connection.js";
 import { records } from "./redis/records.js";
 
@@ -13,7 +13,8 @@ export interface IssueOptions {
    * them.
    */
   claims?: Readonly<Record<string, unknown>> | undefined;
-  audience?: string | undefined;
+  /** One name, or up to eight. */
+  audience?: string | readonly string[] | undefined;
   accessTtl?: Duration | undefined;
   /** 0 issues an access token without a refresh token. */
   refreshTtl?: Duration | undefined;
@@ -21,6 +22,13 @@ export interface IssueOptions {
    * Any JSON. Kept with the session and returned by `sessions`; for example the address and the
    * device.
    */
+  meta?: unknown;
+}
+
+export interface RotateOptions {
+  /** Replace the session's claims from this rotation on. */
+  claims?: Readonly<Record<string, unknown>> | undefined;
+  /** Replaces the session's metadata. */
   meta?: unknown;
 }
 
@@ -36,7 +44,7 @@ export interface Tokens {
 export interface Claims {
   readonly iss: string;
   readonly sub: string;
-  readonly aud: string;
+  readonly aud: string | readonly string[];
   readonly iat: number;
   readonly exp: number;
   readonly jti: string;
@@ -70,18 +78,35 @@ export interface Jwks {
  */
 export type Revocation = { token: string } | { session: string } | { subject: string | number; except?: string | undefined };
 
+/** One session, or all sessions of a subject. */
+export type SessionsOf = { session: string } | { subject: string | number };
+
 export function issueCommand(store: Bytes, subject: string | number, options: IssueOptions): Command {
   const args = ["LW.ISSUE", store, nameArgument(subject)];
   if (options.claims !== undefined) args.push("CLAIMS", JSON.stringify(options.claims));
-  if (options.audience !== undefined) args.push("AUDIENCE", options.audience);
+  if (options.audience !== undefined) args.push(...audienceArguments(options.audience));
   if (options.accessTtl !== undefined) args.push("ACCESSTTL", durationArgument(milliseconds(options.accessTtl)));
   if (options.refreshTtl !== undefined) args.push("REFRESHTTL", durationArgument(milliseconds(options.refreshTtl)));
   if (options.meta !== undefined) args.push("META", JSON.stringify(options.meta));
   return { args, key: store };
 }
 
-export function rotateCommand(store: Bytes, refreshToken: string, meta: unknown): Command {
+function audienceArguments(audience: string | readonly string[]): string[] {
+  const names = typeof audience === "string" ? [audience] : audience;
+  if (!Array.isArray(names) || names.length === 0 || !names.every((name) => typeof name === "string")) {
+    throw new ConfigurationError("audience is a name, or a list of one to eight names");
+  }
+  return names.flatMap((name) => ["AUDIENCE", name]);
+}
+
+export function claimsCommand(store: Bytes, claims: Readonly<Record<string, unknown>>, of: SessionsOf): Command {
+  const what = "session" in of ? ["SESSION", of.session] : ["SUBJECT", nameArgument(of.subject)];
+  return { args: ["LW.CLAIMS", store, ...what, JSON.stringify(claims)], key: store };
+}
+
+export function rotateCommand(store: Bytes, refreshToken: string, { claims, meta }: RotateOptions): Command {
   const args = ["LW.ROTATE", store, refreshToken];
+  if (claims !== undefined) args.push("CLAIMS", JSON.stringify(claims));
   if (meta !== undefined) args.push("META", JSON.stringify(meta));
   return { args, key: store };
 }

@@ -57,6 +57,7 @@ describe("the time that a command may take", () => {
     "LW.AUDITLOG": (lw) => lw.auditLog(),
     "LW.ISSUE": (lw) => lw.issue("auth", "alice"),
     "LW.ROTATE": (lw) => lw.rotate("auth", "token"),
+    "LW.CLAIMS": (lw) => lw.setClaims("auth", {}, { subject: "alice" }),
     "LW.REVOKE": (lw) => lw.revoke("auth", { token: "token" }),
     "LW.REVOKEALL": (lw) => lw.revokeAll("auth"),
     "LW.SESSIONS": (lw) => lw.sessions("auth", "alice"),

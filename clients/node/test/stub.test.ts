@@ -49,6 +49,11 @@ describe("a stub", () => {
     const claims = await lw.verify("auth", issued.accessToken);
     assert.deepEqual([claims.sub, claims.aud, claims.exp - claims.iat], ["alice", "web", 900]);
     assert.equal((await lw.introspect("auth", issued.accessToken)).active, true);
+    const several = await lw.issue("auth", "alice", { audience: ["web", "admin"], claims: { role: "user" } });
+    const rotated = await lw.rotate("auth", several.refreshToken ?? "", { claims: { plan: "pro" } });
+    const { sub, aud, plan, role } = await lw.verify("auth", rotated.accessToken);
+    assert.deepEqual([sub, aud, plan, role], ["alice", ["web", "admin"], "pro", undefined]);
+    assert.equal(await lw.setClaims("auth", { role: "admin" }, { subject: "alice" }), 1);
     assert.deepEqual(await lw.sessions("auth", "alice"), []);
     assert.deepEqual([await lw.revoke("auth", { session: claims.sid }), await lw.revokeAll("auth")], [1, 1]);
     assert.deepEqual([await lw.auditLog(), (await lw.jwks()).keys], [[], []]);

@@ -8,7 +8,10 @@ import express from "express";
 import fastify from "fastify";
 import {
   CommandError,
+  ConfigurationError,
+  ConflictError,
   LockWatch,
+  TokenError,
   TokenExpiredError,
   TokenInvalidError,
   TokenReusedError,
@@ -53,6 +56,52 @@ describe("token commands", () => {
     const third = await lw.rotate("reuse", second.refreshToken ?? "");
     await assert.rejects(lw.rotate("reuse", first.refreshToken ?? ""), TokenReusedError);
     await assert.rejects(lw.verify("reuse", third.accessToken), TokenRevokedError);
+  });
+
+  it("audience may be a list", async () => {
+    const first = await lw.issue(STORE, "alice", { audience: ["billing", "web"] });
+    const second = await lw.rotate(STORE, first.refreshToken ?? "");
+    for (const { accessToken } of [first, second]) {
+      for (const audience of ["billing", "web"]) {
+        assert.deepEqual((await lw.verify(STORE, accessToken, { audience })).aud, ["billing", "web"]);
+      }
+      await assert.rejects(lw.verify(STORE, accessToken, { audience: "admin" }), TokenInvalidError);
+      assert.deepEqual((await lw.introspect(STORE, accessToken)).aud, ["billing", "web"]);
+    }
+    const only = await lw.issue(STORE, "alice", { audience: ["billing"] });
+    assert.equal((await lw.verify(STORE, only.accessToken, { audience: "billing" })).aud, "billing");
+    for (const audience of [[], [1], 7, {}, null]) {
+      await assert.rejects(lw.issue(STORE, "alice", { audience } as never), ConfigurationError);
+    }
+    for (const audience of [["a", "a"], Array.from({ length: 9 }, (_, i) => `a${i}`)]) await assert.rejects(lw.issue(STORE, "alice", { audience }), CommandError);
+  });
+
+  it("rotate replaces claims, and a retry with others is a conflict", async () => {
+    const first = await lw.issue("claims", "alice", { claims: { role: "user", n: 1 } });
+    const token = first.refreshToken ?? "";
+    const second = await lw.rotate("claims", token, { claims: { role: "admin" } });
+    const claims = await lw.verify("claims", second.accessToken);
+    assert.deepEqual([claims.role, claims.n], ["admin", undefined]);
+    assert.deepEqual(await lw.rotate("claims", token, { claims: { role: "admin" } }), second);
+    await assert.rejects(
+      lw.rotate("claims", token, { claims: { role: "user" } }),
+      (error) => error instanceof ConflictError && error.code === "LWCONFLICT" && !(error instanceof TokenError),
+    );
+    assert.deepEqual(await lw.rotate("claims", token), second);
+  });
+
+  it("setClaims sets the claims of the next access tokens", async () => {
+    const [one, two] = [await lw.issue("set", "alice", { claims: { role: "admin" } }), await lw.issue("set", "alice")];
+    assert.equal(await lw.setClaims("set", { role: "user" }, { session: one.sessionId }), 1);
+    assert.equal(await lw.setClaims("set", { role: "user" }, { subject: "alice" }), 1);
+    assert.equal(await lw.setClaims("set", { role: "user" }, { subject: "alice" }), 0);
+    assert.equal(await lw.setClaims("set", {}, { subject: 42 }), 0);
+    assert.equal((await lw.verify("set", one.accessToken)).role, "admin");
+    for (const { refreshToken } of [one, two]) {
+      const { accessToken } = await lw.rotate("set", refreshToken ?? "");
+      assert.equal((await lw.verify("set", accessToken)).role, "user");
+    }
+    await assert.rejects(lw.setClaims("set", { exp: 0 }, { subject: "alice" }), CommandError);
   });
 
   it("sessions lists sessions, and revoke and revokeAll end them", async () => {

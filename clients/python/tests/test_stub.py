@@ -83,6 +83,11 @@ def test_a_stub_answers_every_method() -> None:
     assert lw.verify("auth", "no token of the stub").sub == "stub"
     assert lw.introspect("auth", issued.access_token)
     assert lw.rotate("auth", "no token of the stub").refresh_token
+    several = lw.issue("auth", "alice", audience=["web", "admin"], claims={"role": "user"})
+    rotated = lw.rotate("auth", several.refresh_token or "", claims={"plan": "pro"})
+    claims = lw.verify("auth", rotated.access_token)
+    assert (claims.sub, claims["aud"], claims["plan"], claims.get("role")) == ("alice", ["web", "admin"], "pro", None)
+    assert lw.set_claims("auth", {"role": "admin"}, subject="alice") == 1
     assert not [*lw.sessions("auth", "alice"), *lw.audit_log()]
     assert (lw.revoke("auth", session="x"), lw.revoke_all("auth"), lw.jwks()) == (1, 1, {"keys": []})
 

@@ -13,7 +13,16 @@ import redis
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from lockwatch import TokenError, TokenExpiredError, TokenInvalidError, TokenReusedError, TokenRevokedError
+from lockwatch import (
+    CommandError,
+    ConfigurationError,
+    ConflictError,
+    TokenError,
+    TokenExpiredError,
+    TokenInvalidError,
+    TokenReusedError,
+    TokenRevokedError,
+)
 from lockwatch.testing import RedisServer
 from support.both import MAKERS
 
@@ -55,6 +64,57 @@ def test_audience(client: Any, store: str) -> None:
     assert client.verify(store, pair.access_token, audience="billing")
     with pytest.raises(TokenInvalidError):
         client.verify(store, pair.access_token)
+
+
+def test_several_audiences(client: Any, store: str) -> None:
+    pair = client.issue(store, "alice", audience=["billing", "web"])
+    rotated = client.rotate(store, pair.refresh_token)
+    for token in (pair.access_token, rotated.access_token):
+        for name in ("billing", "web"):
+            assert client.verify(store, token, audience=name)["aud"] == ["billing", "web"]
+        with pytest.raises(TokenInvalidError):
+            client.verify(store, token, audience="admin")
+        assert client.introspect(store, token).all["aud"] == ["billing", "web"]
+    only = client.issue(store, "alice", audience=("billing",))
+    assert client.verify(store, only.access_token, audience="billing")["aud"] == "billing"
+    for audience in ([], [1], 7, b"a"):
+        with pytest.raises(ConfigurationError):
+            client.issue(store, "alice", audience=audience)
+    for refused in (["a", "a"], [str(number) for number in range(9)]):
+        with pytest.raises(CommandError):
+            client.issue(store, "alice", audience=refused)
+
+
+def test_rotate_with_claims(client: Any, store: str) -> None:
+    first = client.issue(store, "alice", claims={"role": "user", "n": 1})
+    second = client.rotate(store, first.refresh_token, claims={"role": "admin"})
+    assert client.verify(store, second.access_token)["role"] == "admin"
+    assert "n" not in client.verify(store, second.access_token)
+    assert client.rotate(store, first.refresh_token, claims={"role": "admin"}) == second
+    with pytest.raises(ConflictError) as conflict:
+        client.rotate(store, first.refresh_token, claims={"role": "user"})
+    assert conflict.value.code == "LWCONFLICT"
+    assert not isinstance(conflict.value, TokenError)
+    assert client.rotate(store, first.refresh_token) == second
+    third = client.rotate(store, second.refresh_token, claims={})
+    assert "role" not in client.verify(store, third.access_token)
+
+
+def test_set_claims(client: Any, store: str) -> None:
+    pairs = [client.issue(store, "alice", claims={"role": "admin"}) for _ in range(3)]
+    assert client.set_claims(store, {"role": "user"}, session=pairs[0].session_id) == 1
+    assert client.set_claims(store, {"role": "user"}, subject="alice") == 2
+    assert client.set_claims(store, {"role": "user"}, subject="alice") == 0
+    assert client.set_claims(store, {}, subject="nobody") == 0
+    for pair in pairs:
+        assert client.verify(store, pair.access_token)["role"] == "admin"
+        rotated = client.rotate(store, pair.refresh_token)
+        assert client.verify(store, rotated.access_token)["role"] == "user"
+    for what in ({}, {"session": pairs[0].session_id, "subject": "alice"}):
+        with pytest.raises(ConfigurationError):
+            client.set_claims(store, {}, **what)
+    with pytest.raises(CommandError):
+        client.set_claims(store, {"sub": "root"}, subject="alice")
 
 
 def test_rotate_and_reuse(client: Any, store: str, shared_redis: RedisServer) -> None:

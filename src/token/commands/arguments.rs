@@ -1,6 +1,7 @@
 //! Arguments that several token commands take, and the functions that read them.
 
 use crate::text::duration;
+use crate::text::options::{Given, Malformed};
 use crate::text::syntax::Param;
 
 use super::super::id::SessionId;
@@ -10,6 +11,7 @@ use super::super::session::{self, NAME};
 pub(super) const SUBJECT: Param = Param::string(c"subject").secret();
 pub(super) const AUDIENCE: Param =
     Param::string(c"audience").token(c"AUDIENCE").shown(c"aud").optional().secret();
+pub(super) const CLAIMS: Param = Param::json(c"claims").token(c"CLAIMS").optional();
 pub(super) const META: Param = Param::json(c"meta").token(c"META").optional();
 
 /// Accepts any bytes. The token is checked later, and that error does not show it.
@@ -21,6 +23,13 @@ pub(super) fn token(text: &[u8]) -> Result<&[u8], &'static str> {
 pub(super) fn name(text: &[u8]) -> Result<&str, String> {
     let name = std::str::from_utf8(text).ok().filter(|text| session::is_name(text));
     name.ok_or_else(|| format!("is not 1 to {NAME} bytes of UTF-8 without NUL"))
+}
+
+/// Reads the audiences of a session.
+pub(super) fn audience<'a>(given: &Given<'a>) -> Result<Vec<&'a str>, Malformed> {
+    let names = given.all("AUDIENCE", name)?;
+    session::check_audience(&names).map_err(|why| given.malformed(why))?;
+    Ok(names)
 }
 
 pub(super) fn session_id(text: &[u8]) -> Result<SessionId, &'static str> {

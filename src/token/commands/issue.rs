@@ -1,10 +1,12 @@
-//! `LW.ISSUE key subject [CLAIMS json] [AUDIENCE aud] [ACCESSTTL d] [REFRESHTTL d] [META json]`
+//! `LW.ISSUE key subject [CLAIMS json] [AUDIENCE aud [AUDIENCE aud ...]] [ACCESSTTL d]
+//! [REFRESHTTL d] [META json]`
 //!
 //! Begins a session of `subject`. Replies `[access_token, refresh_token, access_expires_at_ms,
 //! refresh_expires_at_ms, session_id]`.
 //!
 //! - CLAIMS: a JSON object whose members the access token has in addition to `iss sub aud iat exp
 //!   jti sid`. CLAIMS, AUDIENCE and the lifetimes belong to the session and survive rotation.
+//! - AUDIENCE: whom the token is for, up to eight names. `aud` is a string for one, else an array.
 //! - REFRESHTTL 0 issues an access token only. The refresh token and its end are then null.
 //! - META: shown by LW.SESSIONS, in alerts and in the audit log.
 
@@ -25,7 +27,7 @@ use super::super::native::commit;
 use super::super::session::Session;
 use super::super::store::Store;
 use super::super::{counters, key_generation, settings, signer, strict};
-use super::arguments::{self, AUDIENCE, META, SUBJECT};
+use super::arguments::{self, AUDIENCE, CLAIMS, META, SUBJECT};
 
 pub(crate) struct Issue;
 
@@ -38,8 +40,8 @@ impl Command for Issue {
         args: &[
             Param::KEY,
             SUBJECT,
-            Param::json(c"claims").token(c"CLAIMS").optional(),
-            AUDIENCE,
+            CLAIMS,
+            AUDIENCE.repeated(),
             Param::string(c"access-ttl").token(c"ACCESSTTL").shown(c"d").optional(),
             Param::string(c"refresh-ttl").token(c"REFRESHTTL").shown(c"d").optional(),
             META,
@@ -75,7 +77,7 @@ fn begin_late(call: &Call<'_>) -> Result<Grant, Refusal> {
 struct Request<'a> {
     subject: &'a str,
     claims: Option<&'a str>,
-    audience: Option<&'a str>,
+    audience: Vec<&'a str>,
     access_ttl: u32,
     refresh_ttl: u32,
     meta: Option<&'a str>,
@@ -87,7 +89,7 @@ impl<'a> Request<'a> {
         Ok(Self {
             subject: given.required("subject", arguments::name)?,
             claims: given.optional("CLAIMS", strict::claims)?.filter(|claims| !claims.is_empty()),
-            audience: given.optional("AUDIENCE", arguments::name)?,
+            audience: arguments::audience(&given)?,
             access_ttl: given.optional("ACCESSTTL", arguments::ttl)?.unwrap_or(settings::ACCESS_TTL.get()),
             refresh_ttl: given
                 .optional("REFRESHTTL", arguments::refresh_ttl)?
@@ -105,7 +107,7 @@ impl<'a> Request<'a> {
         };
         let end = end.min(now + settings::SESSION_MAX_AGE.get());
         let session = Session::new(self.subject, now, end, self.access_ttl, self.refresh_ttl);
-        session.with(self.audience, self.claims, self.meta)
+        session.with(&self.audience, self.claims, self.meta)
     }
 }
 

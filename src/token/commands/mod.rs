@@ -2,6 +2,7 @@
 
 pub(crate) mod apply;
 mod arguments;
+pub(crate) mod claims;
 pub(crate) mod introspect;
 pub(crate) mod issue;
 pub(crate) mod jwks;

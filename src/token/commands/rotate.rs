@@ -1,6 +1,7 @@
-//! `LW.ROTATE key refresh_token [META json]`
+//! `LW.ROTATE key refresh_token [CLAIMS json] [META json]`
 //!
-//! Exchanges a refresh token for the session's next tokens. Replies like LW.ISSUE.
+//! Exchanges a refresh token for the session's next tokens. Replies like LW.ISSUE. CLAIMS and META
+//! replace those of the session.
 //! [`rotation`](super::super::rotation) decides about tokens that were used before, are too old or
 //! too new.
 
@@ -16,14 +17,14 @@ use super::super::change::Change;
 use super::super::clock;
 use super::super::error::TokenError;
 use super::super::grant::Grant;
-use super::super::incident::{self, FORGERY, REUSE, ROLLBACK};
+use super::super::incident::{self, Incident};
 use super::super::keyring::{self, Keyring};
 use super::super::native::commit;
 use super::super::rotation::{Judgement, Presented, judge};
 use super::super::session::{Rotation, Session};
 use super::super::store::Store;
-use super::super::{counters, refresh, settings, signer, strict};
-use super::arguments::{self, META};
+use super::super::{counters, memory, refresh, settings, signer, strict};
+use super::arguments::{self, CLAIMS, META};
 
 pub(crate) struct Rotate;
 
@@ -33,19 +34,28 @@ impl Command for Rotate {
         flags: "write no-monitor no-slowlog",
         summary: c"Exchanges a refresh token for a new access and refresh token; one that was used before ends its session.",
         complexity: c"O(log N) with N the number of sessions in the store; signing with RSA is done on another thread.",
-        args: &[Param::KEY, Param::string(c"refresh-token").shown(c"refresh_token").secret(), META],
+        args: &[Param::KEY, Param::string(c"refresh-token").shown(c"refresh_token").secret(), CLAIMS, META],
         ..Spec::BASE
     };
 
     fn run(call: &Call<'_>) -> Result<(), Refusal> {
         let given = Self::SPEC.parse(call)?;
         let token = given.required("refresh-token", arguments::token)?;
-        let meta = given.optional("META", strict::meta)?;
-        rotate(call, token, meta).inspect_err(|_| counters::ROTATE_REFUSED.count())
+        let new = New {
+            claims: given.optional("CLAIMS", strict::claims)?,
+            meta: given.optional("META", strict::meta)?,
+        };
+        rotate(call, token, &new).inspect_err(|_| counters::ROTATE_REFUSED.count())
     }
 }
 
-fn rotate(call: &Call<'_>, token: &[u8], meta: Option<&str>) -> Outcome {
+/// What the call replaces in the session.
+struct New<'a> {
+    claims: Option<&'a str>,
+    meta: Option<&'a str>,
+}
+
+fn rotate(call: &Call<'_>, token: &[u8], new: &New<'_>) -> Outcome {
     call.require_primary()?;
     let ring = keyring::current();
     ring.refresh_secret()?;
@@ -71,32 +81,39 @@ fn rotate(call: &Call<'_>, token: &[u8], meta: Option<&str>) -> Outcome {
         }
     };
     drop(store);
-    let report = |kind| incident::report(call, kind, name.bytes(), &session, &presented, meta, now);
+    let report =
+        |incident| incident::report(call, incident, name.bytes(), &session, &presented, new.meta, now);
     match judgement {
         Judgement::Replay => {
             drop(key);
+            if new.claims.is_some_and(|claims| claims != session.claims()) {
+                return Err(TokenError::Conflict.into());
+            }
             replay(call, &presented, &session, &ring)
         }
         Judgement::Reused => {
             commit(key, vec![Change::End(presented.session)], now)?;
-            report(REUSE);
+            report(Incident::Reuse);
             counters::REUSED.count();
             Err(TokenError::Reused.into())
         }
         Judgement::Forged => {
             drop(key);
-            report(FORGERY);
+            report(Incident::Forgery);
             counters::FORGED.count();
             Err(TokenError::Invalid("the refresh token was never given out").into())
         }
         _ => {
             signer::require_room(call, &ring)?;
-            let (rotation, renewed) = renew(&session, &presented, meta, now);
+            if new.claims.is_some_and(|claims| session.grows_by(claims)) {
+                memory::require()?;
+            }
+            let (rotation, renewed) = renew(&session, &presented, new, now);
             let grant = Grant::of(presented.session, &renewed, &ring)?;
             grant.require_length(Rotate::SPEC)?;
             commit(key, vec![Change::Rotate(presented.session, rotation)], now)?;
             if judgement == Judgement::RollForward {
-                report(ROLLBACK);
+                report(Incident::Rollback { claims_given: new.claims.is_some() });
                 counters::ROLLED_FORWARD.count();
             }
             counters::ROTATED.count();
@@ -116,12 +133,7 @@ fn replay(call: &Call<'_>, presented: &Presented, session: &Session, ring: &Keyr
 }
 
 /// The rotation, and the session after it.
-fn renew(
-    session: &Session,
-    presented: &Presented,
-    meta: Option<&str>,
-    now: Timestamp,
-) -> (Rotation, Session) {
+fn renew(session: &Session, presented: &Presented, new: &New<'_>, now: Timestamp) -> (Rotation, Session) {
     let ttl = Span(u64::from(session.refresh_ttl) * 1000);
     // The clock of the server that created the session may have been ahead of this one's.
     let at = now.max(session.rotated);
@@ -130,7 +142,8 @@ fn renew(
         generation: presented.generation.next().unwrap_or(presented.generation),
         at,
         expires: (at + ttl).min(session.created + settings::SESSION_MAX_AGE.get()).max(at),
-        meta: meta.map(str::to_owned),
+        claims: session.changed_claims(new.claims),
+        meta: new.meta.map(str::to_owned),
     };
     let mut renewed = session.clone();
     renewed.rotate(&rotation);

@@ -108,9 +108,10 @@ fn command_docs_and_info_cover_the_token_commands() {
         (
             "LW.ROTATE",
             -3,
-            &["key", "refresh-token", "meta"],
+            &["key", "refresh-token", "claims", "meta"],
             &["module", "skip_monitor", "skip_slowlog", "write"],
         ),
+        ("LW.CLAIMS", 5, &["key", "what", "claims"], &["module", "write"]),
         (
             "LW.VERIFY",
             -3,

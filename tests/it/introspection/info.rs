@@ -67,6 +67,7 @@ fn info_fields_have_stable_names_and_start_at_zero() {
             ("lockwatch_ship", "yes"),
             ("lockwatch_token_alive_since_ms", "0"),
             ("lockwatch_token_busy_total", "0"),
+            ("lockwatch_token_claims_set_total", "0"),
             ("lockwatch_token_clock_ahead_ms", "0"),
             ("lockwatch_token_evicted_total", "0"),
             ("lockwatch_token_forged_total", "0"),

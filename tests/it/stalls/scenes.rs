@@ -152,6 +152,11 @@ fn tokens() -> Scene {
         row("LW.REVOKE auth SESSION", |stage, client| {
             succeeds(&client.call(&["LW.REVOKE", "auth", "SESSION", &stage.token().session]));
         }),
+        row("LW.CLAIMS auth SESSION", |stage, client| {
+            let call = ["LW.CLAIMS", "auth", "SESSION", &stage.token().session, r#"{"role":"user"}"#];
+            succeeds(&client.call(&call));
+        }),
+        line(r#"LW.CLAIMS auth SUBJECT user1 {"role":"admin"}"#),
         line("LW.REVOKE auth SUBJECT user1"),
         line("LW.JWKS"),
         line("LW.RELOAD"),
@@ -388,6 +393,7 @@ fn replica_tokens() -> Scene {
         prepare,
         rows: vec![
             replicated("LW._TOKEN that adds a session", "LW.ISSUE auth alice"),
+            replicated("LW._TOKEN that changes claims", r#"LW.CLAIMS auth SUBJECT alice {"role":"admin"}"#),
             replicated("COPY", "COPY auth copy"),
             replicated("LW._TOKEN that ends every session", "LW.REVOKEALL auth"),
             replicated("LW._WINDOW", "LW.RATELIMIT k 5 1m"),

@@ -74,6 +74,7 @@ fn mutated_tokens_are_refused_and_mutated_arguments_do_no_harm() {
         let commands = [
             "LW.ISSUE",
             "LW.ROTATE",
+            "LW.CLAIMS",
             "LW.VERIFY",
             "LW.INTROSPECT",
             "LW.REVOKE",
@@ -155,9 +156,14 @@ fn accepted_claims_are_returned_unchanged() {
 /// Dumps of stores with every kind of content.
 fn seeds(client: &mut Client) -> Vec<Payload> {
     for n in 0..3 {
-        let first = client.issue(&format!(r#"auth user{n} CLAIMS {{"role":"x"}} META {{"a":1}} AUDIENCE y"#));
+        let options = ["AUDIENCE y", "AUDIENCE y AUDIENCE z AUDIENCE yz"][n % 2];
+        let first = client.issue(&format!(r#"auth user{n} CLAIMS {{"role":"x"}} META {{"a":1}} {options}"#));
         client.call(&["LW.REVOKE", "auth", "TOKEN", &first.access]);
         client.rotate("auth", &first.refresh);
+        if n > 0 {
+            let claims = [r#"{"role":"y","z":[2]}"#, "{}"][n % 2];
+            client.call(&["LW.CLAIMS", "auth", "SESSION", &first.session, claims]);
+        }
     }
     client.issue("small a REFRESHTTL 0");
     ["auth", "small"].map(|key| Payload::new(&client.dump(key))).to_vec()
@@ -190,6 +196,7 @@ fn damaged_stores_are_refused_or_usable() {
             for line in [
                 "LW.SESSIONS x user1",
                 "LW.ISSUE x user1",
+                r#"LW.CLAIMS x SUBJECT user1 {"role":"w"}"#,
                 "LW.REVOKE x SUBJECT user2",
                 "MEMORY USAGE x",
                 "COPY x y REPLACE",

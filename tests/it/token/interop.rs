@@ -65,6 +65,11 @@ fn jsonwebtoken_accepts_every_token_that_the_module_issues_or_accepts() {
         assert_eq!(claims["sub"], "alice");
         assert_eq!(claims["role"], "admin");
         assert_eq!(claims["jti"], format!("{}.1", tokens.session));
+        let several = client.issue("auth alice AUDIENCE web AUDIENCE lockwatch-api");
+        assert_eq!(oracle.verify(&several.access), Some(client.verify("auth", &several.access)));
+        let others = client.issue("auth alice AUDIENCE web AUDIENCE admin");
+        assert_eq!(oracle.verify(&others.access), None);
+        assert_eq!(client.verdict("auth", &others.access), "LWINVALID");
         let (message, signature) = tokens.access.rsplit_once('.').unwrap();
         let changed = format!("{message}.{}{}", &signature[1..], &signature[..1]);
         assert_eq!(oracle.verify(&changed), None);
@@ -106,7 +111,12 @@ fn checked_by(command: &mut Command) {
         let set: Json = serde_json::from_str(&client.run("LW.JWKS").text()).unwrap();
         let first = client.issue(r#"auth alice CLAIMS {"role":"admin"}"#);
         let second = client.rotate("auth", &first.refresh);
-        let tokens: Vec<_> = [&first, &second].map(|tokens: &Tokens| tokens.access.clone()).to_vec();
+        // With several audiences, and after a change of claims.
+        let third = client.issue("auth alice AUDIENCE web AUDIENCE lockwatch-api");
+        client.call(&["LW.CLAIMS", "auth", "SESSION", &third.session, r#"{"role":"admin"}"#]);
+        let third = client.rotate("auth", &third.refresh);
+        assert_eq!(third.claims()["aud"], serde_json::json!(["web", "lockwatch-api"]));
+        let tokens: Vec<_> = [&first, &second, &third].map(|tokens: &Tokens| tokens.access.clone()).to_vec();
         cases.push(serde_json::json!({"alg": algorithm.name(), "jwks": set, "secret": format!("{SECRET}0"), "tokens": tokens}));
     }
     let path = dir.path().join("cases.json");
@@ -114,7 +124,7 @@ fn checked_by(command: &mut Command) {
     let out = command.arg(&path).output().expect("it runs");
     let printed = String::from_utf8_lossy(&out.stdout);
     assert!(out.status.success(), "{printed}{}", String::from_utf8_lossy(&out.stderr));
-    assert_eq!(printed.trim(), "8 tokens verified, 8 changed ones refused");
+    assert_eq!(printed.trim(), "12 tokens verified, 12 changed ones refused");
 }
 
 /// Installs PyJWT and jose where they are missing. Returns the directory in which Node.js finds
@@ -145,6 +155,11 @@ for case in json.load(open(sys.argv[1])):
                             options=options, leeway=5)
         assert claims["sub"] == "alice" and claims["role"] == "admin", claims
         good += 1
+        try:
+            jwt.decode(token, key, algorithms=[case["alg"]], audience="other", issuer="lockwatch", leeway=5)
+            raise SystemExit("a token for others is accepted")
+        except jwt.InvalidAudienceError:
+            pass
         head, body, signature = token.split(".")
         try:
             jwt.decode(".".join([head, body, signature[1:] + signature[0]]), key, algorithms=[case["alg"]],
@@ -172,6 +187,9 @@ const cases = JSON.parse(require('fs').readFileSync(process.argv[1]));
       const { payload } = await jwtVerify(token, key, options);
       if (payload.sub !== 'alice' || payload.role !== 'admin') throw new Error(JSON.stringify(payload));
       good++;
+      await jwtVerify(token, key, { ...options, audience: 'other' }).then(
+        () => { throw new Error('a token for others is accepted'); },
+        (why) => { if (why.code !== 'ERR_JWT_CLAIM_VALIDATION_FAILED') throw why; });
       const [head, body, signature] = token.split('.');
       const changed = [head, body, signature.slice(1) + signature[0]].join('.');
       await jwtVerify(changed, key, options).catch((why) => {

@@ -228,6 +228,7 @@ fn a_key_of_another_type_is_refused_and_left_unchanged() {
             format!("LW.INTROSPECT {key} {}", tokens.access),
             format!("LW.REVOKE {key} SESSION {}", tokens.session),
             format!("LW.REVOKEALL {key}"),
+            format!("LW.CLAIMS {key} SUBJECT alice {{}}"),
             format!("LW.SESSIONS {key} alice"),
         ] {
             assert!(client.run(&line).error().starts_with("WRONGTYPE"), "{line}");

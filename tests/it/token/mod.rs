@@ -1,6 +1,8 @@
-//! LW.ISSUE, LW.ROTATE, LW.VERIFY, LW.INTROSPECT, LW.REVOKE, LW.REVOKEALL, LW.SESSIONS, LW.JWKS.
+//! LW.ISSUE, LW.ROTATE, LW.CLAIMS, LW.VERIFY, LW.INTROSPECT, LW.REVOKE, LW.REVOKEALL, LW.SESSIONS, LW.JWKS.
 
 mod attacks;
+mod audience;
+mod claims;
 mod cluster;
 mod concurrency;
 mod contexts;

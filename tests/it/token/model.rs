@@ -1,7 +1,9 @@
-//! Compares real servers with a reference model over random sessions, rotations, revocations,
-//! restarts and failovers that lose the last writes.
+//! Compares real servers with a reference model over random sessions, rotations, changes of claims,
+//! revocations, restarts and failovers that lose the last writes.
 
 use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
 
 use crate::support::tokens::{Algorithm, Keys, Tokens, code};
 use crate::support::{Client, Random, Server};
@@ -10,9 +12,19 @@ use crate::support::{Client, Random, Server};
 const GRACE: i64 = 10_000;
 const TTL: i64 = 600_000;
 
+/// What sessions have as claims, none included.
+const CLAIMS: [&str; 3] = ["{}", r#"{"role":"user"}"#, r#"{"role":"admin"}"#];
+/// The options of new sessions, and `aud` of their tokens.
+const AUDIENCES: [(&str, &str); 3] = [
+    ("", r#""lockwatch-api""#),
+    (" AUDIENCE lockwatch-api", r#""lockwatch-api""#),
+    (" AUDIENCE web AUDIENCE lockwatch-api", r#"["web","lockwatch-api"]"#),
+];
+
 /// A session in the reference model.
 #[derive(Clone)]
 struct Known {
+    subject: usize,
     generation: i64,
     rotated: i64,
     expires: i64,
@@ -20,13 +32,18 @@ struct Known {
     doubtful: bool,
     /// Whether writes may have been lost before the last rotation.
     rescued: bool,
+    audience: &'static str,
+    /// The claims of the current access token, and those of the next.
+    claims: &'static str,
+    next_claims: &'static str,
 }
 
-/// Issued tokens and their generation.
+/// Issued tokens, their generation and their claims.
 #[derive(Clone)]
 struct Held {
     tokens: Tokens,
     generation: i64,
+    claims: &'static str,
 }
 
 struct World {
@@ -75,20 +92,31 @@ impl World {
     }
 
     fn record(&mut self, tokens: Tokens, generation: i64) {
-        let held = Held { tokens: tokens.clone(), generation };
+        let known = &self.known[&tokens.session];
+        let claims = known.claims;
+        let (own, all) = (serde_json::from_str::<Json>(claims).unwrap(), tokens.claims());
+        assert_eq!(all["role"], own["role"]);
+        assert_eq!(all["aud"].to_string(), known.audience);
+        let held = Held { tokens: tokens.clone(), generation, claims };
         self.held.push(held.clone());
         self.clients.insert(tokens.session, held);
     }
 
     fn issue(&mut self) {
         let subject = self.random.below(4);
-        let tokens = self.client.issue(&format!("auth user{subject}"));
+        let claims = *self.random.pick(&CLAIMS);
+        let (option, audience) = *self.random.pick(&AUDIENCES);
+        let tokens = self.client.issue(&format!("auth user{subject} CLAIMS {claims}{option}"));
         let known = Known {
+            subject,
             generation: 1,
             rotated: self.now,
             expires: self.now + TTL,
             doubtful: false,
             rescued: false,
+            audience,
+            claims,
+            next_claims: claims,
         };
         self.known.insert(tokens.session.clone(), known);
         self.record(tokens, 1);
@@ -120,9 +148,17 @@ impl World {
     }
 
     fn present(&mut self, held: &Held, by_its_client: bool) {
-        let expected = self.expected(held);
         let session = held.tokens.session.clone();
-        let answer = self.client.call(&["LW.ROTATE", "auth", &held.tokens.refresh]);
+        let claims = self.random.one_in(3).then(|| *self.random.pick(&CLAIMS));
+        let mut expected = self.expected(held);
+        let known = self.known.get(&session);
+        let conflicts = |known: &Known| held.generation < known.generation && claims != Some(known.claims);
+        if expected.is_empty() && claims.is_some() && known.is_some_and(conflicts) {
+            expected = "LWCONFLICT";
+        }
+        let mut call = vec!["LW.ROTATE", "auth", &held.tokens.refresh];
+        call.extend(claims.iter().flat_map(|claims| ["CLAIMS", claims]));
+        let answer = self.client.call(&call);
         if expected == "LWREUSED" {
             self.known.remove(&session);
         }
@@ -137,6 +173,8 @@ impl World {
                 known.generation = held.generation + 1;
                 known.rescued |= known.doubtful;
                 (known.rotated, known.expires, known.doubtful) = (self.now, self.now + TTL, false);
+                known.claims = claims.unwrap_or(known.next_claims);
+                known.next_claims = known.claims;
             }
             let generation = held.generation + 1;
             self.record(tokens, generation);
@@ -156,6 +194,28 @@ impl World {
         assert_eq!(answer.int(), i64::from(alive));
         self.known.remove(&session);
         self.revoked.push(held.tokens.clone());
+    }
+
+    /// LW.CLAIMS for a session, or for all sessions of a subject.
+    fn set_claims(&mut self, held: &Held) {
+        let claims = *self.random.pick(&CLAIMS);
+        let session = held.tokens.session.clone();
+        let subject = self.random.one_in(2).then(|| self.random.below(4));
+        let answer = match subject {
+            Some(subject) => {
+                self.client.call(&["LW.CLAIMS", "auth", "SUBJECT", &format!("user{subject}"), claims])
+            }
+            None => self.client.call(&["LW.CLAIMS", "auth", "SESSION", &session, claims]),
+        };
+        let mut changed = 0;
+        for (id, known) in self.known.iter_mut().filter(|(_, known)| known.expires > self.now) {
+            let is_meant = subject.map_or(*id == session, |subject| subject == known.subject);
+            if is_meant && known.next_claims != claims {
+                known.next_claims = claims;
+                changed += 1;
+            }
+        }
+        assert_eq!(answer.int(), changed);
     }
 
     fn restart(&mut self) {
@@ -204,7 +264,7 @@ impl World {
     fn act(&mut self) {
         let pick =
             |world: &mut Self| (!world.held.is_empty()).then(|| world.random.pick(&world.held).clone());
-        match self.random.below(20) {
+        match self.random.below(23) {
             0..=3 => self.issue(),
             4..=10 => {
                 // A client that presents its latest token must never be locked out.
@@ -230,6 +290,11 @@ impl World {
                     self.revoke(&held);
                 }
             }
+            14..=16 => {
+                if let Some(held) = pick(self) {
+                    self.set_claims(&held);
+                }
+            }
             _ => {
                 self.now += [1, 500, GRACE - 1, GRACE, 60_000, TTL / 2][self.random.below(6)];
                 self.client.stop_clock(self.now);
@@ -246,6 +311,10 @@ impl World {
             let alive = self.known.get(&held.tokens.session).is_some_and(|known| known.expires > self.now);
             let good = alive && held.tokens.access_expires_ms > self.now;
             let verdict = self.client.verdict("auth", &held.tokens.access);
+            if verdict == "OK" {
+                let own: Json = serde_json::from_str(held.claims).unwrap();
+                assert_eq!(self.client.verify("auth", &held.tokens.access)["role"], own["role"]);
+            }
             let left = held.tokens.access_expires_ms - self.now;
             assert_eq!(
                 verdict == "OK",

@@ -11,7 +11,7 @@ fn fill(client: &mut Client, key: &str) -> Vec<Tokens> {
         let options = [
             "",
             r#" CLAIMS {"role":"admin","n":[1,2]} META {"ip":"192.0.2.1"}"#,
-            " AUDIENCE x ACCESSTTL 60",
+            " AUDIENCE x AUDIENCE lockwatch-api ACCESSTTL 60",
             " REFRESHTTL 0",
             " META null REFRESHTTL 1h",
         ][n % 5];
@@ -24,6 +24,17 @@ fn fill(client: &mut Client, key: &str) -> Vec<Tokens> {
             }
             2 => {
                 client.call(&["LW.REVOKE", key, "SESSION", &tokens.session]);
+            }
+            3 => {
+                let claims = format!(r#"{{"next":{n}}}"#);
+                client.call(&["LW.CLAIMS", key, "SESSION", &tokens.session, &claims]);
+                kept.push(tokens);
+            }
+            4 if !tokens.refresh.is_empty() => {
+                let claims = format!(r#"{{"given":{n}}}"#);
+                let call = ["LW.ROTATE", key, &tokens.refresh, "CLAIMS", &claims];
+                kept.push(Tokens::of(&client.call(&call)));
+                client.call(&["LW.CLAIMS", key, "SESSION", &tokens.session, "{}"]);
             }
             _ => kept.push(tokens),
         }

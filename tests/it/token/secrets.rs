@@ -121,6 +121,8 @@ fn everything(server: &Server, algorithm: Algorithm, issued: &mut Vec<Tokens>, s
     let first = client.issue("auth alice META {\"a\":1}");
     let second = client.rotate("auth", &first.refresh);
     client.rotate("auth", &first.refresh);
+    failed(client.call(&["LW.ROTATE", "auth", &first.refresh, "CLAIMS", r#"{"role":"x"}"#]));
+    client.call(&["LW.CLAIMS", "auth", "SUBJECT", "alice", r#"{"role":"x"}"#]);
     let third = client.rotate("auth", &second.refresh);
     client.verify("auth", &third.access);
     client.call(&["LW.INTROSPECT", "auth", &third.access]);
@@ -133,6 +135,7 @@ fn everything(server: &Server, algorithm: Algorithm, issued: &mut Vec<Tokens>, s
         failed(client.call(&["LW.VERIFY", "auth", &format!("{token}x")]));
         failed(client.call(&["LW.ROTATE", "elsewhere", token, token]));
         failed(client.call(&["LW.ROTATE", "elsewhere", token, "META", token]));
+        failed(client.call(&["LW.ROTATE", "elsewhere", token, "CLAIMS", token]));
         failed(client.call(&["LW.ROTATE", "elsewhere", token]));
         failed(client.call(&["LW.REVOKE", "auth", token, token]));
         failed(client.call(&["LW.REVOKE", "auth", "SESSION", token]));

@@ -6,7 +6,8 @@ export interface Login {
   subject: string | number;
   /** Claims of the application for the access token, like `{ scope: "orders:read" }`. */
   claims?: Readonly<Record<string, unknown>> | undefined;
-  audience?: string | undefined;
+  /** One name, or up to eight. */
+  audience?: string | readonly string[] | undefined;
   /** Kept with the session and returned by `sessions`; what the routes send unless given. */
   meta?: unknown;
 }

@@ -24,6 +24,7 @@ from .duration import Duration
 from .errors import (
     CommandError,
     ConfigurationError,
+    ConflictError,
     FullError,
     LockWatchError,
     ModuleMissingError,
@@ -59,6 +60,7 @@ __all__ = [
     "ClientKey",
     "CommandError",
     "ConfigurationError",
+    "ConflictError",
     "CookieOptions",
     "Duration",
     "FailureMode",

@@ -77,6 +77,7 @@ class AsyncLockWatch:
     audit_log = _method(audits.audit_log)
     issue = _method(tokens.issue)
     rotate = _method(tokens.rotate)
+    set_claims = _method(tokens.set_claims)
     verify = _method(tokens.verify)
     introspect = _method(tokens.introspect)
     revoke = _method(tokens.revoke)

@@ -63,6 +63,13 @@ class NoKeyError(LockWatchError):
     """LWNOKEY: the server has no key to sign tokens with, and may not generate one."""
 
 
+class ConflictError(LockWatchError):
+    """LWCONFLICT: the refresh token was rotated a moment ago with other claims.
+
+    Nothing was changed. `rotate` without claims returns the tokens of that rotation.
+    """
+
+
 class TokenError(LockWatchError):
     """The token is not accepted. Answer 401, and do not tell the client why."""
 
@@ -88,6 +95,7 @@ _CLASSES: dict[str, type[LockWatchError]] = {
     "LWEXPIRED": TokenExpiredError,
     "LWREVOKED": TokenRevokedError,
     "LWREUSED": TokenReusedError,
+    "LWCONFLICT": ConflictError,
     "LWFULL": FullError,
     "LWNOKEY": NoKeyError,
 }

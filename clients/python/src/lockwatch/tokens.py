@@ -1,6 +1,7 @@
 """The token commands.
 
-LW.ISSUE, LW.ROTATE, LW.VERIFY, LW.INTROSPECT, LW.REVOKE, LW.REVOKEALL, LW.SESSIONS, LW.JWKS.
+LW.ISSUE, LW.ROTATE, LW.CLAIMS, LW.VERIFY, LW.INTROSPECT, LW.REVOKE, LW.REVOKEALL, LW.SESSIONS,
+LW.JWKS.
 
 No repr contains a token, so that no log does by accident.
 """
@@ -8,7 +9,7 @@ No repr contains a token, so that no log does by accident.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -98,19 +99,20 @@ def issue(
     subject: str,
     *,
     claims: Mapping[str, Any] | None = None,
-    audience: str | None = None,
+    audience: str | Sequence[str] | None = None,
     access_ttl: Duration | None = None,
     refresh_ttl: Duration | None = None,
     meta: Any = None,  # noqa: ANN401  # anything that JSON can express
 ) -> Command[Tokens]:
     """Opens a session in the token store at the key `store`.
 
-    A `refresh_ttl` of 0 gives an access token alone.
+    A `refresh_ttl` of 0 gives an access token alone. `audience` is one name or a list of up to
+    eight.
     """
     args = (
         *("LW.ISSUE", store, subject),
         *option("CLAIMS", json_argument(claims)),
-        *option("AUDIENCE", audience),
+        *_audience_options(audience),
         *option("ACCESSTTL", _ttl_argument(access_ttl)),
         *option("REFRESHTTL", _ttl_argument(refresh_ttl)),
         *option("META", json_argument(meta)),
@@ -118,13 +120,42 @@ def issue(
     return Command(args, _read_tokens, store, slow=True)
 
 
-def rotate(store: Key, refresh_token: str, *, meta: Any = None) -> Command[Tokens]:  # noqa: ANN401
+def rotate(
+    store: Key,
+    refresh_token: str,
+    *,
+    claims: Mapping[str, Any] | None = None,
+    meta: Any = None,  # noqa: ANN401
+) -> Command[Tokens]:
     """Exchanges a refresh token for the next tokens.
 
-    Raises TokenReusedError if it was used before.
+    `claims` replace those of the session. Raises TokenReusedError if the token was used before, and
+    ConflictError if it was rotated a moment ago with other claims.
     """
-    args = ("LW.ROTATE", store, refresh_token, *option("META", json_argument(meta)))
+    args = (
+        *("LW.ROTATE", store, refresh_token),
+        *option("CLAIMS", json_argument(claims)),
+        *option("META", json_argument(meta)),
+    )
     return Command(args, _read_tokens, store, slow=True)
+
+
+def set_claims(
+    store: Key,
+    claims: Mapping[str, Any],
+    *,
+    session: str | None = None,
+    subject: str | None = None,
+) -> Command[int]:
+    """Sets the claims that access tokens have from the next rotation on.
+
+    Of a session, or of all sessions of a subject. Returns how many sessions this changed.
+    """
+    if (session is None) == (subject is None):
+        raise ConfigurationError("set_claims takes one of session=, subject=")
+    what = (*option("SESSION", session), *option("SUBJECT", subject))
+    text_of_claims = json.dumps(dict(claims), separators=(",", ":"), ensure_ascii=False)
+    return Command(("LW.CLAIMS", store, *what, text_of_claims), int, store, slow=True)
 
 
 def verify(store: Key, access_token: str, *, audience: str | None = None) -> Command[Claims]:
@@ -176,6 +207,15 @@ def sessions(store: Key, subject: str) -> Command[list[Session]]:
 def jwks() -> Command[dict[str, Any]]:
     """The public keys that verify access tokens (RFC 7517)."""
     return Command(("LW.JWKS",), json.loads, slow=True)
+
+
+def _audience_options(audience: str | Sequence[str] | None) -> tuple[str, ...]:
+    if audience is None:
+        return ()
+    names = (audience,) if isinstance(audience, str) else audience
+    if not isinstance(names, Sequence) or not names or not all(isinstance(name, str) for name in names):
+        raise ConfigurationError("audience is a name, or a list of one to eight names")
+    return tuple(word for name in names for word in ("AUDIENCE", name))
 
 
 def _ttl_argument(ttl: Duration | None) -> str | None:

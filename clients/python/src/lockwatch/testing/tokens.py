@@ -11,6 +11,8 @@ from typing import Any
 ACCESS_SECONDS = 900
 REFRESH_SECONDS = 30 * 86_400
 _SESSION = "00000000000000000000000000000001"
+# What a rotation with claims keeps of a token.
+_KEPT = ("sub", "aud", "sid")
 
 
 class StubTokens:
@@ -22,27 +24,30 @@ class StubTokens:
 
     def answer(self, words: Sequence[str]) -> Any:  # noqa: ANN401  # a reply is anything
         """The reply to a command; None if it is none of tokens."""
-        fixed = {"LW.REVOKE": 1, "LW.REVOKEALL": 1, "LW.SESSIONS": [], "LW.JWKS": b'{"keys":[]}'}
+        fixed = {"LW.CLAIMS": 1, "LW.REVOKE": 1, "LW.REVOKEALL": 1, "LW.SESSIONS": [], "LW.JWKS": b'{"keys":[]}'}
         name, arguments = words[0], words[1:]
         if name == "LW.ISSUE":
             return self._issue(arguments[1], _options(arguments[2:]))
         if name == "LW.ROTATE":
             held = self._payloads.get(arguments[1], {})
-            return self._issue(held.get("sub", "stub"), {"CLAIMS": json.dumps(held)})
+            if (given := _options(arguments[2:]).get("CLAIMS")) is not None:
+                held = {**json.loads(given[0]), **{name: held[name] for name in _KEPT if name in held}}
+            return self._issue(held.get("sub", "stub"), {"CLAIMS": [json.dumps(held)]})
         if name in ("LW.VERIFY", "LW.INTROSPECT"):
             active = {"active": True} if name == "LW.INTROSPECT" else {}
             return json.dumps({**active, **_payload(arguments[1])}).encode()
         return fixed.get(name)
 
-    def _issue(self, subject: str, options: dict[str, str]) -> list[Any]:
+    def _issue(self, subject: str, options: dict[str, list[str]]) -> list[Any]:
         self._issued += 1
         now = int(time.time())
-        claims = json.loads(options.get("CLAIMS", "{}"))
+        claims = json.loads(options.get("CLAIMS", ["{}"])[0])
+        audience = options.get("AUDIENCE", [claims.get("aud", "stub")])
         payload = {
             **claims,
             "iss": "stub",
             "sub": subject,
-            "aud": options.get("AUDIENCE", claims.get("aud", "stub")),
+            "aud": audience if len(audience) > 1 else audience[0],
             "iat": now,
             "exp": now + ACCESS_SECONDS,
             "jti": f"{self._issued:032x}",
@@ -50,7 +55,7 @@ class StubTokens:
         }
         refresh = f"stub-refresh-{self._issued}"
         self._payloads[refresh] = payload
-        until = None if options.get("REFRESHTTL") == "0" else (now + REFRESH_SECONDS) * 1000
+        until = None if options.get("REFRESHTTL") == ["0"] else (now + REFRESH_SECONDS) * 1000
         return [
             _token(payload).encode(),
             None if until is None else refresh.encode(),
@@ -60,8 +65,12 @@ class StubTokens:
         ]
 
 
-def _options(words: Sequence[str]) -> dict[str, str]:
-    return dict(zip(words[::2], words[1::2], strict=True))
+def _options(words: Sequence[str]) -> dict[str, list[str]]:
+    """The values of each option: AUDIENCE may be given several times."""
+    options: dict[str, list[str]] = {}
+    for name, value in zip(words[::2], words[1::2], strict=True):
+        options.setdefault(name, []).append(value)
+    return options
 
 
 def _token(payload: dict[str, Any]) -> str:

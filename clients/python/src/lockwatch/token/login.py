@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,8 @@ class Login:
     subject: str | int
     claims: Mapping[str, Any] | None = None
     """Claims of the access token: `{"scope": "orders:read"}`."""
-    audience: str | None = None
+    audience: str | Sequence[str] | None = None
+    """One name, or a list of up to eight."""
     meta: Any = None
     """Kept with the session, and listed by `sessions`; what the routes send unless given."""
 
