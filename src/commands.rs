@@ -12,6 +12,9 @@ use crate::audit::query::command::Query;
 use crate::audit::state::State as AuditLog;
 use crate::burst::Cooldown;
 use crate::burst::detect::Burst;
+use crate::cell::apply::Apply as ApplyToCell;
+use crate::cell::settings::CL_THROTTLE;
+use crate::cell::throttle::Throttle;
 use crate::outbox::apply::Apply as ApplyToOutbox;
 use crate::outbox::manage::{Dead, Discard, Help, Managed, Replay};
 use crate::purge::Purge;
@@ -33,6 +36,7 @@ use crate::window::apply::Apply;
 pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<RateLimit>(),
     CommandEntry::of::<Peek>(),
+    CommandEntry::of::<Throttle>().only_with(&CL_THROTTLE),
     CommandEntry::of::<Burst>(),
     CommandEntry::of::<RaiseAlert>(),
     CommandEntry::container(<Alerts as Managed>::CONTAINER),
@@ -62,6 +66,7 @@ pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<Purge>(),
     CommandEntry::of::<Apply<()>>(),
     CommandEntry::of::<Apply<Cooldown>>(),
+    CommandEntry::of::<ApplyToCell>(),
     CommandEntry::of::<ApplyToOutbox<Alerts>>(),
     CommandEntry::of::<ApplyToOutbox<AuditLog>>(),
     CommandEntry::of::<ApplyTokens>(),
@@ -105,6 +110,7 @@ mod tests {
         let expected = "\
             -4 LW.RATELIMIT key limit window [limit window ...] [COST n]\n\
             -4 LW.PEEK key limit window [limit window ...] [COST n]\n\
+            -5 CL.THROTTLE key max_burst count period [quantity]\n\
             -4 LW.BURST key threshold window [COOLDOWN d] [IP ip] [ENDPOINT path] [METHOD m] [AGENT ua]\n\
             -3 LW.ALERT type json [DEDUP text COOLDOWN d]\n\
             -2 LW.ALERTS\n\
