@@ -79,7 +79,7 @@ pub fn all() -> Vec<Scene> {
 
 fn windows() -> Scene {
     let prepare = |sizes: &Sizes| {
-        let stage = Stage::start(Server::builder());
+        let stage = Stage::start(Server::builder().module_args("cl-throttle yes"));
         let mut client = stage.client();
         for n in 0..sizes.entries {
             let now = client.time_ms();
@@ -97,6 +97,13 @@ fn windows() -> Scene {
             line("LW.RATELIMIT big 5 1h COST 5"),
             line("LW.PEEK big 1000000 1h"),
             line("LW.BURST calls 10 1h"),
+            line("CL.THROTTLE cell 9 10 60"),
+            row("CONFIG SET lockwatch.cl-throttle", |_, client| {
+                assert!(
+                    client.run("CONFIG SET lockwatch.cl-throttle no").is_error(),
+                    "it is fixed at the start"
+                );
+            }),
             line("COPY big copy"),
             copying("DUMP big", |_, client| succeeds(&client.run("DUMP big"))),
             line("UNLINK copy"),
