@@ -68,6 +68,7 @@ const order: Record<string, string[]> = {
   "reference/commands": [
     "lw.ratelimit",
     "lw.peek",
+    "cl.throttle",
     "lw.burst",
     "lw.issue",
     "lw.rotate",
