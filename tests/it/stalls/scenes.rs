@@ -394,7 +394,7 @@ fn replica_tokens() -> Scene {
 
 fn replica_queues() -> Scene {
     let prepare = |sizes: &Sizes| {
-        let stage = Stage::start(Server::builder());
+        let stage = Stage::start(Server::builder().module_args("cl-throttle yes"));
         stage.fill(sizes.alerts, |n| {
             vec!["LW.ALERT".to_owned(), format!("type{}", n % 100), "{\"n\":1}".to_owned()]
         });
@@ -407,6 +407,7 @@ fn replica_queues() -> Scene {
         rows: vec![
             replicated("LW._ALERTS that adds one", "LW.ALERT own {}"),
             replicated("LW._ALERTS that removes all", "LW.ALERTS DISCARD ALL"),
+            replicated("LW._CELL", "CL.THROTTLE k 9 10 60"),
             replicated("LW._AUDIT that adds one", "LW.AUDIT USER own"),
             replicated("LW._AUDIT that removes all", "LW.PURGE CONFIRM"),
         ],
