@@ -9,6 +9,8 @@
 #   scripts/bench.sh --server PATH    with another server: Redis 7.0 or later, or Valkey
 #   scripts/bench.sh --module PATH    with another build of the module; given more than once, only
 #                                     compares the builds: the CPU time of each row, in turn
+#   scripts/bench.sh --redis-cell PATH
+#                                     compares CL.THROTTLE alone: first redis-cell, then the module
 #   scripts/bench.sh --json FILE      writes the numbers to FILE as well
 #   scripts/bench.sh --clients        measures the middleware instead: FastAPI, Flask, Express
 #   scripts/bench.sh --no-install     fails if something is missing, instead of installing it
@@ -33,6 +35,8 @@ rounds=5
 json=
 quick=
 clients_only=
+# A redis-cell to compare with.
+redis_cell=
 # The builds to measure: the release build of this directory, unless --module is given.
 modules=()
 
@@ -53,7 +57,7 @@ return {0, limit - used - 1, 0}'
 
 # The rows: label in the table, preparation of the keys, and command. redis-benchmark replaces
 # __rand_int__ by the number of a random key.
-row_ids=(incr setex lua admitted denied hot hot_full_100 hot_full_1m three peek refund refund_missing burst xadd audit)
+row_ids=(incr setex lua admitted denied hot hot_full_100 hot_full_1m three peek refund refund_missing cell cell_denied burst xadd audit)
 declare -A label=(
     [incr]="INCR, on keys with a TTL"
     [setex]="SET with EX"
@@ -67,6 +71,8 @@ declare -A label=(
     [peek]="LW.PEEK"
     [refund]="LW.REFUND, one hot key, units go back"
     [refund_missing]="LW.REFUND, none go back"
+    [cell]="CL.THROTTLE, admitted"
+    [cell_denied]="CL.THROTTLE, denied"
     [burst]="LW.BURST, no burst"
     [xadd]="XADD, the fields of an event"
     [audit]="LW.AUDIT"
@@ -84,6 +90,8 @@ declare -A prepare=(
     [peek]="fill 10 LW.RATELIMIT k:%012d 1000000000 60"
     [refund]="reserve hot"
     [refund_missing]="fill 10 LW.RATELIMIT k:%012d 1000000000 3600"
+    [cell]="fill 1 CL.THROTTLE k:%012d 1000000 1000000 60"
+    [cell_denied]="fill 10 CL.THROTTLE k:%012d 9 10 36000"
     [burst]="fill 1 LW.BURST k:%012d 1000000000 60"
     [xadd]="true"
     [audit]="true"
@@ -101,11 +109,13 @@ declare -A command=(
     [peek]="LW.PEEK k:__rand_int__ 1000000000 60"
     [refund]="LW.REFUND hot 1 AT RESERVED_AT"
     [refund_missing]="LW.REFUND k:__rand_int__ 1 AT 1700000000000"
+    [cell]="CL.THROTTLE k:__rand_int__ 1000000 1000000 60"
+    [cell_denied]="CL.THROTTLE k:__rand_int__ 9 10 36000"
     [burst]="LW.BURST k:__rand_int__ 1000000000 60"
     [xadd]="XADD s * user_id user:42 ip 203.0.113.9 method GET endpoint /api/v1/items status_code 200 latency_ms 12"
     [audit]="${audit_call[*]}"
 )
-is_denied() { [[ $1 == denied || $1 == hot_full_* ]]; }
+is_denied() { [[ $1 == *denied || $1 == hot_full_* ]]; }
 
 # Requests a second in rate[ROW.PIPELINE.ROUND], nanoseconds of the server's CPU for a call in
 # cost[ROW.PIPELINE.ROUND], and the medians over the rounds in median_rate[ROW.PIPELINE] and
@@ -128,6 +138,10 @@ main() {
     set_up
     cargo build --release --locked --quiet --lib --examples
     if ((${#modules[@]} == 0)); then modules=("$release_module"); fi
+    if [[ $redis_cell ]]; then
+        modules=("$redis_cell" "${modules[@]}")
+        row_ids=(cell cell_denied)
+    fi
     module=${modules[0]}
     if [[ $clients_only ]]; then
         measure_clients
@@ -138,7 +152,7 @@ main() {
         compare_modules
         return
     fi
-    start_server taskset -c "$server_core" "$server" --loadmodule "$module"
+    start_server taskset -c "$server_core" "$server" --loadmodule "$module" cl-throttle yes
     lua_sha=$(cli SCRIPT LOAD "$lua_window")
     introduce
     local round row
@@ -178,9 +192,15 @@ measure_clients() {
 
 # Runs a server for each build and prints the CPU time of each row side by side.
 compare_modules() {
-    local servers=() round row build pipeline
+    local servers=() round row build pipeline with
     for module in "${modules[@]}"; do
-        start_server taskset -c "$server_core" "$server" --loadmodule "$module"
+        with=(cl-throttle yes)
+        # A redis-cell has the command without an argument, and an older build lacks it.
+        grep -qa "${with[0]}" "$module" || with=()
+        if ((${#with[@]} == 0)) && [[ $module != "$redis_cell" ]]; then
+            mapfile -t row_ids < <(printf '%s\n' "${row_ids[@]}" | grep -v '^cell')
+        fi
+        start_server taskset -c "$server_core" "$server" --loadmodule "$module" "${with[@]}"
         servers+=("$server_port")
         lua_sha=$(cli SCRIPT LOAD "$lua_window")
     done
@@ -231,6 +251,11 @@ read_options() {
             --module)
                 [[ -e ${2:-} ]] || die "--module needs the path of a build of the module"
                 modules+=("$(realpath "$2")")
+                shift
+                ;;
+            --redis-cell)
+                [[ -e ${2:-} ]] || die "--redis-cell needs the path of libredis_cell.so"
+                redis_cell=$(realpath "$2")
                 shift
                 ;;
             --no-install) export LOCKWATCH_NO_INSTALL=1 ;;
@@ -286,23 +311,30 @@ verified_run() {
     if ((pipeline == 1)); then requests=200000; fi
     if [[ $quick ]]; then requests=$((requests / 5)); fi
     cli CONFIG RESETSTAT >/dev/null
-    denied=$(info lockwatch_ratelimit_denied_total)
+    denied=$(denials)
     cpu=$(cpu_time)
     result=$(load "$requests" "$pipeline" "${words[@]}")
     cpu=$(($(cpu_time) - cpu))
-    denied=$(($(info lockwatch_ratelimit_denied_total) - denied))
+    denied=$(($(denials) - denied))
     errors=$(cli INFO errorstats | grep -c '^errorstat' || true)
     # calls=1000,usec=…,usec_per_call=…,rejected_calls=0,failed_calls=0
     stats=$(cli INFO commandstats | tr -d '\r' | sed -n "s/^cmdstat_${words[0]}://Ip")
     calls=${stats#calls=} calls=${calls%%,*}
     [[ $errors == 0 && $stats == *,rejected_calls=0,failed_calls=0 ]] || die "${label[$row]}: calls failed: $stats $(cli INFO errorstats)"
     ((calls >= requests)) || die "${label[$row]}: $calls calls of $requests arrived"
-    if is_denied "$row"; then
+    if [[ ! $(info lockwatch_version) ]]; then
+        : # redis-cell counts nothing
+    elif is_denied "$row"; then
         ((denied == calls)) || die "${label[$row]}: $denied of $calls calls were denied, not all"
     else
         ((denied == 0)) || die "${label[$row]}: $denied of $calls calls were denied, not none"
     fi
     echo "$result $((cpu / calls))"
+}
+
+# Prints how many calls of the limiters were denied.
+denials() {
+    cli INFO lockwatch | tr -d '\r' | awk -F: '/^lockwatch_(ratelimit|cell)_denied_total:/ { sum += $2 } END { print sum + 0 }'
 }
 
 # Prints the nanoseconds of CPU that the server has used.

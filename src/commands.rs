@@ -12,6 +12,9 @@ use crate::audit::query::command::Query;
 use crate::audit::state::State as AuditLog;
 use crate::burst::Cooldown;
 use crate::burst::detect::Burst;
+use crate::cell::apply::Apply as ApplyToCell;
+use crate::cell::settings::CL_THROTTLE;
+use crate::cell::throttle::Throttle;
 use crate::outbox::apply::Apply as ApplyToOutbox;
 use crate::outbox::manage::{Dead, Discard, Help, Managed, Replay};
 use crate::purge::Purge;
@@ -38,6 +41,7 @@ pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<Peek>(),
     CommandEntry::of::<Refund>(),
     CommandEntry::of::<Settle>(),
+    CommandEntry::of::<Throttle>().only_with(&CL_THROTTLE),
     CommandEntry::of::<Burst>(),
     CommandEntry::of::<RaiseAlert>(),
     CommandEntry::container(<Alerts as Managed>::CONTAINER),
@@ -68,6 +72,7 @@ pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<Purge>(),
     CommandEntry::of::<Apply<()>>(),
     CommandEntry::of::<Apply<Cooldown>>(),
+    CommandEntry::of::<ApplyToCell>(),
     CommandEntry::of::<ApplyToOutbox<Alerts>>(),
     CommandEntry::of::<ApplyToOutbox<AuditLog>>(),
     CommandEntry::of::<ApplyTokens>(),
@@ -113,6 +118,7 @@ mod tests {
             -4 LW.PEEK key limit window [limit window ...] [COST n]\n\
             5 LW.REFUND key units AT ms\n\
             6 LW.SETTLE key reserved actual AT ms\n\
+            -5 CL.THROTTLE key max_burst count period [quantity]\n\
             -4 LW.BURST key threshold window [COOLDOWN d] [IP ip] [ENDPOINT path] [METHOD m] [AGENT ua]\n\
             -3 LW.ALERT type json [DEDUP text COOLDOWN d]\n\
             -2 LW.ALERTS\n\

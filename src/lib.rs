@@ -14,6 +14,7 @@
 //! - [`outbox`] is that queue with dead letters, replication, persistence and management commands:
 //!   what alerts and audit events share.
 //! - [`ratelimit`] is `LW.RATELIMIT`, `LW.PEEK`, `LW.REFUND` and `LW.SETTLE`: parse, decide, reply.
+//! - [`cell`] is `CL.THROTTLE`, a drop-in for redis-cell whose keys are plain strings.
 //! - [`alert`] raises alerts and delivers them to webhooks on threads: `LW.ALERT` and `LW.ALERTS`.
 //! - [`audit`] records who did what and ships what Redis does not lose to Postgres exactly once:
 //!   `LW.AUDIT` and `LW.AUDITLOG`.
@@ -36,6 +37,7 @@
 mod alert;
 mod audit;
 mod burst;
+mod cell;
 mod commands;
 mod config;
 #[cfg(feature = "debug-commands")]

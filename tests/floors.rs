@@ -17,7 +17,7 @@ const FLOORS: &[&[&str]] = &[
     &["server"],
     &["journal", "window", "ship"],
     &["outbox"],
-    &["ratelimit", "alert"],
+    &["ratelimit", "cell", "alert"],
     &["audit", "burst"],
     &["token"],
     &["debug", "lifecycle", "purge"],

@@ -77,6 +77,7 @@ const order: Record<string, string[]> = {
     "lw.peek",
     "lw.refund",
     "lw.settle",
+    "cl.throttle",
     "lw.burst",
     "lw.issue",
     "lw.rotate",

@@ -11,6 +11,7 @@ use super::error::Refusal;
 use super::guard::guarded;
 use super::key::{ReadKey, WriteKey};
 use super::raw;
+use super::replicated;
 use crate::text::time::Timestamp;
 
 /// The result of a command. It either replies and returns `Ok`, or replies nothing and returns
@@ -63,6 +64,12 @@ impl<'a> Call<'a> {
         clock::now()
     }
 
+    /// The same clock in nanoseconds since 1970.
+    #[inline]
+    pub(crate) fn now_ns(&self) -> u64 {
+        clock::now_ns()
+    }
+
     /// Opens a key for reading. An expired key reads as missing, on a replica as well.
     pub(crate) fn read(&self, name: Arg<'a>) -> ReadKey<'_> {
         ReadKey::open(self.ctx, name.string(), raw::REDISMODULE_READ)
@@ -78,7 +85,7 @@ impl<'a> Call<'a> {
         let replicate = api!(RedisModule_Replicate);
         // SAFETY: `ctx` is this call's. The format names a buffer with its length, which is what
         // follows.
-        unsafe {
+        let answer = unsafe {
             replicate(
                 self.ctx,
                 command.as_ptr(),
@@ -87,6 +94,7 @@ impl<'a> Call<'a> {
                 payload.len(),
             )
         };
+        replicated::check(answer);
     }
 
     /// Replicates the running effect command to this replica's own AOF. Its own replicas get the

@@ -1,5 +1,7 @@
 //! The server's wall clock.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use crate::text::time::Timestamp;
 
 use super::api::api;
@@ -12,6 +14,16 @@ pub(crate) fn now() -> Timestamp {
     #[cfg(feature = "debug-commands")]
     let ms = debug::time(ms);
     Timestamp(u64::try_from(ms).unwrap_or(0))
+}
+
+/// The same clock in nanoseconds since 1970, read from the system, because Redis 7.0 has no finer
+/// one than milliseconds.
+pub(crate) fn now_ns() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let ns = i64::try_from(since_epoch.as_nanos()).unwrap_or(i64::MAX);
+    #[cfg(feature = "debug-commands")]
+    let ns = debug::time_ns(ns);
+    u64::try_from(ns).unwrap_or(0)
 }
 
 /// Moves the clock in tests.
@@ -29,6 +41,14 @@ pub(crate) mod debug {
         match STOPPED.load(Ordering::Relaxed) {
             0 => ms.saturating_add(STEP.load(Ordering::Relaxed)),
             stopped => stopped,
+        }
+    }
+
+    /// The same in nanoseconds.
+    pub(super) fn time_ns(ns: i64) -> i64 {
+        match STOPPED.load(Ordering::Relaxed) {
+            0 => ns.saturating_add(STEP.load(Ordering::Relaxed).saturating_mul(1_000_000)),
+            stopped => stopped.saturating_mul(1_000_000),
         }
     }
 }

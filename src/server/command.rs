@@ -4,6 +4,7 @@ use std::ffi::{CStr, CString, c_int};
 
 use super::api::{api, api_if_any};
 use super::call::{self, Call};
+use super::directive::Switch;
 use super::docs;
 use super::error::Refusal;
 use super::raw;
@@ -23,15 +24,27 @@ type Entry = unsafe extern "C" fn(*mut raw::RedisModuleCtx, *mut *mut raw::Redis
 pub(crate) struct CommandEntry {
     spec: &'static Spec,
     entry: Option<Entry>,
+    switch: Option<&'static Switch>,
 }
 
 impl CommandEntry {
     pub(crate) const fn of<C: Command>() -> Self {
-        Self { spec: C::SPEC, entry: Some(entry::<C>) }
+        Self { spec: C::SPEC, entry: Some(entry::<C>), switch: None }
     }
 
     pub(crate) const fn container(spec: &'static Spec) -> Self {
-        Self { spec, entry: None }
+        Self { spec, entry: None, switch: None }
+    }
+
+    /// The command exists only if the directive is `yes` when the module loads. Its name may belong
+    /// to another module.
+    pub(crate) const fn only_with(self, switch: &'static Switch) -> Self {
+        Self { switch: Some(switch), ..self }
+    }
+
+    /// The directive of [`Self::only_with`].
+    pub(super) fn switch(&self) -> Option<&'static Switch> {
+        self.switch
     }
 
     pub(crate) const fn spec(&self) -> &'static Spec {

@@ -11,6 +11,7 @@ use super::clock;
 use super::directive;
 use super::guard::guarded;
 use super::raw;
+use super::replicated;
 use crate::text::time::Timestamp;
 
 /// The module's event handlers. All run on the main thread.
@@ -162,7 +163,7 @@ impl Tick {
         let replicate = api!(RedisModule_Replicate);
         // SAFETY: `ctx` is that of the running event. The format names a buffer with its length,
         // which follows.
-        unsafe {
+        let answer = unsafe {
             replicate(
                 self.ctx,
                 command.as_ptr(),
@@ -171,6 +172,7 @@ impl Tick {
                 payload.len(),
             )
         };
+        replicated::check(answer);
     }
 }
 

@@ -11,6 +11,7 @@ use super::args::Arg;
 use super::error::Refusal;
 use super::native::{NativeType, Thin, server_type};
 use super::raw;
+use super::replicated;
 use crate::text::time::Timestamp;
 
 /// A lifetime that raw pointers don't carry.
@@ -167,7 +168,8 @@ impl WriteKey<'_> {
         let (start, len) = (payload.as_ptr().cast::<c_char>(), payload.len());
         // SAFETY: `ctx` is the running call's. The format names a server string and a buffer with
         // its length (`b` reads a pointer and a size_t), and those follow.
-        unsafe { replicate(ctx, command.as_ptr(), c"sb".as_ptr(), name, start, len) };
+        let answer = unsafe { replicate(ctx, command.as_ptr(), c"sb".as_ptr(), name, start, len) };
+        replicated::check(answer);
         signal_modified(ctx, name);
     }
 
@@ -181,12 +183,16 @@ impl WriteKey<'_> {
         signal_modified(ctx, name);
     }
 
-    fn close(self) -> (*mut raw::RedisModuleCtx, *mut raw::RedisModuleString) {
+    pub(super) fn raw(&self) -> *mut raw::RedisModuleKey {
+        self.key.key
+    }
+
+    pub(super) fn close(self) -> (*mut raw::RedisModuleCtx, *mut raw::RedisModuleString) {
         (self.ctx, self.name)
     }
 }
 
-fn signal_modified(ctx: *mut raw::RedisModuleCtx, name: *mut raw::RedisModuleString) {
+pub(super) fn signal_modified(ctx: *mut raw::RedisModuleCtx, name: *mut raw::RedisModuleString) {
     let signal = api!(RedisModule_SignalModifiedKey);
     // SAFETY: `ctx` is the running call's and `name` one of its arguments.
     unsafe { signal(ctx, name) };

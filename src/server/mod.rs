@@ -30,5 +30,7 @@ pub(crate) mod native;
 pub(crate) mod node;
 pub(crate) mod random;
 pub(crate) mod raw;
+mod replicated;
 pub(crate) mod spec;
+mod string;
 pub(crate) mod thread;

@@ -124,9 +124,22 @@ unsafe fn set_up(
         unsafe { add_category(ctx, module.name.as_ptr()) };
     }
     for command in module.commands {
+        let (name, switch) = (command.spec().name, command.switch());
+        if switch.is_some_and(|switch| !switch.get()) {
+            continue;
+        }
         // SAFETY: the caller's promise.
-        if !unsafe { command.register(ctx) } {
-            return Err(refused(command.spec().name));
+        if unsafe { command.register(ctx) } {
+            continue;
+        }
+        match switch {
+            Some(switch) => log::warning(&format!(
+                "another module has a command {name}, so lockwatch does not add its own: \"{directive} yes\" has \
+                 no effect",
+                name = name.to_string_lossy(),
+                directive = switch.name().to_string_lossy(),
+            )),
+            None => return Err(refused(name)),
         }
     }
     let register_info = api!(RedisModule_RegisterInfoFunc);

@@ -427,6 +427,12 @@ functions! {
             ...,
         ) -> c_int;
         fn RedisModule_ReplicateVerbatim(ctx: *mut RedisModuleCtx) -> c_int;
+        fn RedisModule_StringDMA(
+            key: *mut RedisModuleKey,
+            len: *mut usize,
+            mode: c_int,
+        ) -> *mut c_char;
+        fn RedisModule_StringTruncate(key: *mut RedisModuleKey, newlen: usize) -> c_int;
         fn RedisModule_DeleteKey(key: *mut RedisModuleKey) -> c_int;
         fn RedisModule_SetAbsExpire(key: *mut RedisModuleKey, expire: mstime_t) -> c_int;
         fn RedisModule_GetClientId(ctx: *mut RedisModuleCtx) -> c_ulonglong;

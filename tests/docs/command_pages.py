@@ -28,7 +28,7 @@ INDEX = PAGES / "index.md"
 
 # The commands of each group, in the order of the index.
 GROUPS = {
-    "limit": ["LW.RATELIMIT", "LW.PEEK", "LW.REFUND", "LW.SETTLE"],
+    "limit": ["LW.RATELIMIT", "LW.PEEK", "LW.REFUND", "LW.SETTLE", "CL.THROTTLE"],
     "burst": ["LW.BURST"],
     "tokens": [
         "LW.ISSUE",
@@ -45,6 +45,9 @@ GROUPS = {
     "audit": ["LW.AUDIT", "LW.AUDITLOG"],
     "administration": ["LW.RELOAD", "LW.PURGE"],
 }
+
+# With these arguments a server has every command.
+EVERYTHING = ("--lockwatch.cl-throttle", "yes")
 
 # The order of subcommands on the page of their container. The server lists them in none.
 SUBCOMMANDS = ["LIST", "QUERY", "DEAD", "REPLAY", "DISCARD", "ERASE", "TEST", "HELP"]
@@ -190,7 +193,7 @@ def describe(
 
 def is_public(name: str) -> bool:
     """Whether it is a command of the module for callers."""
-    return name.upper().startswith("LW.") and not name.upper().startswith(("LW._", "LW.DEBUG"))
+    return name.upper().startswith(("LW.", "CL.")) and not name.upper().startswith(("LW._", "LW.DEBUG"))
 
 
 def record(flat: list[Any] | dict[str, Any]) -> dict[str, Any]:
@@ -301,7 +304,7 @@ def main(arguments: list[str]) -> int:
     if arguments not in ([], ["--write"]):
         print(__doc__)
         return 2
-    with server() as running:
+    with server(*EVERYTHING) as running:
         parts = parts_of(commands_of(connect(running)))
     differ = []
     for path in sorted(PAGES.glob("*.md")):

@@ -11,6 +11,7 @@ import pytest
 
 import command_pages
 from command_pages import (
+    EVERYTHING,
     GROUPS,
     INDEX,
     PAGES,
@@ -41,7 +42,7 @@ def commands(request: pytest.FixtureRequest) -> list[Command]:
     """The commands, as a server describes them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOCKWATCH_SERVER", request.param)
-        with server() as running:
+        with server(*EVERYTHING) as running:
             return commands_of(connect(running))
 
 

@@ -83,6 +83,8 @@ def test_the_bytes_of_effects_are_those_of_the_source() -> None:
     }
     assert shown == {commands: [byte(file, name) for name in names] for commands, (file, names) in expected.items()}
     internal = {name for commands in expected for name in codes(commands)}
+    # Its arguments are integers, and no bytes that have a version.
+    internal.add("LW._CELL")
     assert internal == set(re.findall(r'c"(LW\._[A-Z]{2,})"', "\n".join(RUST.values())))
 
 

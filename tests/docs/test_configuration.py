@@ -144,7 +144,7 @@ def test_a_switch_takes_yes_and_no(row: dict[str, str], client: redis.Redis) -> 
 
 def test_a_directive_that_cant_be_set_at_run_time_is_refused(client: redis.Redis) -> None:
     fixed = [row for row in ROWS if row["at run time"] != "yes"]
-    assert [code(row["directive"]) for row in fixed] == ["lockwatch.journal"]
+    assert [code(row["directive"]) for row in fixed] == ["lockwatch.cl-throttle", "lockwatch.journal"]
     assert "immutable" in refusal(client, "lockwatch.journal", "no")
 
 

@@ -17,6 +17,9 @@ mod burst;
 // These tests shorten the retry delays, which needs this feature.
 #[cfg(feature = "debug-commands")]
 mod alerts;
+// These tests stop the clock, which needs this feature.
+#[cfg(feature = "debug-commands")]
+mod cell;
 mod cluster;
 mod exact;
 mod hostile;

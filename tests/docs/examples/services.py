@@ -41,8 +41,8 @@ def link_repository(page: Path, machine: Machine) -> None:
 
 @contextlib.contextmanager
 def server(machine: Machine, port: int, page: Path) -> Iterator[None]:
-    """A fresh server with the module on `port`. Fails if its log has faults afterwards."""
-    running = RedisServer(module=str(machine.module), port=port)
+    """A fresh server with all commands of the module on `port`. Fails if its log has faults."""
+    running = RedisServer("--lockwatch.cl-throttle", "yes", module=str(machine.module), port=port)
     running.start()
     try:
         yield

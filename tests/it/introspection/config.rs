@@ -30,6 +30,7 @@ fn every_directive_has_its_default() {
             ("lockwatch.audit-max-bytes", "268435456"),
             ("lockwatch.audit-max-events", "1000000"),
             ("lockwatch.audit-retention-days", "0"),
+            ("lockwatch.cl-throttle", "no"),
             ("lockwatch.journal", "yes"),
             ("lockwatch.jwt-audience", "lockwatch-api"),
             ("lockwatch.jwt-issuer", "lockwatch"),

@@ -55,6 +55,8 @@ fn info_fields_have_stable_names_and_start_at_zero() {
             ("lockwatch_burst_bursts_total", "0"),
             ("lockwatch_burst_calls_total", "0"),
             ("lockwatch_burst_clock_steps_total", "0"),
+            ("lockwatch_cell_calls_total", "0"),
+            ("lockwatch_cell_denied_total", "0"),
             ("lockwatch_journal", "yes"),
             ("lockwatch_panics_total", "0"),
             ("lockwatch_ratelimit_calls_total", "0"),
@@ -92,6 +94,7 @@ fn info_fields_have_stable_names_and_start_at_zero() {
         [
             "lockwatch_module",
             "lockwatch_ratelimit",
+            "lockwatch_cell",
             "lockwatch_burst",
             "lockwatch_token",
             "lockwatch_ship",

@@ -79,7 +79,7 @@ pub fn all() -> Vec<Scene> {
 
 fn windows() -> Scene {
     let prepare = |sizes: &Sizes| {
-        let stage = Stage::start(Server::builder());
+        let stage = Stage::start(Server::builder().module_args("cl-throttle yes"));
         let mut client = stage.client();
         for n in 0..sizes.entries {
             let now = client.time_ms();
@@ -109,6 +109,13 @@ fn windows() -> Scene {
                 assert_eq!(client.run(&format!("LW.SETTLE big 9 5 AT {at}")).ints()[0], 4);
             }),
             line("LW.BURST calls 10 1h"),
+            line("CL.THROTTLE cell 9 10 60"),
+            row("CONFIG SET lockwatch.cl-throttle", |_, client| {
+                assert!(
+                    client.run("CONFIG SET lockwatch.cl-throttle no").is_error(),
+                    "it is fixed at the start"
+                );
+            }),
             line("COPY big copy"),
             copying("DUMP big", |_, client| succeeds(&client.run("DUMP big"))),
             line("UNLINK copy"),
@@ -405,7 +412,7 @@ fn replica_tokens() -> Scene {
 
 fn replica_queues() -> Scene {
     let prepare = |sizes: &Sizes| {
-        let stage = Stage::start(Server::builder());
+        let stage = Stage::start(Server::builder().module_args("cl-throttle yes"));
         stage.fill(sizes.alerts, |n| {
             vec!["LW.ALERT".to_owned(), format!("type{}", n % 100), "{\"n\":1}".to_owned()]
         });
@@ -418,6 +425,7 @@ fn replica_queues() -> Scene {
         rows: vec![
             replicated("LW._ALERTS that adds one", "LW.ALERT own {}"),
             replicated("LW._ALERTS that removes all", "LW.ALERTS DISCARD ALL"),
+            replicated("LW._CELL", "CL.THROTTLE k 9 10 60"),
             replicated("LW._AUDIT that adds one", "LW.AUDIT USER own"),
             replicated("LW._AUDIT that removes all", "LW.PURGE CONFIRM"),
         ],
