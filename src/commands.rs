@@ -12,6 +12,10 @@ use crate::audit::query::command::Query;
 use crate::audit::state::State as AuditLog;
 use crate::burst::Cooldown;
 use crate::burst::detect::Burst;
+use crate::lease::commands::acquire::Acquire;
+use crate::lease::commands::apply::ApplyLeases;
+use crate::lease::commands::release::Release;
+use crate::lease::commands::renew::Renew;
 use crate::outbox::apply::Apply as ApplyToOutbox;
 use crate::outbox::manage::{Dead, Discard, Help, Managed, Replay};
 use crate::purge::Purge;
@@ -34,6 +38,9 @@ pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<RateLimit>(),
     CommandEntry::of::<Peek>(),
     CommandEntry::of::<Burst>(),
+    CommandEntry::of::<Acquire>(),
+    CommandEntry::of::<Renew>(),
+    CommandEntry::of::<Release>(),
     CommandEntry::of::<RaiseAlert>(),
     CommandEntry::container(<Alerts as Managed>::CONTAINER),
     CommandEntry::of::<alerts::list::List>(),
@@ -65,6 +72,7 @@ pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<ApplyToOutbox<Alerts>>(),
     CommandEntry::of::<ApplyToOutbox<AuditLog>>(),
     CommandEntry::of::<ApplyTokens>(),
+    CommandEntry::of::<ApplyLeases>(),
     #[cfg(feature = "debug-commands")]
     CommandEntry::of::<crate::debug::Debug>(),
 ];
@@ -106,6 +114,9 @@ mod tests {
             -4 LW.RATELIMIT key limit window [limit window ...] [COST n] [FORCE] [WITHTIME]\n\
             -4 LW.PEEK key limit window [limit window ...] [COST n]\n\
             -4 LW.BURST key threshold window [COOLDOWN d] [IP ip] [ENDPOINT path] [METHOD m] [AGENT ua]\n\
+            -4 LW.ACQUIRE key limit ttl [ID id] [COST n] [ONCLOSE]\n\
+            4 LW.RENEW key id ttl\n\
+            3 LW.RELEASE key id\n\
             -3 LW.ALERT type json [DEDUP text COOLDOWN d]\n\
             -2 LW.ALERTS\n\
             -2 LW.ALERTS LIST [COUNT n] [BEFORE id]\n\

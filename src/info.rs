@@ -3,11 +3,12 @@
 #![forbid(unsafe_code)]
 
 use crate::server::info::Section;
-use crate::{alert, audit, burst, outbox, ratelimit, ship, token};
+use crate::{alert, audit, burst, lease, outbox, ratelimit, ship, token};
 
 pub(crate) static SECTIONS: &[Section] = &[
     ratelimit::info::SECTION,
     burst::info::SECTION,
+    lease::info::SECTION,
     token::info::SECTION,
     ship::SECTION,
     alert::info::SECTION,
