@@ -21,12 +21,20 @@ pub(crate) struct Wanted {
 /// The answer to LW.ACQUIRE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Acquired {
-    New { fence: Fence, end: Timestamp },
+    New {
+        fence: Fence,
+        end: Timestamp,
+    },
     /// The lease was there already.
-    Repeat { fence: Fence, end: Timestamp },
+    Repeat {
+        fence: Fence,
+        end: Timestamp,
+    },
     /// The time until enough leases have ended, if none is renewed and none released. `None` if the
     /// cost is above the limit.
-    Denied { retry_after: Option<Span> },
+    Denied {
+        retry_after: Option<Span>,
+    },
 }
 
 /// Why LW.ACQUIRE can't be answered.

@@ -31,10 +31,20 @@ pub(crate) enum Act {
     /// Only the clock has stepped back.
     Nothing,
     /// A new lease that starts at the time of the step.
-    Acquire { fence: Fence, id: LeaseId, ttl: Span, cost: u32 },
+    Acquire {
+        fence: Fence,
+        id: LeaseId,
+        ttl: Span,
+        cost: u32,
+    },
     /// The lease lasts `ttl` from the time of the step on.
-    Renew { fence: Fence, ttl: Span },
-    Release { fence: Fence },
+    Renew {
+        fence: Fence,
+        ttl: Span,
+    },
+    Release {
+        fence: Fence,
+    },
 }
 
 impl Step {

@@ -87,7 +87,9 @@ fn cost(text: &[u8]) -> Result<u32, impl std::fmt::Display> {
 fn refusal(conflict: Conflict) -> Refusal {
     match conflict {
         Conflict::OtherCost(cost) => Acquire::SPEC
-            .malformed(format_args!("the lease with this ID has the COST {cost}, which a repeat can't change"))
+            .malformed(format_args!(
+                "the lease with this ID has the COST {cost}, which a repeat can't change"
+            ))
             .into(),
         Conflict::Full => Refusal::Full(format!("the key holds {MOST} leases, the most of a key")),
     }

@@ -29,7 +29,11 @@ impl Command for Release {
         let now = call.now();
         let released = update(call.write(name), |leases| Ok(leases.release(&id, None, now)))?;
         close::forget(call, id);
-        if released { counters::RELEASED.count() } else { counters::MISSED.count() }
+        if released {
+            counters::RELEASED.count()
+        } else {
+            counters::MISSED.count()
+        }
         call.reply_integer(u64::from(released));
         Ok(())
     }
