@@ -62,7 +62,7 @@ impl Leases {
             if lease.cost != wanted.cost {
                 return Err(Conflict::OtherCost(lease.cost));
             }
-            let (end, step) = self.prolong(fence, wanted, now);
+            let (end, step) = self.prolong(fence, &wanted.id, wanted.ttl, now);
             return Ok((Acquired::Repeat { fence, end }, in_use, step));
         }
         if in_use + cost > wanted.limit {
@@ -88,8 +88,7 @@ impl Leases {
         now: Timestamp,
     ) -> (Option<Timestamp>, Option<Step>) {
         let Some((fence, _)) = self.live(id, now) else { return (None, self.step_back_step(now)) };
-        let wanted = Wanted { limit: 0, ttl, cost: 0, id: *id };
-        let (end, step) = self.prolong(fence, &wanted, now);
+        let (end, step) = self.prolong(fence, id, ttl, now);
         (Some(end), step)
     }
 
@@ -107,14 +106,20 @@ impl Leases {
         }
     }
 
-    /// Moves the end of a live lease to `ttl` from now, if that is later.
-    fn prolong(&mut self, fence: Fence, wanted: &Wanted, now: Timestamp) -> (Timestamp, Option<Step>) {
+    /// Moves the end of a live lease to `ttl` from now, if that is later. Returns its end.
+    fn prolong(
+        &mut self,
+        fence: Fence,
+        id: &LeaseId,
+        ttl: Span,
+        now: Timestamp,
+    ) -> (Timestamp, Option<Step>) {
         let stepped_back = self.step_back_step(now);
-        let end = self.live(&wanted.id, now).map_or(now, |(_, lease)| lease.end());
-        if now + wanted.ttl <= end {
+        let end = self.live(id, now).map_or(now, |(_, lease)| lease.end());
+        if now + ttl <= end {
             return (end, stepped_back);
         }
-        (now + wanted.ttl, Some(self.next(now, Act::Renew { fence, ttl: wanted.ttl })))
+        (now + ttl, Some(self.next(now, Act::Renew { fence, ttl })))
     }
 
     /// If the clock has stepped back, has the leases step back, and returns the step that does the
