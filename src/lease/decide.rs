@@ -16,6 +16,8 @@ pub(crate) struct Wanted {
     pub ttl: Span,
     pub cost: u32,
     pub id: LeaseId,
+    /// The lowest fence of a new lease, from [`lowest_fence`].
+    pub fence: Fence,
 }
 
 /// The answer to LW.ACQUIRE.
@@ -49,6 +51,13 @@ pub(crate) enum Conflict {
 /// The highest fence that the clock sets: the year 2112 in microseconds.
 const LAST_OF_CLOCK: u64 = 1 << 52;
 
+/// The lowest fence of a lease that begins now: the clock in microseconds, but above `last`, the
+/// lowest fence of the lease before it. So a fence grows also when a key was gone in between, and
+/// no two keys have the same ones.
+pub(crate) fn lowest_fence(now: Timestamp, last: Fence) -> Fence {
+    Fence(max(min(now.0.saturating_mul(1000), LAST_OF_CLOCK), last.0.saturating_add(1)))
+}
+
 impl Leases {
     /// Decides LW.ACQUIRE. The number in the answer are the units in use afterwards.
     pub(crate) fn acquire(
@@ -71,7 +80,7 @@ impl Leases {
                 .then(|| self.freed(in_use + cost - wanted.limit, now).unwrap_or(now) - now);
             return Ok((Acquired::Denied { retry_after }, in_use, stepped_back));
         }
-        let fence = Fence(max(self.header().fence.0 + 1, min(now.0.saturating_mul(1000), LAST_OF_CLOCK)));
+        let fence = max(wanted.fence, Fence(self.header().fence.0 + 1));
         if self.is_full(now) || fence > Fence::LAST {
             return Err(Conflict::Full);
         }

@@ -162,7 +162,7 @@ impl Leases {
     /// Whether there is no room for one more lease, not even in place of an ended one.
     pub(crate) fn is_full(&self, now: Timestamp) -> bool {
         let over = self.over(now);
-        self.len() >= MOST && !self.ends.iter().next().is_some_and(|((end, _), _)| end <= over)
+        self.len() >= MOST && self.ends.iter().next().is_none_or(|((end, _), _)| end > over)
     }
 
     /// The first time by which leases of `units` in all have ended, if none of them is renewed.

@@ -1,12 +1,10 @@
 //! The leases of a key against a brute-force oracle, and every copy against the original.
 
-use std::cell::Cell;
-
 use proptest::prelude::*;
 
 use crate::text::time::{Span, Timestamp};
 
-use super::decide::{Acquired, Conflict, Wanted};
+use super::decide::{Acquired, Conflict, Wanted, lowest_fence};
 use super::effect::{self, LeaseEffect};
 use super::id::{Fence, LeaseId};
 use super::leases::{Leases, MOST};
@@ -118,7 +116,7 @@ fn compare(keys: &mut Keys, oracle: &mut Oracle, call: &Call, now: u64) {
     let step = match *call {
         Call::Acquire { id: n, limit, ttl, cost } => {
             let expected = oracle.acquire(n, limit, ttl, u64::from(cost), now);
-            let wanted = Wanted { limit, ttl: Span(ttl), cost, id: id(n) };
+            let wanted = Wanted { limit, ttl: Span(ttl), cost, id: id(n), fence: lowest_fence(at, Fence(0)) };
             match leases.acquire(&wanted, at) {
                 Err(Conflict::OtherCost(_)) => {
                     assert_eq!(expected, None);
@@ -204,7 +202,7 @@ proptest! {
         let mut leases = Leases::default();
         for (n, (ttl, _)) in calls.iter().enumerate() {
             let ttl = Span(ttl.unsigned_abs() + 1);
-            let wanted = Wanted { limit: 100, ttl, cost: 1, id: id(n as u8) };
+            let wanted = Wanted { limit: 100, ttl, cost: 1, id: id(n as u8), fence: Fence(1) };
             let (_, _, step) = leases.acquire(&wanted, Timestamp(1_000_000 + n as u64)).unwrap();
             leases.apply(&step.unwrap());
         }
@@ -216,7 +214,7 @@ proptest! {
         }
         if let Ok(mut leases) = load(&saved) {
             leases.assert_sound();
-            let wanted = Wanted { limit: u64::MAX >> 1, ttl: Span(1), cost: 1, id: id(99) };
+            let wanted = Wanted { limit: u64::MAX >> 1, ttl: Span(1), cost: 1, id: id(99), fence: Fence(1) };
             for now in [0, 1_000_000, 1 << 50] {
                 if let Ok((_, _, Some(step))) = leases.acquire(&wanted, Timestamp(now)) {
                     leases.apply(&step);
@@ -238,7 +236,8 @@ fn full() -> Leases {
     let mut leases = Leases::default();
     for n in 0..MOST {
         let id = LeaseId::new(&n.to_le_bytes()).unwrap();
-        let wanted = Wanted { limit: MOST as u64 + 9, ttl: Span(1000 + n as u64), cost: 1, id };
+        let wanted =
+            Wanted { limit: MOST as u64 + 9, ttl: Span(1000 + n as u64), cost: 1, id, fence: Fence(1) };
         let (acquired, in_use, step) = leases.acquire(&wanted, Timestamp(5)).unwrap();
         assert!(matches!(acquired, Acquired::New { .. }) && in_use == n as u64 + 1);
         assert!(leases.apply(&step.unwrap()));
@@ -249,7 +248,7 @@ fn full() -> Leases {
 #[test]
 fn a_full_key_takes_one_lease_for_each_that_ends() {
     let mut leases = full();
-    let wanted = Wanted { limit: MOST as u64 + 9, ttl: Span(1), cost: 1, id: id(1) };
+    let wanted = Wanted { limit: MOST as u64 + 9, ttl: Span(1), cost: 1, id: id(1), fence: Fence(1) };
     assert_eq!(leases.acquire(&wanted, Timestamp(1004)).err(), Some(Conflict::Full));
     let (_, in_use, step) = leases.acquire(&wanted, Timestamp(1005)).unwrap();
     assert_eq!(in_use, MOST as u64);
@@ -266,7 +265,7 @@ fn ended_leases_are_dropped_a_few_at_a_time_and_never_count() {
     let mut leases = full();
     let now = Timestamp(5 + 1000 + 60_000);
     for n in 0..200_u8 {
-        let wanted = Wanted { limit: 1 << 20, ttl: Span(1_000_000), cost: 1, id: id(n) };
+        let wanted = Wanted { limit: 1 << 20, ttl: Span(1_000_000), cost: 1, id: id(n), fence: Fence(1) };
         let (_, in_use, step) = leases.acquire(&wanted, now).unwrap();
         assert_eq!(in_use, MOST as u64 - 60_001 + u64::from(n) + 1);
         assert!(leases.apply(&step.unwrap()));
@@ -279,7 +278,7 @@ fn ended_leases_are_dropped_a_few_at_a_time_and_never_count() {
 fn a_clock_that_steps_back_revives_no_lease_and_prolongs_none() {
     let mut leases = Leases::default();
     let acquire = |leases: &mut Leases, n: u8, ttl: u64, now: u64| {
-        let wanted = Wanted { limit: 9, ttl: Span(ttl), cost: 1, id: id(n) };
+        let wanted = Wanted { limit: 9, ttl: Span(ttl), cost: 1, id: id(n), fence: Fence(1) };
         let (_, in_use, step) = leases.acquire(&wanted, Timestamp(now)).unwrap();
         leases.apply(&step.unwrap());
         in_use
@@ -299,15 +298,18 @@ fn a_clock_that_steps_back_revives_no_lease_and_prolongs_none() {
 
 #[test]
 fn a_fence_grows_also_after_the_key_was_gone() {
-    let seen = Cell::new(0);
-    for now in [1, 2, 1000, 1001] {
+    let (mut seen, mut last) = (0, Fence(0));
+    // The clock stands still, moves on and steps back.
+    for now in [1, 1, 2, 1000, 999, 1001] {
         let mut leases = Leases::default();
         for n in 0..3 {
-            let wanted = Wanted { limit: 9, ttl: Span(9), cost: 1, id: id(n) };
+            last = lowest_fence(Timestamp(now), last);
+            let wanted = Wanted { limit: 9, ttl: Span(9), cost: 1, id: id(n), fence: last };
             let (acquired, _, step) = leases.acquire(&wanted, Timestamp(now)).unwrap();
             leases.apply(&step.unwrap());
             let Acquired::New { fence, .. } = acquired else { panic!("{acquired:?}") };
-            assert!(fence.0 > seen.replace(fence.0));
+            assert!(fence.0 > seen && fence.0 >= now * 1000);
+            seen = fence.0;
         }
     }
 }

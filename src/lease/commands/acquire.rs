@@ -11,6 +11,8 @@
 //!    renewed; -1 if `n` is above `limit`
 //! 4. `fence`: grows with each new lease of the key; 0 if denied
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::server::call::Call;
 use crate::server::command::Command;
 use crate::server::error::Refusal;
@@ -20,14 +22,18 @@ use crate::text::number;
 use crate::text::syntax::Param;
 
 use super::super::close::{self, Closing};
-use super::super::decide::{Acquired, Conflict, Wanted};
-use super::super::id::LeaseId;
+use super::super::counters;
+use super::super::decide::{Acquired, Conflict, Wanted, lowest_fence};
+use super::super::id::{Fence, LeaseId};
 use super::super::leases::MOST;
 use super::super::native::update;
-use super::super::{counters, id::Fence};
 
 /// 2^53 - 1, the highest integer that every client language can hold.
 const MAX_LIMIT: u64 = (1 << 53) - 1;
+
+/// The lowest fence of the last new lease. Not its fence, because a key from a file or another server
+/// may be ahead of the clock.
+static LAST_FENCE: AtomicU64 = AtomicU64::new(0);
 
 pub(crate) struct Acquire;
 
@@ -62,12 +68,16 @@ impl Command for Acquire {
         if let Some(closing) = &closing {
             closing.require_room(&close::place(call, id), now)?;
         }
-        let wanted = Wanted { limit, ttl, cost, id };
+        let fence = lowest_fence(now, Fence(LAST_FENCE.load(Ordering::Relaxed)));
+        let wanted = Wanted { limit, ttl, cost, id, fence };
         let (acquired, in_use) = update(call.write(name), |leases| match leases.acquire(&wanted, now) {
             Ok((acquired, in_use, step)) => Ok(((acquired, in_use), step)),
             Err(conflict) => Err(refusal(conflict)),
         })?;
         count(&acquired);
+        if matches!(acquired, Acquired::New { .. }) {
+            LAST_FENCE.store(fence.0, Ordering::Relaxed);
+        }
         if let Acquired::New { fence, end } | Acquired::Repeat { fence, end } = acquired {
             match closing {
                 Some(closing) => closing.bind(close::place(call, id), fence, end),
