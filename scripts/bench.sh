@@ -167,6 +167,7 @@ main() {
     take_medians
     speed_table 16
     speed_table 1
+    measure_leases
     measure_memory
     memory_table
     stop_server
@@ -381,6 +382,44 @@ speed_table() {
             "$(ratio "${median_rate[$row.$pipeline]}" "${median_rate[incr.$pipeline]}")" \
             "$(ratio "${median_rate[$row.$pipeline]}" "${median_rate[lua.$pipeline]}")"
     done
+}
+
+# Takes a lease and gives it back, beside SET with NX and DEL, which is a lock for one holder. One
+# client sends the pairs in a pipeline. Prints the server's CPU for a pair.
+measure_leases() {
+    local pairs=500000 name cpu first=0
+    if [[ $quick ]]; then pairs=100000; fi
+    printf '\n%-42s %12s %8s\n' "A lock, taken and given back" "CPU ns" "ratio"
+    for name in "SET with NX and EX, DEL" "LW.ACQUIRE, LW.RELEASE" "the same, beside 1000 other leases"; do
+        cli FLUSHALL >/dev/null
+        if [[ $name == *1000* ]]; then hammer 1000 LW.ACQUIRE busy 1000000 3600; fi
+        lease_pairs "$name" "$pairs" >"$server_dir/pairs"
+        cpu=$(cpu_time)
+        cli --pipe <"$server_dir/pairs" | grep --quiet "errors: 0, replies: $((2 * pairs))" || die "a call failed: $name"
+        cpu=$((($(cpu_time) - cpu) / pairs))
+        if ((first == 0)); then first=$cpu; fi
+        printf '%-42s %12d %8s\n' "$name" "$cpu" "$(ratio "$cpu" "$first")"
+    done
+}
+
+# lease_pairs NAME COUNT: writes the calls of COUNT pairs, each on a random key.
+lease_pairs() {
+    awk -v name="$1" -v count="$2" -v keys="$keys" '
+        function call(line,    words, n, i) {
+            n = split(line, words, " ")
+            printf "*%d\r\n", n
+            for (i = 1; i <= n; i++) printf "$%d\r\n%s\r\n", length(words[i]), words[i]
+        }
+        BEGIN {
+            srand(1)
+            for (n = 0; n < count; n++) {
+                key = sprintf("k:%012d", int(rand() * keys))
+                if (name ~ /^SET/) { call("SET " key " some-value NX EX 60"); call("DEL " key); continue }
+                if (name ~ /1000/) key = "busy"
+                id = "job-" n
+                call("LW.ACQUIRE " key " 2000 60 ID " id); call("LW.RELEASE " key " " id)
+            }
+        }'
 }
 
 # Calls are spread over real time, because the size of a key depends on the gaps between its hits.

@@ -15,6 +15,10 @@ use crate::burst::detect::Burst;
 use crate::cell::apply::Apply as ApplyToCell;
 use crate::cell::settings::CL_THROTTLE;
 use crate::cell::throttle::Throttle;
+use crate::lease::commands::acquire::Acquire;
+use crate::lease::commands::apply::ApplyLeases;
+use crate::lease::commands::release::Release;
+use crate::lease::commands::renew::Renew;
 use crate::outbox::apply::Apply as ApplyToOutbox;
 use crate::outbox::manage::{Dead, Discard, Help, Managed, Replay};
 use crate::purge::Purge;
@@ -43,6 +47,9 @@ pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<Settle>(),
     CommandEntry::of::<Throttle>().only_with(&CL_THROTTLE),
     CommandEntry::of::<Burst>(),
+    CommandEntry::of::<Acquire>(),
+    CommandEntry::of::<Renew>(),
+    CommandEntry::of::<Release>(),
     CommandEntry::of::<RaiseAlert>(),
     CommandEntry::container(<Alerts as Managed>::CONTAINER),
     CommandEntry::of::<alerts::list::List>(),
@@ -76,6 +83,7 @@ pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<ApplyToOutbox<Alerts>>(),
     CommandEntry::of::<ApplyToOutbox<AuditLog>>(),
     CommandEntry::of::<ApplyTokens>(),
+    CommandEntry::of::<ApplyLeases>(),
     #[cfg(feature = "debug-commands")]
     CommandEntry::of::<crate::debug::Debug>(),
 ];
@@ -120,6 +128,9 @@ mod tests {
             6 LW.SETTLE key reserved actual AT ms\n\
             -5 CL.THROTTLE key max_burst count period [quantity]\n\
             -4 LW.BURST key threshold window [COOLDOWN d] [IP ip] [ENDPOINT path] [METHOD m] [AGENT ua]\n\
+            -4 LW.ACQUIRE key limit ttl [ID id] [COST n] [ONCLOSE]\n\
+            4 LW.RENEW key id ttl\n\
+            3 LW.RELEASE key id\n\
             -3 LW.ALERT type json [DEDUP text COOLDOWN d]\n\
             -2 LW.ALERTS\n\
             -2 LW.ALERTS LIST [COUNT n] [BEFORE id]\n\

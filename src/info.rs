@@ -3,12 +3,13 @@
 #![forbid(unsafe_code)]
 
 use crate::server::info::Section;
-use crate::{alert, audit, burst, cell, outbox, ratelimit, ship, token};
+use crate::{alert, audit, burst, cell, lease, outbox, ratelimit, ship, token};
 
 pub(crate) static SECTIONS: &[Section] = &[
     ratelimit::info::SECTION,
     cell::info::SECTION,
     burst::info::SECTION,
+    lease::info::SECTION,
     token::info::SECTION,
     ship::SECTION,
     alert::info::SECTION,

@@ -13,8 +13,10 @@
 //!   can read. Pure.
 //! - [`outbox`] is that queue with dead letters, replication, persistence and management commands:
 //!   what alerts and audit events share.
+//! - [`sorted`] is a sorted map with cheap copies, for large values of keys. Pure.
 //! - [`ratelimit`] is `LW.RATELIMIT`, `LW.PEEK`, `LW.REFUND` and `LW.SETTLE`: parse, decide, reply.
 //! - [`cell`] is `CL.THROTTLE`, a drop-in for redis-cell whose keys are plain strings.
+//! - [`lease`] bounds what runs at the same time: `LW.ACQUIRE`, `LW.RENEW`, `LW.RELEASE`.
 //! - [`alert`] raises alerts and delivers them to webhooks on threads: `LW.ALERT` and `LW.ALERTS`.
 //! - [`audit`] records who did what and ships what Redis does not lose to Postgres exactly once:
 //!   `LW.AUDIT` and `LW.AUDITLOG`.
@@ -44,6 +46,7 @@ mod config;
 mod debug;
 mod info;
 mod journal;
+mod lease;
 mod lifecycle;
 mod outbox;
 mod purge;
@@ -51,6 +54,7 @@ mod ratelimit;
 mod reload;
 mod server;
 mod ship;
+mod sorted;
 mod text;
 mod token;
 mod window;
@@ -71,6 +75,7 @@ pub mod measured {
 }
 
 use burst::Cooldown;
+use lease::leases::Leases;
 use outbox::host::Saved;
 use server::module::Module;
 use server::native::{Boxed, TypeEntry};
@@ -84,7 +89,12 @@ static MODULE: Module = Module {
     version: VERSION,
     commands: commands::COMMANDS,
     directives: config::DIRECTIVES,
-    types: &[TypeEntry::of::<Window>(), TypeEntry::of::<Log<Cooldown>>(), TypeEntry::of::<Boxed<Store>>()],
+    types: &[
+        TypeEntry::of::<Window>(),
+        TypeEntry::of::<Log<Cooldown>>(),
+        TypeEntry::of::<Boxed<Leases>>(),
+        TypeEntry::of::<Boxed<Store>>(),
+    ],
     states: &[NodeEntry::of::<Saved<alert::state::State>>(), NodeEntry::of::<Saved<audit::state::State>>()],
     info: info::SECTIONS,
     hooks: &lifecycle::HOOKS,

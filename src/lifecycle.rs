@@ -9,7 +9,7 @@ use crate::server::clock;
 use crate::server::events::{Hooks, Tick};
 use crate::server::log;
 use crate::token;
-use crate::{alert, audit};
+use crate::{alert, audit, lease};
 
 pub(crate) static HOOKS: Hooks = Hooks {
     configured,
@@ -19,6 +19,7 @@ pub(crate) static HOOKS: Hooks = Hooks {
     loading_ended,
     promoted,
     demoted,
+    disconnected: lease::close::disconnected,
     shutdown,
 };
 
@@ -44,9 +45,11 @@ fn before_sleep(tick: &Tick) {
     // First, because it may raise an alert.
     audit::scheduler::before_sleep(tick);
     alert::scheduler::before_sleep(tick);
+    lease::close::before_sleep(tick);
 }
 
 fn loading_began() {
+    lease::close::forget_all();
     host::loading_began::<alert::state::State>();
     host::loading_began::<audit::state::State>();
 }
@@ -65,6 +68,7 @@ fn promoted() {
 }
 
 fn demoted() {
+    lease::close::forget_all();
     alert::wake::scheduler();
     audit::wake::scheduler();
 }

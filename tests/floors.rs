@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["text"],
     &["server"],
-    &["journal", "window", "ship"],
+    &["journal", "sorted", "window", "ship"],
     &["outbox"],
-    &["ratelimit", "cell", "alert"],
+    &["ratelimit", "cell", "lease", "alert"],
     &["audit", "burst"],
     &["token"],
     &["debug", "lifecycle", "purge"],

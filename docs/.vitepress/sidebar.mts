@@ -29,7 +29,7 @@ const order: Record<string, string[]> = {
   tutorials: ["first-limit", "fastapi", "flask", "express", "fastify", "catch-a-thief"],
   guides: ["install", "limit", "tokens", "alerts", "audit", "operate", "migrate"],
   "guides/install": ["wheel", "debian", "container", "kubernetes", "managed-redis", "macos", "source"],
-  "guides/limit": ["login", "plans", "costs", "outbound", "behind-a-proxy"],
+  "guides/limit": ["login", "plans", "costs", "concurrency", "outbound", "behind-a-proxy"],
   "guides/tokens": [
     "sessions",
     "change-claims",
@@ -79,6 +79,9 @@ const order: Record<string, string[]> = {
     "lw.settle",
     "cl.throttle",
     "lw.burst",
+    "lw.acquire",
+    "lw.renew",
+    "lw.release",
     "lw.issue",
     "lw.rotate",
     "lw.claims",

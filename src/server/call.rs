@@ -152,6 +152,18 @@ impl<'a> Call<'a> {
         Some(user)
     }
 
+    /// The number by which the server knows the caller's connection. `None` in scripts and where
+    /// no client has made the call.
+    pub(crate) fn connected_client(&self) -> Option<u64> {
+        let client_id = api!(RedisModule_GetClientId);
+        let describe = api!(RedisModule_GetClientInfoById);
+        // SAFETY: `ctx` is this call's.
+        let client = unsafe { client_id(self.ctx) };
+        // SAFETY: without a place for the description, the server only looks the client up.
+        let is_connected = unsafe { describe(ptr::null_mut(), client) } == raw::REDISMODULE_OK as c_int;
+        is_connected.then_some(client)
+    }
+
     /// Whether the client may block. False in MULTI and scripts.
     pub(crate) fn may_wait(&self) -> bool {
         self.flags() & raw::REDISMODULE_CTX_FLAGS_DENY_BLOCKING == 0
@@ -188,6 +200,19 @@ impl<'a> Call<'a> {
         let string = api!(RedisModule_ReplyWithStringBuffer);
         // SAFETY: `ctx` is this call's; the server copies the bytes.
         unsafe { string(self.ctx, text.as_ptr().cast::<c_char>(), text.len()) };
+    }
+
+    pub(crate) fn reply_bytes(&self, bytes: &[u8]) {
+        let string = api!(RedisModule_ReplyWithStringBuffer);
+        // SAFETY: `ctx` is this call's; the server copies the bytes.
+        unsafe { string(self.ctx, bytes.as_ptr().cast::<c_char>(), bytes.len()) };
+    }
+
+    /// Replies -1, which stands for a time that never comes.
+    pub(crate) fn reply_never(&self) {
+        let integer = api!(RedisModule_ReplyWithLongLong);
+        // SAFETY: `ctx` is this call's.
+        unsafe { integer(self.ctx, -1) };
     }
 
     pub(crate) fn reply_null(&self) {

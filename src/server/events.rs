@@ -1,4 +1,4 @@
-//! The server's events: before sleep, loading, saving, changes of role, shutdown.
+//! The server's events: before sleep, loading, saving, changes of role, closed connections, shutdown.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
@@ -37,6 +37,9 @@ pub(crate) struct Hooks {
     pub promoted: fn(),
     /// This server has become a replica.
     pub demoted: fn(),
+    /// The client with this number has disconnected. This is called while a command of another
+    /// client may run.
+    pub disconnected: fn(u64),
     /// The server shuts down. It has saved the data set already.
     pub shutdown: fn(),
 }
@@ -61,6 +64,7 @@ pub(super) unsafe fn subscribe(ctx: *mut raw::RedisModuleCtx, hooks: &'static Ho
         raw::REDISMODULE_EVENT_PERSISTENCE,
         raw::REDISMODULE_EVENT_SHUTDOWN,
         raw::REDISMODULE_EVENT_CONFIG,
+        raw::REDISMODULE_EVENT_CLIENT_CHANGE,
     ];
     let subscribe = api!(RedisModule_SubscribeToServerEvent);
     events.into_iter().all(|id| {
@@ -104,6 +108,13 @@ unsafe extern "C" fn on_event(
         }
         (raw::REDISMODULE_EVENT_PERSISTENCE, raw::REDISMODULE_SUBEVENT_PERSISTENCE_ENDED) => {
             aof::saving_ended();
+        }
+        (raw::REDISMODULE_EVENT_CLIENT_CHANGE, raw::REDISMODULE_SUBEVENT_CLIENT_CHANGE_DISCONNECTED) => {
+            let info = data.cast::<raw::RedisModuleClientInfo>();
+            // SAFETY: the server passes a description of the client as the data of this event.
+            if let Some(info) = unsafe { info.as_ref() } {
+                guarded(|| (hooks.disconnected)(info.id));
+            }
         }
         (raw::REDISMODULE_EVENT_SHUTDOWN, _) => {
             guarded(hooks.shutdown);

@@ -37,6 +37,7 @@ pub(crate) const REDISMODULE_CMD_KEY_UPDATE: u32 = 32;
 pub(crate) const REDISMODULE_EVENT_REPLICATION_ROLE_CHANGED: u64 = 0;
 pub(crate) const REDISMODULE_EVENT_PERSISTENCE: u64 = 1;
 pub(crate) const REDISMODULE_EVENT_LOADING: u64 = 3;
+pub(crate) const REDISMODULE_EVENT_CLIENT_CHANGE: u64 = 4;
 pub(crate) const REDISMODULE_EVENT_SHUTDOWN: u64 = 5;
 pub(crate) const REDISMODULE_EVENT_EVENTLOOP: u64 = 15;
 pub(crate) const REDISMODULE_EVENT_CONFIG: u64 = 16;
@@ -47,6 +48,7 @@ pub(crate) const REDISMODULE_SUBEVENT_LOADING_AOF_START: u64 = 1;
 pub(crate) const REDISMODULE_SUBEVENT_LOADING_REPL_START: u64 = 2;
 pub(crate) const REDISMODULE_SUBEVENT_LOADING_ENDED: u64 = 3;
 pub(crate) const REDISMODULE_SUBEVENT_LOADING_FAILED: u64 = 4;
+pub(crate) const REDISMODULE_SUBEVENT_CLIENT_CHANGE_DISCONNECTED: u64 = 1;
 pub(crate) const REDISMODULE_SUBEVENT_EVENTLOOP_BEFORE_SLEEP: u64 = 0;
 pub(crate) const RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_STRING: RedisModuleCommandArgType = 0;
 pub(crate) const RedisModuleCommandArgType_REDISMODULE_ARG_TYPE_INTEGER: RedisModuleCommandArgType = 1;
@@ -265,6 +267,15 @@ layouts! {
         dataver: u64,
     }
 
+    struct RedisModuleClientInfo: 80 {
+        version: u64,
+        flags: u64,
+        id: u64,
+        addr: [c_char; 46],
+        port: u16,
+        db: u16,
+    }
+
     struct RedisModuleConfigChange: 24 {
         version: u64,
         num_changes: u32,
@@ -436,6 +447,7 @@ functions! {
         fn RedisModule_DeleteKey(key: *mut RedisModuleKey) -> c_int;
         fn RedisModule_SetAbsExpire(key: *mut RedisModuleKey, expire: mstime_t) -> c_int;
         fn RedisModule_GetClientId(ctx: *mut RedisModuleCtx) -> c_ulonglong;
+        fn RedisModule_GetClientInfoById(ci: *mut c_void, id: u64) -> c_int;
         fn RedisModule_GetClientUserNameById(
             ctx: *mut RedisModuleCtx,
             id: u64,

@@ -3,7 +3,7 @@
 //!
 //! Pure, from the inside out:
 //!
-//! - [`session`] is one login of a subject; [`store`] holds all sessions of a key, in [`sorted`]
+//! - [`session`] is one login of a subject; [`store`] holds all sessions of a key, in sorted
 //!   maps that copies of the key share; [`change`] lists
 //!   every way in which a store changes; [`snapshot`] writes and reads a whole store; [`effect`]
 //!   encodes changes for replicas and the AOF.
@@ -63,7 +63,6 @@ pub(crate) mod session;
 pub(crate) mod settings;
 pub(crate) mod signer;
 pub(crate) mod snapshot;
-pub(crate) mod sorted;
 pub(crate) mod store;
 pub(crate) mod strict;
 pub(crate) mod verify;

@@ -13,7 +13,7 @@ use crate::text::time::Timestamp;
 use super::change::Change;
 use super::id::SessionId;
 use super::session::{Life, Session};
-use super::sorted::Sorted;
+use crate::sorted::Sorted;
 
 #[derive(Default)]
 pub(crate) struct Store {

@@ -189,7 +189,7 @@ impl<X: Extra> WindowEffect<X> {
 /// Whether change `a` was made after change `b`, in serial number arithmetic (RFC 1982). The
 /// numbers may wrap, so no number that a RESTOREd value claims is too high.
 #[inline]
-pub(super) fn is_after(a: u64, b: u64) -> bool {
+pub(crate) fn is_after(a: u64, b: u64) -> bool {
     a.wrapping_sub(b).wrapping_sub(1) < u64::MAX / 2
 }
 

@@ -30,6 +30,7 @@ INDEX = PAGES / "index.md"
 GROUPS = {
     "limit": ["LW.RATELIMIT", "LW.PEEK", "LW.REFUND", "LW.SETTLE", "CL.THROTTLE"],
     "burst": ["LW.BURST"],
+    "leases": ["LW.ACQUIRE", "LW.RENEW", "LW.RELEASE"],
     "tokens": [
         "LW.ISSUE",
         "LW.ROTATE",

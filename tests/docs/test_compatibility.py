@@ -57,6 +57,7 @@ def test_the_types_and_their_versions_are_those_of_the_source() -> None:
     assert set(rows) == set(re.findall(r'c"(lw-[a-z]{6})"', "\n".join(RUST.values())))
     encodings = {
         **dict.fromkeys(("lw-window", "lw-bursts"), "window/native.rs"),
+        "lw-leases": "lease/native.rs",
         "lw-tokens": "token/native.rs",
         **dict.fromkeys(("lw-alerts", "lw-audits"), "outbox/host.rs"),
     }
@@ -64,9 +65,10 @@ def test_the_types_and_their_versions_are_those_of_the_source() -> None:
         [encoding] = re.findall(r"const ENCODING: i32 = (\d+);", RUST[file])
         assert rows[name]["encoding version"] == encoding
     window, store = byte("window/snapshot.rs", "VERSION"), byte("token/snapshot.rs", "VERSION")
+    leases = byte("lease/snapshot.rs", "VERSION")
     first = f"{byte('outbox/effect.rs', 'OPENING')}, and {byte('outbox/effect.rs', 'ENTRIES')} in further pieces"
     shown = [rows[name]["first byte"] for name in encodings]
-    assert shown == [str(window), str(window), str(store), first, first]
+    assert shown == [str(window), str(window), str(leases), str(store), first, first]
 
 
 def test_the_bytes_of_effects_are_those_of_the_source() -> None:
@@ -78,6 +80,7 @@ def test_the_bytes_of_effects_are_those_of_the_source() -> None:
         shown.setdefault(command, []).append(int(row["byte"]))
     expected = {
         "`LW._WINDOW`, `LW._BURST`": ("window/effect.rs", ("STEP", "SNAPSHOT")),
+        "`LW._LEASE`": ("lease/effect.rs", ("STEP", "OPENING", "MORE")),
         "`LW._TOKEN`": ("token/effect.rs", ("CHANGES", "OPENING", "MORE")),
         "`LW._ALERTS`, `LW._AUDIT`": ("outbox/effect.rs", ("CHANGES", "OPENING", "ENTRIES")),
     }

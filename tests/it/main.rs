@@ -24,6 +24,9 @@ mod cluster;
 mod exact;
 mod hostile;
 mod introspection;
+// These tests stop the clock, which needs this feature.
+#[cfg(feature = "debug-commands")]
+mod lease;
 mod log_check;
 mod persistence;
 mod ratelimit;

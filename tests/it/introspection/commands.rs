@@ -209,7 +209,7 @@ fn internal_commands_are_hidden_on_servers_that_support_it() {
     let mut client = server.client();
     let hides = server.is_at_least((8, 0), (u32::MAX, 0));
     let listed = client.run("COMMAND LIST FILTERBY MODULE lockwatch").texts();
-    for command in ["LW._WINDOW", "LW._BURST", "LW._CELL", "LW._ALERTS", "LW._AUDIT", "LW._TOKEN"] {
+    for command in ["LW._WINDOW", "LW._BURST", "LW._CELL", "LW._ALERTS", "LW._AUDIT", "LW._TOKEN", "LW._LEASE"] {
         assert_eq!(listed.iter().any(|name| name.eq_ignore_ascii_case(command)), !hides, "{listed:?}");
         let info = client.run(&format!("COMMAND INFO {command}")).items()[0].clone();
         if hides {

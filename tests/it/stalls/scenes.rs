@@ -74,7 +74,17 @@ fn replicated(name: &'static str, line: &'static str) -> Row {
 }
 
 pub fn all() -> Vec<Scene> {
-    vec![windows(), tokens(), rsa(), alerts(), audit(), one_user(), replica_tokens(), replica_queues()]
+    vec![
+        windows(),
+        leases(),
+        tokens(),
+        rsa(),
+        alerts(),
+        audit(),
+        one_user(),
+        replica_tokens(),
+        replica_queues(),
+    ]
 }
 
 fn windows() -> Scene {
@@ -122,6 +132,65 @@ fn windows() -> Scene {
             set("CONFIG SET lockwatch.window-max-entries", &["8"]),
             line("LW.RATELIMIT big 1000000 1h"),
             line("INFO everything"),
+        ],
+    }
+}
+
+fn fill_leases(stage: &Stage, leases: usize) {
+    stage.fill(leases, |n| {
+        let call = format!("LW.ACQUIRE many 1000000 1h ID {n}");
+        call.split(' ').map(str::to_owned).collect()
+    });
+}
+
+fn leases() -> Scene {
+    let prepare = |sizes: &Sizes| {
+        let stage = Stage::start(Server::builder());
+        fill_leases(&stage, sizes.leases);
+        stage
+    };
+    Scene {
+        name: "a key with as many leases as it may hold",
+        prepare,
+        rows: vec![
+            line("LW.RENEW many 7 2h"),
+            line("LW.RELEASE many 8"),
+            line("LW.ACQUIRE many 1000000 1h"),
+            line("LW.ACQUIRE many 1000 1h COST 1000"),
+            row("LW.ACQUIRE with ONCLOSE, 1000 times, and a close", |stage, client| {
+                let mut holder = stage.client();
+                for n in 0..1000 {
+                    succeeds(&client.run(&format!("LW.RELEASE many {}", 100 + n)));
+                    succeeds(&holder.run("LW.ACQUIRE many 1000000 1h ONCLOSE"));
+                }
+                drop(holder);
+                crate::support::wait_until("the leases are released", || {
+                    client.info("lockwatch_lease").number("lockwatch_lease_closed_total") == 1000
+                });
+            }),
+            line("COPY many copy"),
+            line("LW.RELEASE copy 9"),
+            line("MEMORY USAGE copy SAMPLES 0"),
+            line("DEL copy"),
+            line("COPY many expired"),
+            line("PEXPIRE expired 0"),
+            copying("DUMP many", |_, client| succeeds(&client.run("DUMP many"))),
+            copying("LW.ACQUIRE after the clock has stepped back", |_, client| {
+                client.move_clock(-3_000_000);
+                succeeds(&client.run("LW.ACQUIRE many 1000000 1h"));
+                client.move_clock(0);
+            }),
+            row("LW.ACQUIRE after all leases have ended", |_, client| {
+                client.move_clock(10_000_000);
+                succeeds(&client.run("LW.ACQUIRE many 1000000 1h ID next"));
+                client.move_clock(0);
+            }),
+            row("BGSAVE", |stage, client| {
+                succeeds(&client.run("BGSAVE"));
+                stage.wait_for_children();
+            }),
+            line("INFO everything"),
+            line("FLUSHALL SYNC"),
         ],
     }
 }
@@ -405,6 +474,7 @@ fn replica_tokens() -> Scene {
             replicated("LW._TOKEN that ends every session", "LW.REVOKEALL auth"),
             replicated("LW._WINDOW", "LW.RATELIMIT k 5 1m"),
             replicated("LW._BURST", "LW.BURST b 5 1m"),
+            replicated("LW._LEASE", "LW.ACQUIRE l 5 1m"),
             replicated("FLUSHALL", "FLUSHALL"),
         ],
     }

@@ -19,11 +19,13 @@ pub struct Sizes {
     pub events: usize,
     /// Entries in a window.
     pub entries: usize,
+    /// Leases of a key.
+    pub leases: usize,
 }
 
 impl Sizes {
     pub const SMALL: Self =
-        Self { sessions: 5000, alerts: 1000, suppressed: 1000, events: 5000, entries: 100 };
+        Self { sessions: 5000, alerts: 1000, suppressed: 1000, events: 5000, entries: 100, leases: 5000 };
 
     /// The default bounds divided by `divisor`. A token store has no bound: a million sessions is
     /// what docs and benchmarks measure.
@@ -34,6 +36,7 @@ impl Sizes {
             suppressed: 65_536 / divisor,
             events: 1_000_000 / divisor,
             entries: 512,
+            leases: 65_536 / divisor,
         }
     }
 }

@@ -190,10 +190,11 @@ impl<K: Copy + Ord, V: Clone> Sorted<K, V> {
     /// The approximate size of the entries and their chunks in bytes.
     pub(crate) fn size(&self) -> usize {
         // Chunks that are split where new keys fall are three quarters full on average. Their
-        // capacity grows in steps, so half a step of a chunk is unused.
+        // capacity grows in steps, so half a step of a chunk is unused. It doubles at first.
         let entry = size_of::<(K, V)>();
         self.len * entry
-            + self.chunks.len() * (entry * GROWTH / 2 + size_of::<Chunk<K, V>>() + CHUNK_OVERHEAD)
+            + self.chunks.len()
+                * (entry * GROWTH.min(self.len) / 2 + size_of::<Chunk<K, V>>() + CHUNK_OVERHEAD)
     }
 }
 
