@@ -12,6 +12,7 @@ use crate::audit::query::command::Query;
 use crate::audit::state::State as AuditLog;
 use crate::burst::Cooldown;
 use crate::burst::detect::Burst;
+use crate::inspect::Inspect;
 use crate::outbox::apply::Apply as ApplyToOutbox;
 use crate::outbox::manage::{Dead, Discard, Help, Managed, Replay};
 use crate::purge::Purge;
@@ -28,11 +29,14 @@ use crate::token::commands::revokeall::RevokeAll;
 use crate::token::commands::rotate::Rotate;
 use crate::token::commands::sessions::Sessions;
 use crate::token::commands::verify::Verify;
+use crate::top::command::Top;
 use crate::window::apply::Apply;
 
 pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<RateLimit>(),
     CommandEntry::of::<Peek>(),
+    CommandEntry::of::<Top>(),
+    CommandEntry::of::<Inspect>(),
     CommandEntry::of::<Burst>(),
     CommandEntry::of::<RaiseAlert>(),
     CommandEntry::container(<Alerts as Managed>::CONTAINER),
@@ -105,6 +109,8 @@ mod tests {
         let expected = "\
             -4 LW.RATELIMIT key limit window [limit window ...] [COST n]\n\
             -4 LW.PEEK key limit window [limit window ...] [COST n]\n\
+            -1 LW.TOP [COUNT n]\n\
+            2 LW.INSPECT key\n\
             -4 LW.BURST key threshold window [COOLDOWN d] [IP ip] [ENDPOINT path] [METHOD m] [AGENT ua]\n\
             -3 LW.ALERT type json [DEDUP text COOLDOWN d]\n\
             -2 LW.ALERTS\n\

@@ -4,10 +4,11 @@
 #![forbid(unsafe_code)]
 
 use crate::server::directive::Directive;
-use crate::{alert, audit, outbox, ship, token, window};
+use crate::{alert, audit, outbox, ship, token, top, window};
 
 pub(crate) static DIRECTIVES: &[&dyn Directive] = &[
     &window::settings::WINDOW_MAX_ENTRIES,
+    &top::settings::TOP_KEYS,
     &token::settings::JWT_KEYS,
     &token::settings::JWT_SECRET_FILE,
     &token::settings::REFRESH_SECRET_FILE,

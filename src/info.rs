@@ -3,10 +3,11 @@
 #![forbid(unsafe_code)]
 
 use crate::server::info::Section;
-use crate::{alert, audit, burst, outbox, ratelimit, ship, token};
+use crate::{alert, audit, burst, outbox, ratelimit, ship, token, top};
 
 pub(crate) static SECTIONS: &[Section] = &[
     ratelimit::info::SECTION,
+    top::info::SECTION,
     burst::info::SECTION,
     token::info::SECTION,
     ship::SECTION,

@@ -13,6 +13,7 @@
 //!   can read. Pure.
 //! - [`outbox`] is that queue with dead letters, replication, persistence and management commands:
 //!   what alerts and audit events share.
+//! - [`top`] knows which keys were denied most often lately: `LW.TOP`.
 //! - [`ratelimit`] is `LW.RATELIMIT` and `LW.PEEK`: parse, decide, reply.
 //! - [`alert`] raises alerts and delivers them to webhooks on threads: `LW.ALERT` and `LW.ALERTS`.
 //! - [`audit`] records who did what and ships what Redis does not lose to Postgres exactly once:
@@ -21,6 +22,7 @@
 //! - [`token`] issues, rotates, verifies and revokes tokens, and detects stolen ones: `LW.ISSUE`,
 //!   `LW.ROTATE`, `LW.VERIFY`, `LW.INTROSPECT`, `LW.REVOKE`, `LW.REVOKEALL`, `LW.SESSIONS`,
 //!   `LW.JWKS`.
+//! - [`inspect`] explains one key of any type: `LW.INSPECT`.
 //! - [`commands`], [`config`], [`info`] and [`lifecycle`] are tables that list the commands,
 //!   directives, INFO fields and event handlers of all parts.
 //!
@@ -41,6 +43,7 @@ mod config;
 #[cfg(feature = "debug-commands")]
 mod debug;
 mod info;
+mod inspect;
 mod journal;
 mod lifecycle;
 mod outbox;
@@ -51,6 +54,7 @@ mod server;
 mod ship;
 mod text;
 mod token;
+mod top;
 mod window;
 
 /// The parts that the load generators in `examples/` measure by themselves. Not an API.

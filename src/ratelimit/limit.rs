@@ -16,6 +16,7 @@ use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::spec::Spec;
 use crate::text::time::Timestamp;
+use crate::top;
 use crate::window::effect::Step;
 use crate::window::log::Log;
 use crate::window::native;
@@ -48,6 +49,7 @@ impl Command for RateLimit {
         counters::CALLS.count();
         if !verdict.admitted {
             counters::DENIED.count();
+            top::denied(call.database(), name.bytes(), now, None);
         }
         call.reply_integers(reply::integers(&verdict));
         Ok(())

@@ -5,6 +5,7 @@
 //! - [`extra`]: additional numbers of a kind of log, for commands that build on the window.
 //! - [`thin`]: shrinks a full log without ever admitting too early.
 //! - [`verdict`]: judges a call against a log.
+//! - [`usage`]: what is used in each window, to explain a key.
 //! - [`effect`]: a change of a log for replicas and the AOF.
 //! - [`native`]: the log as a Redis data type.
 //! - [`apply`]: the internal command that applies an effect.
@@ -20,6 +21,7 @@ pub(crate) mod native;
 pub(crate) mod settings;
 mod snapshot;
 mod thin;
+pub(crate) mod usage;
 pub(crate) mod verdict;
 
 #[cfg(test)]
