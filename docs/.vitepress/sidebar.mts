@@ -68,6 +68,8 @@ const order: Record<string, string[]> = {
   "reference/commands": [
     "lw.ratelimit",
     "lw.peek",
+    "lw.top",
+    "lw.inspect",
     "lw.burst",
     "lw.issue",
     "lw.rotate",

@@ -28,7 +28,7 @@ INDEX = PAGES / "index.md"
 
 # The commands of each group, in the order of the index.
 GROUPS = {
-    "limit": ["LW.RATELIMIT", "LW.PEEK"],
+    "limit": ["LW.RATELIMIT", "LW.PEEK", "LW.TOP", "LW.INSPECT"],
     "burst": ["LW.BURST"],
     "tokens": [
         "LW.ISSUE",

@@ -20,6 +20,9 @@ mod alerts;
 mod cluster;
 mod exact;
 mod hostile;
+// These tests stop the clock, which needs this feature.
+#[cfg(feature = "debug-commands")]
+mod inspect;
 mod introspection;
 mod log_check;
 mod persistence;
@@ -33,3 +36,5 @@ mod stalls;
 // These tests move the clock, which needs this feature.
 #[cfg(feature = "debug-commands")]
 mod token;
+#[cfg(feature = "debug-commands")]
+mod top;

@@ -148,6 +148,28 @@ fn command_docs_and_info_cover_the_token_commands() {
 }
 
 #[test]
+fn command_docs_and_info_cover_lw_top_and_lw_inspect() {
+    let server = Server::start();
+    let mut client = server.client();
+    for (command, arity, arguments, flags) in [
+        ("LW.TOP", -1, &["count"][..], &["admin", "module", "readonly"][..]),
+        ("LW.INSPECT", 2, &["key"], &["module", "readonly"]),
+    ] {
+        let docs = docs(&mut client, command);
+        assert!(docs.field("summary").text().ends_with('.'), "{docs:?}");
+        assert!(docs.field("complexity").text().starts_with("O("), "{docs:?}");
+        let names: Vec<_> =
+            docs.field("arguments").items().iter().map(|arg| arg.field("name").text()).collect();
+        assert_eq!(names, arguments, "{command}");
+        let info = info(&mut client, command);
+        assert_eq!((info[1].int(), sorted(&info[2])), (arity, flags.iter().map(|f| f.to_string()).collect()));
+        let key_flags: Vec<_> = info[8].items().iter().map(|spec| sorted(spec.field("flags"))).collect();
+        let expected: &[&[&str]] = if arity == 2 { &[&["RO", "access"]] } else { &[] };
+        assert_eq!(key_flags, expected, "{command}");
+    }
+}
+
+#[test]
 fn command_info_reports_arity_flags_and_key_position() {
     let server = Server::start();
     let mut client = server.client();

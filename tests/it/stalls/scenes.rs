@@ -96,6 +96,16 @@ fn windows() -> Scene {
             line("LW.RATELIMIT big 1000000 1h 1000000 2h 1000000 3h"),
             line("LW.RATELIMIT big 5 1h COST 5"),
             line("LW.PEEK big 1000000 1h"),
+            line("LW.INSPECT big"),
+            line("LW.INSPECT calls"),
+            row("LW.TOP", |_, client| {
+                set_to(client, "CONFIG SET lockwatch.top-keys", "10000");
+                for n in 0..10_000 {
+                    succeeds(&client.run(&format!("LW.RATELIMIT denied:{n} 0 1h")));
+                }
+                succeeds(&client.run("LW.TOP COUNT 10000"));
+            }),
+            set("CONFIG SET lockwatch.top-keys", &["0", "100"]),
             line("LW.BURST calls 10 1h"),
             line("COPY big copy"),
             copying("DUMP big", |_, client| succeeds(&client.run("DUMP big"))),
@@ -134,6 +144,7 @@ fn tokens() -> Scene {
             succeeds(&client.call(&["LW.INTROSPECT", "auth", &stage.token().access]));
         }),
         line("LW.SESSIONS auth user1"),
+        line("LW.INSPECT auth"),
         row("LW.REVOKE auth TOKEN", |stage, client| {
             succeeds(&client.call(&["LW.REVOKE", "auth", "TOKEN", &stage.token().access]));
         }),
