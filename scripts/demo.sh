@@ -47,6 +47,7 @@ main() {
     fi
     introduce "about ten seconds"
     show_one_client
+    show_top
     show_burst
     show_several_windows
     show_settlement
@@ -128,6 +129,25 @@ show_one_client() {
     ratelimit user:42 5 3
     row "after exactly all" "admitted: call 1 is now 3 seconds ago"
     check "$limited == 0"
+}
+
+show_top() {
+    title "Who is being limited? The keys that were denied most often lately"
+    local key calls call top first=0
+    for key in mallory:9 alice:2 bob:1; do
+        calls=${key#*:}
+        for ((call = 0; call < calls; call++)); do
+            cli LW.RATELIMIT "search:${key%:*}" 0 60 >/dev/null
+        done
+    done
+    say "  The command is  LW.TOP COUNT 3  and answers, of each key, among others:" ""
+    mapfile -t top < <(cli LW.TOP COUNT 3)
+    # Six fields a key: names and values in turn.
+    for ((call = 0; call < ${#top[@]}; call += 12)); do
+        printf '  %-20s denied %d\n' "${top[call + 3]}" "${top[call + 5]}"
+    done
+    if [[ ${top[3]:-} == search:mallory ]]; then first=1; fi
+    check "$first && ${#top[@]} == 36 && ${top[5]:-0} == 9"
 }
 
 # Every client first waits for an element of the list `gate`, so that all of them call at once.

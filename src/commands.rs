@@ -15,6 +15,7 @@ use crate::burst::detect::Burst;
 use crate::cell::apply::Apply as ApplyToCell;
 use crate::cell::settings::CL_THROTTLE;
 use crate::cell::throttle::Throttle;
+use crate::inspect::Inspect;
 use crate::lease::commands::acquire::Acquire;
 use crate::lease::commands::apply::ApplyLeases;
 use crate::lease::commands::release::Release;
@@ -38,6 +39,7 @@ use crate::token::commands::revokeall::RevokeAll;
 use crate::token::commands::rotate::Rotate;
 use crate::token::commands::sessions::Sessions;
 use crate::token::commands::verify::Verify;
+use crate::top::command::Top;
 use crate::window::apply::Apply;
 
 pub(crate) static COMMANDS: &[CommandEntry] = &[
@@ -46,6 +48,8 @@ pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<Refund>(),
     CommandEntry::of::<Settle>(),
     CommandEntry::of::<Throttle>().only_with(&CL_THROTTLE),
+    CommandEntry::of::<Top>(),
+    CommandEntry::of::<Inspect>(),
     CommandEntry::of::<Burst>(),
     CommandEntry::of::<Acquire>(),
     CommandEntry::of::<Renew>(),
@@ -127,6 +131,8 @@ mod tests {
             5 LW.REFUND key units AT ms\n\
             6 LW.SETTLE key reserved actual AT ms\n\
             -5 CL.THROTTLE key max_burst count period [quantity]\n\
+            -1 LW.TOP [COUNT n]\n\
+            2 LW.INSPECT key\n\
             -4 LW.BURST key threshold window [COOLDOWN d] [IP ip] [ENDPOINT path] [METHOD m] [AGENT ua]\n\
             -4 LW.ACQUIRE key limit ttl [ID id] [COST n] [ONCLOSE]\n\
             4 LW.RENEW key id ttl\n\

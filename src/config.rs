@@ -4,11 +4,12 @@
 #![forbid(unsafe_code)]
 
 use crate::server::directive::Directive;
-use crate::{alert, audit, cell, outbox, ship, token, window};
+use crate::{alert, audit, cell, outbox, ship, token, top, window};
 
 pub(crate) static DIRECTIVES: &[&dyn Directive] = &[
     &window::settings::WINDOW_MAX_ENTRIES,
     &cell::settings::CL_THROTTLE,
+    &top::settings::TOP_KEYS,
     &token::settings::JWT_KEYS,
     &token::settings::JWT_SECRET_FILE,
     &token::settings::REFRESH_SECRET_FILE,

@@ -3,11 +3,12 @@
 #![forbid(unsafe_code)]
 
 use crate::server::info::Section;
-use crate::{alert, audit, burst, cell, lease, outbox, ratelimit, ship, token};
+use crate::{alert, audit, burst, cell, lease, outbox, ratelimit, ship, token, top};
 
 pub(crate) static SECTIONS: &[Section] = &[
     ratelimit::info::SECTION,
     cell::info::SECTION,
+    top::info::SECTION,
     burst::info::SECTION,
     lease::info::SECTION,
     token::info::SECTION,

@@ -14,6 +14,7 @@
 //! - [`outbox`] is that queue with dead letters, replication, persistence and management commands:
 //!   what alerts and audit events share.
 //! - [`sorted`] is a sorted map with cheap copies, for large values of keys. Pure.
+//! - [`top`] knows which keys were denied most often lately: `LW.TOP`.
 //! - [`ratelimit`] is `LW.RATELIMIT`, `LW.PEEK`, `LW.REFUND` and `LW.SETTLE`: parse, decide, reply.
 //! - [`cell`] is `CL.THROTTLE`, a drop-in for redis-cell whose keys are plain strings.
 //! - [`lease`] bounds what runs at the same time: `LW.ACQUIRE`, `LW.RENEW`, `LW.RELEASE`.
@@ -24,6 +25,7 @@
 //! - [`token`] issues, rotates, verifies and revokes tokens, and detects stolen ones: `LW.ISSUE`,
 //!   `LW.ROTATE`, `LW.VERIFY`, `LW.INTROSPECT`, `LW.REVOKE`, `LW.REVOKEALL`, `LW.SESSIONS`,
 //!   `LW.JWKS`.
+//! - [`inspect`] explains one key of any type: `LW.INSPECT`.
 //! - [`commands`], [`config`], [`info`] and [`lifecycle`] are tables that list the commands,
 //!   directives, INFO fields and event handlers of all parts.
 //!
@@ -45,6 +47,7 @@ mod config;
 #[cfg(feature = "debug-commands")]
 mod debug;
 mod info;
+mod inspect;
 mod journal;
 mod lease;
 mod lifecycle;
@@ -57,6 +60,7 @@ mod ship;
 mod sorted;
 mod text;
 mod token;
+mod top;
 mod window;
 
 /// The parts that the load generators in `examples/` measure by themselves. Not an API.

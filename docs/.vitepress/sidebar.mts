@@ -78,6 +78,8 @@ const order: Record<string, string[]> = {
     "lw.refund",
     "lw.settle",
     "cl.throttle",
+    "lw.top",
+    "lw.inspect",
     "lw.burst",
     "lw.acquire",
     "lw.renew",

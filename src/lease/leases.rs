@@ -159,6 +159,13 @@ impl Leases {
         self.units - self.ended.units
     }
 
+    /// The number and the units of all leases that have not ended. Looks at every lease.
+    pub(crate) fn running(&self, now: Timestamp) -> (usize, u64) {
+        let over = self.over(now);
+        let running = self.leases.iter().filter(|(_, lease)| lease.end() > over);
+        running.fold((0, 0), |(count, units), (_, lease)| (count + 1, units + u64::from(lease.cost)))
+    }
+
     /// Whether there is no room for one more lease, not even in place of an ended one.
     pub(crate) fn is_full(&self, now: Timestamp) -> bool {
         let over = self.over(now);

@@ -17,6 +17,7 @@ use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::spec::Spec;
 use crate::text::time::Timestamp;
+use crate::top;
 use crate::window::effect::Step;
 use crate::window::native;
 use crate::window::settings::WINDOW_MAX_ENTRIES;
@@ -46,13 +47,14 @@ impl Command for RateLimit {
         let request = match Request::parse(Self::SPEC, args, 1) {
             Ok(request) => request,
             Err(Unusual::Refused(refusal)) => return Err(refusal),
-            Err(Unusual::Special(call_of)) => return special::run(call, key, &call_of),
+            Err(Unusual::Special(call_of)) => return special::run(call, name.bytes(), key, &call_of),
         };
         let now = call.now();
         let verdict = native::decide(key, &Admission { request: &request, now })?;
         counters::CALLS.count();
         if !verdict.admitted {
             counters::DENIED.count();
+            top::denied(call.database(), name.bytes(), now, None);
         }
         call.reply_integers(reply::integers(&verdict));
         Ok(())

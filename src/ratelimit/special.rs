@@ -9,6 +9,7 @@ use crate::server::call::Call;
 use crate::server::error::Refusal;
 use crate::server::key::WriteKey;
 use crate::text::time::Timestamp;
+use crate::top;
 use crate::window::effect::Step;
 use crate::window::native;
 use crate::window::settings::WINDOW_MAX_ENTRIES;
@@ -20,7 +21,7 @@ use super::request::{Request, Special};
 use super::{counters, reply};
 
 #[cold]
-pub(super) fn run(call: &Call<'_>, key: WriteKey<'_>, special: &Special) -> Result<(), Refusal> {
+pub(super) fn run(call: &Call<'_>, name: &[u8], key: WriteKey<'_>, special: &Special) -> Result<(), Refusal> {
     let request = &special.request;
     let now = call.now();
     let verdict = if special.force {
@@ -32,6 +33,7 @@ pub(super) fn run(call: &Call<'_>, key: WriteKey<'_>, special: &Special) -> Resu
         let verdict = native::decide(key, &Admission { request, now })?;
         if !verdict.admitted {
             counters::DENIED.count();
+            top::denied(call.database(), name, now, None);
         }
         verdict
     };

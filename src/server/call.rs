@@ -75,6 +75,16 @@ impl<'a> Call<'a> {
         ReadKey::open(self.ctx, name.string(), raw::REDISMODULE_READ)
     }
 
+    /// Opens a key for reading, but leaves its idle time and frequency, and where the server can
+    /// do that (from Redis 7.2 on) also the counts of hits and misses, as they are.
+    pub(crate) fn read_untouched(&self, name: Arg<'a>) -> ReadKey<'_> {
+        let mode = raw::REDISMODULE_READ
+            | raw::REDISMODULE_OPEN_KEY_NOTOUCH
+            | raw::REDISMODULE_OPEN_KEY_NONOTIFY
+            | raw::REDISMODULE_OPEN_KEY_NOSTATS;
+        ReadKey::open(self.ctx, name.string(), mode)
+    }
+
     /// Opens a key for writing.
     pub(crate) fn write(&self, name: Arg<'a>) -> WriteKey<'_> {
         WriteKey::open(self.ctx, name)
@@ -196,10 +206,16 @@ impl<'a> Call<'a> {
         unsafe { integer(self.ctx, i64::try_from(value).unwrap_or(i64::MAX)) };
     }
 
+    /// Replies with -1 for `None`.
+    pub(crate) fn reply_integer_or_minus_one(&self, value: Option<u64>) {
+        let integer = api!(RedisModule_ReplyWithLongLong);
+        let value = value.map_or(-1, |value| i64::try_from(value).unwrap_or(i64::MAX));
+        // SAFETY: `ctx` is this call's.
+        unsafe { integer(self.ctx, value) };
+    }
+
     pub(crate) fn reply_text(&self, text: &str) {
-        let string = api!(RedisModule_ReplyWithStringBuffer);
-        // SAFETY: `ctx` is this call's; the server copies the bytes.
-        unsafe { string(self.ctx, text.as_ptr().cast::<c_char>(), text.len()) };
+        self.reply_bytes(text.as_bytes());
     }
 
     pub(crate) fn reply_bytes(&self, bytes: &[u8]) {

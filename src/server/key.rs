@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use super::api::api;
 use super::args::Arg;
 use super::error::Refusal;
-use super::native::{NativeType, Thin, server_type};
+use super::native::{NativeType, Thin, memory_of, server_type};
 use super::raw;
 use super::replicated;
 use crate::text::time::Timestamp;
@@ -43,6 +43,38 @@ impl<'a> ReadKey<'a> {
         ReadKey { key, call: PhantomData }
     }
 
+    /// Whether there is no such key.
+    pub(crate) fn is_missing(&self) -> bool {
+        if self.key.is_null() {
+            return true;
+        }
+        let key_type = api!(RedisModule_KeyType);
+        // SAFETY: `key` is open.
+        let kind = unsafe { key_type(self.key) };
+        kind as isize == raw::REDISMODULE_KEYTYPE_EMPTY
+    }
+
+    /// When the key expires, if it does.
+    pub(crate) fn expires(&self) -> Option<Timestamp> {
+        if self.key.is_null() {
+            return None;
+        }
+        let expires = api!(RedisModule_GetAbsExpire);
+        // SAFETY: `key` is open.
+        let at = unsafe { expires(self.key) };
+        // Without an expiry it is negative.
+        u64::try_from(at).ok().map(Timestamp)
+    }
+
+    /// The memory of the value in bytes; 0 if the key does not hold a `T`.
+    pub(crate) fn memory<T: NativeType>(&self) -> usize {
+        match self.held::<T>() {
+            // SAFETY: the key's value is of type `T`, and nothing changes it meanwhile.
+            Held::Value(raw) => unsafe { memory_of::<T>(raw) },
+            Held::Nothing | Held::Another => 0,
+        }
+    }
+
     #[inline]
     fn held<T: NativeType>(&self) -> Held {
         if self.key.is_null() {
@@ -52,14 +84,7 @@ impl<'a> ReadKey<'a> {
         // SAFETY: `key` is open.
         let its_type = unsafe { get_type(self.key) };
         if its_type.is_null() {
-            let key_type = api!(RedisModule_KeyType);
-            // SAFETY: `key` is open.
-            let kind = unsafe { key_type(self.key) };
-            return if kind as isize == raw::REDISMODULE_KEYTYPE_EMPTY {
-                Held::Nothing
-            } else {
-                Held::Another
-            };
+            return if self.is_missing() { Held::Nothing } else { Held::Another };
         }
         if its_type != server_type::<T>() {
             return Held::Another;

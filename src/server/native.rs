@@ -323,14 +323,21 @@ unsafe extern "C" fn aof_rewrite<T: NativeType>(
 }
 
 unsafe extern "C" fn mem_usage<T: NativeType>(value: *const c_void) -> usize {
+    let Some(value) = NonNull::new(value.cast_mut().cast::<u8>()) else { return 0 };
     // SAFETY: the server passes a live value of this type.
-    let size = guarded(|| unsafe { borrow::<T>(value) }.and_then(|value| value.size()));
-    if let Some(size) = size.flatten() {
-        return size;
-    }
+    guarded(|| unsafe { memory_of::<T>(value) }).unwrap_or(0)
+}
+
+/// The memory of a value in bytes.
+///
+/// # Safety
+/// `raw` is a live value of type `T` that the server holds, and nobody changes it meanwhile.
+pub(super) unsafe fn memory_of<T: NativeType>(raw: NonNull<u8>) -> usize {
+    // SAFETY: the caller's promise.
+    let size = unsafe { borrow::<T>(raw.as_ptr().cast()) }.and_then(|value| value.size());
     let malloc_size = api!(RedisModule_MallocSize);
-    // SAFETY: the value is one live allocation of the server's allocator.
-    unsafe { malloc_size(value.cast_mut()) }
+    // SAFETY: without a size of its own the value is one live allocation of the server's allocator.
+    size.unwrap_or_else(|| unsafe { malloc_size(raw.as_ptr().cast()) })
 }
 
 unsafe extern "C" fn digest<T: NativeType>(md: *mut raw::RedisModuleDigest, value: *mut c_void) {

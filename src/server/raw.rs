@@ -14,6 +14,9 @@ pub(crate) const REDISMODULE_ERR: isize = 1;
 pub(crate) const REDISMODULE_APIVER_1: u32 = 1;
 pub(crate) const REDISMODULE_READ: u32 = 1;
 pub(crate) const REDISMODULE_WRITE: u32 = 2;
+pub(crate) const REDISMODULE_OPEN_KEY_NOTOUCH: u32 = 1 << 16;
+pub(crate) const REDISMODULE_OPEN_KEY_NONOTIFY: u32 = 1 << 17;
+pub(crate) const REDISMODULE_OPEN_KEY_NOSTATS: u32 = 1 << 18;
 pub(crate) const REDISMODULE_KEYTYPE_EMPTY: isize = 0;
 pub(crate) const REDISMODULE_CONFIG_DEFAULT: u32 = 0;
 pub(crate) const REDISMODULE_CONFIG_IMMUTABLE: u32 = 1;
@@ -445,6 +448,7 @@ functions! {
         ) -> *mut c_char;
         fn RedisModule_StringTruncate(key: *mut RedisModuleKey, newlen: usize) -> c_int;
         fn RedisModule_DeleteKey(key: *mut RedisModuleKey) -> c_int;
+        fn RedisModule_GetAbsExpire(key: *mut RedisModuleKey) -> mstime_t;
         fn RedisModule_SetAbsExpire(key: *mut RedisModuleKey, expire: mstime_t) -> c_int;
         fn RedisModule_GetClientId(ctx: *mut RedisModuleCtx) -> c_ulonglong;
         fn RedisModule_GetClientInfoById(ci: *mut c_void, id: u64) -> c_int;

@@ -156,7 +156,6 @@ impl<X: Extra> Log<X> {
     }
 
     /// The number of entries, including the newest.
-    #[cfg(test)]
     pub(crate) fn entries(&self) -> usize {
         usize::from(self.header().entries) + usize::from(self.header().newest_units > 0)
     }

@@ -7,6 +7,7 @@
 //! - [`thin`]: shrinks a full log without ever admitting too early.
 //! - [`small`]: the compact form of a log with few entries, and [`value`]: either form.
 //! - [`verdict`]: judges a call against a log.
+//! - [`usage`]: what is used in each window, to explain a key.
 //! - [`effect`]: a change of a log for replicas and the AOF.
 //! - [`native`]: the log as a Redis data type.
 //! - [`apply`]: the internal command that applies an effect.
@@ -24,6 +25,7 @@ pub(crate) mod settings;
 mod small;
 mod snapshot;
 mod thin;
+pub(crate) mod usage;
 pub(crate) mod value;
 pub(crate) mod verdict;
 

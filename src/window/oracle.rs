@@ -20,6 +20,13 @@ impl Oracle {
         self.admitted.iter().filter(|(at, _)| at + window > now).map(|(_, units)| units).sum()
     }
 
+    /// How long until the first and the last admission in the window leave it; zero if it is empty.
+    pub(super) fn first_free_and_reset(&self, window: u64, now: u64) -> (u64, u64) {
+        let ends = self.admitted.iter().map(|(at, _)| now.min(*at) + window).filter(|end| *end > now);
+        let waits: Vec<u64> = ends.map(|end| end - now).collect();
+        (waits.iter().copied().min().unwrap_or(0), waits.iter().copied().max().unwrap_or(0))
+    }
+
     fn admits(&self, quotas: &[Quota], cost: u64, now: u64) -> bool {
         quotas.iter().all(|q| self.count(q.window.0, now) + cost <= q.limit)
     }

@@ -8,6 +8,7 @@ use super::effect::{Step, WindowEffect, Windows};
 use super::log::{Log, MAX_UNITS};
 use super::oracle::{Oracle, retry_after_is_exact};
 use super::snapshot;
+use super::usage::Usage;
 use super::verdict::{Quota, judge};
 
 /// Some time in 2026.
@@ -94,6 +95,7 @@ proptest! {
             let expected = oracle.judge(&call.quotas, call.cost, now);
             let peeked = judge(Some(&log), &call.quotas, call.cost, Timestamp(now));
             prop_assert_eq!(peeked, expected);
+            usage_is_the_oracles(&log, &oracle, now);
             if !peeked.admitted {
                 retry_after_is_exact(&log, &call.quotas, call.cost, now, &peeked);
             }
@@ -110,6 +112,9 @@ proptest! {
                     }
                     prop_assert!(log.apply(&step));
                 }
+            }
+            for later in [0, 1, 7, 400] {
+                usage_is_the_oracles(&log, &oracle, now + later);
             }
         }
     }
@@ -235,6 +240,17 @@ proptest! {
                 _ => {}
             }
         }
+    }
+}
+
+#[track_caller]
+fn usage_is_the_oracles(log: &Log, oracle: &Oracle, now: u64) {
+    for usage in log.usage(Timestamp(now)) {
+        let window = usage.window.0;
+        let (first_free, reset) = oracle.first_free_and_reset(window, now);
+        let used = oracle.count(window, now);
+        let expected = Usage { window: usage.window, used, first_free: Span(first_free), reset: Span(reset) };
+        assert_eq!(usage, expected);
     }
 }
 

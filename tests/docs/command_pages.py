@@ -28,7 +28,7 @@ INDEX = PAGES / "index.md"
 
 # The commands of each group, in the order of the index.
 GROUPS = {
-    "limit": ["LW.RATELIMIT", "LW.PEEK", "LW.REFUND", "LW.SETTLE", "CL.THROTTLE"],
+    "limit": ["LW.RATELIMIT", "LW.PEEK", "LW.REFUND", "LW.SETTLE", "CL.THROTTLE", "LW.TOP", "LW.INSPECT"],
     "burst": ["LW.BURST"],
     "leases": ["LW.ACQUIRE", "LW.RENEW", "LW.RELEASE"],
     "tokens": [

@@ -23,6 +23,9 @@ mod cell;
 mod cluster;
 mod exact;
 mod hostile;
+// These tests stop the clock, which needs this feature.
+#[cfg(feature = "debug-commands")]
+mod inspect;
 mod introspection;
 // These tests stop the clock, which needs this feature.
 #[cfg(feature = "debug-commands")]
@@ -39,3 +42,5 @@ mod stalls;
 // These tests move the clock, which needs this feature.
 #[cfg(feature = "debug-commands")]
 mod token;
+#[cfg(feature = "debug-commands")]
+mod top;

@@ -56,6 +56,9 @@ fn the_module_has_its_own_acl_category() {
     }
     assert_eq!(allowed(&server, "+@lockwatch"), [true; 3]);
     assert_eq!(allowed(&server, "+@all -@lockwatch"), [false; 3]);
+    // LW.TOP shows the names of keys that the caller may have no right to.
+    assert!(user(&server, "+@lockwatch").run("LW.TOP").error().starts_with("NOPERM"));
+    assert!(user(&server, "+@all -@admin").run("LW.TOP").error().starts_with("NOPERM"));
     // LW.ALERTS is an administrative command, so the module's category does not include it.
     assert!(user(&server, "+@lockwatch").run("LW.ALERTS LIST").error().starts_with("NOPERM"));
     assert!(user(&server, "+@all -@dangerous").run("LW.ALERTS REPLAY ALL").error().starts_with("NOPERM"));

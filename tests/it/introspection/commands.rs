@@ -152,6 +152,28 @@ fn command_docs_and_info_cover_the_token_commands() {
 }
 
 #[test]
+fn command_docs_and_info_cover_lw_top_and_lw_inspect() {
+    let server = Server::start();
+    let mut client = server.client();
+    for (command, arity, arguments, flags) in [
+        ("LW.TOP", -1, &["count"][..], &["admin", "module", "readonly"][..]),
+        ("LW.INSPECT", 2, &["key"], &["module", "readonly"]),
+    ] {
+        let docs = docs(&mut client, command);
+        assert!(docs.field("summary").text().ends_with('.'), "{docs:?}");
+        assert!(docs.field("complexity").text().starts_with("O("), "{docs:?}");
+        let names: Vec<_> =
+            docs.field("arguments").items().iter().map(|arg| arg.field("name").text()).collect();
+        assert_eq!(names, arguments, "{command}");
+        let info = info(&mut client, command);
+        assert_eq!((info[1].int(), sorted(&info[2])), (arity, flags.iter().map(|f| f.to_string()).collect()));
+        let key_flags: Vec<_> = info[8].items().iter().map(|spec| sorted(spec.field("flags"))).collect();
+        let expected: &[&[&str]] = if arity == 2 { &[&["RO", "access"]] } else { &[] };
+        assert_eq!(key_flags, expected, "{command}");
+    }
+}
+
+#[test]
 fn command_info_reports_arity_flags_and_key_position() {
     let server = Server::start();
     let mut client = server.client();
@@ -209,7 +231,9 @@ fn internal_commands_are_hidden_on_servers_that_support_it() {
     let mut client = server.client();
     let hides = server.is_at_least((8, 0), (u32::MAX, 0));
     let listed = client.run("COMMAND LIST FILTERBY MODULE lockwatch").texts();
-    for command in ["LW._WINDOW", "LW._BURST", "LW._CELL", "LW._ALERTS", "LW._AUDIT", "LW._TOKEN", "LW._LEASE"] {
+    for command in
+        ["LW._WINDOW", "LW._BURST", "LW._CELL", "LW._ALERTS", "LW._AUDIT", "LW._TOKEN", "LW._LEASE"]
+    {
         assert_eq!(listed.iter().any(|name| name.eq_ignore_ascii_case(command)), !hides, "{listed:?}");
         let info = client.run(&format!("COMMAND INFO {command}")).items()[0].clone();
         if hides {

@@ -47,6 +47,7 @@ fn every_directive_has_its_default() {
             ("lockwatch.ship", "yes"),
             ("lockwatch.sign-threads", "2"),
             ("lockwatch.tokens-not-before", "0"),
+            ("lockwatch.top-keys", "100"),
             ("lockwatch.verify-cache-entries", "10000"),
             ("lockwatch.webhook-allow-private", "no"),
             ("lockwatch.webhook-secret-file", ""),

@@ -95,6 +95,8 @@ fn info_fields_have_stable_names_and_start_at_zero() {
             ("lockwatch_token_verified_total", "0"),
             ("lockwatch_token_verify_cache_hits_total", "0"),
             ("lockwatch_token_verify_refused_total", "0"),
+            ("lockwatch_top_denials", "0"),
+            ("lockwatch_top_keys", "0"),
             ("lockwatch_version", env!("CARGO_PKG_VERSION")),
         ]
     );
@@ -104,6 +106,7 @@ fn info_fields_have_stable_names_and_start_at_zero() {
             "lockwatch_module",
             "lockwatch_ratelimit",
             "lockwatch_cell",
+            "lockwatch_top",
             "lockwatch_burst",
             "lockwatch_lease",
             "lockwatch_token",

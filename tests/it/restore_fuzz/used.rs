@@ -21,12 +21,12 @@ pub fn use_and_drop(client: &mut Client, good: &[(String, Vec<u8>)], random: &mu
         assert!(answers.iter().all(|answer| !answer.is_error()), "{}", context());
         assert_eq!(answers[1], answers[4], "{}", context());
         assert!(answers[2].int() < 1 << 20, "{}", context());
-        let (given, ttl) = (&answers[5..9], answers[9].int());
+        let (given, ttl) = (&answers[6..10], answers[10].int());
         let must_stay = match kind {
             Kind::Window => check_limiter(given, &called[2], ttl, &context),
             Kind::Bursts => check_detector(given, ttl, &context),
         };
-        match &answers[11] {
+        match &answers[12] {
             Value::Bulk(dump) => saved.push((name, dump.clone())),
             // A forged window may be so short that the key expires meanwhile, unless an admitted
             // call extended it.
@@ -36,7 +36,7 @@ pub fn use_and_drop(client: &mut Client, good: &[(String, Vec<u8>)], random: &mu
     load_again(client, &saved);
 }
 
-/// Five calls that work for a value of either type.
+/// Six calls that work for a value of either type.
 fn inspect(name: &str) -> Vec<String> {
     vec![
         format!("DUMP {name}"),
@@ -44,6 +44,7 @@ fn inspect(name: &str) -> Vec<String> {
         format!("MEMORY USAGE {name}"),
         format!("COPY {name} copy REPLACE"),
         "DEBUG DIGEST-VALUE copy".into(),
+        format!("LW.INSPECT {name}"),
     ]
 }
 

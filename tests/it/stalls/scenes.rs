@@ -118,6 +118,16 @@ fn windows() -> Scene {
                 succeeds(&client.run(&format!("LW.SETTLE big 9 20 AT {at}")));
                 assert_eq!(client.run(&format!("LW.SETTLE big 9 5 AT {at}")).ints()[0], 4);
             }),
+            line("LW.INSPECT big"),
+            line("LW.INSPECT calls"),
+            row("LW.TOP", |_, client| {
+                set_to(client, "CONFIG SET lockwatch.top-keys", "10000");
+                for n in 0..10_000 {
+                    succeeds(&client.run(&format!("LW.RATELIMIT denied:{n} 0 1h")));
+                }
+                succeeds(&client.run("LW.TOP COUNT 10000"));
+            }),
+            set("CONFIG SET lockwatch.top-keys", &["0", "100"]),
             line("LW.BURST calls 10 1h"),
             line("CL.THROTTLE cell 9 10 60"),
             row("CONFIG SET lockwatch.cl-throttle", |_, client| {
@@ -222,6 +232,7 @@ fn tokens() -> Scene {
             succeeds(&client.call(&["LW.INTROSPECT", "auth", &stage.token().access]));
         }),
         line("LW.SESSIONS auth user1"),
+        line("LW.INSPECT auth"),
         row("LW.REVOKE auth TOKEN", |stage, client| {
             succeeds(&client.call(&["LW.REVOKE", "auth", "TOKEN", &stage.token().access]));
         }),
