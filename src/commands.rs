@@ -16,6 +16,8 @@ use crate::outbox::apply::Apply as ApplyToOutbox;
 use crate::outbox::manage::{Dead, Discard, Help, Managed, Replay};
 use crate::purge::Purge;
 use crate::ratelimit::limit::RateLimit;
+use crate::ratelimit::multi::limit::MRateLimit;
+use crate::ratelimit::multi::peek::MPeek;
 use crate::ratelimit::peek::Peek;
 use crate::ratelimit::refund::Refund;
 use crate::ratelimit::settle::Settle;
@@ -32,12 +34,15 @@ use crate::token::commands::rotate::Rotate;
 use crate::token::commands::sessions::Sessions;
 use crate::token::commands::verify::Verify;
 use crate::window::apply::Apply;
+use crate::window::several::ApplySeveral;
 
 pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<RateLimit>(),
     CommandEntry::of::<Peek>(),
     CommandEntry::of::<Refund>(),
     CommandEntry::of::<Settle>(),
+    CommandEntry::of::<MRateLimit>(),
+    CommandEntry::of::<MPeek>(),
     CommandEntry::of::<Burst>(),
     CommandEntry::of::<RaiseAlert>(),
     CommandEntry::container(<Alerts as Managed>::CONTAINER),
@@ -67,6 +72,7 @@ pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<Reload>(),
     CommandEntry::of::<Purge>(),
     CommandEntry::of::<Apply<()>>(),
+    CommandEntry::of::<ApplySeveral>(),
     CommandEntry::of::<Apply<Cooldown>>(),
     CommandEntry::of::<ApplyToOutbox<Alerts>>(),
     CommandEntry::of::<ApplyToOutbox<AuditLog>>(),
@@ -80,7 +86,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::COMMANDS;
-    use crate::text::syntax::{Kind, Param};
+    use crate::text::syntax::{Keys, Kind, Param, Syntax};
 
     /// Blocks and choices consist of plain arguments; a value has one word in front at most.
     fn check(arg: &Param) {
@@ -101,8 +107,24 @@ mod tests {
             // Arguments without an option word come first.
             let mut kinds = syntax.args.iter().map(Param::is_positional);
             assert!(kinds.all(|positional| positional) || kinds.all(|positional| !positional), "{syntax}");
-            let is_key = |(i, arg): (usize, &Param)| arg.kind == Kind::Key && i > 0;
-            assert!(!syntax.args.iter().enumerate().any(is_key), "the key of {syntax} is not first");
+            check_keys(&syntax);
+        }
+    }
+
+    /// There is one key, which is the first argument, or a block of words that begins with one is
+    /// all that the command takes.
+    fn check_keys(syntax: &Syntax) {
+        let is_key = |arg: &&&'static Param| arg.kind == Kind::Key;
+        let keys = syntax.leaves().iter().filter(is_key).count();
+        match syntax.keys() {
+            None => assert_eq!(keys, 0, "the key of {syntax} is not first"),
+            Some(Keys::One) => assert_eq!(keys, 1, "{syntax} has a second key"),
+            Some(Keys::FirstOfEach(words)) => {
+                let [block] = syntax.args else { panic!("{syntax} has arguments behind its keys") };
+                let is_plain = |part: &Param| part.parts.is_empty() && part.token.is_none() && !part.optional;
+                assert!(block.repeated && !block.optional && block.parts.iter().all(is_plain), "{syntax}");
+                assert_eq!((keys, words), (1, block.parts.len()), "{syntax}");
+            }
         }
     }
 
@@ -113,6 +135,8 @@ mod tests {
             -4 LW.PEEK key limit window [limit window ...] [COST n]\n\
             5 LW.REFUND key units AT ms\n\
             6 LW.SETTLE key reserved actual AT ms\n\
+            -5 LW.MRATELIMIT key limit window cost [key limit window cost ...]\n\
+            -5 LW.MPEEK key limit window cost [key limit window cost ...]\n\
             -4 LW.BURST key threshold window [COOLDOWN d] [IP ip] [ENDPOINT path] [METHOD m] [AGENT ua]\n\
             -3 LW.ALERT type json [DEDUP text COOLDOWN d]\n\
             -2 LW.ALERTS\n\

@@ -13,7 +13,8 @@
 //!   can read. Pure.
 //! - [`outbox`] is that queue with dead letters, replication, persistence and management commands:
 //!   what alerts and audit events share.
-//! - [`ratelimit`] is `LW.RATELIMIT`, `LW.PEEK`, `LW.REFUND` and `LW.SETTLE`: parse, decide, reply.
+//! - [`ratelimit`] is `LW.RATELIMIT`, `LW.PEEK`, `LW.REFUND` and `LW.SETTLE`, and `LW.MRATELIMIT` and
+//!   `LW.MPEEK` for several keys at once: parse, decide, reply.
 //! - [`alert`] raises alerts and delivers them to webhooks on threads: `LW.ALERT` and `LW.ALERTS`.
 //! - [`audit`] records who did what and ships what Redis does not lose to Postgres exactly once:
 //!   `LW.AUDIT` and `LW.AUDITLOG`.
