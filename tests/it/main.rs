@@ -22,6 +22,7 @@ mod exact;
 mod hostile;
 mod introspection;
 mod log_check;
+mod multi;
 mod persistence;
 mod ratelimit;
 mod replica;

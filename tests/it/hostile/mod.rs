@@ -21,8 +21,9 @@ const ALL: [&str; 3] = ["LW.RATELIMIT", "LW.PEEK", "LW.BURST"];
 
 /// The effect commands, each with a valid payload: step number 2, time 1, 5 units, no expiry, 512
 /// entries, one window, and for a burst no earlier alert. The last is a refund of 5 units at time 1.
-const EFFECTS: [(&str, &[u8]); 3] = [
+const EFFECTS: [(&str, &[u8]); 4] = [
     ("LW._WINDOW", b"\x01\x02\x01\x05\x00\x80\x04\x01\x64"),
+    ("LW._WINDOWS", b"\x01\x02\x01\x05\x00\x80\x04\x01\x64"),
     ("LW._BURST", b"\x01\x02\x01\x05\x00\x80\x04\x01\x64\x00\x00\x00"),
     ("LW._WINDOW", b"\x03\x02\x01\x05"),
 ];

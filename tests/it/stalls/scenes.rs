@@ -108,6 +108,9 @@ fn windows() -> Scene {
                 succeeds(&client.run(&format!("LW.SETTLE big 9 20 AT {at}")));
                 assert_eq!(client.run(&format!("LW.SETTLE big 9 5 AT {at}")).ints()[0], 4);
             }),
+            line("LW.MRATELIMIT big 1000000 1h 1 big 1000000 2h 1 big 1000000 3h 1 other 5 1h 1"),
+            line("LW.MRATELIMIT big 5 1h 5 other 5 1h 1"),
+            line("LW.MPEEK big 1000000 1h 1 other 5 1h 1"),
             line("LW.BURST calls 10 1h"),
             line("COPY big copy"),
             copying("DUMP big", |_, client| succeeds(&client.run("DUMP big"))),
@@ -397,6 +400,7 @@ fn replica_tokens() -> Scene {
             replicated("COPY", "COPY auth copy"),
             replicated("LW._TOKEN that ends every session", "LW.REVOKEALL auth"),
             replicated("LW._WINDOW", "LW.RATELIMIT k 5 1m"),
+            replicated("LW._WINDOWS", "LW.MRATELIMIT k 5 1m 1 l 5 1m 1"),
             replicated("LW._BURST", "LW.BURST b 5 1m"),
             replicated("FLUSHALL", "FLUSHALL"),
         ],
