@@ -29,7 +29,7 @@ const order: Record<string, string[]> = {
   tutorials: ["first-limit", "fastapi", "flask", "express", "fastify", "catch-a-thief"],
   guides: ["install", "limit", "tokens", "alerts", "audit", "operate", "migrate"],
   "guides/install": ["wheel", "debian", "container", "kubernetes", "managed-redis", "macos", "source"],
-  "guides/limit": ["login", "plans", "costs", "outbound", "behind-a-proxy"],
+  "guides/limit": ["login", "plans", "several-keys", "costs", "outbound", "behind-a-proxy"],
   "guides/tokens": [
     "sessions",
     "change-claims",
@@ -77,6 +77,8 @@ const order: Record<string, string[]> = {
     "lw.peek",
     "lw.refund",
     "lw.settle",
+    "lw.mratelimit",
+    "lw.mpeek",
     "lw.burst",
     "lw.issue",
     "lw.rotate",
