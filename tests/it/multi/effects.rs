@@ -15,8 +15,8 @@ fn with_aof() -> Builder {
 fn primary_with_a_full_key() -> (Server, Server) {
     let primary = Server::start();
     let replica = Server::builder().replica_of(&primary).start();
-    primary.wait_for_replica(&replica);
     primary.client().mratelimit("k 3 60 3 half 4 60 2");
+    primary.wait_for_replica(&replica);
     (replica, primary)
 }
 
