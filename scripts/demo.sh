@@ -51,6 +51,7 @@ main() {
     show_burst
     show_several_windows
     show_settlement
+    show_several_keys
     show_memory
     show_alert
     show_tokens
@@ -227,6 +228,25 @@ show_settlement() {
     ratelimit llm:acme 1000 60 COST 1500 FORCE
     say "  LW.RATELIMIT llm:acme 1000 60 COST 1500 FORCE      ${faint}recorded beyond the limit; the next call waits $retry_after ms$plain"
     check "$limited == 1 && $remaining == 0 && 0 < $retry_after && $retry_after <= 60000"
+}
+
+# Each tuple has three numbers behind the first four: limit, remaining and reset_after.
+show_several_keys() {
+    title "A user and the user's tenant in one call: recorded for both or for none"
+    say "  The command is  LW.MRATELIMIT user:alice 3 60 1 tenant:acme 4 60 1" ""
+    printf '  %-20s %s%7s %8s %12s %14s%s\n' "" "$faint" limited binding "user left" "tenant left" "$plain"
+    local call user answer users=(alice alice bob bob bob) notes=(
+        "admitted" "admitted" "admitted" "admitted: the tenant's fourth"
+        "denied by the tenant, and bob keeps his unit")
+    for call in 1 2 3 4 5; do
+        user=${users[call - 1]}
+        mapfile -t answer < <(cli LW.MRATELIMIT "user:$user" 3 60 1 tenant:acme 4 60 1)
+        [[ ${#answer[@]} == 10 ]] || die "LW.MRATELIMIT answered: ${answer[*]}"
+        printf '  %-20s %s%7d %8d %12d %14d%s   %s\n' "$user, call $call" "$faint" "${answer[0]}" "${answer[1]}" \
+            "${answer[5]}" "${answer[8]}" "$plain" "${notes[call - 1]}"
+        check "${answer[0]} == (call == 5) && ${answer[8]} == (call < 5 ? 4 - call : 0)"
+    done
+    check "${answer[1]} == 1 && 0 < ${answer[2]} && ${answer[2]} <= 60000 && ${answer[5]} == 1"
 }
 
 show_memory() {

@@ -24,6 +24,8 @@ use crate::outbox::apply::Apply as ApplyToOutbox;
 use crate::outbox::manage::{Dead, Discard, Help, Managed, Replay};
 use crate::purge::Purge;
 use crate::ratelimit::limit::RateLimit;
+use crate::ratelimit::multi::limit::MRateLimit;
+use crate::ratelimit::multi::peek::MPeek;
 use crate::ratelimit::peek::Peek;
 use crate::ratelimit::refund::Refund;
 use crate::ratelimit::settle::Settle;
@@ -41,6 +43,7 @@ use crate::token::commands::sessions::Sessions;
 use crate::token::commands::verify::Verify;
 use crate::top::command::Top;
 use crate::window::apply::Apply;
+use crate::window::several::ApplySeveral;
 
 pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<RateLimit>(),
@@ -50,6 +53,8 @@ pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<Throttle>().only_with(&CL_THROTTLE),
     CommandEntry::of::<Top>(),
     CommandEntry::of::<Inspect>(),
+    CommandEntry::of::<MRateLimit>(),
+    CommandEntry::of::<MPeek>(),
     CommandEntry::of::<Burst>(),
     CommandEntry::of::<Acquire>(),
     CommandEntry::of::<Renew>(),
@@ -82,6 +87,7 @@ pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<Reload>(),
     CommandEntry::of::<Purge>(),
     CommandEntry::of::<Apply<()>>(),
+    CommandEntry::of::<ApplySeveral>(),
     CommandEntry::of::<Apply<Cooldown>>(),
     CommandEntry::of::<ApplyToCell>(),
     CommandEntry::of::<ApplyToOutbox<Alerts>>(),
@@ -97,7 +103,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::COMMANDS;
-    use crate::text::syntax::{Kind, Param};
+    use crate::text::syntax::{Keys, Kind, Param, Syntax};
 
     /// Blocks and choices consist of plain arguments; a value has one word in front at most.
     fn check(arg: &Param) {
@@ -118,8 +124,24 @@ mod tests {
             // Arguments without an option word come first.
             let mut kinds = syntax.args.iter().map(Param::is_positional);
             assert!(kinds.all(|positional| positional) || kinds.all(|positional| !positional), "{syntax}");
-            let is_key = |(i, arg): (usize, &Param)| arg.kind == Kind::Key && i > 0;
-            assert!(!syntax.args.iter().enumerate().any(is_key), "the key of {syntax} is not first");
+            check_keys(&syntax);
+        }
+    }
+
+    /// There is one key, which is the first argument, or a block of words that begins with one is
+    /// all that the command takes.
+    fn check_keys(syntax: &Syntax) {
+        let is_key = |arg: &&&'static Param| arg.kind == Kind::Key;
+        let keys = syntax.leaves().iter().filter(is_key).count();
+        match syntax.keys() {
+            None => assert_eq!(keys, 0, "the key of {syntax} is not first"),
+            Some(Keys::One) => assert_eq!(keys, 1, "{syntax} has a second key"),
+            Some(Keys::FirstOfEach(words)) => {
+                let [block] = syntax.args else { panic!("{syntax} has arguments behind its keys") };
+                let is_plain = |part: &Param| part.parts.is_empty() && part.token.is_none() && !part.optional;
+                assert!(block.repeated && !block.optional && block.parts.iter().all(is_plain), "{syntax}");
+                assert_eq!((keys, words), (1, block.parts.len()), "{syntax}");
+            }
         }
     }
 
@@ -133,6 +155,8 @@ mod tests {
             -5 CL.THROTTLE key max_burst count period [quantity]\n\
             -1 LW.TOP [COUNT n]\n\
             2 LW.INSPECT key\n\
+            -5 LW.MRATELIMIT key limit window cost [key limit window cost ...]\n\
+            -5 LW.MPEEK key limit window cost [key limit window cost ...]\n\
             -4 LW.BURST key threshold window [COOLDOWN d] [IP ip] [ENDPOINT path] [METHOD m] [AGENT ua]\n\
             -4 LW.ACQUIRE key limit ttl [ID id] [COST n] [ONCLOSE]\n\
             4 LW.RENEW key id ttl\n\

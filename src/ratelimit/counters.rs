@@ -13,5 +13,11 @@ pub(super) static REFUNDS: Counter = Counter::new();
 pub(super) static SETTLES: Counter = Counter::new();
 /// Answered calls of LW.PEEK.
 pub(super) static PEEKS: Counter = Counter::new();
+/// Answered calls of LW.MRATELIMIT.
+pub(super) static MULTI_CALLS: Counter = Counter::new();
+/// Denied calls of LW.MRATELIMIT.
+pub(super) static MULTI_DENIED: Counter = Counter::new();
+/// Answered calls of LW.MPEEK.
+pub(super) static MULTI_PEEKS: Counter = Counter::new();
 /// Keys whose later entries moved to now because the clock had stepped back.
 pub(super) static CLOCK_STEPS: Counter = Counter::new();

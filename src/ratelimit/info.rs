@@ -14,6 +14,9 @@ pub(crate) const SECTION: Section = Section {
         (c"ratelimit_refunds_total", &counters::REFUNDS),
         (c"ratelimit_settles_total", &counters::SETTLES),
         (c"ratelimit_clock_steps_total", &counters::CLOCK_STEPS),
+        (c"mratelimit_calls_total", &counters::MULTI_CALLS),
+        (c"mratelimit_denied_total", &counters::MULTI_DENIED),
+        (c"mratelimit_peeks_total", &counters::MULTI_PEEKS),
     ],
     made: None,
 };

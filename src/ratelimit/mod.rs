@@ -1,11 +1,13 @@
 //! The rate limiter: [`limit`] admits or denies a call, [`peek`] predicts the answer without
-//! recording, [`refund`] and [`settle`] correct what a call recorded.
+//! recording, [`refund`] and [`settle`] correct what a call recorded. [`multi`] judges several keys
+//! at once.
 
 #![forbid(unsafe_code)]
 
 mod counters;
 pub(crate) mod info;
 pub(crate) mod limit;
+pub(crate) mod multi;
 pub(crate) mod peek;
 pub(crate) mod refund;
 mod reply;

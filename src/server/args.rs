@@ -49,6 +49,11 @@ impl<'a> Args<'a> {
         Self { rest: all.get(words..).unwrap_or_default() }
     }
 
+    /// How many arguments are left.
+    pub(crate) fn len(&self) -> usize {
+        self.rest.len()
+    }
+
     /// The arguments of OnLoad, which have no command name in front.
     ///
     /// # Safety

@@ -249,6 +249,16 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// Like [`Self::reply_integers`], for a number of integers that depends on the call.
+    pub(crate) fn reply_integer_slice(&self, values: &[i64]) {
+        self.reply_array(values.len());
+        let integer = api!(RedisModule_ReplyWithLongLong);
+        for &value in values {
+            // SAFETY: `ctx` is this call's.
+            unsafe { integer(self.ctx, value) };
+        }
+    }
+
     pub(crate) fn reply_ok(&self) {
         let simple = api!(RedisModule_ReplyWithSimpleString);
         // SAFETY: `ctx` is this call's, and the string is NUL-terminated.

@@ -73,7 +73,7 @@ impl CommandEntry {
     unsafe fn create(&self, ctx: *mut raw::RedisModuleCtx, flags: &str) -> bool {
         let spec = self.spec;
         let Ok(flags) = CString::new(flags) else { return false };
-        let (first, last, step) = if spec.syntax().has_key() { (1, 1, 1) } else { (0, 0, 0) };
+        let (first, last, step) = docs::key_range(spec);
         let answer = match container_and_word(spec.name) {
             Some((container, word)) => {
                 // SAFETY: the caller's promise.

@@ -6,7 +6,7 @@ use std::ptr;
 use super::api::api;
 use super::raw;
 use super::spec::Spec;
-use crate::text::syntax::{Kind, Param};
+use crate::text::syntax::{Keys, Kind, Param};
 
 /// Sets the documentation of `command`. Returns whether the server accepted it.
 ///
@@ -95,11 +95,24 @@ const fn no_arg() -> raw::RedisModuleCommandArg {
     }
 }
 
-/// The specification of the key, which is always the first argument, and a zeroed element.
+/// The positions of the first and the last key among the words of a call, and the step from key to
+/// key. A negative position counts from the end, and zeros mean that there is no key.
+pub(super) fn key_range(spec: &Spec) -> (c_int, c_int, c_int) {
+    match spec.syntax().keys() {
+        None => (0, 0, 0),
+        Some(Keys::One) => (1, 1, 1),
+        Some(Keys::FirstOfEach(words)) => (1, -1, c_int::try_from(words).unwrap_or(c_int::MAX)),
+    }
+}
+
+/// The specification of the keys, and a zeroed element.
 fn key_specs(spec: &Spec) -> Vec<raw::RedisModuleCommandKeySpec> {
-    if !spec.syntax().has_key() {
+    let (pos, last, keystep) = key_range(spec);
+    if pos == 0 {
         return vec![no_key()];
     }
+    // Here the last key is relative to the first, unless it counts from the end.
+    let lastkey = if last < 0 { last } else { last - pos };
     let access = if spec.has_flag("write") {
         raw::REDISMODULE_CMD_KEY_RW | raw::REDISMODULE_CMD_KEY_UPDATE
     } else {
@@ -109,9 +122,9 @@ fn key_specs(spec: &Spec) -> Vec<raw::RedisModuleCommandKeySpec> {
     let first = raw::RedisModuleCommandKeySpec {
         flags: u64::from(flags),
         begin_search_type: raw::RedisModuleKeySpecBeginSearchType_REDISMODULE_KSPEC_BS_INDEX,
-        bs: raw::KeySpecBegin { index: raw::KeySpecBeginIndex { pos: 1 } },
+        bs: raw::KeySpecBegin { index: raw::KeySpecBeginIndex { pos } },
         find_keys_type: raw::RedisModuleKeySpecFindKeysType_REDISMODULE_KSPEC_FK_RANGE,
-        fk: raw::KeySpecFind { range: raw::KeySpecFindRange { lastkey: 0, keystep: 1, limit: 0 } },
+        fk: raw::KeySpecFind { range: raw::KeySpecFindRange { lastkey, keystep, limit: 0 } },
         ..no_key()
     };
     vec![first, no_key()]

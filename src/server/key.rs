@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char};
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use super::api::api;
 use super::args::Arg;
@@ -195,6 +195,36 @@ impl WriteKey<'_> {
         // its length (`b` reads a pointer and a size_t), and those follow.
         let answer = unsafe { replicate(ctx, command.as_ptr(), c"sb".as_ptr(), name, start, len) };
         replicated::check(answer);
+        signal_modified(ctx, name);
+    }
+
+    /// Replicates `command key payload [key payload ...]` to replicas and the AOF
+    /// in place of the running call. Signals each change to WATCH and client-side caches.
+    pub(crate) fn replicate_together(command: &CStr, changes: &[(Self, impl Deref<Target = [u8]>)]) {
+        let Some((WriteKey { ctx, .. }, _)) = changes.first() else { return };
+        let replicate = api!(RedisModule_Replicate);
+        let create = api!(RedisModule_CreateString);
+        let free = api!(RedisModule_FreeString);
+        let make = |payload: &[u8]| {
+            let (start, len) = (payload.as_ptr().cast::<c_char>(), payload.len());
+            // SAFETY: without a context the string is ours to free; the server copies the bytes.
+            unsafe { create(ptr::null_mut(), start, len) }
+        };
+        let words: Vec<_> = changes.iter().flat_map(|(key, payload)| [key.name, make(payload)]).collect();
+        // SAFETY: `ctx` is the running call's. The format `v` reads a pointer to server strings and
+        // their number (a size_t), and those follow. The server keeps a reference to each.
+        let answer = unsafe { replicate(*ctx, command.as_ptr(), c"v".as_ptr(), words.as_ptr(), words.len()) };
+        for payload in words.iter().skip(1).step_by(2) {
+            // SAFETY: it was made above and is not used again here.
+            unsafe { free(ptr::null_mut(), *payload) };
+        }
+        replicated::check(answer);
+        changes.iter().for_each(|(key, _)| signal_modified(*ctx, key.name));
+    }
+
+    /// Closes the key and signals its change to WATCH and client-side caches.
+    pub(crate) fn signal(self) {
+        let (ctx, name) = self.close();
         signal_modified(ctx, name);
     }
 

@@ -169,6 +169,15 @@ impl Display for Param {
     }
 }
 
+/// Where the keys of a call are. Its first argument is one in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// The first argument.
+    One,
+    /// The first argument of each block of that many, up to the end of the call.
+    FirstOfEach(usize),
+}
+
 /// A command's name and arguments. Displayed, it is the usage text of errors and HELP.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Syntax {
@@ -189,8 +198,19 @@ impl Syntax {
         if varies { -arity } else { arity }
     }
 
+    /// Whether the first argument is the one key of the command.
     pub(crate) fn has_key(&self) -> bool {
         self.args.first().is_some_and(|arg| arg.kind == Kind::Key)
+    }
+
+    /// Where the keys of a call are. `None` for a command without keys.
+    pub(crate) fn keys(&self) -> Option<Keys> {
+        let first = self.args.first()?;
+        match first.kind {
+            Kind::Key => Some(Keys::One),
+            Kind::Block if first.parts.first()?.kind == Kind::Key => Some(Keys::FirstOfEach(first.words().0)),
+            _ => None,
+        }
     }
 
     /// Whether errors must not show an argument that is long enough to be a token.
@@ -291,5 +311,26 @@ mod tests {
         let subcommand = Syntax { name: c"LW.X|SET", args: &[] };
         assert_eq!(subcommand.to_string(), "LW.X SET");
         assert_eq!((subcommand.arity(0), subcommand.arity(1)), (2, -3));
+    }
+
+    #[test]
+    fn keys_follow_from_the_table() {
+        const COST: Param = Param::integer(c"cost");
+        const CASES: &[(&[Param], Option<Keys>, &str, i32)] = &[
+            (&[], None, "", 1),
+            (&[COST, Param::KEY], None, " cost key", 3),
+            (&[Param::KEY, COST], Some(Keys::One), " key cost", 3),
+            (
+                &[Param::block(c"change", &[Param::KEY, COST]).repeated()],
+                Some(Keys::FirstOfEach(2)),
+                " key cost [key cost ...]",
+                -3,
+            ),
+        ];
+        for &(args, keys, usage, arity) in CASES {
+            let syntax = Syntax { name: c"LW.X", args };
+            assert_eq!(syntax.keys(), keys, "{syntax}");
+            assert_eq!((syntax.to_string(), syntax.arity(0)), (format!("LW.X{usage}"), arity));
+        }
     }
 }

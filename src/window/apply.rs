@@ -37,14 +37,18 @@ impl<X: Kind> Command for Apply<X> {
         };
         let effect = WindowEffect::<X>::decode(payload.bytes()).map_err(Refusal::BadEffect)?;
         let mut key = call.write(name);
-        match effect {
-            WindowEffect::Snapshot(log) => replace(&mut key, log),
-            WindowEffect::Step(step) => apply_step(&mut key, &step),
-            WindowEffect::Refund(refund) => apply_refund::<X>(&mut key, &refund),
-        }
+        apply_effect(&mut key, effect);
         key.pass_effect_on();
         call.reply_ok();
         Ok(())
+    }
+}
+
+pub(super) fn apply_effect<X: Kind>(key: &mut WriteKey<'_>, effect: WindowEffect<X>) {
+    match effect {
+        WindowEffect::Snapshot(log) => replace(key, log),
+        WindowEffect::Step(step) => apply_step(key, &step),
+        WindowEffect::Refund(refund) => apply_refund::<X>(key, &refund),
     }
 }
 

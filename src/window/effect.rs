@@ -10,6 +10,8 @@
 //! 2 and a snapshot replace the whole log. The byte 3 is a refund: sequence number, time of the
 //! entry, units.
 
+use std::ops::Deref;
+
 use crate::text::time::{Span, Timestamp};
 
 use super::entries::{Reader, put};
@@ -100,6 +102,13 @@ pub(crate) struct Payload {
 impl Payload {
     pub(crate) fn as_slice(&self) -> &[u8] {
         &self.bytes[..self.len]
+    }
+}
+
+impl Deref for Payload {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        self.as_slice()
     }
 }
 

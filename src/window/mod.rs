@@ -11,6 +11,7 @@
 //! - [`effect`]: a change of a log for replicas and the AOF.
 //! - [`native`]: the log as a Redis data type.
 //! - [`apply`]: the internal command that applies an effect.
+//! - [`several`]: changes of several keys in one step, and the internal command that applies them.
 
 #![forbid(unsafe_code)]
 
@@ -22,6 +23,7 @@ pub(crate) mod log;
 pub(crate) mod native;
 mod refund;
 pub(crate) mod settings;
+pub(crate) mod several;
 mod small;
 mod snapshot;
 mod thin;
@@ -30,7 +32,7 @@ pub(crate) mod value;
 pub(crate) mod verdict;
 
 #[cfg(test)]
-mod oracle;
+pub(crate) mod oracle;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

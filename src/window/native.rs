@@ -264,8 +264,10 @@ pub(crate) fn update<X: Kind, R>(
     Ok(answer)
 }
 
+/// Applies `step`, if there is one, and sets the expiry that follows from it. Returns whether the
+/// log has changed.
 #[inline]
-fn apply_step<X: Kind>(log: &mut X::Value, step: Option<&mut Step<X>>) -> bool {
+pub(super) fn apply_step<X: Kind>(log: &mut X::Value, step: Option<&mut Step<X>>) -> bool {
     step.is_some_and(|step| {
         let taken = log.apply(step);
         step.expires = log.expiry_to_set();

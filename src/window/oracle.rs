@@ -7,16 +7,16 @@ use super::verdict::{Quota, Verdict, Wait, judge};
 
 /// Slow, but small enough to be obviously correct.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Oracle {
+pub(crate) struct Oracle {
     /// Time and units of every admission.
-    admitted: Vec<(u64, u64)>,
+    pub(crate) admitted: Vec<(u64, u64)>,
     /// The longest window so far.
     horizon: u64,
 }
 
 impl Oracle {
     /// Units admitted in `(now - window, now]`. Admissions later than `now` count as admitted now.
-    pub(super) fn count(&self, window: u64, now: u64) -> u64 {
+    pub(crate) fn count(&self, window: u64, now: u64) -> u64 {
         self.admitted.iter().filter(|(at, _)| at + window > now).map(|(_, units)| units).sum()
     }
 
@@ -32,7 +32,7 @@ impl Oracle {
     }
 
     /// The documented reply, each field computed from its definition.
-    pub(super) fn judge(&self, quotas: &[Quota], cost: u64, now: u64) -> Verdict {
+    pub(crate) fn judge(&self, quotas: &[Quota], cost: u64, now: u64) -> Verdict {
         let admitted = self.admits(quotas, cost, now);
         let mut seen_now = self.clone();
         seen_now.step_back(now);
@@ -136,14 +136,14 @@ impl Oracle {
     }
 
     /// Moves admissions later than `now` to `now`.
-    pub(super) fn step_back(&mut self, now: u64) {
+    pub(crate) fn step_back(&mut self, now: u64) {
         for (at, _) in &mut self.admitted {
             *at = now.min(*at);
         }
     }
 
     /// Records an admission and forgets those that have left every window.
-    pub(super) fn record(&mut self, quotas: &[Quota], cost: u64, now: u64) {
+    pub(crate) fn record(&mut self, quotas: &[Quota], cost: u64, now: u64) {
         self.horizon = quotas.iter().map(|q| q.window.0).max().unwrap_or(0).max(self.horizon);
         let horizon = self.horizon;
         self.admitted.retain(|(at, _)| at + horizon > now);
@@ -152,7 +152,7 @@ impl Oracle {
 }
 
 /// Asserts that the call is denied one millisecond before `retry_after` and admitted at it.
-pub(super) fn retry_after_is_exact(log: &Log, quotas: &[Quota], cost: u64, now: u64, verdict: &Verdict) {
+pub(crate) fn retry_after_is_exact(log: &Log, quotas: &[Quota], cost: u64, now: u64, verdict: &Verdict) {
     let Wait::For(Span(wait)) = verdict.retry_after else {
         assert!(quotas.iter().any(|q| cost > q.limit), "never, although no limit forbids it");
         return;

@@ -12,7 +12,7 @@ use crate::text::time::{Span, Timestamp};
 use super::effect::{Refund, Step, is_after};
 use super::log::{Header, Log, seconds};
 use super::small::{Outcome, Small};
-use super::verdict::{History, Quota, Verdict, forced, judge};
+use super::verdict::{self, History, Quota, Verdict, forced, judge};
 
 /// What a decision needs of a log, in either form.
 pub(crate) trait Form: History {
@@ -274,6 +274,30 @@ impl Window {
                 Self::Log(copy)
             }
         }
+    }
+}
+
+/// See [`verdict::admits`]. `None` is a key that does not exist.
+pub(crate) fn admits(window: Option<&Window>, quotas: &[Quota], cost: u64, now: Timestamp) -> bool {
+    match window {
+        Some(Window::Small(small)) => verdict::admits(Some(small.header()), quotas, cost, now),
+        Some(Window::Log(log)) => verdict::admits(Some(log), quotas, cost, now),
+        None => verdict::admits::<Log>(None, quotas, cost, now),
+    }
+}
+
+/// See [`verdict::judge_part`]. `None` is a key that does not exist.
+pub(crate) fn judge_part(
+    window: Option<&Window>,
+    quotas: &[Quota],
+    cost: u64,
+    admitted: bool,
+    now: Timestamp,
+) -> Verdict {
+    match window {
+        Some(Window::Small(small)) => verdict::judge_part(Some(small.header()), quotas, cost, admitted, now),
+        Some(Window::Log(log)) => verdict::judge_part(Some(log), quotas, cost, admitted, now),
+        None => verdict::judge_part::<Log>(None, quotas, cost, admitted, now),
     }
 }
 

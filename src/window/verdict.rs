@@ -112,10 +112,46 @@ fn judge_many<H: History>(log: Option<&H>, quotas: &[Quota], cost: u64, now: Tim
         *used = log.map_or(0, |log| log.seen(quota.window, now).count());
         admitted &= used.saturating_add(cost) <= quota.limit;
     }
+    strictest(log, quotas.iter().zip(used), cost, admitted, admitted, now)
+}
+
+/// Whether all of `quotas` have room for a call of `cost` units. A call without units needs room
+/// for one.
+pub(super) fn admits<H: History>(log: Option<&H>, quotas: &[Quota], cost: u64, now: Timestamp) -> bool {
+    let used = |quota: &Quota| log.map_or(0, |log| log.seen(quota.window, now).count());
+    quotas.iter().all(|quota| used(quota).saturating_add(cost.max(1)) <= quota.limit)
+}
+
+/// The verdict of some quotas of a key on a call that all quotas of all its keys together admit or
+/// not. A call without units is judged as by [`admits`].
+pub(super) fn judge_part<H: History>(
+    log: Option<&H>,
+    quotas: &[Quota],
+    cost: u64,
+    admitted: bool,
+    now: Timestamp,
+) -> Verdict {
+    let used = |quota: &Quota| log.map_or(0, |log| log.seen(quota.window, now).count());
+    let with_used = quotas.iter().map(|quota| (quota, used(quota)));
+    let verdict = strictest(log, with_used, cost.max(1), admitted, admitted && cost > 0, now);
+    Verdict { admitted, ..verdict }
+}
+
+/// The verdict of the binding quota. Each of `quotas` comes with the units used in its window.
+/// `recorded`: whether the call is admitted and its units count in the verdict.
+#[inline]
+fn strictest<'q, H: History>(
+    log: Option<&H>,
+    quotas: impl Iterator<Item = (&'q Quota, u64)>,
+    cost: u64,
+    admitted: bool,
+    recorded: bool,
+    now: Timestamp,
+) -> Verdict {
     let mut binding: Option<(Verdict, Span)> = None;
-    for (quota, &used) in quotas.iter().zip(&used) {
+    for (quota, used) in quotas {
         let view = log.map(|log| log.seen(quota.window, now));
-        let verdict = judge_one(log, view.as_ref(), quota, used, cost, admitted, now);
+        let verdict = judge_one(log, view.as_ref(), quota, used, cost, recorded, now);
         let binds = binding.is_none_or(|(so_far, window)| {
             let less_left = so_far.remaining.cmp(&verdict.remaining);
             let stricter = if admitted { less_left } else { verdict.retry_after.cmp(&so_far.retry_after) };

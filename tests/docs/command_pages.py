@@ -28,7 +28,7 @@ INDEX = PAGES / "index.md"
 
 # The commands of each group, in the order of the index.
 GROUPS = {
-    "limit": ["LW.RATELIMIT", "LW.PEEK", "LW.REFUND", "LW.SETTLE", "CL.THROTTLE", "LW.TOP", "LW.INSPECT"],
+    "limit": ["LW.RATELIMIT", "LW.PEEK", "LW.REFUND", "LW.SETTLE", "CL.THROTTLE", "LW.TOP", "LW.INSPECT", "LW.MRATELIMIT", "LW.MPEEK"],
     "burst": ["LW.BURST"],
     "leases": ["LW.ACQUIRE", "LW.RENEW", "LW.RELEASE"],
     "tokens": [
@@ -69,7 +69,9 @@ class Command:
     categories: tuple[str, ...]
     """Those that the server reports. Redis 7.0 reports none for a module."""
     key_flags: tuple[str, ...]
-    """The flags of the key, which is the first argument; empty without one."""
+    """The flags of the keys; empty without one."""
+    key_step: int
+    """The number of arguments from one key to the next; 0 if there is one key, which is the first argument."""
     arguments: tuple[dict[str, Any], ...]
     usage: str | None
     """The usage text of an error, if a malformed call can be made."""
@@ -186,6 +188,7 @@ def describe(
         flags=tuple(flags),
         categories=tuple(info[6]),
         key_flags=tuple(key_specs[0]["flags"]) if key_specs else (),
+        key_step=key_step(key_specs),
         arguments=tuple(argument_of(argument) for argument in docs.get("arguments", [])),
         usage=usage,
         is_container=is_container,
@@ -254,9 +257,17 @@ def wrapped(usage: str) -> str:
     return "\n".join(lines)
 
 
+def key_step(key_specs: list[dict[str, Any]]) -> int:
+    """The number of arguments from one key to the next, if the keys go on to the last argument."""
+    found = key_specs[0]["find_keys"]["spec"] if key_specs else {}
+    return int(found["keystep"]) if found.get("lastkey", 0) < 0 else 0
+
+
 def facts(command: Command) -> str:
     """The table of a command's properties in COMMAND INFO."""
     key = f"the first argument: {codes(command.key_flags)}" if command.key_flags else "none"
+    if command.key_step:
+        key = f"the first argument and every {command.key_step}th behind it: {codes(command.key_flags)}"
     return "\n".join(
         [
             "| property | value |",

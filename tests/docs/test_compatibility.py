@@ -79,7 +79,7 @@ def test_the_bytes_of_effects_are_those_of_the_source() -> None:
             command = row["command"]
         shown.setdefault(command, []).append(int(row["byte"]))
     expected = {
-        "`LW._WINDOW`, `LW._BURST`": ("window/effect.rs", ("STEP", "SNAPSHOT")),
+        "`LW._WINDOW`, `LW._WINDOWS`, `LW._BURST`": ("window/effect.rs", ("STEP", "SNAPSHOT")),
         "`LW._LEASE`": ("lease/effect.rs", ("STEP", "OPENING", "MORE")),
         "`LW._TOKEN`": ("token/effect.rs", ("CHANGES", "OPENING", "MORE")),
         "`LW._ALERTS`, `LW._AUDIT`": ("outbox/effect.rs", ("CHANGES", "OPENING", "ENTRIES")),

@@ -31,6 +31,7 @@ mod introspection;
 #[cfg(feature = "debug-commands")]
 mod lease;
 mod log_check;
+mod multi;
 mod persistence;
 mod ratelimit;
 mod replica;

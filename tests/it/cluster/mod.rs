@@ -1,6 +1,7 @@
 //! Redis Cluster: keys spread over the nodes, clients find them, and a slot moves with its windows.
 
 mod moving;
+mod several;
 mod spread;
 
 use redis::cluster::ClusterConnection;

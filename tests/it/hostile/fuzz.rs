@@ -1,7 +1,7 @@
 //! Random calls from a pool of hostile arguments.
 
 use super::{COMMANDS, EFFECTS};
-use crate::support::{Burst, Reply, Server, Value};
+use crate::support::{Burst, MultiReply, Reply, Server, Value};
 
 /// A splitmix64 generator with a fixed seed, so that every run makes the same calls.
 struct Rng(u64);
@@ -128,6 +128,7 @@ const OTHER_COMMANDS: &[&str] = &[
     "CONFIG SET lockwatch.window-max-entries 512",
     "CONFIG SET lockwatch.window-max-entries 16384",
     "COMMAND GETKEYS LW.PEEK k 1 1",
+    "COMMAND GETKEYS LW.MPEEK k 1 1 1 k2 1 1 1 x",
     "DEBUG DIGEST-VALUE k k2",
     "LW.INSPECT k",
     "LW.INSPECT calls",
@@ -148,6 +149,7 @@ fn call(rng: &mut Rng) -> Vec<Vec<u8>> {
     let command = match rng.below(24) {
         0 => EFFECTS[rng.below(EFFECTS.len())].0,
         1..8 => return burst(rng),
+        8..11 => return several(rng),
         21.. => return correction(rng),
         roll => COMMANDS[roll % COMMANDS.len()].0,
     };
@@ -183,6 +185,25 @@ fn correction(rng: &mut Rng) -> Vec<Vec<u8>> {
     args.into_iter().map(<[u8]>::to_vec).collect()
 }
 
+/// A random call of LW.MRATELIMIT or LW.MPEEK, mostly well-formed. A key has the same cost wherever
+/// the call names it, most of the time.
+fn several(rng: &mut Rng) -> Vec<Vec<u8>> {
+    let mut args = vec![[&b"LW.MRATELIMIT"[..], b"LW.MPEEK"][rng.below(2)]];
+    let cost = rng.pick(COSTS);
+    let most = if rng.below(8) == 0 { 20 } else { 4 };
+    for _ in 0..1 + rng.below(most) {
+        args.push(rng.pick(KEYS));
+        for sound in [LIMITS, WINDOWS] {
+            args.push(if rng.below(60) == 0 { rng.pick(NASTY) } else { rng.pick(sound) });
+        }
+        args.push(if rng.below(40) == 0 { rng.pick(NASTY) } else { cost });
+    }
+    if rng.below(15) == 0 {
+        args.push(rng.pick(NASTY));
+    }
+    args.into_iter().map(<[u8]>::to_vec).collect()
+}
+
 /// A random call of LW.BURST, mostly well-formed.
 fn burst(rng: &mut Rng) -> Vec<Vec<u8>> {
     let mut args = vec![&b"LW.BURST"[..], rng.pick(CALLS)];
@@ -206,7 +227,7 @@ fn random_calls_get_a_reply_or_an_error_and_never_crash_the_server() {
         client.run(make);
     }
     let mut rng = Rng(0x10c4_a7c4);
-    let (mut answered, mut counted, mut corrected, mut refused) = (0, 0, 0, 0);
+    let (mut answered, mut counted, mut corrected, mut together, mut refused) = (0, 0, 0, 0, 0);
     let mut time = 1;
     for _ in 0..150 {
         let mut calls: Vec<_> = (0..200).map(|_| call(&mut rng)).collect();
@@ -223,6 +244,10 @@ fn random_calls_get_a_reply_or_an_error_and_never_crash_the_server() {
                 Value::Array(_) if call[0] == b"LW.BURST" => {
                     Burst::of(&answer);
                     counted += 1;
+                }
+                Value::Array(_) if call[0].starts_with(b"LW.M") => {
+                    MultiReply::of(&answer);
+                    together += 1;
                 }
                 Value::Int(back) if call[0] == b"LW.REFUND" => {
                     assert!((0..1 << 32).contains(back), "{back} to {:?}", shown());
@@ -253,8 +278,8 @@ fn random_calls_get_a_reply_or_an_error_and_never_crash_the_server() {
         }
     }
     assert!(
-        answered > 4_000 && counted > 2_000 && corrected > 100 && refused > 5_000,
-        "{answered} answered, {counted} counted, {corrected} corrected, {refused} refused: too uneven"
+        answered > 4_000 && counted > 2_000 && corrected > 100 && together > 500 && refused > 5_000,
+        "{answered} answered, {counted} counted, {corrected} corrected, {together} together, {refused} refused"
     );
     assert_eq!(client.run("GET text").text(), "x");
     assert_eq!(client.run("LLEN list").int(), 1);

@@ -226,14 +226,66 @@ fn command_getkeys_finds_the_key() {
 }
 
 #[test]
+fn commands_on_several_keys_report_all_of_them() {
+    let server = Server::start();
+    let mut client = server.client();
+    for (command, flags, key_flags) in [
+        ("LW.MRATELIMIT", &["denyoom", "fast", "module", "write"][..], &["RW", "access", "update"][..]),
+        ("LW.MPEEK", &["fast", "module", "readonly"], &["RO", "access"]),
+    ] {
+        let info = info(&mut client, command);
+        assert_eq!(info[1].int(), -5, "{command}");
+        assert_eq!(sorted(&info[2]), flags, "{command}");
+        assert_eq!(info[3..6].iter().map(Value::int).collect::<Vec<_>>(), [1, -1, 4], "{command}");
+        let [spec] = info[8].items() else { panic!("{command} does not have one key spec: {info:?}") };
+        assert_eq!(sorted(spec.field("flags")), key_flags, "{command}");
+        assert_eq!(spec.field("begin_search").field("spec").field("index").int(), 1);
+        let find = spec.field("find_keys").field("spec");
+        assert_eq!((find.field("lastkey").int(), find.field("keystep").int()), (-1, 4));
+
+        let docs = docs(&mut client, command);
+        let [tuple] = docs.field("arguments").items() else { panic!("{docs:?}") };
+        assert_eq!(tuple.field("type").text(), "block");
+        assert_eq!(tuple.field("flags").texts(), ["multiple"]);
+        let parts = tuple.field("arguments").items();
+        let names: Vec<_> = parts.iter().map(|part| part.field("name").text()).collect();
+        assert_eq!(names, ["key", "limit", "window", "cost"]);
+        assert_eq!(parts[0].field("key_spec_index").int(), 0);
+
+        let keys_of = |client: &mut Client, args: &str| {
+            client.run(&format!("COMMAND GETKEYS {command} {args}")).texts()
+        };
+        assert_eq!(keys_of(&mut client, "a 10 60 1"), ["a"]);
+        assert_eq!(keys_of(&mut client, "a 10 60 1 b 5 1h 2"), ["a", "b"]);
+        assert_eq!(keys_of(&mut client, "a 10 60 1 a 5 1h 1 c 9 1d 0"), ["a", "a", "c"]);
+        let sixteen: Vec<_> = (0..16).map(|n| format!("k{n}")).collect();
+        let args = sixteen.iter().map(|key| format!("{key} 1 60 1")).collect::<Vec<_>>().join(" ");
+        assert_eq!(keys_of(&mut client, &args), sixteen);
+        let keys = client.run(&format!("COMMAND GETKEYSANDFLAGS {command} a 10 60 1 b 5 1h 1"));
+        assert_eq!(keys.items().len(), 2, "{keys:?}");
+        for key in keys.items() {
+            assert_eq!(sorted(&key.items()[1]), key_flags);
+        }
+        assert!(client.run(&format!("COMMAND GETKEYS {command} a 10 60")).is_error());
+    }
+}
+
+#[test]
 fn internal_commands_are_hidden_on_servers_that_support_it() {
     let server = Server::start();
     let mut client = server.client();
     let hides = server.is_at_least((8, 0), (u32::MAX, 0));
     let listed = client.run("COMMAND LIST FILTERBY MODULE lockwatch").texts();
-    for command in
-        ["LW._WINDOW", "LW._BURST", "LW._CELL", "LW._ALERTS", "LW._AUDIT", "LW._TOKEN", "LW._LEASE"]
-    {
+    for command in [
+        "LW._WINDOW",
+        "LW._WINDOWS",
+        "LW._BURST",
+        "LW._CELL",
+        "LW._ALERTS",
+        "LW._AUDIT",
+        "LW._TOKEN",
+        "LW._LEASE",
+    ] {
         assert_eq!(listed.iter().any(|name| name.eq_ignore_ascii_case(command)), !hides, "{listed:?}");
         let info = client.run(&format!("COMMAND INFO {command}")).items()[0].clone();
         if hides {

@@ -67,6 +67,9 @@ fn info_fields_have_stable_names_and_start_at_zero() {
             ("lockwatch_lease_released_total", "0"),
             ("lockwatch_lease_renewed_total", "0"),
             ("lockwatch_lease_repeated_total", "0"),
+            ("lockwatch_mratelimit_calls_total", "0"),
+            ("lockwatch_mratelimit_denied_total", "0"),
+            ("lockwatch_mratelimit_peeks_total", "0"),
             ("lockwatch_panics_total", "0"),
             ("lockwatch_ratelimit_calls_total", "0"),
             ("lockwatch_ratelimit_clock_steps_total", "0"),
@@ -131,10 +134,21 @@ fn calls_denials_and_peeks_are_counted() {
     client.multi(&["LW.RATELIMIT k 2 60", "LW.PEEK k 2 60"]);
     client.run("LW.RATELIMIT k nonsense 60");
     client.run("LW.PEEK k 2");
+    for _ in 0..3 {
+        client.mratelimit("a 2 60 1 b 5 60 1");
+    }
+    for _ in 0..2 {
+        client.mpeek("a 2 60 1 b 5 60 1");
+    }
+    client.run("LW.MRATELIMIT a 2 60 1 b 5 60 nonsense");
+    client.run("LW.MPEEK a 2 60 1 b");
     let info = client.info("lockwatch");
     assert_eq!(info.number("lockwatch_ratelimit_calls_total"), 6);
     assert_eq!(info.number("lockwatch_ratelimit_denied_total"), 4);
     assert_eq!(info.number("lockwatch_ratelimit_peeks_total"), 5);
+    assert_eq!(info.number("lockwatch_mratelimit_calls_total"), 3);
+    assert_eq!(info.number("lockwatch_mratelimit_denied_total"), 1);
+    assert_eq!(info.number("lockwatch_mratelimit_peeks_total"), 2);
 }
 
 #[test]

@@ -48,8 +48,10 @@ fn the_aof_contains_effects_and_no_calls() {
     fill(&mut server.client());
     let aof = fs::read(server.aof_file(".incr.aof")).expect("it can be read");
     let text = String::from_utf8_lossy(&aof).to_uppercase();
-    assert!(text.contains("LW._WINDOW") && text.contains("LW._BURST"));
-    for word in ["LW.RATELIMIT", "LW.PEEK", "LW.BURST", "EVAL"] {
+    for effect in ["LW._WINDOW\r", "LW._WINDOWS\r", "LW._BURST\r"] {
+        assert!(text.contains(effect), "{effect:?}");
+    }
+    for word in ["LW.RATELIMIT", "LW.MRATELIMIT", "LW.PEEK", "LW.BURST", "EVAL"] {
         assert!(!text.contains(word), "{word}");
     }
 }

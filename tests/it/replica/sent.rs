@@ -44,19 +44,22 @@ fn each_admitted_call_replicates_one_effect() {
     workload.calls(&mut client, 10);
     settle(&primary, &copies);
     copies.iter().for_each(|copy| assert_eq!(copy.client().run("CONFIG RESETSTAT").text(), "OK"));
-    (workload.admitted, workload.counted) = (0, 0);
+    (workload.admitted, workload.counted, workload.together) = (0, 0, 0);
     workload.calls(&mut client, 3000);
     settle(&primary, &copies);
     assert!(workload.admitted > 100 && workload.denied > 100 && workload.counted > 100);
+    assert!(workload.together > 20, "{}", workload.together);
     for copy in copies {
         let calls = calls(copy);
         let named = |name: &str| calls.iter().find(|(is, _)| is == name).map_or(0, |(_, n)| *n);
         assert_eq!(named("lw._window"), workload.admitted, "{calls:?}");
+        assert_eq!(named("lw._windows"), workload.together, "{calls:?}");
         assert_eq!(named("lw._burst"), workload.counted, "{calls:?}");
         // The primary also sends MULTI and EXEC around the effects of one transaction. The rest is
         // this test's own.
         let known = [
             "lw._window",
+            "lw._windows",
             "lw._burst",
             "lw._alerts",
             "multi",

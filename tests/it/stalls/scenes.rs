@@ -128,6 +128,9 @@ fn windows() -> Scene {
                 succeeds(&client.run("LW.TOP COUNT 10000"));
             }),
             set("CONFIG SET lockwatch.top-keys", &["0", "100"]),
+            line("LW.MRATELIMIT big 1000000 1h 1 big 1000000 2h 1 big 1000000 3h 1 other 5 1h 1"),
+            line("LW.MRATELIMIT big 5 1h 5 other 5 1h 1"),
+            line("LW.MPEEK big 1000000 1h 1 other 5 1h 1"),
             line("LW.BURST calls 10 1h"),
             line("CL.THROTTLE cell 9 10 60"),
             row("CONFIG SET lockwatch.cl-throttle", |_, client| {
@@ -484,6 +487,7 @@ fn replica_tokens() -> Scene {
             replicated("COPY", "COPY auth copy"),
             replicated("LW._TOKEN that ends every session", "LW.REVOKEALL auth"),
             replicated("LW._WINDOW", "LW.RATELIMIT k 5 1m"),
+            replicated("LW._WINDOWS", "LW.MRATELIMIT k 5 1m 1 l 5 1m 1"),
             replicated("LW._BURST", "LW.BURST b 5 1m"),
             replicated("LW._LEASE", "LW.ACQUIRE l 5 1m"),
             replicated("FLUSHALL", "FLUSHALL"),

@@ -51,7 +51,7 @@ pub use bracket::Bracket;
 pub use builder::Builder;
 pub use client::Client;
 pub use random::Random;
-pub use reply::{Burst, Reply};
+pub use reply::{Burst, MultiReply, Reply};
 pub use server::{Info, Server};
 pub use value::Value;
 

@@ -1,4 +1,4 @@
-//! Parsed replies of LW.RATELIMIT, LW.PEEK and LW.BURST.
+//! Parsed replies of the commands of the limiter and of LW.BURST.
 
 use super::{Client, Value};
 
@@ -37,6 +37,48 @@ impl Reply {
     }
 }
 
+/// A reply of LW.MRATELIMIT or LW.MPEEK.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MultiReply {
+    /// Whether the call was denied.
+    pub limited: bool,
+    /// The index of the binding tuple.
+    pub binding: usize,
+    /// Milliseconds until the call would be admitted; -1 for never.
+    pub retry_after: i64,
+    /// When the units were recorded; 0 if none were.
+    pub time: i64,
+    /// Limit, remaining units and milliseconds until the whole quota is free, for each tuple.
+    pub tuples: Vec<[i64; 3]>,
+}
+
+impl MultiReply {
+    /// Parses a reply and asserts the invariants of all replies.
+    #[track_caller]
+    pub fn of(value: &Value) -> Self {
+        let ints = value.ints();
+        let [limited, binding, retry_after, time, ref tuples @ ..] = ints[..] else { panic!("{value:?}") };
+        assert!(tuples.len() % 3 == 0 && (1..=16).contains(&(tuples.len() / 3)), "{ints:?}");
+        let tuples: Vec<[i64; 3]> = tuples.chunks(3).map(|tuple| [tuple[0], tuple[1], tuple[2]]).collect();
+        assert!(matches!(limited, 0 | 1), "{ints:?}");
+        assert!((0..tuples.len() as i64).contains(&binding), "{ints:?}");
+        assert!(
+            if limited == 1 { (retry_after == -1 || retry_after > 0) && time == 0 } else { retry_after == 0 },
+            "{ints:?}"
+        );
+        let sound = |[limit, remaining, reset]: &[i64; 3]| {
+            (0..1 << 53).contains(limit) && (0..=*limit).contains(remaining) && *reset >= 0
+        };
+        assert!(tuples.iter().all(sound), "{ints:?}");
+        Self { limited: limited == 1, binding: binding as usize, retry_after, time, tuples }
+    }
+
+    /// The remaining units of each tuple.
+    pub fn remaining(&self) -> Vec<i64> {
+        self.tuples.iter().map(|tuple| tuple[1]).collect()
+    }
+}
+
 /// A reply of LW.BURST.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Burst {
@@ -61,6 +103,18 @@ impl Burst {
 }
 
 impl Client {
+    /// `LW.MRATELIMIT` with the words of `args`.
+    #[track_caller]
+    pub fn mratelimit(&mut self, args: &str) -> MultiReply {
+        MultiReply::of(&self.run(&format!("LW.MRATELIMIT {args}")))
+    }
+
+    /// `LW.MPEEK` with the words of `args`.
+    #[track_caller]
+    pub fn mpeek(&mut self, args: &str) -> MultiReply {
+        MultiReply::of(&self.run(&format!("LW.MPEEK {args}")))
+    }
+
     /// `LW.BURST` with the words of `args`.
     #[track_caller]
     pub fn burst(&mut self, args: &str) -> Burst {

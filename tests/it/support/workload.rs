@@ -1,6 +1,6 @@
 //! Random calls of every kind on a few keys, for the persistence and replication tests.
 
-use super::{Burst, Client, Random, Reply, Value};
+use super::{Burst, Client, MultiReply, Random, Reply, Value};
 
 /// `window-max-entries` of the servers in these tests, small so that entries are merged.
 pub const MAX_ENTRIES: u16 = 16;
@@ -19,6 +19,15 @@ const QUOTAS: &[&str] = &[
     "0 1h",
     "1000000 1h",
     "9007199254740991 10d",
+];
+
+/// Tuples of LW.MRATELIMIT without their key. All have the same cost, so that a key may occur twice.
+const TUPLES: &[&str] = &[
+    "300 1h 1",
+    "1000000 10m 1",
+    "9007199254740991 1h 1",
+    "9007199254740991 20m 1",
+    "9007199254740991 10d 1",
 ];
 
 /// Arguments of LW.BURST. The window outlasts the test, or the cooldown does, which then starts
@@ -47,6 +56,8 @@ pub struct Workload {
     pub denied: i64,
     /// Calls of LW.BURST.
     pub counted: i64,
+    /// Calls of LW.MRATELIMIT that were admitted.
+    pub together: i64,
     /// Whether to also use keys that expire within milliseconds, and DEL.
     pub short_lived_keys: bool,
 }
@@ -54,7 +65,7 @@ pub struct Workload {
 impl Workload {
     /// By default every key outlasts the test.
     pub fn new(random: Random) -> Self {
-        Self { random, admitted: 0, denied: 0, counted: 0, short_lived_keys: false }
+        Self { random, admitted: 0, denied: 0, counted: 0, together: 0, short_lived_keys: false }
     }
 
     /// Fills an empty server with keys of each kind.
@@ -103,6 +114,7 @@ impl Workload {
                 match call[0].as_slice() {
                     b"LW.RATELIMIT" => self.count(answer),
                     b"LW.PEEK" => drop(Reply::of(answer)),
+                    b"LW.MRATELIMIT" => self.together += i64::from(!MultiReply::of(answer).limited),
                     b"LW.BURST" => self.count_burst(answer),
                     _ => drop(answer.int()),
                 }
@@ -128,6 +140,14 @@ impl Workload {
         if self.random.one_in(6) {
             let name = [b"calls:", &self.random.pick(NAMES)[..]].concat();
             return [vec![b"LW.BURST".to_vec(), name], words(self.random.pick::<&str>(WATCHES))].concat();
+        }
+        if self.random.one_in(6) {
+            let mut call = words("LW.MRATELIMIT");
+            for _ in 0..self.random.within(1..=4) {
+                call.push(self.random.pick(NAMES).to_vec());
+                call.extend(words(self.random.pick::<&str>(TUPLES)));
+            }
+            return call;
         }
         let command = if self.random.one_in(5) { "LW.PEEK" } else { "LW.RATELIMIT" };
         let name = self.random.pick(NAMES).to_vec();
