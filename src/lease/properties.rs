@@ -42,6 +42,8 @@ struct Keys {
     own: Option<Leases>,
     copy: Option<Leases>,
     last_fence: Fence,
+    /// What the process remembers for [`lowest_fence`].
+    last_lowest: Fence,
 }
 
 impl Keys {
@@ -116,7 +118,8 @@ fn compare(keys: &mut Keys, oracle: &mut Oracle, call: &Call, now: u64) {
     let step = match *call {
         Call::Acquire { id: n, limit, ttl, cost } => {
             let expected = oracle.acquire(n, limit, ttl, u64::from(cost), now);
-            let wanted = Wanted { limit, ttl: Span(ttl), cost, id: id(n), fence: lowest_fence(at, Fence(0)) };
+            let wanted =
+                Wanted { limit, ttl: Span(ttl), cost, id: id(n), fence: lowest_fence(at, keys.last_lowest) };
             match leases.acquire(&wanted, at) {
                 Err(Conflict::OtherCost(_)) => {
                     assert_eq!(expected, None);
@@ -127,9 +130,8 @@ fn compare(keys: &mut Keys, oracle: &mut Oracle, call: &Call, now: u64) {
                 Ok((acquired, in_use, step)) => {
                     let answer = match acquired {
                         Acquired::New { fence, end } => {
-                            // The clock has stepped back to where it was, and the key was gone.
-                            assert!(fence > keys.last_fence || now * 1000 <= keys.last_fence.0);
-                            keys.last_fence = fence;
+                            assert!(fence > keys.last_fence);
+                            (keys.last_fence, keys.last_lowest) = (fence, wanted.fence);
                             assert_eq!(end, at + Span(ttl));
                             (1, in_use, 0)
                         }

@@ -165,6 +165,10 @@ impl<'a> Call<'a> {
     /// The number by which the server knows the caller's connection. `None` in scripts and where
     /// no client has made the call.
     pub(crate) fn connected_client(&self) -> Option<u64> {
+        // Valkey 9 gives a script's calls the connection of its caller, other servers one of none.
+        if self.flags() & raw::REDISMODULE_CTX_FLAGS_LUA != 0 {
+            return None;
+        }
         let client_id = api!(RedisModule_GetClientId);
         let describe = api!(RedisModule_GetClientInfoById);
         // SAFETY: `ctx` is this call's.

@@ -21,6 +21,7 @@ pub(crate) const REDISMODULE_KEYTYPE_EMPTY: isize = 0;
 pub(crate) const REDISMODULE_CONFIG_DEFAULT: u32 = 0;
 pub(crate) const REDISMODULE_CONFIG_IMMUTABLE: u32 = 1;
 pub(crate) const REDISMODULE_CONFIG_MEMORY: u32 = 128;
+pub(crate) const REDISMODULE_CTX_FLAGS_LUA: u32 = 1;
 pub(crate) const REDISMODULE_CTX_FLAGS_MASTER: u32 = 4;
 pub(crate) const REDISMODULE_CTX_FLAGS_SLAVE: u32 = 8;
 pub(crate) const REDISMODULE_CTX_FLAGS_CLUSTER: u32 = 32;
