@@ -95,6 +95,24 @@ fn a_burst_key_shows_its_cooldown() {
 }
 
 #[test]
+fn leases_show_counts_only() {
+    let server = Server::start();
+    let mut client = server.client();
+    let now = tomorrow(&mut client);
+    client.stop_clock(now);
+    for (id, cost, ttl) in [("a", 1, 10), ("b", 3, 20), ("c", 5, 30)] {
+        let line = format!("LW.ACQUIRE jobs 100 {ttl} ID {id} COST {cost}");
+        assert!(!client.run(&line).is_error(), "{line}");
+    }
+    let record = inspect(&mut client, "jobs");
+    assert_eq!(record.field("type").text(), "leases");
+    assert_eq!(ints(&record, ["entries", "leases", "in_use"]), [3, 3, 9]);
+    assert_eq!(record.field("expires_ms").int(), client.run("PEXPIRETIME jobs").int());
+    client.stop_clock(now + 20_000);
+    assert_eq!(ints(&inspect(&mut client, "jobs"), ["entries", "leases", "in_use"]), [3, 1, 5]);
+}
+
+#[test]
 fn a_token_store_shows_counts_only() {
     let (_keys, server) = issuer(Algorithm::Hs256);
     let mut client = server.client();

@@ -84,12 +84,15 @@ fn only_denied_calls_are_counted() {
     client.ratelimit("k 2 60 COST 2");
     client.peek("k 2 60");
     client.run("LW.RATELIMIT k nonsense 60");
+    assert_eq!(client.run("LW.RATELIMIT forced 0 60 FORCE").ints()[0], 1);
     client.run("LW.BURST b 1 60");
     assert_eq!(keys(&mut client), [""; 0]);
     client.ratelimit("k 2 60");
     assert_eq!(keys(&mut client), ["k"]);
+    client.run("LW.RATELIMIT k 2 60 WITHTIME");
+    assert_eq!(listed(&client.run("LW.TOP"))[0].denied, 2);
     let info = client.info("lockwatch_top");
-    assert_eq!((info.number("lockwatch_top_keys"), info.number("lockwatch_top_denials")), (1, 1));
+    assert_eq!((info.number("lockwatch_top_keys"), info.number("lockwatch_top_denials")), (1, 2));
 }
 
 #[test]
