@@ -151,3 +151,17 @@ fn force_and_withtime_work_by_policy() {
     assert_eq!(info.text("lockwatch_policy_p"), "calls=3,denied=1,shadow_denied=0");
     assert_eq!(info.text("lockwatch_policy_s"), "calls=3,denied=0,shadow_denied=1");
 }
+
+#[test]
+fn lw_top_names_the_policy_that_denied_a_key() {
+    let server = Server::start();
+    let mut client = server.client();
+    ok(&mut client, "LW.POLICY SET p 0 1h");
+    ok(&mut client, "LW.POLICY SET s 0 1h SHADOW");
+    client.run("LW.RATELIMIT k @p");
+    client.run("LW.RATELIMIT shadowed @s");
+    client.run("LW.RATELIMIT forced @p FORCE");
+    let top = client.run("LW.TOP");
+    let [denied] = top.items() else { panic!("{top:?}") };
+    assert_eq!((denied.field("key").text(), denied.field("policy").text()), ("k".into(), "p".into()));
+}
