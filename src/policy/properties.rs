@@ -20,9 +20,12 @@ fn pattern(text: &[u8]) -> Pattern<'_> {
     Pattern::parse(text).unwrap()
 }
 
-/// A policy's limit and its overrides by their texts.
+/// Limits by the texts of their overrides.
+type Overrides = BTreeMap<Vec<u8>, u64>;
+
+/// A policy's limit and its overrides, by its name.
 #[derive(Default)]
-struct Model(BTreeMap<Vec<u8>, (u64, BTreeMap<Vec<u8>, u64>)>);
+struct Model(BTreeMap<Vec<u8>, (u64, Overrides)>);
 
 impl Model {
     /// Looks at every override.
