@@ -58,7 +58,7 @@ return {0, limit - used - 1, 0}'
 # The rows: label in the table, preparation of the keys, and command. redis-benchmark replaces
 # __rand_int__ by the number of a random key.
 row_ids=(
-    incr setex lua admitted denied hot hot_full_100 hot_full_1m three two_keys four_keys peek refund refund_missing
+    incr setex lua admitted denied hot hot_full_100 hot_full_1m three policy two_keys four_keys peek refund refund_missing
     cell cell_denied burst xadd audit
 )
 declare -A label=(
@@ -71,6 +71,7 @@ declare -A label=(
     [hot_full_100]="LW.RATELIMIT, one hot key, full at 100"
     [hot_full_1m]="LW.RATELIMIT, one hot key, full at 1000000"
     [three]="LW.RATELIMIT, three windows, admitted"
+    [policy]="LW.RATELIMIT by a policy, admitted"
     [two_keys]="LW.MRATELIMIT, two keys, admitted"
     [four_keys]="LW.MRATELIMIT, four keys, admitted"
     [peek]="LW.PEEK"
@@ -92,6 +93,7 @@ declare -A prepare=(
     [hot_full_100]="hammer 1000 LW.RATELIMIT hot 100 3600"
     [hot_full_1m]="hammer 1000200 LW.RATELIMIT hot 1000000 3600"
     [three]="fill 1 LW.RATELIMIT k:%012d 1000000 1s 1000000 1m 1000000 1h"
+    [policy]="fill_by_policy"
     [two_keys]="fill 1 LW.RATELIMIT k:%012d 1000000000 60"
     [four_keys]="fill 1 LW.RATELIMIT k:%012d 1000000000 60"
     [peek]="fill 10 LW.RATELIMIT k:%012d 1000000000 60"
@@ -113,6 +115,7 @@ declare -A command=(
     [hot_full_100]="LW.RATELIMIT hot 100 3600"
     [hot_full_1m]="LW.RATELIMIT hot 1000000 3600"
     [three]="LW.RATELIMIT k:__rand_int__ 1000000 1s 1000000 1m 1000000 1h"
+    [policy]="LW.RATELIMIT k:__rand_int__ @bench"
     [two_keys]="LW.MRATELIMIT k:__rand_int__ 1000000000 60 1 k:__rand_int__ 1000000000 60 1"
     [four_keys]="LW.MRATELIMIT k:__rand_int__ 1000000000 60 1 k:__rand_int__ 1000000000 60 1 k:__rand_int__ 1000000000 60 1 k:__rand_int__ 1000000000 60 1"
     [peek]="LW.PEEK k:__rand_int__ 1000000000 60"
@@ -302,6 +305,12 @@ measure() {
     for pipeline in 16 1; do
         read -r rate["$prefix$row.$pipeline.$round"] cost["$prefix$row.$pipeline.$round"] <<<"$(verified_run "$row" "$pipeline")"
     done
+}
+
+# The limits of the row `admitted`, by a policy.
+fill_by_policy() {
+    cli LW.POLICY SET bench 1000000000 60 >/dev/null
+    fill 1 LW.RATELIMIT k:%012d @bench
 }
 
 # hammer TIMES COMMAND: calls it TIMES times.
@@ -597,6 +606,7 @@ targets() {
     at_least 1.15 "denied, of admitted" denied.16 admitted.16
     at_least 1.30 "denied, of admitted, one hot key" hot_full_100.16 hot.16
     at_least 0.95 "limit 1000000, of limit 100, one hot key" hot_full_1m.16 hot_full_100.16
+    at_least 0.97 "by a policy, of admitted" policy.16 admitted.16
     at_least 0.95 "admitted, of INCR, pipeline 1" admitted.1 incr.1
     at_least 0.90 "LW.BURST, of LW.RATELIMIT admitted" burst.16 admitted.16
     at_least 0.80 "LW.AUDIT, of XADD" audit.16 xadd.16

@@ -22,6 +22,8 @@ use crate::lease::commands::release::Release;
 use crate::lease::commands::renew::Renew;
 use crate::outbox::apply::Apply as ApplyToOutbox;
 use crate::outbox::manage::{Dead, Discard, Help, Managed, Replay};
+use crate::policy::apply::ApplyPolicy;
+use crate::policy::manage as policies;
 use crate::purge::Purge;
 use crate::ratelimit::limit::RateLimit;
 use crate::ratelimit::multi::limit::MRateLimit;
@@ -50,6 +52,13 @@ pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<Peek>(),
     CommandEntry::of::<Refund>(),
     CommandEntry::of::<Settle>(),
+    CommandEntry::container(policies::CONTAINER),
+    CommandEntry::of::<policies::set::Set>(),
+    CommandEntry::of::<policies::show::Get>(),
+    CommandEntry::of::<policies::show::Which>(),
+    CommandEntry::of::<policies::delete::Delete>(),
+    CommandEntry::of::<policies::list::List>(),
+    CommandEntry::of::<policies::Help>(),
     CommandEntry::of::<Throttle>().only_with(&CL_THROTTLE),
     CommandEntry::of::<Top>(),
     CommandEntry::of::<Inspect>(),
@@ -94,6 +103,7 @@ pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<ApplyToOutbox<AuditLog>>(),
     CommandEntry::of::<ApplyTokens>(),
     CommandEntry::of::<ApplyLeases>(),
+    CommandEntry::of::<ApplyPolicy>(),
     #[cfg(feature = "debug-commands")]
     CommandEntry::of::<crate::debug::Debug>(),
 ];
@@ -148,10 +158,17 @@ mod tests {
     #[test]
     fn usage_texts_and_arities_are_those_of_the_reference() {
         let expected = "\
-            -4 LW.RATELIMIT key limit window [limit window ...] [COST n] [FORCE] [WITHTIME]\n\
-            -4 LW.PEEK key limit window [limit window ...] [COST n]\n\
+            -3 LW.RATELIMIT key limit window [limit window ...] | @policy [COST n] [FORCE] [WITHTIME]\n\
+            -3 LW.PEEK key limit window [limit window ...] | @policy [COST n]\n\
             5 LW.REFUND key units AT ms\n\
             6 LW.SETTLE key reserved actual AT ms\n\
+            -2 LW.POLICY\n\
+            -5 LW.POLICY SET name limit window [limit window ...] [SHADOW] [FOR subject]\n\
+            3 LW.POLICY GET name\n\
+            4 LW.POLICY WHICH name key\n\
+            -3 LW.POLICY DEL name [FOR subject]\n\
+            2 LW.POLICY LIST\n\
+            2 LW.POLICY HELP\n\
             -5 CL.THROTTLE key max_burst count period [quantity]\n\
             -1 LW.TOP [COUNT n]\n\
             2 LW.INSPECT key\n\

@@ -3,10 +3,11 @@
 #![forbid(unsafe_code)]
 
 use crate::server::info::Section;
-use crate::{alert, audit, burst, cell, lease, outbox, ratelimit, ship, token, top};
+use crate::{alert, audit, burst, cell, lease, outbox, policy, ratelimit, ship, token, top};
 
 pub(crate) static SECTIONS: &[Section] = &[
     ratelimit::info::SECTION,
+    policy::info::SECTION,
     cell::info::SECTION,
     top::info::SECTION,
     burst::info::SECTION,

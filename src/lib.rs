@@ -13,6 +13,7 @@
 //!   can read. Pure.
 //! - [`outbox`] is that queue with dead letters, replication, persistence and management commands:
 //!   what alerts and audit events share.
+//! - [`policy`] is `LW.POLICY`: named lists of limits that the server holds.
 //! - [`sorted`] is a sorted map with cheap copies, for large values of keys. Pure.
 //! - [`top`] knows which keys were denied most often lately: `LW.TOP`.
 //! - [`ratelimit`] is `LW.RATELIMIT`, `LW.PEEK`, `LW.REFUND` and `LW.SETTLE`, and `LW.MRATELIMIT` and
@@ -53,6 +54,7 @@ mod journal;
 mod lease;
 mod lifecycle;
 mod outbox;
+mod policy;
 mod purge;
 mod ratelimit;
 mod reload;
@@ -100,7 +102,11 @@ static MODULE: Module = Module {
         TypeEntry::of::<Boxed<Leases>>(),
         TypeEntry::of::<Boxed<Store>>(),
     ],
-    states: &[NodeEntry::of::<Saved<alert::state::State>>(), NodeEntry::of::<Saved<audit::state::State>>()],
+    states: &[
+        NodeEntry::of::<Saved<alert::state::State>>(),
+        NodeEntry::of::<Saved<audit::state::State>>(),
+        NodeEntry::of::<policy::state::Saved>(),
+    ],
     info: info::SECTIONS,
     hooks: &lifecycle::HOOKS,
 };

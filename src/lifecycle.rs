@@ -9,7 +9,7 @@ use crate::server::clock;
 use crate::server::events::{Hooks, Tick};
 use crate::server::log;
 use crate::token;
-use crate::{alert, audit, lease};
+use crate::{alert, audit, lease, policy};
 
 pub(crate) static HOOKS: Hooks = Hooks {
     configured,
@@ -52,11 +52,13 @@ fn loading_began() {
     lease::close::forget_all();
     host::loading_began::<alert::state::State>();
     host::loading_began::<audit::state::State>();
+    policy::state::loading_began();
 }
 
 fn loading_ended(has_succeeded: bool) {
     host::loading_ended::<alert::state::State>(has_succeeded);
     host::loading_ended::<audit::state::State>(has_succeeded);
+    policy::state::loading_ended(has_succeeded);
     alert::settings::forget_set_again();
     begin_epochs();
     token::life::begin(clock::now());

@@ -17,6 +17,7 @@ const FLOORS: &[&[&str]] = &[
     &["server"],
     &["journal", "sorted", "window", "ship", "top"],
     &["outbox"],
+    &["policy"],
     &["ratelimit", "cell", "lease", "alert"],
     &["audit", "burst"],
     &["token"],

@@ -1,4 +1,4 @@
-//! `LW.RATELIMIT key limit window [limit window ...] [COST n] [FORCE] [WITHTIME]`
+//! `LW.RATELIMIT key limit window [limit window ...] | @policy [COST n] [FORCE] [WITHTIME]`
 //!
 //! Admits the call if, for every pair, the units admitted in the trailing `window` plus `n`
 //! (default 1) are at most `limit`. An admitted call is recorded, a denied one is not, unless FORCE
@@ -16,16 +16,12 @@ use crate::server::call::Call;
 use crate::server::command::Command;
 use crate::server::error::Refusal;
 use crate::server::spec::Spec;
-use crate::text::time::Timestamp;
 use crate::top;
-use crate::window::effect::Step;
 use crate::window::native;
-use crate::window::settings::WINDOW_MAX_ENTRIES;
-use crate::window::value::{Decision, Form};
-use crate::window::verdict::{Verdict, judge};
 
+use super::decision::Admission;
 use super::request::{RATELIMIT, Request, Unusual};
-use super::{counters, reply, special};
+use super::{by_policy, counters, reply, special};
 
 pub(crate) struct RateLimit;
 
@@ -48,6 +44,7 @@ impl Command for RateLimit {
             Ok(request) => request,
             Err(Unusual::Refused(refusal)) => return Err(refusal),
             Err(Unusual::Special(call_of)) => return special::run(call, name.bytes(), key, &call_of),
+            Err(Unusual::Policy(policy)) => return by_policy::limit(call, Self::SPEC, key, policy),
         };
         let now = call.now();
         let verdict = native::decide(key, &Admission { request: &request, now })?;
@@ -58,38 +55,5 @@ impl Command for RateLimit {
         }
         call.reply_integers(reply::integers(&verdict));
         Ok(())
-    }
-}
-
-/// Admits or denies a call at `now`.
-pub(super) struct Admission<'a> {
-    pub request: &'a Request,
-    pub now: Timestamp,
-}
-
-impl Decision for Admission<'_> {
-    type Answer = Verdict;
-
-    /// The verdict and the change that follows: the units of an admitted call. A denied call
-    /// changes nothing unless the clock has stepped back.
-    #[inline]
-    fn decide<F: Form>(&self, log: &mut F) -> (Verdict, Option<Step>) {
-        let Self { request, now } = *self;
-        log.advance(request.windows(), now);
-        let verdict = judge(Some(log), request.quotas(), request.cost, now);
-        let stepped_back = log.newest() > now;
-        if stepped_back {
-            counters::CLOCK_STEPS.count();
-        }
-        let step = (verdict.admitted || stepped_back).then(|| Step {
-            seq: log.next_seq(),
-            at: now,
-            units: if verdict.admitted { request.cost } else { 0 },
-            expires: None,
-            max_entries: WINDOW_MAX_ENTRIES.get(),
-            windows: request.owned_windows(),
-            extra: (),
-        });
-        (verdict, step)
     }
 }

@@ -4,7 +4,9 @@
 
 #![forbid(unsafe_code)]
 
+mod by_policy;
 mod counters;
+mod decision;
 pub(crate) mod info;
 pub(crate) mod limit;
 pub(crate) mod multi;

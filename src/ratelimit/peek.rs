@@ -1,4 +1,4 @@
-//! `LW.PEEK key limit window [limit window ...] [COST n]`
+//! `LW.PEEK key limit window [limit window ...] | @policy [COST n]`
 //!
 //! Replies what LW.RATELIMIT with the same arguments would reply now, and records nothing. `COST 0`
 //! asks for the current state. Works on replicas.
@@ -11,7 +11,7 @@ use crate::window::value::Window;
 use crate::window::verdict::judge_new;
 
 use super::request::{PEEK, Request, Unusual};
-use super::{counters, reply};
+use super::{by_policy, counters, reply};
 
 pub(crate) struct Peek;
 
@@ -31,6 +31,7 @@ impl Command for Peek {
             Err(Unusual::Refused(refusal)) => return Err(refusal),
             // LW.PEEK has no such options.
             Err(Unusual::Special(special)) => special.request,
+            Err(Unusual::Policy(policy)) => return by_policy::peek(call, Self::SPEC, policy),
         };
         let now = call.now();
         let key = call.read(name);

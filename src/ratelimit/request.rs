@@ -1,7 +1,7 @@
-//! The arguments of LW.RATELIMIT and LW.PEEK: `key limit window [limit window ...] [COST n]`, and
-//! the options that only few calls of LW.RATELIMIT have.
+//! The arguments of LW.RATELIMIT and LW.PEEK: `key limit window [limit window ...] [COST n]`,
+//! `@policy` in place of the limits, and the options that only few calls of LW.RATELIMIT have.
 //!
-//! A call with such an option is returned as [`Unusual::Special`] in place of an error, so that the
+//! A call with such an option or a policy is returned as [`Unusual::Special`] in place of an error, so that the
 //! ordinary path has no more to check.
 
 use std::fmt::Display;
@@ -18,14 +18,17 @@ use crate::text::syntax::Param;
 use crate::text::time::Span;
 use crate::window::effect::Windows;
 use crate::window::log::MAX_PAIRS;
-use crate::window::verdict::Quota;
+use crate::window::verdict::{MAX_LIMIT, Quota};
 
-/// 2^53 - 1, the highest integer that every client language can hold.
-const MAX_LIMIT: u64 = (1 << 53) - 1;
 pub(super) const MAX_COST: u64 = u32::MAX as u64;
 
-const QUOTAS: Param =
-    Param::block(c"quota", &[Param::integer(c"limit"), Param::string(c"window")]).repeated();
+const QUOTAS: Param = Param::one_of(
+    c"quotas",
+    &[
+        Param::block(c"quota", &[Param::integer(c"limit"), Param::string(c"window")]).repeated(),
+        Param::string(c"policy").shown(c"@policy"),
+    ],
+);
 const COST: Param = Param::integer(c"cost").token(c"COST").shown(c"n").optional();
 
 pub(super) const PEEK: &[Param] = &[Param::KEY, QUOTAS, COST];
@@ -37,19 +40,24 @@ pub(super) const RATELIMIT: &[Param] = &[
     Param::word(c"WITHTIME", c"withtime").optional(),
 ];
 
+/// The error of a call that names a policy and gives limits too.
+pub(super) const POLICY_OR_PAIRS: &str = "a call has either limit window pairs or one @policy";
+
 /// Why [`Request::parse`] returns no ordinary request.
-pub(super) enum Unusual {
+pub(super) enum Unusual<'a> {
     Refused(Refusal),
     Special(Box<Special>),
+    /// In place of limits, the call names a policy, whose name this is.
+    Policy(&'a [u8]),
 }
 
-impl From<Refusal> for Unusual {
+impl From<Refusal> for Unusual<'_> {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
 }
 
-impl From<Malformed> for Unusual {
+impl From<Malformed> for Unusual<'_> {
     fn from(malformed: Malformed) -> Self {
         Self::Refused(malformed.into())
     }
@@ -64,6 +72,29 @@ pub(super) struct Special {
     pub with_time: bool,
 }
 
+/// The options of a call.
+pub(super) struct Options {
+    pub cost: u64,
+    /// See [`Special`].
+    pub force: bool,
+    pub with_time: bool,
+}
+
+impl Options {
+    pub(super) const NONE: Self = Self { cost: 1, force: false, with_time: false };
+
+    pub(super) fn read<'a>(
+        spec: &Spec,
+        words: impl Iterator<Item = Arg<'a>>,
+        min_cost: u64,
+    ) -> Result<Self, Malformed> {
+        let given = Given::options(spec.syntax(), words.map(Arg::bytes))?;
+        let cost = given.optional("COST", number::within(min_cost..=MAX_COST))?.unwrap_or(1);
+        let has = |label: &'static str| spec.syntax().option(label.as_bytes()).is_some() && given.has(label);
+        Ok(Self { cost, force: has("FORCE"), with_time: has("WITHTIME") })
+    }
+}
+
 #[derive(Clone, Copy)]
 pub(super) struct Request {
     pub cost: u64,
@@ -72,11 +103,24 @@ pub(super) struct Request {
 }
 
 impl Request {
+    /// A request with the limits of a policy: the first [`MAX_PAIRS`] of `of_policy`.
+    #[inline]
+    pub(super) fn new(of_policy: &[Quota], cost: u64) -> Self {
+        let len = of_policy.len().min(MAX_PAIRS);
+        let mut quotas = [Quota::default(); MAX_PAIRS];
+        quotas[..len].copy_from_slice(&of_policy[..len]);
+        Self { cost, quotas, len }
+    }
+
     /// Reads the arguments behind the key. `min_cost` is 1 for calls that record something, else 0.
     ///
     /// Most calls have pairs only. Those are read without the table.
     #[inline]
-    pub(super) fn parse(spec: &'static Spec, mut args: Args<'_>, min_cost: u64) -> Result<Self, Unusual> {
+    pub(super) fn parse<'a>(
+        spec: &'static Spec,
+        mut args: Args<'a>,
+        min_cost: u64,
+    ) -> Result<Self, Unusual<'a>> {
         let mut request = Self { cost: 1, quotas: [Quota::default(); MAX_PAIRS], len: 0 };
         while let Some(arg) = args.next() {
             let word = arg.bytes();
@@ -95,13 +139,18 @@ impl Request {
         Ok(request)
     }
 
-    fn push(&mut self, spec: &Spec, limit: &[u8], window: Option<&[u8]>) -> Result<(), Malformed> {
+    fn push<'a>(&mut self, spec: &Spec, limit: &'a [u8], window: Option<&[u8]>) -> Result<(), Unusual<'a>> {
+        let is_first = self.len == 0;
         let Some(slot) = self.quotas.get_mut(self.len) else {
-            return Err(spec.malformed(format_args!("more than {MAX_PAIRS} limit window pairs")));
+            return Err(spec.malformed(format_args!("more than {MAX_PAIRS} limit window pairs")).into());
         };
         let refuse =
             |name, text, why: &dyn Display| spec.malformed(format_args!("{name} {} {why}", Quoted(text)));
-        slot.limit = number::within(0..=MAX_LIMIT)(limit).map_err(|why| refuse("limit", limit, &why))?;
+        slot.limit = number::within(0..=MAX_LIMIT)(limit).map_err(|why| match limit {
+            [b'@', name @ ..] if is_first => Unusual::Policy(name),
+            [b'@', ..] => spec.malformed(POLICY_OR_PAIRS).into(),
+            _ => refuse("limit", limit, &why).into(),
+        })?;
         let window = window.ok_or_else(|| refuse("limit", limit, &"has no window"))?;
         slot.window = duration::parse(window).map_err(|why| refuse("window", window, &why))?;
         self.len += 1;
@@ -116,12 +165,9 @@ impl Request {
         word: Arg<'_>,
         rest: Args<'_>,
         min_cost: u64,
-    ) -> Result<(), Unusual> {
-        let given = Given::options(spec.syntax(), iter::once(word).chain(rest).map(Arg::bytes))?;
-        self.cost = given.optional("COST", number::within(min_cost..=MAX_COST))?.unwrap_or(1);
-        let takes = |word| spec.syntax().option(word).is_some();
-        let (force, with_time) =
-            (takes(b"FORCE") && given.has("FORCE"), takes(b"WITHTIME") && given.has("WITHTIME"));
+    ) -> Result<(), Unusual<'static>> {
+        let Options { cost, force, with_time } = Options::read(spec, iter::once(word).chain(rest), min_cost)?;
+        self.cost = cost;
         if self.len > 0 && (force || with_time) {
             return Err(Unusual::Special(Box::new(Special { request: *self, force, with_time })));
         }

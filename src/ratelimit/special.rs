@@ -10,14 +10,12 @@ use crate::server::error::Refusal;
 use crate::server::key::WriteKey;
 use crate::text::time::Timestamp;
 use crate::top;
-use crate::window::effect::Step;
 use crate::window::native;
-use crate::window::settings::WINDOW_MAX_ENTRIES;
 use crate::window::value::Window;
 use crate::window::verdict::Verdict;
 
-use super::limit::Admission;
-use super::request::{Request, Special};
+use super::decision::{Admission, decide_forced};
+use super::request::Special;
 use super::{counters, reply};
 
 #[cold]
@@ -26,7 +24,7 @@ pub(super) fn run(call: &Call<'_>, name: &[u8], key: WriteKey<'_>, special: &Spe
     let now = call.now();
     let verdict = if special.force {
         let after = |before, log: &Window| log.forced(&before, request.quotas(), now);
-        let verdict = native::record(key, |log| decide_forced(log, request, now), after)?;
+        let verdict = native::record::<_, _, false>(key, |log| decide_forced(log, request, now), after)?;
         counters::FORCED.count();
         verdict
     } else {
@@ -38,32 +36,20 @@ pub(super) fn run(call: &Call<'_>, name: &[u8], key: WriteKey<'_>, special: &Spe
         verdict
     };
     counters::CALLS.count();
-    let [limited, limit, remaining, retry_after, reset_after] = reply::integers(&verdict);
-    if special.with_time {
-        let recorded = special.force || verdict.admitted;
-        let time = if recorded { reply::time(now) } else { 0 };
-        call.reply_integers([limited, limit, remaining, retry_after, reset_after, time]);
-    } else {
-        call.reply_integers([limited, limit, remaining, retry_after, reset_after]);
-    }
+    let recorded = special.force || verdict.admitted;
+    reply(call, &verdict, special.with_time, recorded.then_some(now));
     Ok(())
 }
 
-/// The verdict before the units are recorded, and the step that records them.
-fn decide_forced(log: &mut Window, request: &Request, now: Timestamp) -> (Verdict, Step) {
-    log.advance(request.windows(), now);
-    let before = log.judge(request.quotas(), request.cost, now);
-    if log.newest() > now {
-        counters::CLOCK_STEPS.count();
+/// Replies with the verdict, and with the time under which the units were recorded if the caller
+/// wants it.
+pub(super) fn reply(call: &Call<'_>, verdict: &Verdict, with_time: bool, recorded: Option<Timestamp>) {
+    let integers = reply::integers(verdict);
+    if with_time {
+        let [limited, limit, remaining, retry_after, reset_after] = integers;
+        let time = recorded.map_or(0, reply::time);
+        call.reply_integers([limited, limit, remaining, retry_after, reset_after, time]);
+    } else {
+        call.reply_integers(integers);
     }
-    let step = Step {
-        seq: log.next_seq(),
-        at: now,
-        units: request.cost,
-        expires: None,
-        max_entries: WINDOW_MAX_ENTRIES.get(),
-        windows: request.owned_windows(),
-        extra: (),
-    };
-    (before, step)
 }

@@ -60,7 +60,7 @@ pub(super) fn saving_ended() {
     };
     log::warning(&format!(
         "the rewrite of the AOF fails, and the AOF before it stays in use: \
-         alerts and audit events can't be appended to {path}: {why}"
+         alerts, audit events and policies can't be appended to {path}: {why}"
     ));
     // SAFETY: this process is a child of the server, which ends its children in the same way.
     unsafe { libc::_exit(1) };

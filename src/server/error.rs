@@ -62,7 +62,7 @@ impl Display for Refusal {
             Self::Busy(why) => write!(f, "LWBUSY {why}"),
             Self::Unavailable(why) => write!(f, "LWUNAVAILABLE {why}"),
             Self::ReadOnly => f.write_str(
-                "READONLY You can't write against a replica: its alerts, events and tokens are its primary's",
+                "READONLY You can't write against a replica: its alerts, events, policies and tokens are its primary's",
             ),
             Self::Coded(code, why) => write!(f, "{code} {why}"),
         }

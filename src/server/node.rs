@@ -151,6 +151,11 @@ unsafe extern "C" fn aux_save<S: NodeState>(io: *mut raw::RedisModuleIO, _when: 
     });
 }
 
+/// Whether a state of which nothing is saved leaves no trace in an RDB.
+pub(crate) fn leaves_no_trace() -> bool {
+    knows_aux_save2()
+}
+
 fn knows_aux_save2() -> bool {
     // SAFETY: RedisModule_GetTypeMethodVersion has no preconditions.
     let known = api_if_any!(RedisModule_GetTypeMethodVersion).map_or(0, |version| unsafe { version() });

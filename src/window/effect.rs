@@ -8,7 +8,8 @@
 //! Format, version 1: the byte 1, then the LEB128 integers sequence number, time, units, expiry (0:
 //! unchanged), bound on entries, number of windows, each window, the numbers of the extra. The byte
 //! 2 and a snapshot replace the whole log. The byte 3 is a refund: sequence number, time of the
-//! entry, units.
+//! entry, units. The byte 4 and a step are a step by policy, which drops the windows that are longer
+//! than those of the step.
 
 use std::ops::Deref;
 
@@ -80,11 +81,14 @@ pub(crate) enum WindowEffect<X: Extra = ()> {
     Step(Step<X>),
     Snapshot(Log<X>),
     Refund(Refund),
+    /// See [`Log::apply_by_policy`].
+    StepByPolicy(Step<X>),
 }
 
 const STEP: u8 = 1;
 const SNAPSHOT: u8 = 2;
 const REFUND: u8 = 3;
+const STEP_BY_POLICY: u8 = 4;
 
 /// The longest payload of a [`Step`]: six numbers of its own, the windows, the extra.
 const STEP_BYTES: usize = 1 + 10 * 6 + WINDOW_BYTES * MAX_PAIRS + 10 * MAX_NUMBERS;
@@ -102,6 +106,12 @@ pub(crate) struct Payload {
 impl Payload {
     pub(crate) fn as_slice(&self) -> &[u8] {
         &self.bytes[..self.len]
+    }
+
+    /// Makes the step one by policy.
+    #[inline]
+    pub(crate) fn make_by_policy(&mut self) {
+        self.bytes[0] = STEP_BY_POLICY;
     }
 }
 
@@ -182,6 +192,9 @@ impl<X: Extra> WindowEffect<X> {
             Some((&STEP, rest)) => Step::decode(rest).map(Self::Step).ok_or("a damaged step"),
             Some((&SNAPSHOT, rest)) => snapshot::read(rest).map(Self::Snapshot),
             Some((&REFUND, rest)) => Refund::decode(rest).map(Self::Refund).ok_or("a damaged refund"),
+            Some((&STEP_BY_POLICY, rest)) => {
+                Step::decode(rest).map(Self::StepByPolicy).ok_or("a damaged step by policy")
+            }
             Some(_) => Err("a newer version of lockwatch wrote it"),
             None => Err("it is empty"),
         }
@@ -206,6 +219,17 @@ impl<X: Extra> Log<X> {
     /// Whether `other` is a later state of the same log.
     pub(super) fn is_older_than(&self, other: &Self) -> bool {
         is_after(other.seq(), self.seq())
+    }
+
+    /// Like [`Self::apply`]. Then drops the windows that are longer than those of the step, once no
+    /// entry is so old that only they cover it: a policy whose windows became shorter shall not be
+    /// kept for longer than it needs.
+    pub(crate) fn apply_by_policy(&mut self, step: &Step<X>) -> bool {
+        let taken = self.apply(step);
+        if taken && step.units > 0 {
+            self.shorten(step.windows.as_slice(), step.at);
+        }
+        taken
     }
 
     /// Applies `step`. Returns false if it was applied before.

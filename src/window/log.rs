@@ -343,6 +343,25 @@ impl<X: Extra> Log<X> {
         self.set_windows(&kept);
     }
 
+    /// Drops the windows that are longer than all of `windows`, unless an entry is so old at `now`
+    /// that only they cover it. Then the key expires earlier.
+    pub(super) fn shorten(&mut self, windows: &[Span], now: Timestamp) {
+        let Some(&longest) = windows.iter().max() else { return };
+        if self.horizon() > longest {
+            self.shorten_to(longest, now);
+        }
+    }
+
+    #[cold]
+    fn shorten_to(&mut self, longest: Span, now: Timestamp) {
+        let oldest = self.first(longest).end.min(self.newest());
+        let kept: Vec<Span> = self.windows().filter(|window| *window <= longest).collect();
+        if oldest + longest > now && !kept.is_empty() {
+            self.set_windows(&kept);
+            self.expiry_unknown();
+        }
+    }
+
     /// Replaces the windows by `kept`: at most [`MAX_WINDOWS`], ascending.
     pub(super) fn set_windows(&mut self, kept: &[Span]) {
         let entries = self.closed_bytes().to_vec();

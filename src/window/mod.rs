@@ -34,6 +34,8 @@ pub(crate) mod verdict;
 #[cfg(test)]
 pub(crate) mod oracle;
 #[cfg(test)]
+mod policy_properties;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod refund_properties;

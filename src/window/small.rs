@@ -143,6 +143,20 @@ impl Small {
         last.map_or(Span(0), |window| window.span())
     }
 
+    /// See [`Log::shorten`].
+    pub(super) fn shorten(&mut self, windows: &[Span], now: Timestamp) {
+        let Some(&longest) = windows.iter().max() else { return };
+        let oldest = if self.closed_units > 0 { self.closed_end() } else { self.newest };
+        if self.horizon() <= longest || oldest + longest <= now {
+            return;
+        }
+        let kept = self.windows().take_while(|window| *window <= longest).count();
+        if kept > 0 {
+            self.windows[kept..].fill(Short::default());
+            (self.len, self.kept_until) = (kept as u8, 0);
+        }
+    }
+
     #[inline]
     fn closed_end(&self) -> Timestamp {
         Timestamp(self.newest.0 - self.closed_gap.span().0)

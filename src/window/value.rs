@@ -235,6 +235,32 @@ impl Window {
         }
     }
 
+    /// See [`Log::apply_by_policy`].
+    pub(crate) fn apply_by_policy(&mut self, step: &Step) -> bool {
+        let taken = self.apply(step);
+        if taken && step.units > 0 {
+            match self {
+                Self::Small(small) => small.header_mut().shorten(step.windows.as_slice(), step.at),
+                Self::Log(log) => log.shorten(step.windows.as_slice(), step.at),
+            }
+        }
+        taken
+    }
+
+    /// Like [`Self::update`], with a step by policy.
+    #[inline]
+    pub(super) fn update_by_policy<D: Decision>(&mut self, decision: &D) -> (D::Answer, Option<Step>) {
+        let (answer, mut step) = match self {
+            Self::Log(log) => decision.decide(log),
+            Self::Small(small) => decision.decide(small.header_mut()),
+        };
+        if let Some(step) = &mut step {
+            self.apply_by_policy(step);
+            step.expires = self.expiry_to_set();
+        }
+        (answer, step)
+    }
+
     /// Applies a step that the compact form can't hold, and returns the new expiry.
     #[cold]
     fn outgrow(&mut self, step: &Step) -> Option<Timestamp> {

@@ -4,6 +4,9 @@ use crate::text::time::{Span, Timestamp};
 
 use super::log::{Log, MAX_PAIRS, View};
 
+/// 2^53 - 1, the highest integer that every client language can hold.
+pub(crate) const MAX_LIMIT: u64 = (1 << 53) - 1;
+
 /// At most `limit` units in any `window`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Quota {

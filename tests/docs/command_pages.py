@@ -28,7 +28,7 @@ INDEX = PAGES / "index.md"
 
 # The commands of each group, in the order of the index.
 GROUPS = {
-    "limit": ["LW.RATELIMIT", "LW.PEEK", "LW.REFUND", "LW.SETTLE", "CL.THROTTLE", "LW.TOP", "LW.INSPECT", "LW.MRATELIMIT", "LW.MPEEK"],
+    "limit": ["LW.RATELIMIT", "LW.PEEK", "LW.REFUND", "LW.SETTLE", "CL.THROTTLE", "LW.TOP", "LW.INSPECT", "LW.MRATELIMIT", "LW.MPEEK", "LW.POLICY"],
     "burst": ["LW.BURST"],
     "leases": ["LW.ACQUIRE", "LW.RENEW", "LW.RELEASE"],
     "tokens": [
@@ -51,7 +51,7 @@ GROUPS = {
 EVERYTHING = ("--lockwatch.cl-throttle", "yes")
 
 # The order of subcommands on the page of their container. The server lists them in none.
-SUBCOMMANDS = ["LIST", "QUERY", "DEAD", "REPLAY", "DISCARD", "ERASE", "TEST", "HELP"]
+SUBCOMMANDS = ["SET", "GET", "WHICH", "DEL", "LIST", "QUERY", "DEAD", "REPLAY", "DISCARD", "ERASE", "TEST", "HELP"]
 
 
 @dataclass(frozen=True)

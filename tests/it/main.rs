@@ -33,6 +33,7 @@ mod lease;
 mod log_check;
 mod multi;
 mod persistence;
+mod policy;
 mod ratelimit;
 mod replica;
 mod restore_fuzz;

@@ -46,6 +46,8 @@ const WINDOWS: &[&[u8]] =
 
 const COSTS: &[&[u8]] = &[b"1", b"1", b"2", b"7", b"100", b"65536", b"4294967295", b"0"];
 
+const POLICIES: &[&[u8]] = &[b"@p", b"@p", b"@p", b"@shadow", b"@none", b"@", b"@@p", b"@p\0", b"@\xff"];
+
 const NASTY: &[&[u8]] = &[
     b"",
     b" ",
@@ -124,6 +126,12 @@ const OTHER_COMMANDS: &[&str] = &[
     "TYPE k",
     "SCAN 0",
     "RANDOMKEY",
+    "LW.POLICY SET p 2 60",
+    "LW.POLICY SET p 1000 1ms",
+    "LW.POLICY SET p 0 1s FOR k2",
+    "LW.POLICY DEL p FOR k*",
+    "LW.POLICY WHICH p k",
+    "LW.POLICY LIST",
     "CONFIG SET lockwatch.window-max-entries 8",
     "CONFIG SET lockwatch.window-max-entries 512",
     "CONFIG SET lockwatch.window-max-entries 16384",
@@ -157,7 +165,11 @@ fn call(rng: &mut Rng) -> Vec<Vec<u8>> {
     if rng.below(10) == 0 {
         (0..rng.below(24)).for_each(|_| args.push(rng.pick(NASTY)));
     } else {
-        for _ in 0..1 + rng.below(9) {
+        let by_policy = rng.below(5) == 0;
+        if by_policy {
+            args.push(rng.pick(POLICIES));
+        }
+        for _ in 0..if by_policy { 0 } else { 1 + rng.below(9) } {
             for sound in [LIMITS, WINDOWS] {
                 args.push(if rng.below(40) == 0 { rng.pick(NASTY) } else { rng.pick(sound) });
             }
@@ -223,7 +235,15 @@ fn random_calls_get_a_reply_or_an_error_and_never_crash_the_server() {
     let mut monitor = server.client();
     assert_eq!(monitor.run("MONITOR").text(), "OK");
     let mut client = server.client();
-    for make in ["SET text x", "RPUSH list x", "HSET hash a b", "XADD stream * a b"] {
+    for make in [
+        "LW.POLICY SET p 100 1h 7 1ms",
+        "LW.POLICY SET p 3 60 FOR k*",
+        "LW.POLICY SET shadow 1 1h SHADOW",
+        "SET text x",
+        "RPUSH list x",
+        "HSET hash a b",
+        "XADD stream * a b",
+    ] {
         client.run(make);
     }
     let mut rng = Rng(0x10c4_a7c4);
@@ -236,7 +256,7 @@ fn random_calls_get_a_reply_or_an_error_and_never_crash_the_server() {
         }
         for (call, answer) in calls.iter().zip(client.pipeline(&calls)) {
             let shown = || call.iter().map(|arg| arg.escape_ascii().to_string()).collect::<Vec<_>>();
-            if !call[0].starts_with(b"LW.") {
+            if !call[0].starts_with(b"LW.") || (call[0] == b"LW.POLICY" && !answer.is_error()) {
                 continue;
             }
             match &answer {
@@ -268,7 +288,8 @@ fn random_calls_get_a_reply_or_an_error_and_never_crash_the_server() {
                     answered += 1;
                 }
                 Value::Error(message) => {
-                    let coded = message.starts_with("ERR ") || message.starts_with("WRONGTYPE ");
+                    let coded =
+                        ["ERR ", "WRONGTYPE ", "LWNOPOLICY "].iter().any(|code| message.starts_with(code));
                     assert!(coded && !message.contains(['\r', '\n', '\0']), "{message:?} to {:?}", shown());
                     assert!(!message.contains("internal error"), "{message:?} to {:?}", shown());
                     refused += 1;

@@ -12,8 +12,11 @@ use crate::support::{Client, Server};
 
 /// The limiter's commands, each with the syntax that its error messages show.
 const COMMANDS: [(&str, &str); 2] = [
-    ("LW.RATELIMIT", "LW.RATELIMIT key limit window [limit window ...] [COST n] [FORCE] [WITHTIME]"),
-    ("LW.PEEK", "LW.PEEK key limit window [limit window ...] [COST n]"),
+    (
+        "LW.RATELIMIT",
+        "LW.RATELIMIT key limit window [limit window ...] | @policy [COST n] [FORCE] [WITHTIME]",
+    ),
+    ("LW.PEEK", "LW.PEEK key limit window [limit window ...] | @policy [COST n]"),
 ];
 
 /// The limiter's and the burst detector's commands. All take a key, an integer and a window.

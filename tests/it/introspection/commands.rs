@@ -29,7 +29,7 @@ fn command_docs_describe_the_command_and_its_arguments() {
         assert_eq!(docs.field("since").text(), "0.2.0");
         assert_eq!(docs.field("group").text(), "module");
         assert_eq!(docs.field("module").text(), "lockwatch");
-        let [key, quota, cost, words @ ..] = docs.field("arguments").items() else { panic!("{docs:?}") };
+        let [key, quotas, cost, words @ ..] = docs.field("arguments").items() else { panic!("{docs:?}") };
         let tokens: Vec<_> = words.iter().map(|word| word.field("token").text()).collect();
         let own: &[&str] = if command == "LW.PEEK" { &[] } else { &["FORCE", "WITHTIME"] };
         assert_eq!(tokens, own);
@@ -37,6 +37,15 @@ fn command_docs_describe_the_command_and_its_arguments() {
         assert_eq!((key.field("name").text(), key.field("type").text()), ("key".into(), "key".into()));
         assert_eq!(key.field("key_spec_index").int(), 0);
 
+        assert_eq!(
+            (quotas.field("name").text(), quotas.field("type").text()),
+            ("quotas".into(), "oneof".into())
+        );
+        let [quota, policy] = quotas.field("arguments").items() else { panic!("{docs:?}") };
+        assert_eq!(
+            (policy.field("name").text(), policy.field("type").text()),
+            ("policy".into(), "string".into())
+        );
         assert_eq!(
             (quota.field("name").text(), quota.field("type").text()),
             ("quota".into(), "block".into())
@@ -188,7 +197,8 @@ fn command_info_reports_arity_flags_and_key_position() {
         let arity = match command {
             "LW.REFUND" => 5,
             "LW.SETTLE" => 6,
-            _ => -4,
+            "LW.BURST" => -4,
+            _ => -3,
         };
         assert_eq!(info[1].int(), arity, "{command}");
         assert_eq!(sorted(&info[2]), flags, "{command}");
@@ -209,7 +219,7 @@ fn command_getkeys_finds_the_key() {
     for (command, flags) in
         [("LW.RATELIMIT", &["RW", "access", "update"][..]), ("LW.PEEK", &["RO", "access"])]
     {
-        for args in ["10 60", "10 1s 100 1m 1000 1h COST 2"] {
+        for args in ["@policy", "10 60", "10 1s 100 1m 1000 1h COST 2"] {
             assert_eq!(client.run(&format!("COMMAND GETKEYS {command} user:42 {args}")).texts(), ["user:42"]);
         }
         let keys = client.run(&format!("COMMAND GETKEYSANDFLAGS {command} user:42 10 60"));
@@ -285,6 +295,7 @@ fn internal_commands_are_hidden_on_servers_that_support_it() {
         "LW._AUDIT",
         "LW._TOKEN",
         "LW._LEASE",
+        "LW._POLICY",
     ] {
         assert_eq!(listed.iter().any(|name| name.eq_ignore_ascii_case(command)), !hides, "{listed:?}");
         let info = client.run(&format!("COMMAND INFO {command}")).items()[0].clone();

@@ -71,6 +71,9 @@ fn info_fields_have_stable_names_and_start_at_zero() {
             ("lockwatch_mratelimit_denied_total", "0"),
             ("lockwatch_mratelimit_peeks_total", "0"),
             ("lockwatch_panics_total", "0"),
+            ("lockwatch_policies", "0"),
+            ("lockwatch_policies_digest", "08395407b4f1363f"),
+            ("lockwatch_policies_overrides", "0"),
             ("lockwatch_ratelimit_calls_total", "0"),
             ("lockwatch_ratelimit_clock_steps_total", "0"),
             ("lockwatch_ratelimit_denied_total", "0"),
@@ -108,6 +111,7 @@ fn info_fields_have_stable_names_and_start_at_zero() {
         [
             "lockwatch_module",
             "lockwatch_ratelimit",
+            "lockwatch_policy",
             "lockwatch_cell",
             "lockwatch_top",
             "lockwatch_burst",

@@ -35,6 +35,8 @@ fn use_everything(client: &mut Client) {
         client.run("LW.BURST burst 2 60");
     }
     wait_until("a session is issued", || !client.run("LW.ISSUE auth alice").is_error());
+    client.run("LW.POLICY SET login 5 1m");
+    client.run("LW.POLICY SET login 0 1s FOR tenant7");
     client.run("LW.ALERT custom {} DEDUP text COOLDOWN 1h");
     for n in 0..10 {
         client.audit(&format!("USER {n}"));
@@ -47,7 +49,7 @@ fn with(aof: &str, preamble: &str) -> Builder {
 
 #[test]
 fn after_the_documented_steps_a_server_without_the_module_loads_the_data() {
-    let [delete_keys, purge, save, rewrite] = &commands()[..] else { panic!("four blocks") };
+    let [delete_keys, purge, delete_policies, save, rewrite] = &commands()[..] else { panic!("five blocks") };
     for (aof, preamble) in [("no", "yes"), ("yes", "yes"), ("yes", "no")] {
         let mut server = with(aof, preamble).start();
         use_everything(&mut server.client());
@@ -55,6 +57,8 @@ fn after_the_documented_steps_a_server_without_the_module_loads_the_data() {
         let keys = server.client().run("KEYS *").texts();
         assert_eq!(keys, ["other"]);
         assert!(run(&server, purge).contains("audit_events"));
+        run(&server, delete_policies);
+        assert_eq!(server.info("lockwatch").number("lockwatch_policies"), 0);
         if !server.is_at_least((7, 2), (7, 2)) {
             run(&server, save);
             let data = server.into_data();

@@ -77,6 +77,7 @@ pub fn all() -> Vec<Scene> {
     vec![
         windows(),
         leases(),
+        policies(),
         tokens(),
         rsa(),
         alerts(),
@@ -206,6 +207,61 @@ fn leases() -> Scene {
             line("FLUSHALL SYNC"),
         ],
     }
+}
+
+fn policies() -> Scene {
+    let prepare = |_: &Sizes| {
+        let stage = Stage::start(Server::builder());
+        let mut client = stage.client();
+        for n in 0..1000 {
+            let pairs = " 9007199254740991 3650d".repeat(8);
+            let name = format!("{n:0>64}");
+            succeeds(&client.run(&format!("LW.POLICY SET {name}{pairs}")));
+            let subject = format!("{n:x>255}");
+            succeeds(&client.run(&format!("LW.POLICY SET {0:0>64}{pairs} FOR {subject}", n % 2)));
+        }
+        for len in 0..16 {
+            let line = format!("LW.POLICY SET {:0>64} 1 1h FOR {}*", 0, "y".repeat(len));
+            // The other policy gives room.
+            let subject = format!("{:x>255}", 2 * len + 1);
+            succeeds(&client.run(&format!("LW.POLICY DEL {:0>64} FOR {subject}", 1)));
+            succeeds(&client.run(&line));
+        }
+        stage
+    };
+    let first = "0".repeat(64);
+    let by_first = format!("@{first}");
+    let key = format!("{{{}}}", "y".repeat(256));
+    let unknown = format!("@{}x", "0".repeat(63));
+    let rows = vec![
+        row("LW.RATELIMIT by a policy", move |_, client| {
+            succeeds(&client.call(&["LW.RATELIMIT", &key, &by_first]));
+        }),
+        row("LW.RATELIMIT by an unknown policy", move |_, client| {
+            assert!(client.call(&["LW.RATELIMIT", "k", &unknown]).error().starts_with("LWNOPOLICY"));
+        }),
+        line("LW.POLICY LIST"),
+        row("LW.POLICY GET", {
+            let first = first.clone();
+            move |_, client| succeeds(&client.call(&["LW.POLICY", "GET", &first]))
+        }),
+        row("LW.POLICY WHICH", {
+            let first = first.clone();
+            move |_, client| succeeds(&client.call(&["LW.POLICY", "WHICH", &first, "k"]))
+        }),
+        row("LW.POLICY SET", {
+            let first = first.clone();
+            move |_, client| succeeds(&client.call(&["LW.POLICY", "SET", &first, "1", "1h"]))
+        }),
+        line("LW.POLICY HELP"),
+        line("INFO everything"),
+        row("BGSAVE", |stage, client| {
+            succeeds(&client.run("BGSAVE"));
+            stage.wait_for_children();
+        }),
+        row("LW.POLICY DEL", move |_, client| succeeds(&client.call(&["LW.POLICY", "DEL", &first]))),
+    ];
+    Scene { name: "many policies", prepare, rows }
 }
 
 fn tokens() -> Scene {
@@ -513,6 +569,7 @@ fn replica_queues() -> Scene {
             replicated("LW._CELL", "CL.THROTTLE k 9 10 60"),
             replicated("LW._AUDIT that adds one", "LW.AUDIT USER own"),
             replicated("LW._AUDIT that removes all", "LW.PURGE CONFIRM"),
+            replicated("LW._POLICY", "LW.POLICY SET p 1 1h"),
         ],
     }
 }
