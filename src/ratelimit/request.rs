@@ -21,7 +21,7 @@ use crate::window::log::MAX_PAIRS;
 use crate::window::verdict::Quota;
 
 /// 2^53 - 1, the highest integer that every client language can hold.
-const MAX_LIMIT: u64 = (1 << 53) - 1;
+pub(super) const MAX_LIMIT: u64 = (1 << 53) - 1;
 pub(super) const MAX_COST: u64 = u32::MAX as u64;
 
 const QUOTAS: Param =
