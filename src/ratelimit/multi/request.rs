@@ -5,6 +5,7 @@
 
 use std::fmt::Display;
 
+use crate::ratelimit::request::{MAX_COST, MAX_LIMIT};
 use crate::server::args::{Arg, Args};
 use crate::server::error::Refusal;
 use crate::server::spec::Spec;
@@ -18,10 +19,6 @@ use crate::window::log::MAX_PAIRS;
 use crate::window::verdict::Quota;
 
 pub(super) const MAX_TUPLES: usize = 16;
-
-/// 2^53 - 1, the highest integer that every client language can hold.
-const MAX_LIMIT: u64 = (1 << 53) - 1;
-const MAX_COST: u64 = u32::MAX as u64;
 
 const TUPLE: &[Param] =
     &[Param::KEY, Param::integer(c"limit"), Param::string(c"window"), Param::integer(c"cost")];
