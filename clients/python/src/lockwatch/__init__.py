@@ -1,12 +1,13 @@
 """lockwatch for Python: a thin client of the Redis module, and middleware on top of it.
 
 - `client.py` and `aio.py` have a method for each command. The commands, their arguments and their
-  results are in `ratelimit.py`, `burst.py`, `alert.py`, `audit.py` and `tokens.py`, the errors in
-  `errors.py`. `limits.py` and `duration.py` read what people write.
+  results are in `ratelimit.py`, `multi.py`, `explain.py`, `burst.py`, `alert.py`, `audit.py` and
+  `tokens.py`, the errors in `errors.py`. `limits.py` and `duration.py` read what people write.
 - `client_keys.py` lists and deletes the keys of one client.
 - `redis/` is the connection to Redis, with its timeouts and its circuit breaker.
 - `http/` is the middleware without a framework, and `asgi.py` and `wsgi.py` are the two kinds of
-  it. `audit_queue.py` sends its audit events, `failure_log.py` logs its failures, and `notices.py`
+  it. `audit_queue.py` and `correction_queue.py` send its audit events and
+  corrections, `failure_log.py` logs its failures, and `notices.py`
   what a process says once about its configuration.
 - `token/` guards routes with access tokens, and has the login, refresh and logout routes.
   `fastapi.py` and `flask.py` fit them, and limits on single routes, into the frameworks. `flow.py`
@@ -29,6 +30,7 @@ from .errors import (
     LockWatchError,
     ModuleMissingError,
     NoKeyError,
+    NoPolicyError,
     TokenError,
     TokenExpiredError,
     TokenInvalidError,
@@ -36,13 +38,16 @@ from .errors import (
     TokenRevokedError,
     UnavailableError,
 )
+from .explain import KeyReport, TopKey, WindowUsage
 from .http.keys import ADDRESS
 from .http.options import MiddlewareOptions
 from .http.policies import FailureMode, PolicyOptions
 from .http.reply import Reply
 from .http.request import HttpRequest
+from .http.response import HttpResponse
 from .http.state import LockWatchState
-from .limits import Limit, Limits, parse_limits
+from .limits import Limit, Limits, ServerPolicy, parse_limits
+from .multi import MultiRateLimitEntry, MultiRateLimitResult
 from .ratelimit import RateLimitResult
 from .token.cookie import CookieOptions
 from .token.login import Login
@@ -66,8 +71,10 @@ __all__ = [
     "FailureMode",
     "FullError",
     "HttpRequest",
+    "HttpResponse",
     "Introspection",
     "KeyKind",
+    "KeyReport",
     "Limit",
     "Limits",
     "LockWatch",
@@ -79,10 +86,14 @@ __all__ = [
     "Login",
     "MiddlewareOptions",
     "ModuleMissingError",
+    "MultiRateLimitEntry",
+    "MultiRateLimitResult",
     "NoKeyError",
+    "NoPolicyError",
     "PolicyOptions",
     "RateLimitResult",
     "Reply",
+    "ServerPolicy",
     "Session",
     "TokenError",
     "TokenExpiredError",
@@ -90,6 +101,8 @@ __all__ = [
     "TokenReusedError",
     "TokenRevokedError",
     "Tokens",
+    "TopKey",
     "UnavailableError",
+    "WindowUsage",
     "parse_limits",
 ]

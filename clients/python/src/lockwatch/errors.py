@@ -59,6 +59,10 @@ class FullError(LockWatchError):
     """LWFULL: the queue of audit events or alerts is full."""
 
 
+class NoPolicyError(LockWatchError):
+    """LWNOPOLICY: the server has no policy of this name. Set it with LW.POLICY SET."""
+
+
 class NoKeyError(LockWatchError):
     """LWNOKEY: the server has no key to sign tokens with, and may not generate one."""
 
@@ -98,6 +102,7 @@ _CLASSES: dict[str, type[LockWatchError]] = {
     "LWCONFLICT": ConflictError,
     "LWFULL": FullError,
     "LWNOKEY": NoKeyError,
+    "LWNOPOLICY": NoPolicyError,
 }
 _UNAVAILABLE = frozenset(
     (
