@@ -17,6 +17,7 @@ from lockwatch import (
     ModuleMissingError,
     NoPolicyError,
     ServerPolicy,
+    Settlement,
     WindowUsage,
     parse_limits,
 )
@@ -74,8 +75,10 @@ def test_a_reply_without_the_time_is_that_of_an_older_module() -> None:
 
 def test_refund_and_settle() -> None:
     assert sent("refund", "a", 2, AT, reply=1) == (("LW.REFUND", "a", "2", "AT", str(AT)), 1)
-    call, _ = sent("settle", "a", 700, 312, AT, reply=388)
+    call, settlement = sent("settle", "a", 700, 312, AT, reply=[388, 0, 0])
     assert call == ("LW.SETTLE", "a", "700", "312", "AT", str(AT))
+    assert settlement == Settlement(388, 0, None)
+    assert sent("settle", "a", 1, 3, AT, reply=[0, 2, AT])[1] == Settlement(0, 2, AT)
 
 
 def test_a_missing_policy_has_an_error_of_its_own() -> None:

@@ -1,8 +1,10 @@
 """lockwatch for Python: a thin client of the Redis module, and middleware on top of it.
 
 - `client.py` and `aio.py` have a method for each command. The commands, their arguments and their
-  results are in `ratelimit.py`, `multi.py`, `explain.py`, `burst.py`, `alert.py`, `audit.py` and
-  `tokens.py`, the errors in `errors.py`. `limits.py` and `duration.py` read what people write.
+  results are in `ratelimit.py`, `multi.py`, `lease.py`, `explain.py`, `burst.py`, `alert.py`,
+  `audit.py` and `tokens.py`, the errors in `errors.py`. `limits.py` and `duration.py` read what
+  people write.
+- `leases.py` holds a lease during a block, and `budget.py` reserves tokens of a language model.
 - `client_keys.py` lists and deletes the keys of one client.
 - `redis/` is the connection to Redis, with its timeouts and its circuit breaker.
 - `http/` is the middleware without a framework, and `asgi.py` and `wsgi.py` are the two kinds of
@@ -18,6 +20,7 @@
 from .aio import AsyncLockWatch
 from .asgi import LockWatchMiddleware
 from .audit import AuditEvent
+from .budget import Reservation, TokenBudget
 from .burst import BurstResult
 from .client import LockWatch
 from .client_keys import ClientKey, KeyKind
@@ -26,11 +29,14 @@ from .errors import (
     CommandError,
     ConfigurationError,
     ConflictError,
+    DeniedError,
     FullError,
+    LeaseDeniedError,
     LockWatchError,
     ModuleMissingError,
     NoKeyError,
     NoPolicyError,
+    TokenBudgetExceededError,
     TokenError,
     TokenExpiredError,
     TokenInvalidError,
@@ -46,9 +52,11 @@ from .http.reply import Reply
 from .http.request import HttpRequest
 from .http.response import HttpResponse
 from .http.state import LockWatchState
+from .lease import LeaseResult
+from .leases import AsyncLease, Lease
 from .limits import Limit, Limits, ServerPolicy, parse_limits
 from .multi import MultiRateLimitEntry, MultiRateLimitResult
-from .ratelimit import RateLimitResult
+from .ratelimit import RateLimitResult, Settlement
 from .token.cookie import CookieOptions
 from .token.login import Login
 from .tokens import Claims, Introspection, Session, Tokens
@@ -58,6 +66,7 @@ __version__ = "0.2.0"
 
 __all__ = [
     "ADDRESS",
+    "AsyncLease",
     "AsyncLockWatch",
     "AuditEvent",
     "BurstResult",
@@ -67,6 +76,7 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "CookieOptions",
+    "DeniedError",
     "Duration",
     "FailureMode",
     "FullError",
@@ -75,6 +85,9 @@ __all__ = [
     "Introspection",
     "KeyKind",
     "KeyReport",
+    "Lease",
+    "LeaseDeniedError",
+    "LeaseResult",
     "Limit",
     "Limits",
     "LockWatch",
@@ -93,8 +106,12 @@ __all__ = [
     "PolicyOptions",
     "RateLimitResult",
     "Reply",
+    "Reservation",
     "ServerPolicy",
     "Session",
+    "Settlement",
+    "TokenBudget",
+    "TokenBudgetExceededError",
     "TokenError",
     "TokenExpiredError",
     "TokenInvalidError",

@@ -12,15 +12,19 @@ from . import audit as audits
 from . import burst as bursts
 from . import client_keys as keys_of_client
 from . import explain, multi, tokens
+from . import lease as leases
 from . import ratelimit as limiter
+from .background import Background
 from .client import AUDIT_TIMEOUT, SLOW_TIMEOUT, copy_signature
 from .client_keys import ClientKey
 from .client_rules import ASYNC_LOCKWATCH, checked
 from .correction_queue import AsyncCorrectionQueue
+from .duration import Duration
 from .errors import ConfigurationError
 from .failure_log import FailureLog
+from .leases import AsyncLease
 from .redis import breaker
-from .redis.connection import Command
+from .redis.connection import Command, Key
 from .redis.link import AsyncLink
 from .redis.open import COMMAND_TIMEOUT, CONNECT_TIMEOUT, AsyncSource, open_async_connection
 
@@ -65,12 +69,15 @@ class AsyncLockWatch:
         )
         connect = functools.partial(open_async_connection, source, connect_timeout, cluster=cluster)
         connection = connect(command_timeout)
+        # Opens a connection for a lease that ends with it.
+        self.connect = functools.partial(connect, command_timeout)
         self.server: str | None = getattr(connection, "server", None)
         self.link = AsyncLink(connection, breaker.Breaker(breaker_timeouts, breaker_seconds, server=self.server))
         # Redis reads nothing more from a connection while a slow command runs, so these have
         # connections of their own.
         self.audit_connection = connect(max(AUDIT_TIMEOUT, command_timeout))
         self.corrections = AsyncCorrectionQueue(self.audit_connection, FailureLog.of(self))
+        self.background = Background()
         self._slow = AsyncLink(connect(max(SLOW_TIMEOUT, command_timeout)), self.link.breaker, slow=True)
 
     ratelimit = _method(limiter.ratelimit)
@@ -81,6 +88,9 @@ class AsyncLockWatch:
     mpeek = _method(multi.mpeek)
     top = _method(explain.top)
     inspect = _method(explain.inspect)
+    acquire = _method(leases.acquire)
+    renew = _method(leases.renew)
+    release = _method(leases.release)
     burst = _method(bursts.burst)
     alert = _method(alerts.alert)
     audit = _method(audits.audit)
@@ -110,6 +120,18 @@ class AsyncLockWatch:
         """
         [reply] = await (self._slow if command.slow else self.link).send((command,))
         return command.parse(reply)
+
+    def lease(self, key: Key, limit: int, ttl: Duration, *, cost: int = 1, on_close: bool = False) -> AsyncLease:
+        """A lease that is taken at the beginning of a block, and released at its end.
+
+        `async with lw.lease("report:42", 3, "30s") as lease:`. Raises LeaseDeniedError if all
+        units are held. The lease lasts for `ttl` and no longer, so a block that may take longer
+        calls `lease.renew()` meanwhile.
+
+        With `on_close`, the lease has a connection of its own, and ends at once if the process
+        ends.
+        """
+        return AsyncLease(self, leases.LeaseOptions(key, limit, ttl, cost, on_close))
 
     async def client_keys(
         self,
@@ -156,6 +178,7 @@ class AsyncLockWatch:
 
         A client that was passed in stays open.
         """
+        await self.background.wait()
         await self.corrections.flush()
         await self.link.aclose()
         await self.audit_connection.aclose()

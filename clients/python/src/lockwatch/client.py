@@ -13,14 +13,17 @@ from . import audit as audits
 from . import burst as bursts
 from . import client_keys as keys_of_client
 from . import explain, multi, tokens
+from . import lease as leases
 from . import ratelimit as limiter
 from .client_keys import ClientKey
 from .client_rules import LOCKWATCH, checked
 from .correction_queue import CorrectionQueue
+from .duration import Duration
 from .errors import ConfigurationError
 from .failure_log import FailureLog
+from .leases import Lease
 from .redis import breaker
-from .redis.connection import Command
+from .redis.connection import Command, Key
 from .redis.link import Link
 from .redis.open import COMMAND_TIMEOUT, CONNECT_TIMEOUT, Source, open_connection
 
@@ -89,6 +92,8 @@ class LockWatch:
         )
         connect = functools.partial(open_connection, source, connect_timeout, cluster=cluster)
         connection = connect(command_timeout)
+        # Opens a connection for a lease that ends with it.
+        self.connect = functools.partial(connect, command_timeout)
         self.server: str | None = getattr(connection, "server", None)
         self.link = Link(connection, breaker.Breaker(breaker_timeouts, breaker_seconds, server=self.server))
         # Redis reads nothing more from a connection while a slow command runs, so these have
@@ -105,6 +110,9 @@ class LockWatch:
     mpeek = _method(multi.mpeek)
     top = _method(explain.top)
     inspect = _method(explain.inspect)
+    acquire = _method(leases.acquire)
+    renew = _method(leases.renew)
+    release = _method(leases.release)
     burst = _method(bursts.burst)
     alert = _method(alerts.alert)
     audit = _method(audits.audit)
@@ -134,6 +142,18 @@ class LockWatch:
         """
         [reply] = (self._slow if command.slow else self.link).send((command,))
         return command.parse(reply)
+
+    def lease(self, key: Key, limit: int, ttl: Duration, *, cost: int = 1, on_close: bool = False) -> Lease:
+        """A lease that is taken at the beginning of a block, and released at its end.
+
+        `with lw.lease("report:42", 3, "30s") as lease:`. Raises LeaseDeniedError if all
+        units are held. The lease lasts for `ttl` and no longer, so a block that may take longer
+        calls `lease.renew()` meanwhile.
+
+        With `on_close`, the lease has a connection of its own, and ends at once if the process
+        ends.
+        """
+        return Lease(self, leases.LeaseOptions(key, limit, ttl, cost, on_close))
 
     def client_keys(
         self,

@@ -78,6 +78,18 @@ class RateLimitResult:
         return headers
 
 
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What `settle` changed."""
+
+    refunded: int
+    """Units that were given back."""
+    recorded: int
+    """Units that were recorded in addition."""
+    time_ms: int | None
+    """When they were recorded: Unix milliseconds. None if none were."""
+
+
 @lru_cache(maxsize=1024)
 def _policy_field(policy: str, limits: tuple[Limit, ...]) -> str:
     """The value of RateLimit-Policy. Its windows are whole seconds: any other is left out."""
@@ -129,13 +141,18 @@ def refund(key: Key, units: int, at: int) -> Command[int]:
     return Command(("LW.REFUND", key, str(units), "AT", str(at)), integer, key)
 
 
-def settle(key: Key, reserved: int, actual: int, at: int) -> Command[int]:
+def settle(key: Key, reserved: int, actual: int, at: int) -> Command[Settlement]:
     """Corrects a reservation, which was recorded at the time `at`, to what was really used.
 
     What was reserved too much is given back; what was used beyond is recorded, whatever the limit
     says. Never sent twice.
     """
-    return Command(("LW.SETTLE", key, str(reserved), str(actual), "AT", str(at)), integer, key)
+    return Command(("LW.SETTLE", key, str(reserved), str(actual), "AT", str(at)), _read_settlement, key)
+
+
+def _read_settlement(reply: object) -> Settlement:
+    refunded, recorded, time = integers(reply, 3)
+    return Settlement(refunded, recorded, time or None)
 
 
 def _limits(limits: Limits | int, window: Duration | None) -> ParsedLimits:
