@@ -92,8 +92,11 @@ class RouteLimit:
         on_redis_failure: FailureMode = "allow",
         on_denied: Callable[[RateLimitResult], Any] = rate_limit_exceeded,
         key_prefix: str | None = None,
-        **charging: Any,  # noqa: ANN401  # checked by the rules
+        skip_successful: bool = False,
+        skip_failed: bool = False,
+        count_when: CountWhen | None = None,
     ) -> None:
+        charging = {"skip_successful": skip_successful, "skip_failed": skip_failed, "count_when": count_when}
         self._charging = charging_of(charging, " of limit")
         self._lockwatch = lockwatch
         self._limits_of = limits if callable(limits) else None
