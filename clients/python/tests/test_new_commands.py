@@ -89,6 +89,12 @@ def test_a_policy_of_the_server(lw: Any, key: str, server: RedisServer) -> None:
     assert [bool(lw.ratelimit(key, f"@{name}")) for _ in range(3)] == [True, True, False]
     assert lw.peek(key, f"@{name}", cost=0).limit == 2
     assert lw.ratelimit(key, f"@{name}").limits == ()
+
+
+def test_a_policy_of_the_server_among_several_keys(lw: Any, key: str, server: RedisServer) -> None:
+    name = f"login-{key[:8]}"
+    policy(server, "SET", name, "2", "1m", "20", "1h")
+    assert [bool(lw.ratelimit(key, f"@{name}")) for _ in range(2)] == [True, True]
     several = lw.mratelimit([(key, f"@{name}"), (f"{key}-other", "5/minute")])
     assert not several
     assert (several.binding, several.entry.limit) == (0, 2)
