@@ -23,6 +23,7 @@ from lockwatch import (
     LockWatch,
     LockWatchMiddleware,
     LockWatchWSGIMiddleware,
+    NoPolicyError,
     UnavailableError,
     fastapi,
     flask,
@@ -332,4 +333,23 @@ def test_of_two_middlewares_and_a_route_limit_each_corrects_its_own_limit_once()
         "inner:{ip:127.0.0.1}:default",
         "lw:{ip:127.0.0.1}:limit:route",
         "outer:{ip:127.0.0.1}:default",
+    ]
+
+
+@pytest.mark.parametrize(("mode", "status"), [("allow", 404), ("deny", 503)])
+def test_a_policy_that_the_server_does_not_have_is_logged_once_as_an_error(
+    mode: Any, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    stub = Stub()
+    message = f"LWNOPOLICY there is no policy '{mode}'"
+    stub.answer("LW.RATELIMIT", *[NoPolicyError("LWNOPOLICY", message) for _ in range(3)])
+    app = flask_module.Flask(__name__)
+    app.wsgi_app = LockWatchWSGIMiddleware(  # type: ignore[method-assign]
+        app.wsgi_app, redis=stub, burst_threshold=None, audit=False, limits=f"@{mode}", on_redis_failure=mode
+    )
+    http = app.test_client()
+    assert [http.get("/").status_code for _ in range(3)] == [status] * 3
+    errors = [record.message for record in caplog.records if record.levelno == logging.ERROR]
+    assert errors == [
+        f"a limit is not enforced, because the server does not have its policy: {message}: set it with LW.POLICY SET"
     ]
