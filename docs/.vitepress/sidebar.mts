@@ -29,7 +29,7 @@ const order: Record<string, string[]> = {
   tutorials: ["first-limit", "fastapi", "flask", "express", "fastify", "catch-a-thief"],
   guides: ["install", "limit", "tokens", "alerts", "audit", "operate", "migrate"],
   "guides/install": ["wheel", "debian", "container", "kubernetes", "managed-redis", "macos", "source"],
-  "guides/limit": ["login", "plans", "policies", "several-keys", "costs", "concurrency", "outbound", "behind-a-proxy"],
+  "guides/limit": ["login", "plans", "policies", "several-keys", "costs", "llm-tokens", "concurrency", "outbound", "behind-a-proxy"],
   "guides/tokens": [
     "sessions",
     "change-claims",

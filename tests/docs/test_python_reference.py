@@ -105,6 +105,8 @@ OTHERS = {
     "exempt": ["/a"],
     "shadow": True,
     "on_redis_failure": "deny",
+    "skip_successful": True,
+    "skip_failed": True,
     "burst_threshold": 51,
     "burst_window_seconds": 11,
     "trusted_proxies": ["unix"],
@@ -218,6 +220,8 @@ def public(kind: type[Any]) -> set[str]:
     [
         *(lockwatch.RateLimitResult, lockwatch.BurstResult, lockwatch.AuditEvent, lockwatch.Tokens),
         *(lockwatch.Claims, lockwatch.Introspection, lockwatch.Session, lockwatch.ClientKey),
+        *(lockwatch.MultiRateLimitResult, lockwatch.MultiRateLimitEntry, lockwatch.Settlement, lockwatch.LeaseResult),
+        *(lockwatch.KeyReport, lockwatch.WindowUsage, lockwatch.TopKey),
     ],
 )
 def test_every_member_of_a_result_is_listed(kind: type[Any]) -> None:
@@ -230,13 +234,32 @@ def test_every_member_of_a_result_is_listed(kind: type[Any]) -> None:
 
 
 def test_the_members_of_the_state_that_are_listed_exist() -> None:
-    internal = {"key_text", "denial", "headers", "counted", "judge"}
+    internal = {"key_text", "denial", "headers", "counted", "pending", "judge"}
     assert set(listed("LockWatchState", "member")) == public(lockwatch.LockWatchState) - internal
 
 
 def test_the_members_of_a_request_that_are_listed_exist() -> None:
     rows = {name.partition("(")[0] for name in listed("HttpRequest", "member")}
     assert rows == public(lockwatch.HttpRequest) - {"method_argument"}
+
+
+def test_the_members_of_a_response_that_are_listed_exist() -> None:
+    rows = {name.partition("(")[0] for name in listed("HttpResponse", "member")}
+    assert rows == public(lockwatch.HttpResponse) - {"raw_headers"}
+
+
+def test_the_members_of_a_lease_and_of_a_reservation_that_are_listed_exist() -> None:
+    leases = {name.partition("(")[0] for name in listed("Leases", "member")}
+    for kind in (lockwatch.Lease, lockwatch.AsyncLease):
+        assert leases == {name for name in dir(kind) if not name.startswith("_")}
+    reservation = {name.partition("(")[0] for name in listed("TokenBudget", "member of a reservation")}
+    members = {name for name in vars(lockwatch.Reservation) if not name.startswith("_")}
+    assert reservation == members | {"reserved", "used"}
+    assert f"`TokenBudget{signature(lockwatch.TokenBudget)}`" in PAGE
+
+
+# Codes that no server answers.
+OF_THE_CLIENT = {"TIMEOUT", "CONNECTION", "BYPASSED", "CONFIGURATION", "MODULE_MISSING", "LEASE_DENIED", "BUDGET_EXCEEDED"}
 
 
 def test_every_error_is_listed_with_its_codes() -> None:
@@ -246,7 +269,7 @@ def test_every_error_is_listed_with_its_codes() -> None:
     for name, row in rows.items():
         kind = getattr(lockwatch, name)
         for each in codes(row["code"]):
-            if each.isupper() and each not in ("TIMEOUT", "CONNECTION", "BYPASSED", "CONFIGURATION", "MODULE_MISSING"):
+            if each.isupper() and each not in OF_THE_CLIENT:
                 assert type(errors.answered_error(each, "text")) is kind, each
 
 

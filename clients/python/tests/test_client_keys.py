@@ -40,7 +40,7 @@ def test_the_keys_of_a_client(shared_redis: RedisServer, kind: str) -> None:
     try:
         for name in ("bob", "bobby", "b"):
             use(lw, f"lw:{{key:{name}}}")
-        found = lw.inspect(key="bob")
+        found = lw.client_keys(key="bob")
         assert [(each.key, each.policy, each.kind) for each in found] == [
             ("lw:{key:bob}:burst", None, "burst"),
             ("lw:{key:bob}:default", "default", "limit"),
@@ -54,11 +54,11 @@ def test_the_keys_of_a_client(shared_redis: RedisServer, kind: str) -> None:
         for each, seconds in zip(found, lifetimes, strict=True):
             assert each.expires_in is not None
             assert 0 < each.expires_in <= seconds + 60
-        assert [each.key for each in lw.inspect(client="key:bob")] == [each.key for each in found]
+        assert [each.key for each in lw.client_keys(client="key:bob")] == [each.key for each in found]
         assert lw.reset(key="bob") == 5
-        assert lw.inspect(key="bob") == []
+        assert lw.client_keys(key="bob") == []
         assert lw.reset(key="bob") == 0
-        assert [len(lw.inspect(key=name)) for name in ("bobby", "b")] == [5, 5]
+        assert [len(lw.client_keys(key=name)) for name in ("bobby", "b")] == [5, 5]
         assert [lw.reset(key=name) for name in ("bobby", "b")] == [5, 5]
     finally:
         lw.close()
@@ -68,11 +68,11 @@ def test_units_are_those_of_each_window(shared_redis: RedisServer) -> None:
     with LockWatch(shared_redis.url, **LONG_TIMEOUTS) as lw, redis.Redis.from_url(shared_redis.url) as admin:
         lw.ratelimit("lw:{key:windows}:default", "1000/day", cost=7)
         lw.ratelimit("lw:{key:windows}:default", "1000/day", cost=5)
-        [found] = lw.inspect(key="windows")
+        [found] = lw.client_keys(key="windows")
         assert (found.last_minute, found.last_hour, found.last_day) == (12, 12, 12)
         # A key that lockwatch has not made.
         admin.set("lw:{key:windows}:other", "text")
-        assert [(each.policy, each.last_day, each.expires_in) for each in lw.inspect(key="windows")][1:] == [
+        assert [(each.policy, each.last_day, each.expires_in) for each in lw.client_keys(key="windows")][1:] == [
             ("other", None, None)
         ]
 
@@ -86,14 +86,14 @@ def test_addresses_long_keys_and_prefixes(shared_redis: RedisServer) -> None:
         assert lw.reset(address="::ffff:203.0.113.9", key_prefix="shop") == 1
         assert lw.reset(address="2001:db8:1:2:3::4", key_prefix="shop") == 1
         assert lw.reset(key=42) == 1
-        assert [each.key for each in lw.inspect(key=42, key_prefix="shop")] == ["shop:{key:42}:default"]
+        assert [each.key for each in lw.client_keys(key=42, key_prefix="shop")] == ["shop:{key:42}:default"]
 
 
 def test_of_a_service(shared_redis: RedisServer) -> None:
     with LockWatch(shared_redis.url, service="shop", **LONG_TIMEOUTS) as lw:
         for prefix in ("lw:shop", "lw:cafe", "lw"):
             lw.ratelimit(f"{prefix}:{{key:served}}:default", "5/minute")
-        assert [each.key for each in lw.inspect(key="served")] == ["lw:shop:{key:served}:default"]
+        assert [each.key for each in lw.client_keys(key="served")] == ["lw:shop:{key:served}:default"]
         assert lw.reset(key="served") == 1
 
 
@@ -107,10 +107,10 @@ def test_a_pattern_in_a_key_matches_only_itself(shared_redis: RedisServer, given
         others = [f"lw:{{key:{other}}}:default" for other in ("aXb", "ab", "acd", "abd", "aXX*", "nul")]
         for each in (key, *others):
             lw.ratelimit(each, "5/minute")
-        assert [each.key for each in lw.inspect(key=given)] == [key]
+        assert [each.key for each in lw.client_keys(key=given)] == [key]
         assert lw.reset(key=given) == 1
-        assert lw.inspect(key=given) == []
-        assert all(len(lw.inspect(client=each[len("lw:{") : each.rindex("}")])) == 1 for each in others)
+        assert lw.client_keys(key=given) == []
+        assert all(len(lw.client_keys(client=each[len("lw:{") : each.rindex("}")])) == 1 for each in others)
 
 
 @pytest.mark.parametrize("kind", MAKERS)
@@ -121,9 +121,9 @@ def test_the_keys_of_a_longer_client_are_left_alone(shared_redis: RedisServer, k
         names = ("brace", "brace}:x")
         for name in names:
             use(lw, f"lw:{{key:{name}}}")
-        assert [len(lw.inspect(key=name)) for name in names] == [5, 5]
+        assert [len(lw.client_keys(key=name)) for name in names] == [5, 5]
         assert lw.reset(key="brace") == 5
-        assert [len(lw.inspect(key=name)) for name in names] == [0, 5]
+        assert [len(lw.client_keys(key=name)) for name in names] == [0, 5]
         assert lw.reset(key="brace}:x") == 5
     finally:
         lw.close()
@@ -136,7 +136,7 @@ def test_a_key_that_is_not_utf_8(shared_redis: RedisServer, kind: str) -> None:
     with redis.Redis.from_url(shared_redis.url) as admin:
         admin.execute_command("LW.RATELIMIT", key, 5, 60)
         try:
-            [found] = lw.inspect(key="raw")
+            [found] = lw.client_keys(key="raw")
             assert (found.key, found.policy, found.last_day) == ("lw:{key:raw}:\\xff\\xfe", "\\xff\\xfe", 1)
             assert lw.reset(key="raw") == 1
             assert not admin.exists(key)
@@ -156,7 +156,7 @@ def test_among_ten_thousand_other_keys(shared_redis: RedisServer) -> None:
                 pipe.set(f"lw:{{key:crowd{number}}}:default", "")
             pipe.execute()
         use(lw, "lw:{key:crowd}")
-        assert len(lw.inspect(key="crowd")) == 5
+        assert len(lw.client_keys(key="crowd")) == 5
         assert lw.reset(key="crowd") == 5
         assert admin.exists("lw:{key:crowd1}:default")
         admin.flushall()
@@ -173,9 +173,9 @@ def test_on_a_cluster() -> None:
             assert len({nodes.owner(key_slot(f"key:{name}".encode())).port for name in names}) == 3
             for name in names:
                 use(lw, f"lw:{{key:{name}}}")
-            assert [len(lw.inspect(key=name)) for name in names] == [5] * 12
+            assert [len(lw.client_keys(key=name)) for name in names] == [5] * 12
             assert [lw.reset(key=name) for name in names] == [5] * 12
-            assert [lw.inspect(key=name) for name in names] == [[]] * 12
+            assert [lw.client_keys(key=name) for name in names] == [[]] * 12
             lw.close()
 
 
@@ -193,7 +193,7 @@ def test_on_a_cluster() -> None:
 )
 def test_wrong_arguments(given: Any) -> None:
     with pytest.raises(ConfigurationError):
-        LockWatch(Stub()).inspect(**given)
+        LockWatch(Stub()).client_keys(**given)
     with pytest.raises(ConfigurationError):
         asyncio.run(AsyncLockWatch("redis://localhost").reset(**given))
 
@@ -204,11 +204,11 @@ def test_rights() -> None:
         admin.execute_command("ACL", "SETUSER", "support", *rights.split())
         admin.execute_command("LW.RATELIMIT", "lw:{key:bob}:default", "5", "60")
         with LockWatch(f"redis://support:pw@127.0.0.1:{server.port}", **LONG_TIMEOUTS) as lw:
-            assert lw.inspect(key="bob")[0].last_minute == 1
+            assert lw.client_keys(key="bob")[0].last_minute == 1
             assert lw.reset(key="bob") == 1
             admin.execute_command("ACL", "SETUSER", "support", "-scan")
             with pytest.raises(UnavailableError, match="scan"):
-                lw.inspect(key="bob")
+                lw.client_keys(key="bob")
 
 
 def test_why_was_bob_denied_and_let_bob_in_again() -> None:
@@ -243,7 +243,7 @@ def test_why_was_bob_denied_and_let_bob_in_again() -> None:
             }
             assert 3500 < denied.data["retry_after"] <= 3600
             with LockWatch(server.url, **LONG_TIMEOUTS) as support:
-                [key] = support.inspect(client=denied.data["client"])
+                [key] = support.client_keys(client=denied.data["client"])
                 assert (key.key, key.last_hour) == (denied.data["key"], 2)
                 assert support.reset(client=denied.data["client"]) == 1
             assert client.get("/orders").status_code == 200

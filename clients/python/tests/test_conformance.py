@@ -23,6 +23,8 @@ MIDDLEWARE: dict[str, Any] = {"asgi": through_asgi.run, "wsgi": through_wsgi.run
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_the_middleware_does_what_the_case_says(case: dict[str, Any], kind: str) -> None:
     with ScriptedServer() as server:
+        corrections = [exchange for step in case["steps"] for exchange in step.get("after_response", ())]
+        server.corrections.extend(exchange["reply"] for exchange in corrections)
         expected_audits = [step["audit"] for step in case["steps"] if step["audit"] is not None]
 
         def before(step: dict[str, Any]) -> None:
@@ -35,6 +37,7 @@ def test_the_middleware_does_what_the_case_says(case: dict[str, Any], kind: str)
         def after(step: dict[str, Any] | None, outcome: Outcome) -> None:
             if step is None:
                 assert [without_latency(words) for words in server.audited] == expected_audits
+                assert server.corrected == [exchange["command"] for exchange in corrections]
                 return
             assert [words for words, _ in server.sent] == [exchange["command"] for exchange in exchanges(step)]
             writes = [where for _, where in server.sent]
@@ -80,7 +83,14 @@ def without_latency(words: Words) -> Words:
 
 @pytest.mark.parametrize("case", DOCUMENT["limit_strings"], ids=lambda case: case["text"])
 def test_limits_in_the_spellings_of_other_packages(case: dict[str, Any]) -> None:
-    assert [[limit.limit, limit.window_ms] for limit in parse_limits(case["text"])] == case["limits"]
+    parsed = parse_limits(case["text"])
+    assert isinstance(parsed, tuple)
+    assert [[limit.limit, limit.window_ms] for limit in parsed] == case["limits"]
+
+
+@pytest.mark.parametrize("case", DOCUMENT["policy_limit_strings"], ids=lambda case: case["text"])
+def test_limits_that_are_a_policy_of_the_server(case: dict[str, Any]) -> None:
+    assert parse_limits(case["text"]) == lockwatch.ServerPolicy(case["policy"])
 
 
 @pytest.mark.parametrize("text", DOCUMENT["bad_limit_strings"])

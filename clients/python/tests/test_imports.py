@@ -28,5 +28,7 @@ def test_the_clients_have_no_limits_of_frameworks() -> None:
 
 def test_methods_have_the_signatures_of_their_commands() -> None:
     for client in (LockWatch(Stub()), AsyncLockWatch(AsyncStub())):
-        assert list(inspect.signature(client.ratelimit).parameters) == ["key", "limits", "window", "cost"]
+        assert list(inspect.signature(client.ratelimit).parameters) == [
+            *("key", "limits", "window", "cost", "force", "with_time")
+        ]
         assert client.ratelimit.__doc__

@@ -23,6 +23,7 @@ from lockwatch import (
     LockWatchWSGIMiddleware,
     MiddlewareOptions,
     PolicyOptions,
+    ServerPolicy,
     client_rules,
     fastapi,
     flask,
@@ -77,8 +78,14 @@ CLIENT: dict[str, list[Any]] = {
     "breaker_seconds": [0, *SECONDS],
     "service": NAMES,
 }
+CHARGING: dict[str, list[Any]] = {
+    "skip_successful": BOOLEANS,
+    "skip_failed": BOOLEANS,
+    "count_when": [*FUNCTIONS, asynchronous],
+}
 MIDDLEWARE: dict[str, list[Any]] = {
     **CLIENT,
+    **CHARGING,
     "redis_url": URLS,
     "redis": SOURCES,
     "redis_cluster": BOOLEANS,
@@ -112,6 +119,7 @@ MIDDLEWARE: dict[str, list[Any]] = {
     "log_interval_seconds": SECONDS,
 }
 POLICY: dict[str, list[Any]] = {
+    **CHARGING,
     "limits": LIMITS,
     "cost": COSTS,
     "on_redis_failure": MODES,
@@ -357,6 +365,11 @@ BOTH: list[dict[str, Any]] = [
     {"redis": "redis://localhost", "redis_cluster": False},
     {"plan_func": lambda _, plans=("1/s",): plans[0]},
     {"key_func": lambda *_: "x"},
+    {"limits": "@login"},
+    {"limits": ServerPolicy("login"), "skip_successful": True, "skip_failed": False, "count_when": None},
+    {"limits": "@api", "key": "credential", "address_limits": "@address"},
+    {"count_when": lambda response: response.status == 401},
+    {"skip_failed": True, "routes": {"/a": {"skip_successful": True}, "/b": {"limits": ["@b"], "skip_failed": False}}},
 ]
 
 
@@ -386,6 +399,15 @@ TOGETHER: list[tuple[dict[str, Any], str]] = [
     ({"limits": "5/s", "rate_limit_requests": 5}, "limits and rate_limit_requests are both given"),
     ({"limits": "5/s", "rate_limit_window_seconds": 5}, "limits and rate_limit_window_seconds are both given"),
     ({"redis_url": "redis://a", "redis": "redis://b"}, "redis_url and redis are both given"),
+    ({"skip_successful": True, "skip_failed": True}, "skip_successful and skip_failed are given together"),
+    ({"skip_failed": True, "count_when": lambda _: True}, "skip_failed and count_when are given together"),
+    (
+        {"routes": {"/a": {"skip_successful": True, "count_when": lambda _: True}}},
+        "skip_successful and count_when of the policy of '/a' are given together",
+    ),
+    ({"limits": "@login; 5/minute"}, "mixes a policy of the server with other limits"),
+    ({"limits": "@api", "key": "credential"}, "give the middleware address_limits"),
+    ({"routes": {"/a": {"limits": "@a", "key": "credential"}}}, "the limits '@a' count by credential"),
 ]
 
 

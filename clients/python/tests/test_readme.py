@@ -101,7 +101,7 @@ def test_a_block_runs_as_pasted(block: Block, shared_redis: RedisServer, capsys:
         names = run(block, shared_redis.url)
         if block.title == "Why was Bob denied? Let Bob in again":
             assert "default" in capsys.readouterr().out
-            assert lockwatch.inspect(key="bob") == []
+            assert lockwatch.client_keys(key="bob") == []
     if isinstance(names.get("lw"), LockWatch):
         names["lw"].close()
     if re.search(r"^app\b", block.code, re.MULTILINE):
@@ -130,4 +130,4 @@ def test_the_rights_for_tokens_are_sufficient(shared_redis: RedisServer) -> None
         assert lockwatch.revoke("auth-of-api", subject="alice") == 1
         lockwatch.revoke_all("auth-of-api")
         with pytest.raises(UnavailableError, match=r"\+scan"):
-            lockwatch.inspect(key="bob")
+            lockwatch.client_keys(key="bob")

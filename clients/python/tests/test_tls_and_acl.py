@@ -64,6 +64,15 @@ def test_the_rights_of_the_readme_are_sufficient_and_minimal(url: str) -> None:
     with LockWatch(url, connect_timeout=5, command_timeout=5) as lockwatch:
         assert lockwatch.ratelimit("lw:{a}:default", 1, 60)
         assert not lockwatch.peek("lw:{a}:default", 1, 60)
+        counted = lockwatch.ratelimit("lw:{b}:default", 5, 60, cost=2, with_time=True)
+        assert counted.time_ms is not None
+        assert lockwatch.settle("lw:{b}:default", 2, 1, counted.time_ms).refunded == 1
+        assert lockwatch.refund("lw:{b}:default", 1, counted.time_ms) == 1
+        assert lockwatch.mratelimit([("lw:{b}:one", "1/minute"), ("lw:{b}:two", "1/minute")])
+        assert not lockwatch.mpeek([("lw:{b}:one", "1/minute")])
+        lease = lockwatch.acquire("lw:{b}:lease", 1, "1m")
+        assert lockwatch.renew("lw:{b}:lease", lease.id or "", "1m")
+        assert lockwatch.release("lw:{b}:lease", lease.id or "")
         assert lockwatch.burst("lw:{a}:burst", 2, 10).count == 1
         assert lockwatch.alert("test", {"a": 1})
         assert lockwatch.audit(user="alice")

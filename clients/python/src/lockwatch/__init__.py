@@ -1,12 +1,15 @@
 """lockwatch for Python: a thin client of the Redis module, and middleware on top of it.
 
 - `client.py` and `aio.py` have a method for each command. The commands, their arguments and their
-  results are in `ratelimit.py`, `burst.py`, `alert.py`, `audit.py` and `tokens.py`, the errors in
-  `errors.py`. `limits.py` and `duration.py` read what people write.
+  results are in `ratelimit.py`, `multi.py`, `lease.py`, `explain.py`, `burst.py`, `alert.py`,
+  `audit.py` and `tokens.py`, the errors in `errors.py`. `limits.py` and `duration.py` read what
+  people write.
+- `leases.py` holds a lease during a block, and `budget.py` reserves tokens of a language model.
 - `client_keys.py` lists and deletes the keys of one client.
 - `redis/` is the connection to Redis, with its timeouts and its circuit breaker.
 - `http/` is the middleware without a framework, and `asgi.py` and `wsgi.py` are the two kinds of
-  it. `audit_queue.py` sends its audit events, `failure_log.py` logs its failures, and `notices.py`
+  it. `audit_queue.py` and `correction_queue.py` send its audit events and
+  corrections, `failure_log.py` logs its failures, and `notices.py`
   what a process says once about its configuration.
 - `token/` guards routes with access tokens, and has the login, refresh and logout routes.
   `fastapi.py` and `flask.py` fit them, and limits on single routes, into the frameworks. `flow.py`
@@ -17,6 +20,7 @@
 from .aio import AsyncLockWatch
 from .asgi import LockWatchMiddleware
 from .audit import AuditEvent
+from .budget import Reservation, TokenBudget
 from .burst import BurstResult
 from .client import LockWatch
 from .client_keys import ClientKey, KeyKind
@@ -25,10 +29,14 @@ from .errors import (
     CommandError,
     ConfigurationError,
     ConflictError,
+    DeniedError,
     FullError,
+    LeaseDeniedError,
     LockWatchError,
     ModuleMissingError,
     NoKeyError,
+    NoPolicyError,
+    TokenBudgetExceededError,
     TokenError,
     TokenExpiredError,
     TokenInvalidError,
@@ -36,14 +44,19 @@ from .errors import (
     TokenRevokedError,
     UnavailableError,
 )
+from .explain import KeyReport, TopKey, WindowUsage
 from .http.keys import ADDRESS
 from .http.options import MiddlewareOptions
 from .http.policies import FailureMode, PolicyOptions
 from .http.reply import Reply
 from .http.request import HttpRequest
+from .http.response import HttpResponse
 from .http.state import LockWatchState
-from .limits import Limit, Limits, parse_limits
-from .ratelimit import RateLimitResult
+from .lease import LeaseResult
+from .leases import AsyncLease, Lease
+from .limits import Limit, Limits, ServerPolicy, parse_limits
+from .multi import MultiRateLimitEntry, MultiRateLimitResult
+from .ratelimit import RateLimitResult, Settlement
 from .token.cookie import CookieOptions
 from .token.login import Login
 from .tokens import Claims, Introspection, Session, Tokens
@@ -53,6 +66,7 @@ __version__ = "0.2.0"
 
 __all__ = [
     "ADDRESS",
+    "AsyncLease",
     "AsyncLockWatch",
     "AuditEvent",
     "BurstResult",
@@ -62,12 +76,18 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "CookieOptions",
+    "DeniedError",
     "Duration",
     "FailureMode",
     "FullError",
     "HttpRequest",
+    "HttpResponse",
     "Introspection",
     "KeyKind",
+    "KeyReport",
+    "Lease",
+    "LeaseDeniedError",
+    "LeaseResult",
     "Limit",
     "Limits",
     "LockWatch",
@@ -79,17 +99,27 @@ __all__ = [
     "Login",
     "MiddlewareOptions",
     "ModuleMissingError",
+    "MultiRateLimitEntry",
+    "MultiRateLimitResult",
     "NoKeyError",
+    "NoPolicyError",
     "PolicyOptions",
     "RateLimitResult",
     "Reply",
+    "Reservation",
+    "ServerPolicy",
     "Session",
+    "Settlement",
+    "TokenBudget",
+    "TokenBudgetExceededError",
     "TokenError",
     "TokenExpiredError",
     "TokenInvalidError",
     "TokenReusedError",
     "TokenRevokedError",
     "Tokens",
+    "TopKey",
     "UnavailableError",
+    "WindowUsage",
     "parse_limits",
 ]

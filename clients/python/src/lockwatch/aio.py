@@ -10,14 +10,21 @@ from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 from . import alert as alerts
 from . import audit as audits
 from . import burst as bursts
-from . import client_keys, tokens
+from . import client_keys as keys_of_client
+from . import explain, multi, tokens
+from . import lease as leases
 from . import ratelimit as limiter
+from .background import Background
 from .client import AUDIT_TIMEOUT, SLOW_TIMEOUT, copy_signature
 from .client_keys import ClientKey
 from .client_rules import ASYNC_LOCKWATCH, checked
+from .correction_queue import AsyncCorrectionQueue
+from .duration import Duration
 from .errors import ConfigurationError
+from .failure_log import FailureLog
+from .leases import AsyncLease
 from .redis import breaker
-from .redis.connection import Command
+from .redis.connection import Command, Key
 from .redis.link import AsyncLink
 from .redis.open import COMMAND_TIMEOUT, CONNECT_TIMEOUT, AsyncSource, open_async_connection
 
@@ -62,15 +69,28 @@ class AsyncLockWatch:
         )
         connect = functools.partial(open_async_connection, source, connect_timeout, cluster=cluster)
         connection = connect(command_timeout)
+        # Opens a connection for a lease that ends with it.
+        self.connect = functools.partial(connect, command_timeout)
         self.server: str | None = getattr(connection, "server", None)
         self.link = AsyncLink(connection, breaker.Breaker(breaker_timeouts, breaker_seconds, server=self.server))
         # Redis reads nothing more from a connection while a slow command runs, so these have
         # connections of their own.
         self.audit_connection = connect(max(AUDIT_TIMEOUT, command_timeout))
+        self.corrections = AsyncCorrectionQueue(self.audit_connection, FailureLog.of(self))
+        self.background = Background()
         self._slow = AsyncLink(connect(max(SLOW_TIMEOUT, command_timeout)), self.link.breaker, slow=True)
 
     ratelimit = _method(limiter.ratelimit)
     peek = _method(limiter.peek)
+    refund = _method(limiter.refund)
+    settle = _method(limiter.settle)
+    mratelimit = _method(multi.mratelimit)
+    mpeek = _method(multi.mpeek)
+    top = _method(explain.top)
+    inspect = _method(explain.inspect)
+    acquire = _method(leases.acquire)
+    renew = _method(leases.renew)
+    release = _method(leases.release)
     burst = _method(bursts.burst)
     alert = _method(alerts.alert)
     audit = _method(audits.audit)
@@ -101,7 +121,19 @@ class AsyncLockWatch:
         [reply] = await (self._slow if command.slow else self.link).send((command,))
         return command.parse(reply)
 
-    async def inspect(
+    def lease(self, key: Key, limit: int, ttl: Duration, *, cost: int = 1, on_close: bool = False) -> AsyncLease:
+        """A lease that is taken at the beginning of a block, and released at its end.
+
+        `async with lw.lease("report:42", 3, "30s") as lease:`. Raises LeaseDeniedError if all
+        units are held. The lease lasts for `ttl` and no longer, so a block that may take longer
+        calls `lease.renew()` meanwhile.
+
+        With `on_close`, the lease has a connection of its own, and ends at once if the process
+        ends.
+        """
+        return AsyncLease(self, leases.LeaseOptions(key, limit, ttl, cost, on_close))
+
+    async def client_keys(
         self,
         *,
         client: str | None = None,
@@ -114,8 +146,8 @@ class AsyncLockWatch:
         `client` is as in the data of a denial's audit event (`ip:203.0.113.9`, `key:bob`), `key` is
         what the key function returned, and `address` an IP address.
         """
-        prefix = client_keys.client_prefix(key_prefix, self.service, client, key, address)
-        return await self._go_through(client_keys.inspect(prefix))
+        prefix = keys_of_client.client_prefix(key_prefix, self.service, client, key, address)
+        return await self._go_through(keys_of_client.find(prefix))
 
     async def reset(
         self,
@@ -127,12 +159,12 @@ class AsyncLockWatch:
     ) -> int:
         """Deletes the keys of a client, which has used nothing then. Returns their number.
 
-        Takes the same as `inspect`.
+        Takes the same as `client_keys`.
         """
-        prefix = client_keys.client_prefix(key_prefix, self.service, client, key, address)
-        return await self._go_through(client_keys.reset(prefix))
+        prefix = keys_of_client.client_prefix(key_prefix, self.service, client, key, address)
+        return await self._go_through(keys_of_client.reset(prefix))
 
-    async def _go_through(self, steps: client_keys.Steps[T]) -> T:
+    async def _go_through(self, steps: keys_of_client.Steps[T]) -> T:
         try:
             commands = next(steps)
             while True:
@@ -146,6 +178,8 @@ class AsyncLockWatch:
 
         A client that was passed in stays open.
         """
+        await self.background.wait()
+        await self.corrections.flush()
         await self.link.aclose()
         await self.audit_connection.aclose()
         await self._slow.aclose()

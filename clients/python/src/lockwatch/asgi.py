@@ -8,14 +8,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .aio import AsyncLockWatch
 from .audit_queue import AsyncAuditQueue
+from .correction_queue import AsyncCorrectionQueue
 from .failure_log import FailureLog
 from .flow import run_async
 from .http.app_kind import check_asgi_app
+from .http.charging import finish
 from .http.option_rules import ASGI
 from .http.options import (
     MiddlewareOptions,
@@ -27,6 +29,7 @@ from .http.options import (
 from .http.rate_limiter import RateLimiter
 from .http.reply import CLIENT_CLOSED_REQUEST, Reply
 from .http.request import HttpRequest
+from .http.response import HttpResponse
 from .http.state import LockWatchState
 
 if TYPE_CHECKING:
@@ -62,7 +65,10 @@ class LockWatchMiddleware:
         self._owns_client = not isinstance(source, AsyncLockWatch)
         self._lockwatch = AsyncLockWatch(source, **client_options(options)) if self._owns_client else source
         failures = FailureLog.of(self._lockwatch, settings.log_interval)
-        self._limiter = RateLimiter(settings, failures)
+        self._corrections = (
+            AsyncCorrectionQueue(self._lockwatch.audit_connection, failures) if settings.policies.correct else None
+        )
+        self._limiter = RateLimiter(settings, failures, self._corrections)
         self._audit_queue = (
             AsyncAuditQueue(self._lockwatch.audit_connection, settings.audit_queue_size, failures)
             if settings.audit
@@ -100,6 +106,8 @@ class LockWatchMiddleware:
             response.lose_client()
             raise
         finally:
+            if state.pending and outer is None:
+                finish(state.pending, HttpResponse(response.status, response.headers))
             if self._audit_queue is None or outer is not None:
                 pass
             elif state.failure == "bypassed":
@@ -124,6 +132,8 @@ class LockWatchMiddleware:
             if message["type"].startswith("lifespan.shutdown."):
                 if self._audit_queue is not None:
                     await self._audit_queue.flush()
+                if self._corrections is not None:
+                    await self._corrections.flush()
                 if self._owns_client:
                     await self._lockwatch.aclose()
             await send(message)
@@ -166,6 +176,7 @@ class Response:
         self._is_ending = False
         # What a server answers if the application fails before its response starts.
         self.status = 500
+        self.headers: Iterable[tuple[bytes, bytes]] = ()
         self.ended: float | None = None
 
     def lose_client(self) -> None:
@@ -194,6 +205,7 @@ class Response:
         if kind == "http.response.start":
             if not self._is_ending:
                 self.status = message["status"]
+                self.headers = message.get("headers", ())
             if self._state.headers:
                 message = {**message, "headers": with_headers(message.get("headers", ()), self._state.headers)}
         elif ends and not self._is_ending and time.perf_counter() - self._started >= _SECONDS_UNTIL_LOOK:

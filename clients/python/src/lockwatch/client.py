@@ -11,13 +11,19 @@ from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 from . import alert as alerts
 from . import audit as audits
 from . import burst as bursts
-from . import client_keys, tokens
+from . import client_keys as keys_of_client
+from . import explain, multi, tokens
+from . import lease as leases
 from . import ratelimit as limiter
 from .client_keys import ClientKey
 from .client_rules import LOCKWATCH, checked
+from .correction_queue import CorrectionQueue
+from .duration import Duration
 from .errors import ConfigurationError
+from .failure_log import FailureLog
+from .leases import Lease
 from .redis import breaker
-from .redis.connection import Command
+from .redis.connection import Command, Key
 from .redis.link import Link
 from .redis.open import COMMAND_TIMEOUT, CONNECT_TIMEOUT, Source, open_connection
 
@@ -86,15 +92,27 @@ class LockWatch:
         )
         connect = functools.partial(open_connection, source, connect_timeout, cluster=cluster)
         connection = connect(command_timeout)
+        # Opens a connection for a lease that ends with it.
+        self.connect = functools.partial(connect, command_timeout)
         self.server: str | None = getattr(connection, "server", None)
         self.link = Link(connection, breaker.Breaker(breaker_timeouts, breaker_seconds, server=self.server))
         # Redis reads nothing more from a connection while a slow command runs, so these have
         # connections of their own.
         self.audit_connection = connect(max(AUDIT_TIMEOUT, command_timeout))
+        self.corrections = CorrectionQueue(self.audit_connection, FailureLog.of(self))
         self._slow = Link(connect(max(SLOW_TIMEOUT, command_timeout)), self.link.breaker, slow=True)
 
     ratelimit = _method(limiter.ratelimit)
     peek = _method(limiter.peek)
+    refund = _method(limiter.refund)
+    settle = _method(limiter.settle)
+    mratelimit = _method(multi.mratelimit)
+    mpeek = _method(multi.mpeek)
+    top = _method(explain.top)
+    inspect = _method(explain.inspect)
+    acquire = _method(leases.acquire)
+    renew = _method(leases.renew)
+    release = _method(leases.release)
     burst = _method(bursts.burst)
     alert = _method(alerts.alert)
     audit = _method(audits.audit)
@@ -125,7 +143,19 @@ class LockWatch:
         [reply] = (self._slow if command.slow else self.link).send((command,))
         return command.parse(reply)
 
-    def inspect(
+    def lease(self, key: Key, limit: int, ttl: Duration, *, cost: int = 1, on_close: bool = False) -> Lease:
+        """A lease that is taken at the beginning of a block, and released at its end.
+
+        `with lw.lease("report:42", 3, "30s") as lease:`. Raises LeaseDeniedError if all
+        units are held. The lease lasts for `ttl` and no longer, so a block that may take longer
+        calls `lease.renew()` meanwhile.
+
+        With `on_close`, the lease has a connection of its own, and ends at once if the process
+        ends.
+        """
+        return Lease(self, leases.LeaseOptions(key, limit, ttl, cost, on_close))
+
+    def client_keys(
         self,
         *,
         client: str | None = None,
@@ -138,8 +168,8 @@ class LockWatch:
         `client` is as in the data of a denial's audit event (`ip:203.0.113.9`, `key:bob`), `key` is
         what the key function returned, and `address` an IP address.
         """
-        prefix = client_keys.client_prefix(key_prefix, self.service, client, key, address)
-        return self._go_through(client_keys.inspect(prefix))
+        prefix = keys_of_client.client_prefix(key_prefix, self.service, client, key, address)
+        return self._go_through(keys_of_client.find(prefix))
 
     def reset(
         self,
@@ -151,12 +181,12 @@ class LockWatch:
     ) -> int:
         """Deletes the keys of a client, which has used nothing then. Returns their number.
 
-        Takes the same as `inspect`.
+        Takes the same as `client_keys`.
         """
-        prefix = client_keys.client_prefix(key_prefix, self.service, client, key, address)
-        return self._go_through(client_keys.reset(prefix))
+        prefix = keys_of_client.client_prefix(key_prefix, self.service, client, key, address)
+        return self._go_through(keys_of_client.reset(prefix))
 
-    def _go_through(self, steps: client_keys.Steps[T]) -> T:
+    def _go_through(self, steps: keys_of_client.Steps[T]) -> T:
         try:
             commands = next(steps)
             while True:
@@ -167,6 +197,7 @@ class LockWatch:
 
     def close(self) -> None:
         """Closes the connections of lockwatch. A client that was passed in stays open."""
+        self.corrections.flush()
         self.link.close()
         self.audit_connection.close()
         self._slow.close()

@@ -1,4 +1,4 @@
-"""`inspect` and `reset` list and delete the keys of one client.
+"""`client_keys` and `reset` list and delete the keys of one client.
 
 They show why a client was denied, and let it in again. No request waits for them. They go through
 all keys of one server with SCAN: in a cluster only through those of the node that holds the
@@ -81,7 +81,7 @@ def scan(prefix: str) -> Steps[list[bytes]]:
             return sorted(found)
 
 
-def inspect(prefix: str) -> Steps[list[ClientKey]]:
+def find(prefix: str) -> Steps[list[ClientKey]]:
     """The keys that start with a client's prefix."""
     found = [_Found(key, prefix) for key in (yield from scan(prefix))]
     if not found:

@@ -3,12 +3,14 @@
 `code` is the first word of the error that Redis answered (`LWEXPIRED`, `WRONGTYPE`).
 
 Without an answer from Redis, `code` is one of `TIMEOUT`, `CONNECTION`, `BYPASSED`,
-`MODULE_MISSING`.
+`MODULE_MISSING`. `LEASE_DENIED` and `BUDGET_EXCEEDED` are denials.
 """
 
 from __future__ import annotations
 
+import math
 import re
+from datetime import timedelta
 
 
 class LockWatchError(Exception):
@@ -55,8 +57,48 @@ class ModuleMissingError(UnavailableError):
         )
 
 
+class DeniedError(LockWatchError):
+    """A limit has no room at present."""
+
+    def __init__(self, code: str, message: str, retry_after_ms: float) -> None:
+        super().__init__(code, message)
+        self.retry_after_ms = retry_after_ms
+        """Infinity if waiting does not help."""
+
+    @property
+    def retry_after(self) -> timedelta | None:
+        """Time after which to try again; None if waiting does not help."""
+        return None if self.retry_after_ms == math.inf else timedelta(milliseconds=self.retry_after_ms)
+
+    @property
+    def retry_after_seconds(self) -> int | None:
+        """Whole seconds, at least one, for a header; None if waiting does not help."""
+        return None if self.retry_after_ms == math.inf else max(1, math.ceil(self.retry_after_ms / 1000))
+
+
+class LeaseDeniedError(DeniedError):
+    """All units of a limit are held by leases.
+
+    `retry_after` is an upper bound: a lease that is released ends before.
+    """
+
+    def __init__(self, key: object, retry_after_ms: float) -> None:
+        super().__init__("LEASE_DENIED", f"the leases of {key!r} leave no room for another one", retry_after_ms)
+
+
+class TokenBudgetExceededError(DeniedError):
+    """A limit of a `TokenBudget` has no room for a reservation."""
+
+    def __init__(self, key: object, retry_after_ms: float) -> None:
+        super().__init__("BUDGET_EXCEEDED", f"the budget of {key!r} has no room for this reservation", retry_after_ms)
+
+
 class FullError(LockWatchError):
-    """LWFULL: the queue of audit events or alerts is full."""
+    """LWFULL: the queue of audit events or alerts is full, or a key has its most leases."""
+
+
+class NoPolicyError(LockWatchError):
+    """LWNOPOLICY: the server has no policy of this name. Set it with LW.POLICY SET."""
 
 
 class NoKeyError(LockWatchError):
@@ -98,6 +140,7 @@ _CLASSES: dict[str, type[LockWatchError]] = {
     "LWCONFLICT": ConflictError,
     "LWFULL": FullError,
     "LWNOKEY": NoKeyError,
+    "LWNOPOLICY": NoPolicyError,
 }
 _UNAVAILABLE = frozenset(
     (

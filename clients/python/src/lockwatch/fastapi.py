@@ -21,7 +21,7 @@ from .duration import Duration
 from .errors import ConfigurationError
 from .failure_log import FailureLog
 from .fastapi_request import credentials, full_path
-from .fastapi_responses import Refused, RouteHeaders, add_headers, prepare, respond, response_of
+from .fastapi_responses import Refused, RouteHeaders, add_headers, after_response, prepare, respond, response_of
 from .fastapi_route import route_text
 from .fastapi_scheme import security_scheme
 from .flow import check_client, run_async
@@ -109,6 +109,7 @@ def limit(
                 counted=Counted.of(request.scope) if state is None else state.counted,
                 route=partial(route_text, request.scope),
                 add_headers=partial(add_headers, request, response),
+                after_response=partial(after_response, request),
             )
         )
         if isinstance(outcome, Reply):

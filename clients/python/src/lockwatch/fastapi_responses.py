@@ -7,6 +7,7 @@ without it.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,9 +19,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from .asgi import App, Message, Receive, Scope, Send, with_headers
-from .http.reply import Reply
+from .errors import ConfigurationError
+from .http.charging import Pending, finish
+from .http.reply import CLIENT_CLOSED_REQUEST, Reply
+from .http.response import HttpResponse
 
 _HEADERS = "lockwatch.headers"
+_PENDING = "lockwatch.pending"
 
 
 class Refused(HTTPException):  # an HTTP response rather than an error
@@ -57,7 +62,10 @@ def response_of(reply: Reply) -> Response:
 
 
 class RouteHeaders:
-    """ASGI middleware that adds the headers of route limits to the response."""
+    """ASGI middleware that adds the headers of route limits to the response.
+
+    Afterwards it does what they have left to do.
+    """
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -69,13 +77,26 @@ class RouteHeaders:
             return
         added: dict[str, str] = {}
         scope[_HEADERS] = added
+        pending: list[Pending] = []
+        scope[_PENDING] = pending
+        # What a server answers if the application fails before its response starts.
+        answered = HttpResponse(500, ())
 
         async def send_with_headers(message: Message) -> None:
-            if added and message["type"] == "http.response.start":
-                message = {**message, "headers": with_headers(message.get("headers", ()), added)}
+            if message["type"] == "http.response.start":
+                answered.status, answered.raw_headers = message["status"], message.get("headers", ())
+                if added:
+                    message = {**message, "headers": with_headers(message.get("headers", ()), added)}
             await send(message)
 
-        await self._app(scope, receive, send_with_headers)
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except asyncio.CancelledError:
+            answered.status = CLIENT_CLOSED_REQUEST
+            raise
+        finally:
+            if pending:
+                finish(pending, answered)
 
 
 def add_headers(request: Request, response: Response, headers: Mapping[str, str]) -> None:
@@ -85,6 +106,16 @@ def add_headers(request: Request, response: Response, headers: Mapping[str, str]
     else:
         response.headers.update(headers)
         request.state.lockwatch_headers = headers
+
+
+def after_response(request: Request, pending: Pending) -> None:
+    """Does what a limit has left to do once the response has been sent."""
+    if _PENDING not in request.scope:
+        raise ConfigurationError(
+            "skip_successful, skip_failed and count_when of limit need to see the response: call "
+            "lockwatch.fastapi.install(app), or add LockWatchMiddleware"
+        )
+    request.scope[_PENDING].append(pending)
 
 
 class _PreparedError(Exception):

@@ -17,9 +17,11 @@ from .failure_log import FailureLog
 from .flask_request import credentials
 from .flask_route import route_text
 from .flow import check_client, run
+from .http.charging import Pending, finish
 from .http.client_address import session_address
 from .http.counted import Counted
 from .http.reply import Reply
+from .http.response import HttpResponse
 from .http.route_limit import LimitsFunction, RouteLimitOptions, route_limit
 from .http.state import LockWatchState
 from .limits import Limits
@@ -140,6 +142,7 @@ def limit(
                 counted=Counted.of(request.environ) if state is None else state.counted,
                 route=route_text,
                 add_headers=_add_headers,
+                after_response=_after_response,
             )
         )
         return outcome if isinstance(outcome, Reply) else None
@@ -159,6 +162,18 @@ def _add_headers(headers: Mapping[str, str]) -> None:
     def add(response: Response) -> Response:
         for name, value in pending.items():
             response.headers.setdefault(name, value)
+        return response
+
+
+def _after_response(pending: Pending) -> None:
+    """Does what a limit has left to do once the server has sent the response."""
+
+    @after_this_request
+    def add(response: Response) -> Response:
+        def closed() -> None:
+            finish([pending], HttpResponse(response.status_code, list(response.headers.items())))
+
+        response.call_on_close(closed)
         return response
 
 

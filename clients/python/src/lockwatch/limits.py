@@ -1,4 +1,7 @@
-"""Limits as pairs or as texts, in the spelling of slowapi, Flask-Limiter and express-rate-limit."""
+"""Limits as pairs or as texts, in the spelling of slowapi, Flask-Limiter and express-rate-limit.
+
+Or the name of a policy of the server, which has no numbers here.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +40,25 @@ class Limit:
         return timedelta(milliseconds=self.window_ms)
 
 
-# "100/minute; 5000/hour", a pair, a Limit object, or several of these in a list.
-Limits: TypeAlias = str | Limit | tuple[int, Duration] | Iterable[str | Limit | tuple[int, Duration]]
+@dataclass(frozen=True, slots=True)
+class ServerPolicy:
+    """Limits that the server holds under a name (`LW.POLICY SET`), written `"@login"`."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        """Rejects what the module would reject on every call."""
+        if not isinstance(self.name, str) or _POLICY_NAME.fullmatch(self.name) is None:
+            raise ConfigurationError(
+                f"{self.name!r} is no name of a policy of the server: 1 to 64 of A-Z a-z 0-9 . _ -, as in '@login'"
+            )
+
+
+_POLICY_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+# "100/minute; 5000/hour", a pair, a Limit object, or several of these in a list; or "@login".
+Limits: TypeAlias = str | Limit | ServerPolicy | tuple[int, Duration] | Iterable[str | Limit | tuple[int, Duration]]
+ParsedLimits: TypeAlias = tuple[Limit, ...] | ServerPolicy
 
 _UNITS_MS = {
     "ms": 1,
@@ -59,11 +79,12 @@ _UNITS_MS = {
 _TEXT = re.compile(r"\s*(\d+)\s*(?:/|\s+per\s+)\s*(\d+(?:\.\d+)?)?\s*([a-z]*)\s*", re.ASCII | re.IGNORECASE)
 
 
-def parse_limits(limits: Limits) -> tuple[Limit, ...]:
-    """Reads limits in any of their spellings."""
+def parse_limits(limits: Limits) -> ParsedLimits:
+    """Reads limits in any of their spellings, or the name of a policy of the server."""
+    parsed: tuple[Limit | ServerPolicy, ...]
     if isinstance(limits, str):
         parsed = tuple(_parse_text(part) for part in re.split("[;,|]", limits) if part.strip())
-    elif isinstance(limits, Limit):
+    elif isinstance(limits, (Limit, ServerPolicy)):
         parsed = (limits,)
     elif isinstance(limits, (bytes, bytearray, Mapping)) or not isinstance(limits, Iterable):
         raise ConfigurationError(f"{limits!r} has no limits")
@@ -73,13 +94,23 @@ def parse_limits(limits: Limits) -> tuple[Limit, ...]:
             parsed = (_parse_pair((pairs[0], pairs[1])),)
         else:
             parsed = tuple(each for pair in pairs for each in _parse_member(pair))
-    if not 1 <= len(parsed) <= MAX_LIMITS:
-        raise ConfigurationError(f"{limits!r} has {len(parsed)} limits: one to {MAX_LIMITS} go on a key")
-    return parsed
+    if len(parsed) == 1 and isinstance(parsed[0], ServerPolicy):
+        return parsed[0]
+    numbers = tuple(each for each in parsed if isinstance(each, Limit))
+    if len(numbers) < len(parsed):
+        raise ConfigurationError(f"{limits!r} mixes a policy of the server with other limits: give '@name' alone")
+    if not 1 <= len(numbers) <= MAX_LIMITS:
+        raise ConfigurationError(f"{limits!r} has {len(numbers)} limits: one to {MAX_LIMITS} go on a key")
+    return numbers
 
 
-def _parse_member(member: object) -> tuple[Limit, ...]:
-    return parse_limits(member) if isinstance(member, str) else (_parse_pair(member),)
+def _parse_member(member: object) -> tuple[Limit | ServerPolicy, ...]:
+    if isinstance(member, ServerPolicy):
+        return (member,)
+    if not isinstance(member, str):
+        return (_parse_pair(member),)
+    parsed = parse_limits(member)
+    return (parsed,) if isinstance(parsed, ServerPolicy) else parsed
 
 
 def _parse_pair(pair: object) -> Limit:
@@ -90,7 +121,9 @@ def _parse_pair(pair: object) -> Limit:
     raise ConfigurationError(f"{pair!r} is not a pair of a limit and a window: (100, 60)")
 
 
-def _parse_text(text: str) -> Limit:
+def _parse_text(text: str) -> Limit | ServerPolicy:
+    if (name := text.strip()).startswith("@"):
+        return ServerPolicy(name[1:])
     parts = _TEXT.fullmatch(text)
     unit = parts[3].lower() if parts else ""
     # The plural is looked up as the singular; "s" and "ms" stay as they are.
@@ -104,17 +137,27 @@ def _parse_text(text: str) -> Limit:
 
 
 @lru_cache(maxsize=1024)
-def limit_arguments(limits: tuple[Limit, ...]) -> tuple[str, ...]:
+def limit_arguments(limits: ParsedLimits) -> tuple[str, ...]:
     """Limits as arguments of a command.
 
     Cached, because the same limits are used for every request.
     """
+    if isinstance(limits, ServerPolicy):
+        return (f"@{limits.name}",)
     return tuple(word for each in limits for word in (str(each.limit), duration_argument(each.window_ms)))
 
 
 @lru_cache(maxsize=1024)
-def address_limits(limits: tuple[Limit, ...]) -> tuple[Limit, ...]:
-    """What an address may spend if each of its unverified credentials may spend `limits`."""
+def address_limits(limits: ParsedLimits) -> tuple[Limit, ...]:
+    """What an address may spend if each of its unverified credentials may spend `limits`.
+
+    Raises ConfigurationError for a policy of the server, whose numbers are not known.
+    """
+    if isinstance(limits, ServerPolicy):
+        raise ConfigurationError(
+            f"the limits '@{limits.name}' count by credential, and an address gets ten times their numbers, which only "
+            "the server knows: give the middleware address_limits, or the route limits as numbers"
+        )
     return tuple(replace(each, limit=min(each.limit * _ADDRESS_FACTOR, MAX_LIMIT)) for each in limits)
 
 

@@ -1,4 +1,4 @@
-"""LW.RATELIMIT and LW.PEEK: the command, the reply, and the reply as HTTP headers."""
+"""LW.RATELIMIT, LW.PEEK, LW.REFUND and LW.SETTLE, and the reply of a limit as HTTP headers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from functools import lru_cache
 
 from .duration import Duration, duration_argument, seconds_rounded_up
 from .errors import ConfigurationError
-from .limits import Limit, Limits, binding_limit, limit_arguments, parse_limits
-from .redis.connection import Command, Key
-from .redis.records import integers
+from .limits import Limit, Limits, ParsedLimits, ServerPolicy, binding_limit, limit_arguments, parse_limits
+from .redis.connection import Arg, Command, Key
+from .redis.records import integer, integers
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,12 @@ class RateLimitResult:
     """0 if admitted; infinity if the call costs more than a limit and can never be admitted."""
     reset_after_ms: int
     limits: tuple[Limit, ...] = field(default=(), repr=False)
-    """The limits that the call asked for."""
+    """The limits that the call asked for. Empty if a policy of the server decided."""
+    time_ms: int | None = None
+    """When the units were recorded, for `refund` and `settle`: Unix milliseconds.
+
+    None if none were, or without `with_time`.
+    """
 
     def __bool__(self) -> bool:
         """Whether the call was admitted."""
@@ -63,10 +68,26 @@ class RateLimitResult:
         if self.limits:
             name = _window_name(policy, self.limits, binding_limit(self.limits, self.limit))
             headers["RateLimit-Policy"] = _policy_field(policy, self.limits)
-            headers["RateLimit"] = f'"{name}";r={self.remaining};t={reset}'
+        else:
+            # The windows of a policy of the server are not known.
+            name = policy
+            headers["RateLimit-Policy"] = f'"{name}";q={self.limit}'
+        headers["RateLimit"] = f'"{name}";r={self.remaining};t={reset}'
         if (retry := self.retry_after_seconds) is not None:
             headers["Retry-After"] = str(retry)
         return headers
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What `settle` changed."""
+
+    refunded: int
+    """Units that were given back."""
+    recorded: int
+    """Units that were recorded in addition."""
+    time_ms: int | None
+    """When they were recorded: Unix milliseconds. None if none were."""
 
 
 @lru_cache(maxsize=1024)
@@ -87,13 +108,24 @@ def _window_name(policy: str, limits: tuple[Limit, ...], one: Limit) -> str:
 
 
 def ratelimit(
-    key: Key, limits: Limits | int, window: Duration | None = None, *, cost: int = 1
+    key: Key,
+    limits: Limits | int,
+    window: Duration | None = None,
+    *,
+    cost: int = 1,
+    force: bool = False,
+    with_time: bool = False,
 ) -> Command[RateLimitResult]:
     """Admits and counts a call.
 
-    `ratelimit("user:42", 100, 60)`, `ratelimit("user:42", "100/minute; 5000/hour")`.
+    `ratelimit("user:42", 100, 60)`, `ratelimit("user:42", "100/minute; 5000/hour")`,
+    `ratelimit("user:42", "@login")` for a policy of the server.
+
+    With `force` the call is counted even if it is denied. With `with_time` the result has
+    `time_ms`, which `refund` and `settle` need.
     """
-    return rate_limit_command("LW.RATELIMIT", key, _limits(limits, window), cost)
+    parsed = _limits(limits, window)
+    return rate_limit_command("LW.RATELIMIT", key, parsed, cost, force=force, with_time=with_time)
 
 
 def peek(key: Key, limits: Limits | int, window: Duration | None = None, *, cost: int = 1) -> Command[RateLimitResult]:
@@ -101,7 +133,29 @@ def peek(key: Key, limits: Limits | int, window: Duration | None = None, *, cost
     return rate_limit_command("LW.PEEK", key, _limits(limits, window), cost)
 
 
-def _limits(limits: Limits | int, window: Duration | None) -> tuple[Limit, ...]:
+def refund(key: Key, units: int, at: int) -> Command[int]:
+    """Gives units back that were recorded at the time `at` (`time_ms` of the result).
+
+    Returns how many. Never sent twice, since a second refund would give back more.
+    """
+    return Command(("LW.REFUND", key, str(units), "AT", str(at)), integer, key)
+
+
+def settle(key: Key, reserved: int, actual: int, at: int) -> Command[Settlement]:
+    """Corrects a reservation, which was recorded at the time `at`, to what was really used.
+
+    What was reserved too much is given back; what was used beyond is recorded, whatever the limit
+    says. Never sent twice.
+    """
+    return Command(("LW.SETTLE", key, str(reserved), str(actual), "AT", str(at)), _read_settlement, key)
+
+
+def _read_settlement(reply: object) -> Settlement:
+    refunded, recorded, time = integers(reply, 3)
+    return Settlement(refunded, recorded, time or None)
+
+
+def _limits(limits: Limits | int, window: Duration | None) -> ParsedLimits:
     if not isinstance(limits, int):
         return parse_limits(limits)
     if window is None:
@@ -109,13 +163,23 @@ def _limits(limits: Limits | int, window: Duration | None) -> tuple[Limit, ...]:
     return parse_limits((limits, window))
 
 
-def rate_limit_command(name: str, key: Key, limits: tuple[Limit, ...], cost: int) -> Command[RateLimitResult]:
+def rate_limit_command(
+    name: str, key: Key, limits: ParsedLimits, cost: int, *, force: bool = False, with_time: bool = False
+) -> Command[RateLimitResult]:
     """LW.RATELIMIT or LW.PEEK."""
+    numbers = () if isinstance(limits, ServerPolicy) else limits
 
     def read(reply: object) -> RateLimitResult:
-        limited, limit, remaining, retry_after, reset_after = integers(reply, 5)
+        limited, limit, remaining, retry_after, reset_after, *time = integers(reply, 6 if with_time else 5)
         wait = math.inf if retry_after < 0 else retry_after
-        return RateLimitResult(limited == 0, limit, remaining, wait, reset_after, limits)
+        recorded = (time[0] or None) if time else None
+        return RateLimitResult(limited == 0, limit, remaining, wait, reset_after, numbers, recorded)
 
-    args = (name, key, *limit_arguments(limits))
-    return Command(args if cost == 1 else (*args, "COST", str(cost)), read, key)
+    args: tuple[Arg, ...] = (name, key, *limit_arguments(limits))
+    if cost != 1:
+        args = (*args, "COST", str(cost))
+    if force:
+        args = (*args, "FORCE")
+    if with_time:
+        args = (*args, "WITHTIME")
+    return Command(args, read, key)

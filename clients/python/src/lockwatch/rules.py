@@ -203,6 +203,18 @@ def function(arguments: int, expected: str) -> Rule:
     return Rule(expected, parse)
 
 
+def later_function(expected: str) -> Rule:
+    """A function of one argument that is called after the response, without `await`."""
+    rule = function(1, expected)
+
+    def parse(value: Any) -> Any:  # noqa: ANN401
+        if inspect.iscoroutinefunction(value):
+            raise ConfigurationError("it is called after the response, and can't be asynchronous")
+        return rule.parse(value)
+
+    return replace(rule, parse=parse)
+
+
 COST = integer(1, (1 << 32) - 1, 1)
 NAME = text(r"[A-Za-z0-9_.-]{1,64}", "1 to 64 of A-Z a-z 0-9 _ . -, like 'search'")
 # The first brace of a key starts the part that decides its slot.

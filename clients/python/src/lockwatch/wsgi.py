@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from .audit_queue import AuditQueue
 from .client import LockWatch
+from .correction_queue import CorrectionQueue
 from .failure_log import FailureLog
 from .flow import run
 from .http.app_kind import check_wsgi_app
+from .http.charging import finish
 from .http.option_rules import WSGI
 from .http.options import (
     MiddlewareOptions,
@@ -23,6 +25,7 @@ from .http.policies import Policy
 from .http.rate_limiter import RateLimiter
 from .http.reply import CLIENT_CLOSED_REQUEST, Reply
 from .http.request import HttpRequest
+from .http.response import HttpResponse
 from .http.state import LockWatchState
 
 if TYPE_CHECKING:
@@ -52,7 +55,10 @@ class LockWatchWSGIMiddleware:
         self._owns_client = not isinstance(source, LockWatch)
         self._lockwatch = LockWatch(source, **client_options(options)) if self._owns_client else source
         failures = FailureLog.of(self._lockwatch, settings.log_interval)
-        self._limiter = RateLimiter(settings, failures)
+        self._corrections = (
+            CorrectionQueue(self._lockwatch.audit_connection, failures) if settings.policies.correct else None
+        )
+        self._limiter = RateLimiter(settings, failures, self._corrections)
         self._audit_queue = (
             AuditQueue(self._lockwatch.audit_connection, settings.audit_queue_size, failures)
             if settings.audit
@@ -73,6 +79,8 @@ class LockWatchWSGIMiddleware:
         environ["lockwatch"] = state
 
         def end(status: int) -> None:
+            if state.pending and outer is None:
+                finish(state.pending, HttpResponse(status, response.headers))
             if outer is None:
                 self._record(request, state, status, started)
 
@@ -97,6 +105,8 @@ class LockWatchWSGIMiddleware:
         """
         if self._audit_queue is not None:
             self._audit_queue.flush()
+        if self._corrections is not None:
+            self._corrections.flush()
         if self._owns_client:
             self._lockwatch.close()
 
@@ -146,6 +156,7 @@ class Response:
         self._on_end: Callable[[int], None] | None = on_end
         # What a server answers if the application fails before its response starts.
         self._status = 500
+        self.headers: list[tuple[str, str]] = []
 
     def start(
         self,
@@ -155,6 +166,7 @@ class Response:
     ) -> Callable[[bytes], object]:
         """The start_response that the application is given."""
         self._status = int(status[:3])
+        self.headers = headers
         self._has_body = self._has_body and self._status not in (204, 304)
         present = {name.lower() for name, _ in headers}
         if "content-length" in present:

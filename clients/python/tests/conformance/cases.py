@@ -31,6 +31,8 @@ def with_functions(options: dict[str, Any]) -> dict[str, Any]:
     for name in ("key_func", "plan_func", "limits", "cost"):
         if f"{name}_returns" in options:
             options[name] = _returning(options.pop(f"{name}_returns"))
+    if "count_when_status" in options:
+        options["count_when"] = _counting(options.pop("count_when_status"))
     if isinstance(options.get("routes"), dict):
         options["routes"] = {
             pattern: with_functions(policy) if isinstance(policy, dict) else policy
@@ -49,6 +51,10 @@ def _returning(value: Any) -> Any:
     return lambda *_request: value
 
 
+def _counting(statuses: list[int]) -> Any:
+    return lambda response: response.status in statuses
+
+
 def _constant(value: Any) -> Any:
     return getattr(lockwatch, value["constant"]) if isinstance(value, dict) and "constant" in value else value
 
@@ -59,6 +65,8 @@ def route_limit_of(step: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     for name in ("key", "limits", "cost"):
         if f"{name}_returns" in options:
             options[name] = _returning(options.pop(f"{name}_returns"))
+    if "count_when_status" in options:
+        options["count_when"] = _counting(options.pop("count_when_status"))
     return options.pop("limits", step["route_limit"]["limits"]), options
 
 

@@ -21,6 +21,10 @@ class ScriptedServer:
         self.sent: list[tuple[Words, tuple[int, int]]] = []
         """The commands of round trips, each with its connection and the number of the read."""
         self.audited: list[Words] = []
+        self.corrected: list[Words] = []
+        """The commands that correct a limit after a response."""
+        self.corrections: deque[Any] = deque()
+        """The replies to these."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._connections: list[socket.socket] = []
@@ -76,6 +80,9 @@ class ScriptedServer:
         if words[0] == "LW.AUDIT":
             self.audited.append(words)
             return self.audit_reply
+        if words[0] == "LW.REFUND" or words[-1] == "FORCE":
+            self.corrected.append(words)
+            return self.corrections.popleft() if self.corrections else {"error": "ERR this was not in the script"}
         self.sent.append((words, where))
         return self.script.popleft() if self.script else {"error": "ERR this was not in the script"}
 
@@ -112,6 +119,8 @@ def _commands(data: bytes) -> tuple[list[Words], bytes]:
 def _encoded(reply: Any) -> bytes:
     if isinstance(reply, list):
         return b"*%d\r\n" % len(reply) + b"".join(b":%d\r\n" % number for number in reply)
+    if isinstance(reply, int):
+        return b":%d\r\n" % reply
     if isinstance(reply, str):
         return b"$%d\r\n%s\r\n" % (len(reply.encode()), reply.encode())
     if "error" in reply:

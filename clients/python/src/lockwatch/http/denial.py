@@ -18,15 +18,13 @@ def denial_data(limit: RateLimitResult, policy: str, key: str, *, shadow: bool) 
 
     The members of this JSON and their order are part of the contract.
     """
-    seconds, rest = divmod(binding_limit(limit.limits, limit.limit).window_ms, 1000)
-    data: dict[str, Any] = {
-        "policy": policy,
-        "key": key,
-        "limit": limit.limit,
-        "window": seconds + rest / 1000 if rest else seconds,
-        "retry_after": limit.retry_after_seconds,
-        "client": client_of(key),
-    }
+    data: dict[str, Any] = {"policy": policy, "key": key, "limit": limit.limit}
+    # The windows of a policy of the server are not known.
+    if limit.limits:
+        seconds, rest = divmod(binding_limit(limit.limits, limit.limit).window_ms, 1000)
+        data["window"] = seconds + rest / 1000 if rest else seconds
+    data["retry_after"] = limit.retry_after_seconds
+    data["client"] = client_of(key)
     if shadow:
         data["shadow"] = True
     # A path may hold lone surrogates, which are no UTF-8. JSON can express them as escapes.

@@ -24,6 +24,7 @@ from ..rules import (
     function,
     header_name,
     integer,
+    later_function,
     one_of,
     or_function,
     read_options,
@@ -35,12 +36,17 @@ from .trusted_proxies import check_proxy
 
 _MAX_LIMIT = (1 << 53) - 1
 
-LIMITS = Rule("limits like '100/minute; 5000/hour' or [(100, 60), (5000, 3600)]", parse_limits)
+LIMITS = Rule("limits like '100/minute; 5000/hour', [(100, 60), (5000, 3600)] or '@login'", parse_limits)
 LIMITS_OR_FUNCTION = or_function(LIMITS, function(1, "a function of the request that returns them"))
 COST_OR_FUNCTION = or_function(COST, function(1, "a function of the request that returns it"))
 FAILURE_MODE = one_of("allow", "deny")
 KEY = one_of("address", "credential", hint="; a function goes into key_func")
 KEY_FUNCTION = function(1, "a function of the request: lambda request: request.header('x-account') or ADDRESS")
+CHARGING: Rules = {
+    "skip_successful": BOOLEAN,
+    "skip_failed": BOOLEAN,
+    "count_when": later_function("a function of the response: lambda response: response.status == 401"),
+}
 
 ASGI_POLICY: Rules = {
     "limits": replace(LIMITS, expected=f"{LIMITS.expected}; a function goes into limit(lw, function) on the route"),
@@ -50,6 +56,7 @@ ASGI_POLICY: Rules = {
     "name": NAME,
     "key": KEY,
     "key_func": KEY_FUNCTION,
+    **CHARGING,
 }
 WSGI_POLICY: Rules = {
     **ASGI_POLICY,
@@ -93,6 +100,7 @@ _MIDDLEWARE: Rules = {
     "shadow": BOOLEAN,
     "on_redis_failure": FAILURE_MODE,
     "on_denied": function(2, "a function of the request and the result that returns a Reply"),
+    **CHARGING,
     # None turns bursts off.
     "burst_threshold": Rule(
         "an integer from 1, like 50, or None for no detection of bursts",
@@ -134,6 +142,7 @@ _ROUTE_LIMIT: Rules = {
     "on_redis_failure": FAILURE_MODE,
     "on_denied": function(1, "a function of the result that returns a Reply"),
     "key_prefix": KEY_PREFIX,
+    **CHARGING,
 }
 ASYNC_ROUTE_LIMIT: Rules = {
     "limits": replace(LIMITS_OR_FUNCTION, required=True),

@@ -12,9 +12,10 @@ from ..client_rules import CONNECTION
 from ..duration import Duration, duration_argument, milliseconds
 from ..errors import ConfigurationError
 from ..failure_log import INTERVAL
-from ..limits import Limit, Limits, parse_limits
+from ..limits import Limit, Limits, ParsedLimits, address_limits, parse_limits
 from ..ratelimit import RateLimitResult
 from ..rules import Rules, read_options, refuse_both
+from .charging import CountWhen, charging_of
 from .keys import Keys
 from .option_rules import MOVED
 from .policies import DEFAULT, FailureMode, Policies, Policy, PolicyOptions, policy_key
@@ -54,6 +55,9 @@ class MiddlewareOptions(TypedDict, total=False):
     shadow: bool
     on_redis_failure: FailureMode
     on_denied: OnDenied
+    skip_successful: bool
+    skip_failed: bool
+    count_when: CountWhen
     burst_threshold: int | None
     burst_window_seconds: Duration
     burst_cooldown_seconds: Duration | None
@@ -69,7 +73,7 @@ class Settings:
     """The options after they are checked and parsed."""
 
     policies: Policies
-    address_limits: tuple[Limit, ...] | None
+    address_limits: ParsedLimits | None
     """What an address may spend under the default policy; None for ten times the limits."""
     keys: Keys
     credential_header: str
@@ -95,15 +99,19 @@ class Settings:
             on_redis_failure=options.get("on_redis_failure", "allow"),
             shadow=options.get("shadow", False),
             own_limits=False,
+            charging=charging_of(options, ""),
             **policy_key("", options.get("key"), options.get("key_func")),
         )
-        address_limits = options.get("address_limits")
+        own_address_limits = options.get("address_limits")
+        if default.by_credential and own_address_limits is None:
+            # Raises for a policy of the server.
+            address_limits(default.limits)
         # The rule of `routes` has made every policy a mapping.
         routes = cast("Mapping[str, PolicyOptions]", options.get("routes", {}))
         client = _client(options)
         return cls(
             policies=Policies(default, routes, options.get("exempt", ())),
-            address_limits=None if address_limits is None else parse_limits(address_limits),
+            address_limits=None if own_address_limits is None else parse_limits(own_address_limits),
             keys=Keys(options.get("key_prefix"), client.service if client else options.get("service")),
             credential_header=options.get("credential_header", "Authorization").lower(),
             plan_func=_plan_function(options),
@@ -157,7 +165,7 @@ def client_source(options: MiddlewareOptions) -> Any:  # noqa: ANN401  # checked
     return given[0]
 
 
-def _default_limits(options: MiddlewareOptions) -> tuple[Limit, ...]:
+def _default_limits(options: MiddlewareOptions) -> ParsedLimits:
     limits = options.get("limits")
     if "limits" in options and not callable(limits):
         return parse_limits(limits)  # type: ignore[arg-type]  # what is no limit is an error there

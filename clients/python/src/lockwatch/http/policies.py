@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from ..errors import ConfigurationError
-from ..limits import Limit, Limits, parse_limits
+from ..limits import Limits, ParsedLimits, address_limits, parse_limits
+from .charging import Charging, CountWhen, charging_of
 from .pattern import Pattern, exact_pattern, has_dot_segments, lenient_path, lenient_pattern
 from .policy_name import policy_name
 from .request import KeyFunction
@@ -40,6 +41,12 @@ class PolicyOptions(TypedDict, total=False):
     Only together with limits, like `key_func`.
     """
     key_func: KeyFunction
+    skip_successful: bool
+    """Gives a request's units back if the status of its response is below 400."""
+    skip_failed: bool
+    """Gives a request's units back if the status is 400 or above, or if the client left."""
+    count_when: CountWhen
+    """Counts a request after its response, if this function of the response returns true."""
 
 
 class PolicyKey(TypedDict):
@@ -54,7 +61,7 @@ class Policy:
     """A policy with every option decided."""
 
     name: str
-    limits: tuple[Limit, ...]
+    limits: ParsedLimits
     cost: Cost
     on_redis_failure: FailureMode
     shadow: bool
@@ -62,6 +69,7 @@ class Policy:
     """Whether the limits are its own. A plan replaces only the default policy's."""
     by_credential: bool
     key_func: KeyFunction | None
+    charging: Charging
 
 
 def policy_key(of: str, key: object, key_func: KeyFunction | None) -> PolicyKey:
@@ -105,6 +113,11 @@ class Policies:
                     return policy
         return self._default
 
+    @property
+    def correct(self) -> bool:
+        """Whether a policy may have something left to do after a response."""
+        return any(policy.charging.corrects for policy in (self._default, *(policy for _, policy in self._routes)))
+
     def _is_exempt(self, method: str, path: str) -> bool:
         return not has_dot_segments(path) and any(pattern.matches(method, path) for pattern in self._exempt)
 
@@ -120,12 +133,17 @@ def _policy(text: str, options: PolicyOptions, default: Policy) -> Policy:
                 f"the policy of {text!r} has {' and '.join(sorted(given_key))} and no limits: give it limits of its own"
             )
         whose = policy_key(f" of the policy of {text!r}", options.get("key"), options.get("key_func"))
+    limits = parse_limits(options["limits"]) if own else default.limits
+    if own and whose["by_credential"]:
+        # Raises for a policy of the server.
+        address_limits(limits)
     return Policy(
         name=options.get("name", policy_name(text)) if own else DEFAULT,
-        limits=parse_limits(options["limits"]) if own else default.limits,
+        limits=limits,
         cost=options.get("cost", default.cost),
         on_redis_failure=options.get("on_redis_failure", default.on_redis_failure),
         shadow=options.get("shadow", default.shadow),
         own_limits=own,
+        charging=charging_of(options, f" of the policy of {text!r}", default.charging),
         **whose,
     )

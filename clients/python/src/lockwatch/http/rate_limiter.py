@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
 from .. import burst
-from ..errors import LockWatchError, UnavailableError
+from ..errors import LockWatchError, NoPolicyError, UnavailableError
 from ..failure_log import FailureLog
 from ..flow import Flow, FunctionFailedError, ask
-from ..limits import Limit, address_limits
-from ..ratelimit import RateLimitResult, rate_limit_command
+from ..limits import ParsedLimits, address_limits
+from ..notices import say_once
+from ..ratelimit import RateLimitResult
 from ..redis.connection import Arg, Command
 from ..redis.records import option, text
+from .charging import Charging, Corrections, Pending
 from .keys import address_client, credential_client, key_client, key_text
 from .options import Settings
 from .policies import Policy
@@ -34,6 +37,7 @@ class RoundTrip:
     state: LockWatchState
     limits: tuple[tuple[str, Command[RateLimitResult]], ...]
     burst: Command[burst.BurstResult] | None
+    cost: int
 
     @property
     def commands(self) -> tuple[Command[Any], ...]:
@@ -45,8 +49,10 @@ class RoundTrip:
 class RateLimiter:
     """Decides about requests. It does no input or output itself."""
 
-    def __init__(self, settings: Settings, failures: FailureLog) -> None:
+    def __init__(self, settings: Settings, failures: FailureLog, corrections: Corrections | None = None) -> None:
+        """`corrections` is needed only if a policy has something to do after the response."""
         self._settings = settings
+        self._corrections = corrections
         self._failures = failures
 
     def admit(
@@ -121,7 +127,7 @@ class RateLimiter:
         return state, None
 
     def _round_trip(
-        self, request: HttpRequest, policy: Policy, client: str | None, limits: tuple[Limit, ...], cost: int
+        self, request: HttpRequest, policy: Policy, client: str | None, limits: ParsedLimits, cost: int
     ) -> RoundTrip:
         """The commands for a request; of the address or credential if there is no `client`."""
         settings = self._settings
@@ -129,23 +135,26 @@ class RateLimiter:
         credential = self._credential(request) if client is None and policy.by_credential else None
         client = client or credential or address
         state = _state(request, policy, client)
-        named = [(policy.name, self._limit(client, policy.name, limits, cost))]
+        charging = policy.charging
+        named = [(policy.name, self._limit(client, policy.name, limits, cost, charging))]
         if credential is not None:
             # The credential is not verified, and a client can make up any number of values. So the
             # address is limited as well.
             own = None if policy.own_limits else settings.address_limits
-            command = self._limit(address, f"{policy.name}:unverified", own or address_limits(limits), cost)
+            command = self._limit(address, f"{policy.name}:unverified", own or address_limits(limits), cost, charging)
             named.append((f"{policy.name}-unverified", command))
         counted = client if credential is None else address
-        return RoundTrip(policy, state, tuple(named), self._burst(counted, request, state.address))
+        return RoundTrip(policy, state, tuple(named), self._burst(counted, request, state.address), cost)
 
     def _credential(self, request: HttpRequest) -> str | None:
         header = self._settings.credential_header
         value = request.header(header)
         return None if value is None else credential_client(header, value)
 
-    def _limit(self, client: str, policy: str, limits: tuple[Limit, ...], cost: int) -> Command[RateLimitResult]:
-        return rate_limit_command("LW.RATELIMIT", self._settings.keys.limit(client, policy), limits, cost)
+    def _limit(
+        self, client: str, policy: str, limits: ParsedLimits, cost: int, charging: Charging
+    ) -> Command[RateLimitResult]:
+        return charging.command(self._settings.keys.limit(client, policy), limits, cost)
 
     def _burst(self, client: str, request: HttpRequest, ip: str | None) -> Command[burst.BurstResult] | None:
         if self._settings.burst_arguments is None:
@@ -171,6 +180,10 @@ class RateLimiter:
         except LockWatchError as error:
             return self._fail(trip, error)
         self._failures.limit_answered()
+        if trip.policy.charging.corrects and self._corrections is not None:
+            asked = [(command, result) for (_, command), (_, result, _) in zip(trip.limits, results, strict=True)]
+            if commands := trip.policy.charging.pending(asked, trip.cost):
+                state.pending.append(Pending(trip.policy.charging, commands, self._corrections, self._failures))
         if trip.burst is not None:
             try:
                 found = trip.burst.parse(replies[-1])
@@ -218,6 +231,12 @@ def _state(request: HttpRequest, policy: Policy, client: str) -> LockWatchState:
 
 def log_failure(failures: FailureLog, kind: str, error: LockWatchError, *, goes_on: bool) -> Reply | None:
     """Logs that a limit could not be evaluated. The response is None if the request goes on."""
+    if isinstance(error, NoPolicyError):
+        say_once(
+            f"policy: {error}",
+            logging.ERROR,
+            f"a limit is not enforced, because the server does not have its policy: {error}: set it with LW.POLICY SET",
+        )
     failures.limit_failed(kind, error, goes_on=goes_on)
     return None if goes_on else SERVICE_UNAVAILABLE
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import ConfigurationError
-from ..limits import Limit, parse_limits
+from ..limits import ParsedLimits, parse_limits
 from ..rules import COST
 
 # What a function returned may be text of a client, which is not to fill the log.
@@ -20,7 +20,7 @@ def _wrong(option: str, returned: object, error: Exception) -> ConfigurationErro
     )
 
 
-def returned_limits(option: str, returned: Any) -> tuple[Limit, ...] | None:  # noqa: ANN401  # the application's
+def returned_limits(option: str, returned: Any) -> ParsedLimits | None:  # noqa: ANN401  # the application's
     """The limits that the function given as `option` returned; None if it returned None."""
     if returned is None:
         return None

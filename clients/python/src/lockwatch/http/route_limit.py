@@ -12,9 +12,10 @@ from ..errors import LockWatchError
 from ..failure_log import FailureLog
 from ..flow import Client, Flow, FunctionFailedError, ask, check_client, execute
 from ..limits import Limits, parse_limits
-from ..ratelimit import RateLimitResult, rate_limit_command
+from ..ratelimit import RateLimitResult
 from ..redis.connection import Command
 from ..rules import read_options
+from .charging import CountWhen, Pending, charging_of
 from .client_address import limited_address
 from .counted import Counted
 from .keys import ADDRESS, Keys, address_client, key_client, key_text
@@ -53,6 +54,12 @@ class RouteLimitOptions(TypedDict, total=False):
     May be asynchronous in FastAPI.
     """
     key_prefix: str
+    skip_successful: bool
+    """Gives a request's units back if the status of its response is below 400."""
+    skip_failed: bool
+    """Gives a request's units back if the status is 400 or above, or if the client left."""
+    count_when: CountWhen
+    """Counts a request after its response, if this function of the response returns true."""
 
 
 def route_limit(
@@ -85,7 +92,12 @@ class RouteLimit:
         on_redis_failure: FailureMode = "allow",
         on_denied: Callable[[RateLimitResult], Any] = rate_limit_exceeded,
         key_prefix: str | None = None,
+        skip_successful: bool = False,
+        skip_failed: bool = False,
+        count_when: CountWhen | None = None,
     ) -> None:
+        charging = {"skip_successful": skip_successful, "skip_failed": skip_failed, "count_when": count_when}
+        self._charging = charging_of(charging, " of limit")
         self._lockwatch = lockwatch
         self._limits_of = limits if callable(limits) else None
         self._limits = None if callable(limits) else parse_limits(limits)
@@ -106,13 +118,15 @@ class RouteLimit:
         counted: Counted,
         route: Callable[[], str],
         add_headers: Callable[[Mapping[str, str]], object],
+        after_response: Callable[[Pending], object],
     ) -> Flow[RateLimitResult | Reply | None]:
         """The result, or the response to a request that ends here.
 
         None if Redis did not answer, or if the limit does not apply.
 
         `state` is None without the middleware. Then `add_headers` is called with the headers of a
-        request that goes on. `route` returns the text that the name is derived from.
+        request that goes on, and `after_response` with what is to be done once the response has
+        been sent. `route` returns the text that the name is derived from.
         """
         own_name, name = counted.name_of(
             lambda each: self._keys.limit("", f"limit:{each}"),
@@ -139,9 +153,10 @@ class RouteLimit:
             state.key_text = key_text(key) or state.key_text
         # Names of policies have no colon, so a route limit never counts into one of them.
         redis_key = self._keys.limit(client, f"limit:{own_name}")
-        command = rate_limit_command("LW.RATELIMIT", redis_key, limits, cost)
+        command = self._charging.command(redis_key, limits, cost)
+        after = after_response if state is None else state.pending.append
         outcome: RateLimitResult | Reply | None = yield from counted.once(
-            redis_key, partial(self._ask, command, name, state, add_headers)
+            redis_key, partial(self._ask, command, name, state, add_headers, cost=cost, after=after)
         )
         return outcome
 
@@ -151,12 +166,17 @@ class RouteLimit:
         name: str,
         state: LockWatchState | None,
         add_headers: Callable[[Mapping[str, str]], object],
+        *,
+        cost: int,
+        after: Callable[[Pending], object],
     ) -> Flow[RateLimitResult | Reply | None]:
         try:
             limit = yield from execute(self._lockwatch, command)
         except LockWatchError as error:
             return log_failure(self._failures, error.code.lower(), error, goes_on=self._goes_on)
         self._failures.limit_answered()
+        if self._charging.corrects and (commands := self._charging.pending([(command, limit)], cost)):
+            after(Pending(self._charging, commands, self._lockwatch.corrections, self._failures))
         if state is not None:
             state.judge(limit, name, str(command.key), shadow=self._shadow)
         if limit.allowed or self._shadow:

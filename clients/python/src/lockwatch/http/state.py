@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ..burst import BurstResult
 from ..ratelimit import RateLimitResult
+from .charging import Pending
 from .counted import Counted
 from .denial import denial_data
 
@@ -42,6 +43,8 @@ class LockWatchState:
     """The limit's headers, which the middleware adds to the response."""
     counted: Counted = field(default_factory=Counted, repr=False)
     """The limits that counted the request."""
+    pending: list[Pending] = field(default_factory=list, repr=False)
+    """What limits have left to do after the response."""
 
     def judge(self, limit: RateLimitResult, policy: str, key: str, *, shadow: bool) -> None:
         """Records the result of the limit at a key, and replaces the headers of an earlier one."""

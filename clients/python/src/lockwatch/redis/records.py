@@ -35,6 +35,13 @@ def optional_text(value: Any) -> str | None:  # noqa: ANN401
     return None if value is None else text(value)
 
 
+def integer(reply: Any) -> int:  # noqa: ANN401
+    """An integer."""
+    if not isinstance(reply, int):
+        raise ValueError("the reply is no integer")  # noqa: TRY004  # read by Command.parse
+    return reply
+
+
 def integers(reply: Any, count: int) -> list[int]:  # noqa: ANN401
     """An array of that many integers."""
     if not isinstance(reply, (list, tuple)) or len(reply) != count or not all(isinstance(n, int) for n in reply):
@@ -50,9 +57,10 @@ def timestamp(ms: Any) -> datetime:  # noqa: ANN401
 
 def records(reply: Any) -> list[dict[str, Any]]:  # noqa: ANN401
     """An array of records: maps over RESP3, flat arrays over RESP2."""
-    return [_record(item) for item in reply]
+    return [record(item) for item in reply]
 
 
-def _record(item: Any) -> dict[str, Any]:  # noqa: ANN401
+def record(item: Any) -> dict[str, Any]:  # noqa: ANN401
+    """A record: a map over RESP3, a flat array over RESP2."""
     pairs = item.items() if isinstance(item, Mapping) else zip(item[::2], item[1::2], strict=True)
     return {text(name): value for name, value in pairs}

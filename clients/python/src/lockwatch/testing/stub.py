@@ -17,6 +17,10 @@ from .tokens import StubTokens
 _DEFAULT_REPLIES: dict[str, Any] = {
     "LW.RATELIMIT": [0, 100, 99, 0, 60_000],
     "LW.PEEK": [0, 100, 99, 0, 60_000],
+    "LW.REFUND": 1,
+    "LW.SETTLE": [0, 0, 0],
+    "LW.RENEW": 1,
+    "LW.RELEASE": 1,
     "LW.BURST": [0, 1, 0],
     "LW.AUDIT": b"1764000000000-0000000000000000-1",
     "LW.ALERT": b"1764000000000-0000000000000000-1",
