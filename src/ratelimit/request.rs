@@ -20,7 +20,7 @@ use crate::window::effect::Windows;
 use crate::window::log::MAX_PAIRS;
 use crate::window::verdict::{MAX_LIMIT, Quota};
 
-pub(super) pub(super) const MAX_COST: u64 = u32::MAX as u64;
+pub(super) const MAX_COST: u64 = u32::MAX as u64;
 
 const QUOTAS: Param = Param::one_of(
     c"quotas",

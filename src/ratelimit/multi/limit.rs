@@ -12,6 +12,7 @@
 //! 3. `time_ms`: the time under which the units were recorded; 0 if none were
 //! 4. `limit`, `remaining` and `reset_after_ms` of the first tuple, then of the second, and so on
 
+use crate::policy::Outcome;
 use crate::ratelimit::counters;
 use crate::server::call::Call;
 use crate::server::command::Command;
@@ -53,10 +54,24 @@ impl Command for MRateLimit {
         counters::MULTI_CALLS.count();
         if !decision.admitted {
             counters::MULTI_DENIED.count();
-            top::denied(call.database(), request.name_of(decision.binding), now, None);
+            let (key, policy) = request.names_of(decision.binding);
+            top::denied(call.database(), key, now, policy);
         }
+        count_policies(&request, &decision);
         reply::send(call, &decision, recorded.then_some(now));
         Ok(())
+    }
+}
+
+/// Counts the call for the policy of each tuple.
+fn count_policies(request: &Request<'_>, decision: &Decision) {
+    for (tuple, room) in request.tuples.iter().zip(&decision.room) {
+        let Some(policy) = &tuple.policy else { continue };
+        policy.applied.count(match room {
+            true => Outcome::Admitted,
+            false if tuple.is_shadow() => Outcome::ShadowDenied,
+            false => Outcome::Denied,
+        });
     }
 }
 
@@ -72,12 +87,13 @@ fn judge(
     let logs: Vec<Option<&Window>> = logs.iter().map(|log| Some(&**log)).collect();
     let decision = decide(request, &logs, now);
     let max_entries = WINDOW_MAX_ENTRIES.get();
-    let steps: Vec<Option<Step>> = (request.keys.iter().zip(logs.iter().flatten()))
-        .map(|(key, log)| {
+    let keys = request.keys.iter().zip(logs.iter().flatten()).zip(&decision.recorded);
+    let steps: Vec<Option<Step>> = keys
+        .map(|((key, log), records)| {
             if log.newest() > now {
                 counters::CLOCK_STEPS.count();
             }
-            step(key, log, decision.admitted, now, max_entries)
+            step(key, log, *records, now, max_entries)
         })
         .collect();
     let recorded = steps.iter().flatten().any(|step| step.units > 0);

@@ -13,7 +13,7 @@ use crate::window::verdict::{Quota, Verdict, Wait};
 
 use super::decide::{Decision, decide, step};
 use super::limit::MRateLimit;
-use super::request::{MAX_TUPLES, Request};
+use super::request::{MAX_TUPLES, Request, Tuple};
 
 /// Some time in 2026.
 const START: u64 = 1_790_000_000_000;
@@ -38,7 +38,7 @@ impl Call {
         for (name, quotas) in &self.tuples {
             let key = request.position(NAMES[*name]).unwrap_or_else(|| request.add_key(NAMES[*name]));
             // A key has at most eight limits.
-            let _ = request.add(MRateLimit::SPEC, key, quotas, self.costs[*name]);
+            let _ = request.add(MRateLimit::SPEC, key, quotas, self.costs[*name], None);
         }
         request
     }
@@ -140,7 +140,18 @@ impl Model {
                 b.retry_after.cmp(&a.retry_after)
             }
         });
-        Decision { admitted, binding: order[0], retry_after: seen.first_time(request, now, all), tuples }
+        let has_room = |tuple: &Tuple<'_>| {
+            let key = &request.keys[tuple.key];
+            key.quotas_of(tuple).iter().all(|quota| seen.admits(key.name, quota, key.cost, now))
+        };
+        Decision {
+            admitted,
+            binding: order[0],
+            retry_after: seen.first_time(request, now, all),
+            tuples,
+            room: request.tuples.iter().map(has_room).collect(),
+            recorded: vec![admitted; request.keys.len()],
+        }
     }
 
     /// The model after an admitted call.

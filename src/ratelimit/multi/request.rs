@@ -1,11 +1,14 @@
 //! The arguments of LW.MRATELIMIT and LW.MPEEK: `key limit window cost [key limit window cost ...]`.
 //!
 //! A tuple is one such group of four. Tuples that name the same key are judged together, so a
-//! request is also a list of keys, each with the limits of all its tuples.
+//! request is also a list of keys, each with the limits of all its tuples. `key @policy - cost` is a
+//! tuple with the limits that a policy has for the key.
 
 use std::fmt::Display;
+use std::str;
 
-use crate::ratelimit::request::{MAX_COST, MAX_LIMIT};
+use crate::policy::{self, Applied};
+use crate::ratelimit::request::MAX_COST;
 use crate::server::args::{Arg, Args};
 use crate::server::error::Refusal;
 use crate::server::spec::Spec;
@@ -16,6 +19,7 @@ use crate::text::quoted::Quoted;
 use crate::text::syntax::Param;
 use crate::text::time::Span;
 use crate::window::log::MAX_PAIRS;
+use crate::window::verdict::MAX_LIMIT;
 use crate::window::verdict::Quota;
 
 pub(super) const MAX_TUPLES: usize = 16;
@@ -25,12 +29,11 @@ const TUPLE: &[Param] =
 
 pub(super) const ARGS: &[Param] = &[Param::block(c"tuple", TUPLE).repeated()];
 
-#[derive(Debug)]
 pub(super) struct Request<'a> {
     /// In the order in which the call names them first. No two have the same name.
     pub keys: Vec<KeyLimits<'a>>,
     /// In the call's order: one to [`MAX_TUPLES`].
-    pub tuples: Vec<Tuple>,
+    pub tuples: Vec<Tuple<'a>>,
 }
 
 /// What a call asks of one key.
@@ -43,12 +46,25 @@ pub(super) struct KeyLimits<'a> {
 }
 
 /// A part of the limits of one key: one, or those of a policy.
-#[derive(Debug)]
-pub(super) struct Tuple {
+pub(super) struct Tuple<'a> {
     /// The index of its key.
     pub key: usize,
     first: usize,
     end: usize,
+    pub policy: Option<ByPolicy<'a>>,
+}
+
+/// The policy of a tuple.
+pub(super) struct ByPolicy<'a> {
+    pub name: &'a [u8],
+    pub applied: Applied,
+}
+
+impl Tuple<'_> {
+    /// Whether the tuple is only counted if it denies the call.
+    pub(super) fn is_shadow(&self) -> bool {
+        self.policy.as_ref().is_some_and(|policy| policy.applied.is_shadow())
+    }
 }
 
 impl<'a> Request<'a> {
@@ -86,19 +102,24 @@ impl<'a> Request<'a> {
                     let why = format_args!("window {} of a policy is not -", Quoted(window));
                     return Err(spec.malformed(why).into());
                 }
-                request.add(spec, key, &policy(spec, &limit[1..], name.bytes())?, cost)?;
+                let of_policy = &limit[1..];
+                let applied = policy::find(of_policy, name.bytes())?;
+                let quotas = applied.quotas().to_vec();
+                request.add(spec, key, &quotas, cost, Some(ByPolicy { name: of_policy, applied }))?;
             } else {
                 let limit = read(spec, "limit", limit, number::within(0..=MAX_LIMIT))?;
                 let window = read(spec, "window", window, duration::parse)?;
-                request.add(spec, key, &[Quota { limit, window }], cost)?;
+                request.add(spec, key, &[Quota { limit, window }], cost, None)?;
             }
         }
         Ok(request)
     }
 
-    /// The name of the key of the tuple at index `tuple`.
-    pub(super) fn name_of(&self, tuple: usize) -> &'a [u8] {
-        self.tuples.get(tuple).and_then(|tuple| self.keys.get(tuple.key)).map_or(&[], |key| key.name)
+    /// The name of the key of the tuple at index `tuple`, and of its policy.
+    pub(super) fn names_of(&self, tuple: usize) -> (&'a [u8], Option<&'a str>) {
+        let Some(tuple) = self.tuples.get(tuple) else { return (&[], None) };
+        let policy = tuple.policy.as_ref().and_then(|policy| str::from_utf8(policy.name).ok());
+        (self.keys.get(tuple.key).map_or(&[], |key| key.name), policy)
     }
 
     pub(super) fn with_room_for(tuples: usize) -> Self {
@@ -123,6 +144,7 @@ impl<'a> Request<'a> {
         key: usize,
         quotas: &[Quota],
         cost: u64,
+        policy: Option<ByPolicy<'a>>,
     ) -> Result<(), Malformed> {
         let limits = &mut self.keys[key];
         if limits.len > 0 && limits.cost != cost {
@@ -136,7 +158,7 @@ impl<'a> Request<'a> {
         };
         room.copy_from_slice(quotas);
         (limits.len, limits.cost) = (end, cost);
-        self.tuples.push(Tuple { key, first, end });
+        self.tuples.push(Tuple { key, first, end, policy });
         Ok(())
     }
 }
@@ -152,7 +174,7 @@ impl KeyLimits<'_> {
     }
 
     /// The limits of one of its tuples.
-    pub(super) fn quotas_of(&self, tuple: &Tuple) -> &[Quota] {
+    pub(super) fn quotas_of(&self, tuple: &Tuple<'_>) -> &[Quota] {
         &self.quotas[tuple.first..tuple.end]
     }
 }
@@ -164,9 +186,4 @@ fn read<T, E: Display>(
     read: impl FnOnce(&[u8]) -> Result<T, E>,
 ) -> Result<T, Malformed> {
     read(text).map_err(|why| spec.malformed(format_args!("{name} {} {why}", Quoted(text))))
-}
-
-/// The limits of the policy `name` for `key`.
-fn policy(spec: &Spec, _name: &[u8], _key: &[u8]) -> Result<Vec<Quota>, Refusal> {
-    Err(spec.malformed("there are no policies").into())
 }

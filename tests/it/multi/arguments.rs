@@ -114,12 +114,19 @@ fn the_bounds_of_each_range_are_accepted() {
 }
 
 #[test]
-fn a_policy_is_refused_as_long_as_there_is_none() {
+fn an_unknown_policy_is_refused_and_so_is_one_with_a_window() {
     let server = server_with_a_key();
     let mut client = server.client();
-    malformed(&mut client, &[b"@login", b"-", b"1"], "there are no policies");
+    for (command, _) in COMMANDS {
+        for args in [
+            &[command, "held", "@login", "-", "1"][..],
+            &[command, "held", "10", "60", "1", "other", "@", "-", "1"],
+        ] {
+            let message = refused(&mut client, args);
+            assert!(message.starts_with("LWNOPOLICY "), "{message:?}");
+        }
+    }
     malformed(&mut client, &[b"@login", b"60", b"1"], "window '60' of a policy is not -");
-    malformed(&mut client, &[b"10", b"60", b"1", b"other", b"@", b"-", b"1"], "there are no policies");
 }
 
 #[test]

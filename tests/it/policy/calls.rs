@@ -165,3 +165,56 @@ fn lw_top_names_the_policy_that_denied_a_key() {
     let [denied] = top.items() else { panic!("{top:?}") };
     assert_eq!((denied.field("key").text(), denied.field("policy").text()), ("k".into(), "p".into()));
 }
+
+#[test]
+fn limits_on_several_keys_take_policies() {
+    let server = Server::start();
+    let mut client = server.client();
+    ok(&mut client, "LW.POLICY SET user 3 1h 4 2h");
+    ok(&mut client, "LW.POLICY SET user 1 1h FOR guest");
+    let call = "LW.MRATELIMIT {t}:u @user - 1 {t}:all 2 1h 1";
+    assert_eq!(client.run(call).ints()[..2], [0, 1]);
+    assert_eq!(client.run("LW.MPEEK {t}:u @user - 1").ints()[4..6], [3, 1]);
+    assert_eq!(client.run(call).ints()[..2], [0, 1]);
+    let denied = client.run(call).ints();
+    assert_eq!((denied[0], denied[1], denied[3]), (1, 1, 0), "the second limit denies it");
+    // The override of a subject, and a policy beside pairs of the same key.
+    assert_eq!(client.run("LW.MRATELIMIT guest @user - 1 guest 5 3h 1").ints()[0], 0);
+    let denied = client.run("LW.MRATELIMIT guest @user - 1 guest 5 3h 1").ints();
+    assert_eq!((denied[0], denied[1], denied[4]), (1, 0, 1));
+    let counts = client.info("lockwatch").text("lockwatch_policy_user").to_owned();
+    assert_eq!(counts, "calls=5,denied=1,shadow_denied=0");
+    for (call, part) in [
+        ("LW.MRATELIMIT k @nobody - 1", "LWNOPOLICY"),
+        ("LW.MRATELIMIT k @user 1h 1", "of a policy is not -"),
+        ("LW.MRATELIMIT k @ - 1", "LWNOPOLICY"),
+        ("LW.MPEEK k 5 - 1", "ERR"),
+    ] {
+        let error = format!("{:?}", client.run(call));
+        assert!(error.contains(part), "{call}: {error}");
+    }
+    assert_eq!(client.run("EXISTS k").int(), 0);
+}
+
+#[test]
+fn a_policy_in_shadow_denies_no_call_on_several_keys() {
+    let server = Server::start();
+    let mut client = server.client();
+    ok(&mut client, "LW.POLICY SET quiet 1 1h SHADOW");
+    let call = "LW.MRATELIMIT {t}:a @quiet - 1 {t}:b 3 1h 1";
+    assert_eq!(client.run(call).ints()[0], 0);
+    let admitted = client.run(call).ints();
+    assert_eq!((admitted[0], admitted[2]), (0, 0));
+    assert!(admitted[3] > 0, "the enforced key records the call");
+    // The key whose only limit would have denied the call records nothing.
+    assert_eq!(client.peek("{t}:a 10 1h COST 0").remaining, 9);
+    assert_eq!(client.peek("{t}:b 10 1h COST 0").remaining, 8);
+    // A key that has an enforced limit too records it.
+    assert_eq!(client.run("LW.MRATELIMIT {t}:a @quiet - 1 {t}:a 5 1h 1").ints()[0], 0);
+    assert_eq!(client.peek("{t}:a 10 1h COST 0").remaining, 8);
+    client.run(call);
+    let denied = client.run(call).ints();
+    assert_eq!((denied[0], denied[1]), (1, 1), "a policy in shadow does not bind a denied call");
+    let counts = client.info("lockwatch").text("lockwatch_policy_quiet").to_owned();
+    assert_eq!(counts, "calls=5,denied=0,shadow_denied=4");
+}
