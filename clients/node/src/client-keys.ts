@@ -1,5 +1,5 @@
 /**
- * `inspect` and `reset` list and delete the keys of one client. They show why a client was denied,
+ * `clientKeys` and `reset` list and delete the keys of one client. They show why a client was denied,
  * and let it in again. No request waits for them. They go through all keys of one server with SCAN:
  * in a cluster only through those of the node that holds the client's slot.
  */
@@ -23,7 +23,7 @@ export interface ClientQuery {
 }
 
 /** A key of a client. The numbers of units are null for a burst. */
-export interface InspectedKey {
+export interface KeyOfClient {
   readonly key: string;
   /** The name of the policy or of the route's limit; null for a burst. */
   readonly policy: string | null;
@@ -64,7 +64,7 @@ function clientAt(address: string): string {
   return addressClient(canonical);
 }
 
-export async function inspect(call: Call, prefix: string): Promise<InspectedKey[]> {
+export async function find(call: Call, prefix: string): Promise<KeyOfClient[]> {
   return Promise.all((await scan(call, prefix)).map((key) => describe(call, key, prefix)));
 }
 
@@ -92,7 +92,7 @@ async function scan(call: Call, prefix: string): Promise<string[]> {
   return [...found].sort();
 }
 
-async function describe(call: Call, key: string, prefix: string): Promise<InspectedKey> {
+async function describe(call: Call, key: string, prefix: string): Promise<KeyOfClient> {
   const { kind, policy } = kindOf(key.slice(prefix.length));
   const windows = kind === "burst" ? [] : WINDOWS_MS;
   const [expiry, ...used] = await Promise.all([call({ args: ["PTTL", key], key }), ...windows.map((windowMs) => usedIn(call, key, windowMs))]);
@@ -101,7 +101,7 @@ async function describe(call: Call, key: string, prefix: string): Promise<Inspec
   return { key, policy, kind, expiresIn: ms < 0 ? null : ms / 1000, lastMinute, lastHour, lastDay };
 }
 
-function kindOf(rest: string): Pick<InspectedKey, "kind" | "policy"> {
+function kindOf(rest: string): Pick<KeyOfClient, "kind" | "policy"> {
   if (rest === "burst") return { kind: "burst", policy: null };
   if (rest.startsWith("limit:")) return { kind: "route limit", policy: rest.slice("limit:".length) };
   if (rest.endsWith(":unverified")) return { kind: "unverified", policy: rest.slice(0, -":unverified".length) };

@@ -1,7 +1,9 @@
 /**
  * The errors of the client. `code` is the first word of Redis's error reply (`LWEXPIRED`,
  * `WRONGTYPE`, `OOM`); `TIMEOUT`, `CONNECTION` or `BYPASSED` without a reply; or `MODULE_MISSING`.
+ * `LEASE_DENIED` and `BUDGET_EXCEEDED` are denials.
  */
+import { secondsRoundedUp } from "./duration.js";
 import { ServerError } from "./redis/connection.js";
 
 /** An option is wrong, or the server does not fit the options. */
@@ -42,8 +44,45 @@ export class UnavailableError extends LockWatchError {
 /** Redis does not know the command, or its reply is not one of lockwatch. */
 export class ModuleMissingError extends UnavailableError {}
 
-/** LWFULL: too many events or alerts are waiting for delivery. */
+/** A limit has no room at present. */
+export class DeniedError extends LockWatchError {
+  constructor(
+    code: string,
+    message: string,
+    /** Infinity if waiting does not help. */
+    readonly retryAfterMs: number,
+  ) {
+    super(code, message);
+  }
+
+  /** Whole seconds, rounded up, at least 1; undefined if waiting does not help. */
+  get retryAfterSeconds(): number | undefined {
+    return this.retryAfterMs === Infinity ? undefined : Math.max(1, secondsRoundedUp(this.retryAfterMs));
+  }
+}
+
+/**
+ * All units of a limit are held by leases. `retryAfterMs` is an upper bound: a lease that is released
+ * ends before.
+ */
+export class LeaseDeniedError extends DeniedError {
+  constructor(key: string, retryAfterMs: number) {
+    super("LEASE_DENIED", `the leases of '${key}' leave no room for another one`, retryAfterMs);
+  }
+}
+
+/** A limit of a `TokenBudget` has no room for a reservation. */
+export class TokenBudgetExceededError extends DeniedError {
+  constructor(key: string, retryAfterMs: number) {
+    super("BUDGET_EXCEEDED", `the budget of '${key}' has no room for this reservation`, retryAfterMs);
+  }
+}
+
+/** LWFULL: too many events or alerts are waiting for delivery, or a key has its most leases. */
 export class FullError extends LockWatchError {}
+
+/** LWNOPOLICY: the server has no policy of this name. Set it with LW.POLICY SET. */
+export class NoPolicyError extends LockWatchError {}
 
 /** LWNOKEY: the server has no signing key. */
 export class NoKeyError extends LockWatchError {}
@@ -82,6 +121,7 @@ const CLASSES: Record<string, ErrorClass> = {
   LWCONFLICT: ConflictError,
   LWFULL: FullError,
   LWNOKEY: NoKeyError,
+  LWNOPOLICY: NoPolicyError,
   LWBUSY: UnavailableError,
   LWUNAVAILABLE: UnavailableError,
   LOADING: UnavailableError,

@@ -4,7 +4,8 @@
  * The objects of a process that use one server share what is known of it. So ten middlewares and
  * limits together log a failure once per interval, and its end once.
  */
-import { UnavailableError, type LockWatchError } from "./errors.js";
+import { NoPolicyError, UnavailableError, type LockWatchError } from "./errors.js";
+import { sayOnce } from "./notices.js";
 
 export type Log = (message: string) => void;
 
@@ -63,6 +64,9 @@ export class FailureLog {
 
   /** @param requests whose limit could not be evaluated, in words */
   limitFailed(error: LockWatchError, requests: string, denies: boolean): void {
+    if (error instanceof NoPolicyError) {
+      sayOnce(`policy: ${error.message}`, this.write, `a limit is not enforced, because the server does not have its policy: ${error.message}: set it with LW.POLICY SET`);
+    }
     const isLogged = this.log(error.code, `${requests} are ${denies ? "answered 503" : "let through without a limit"}: ${this.named(error)}`);
     // Other errors concern one key or one command, and the next command may succeed meanwhile.
     if (!(error instanceof UnavailableError) || error.code === "NOPERM") return;

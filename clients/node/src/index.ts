@@ -2,8 +2,10 @@
  * lockwatch for Node: a thin client of the Redis module, and middleware on top of it.
  *
  * - `lockwatch.ts` has a method for each command. Arguments and results are in `ratelimit.ts`,
- *   `burst.ts`, `alert.ts`, `audit.ts` and `tokens.ts`, errors in `errors.ts`. `limits.ts` and
+ *   `multi.ts`, `lease.ts`, `explain.ts`, `burst.ts`, `alert.ts`, `audit.ts` and `tokens.ts`, errors in
+ *   `errors.ts`. `limits.ts` and
  *   `duration.ts` parse the limits and durations of users.
+ * - `leases.ts` is a lease that is held, and `budget.ts` a reservation of tokens.
  * - `client-keys.ts` lists and deletes the keys of one client.
  * - `redis/` sends commands: an adapter for each library, and `Link` with timeouts and a breaker.
  * - `http/` is the middleware. `rate-limiter.ts` decides on requests, independent of the framework;
@@ -14,17 +16,22 @@
  */
 export type { AlertOptions } from "./alert.js";
 export type { AuditEvent, AuditFields, AuditQuery } from "./audit.js";
+export { Reservation, TokenBudget, type TokenBudgetOptions } from "./budget.js";
 export type { BurstOptions, BurstResult, Caller } from "./burst.js";
-export type { ClientQuery, InspectedKey } from "./client-keys.js";
+export type { ClientQuery, KeyOfClient } from "./client-keys.js";
 export type { Duration } from "./duration.js";
 export {
   CommandError,
   ConfigurationError,
   ConflictError,
+  DeniedError,
   FullError,
+  LeaseDeniedError,
   LockWatchError,
   ModuleMissingError,
   NoKeyError,
+  NoPolicyError,
+  TokenBudgetExceededError,
   TokenError,
   TokenExpiredError,
   TokenInvalidError,
@@ -32,14 +39,18 @@ export {
   TokenRevokedError,
   UnavailableError,
 } from "./errors.js";
+export type { KeyReport, TopKey, WindowUsage } from "./explain.js";
+export type { CountWhen, FinishedResponse } from "./http/charging.js";
 export { ADDRESS } from "./http/keys.js";
 export { LockWatchState } from "./http/state.js";
 export type { MiddlewareOptions, PolicyOptions } from "./http/options.js";
 export type { FailureMode, Reply } from "./http/reply.js";
-export type { Limit, Limits } from "./limits.js";
-export { parseLimits } from "./limits.js";
+export type { AcquireOptions, LeaseOptions, LeaseResult } from "./lease.js";
+export { Lease } from "./leases.js";
+export { parseLimits, ServerPolicy, type Limit, type Limits, type ParsedLimits } from "./limits.js";
 export { LockWatch, type CostOption, type LockWatchOptions } from "./lockwatch.js";
-export { RateLimitResult, type Headers } from "./ratelimit.js";
+export { MultiRateLimitResult, type MultiEntry, type MultiRateLimitEntry } from "./multi.js";
+export { RateLimitResult, type Headers, type RateLimitOptions, type Settlement } from "./ratelimit.js";
 export { ServerError, type Bytes, type Command, type Connection, type Name } from "./redis/connection.js";
 export type { IoredisClient, NodeRedisClient, RedisSource } from "./redis/open.js";
 export type { CookieOptions } from "./token/cookie.js";

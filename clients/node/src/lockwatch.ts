@@ -6,16 +6,21 @@ import { alertCommand, type AlertOptions } from "./alert.js";
 import { auditCommand, auditLogCommand, parseAuditLog, type AuditEvent, type AuditFields, type AuditQuery } from "./audit.js";
 import { AuditQueue } from "./audit-queue.js";
 import { burstCommand, parseBurst, type BurstOptions, type BurstResult } from "./burst.js";
-import * as clientKeys from "./client-keys.js";
-import type { ClientQuery, InspectedKey } from "./client-keys.js";
+import * as keysOfClient from "./client-keys.js";
+import type { ClientQuery, KeyOfClient } from "./client-keys.js";
+import { CorrectionQueue } from "./correction-queue.js";
 import { windowMs, type Duration } from "./duration.js";
 import { ConfigurationError } from "./errors.js";
+import { inspectCommand, parseReport, parseTop, topCommand, type KeyReport, type TopKey } from "./explain.js";
 import { FailureLog, type Log } from "./failure-log.js";
 import { checkOption, checkOptions, type OptionRules } from "./known-options.js";
 import { parseLimits, type Limits } from "./limits.js";
-import { rateLimitCommand, RateLimitResult } from "./ratelimit.js";
+import { acquireCommand, newLeaseId, parseAcquired, releaseCommand, renewCommand, type AcquireOptions, type LeaseOptions, type LeaseResult } from "./lease.js";
+import { Lease } from "./leases.js";
+import { MultiCall, type MultiEntry, type MultiRateLimitResult } from "./multi.js";
+import { parseSettlement, rateLimitCommand, RateLimitResult, refundCommand, settleCommand, type RateLimitOptions, type Settlement } from "./ratelimit.js";
 import { nameArgument, replyText, type Bytes } from "./redis/connection.js";
-import { Link } from "./redis/link.js";
+import { Link, type LinkOptions } from "./redis/link.js";
 import { closeAll, openConnections, REDIS_SOURCE, type Connections, type RedisSource } from "./redis/open.js";
 import { fn, integer, POLICY_NAME, seconds, timeout } from "./rules.js";
 import * as tokens from "./tokens.js";
@@ -85,9 +90,12 @@ export class LockWatch {
   /** For the middleware. */
   readonly auditQueue: AuditQueue;
   /** For the middleware. */
+  readonly corrections: CorrectionQueue;
+  /** For the middleware. */
   readonly failures: FailureLog;
   readonly #connections: Connections;
   readonly #slow: Link;
+  readonly #timing: LinkOptions;
 
   /**
    * @param redis a client of ioredis (`Redis`, `Cluster`) or node-redis (`createClient`,
@@ -103,19 +111,25 @@ export class LockWatch {
     this.#connections = openConnections(redis, connectTimeoutMs);
     const { server } = this.#connections;
     const timing = { commandTimeoutMs, breakerTimeouts, breakerPauseMs: breakerSeconds * 1000, server };
+    this.#timing = timing;
     this.link = new Link(this.#connections.fast, timing);
     this.#slow = new Link(this.#connections.slow, timing, this.link);
     const { auditQueueSize = 10_000, logIntervalSeconds = 10, log = (message) => console.warn(message) } = options;
     this.log = log;
     this.failures = new FailureLog(log, logIntervalSeconds * 1000, server);
-    this.auditQueue = new AuditQueue(new Link(this.#connections.audit, timing), this.link, auditQueueSize, this.failures);
+    const behind = new Link(this.#connections.audit, timing);
+    this.auditQueue = new AuditQueue(behind, this.link, auditQueueSize, this.failures);
+    this.corrections = new CorrectionQueue(behind, this.link, this.failures);
   }
 
-  /** Admits the call if every limit has room for it. Only an admitted call is counted. */
-  async ratelimit(key: Bytes, limits: Limits, { cost = 1 }: CostOption = {}): Promise<RateLimitResult> {
+  /**
+   * Admits the call if every limit has room for it. Only an admitted call is counted, unless `force`
+   * is given.
+   */
+  async ratelimit(key: Bytes, limits: Limits, { cost = 1, ...others }: RateLimitOptions = {}): Promise<RateLimitResult> {
     const parsed = parseLimits(limits);
-    const reply = await this.link.call(rateLimitCommand("LW.RATELIMIT", key, parsed, cost));
-    return RateLimitResult.parse(reply, parsed, "LW.RATELIMIT");
+    const reply = await this.link.call(rateLimitCommand("LW.RATELIMIT", key, parsed, cost, others));
+    return RateLimitResult.parse(reply, parsed, "LW.RATELIMIT", others.withTime);
   }
 
   /**
@@ -126,6 +140,95 @@ export class LockWatch {
     const parsed = parseLimits(limits);
     const reply = await this.link.call(rateLimitCommand("LW.PEEK", key, parsed, cost));
     return RateLimitResult.parse(reply, parsed, "LW.PEEK");
+  }
+
+  /**
+   * Gives units back that were recorded at `at`, the `timeMs` of a result. Returns how many. A second
+   * call would give back more: do not repeat one whose answer is not known.
+   */
+  async refund(key: Bytes, units: number, at: number): Promise<number> {
+    return Number(await this.link.call(refundCommand(key, units, at)));
+  }
+
+  /**
+   * Corrects a reservation that was recorded at `at` to what was really used: gives back what was
+   * reserved too much, or records what was used beyond it, whatever the limit says. Not to be
+   * repeated either.
+   */
+  async settle(key: Bytes, reserved: number, actual: number, at: number): Promise<Settlement> {
+    return parseSettlement(await this.link.call(settleCommand(key, reserved, actual, at)));
+  }
+
+  /**
+   * Admits the call if every key does, and counts it at all keys or at none. In a cluster all keys
+   * need the same hash tag.
+   */
+  async mratelimit(entries: readonly MultiEntry[]): Promise<MultiRateLimitResult> {
+    const call = new MultiCall("LW.MRATELIMIT", entries);
+    return call.read(await this.link.call(call.command));
+  }
+
+  /** Returns what `mratelimit` would return and counts nothing. */
+  async mpeek(entries: readonly MultiEntry[]): Promise<MultiRateLimitResult> {
+    const call = new MultiCall("LW.MPEEK", entries);
+    return call.read(await this.link.call(call.command));
+  }
+
+  /** Takes a lease for `ttl` if the units of all leases of the key stay within `limit`. */
+  async acquire(key: Bytes, limit: number, ttl: Duration, { id = newLeaseId(), ...others }: AcquireOptions = {}): Promise<LeaseResult> {
+    return parseAcquired(await this.link.call(acquireCommand(key, limit, ttl, id, others)), id);
+  }
+
+  /** Has a lease last at least `ttl` from now on. Returns false if it has ended. */
+  async renew(key: Bytes, id: Bytes, ttl: Duration): Promise<boolean> {
+    return Number(await this.link.call(renewCommand(key, id, ttl))) === 1;
+  }
+
+  /** Ends a lease. Returns false if it has ended already. */
+  async release(key: Bytes, id: Bytes): Promise<boolean> {
+    return Number(await this.link.call(releaseCommand(key, id))) === 1;
+  }
+
+  /**
+   * Takes a lease: `await using lease = await lw.lease("report:42", 3, "30s")`, or call
+   * `lease.release()` in the end. Throws a {@link LeaseDeniedError} if all units are held. It lasts for
+   * `ttl` and no longer, so what may take longer calls `lease.renew()` meanwhile. With `onClose` it has a
+   * connection of its own, and ends at once if the process ends.
+   */
+  async lease(key: Bytes, limit: number, ttl: Duration, options: LeaseOptions = {}): Promise<Lease> {
+    const { link, failures } = this;
+    if (!options.onClose) return await Lease.acquire({ link, failures, close: () => Promise.resolve() }, key, limit, ttl, options);
+    const { fast, own, opened } = this.#connections;
+    const connection = own();
+    const close = async () => {
+      opened.delete(connection);
+      // A connection of the application itself stays open.
+      if (connection !== fast) await connection.close();
+    };
+    return await Lease.acquire({ link: new Link(connection, this.#timing), failures, close }, key, limit, ttl, options);
+  }
+
+  /** Holds a lease while `body` runs, and releases it at its end, also if it throws. */
+  async withLease<T>(key: Bytes, limit: number, ttl: Duration, body: (lease: Lease) => T | PromiseLike<T>, options: LeaseOptions = {}): Promise<T> {
+    const lease = await this.lease(key, limit, ttl, options);
+    try {
+      return await body(lease);
+    } finally {
+      await lease.release();
+    }
+  }
+
+  /**
+   * The keys that were denied most often lately, the most often first. In a cluster, those of one
+   * primary.
+   */
+  async top(count = 10): Promise<TopKey[]> {
+    return parseTop(await this.link.call(topCommand(count)));
+  }
+
+  /** What a key of lockwatch holds, without touching it. Null if there is no such key. */
+  async inspect(key: Bytes): Promise<KeyReport | null> {
+    return parseReport(await this.link.call(inspectCommand(key)));
   }
 
   /**
@@ -214,18 +317,18 @@ export class LockWatch {
    * The keys of a client, sorted: what it used, under which policy, and when they expire. With one of
    * `client` (as in a denial's audit event: `key:bob`), `key` and `address`.
    */
-  async inspect(of: ClientQuery): Promise<InspectedKey[]> {
-    return clientKeys.inspect((command) => this.#slow.callSlow(command), clientKeys.clientPrefix(of, this));
+  async clientKeys(of: ClientQuery): Promise<KeyOfClient[]> {
+    return keysOfClient.find((command) => this.#slow.callSlow(command), keysOfClient.clientPrefix(of, this));
   }
 
   /** Deletes the keys of a client, which has used nothing then. Returns their number. */
   async reset(of: ClientQuery): Promise<number> {
-    return clientKeys.reset((command) => this.#slow.callSlow(command), clientKeys.clientPrefix(of, this));
+    return keysOfClient.reset((command) => this.#slow.callSlow(command), keysOfClient.clientPrefix(of, this));
   }
 
   /** Sends the waiting audit events, for at most two seconds, and closes the connections. */
   async close(): Promise<void> {
-    await this.auditQueue.drained();
+    await Promise.all([this.auditQueue.drained(), this.corrections.drained()]);
     await closeAll(this.#connections);
   }
 }

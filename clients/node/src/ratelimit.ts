@@ -1,15 +1,56 @@
-/** LW.RATELIMIT and LW.PEEK, and their reply as HTTP headers. */
+/** LW.RATELIMIT, LW.PEEK, LW.REFUND and LW.SETTLE, and the reply of a limit as HTTP headers. */
 import { durationArgument, secondsRoundedUp } from "./duration.js";
 import { wrongModule } from "./errors.js";
-import { bindingLimit, limitArguments, type Limit } from "./limits.js";
+import { bindingLimit, knownLimits, limitArguments, type Limit, type ParsedLimits } from "./limits.js";
 import type { Bytes, Command, RedisReply } from "./redis/connection.js";
 
 export type Headers = Record<string, string>;
 
-export function rateLimitCommand(name: "LW.RATELIMIT" | "LW.PEEK", key: Bytes, limits: readonly Limit[], cost: number): Command {
+export interface RateLimitOptions {
+  /** The number of units that the call takes from each limit. */
+  cost?: number | undefined;
+  /** Counts the call even if it is denied. */
+  force?: boolean | undefined;
+  /** The result has `timeMs`, which `refund` and `settle` need. */
+  withTime?: boolean | undefined;
+}
+
+export function rateLimitCommand(
+  name: "LW.RATELIMIT" | "LW.PEEK",
+  key: Bytes,
+  limits: ParsedLimits,
+  cost: number,
+  { force = false, withTime = false }: Omit<RateLimitOptions, "cost"> = {},
+): Command {
   const args = [name, key, ...limitArguments(limits)];
   if (cost !== 1) args.push("COST", String(cost));
+  if (force) args.push("FORCE");
+  if (withTime) args.push("WITHTIME");
   return { args, key };
+}
+
+export function refundCommand(key: Bytes, units: number, at: number): Command {
+  return { args: ["LW.REFUND", key, String(units), "AT", String(at)], key };
+}
+
+export function settleCommand(key: Bytes, reserved: number, actual: number, at: number): Command {
+  return { args: ["LW.SETTLE", key, String(reserved), String(actual), "AT", String(at)], key };
+}
+
+/** What `settle` changed. */
+export interface Settlement {
+  /** Units that were given back. */
+  readonly refunded: number;
+  /** Units that were recorded in addition. */
+  readonly recorded: number;
+  /** When they were recorded: Unix milliseconds. Undefined if none were. */
+  readonly timeMs: number | undefined;
+}
+
+export function parseSettlement(reply: RedisReply): Settlement {
+  if (!Array.isArray(reply) || reply.length !== 3) throw wrongModule("LW.SETTLE");
+  const [refunded, recorded, time] = reply.map(Number) as [number, number, number];
+  return { refunded, recorded, timeMs: time === 0 ? undefined : time };
 }
 
 export class RateLimitResult {
@@ -25,14 +66,20 @@ export class RateLimitResult {
      */
     readonly retryAfterMs: number,
     readonly resetAfterMs: number,
-    /** The limits of the call. */
+    /** The limits of the call. Empty if a policy of the server decided. */
     readonly limits: readonly Limit[],
+    /**
+     * When the units were recorded, for `refund` and `settle`: Unix milliseconds. Undefined if none
+     * were, or without `withTime`.
+     */
+    readonly timeMs?: number,
   ) {}
 
-  static parse(reply: RedisReply, limits: readonly Limit[], command: string): RateLimitResult {
-    if (!Array.isArray(reply) || reply.length !== 5) throw wrongModule(command);
-    const [limited, limit, remaining, retryAfterMs, resetAfterMs] = reply.map(Number) as [number, number, number, number, number];
-    return new RateLimitResult(limited === 0, limit, remaining, retryAfterMs < 0 ? Infinity : retryAfterMs, resetAfterMs, limits);
+  static parse(reply: RedisReply, limits: ParsedLimits, command: string, withTime = false): RateLimitResult {
+    if (!Array.isArray(reply) || reply.length !== (withTime ? 6 : 5)) throw wrongModule(command);
+    const [limited, limit, remaining, retryAfterMs, resetAfterMs, time] = reply.map(Number) as [number, number, number, number, number, number?];
+    const wait = retryAfterMs < 0 ? Infinity : retryAfterMs;
+    return new RateLimitResult(limited === 0, limit, remaining, wait, resetAfterMs, knownLimits(limits), time === 0 ? undefined : time);
   }
 
   /** Whole seconds, rounded up, at least 1; undefined if allowed or if waiting does not help. */
@@ -48,13 +95,15 @@ export class RateLimitResult {
   headers(policy = "default"): Headers {
     const { limits, limit, remaining } = this;
     const reset = secondsRoundedUp(this.resetAfterMs);
+    // The windows of a policy of the server are not known.
+    const policies = limits.length === 0 ? `"${policy}";q=${limit}` : undefined;
     const nameOf = (one: Limit) => (limits.length === 1 ? policy : `${policy}-${windowName(one)}`);
     const binding = bindingLimit(limits, limit);
     const headers: Headers = {
       "X-RateLimit-Limit": String(limit),
       "X-RateLimit-Remaining": String(remaining),
       "X-RateLimit-Reset": String(reset),
-      "RateLimit-Policy": limits.map((one) => policyItem(nameOf(one), one)).join(", "),
+      "RateLimit-Policy": policies ?? limits.map((one) => policyItem(nameOf(one), one)).join(", "),
       RateLimit: `"${binding ? nameOf(binding) : policy}";r=${remaining};t=${reset}`,
     };
     const retryAfter = this.retryAfterSeconds;

@@ -48,8 +48,8 @@ function isDuration(value: unknown): value is Duration {
 }
 
 export const LIMITS: Rule = {
-  expected: "limits like '100/minute; 5000/hour' or [[100, 60], [5000, '1h']]",
-  accepts: (value) => parseLimits(value as Limits).length > 0,
+  expected: "limits like '100/minute; 5000/hour', [[100, 60], [5000, '1h']] or '@login'",
+  accepts: (value) => Boolean(parseLimits(value as Limits)),
 };
 
 export function oneOf(...choices: string[]): Rule {

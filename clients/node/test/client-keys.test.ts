@@ -1,4 +1,4 @@
-/** Why was Bob denied? Let Bob in again: `inspect` and `reset`. */
+/** Why was Bob denied? Let Bob in again: `clientKeys` and `reset`. */
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, it } from "node:test";
 import { Cluster, Redis } from "ioredis";
@@ -34,7 +34,7 @@ async function use(lw: LockWatch, prefix: string): Promise<void> {
   await lw.burst(`${prefix}:burst`, 50, 10);
 }
 
-describe("inspect and reset", () => {
+describe("clientKeys and reset", () => {
   let world: World;
 
   before(async () => {
@@ -48,7 +48,7 @@ describe("inspect and reset", () => {
       const lw = new LockWatch(sourceOf(world.url), TIMEOUTS);
       cleanUp.push(() => lw.close());
       for (const user of ["bob", "bobby", "b"]) await use(lw, `lw:{key:${user}}`);
-      const found = await lw.inspect({ key: "bob" });
+      const found = await lw.clientKeys({ key: "bob" });
       assert.deepEqual(
         found.map(({ expiresIn: _, ...others }) => others),
         [
@@ -61,9 +61,9 @@ describe("inspect and reset", () => {
       );
       const lifetimes = [10, 86_400, 3600, 3600, 60];
       for (const [index, { expiresIn }] of found.entries()) assert.ok(expiresIn !== null && expiresIn > 0 && expiresIn <= (lifetimes[index] as number) + 60);
-      assert.equal((await lw.inspect({ client: "key:bob" })).length, 5);
+      assert.equal((await lw.clientKeys({ client: "key:bob" })).length, 5);
       assert.equal(await lw.reset({ key: "bob" }), 5);
-      assert.deepEqual(await lw.inspect({ key: "bob" }), []);
+      assert.deepEqual(await lw.clientKeys({ key: "bob" }), []);
       assert.equal(await lw.reset({ key: "bob" }), 0);
       for (const key of ["bobby", "b"]) assert.equal(await lw.reset({ key }), 5);
     });
@@ -73,7 +73,7 @@ describe("inspect and reset", () => {
     const lw = world.lockwatch;
     // The client is "brace}:x", and its keys start with what those of "brace" start with.
     const keys = ["brace", "brace}:x"];
-    const count = () => Promise.all(keys.map(async (key) => (await lw.inspect({ key })).length));
+    const count = () => Promise.all(keys.map(async (key) => (await lw.clientKeys({ key })).length));
     for (const key of keys) await use(lw, `lw:{key:${key}}`);
     assert.deepEqual(await count(), [5, 5]);
     assert.equal(await lw.reset({ key: "brace" }), 5);
@@ -90,12 +90,12 @@ describe("inspect and reset", () => {
     assert.equal(await lw.reset({ address: "::ffff:203.0.113.9", keyPrefix: "shop" }), 1);
     assert.equal(await lw.reset({ address: "2001:db8:1:2:3::4", keyPrefix: "shop" }), 1);
     assert.equal(await lw.reset({ key: 42n }), 1);
-    assert.deepEqual((await lw.inspect({ key: 42, keyPrefix: "shop" })).map(({ key }) => key), ["shop:{key:42}:default"]);
+    assert.deepEqual((await lw.clientKeys({ key: 42, keyPrefix: "shop" })).map(({ key }) => key), ["shop:{key:42}:default"]);
   });
 
   it("a key that lockwatch has not made", async () => {
     await world.admin.set("lw:{key:other}:default", "text");
-    const [found] = await world.lockwatch.inspect({ key: "other" });
+    const [found] = await world.lockwatch.clientKeys({ key: "other" });
     assert.deepEqual([found?.lastDay, found?.expiresIn], [null, null]);
   });
 
@@ -103,7 +103,7 @@ describe("inspect and reset", () => {
     const lw = new LockWatch(world.url, { ...TIMEOUTS, service: "shop" });
     cleanUp.push(() => lw.close());
     for (const prefix of ["lw:shop", "lw:cafe", "lw"]) await lw.ratelimit(`${prefix}:{key:served}:default`, "5/minute");
-    assert.deepEqual((await lw.inspect({ key: "served" })).map(({ key }) => key), ["lw:shop:{key:served}:default"]);
+    assert.deepEqual((await lw.clientKeys({ key: "served" })).map(({ key }) => key), ["lw:shop:{key:served}:default"]);
     assert.equal(await lw.reset({ key: "served" }), 1);
   });
 
@@ -117,10 +117,10 @@ describe("inspect and reset", () => {
       const key = stub.calls[0]?.[1] as string;
       const others = ["aXb", "ab", "acd", "abd", "aXX*", "nul"].map((other) => `key:${other}`);
       for (const each of [key, ...others.map((other) => `lw:{${other}}:default`)]) await lw.ratelimit(each, "5/minute");
-      assert.deepEqual((await lw.inspect({ key: given })).map((each) => each.key), [key]);
+      assert.deepEqual((await lw.clientKeys({ key: given })).map((each) => each.key), [key]);
       assert.equal(await lw.reset({ key: given }), 1);
-      assert.deepEqual(await lw.inspect({ key: given }), []);
-      for (const client of others) assert.equal((await lw.inspect({ client })).length, 1);
+      assert.deepEqual(await lw.clientKeys({ key: given }), []);
+      for (const client of others) assert.equal((await lw.clientKeys({ client })).length, 1);
     });
   }
 
@@ -129,7 +129,7 @@ describe("inspect and reset", () => {
     for (let i = 0; i < 10_000; i++) fill.set(`lw:{key:crowd${i}}:default`, "");
     await fill.exec();
     await use(world.lockwatch, "lw:{key:crowd}");
-    assert.equal((await world.lockwatch.inspect({ key: "crowd" })).length, 5);
+    assert.equal((await world.lockwatch.clientKeys({ key: "crowd" })).length, 5);
     assert.equal(await world.lockwatch.reset({ key: "crowd" }), 5);
     assert.equal(await world.admin.exists("lw:{key:crowd1}:default"), 1);
     await world.admin.flushall();
@@ -141,7 +141,7 @@ describe("inspect and reset", () => {
   for (const given of wrong) {
     it(`wrong: ${JSON.stringify(given)}`, async () => {
       const lw = new LockWatch(new Stub());
-      await assert.rejects(lw.inspect(given), ConfigurationError);
+      await assert.rejects(lw.clientKeys(given), ConfigurationError);
       await assert.rejects(lw.reset(given), ConfigurationError);
     });
   }
@@ -151,10 +151,10 @@ describe("inspect and reset", () => {
     await world.admin.call("ACL", "SETUSER", "support", ...rights.split(" "));
     await world.lockwatch.ratelimit("lw:{key:bob}:default", "5/minute");
     const lw = new LockWatch(world.url.replace("://", "://support:pw@"), TIMEOUTS);
-    assert.equal((await lw.inspect({ key: "bob" }))[0]?.lastMinute, 1);
+    assert.equal((await lw.clientKeys({ key: "bob" }))[0]?.lastMinute, 1);
     assert.equal(await lw.reset({ key: "bob" }), 1);
     await world.admin.call("ACL", "SETUSER", "support", "-scan");
-    await assert.rejects(lw.inspect({ key: "bob" }), /scan/);
+    await assert.rejects(lw.clientKeys({ key: "bob" }), /scan/);
     await lw.close();
   });
 
@@ -172,7 +172,7 @@ describe("inspect and reset", () => {
     const { retry_after, ...others } = denial;
     assert.deepEqual(others, { policy: "default", key: "lw:{key:bob}:default", limit: 2, window: 3600, client: "key:bob" });
     assert.ok(retry_after > 3500 && retry_after <= 3600);
-    assert.deepEqual((await lw.inspect({ client: denial.client })).map(({ kind, lastHour }) => [kind, lastHour]), [["burst", null], ["limit", 2]]);
+    assert.deepEqual((await lw.clientKeys({ client: denial.client })).map(({ kind, lastHour }) => [kind, lastHour]), [["burst", null], ["limit", 2]]);
     assert.equal(await lw.reset({ client: denial.client }), 2);
     assert.equal((await ask(served.port, "/bob")).status, 200);
   });
@@ -183,7 +183,7 @@ const CLUSTERS: Record<string, (cluster: TestCluster) => RedisSource> = {
   "node-redis": ({ nodes }) => createCluster({ rootNodes: nodes.map((socket) => ({ socket })) }),
 };
 
-it("inspect and reset on a cluster", async () => {
+it("clientKeys and reset on a cluster", async () => {
   const cluster = await TestCluster.start();
   try {
     for (const sourceOf of Object.values(CLUSTERS)) {
@@ -193,9 +193,9 @@ it("inspect and reset on a cluster", async () => {
       const sizes = await Promise.all(cluster.admins.map((admin) => admin.dbsize()));
       assert.ok(sizes.every((size) => size > 0), "on every node");
       for (const key of users) {
-        assert.equal((await lw.inspect({ key })).length, 5);
+        assert.equal((await lw.clientKeys({ key })).length, 5);
         assert.equal(await lw.reset({ key }), 5);
-        assert.deepEqual(await lw.inspect({ key }), []);
+        assert.deepEqual(await lw.clientKeys({ key }), []);
       }
       await lw.close();
     }
@@ -206,6 +206,6 @@ it("inspect and reset on a cluster", async () => {
 
 it("Redis is away", async () => {
   const lw = new LockWatch("redis://127.0.0.1:1", { ...TIMEOUTS, connectTimeoutMs: 200 });
-  await assert.rejects(lw.inspect({ key: "bob" }), UnavailableError);
+  await assert.rejects(lw.clientKeys({ key: "bob" }), UnavailableError);
   await lw.close();
 });

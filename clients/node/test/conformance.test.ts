@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { METHODS, type IncomingMessage } from "node:http";
 import { describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { ConfigurationError, LockWatch, parseLimits } from "lockwatch";
+import { ConfigurationError, LockWatch, parseLimits, ServerPolicy } from "lockwatch";
 import * as forExpress from "lockwatch/express";
 import { policyName } from "../dist/http/policy-name.js";
 import { conformance, optionsOf, ScriptedConnection, type Options, type Step } from "./support/conformance.js";
@@ -69,7 +69,7 @@ async function perform(served: Served, step: Step, lockwatch: LockWatch, connect
   const known = METHODS.includes(method) ? method : "GET";
   const response = await ask(served.port, path, { method: known, headers: ["Host", "localhost", "Content-Length", "0", ...headers.flat()] });
   await served.ended;
-  await lockwatch.auditQueue.drained();
+  await Promise.all([lockwatch.auditQueue.drained(), lockwatch.corrections.drained()]);
   const expected = step.response;
   if (expected.configuration_error !== undefined) {
     assert.ok(served.error instanceof ConfigurationError);
@@ -85,6 +85,7 @@ async function perform(served: Served, step: Step, lockwatch: LockWatch, connect
   const roundTrip = step.round_trip.map(({ command }) => command);
   const sent = [roundTrip, step.route_limit?.command && [step.route_limit.command], step.audit && [step.audit]].flatMap(writes);
   assert.deepEqual(connection.writes, sent.map(latencyShape(connection)));
+  assert.deepEqual(connection.corrections, (step.after_response ?? []).map(({ command }) => command));
 }
 
 /** One write, or none for no commands. */
@@ -112,6 +113,11 @@ describe("limit strings", () => {
   for (const { text, limits } of conformance.limit_strings) {
     it(`'${text}'`, () => {
       assert.deepEqual(parseLimits(text), limits.map(([limit, windowMs]) => ({ limit, windowMs })));
+    });
+  }
+  for (const { text, policy } of conformance.policy_limit_strings) {
+    it(`'${text}' is a policy of the server`, () => {
+      assert.deepEqual(parseLimits(text), new ServerPolicy(policy));
     });
   }
   for (const text of conformance.bad_limit_strings) {

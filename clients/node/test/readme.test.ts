@@ -150,7 +150,7 @@ it("the README's rights suffice for each method of the client", async () => {
   await lw.alert("test", {});
   await lw.audit({ endpoint: "/" });
   await lw.auditLog();
-  await lw.inspect({ key: "bob" });
+  await lw.clientKeys({ key: "bob" });
   await lw.reset({ key: "bob" });
   const { refreshToken } = await lw.issue("auth", "alice");
   const { accessToken } = await lw.rotate("auth", refreshToken as string);

@@ -8,8 +8,8 @@ export interface Denial {
   readonly policy: string;
   readonly key: string;
   readonly limit: number;
-  /** Seconds. */
-  readonly window: number;
+  /** Seconds. Missing for a policy of the server, whose windows are not known. */
+  readonly window?: number;
   /** Seconds; null if waiting does not help. */
   readonly retry_after: number | null;
   readonly client: string;
@@ -19,6 +19,7 @@ export interface Denial {
 export function denialOf(result: RateLimitResult, policy: string, key: string, shadow: boolean): Denial {
   const { limits, limit } = result;
   const windowMs = bindingLimit(limits, limit)?.windowMs ?? Math.max(...limits.map((each) => each.windowMs));
-  const denial = { policy, key, limit, window: windowMs / 1000, retry_after: result.retryAfterSeconds ?? null, client: clientOf(key) };
+  const window = limits.length === 0 ? {} : { window: windowMs / 1000 };
+  const denial = { policy, key, limit, ...window, retry_after: result.retryAfterSeconds ?? null, client: clientOf(key) };
   return shadow ? { ...denial, shadow } : denial;
 }

@@ -29,6 +29,7 @@ export interface FastifyReplyLike {
   code(status: number): unknown;
   header(name: string, value: string): unknown;
   hasHeader(name: string): boolean;
+  getHeader(name: string): number | string | readonly string[] | undefined;
   send(body?: Buffer): unknown;
 }
 
@@ -51,6 +52,17 @@ export function rawRequest(request: AnyRequest): IncomingMessage {
 
 export function rawResponse(response: AnyResponse): ServerResponse {
   return "raw" in response ? response.raw : response;
+}
+
+/**
+ * The status if the client closed the connection before the response was complete. nginx logs the
+ * same.
+ */
+const CLIENT_CLOSED_REQUEST = 499;
+
+/** The status of a response that was closed. */
+export function statusOf(response: ServerResponse): number {
+  return response.writableFinished ? response.statusCode : CLIENT_CLOSED_REQUEST;
 }
 
 /** The path as the client sent it, without the query. */

@@ -7,17 +7,11 @@ import { ConfigurationError } from "../errors.js";
 import { checkOptions, refuseBoth } from "../known-options.js";
 import { LockWatch, LOCKWATCH_OPTIONS, type LockWatchOptions } from "../lockwatch.js";
 import { Counted } from "./counted.js";
-import { applyDecision, rawRequest, rawResponse, stateOf, type AnyRequest, type AnyResponse } from "./framework.js";
+import { applyDecision, rawRequest, rawResponse, stateOf, statusOf, type AnyRequest, type AnyResponse } from "./framework.js";
 import { MIDDLEWARE_OPTIONS } from "./option-rules.js";
 import type { MiddlewareOptions } from "./options.js";
 import { RateLimiter } from "./rate-limiter.js";
 import type { LockWatchState } from "./state.js";
-
-/**
- * The status in the audit event if the client closed the connection before the response. nginx logs
- * the same.
- */
-const CLIENT_CLOSED_REQUEST = 499;
 
 export function createRateLimiter<Req>(options: MiddlewareOptions<Req>): RateLimiter<Req> {
   checkOptions(options, MIDDLEWARE_OPTIONS, "the middleware");
@@ -59,9 +53,9 @@ export async function admit<Req extends AnyRequest>(limiter: RateLimiter<Req>, r
   if (!outer) {
     (request as { lockwatch?: LockWatchState }).lockwatch = check.state;
     const out = rawResponse(response);
-    out.once("close", () => check.end(out.writableFinished ? out.statusCode : CLIENT_CLOSED_REQUEST));
+    out.once("close", () => check.end(statusOf(out)));
   }
-  return applyDecision(response, await check.decide(request), { replace: false });
+  return applyDecision(response, await check.decide(request, response), { replace: false });
 }
 
 /**

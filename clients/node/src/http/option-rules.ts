@@ -4,6 +4,7 @@ import type { Limits } from "../limits.js";
 import { LockWatch, LOCKWATCH_OPTIONS } from "../lockwatch.js";
 import { REDIS_SOURCE } from "../redis/open.js";
 import { BOOLEAN, COST, DURATION, FAILURE_MODE, fn, headerName, integer, KEY, KEY_FUNCTION, KEY_PREFIX, LIMITS, orFunction, texts } from "../rules.js";
+import { CHARGING_RULES } from "./charging.js";
 import { POLICY_OPTIONS, policyOptions, type MiddlewareOptions, type PolicyOptions } from "./options.js";
 import { Pattern } from "./pattern.js";
 import { TrustedProxies } from "./trusted-proxies.js";
@@ -42,6 +43,7 @@ export const MIDDLEWARE_OPTIONS: OptionRules<MiddlewareOptions<never>> = {
   exempt: texts("an array of patterns, like ['/healthz', '/static/**']", (text) => new Pattern(text)),
   shadow: BOOLEAN,
   onRedisFailure: FAILURE_MODE,
+  ...CHARGING_RULES,
   burstThreshold: { expected: `${BURST.expected}, or null for no detection of bursts`, accepts: (value) => value === null || BURST.accepts(value) },
   burstWindowSeconds: DURATION,
   burstCooldownSeconds: DURATION,

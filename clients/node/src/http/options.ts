@@ -9,6 +9,7 @@ import type { LockWatch, LockWatchOptions } from "../lockwatch.js";
 import type { RedisSource } from "../redis/open.js";
 import type { RateLimitResult } from "../ratelimit.js";
 import { BOOLEAN, COST, FAILURE_MODE, KEY, KEY_FUNCTION, LIMITS, orFunction, POLICY_NAME } from "../rules.js";
+import { CHARGING_RULES, type ChargingOptions } from "./charging.js";
 import type { ClientKey } from "./keys.js";
 import type { DeniedReply, FailureMode } from "./reply.js";
 
@@ -25,7 +26,7 @@ export type LimitsFunction<Req> = (request: Req) => Awaitable<Limits | null | un
 /** The number of units that a request takes, or a function of the request that returns it. */
 export type Cost<Req> = number | ((request: Req) => Awaitable<number>);
 
-export interface PolicyOptions<Req = unknown> {
+export interface PolicyOptions<Req = unknown> extends ChargingOptions {
   /** Without them, requests count against the default policy. */
   limits?: Limits | undefined;
   /** The number of units that a request takes, or a function that returns it; 1 unless given. */
@@ -42,7 +43,7 @@ export interface PolicyOptions<Req = unknown> {
   keyFunc?: KeyFunction<Req> | undefined;
 }
 
-export interface LimitOptions<Req> {
+export interface LimitOptions<Req> extends ChargingOptions {
   rateLimitRequests?: number | undefined;
   rateLimitWindowSeconds?: Duration | undefined;
   /** Overrides the two options above. A function is the same as `planFunc`. */
@@ -94,6 +95,7 @@ export const POLICY_OPTIONS: OptionRules<PolicyOptions> = {
   name: POLICY_NAME,
   key: KEY,
   keyFunc: KEY_FUNCTION,
+  ...CHARGING_RULES,
 };
 
 export interface MiddlewareOptions<Req> extends LimitOptions<Req>, LockWatchOptions {

@@ -1,6 +1,7 @@
 /** The policy of a request: that of its path, the default one, or none if the path is exempt. */
 import { ConfigurationError } from "../errors.js";
-import { parseLimits, type Limit, type Limits } from "../limits.js";
+import { addressLimits, parseLimits, type Limits, type ParsedLimits } from "../limits.js";
+import { Charging } from "./charging.js";
 import { policyOptions, type Cost, type KeyFunction, type LimitOptions, type PolicyOptions } from "./options.js";
 import { PathSegments, Pattern } from "./pattern.js";
 import { policyName } from "./policy-name.js";
@@ -15,17 +16,18 @@ interface PolicyKey {
 export interface Policy extends PolicyKey {
   readonly name: string;
   /** Undefined if the default limits or those of `planFunc` apply. */
-  readonly ownLimits: readonly Limit[] | undefined;
+  readonly ownLimits: ParsedLimits | undefined;
   readonly cost: Cost<never>;
   readonly onRedisFailure: FailureMode;
   readonly shadow: boolean;
+  readonly charging: Charging;
 }
 
 const DEFAULT = "default";
 const RESERVED = [DEFAULT, "burst"];
 
 export class Policies {
-  readonly defaultLimits: readonly Limit[];
+  readonly defaultLimits: ParsedLimits;
   readonly #default: Policy;
   readonly #routes: readonly (readonly [Pattern, Policy])[];
   readonly #exempt: readonly Pattern[];
@@ -39,8 +41,11 @@ export class Policies {
       cost: options.cost ?? 1,
       onRedisFailure: options.onRedisFailure ?? "allow",
       shadow: options.shadow ?? false,
+      charging: Charging.of(options, ""),
       ...policyKey(options, ""),
     };
+    // Throws for a policy of the server.
+    if (this.#default.byCredential && options.addressLimits === undefined) addressLimits(this.defaultLimits);
     this.#routes = Object.entries(options.routes ?? {}).map(([text, policy]) => this.#route(new Pattern(text), policy));
     this.#exempt = (options.exempt ?? []).map((text) => new Pattern(text));
     const names = this.#routes.map(([, { name }]) => name).filter((name) => name !== DEFAULT);
@@ -70,8 +75,10 @@ export class Policies {
       cost: options.cost ?? this.#default.cost,
       onRedisFailure: options.onRedisFailure ?? this.#default.onRedisFailure,
       shadow: options.shadow ?? this.#default.shadow,
+      charging: Charging.of(options, ` of policy '${pattern.text}'`, this.#default.charging),
       ...(hasKey ? policyKey(options, ` of policy '${pattern.text}'`) : ownKey(this.#default)),
     };
+    if (policy.ownLimits && policy.byCredential) addressLimits(policy.ownLimits);
     return [pattern, policy];
   }
 }

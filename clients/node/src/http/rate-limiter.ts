@@ -6,11 +6,13 @@ import { auditCommand } from "../audit.js";
 import { burstCommand, parseBurst } from "../burst.js";
 import { windowMs, type Duration } from "../duration.js";
 import { ConfigurationError, LockWatchError } from "../errors.js";
-import { addressLimits, parseLimits, type Limit } from "../limits.js";
+import { addressLimits, parseLimits, type ParsedLimits } from "../limits.js";
 import type { LockWatch } from "../lockwatch.js";
-import { rateLimitCommand, RateLimitResult } from "../ratelimit.js";
+import type { RateLimitResult } from "../ratelimit.js";
 import { ask, FunctionFailure } from "../redis/away.js";
 import type { Bytes, Command, RedisReply } from "../redis/connection.js";
+import type { Asked } from "./charging.js";
+import type { AnyResponse } from "./framework.js";
 import type { Counted } from "./counted.js";
 import { addressClient, credentialClient, keyClient, Keys, keyText } from "./keys.js";
 import type { LimitsFunction, MiddlewareOptions } from "./options.js";
@@ -40,7 +42,7 @@ interface BurstSettings {
 
 export class RateLimiter<Req> {
   readonly keys: Keys;
-  readonly addressLimits: readonly Limit[] | undefined;
+  readonly addressLimits: ParsedLimits | undefined;
   readonly credentialHeader: string;
   readonly burst: BurstSettings | undefined;
   readonly #policies: Policies;
@@ -79,7 +81,7 @@ export class RateLimiter<Req> {
     return new RequestCheck(this, http, path.text, policy, counted, outer ?? new LockWatchState(policy.name, address), address);
   }
 
-  async limitsFor(policy: Policy, request: Req): Promise<readonly Limit[]> {
+  async limitsFor(policy: Policy, request: Req): Promise<ParsedLimits> {
     if (policy.ownLimits) return policy.ownLimits;
     const planFunc = this.#planFunc;
     const plan = planFunc && returnedLimits(this.#planOption, await ask(this.#planOption, () => planFunc(request)));
@@ -94,7 +96,7 @@ function burstSettings(threshold: number, window: Duration, cooldown: Duration |
 interface LimitCall {
   readonly command: Command;
   readonly key: string;
-  readonly limits: readonly Limit[];
+  readonly limits: ParsedLimits;
   /** In the headers of the response. */
   readonly name: string;
 }
@@ -105,16 +107,19 @@ interface NamedResult {
   readonly result: RateLimitResult;
 }
 
+function readResults(calls: readonly LimitCall[], replies: readonly RedisReply[], { charging }: Policy): (NamedResult & Asked)[] {
+  return calls.map(({ command, key, limits, name }, index) => {
+    const reply = replies[index];
+    if (reply instanceof LockWatchError) throw reply;
+    return { name, key, command, result: charging.read(reply, limits) };
+  });
+}
+
 /**
  * The result with the longest wait, or the first if none has a longer one. Every limit has to admit
  * the request.
  */
-function bindingResult(calls: readonly LimitCall[], replies: readonly RedisReply[]): NamedResult {
-  const results = calls.map(({ key, limits, name }, index) => {
-    const reply = replies[index];
-    if (reply instanceof LockWatchError) throw reply;
-    return { name, key, result: RateLimitResult.parse(reply, limits, "LW.RATELIMIT") };
-  });
+function bindingResult(results: readonly NamedResult[]): NamedResult {
   return results.reduce((first, next) => (next.result.retryAfterMs > first.result.retryAfterMs ? next : first));
 }
 
@@ -138,9 +143,9 @@ export class RequestCheck<Req> {
     return this.policy.name;
   }
 
-  async decide(request: Req): Promise<Decision> {
+  async decide(request: Req, response: AnyResponse): Promise<Decision> {
     try {
-      return await this.#decide(request);
+      return await this.#decide(request, response);
     } catch (error) {
       if (!(error instanceof FunctionFailure)) throw error;
       this.state.failure = error.failure.code.toLowerCase();
@@ -148,7 +153,7 @@ export class RequestCheck<Req> {
     }
   }
 
-  async #decide(request: Req): Promise<Decision> {
+  async #decide(request: Req, response: AnyResponse): Promise<Decision> {
     const { lockwatch, options } = this.limiter;
     const caller = await this.#client(request);
     if (!caller) return await this.#withoutLimit();
@@ -171,7 +176,9 @@ export class RequestCheck<Req> {
     try {
       const replies = await lockwatch.link.send(commands);
       if (burst) this.#readBurst(replies[calls.length]);
-      binding = bindingResult(calls, replies);
+      const results = readResults(calls, replies, this.policy);
+      this.policy.charging.after(response, results, cost, lockwatch);
+      binding = bindingResult(results);
       lockwatch.failures.limitAnswered();
     } catch (error) {
       if (!(error instanceof LockWatchError)) throw error;
@@ -245,12 +252,12 @@ export class RequestCheck<Req> {
     return { client: addressClient(this.address), isCredential: false };
   }
 
-  #limitCall(client: string, policy: string, limits: readonly Limit[], cost: number, name: string): LimitCall {
+  #limitCall(client: string, policy: string, limits: ParsedLimits, cost: number, name: string): LimitCall {
     const key = this.limiter.keys.limit(client, policy);
-    return { command: rateLimitCommand("LW.RATELIMIT", key, limits, cost), key, limits, name };
+    return { command: this.policy.charging.command(key, limits, cost), key, limits, name };
   }
 
-  #addressLimits(limits: readonly Limit[]): readonly Limit[] {
+  #addressLimits(limits: ParsedLimits): ParsedLimits {
     return (this.policy.ownLimits ? undefined : this.limiter.addressLimits) ?? addressLimits(limits);
   }
 

@@ -2,11 +2,11 @@
 import { inspect } from "node:util";
 import { ConfigurationError } from "../errors.js";
 import { checkOption } from "../known-options.js";
-import { parseLimits, type Limit, type Limits } from "../limits.js";
+import { parseLimits, type Limits, type ParsedLimits } from "../limits.js";
 import { COST, required } from "../rules.js";
 
 /** The limits that the function given as `option` returned; undefined if it returned nothing. */
-export function returnedLimits(option: string, returned: Limits | null | undefined): readonly Limit[] | undefined {
+export function returnedLimits(option: string, returned: Limits | null | undefined): ParsedLimits | undefined {
   return returned === null || returned === undefined ? undefined : checked(option, returned, parseLimits);
 }
 

@@ -4,11 +4,12 @@
  */
 import { LockWatchError } from "../errors.js";
 import { checkOption, checkOptions, type OptionRules } from "../known-options.js";
-import { parseLimits, type Limit as ParsedLimit, type Limits } from "../limits.js";
+import { parseLimits, type Limits, type ParsedLimits } from "../limits.js";
 import { checkClient, type LockWatch } from "../lockwatch.js";
-import { rateLimitCommand, RateLimitResult } from "../ratelimit.js";
+import type { RateLimitResult } from "../ratelimit.js";
 import { ask, FunctionFailure } from "../redis/away.js";
 import { BOOLEAN, COST, FAILURE_MODE, fn, KEY_PREFIX, LIMITS, orFunction, POLICY_NAME, required } from "../rules.js";
+import { Charging, CHARGING_RULES, type ChargingOptions } from "./charging.js";
 import { limitedAddress } from "./client-address.js";
 import { Counted } from "./counted.js";
 import { applyDecision, middleware, rawRequest, stateOf, type AnyRequest, type AnyResponse, type Middleware } from "./framework.js";
@@ -20,7 +21,7 @@ import { returnedCost, returnedLimits } from "./returned.js";
 import { routeText } from "./route-text.js";
 import type { LockWatchState } from "./state.js";
 
-export interface RouteLimitOptions<Req> {
+export interface RouteLimitOptions<Req> extends ChargingOptions {
   /**
    * The client to limit. Without it, or if it returns `ADDRESS` or an empty text, the address that
    * the middleware found. If it returns nothing, the limit does not apply.
@@ -49,6 +50,7 @@ export const ROUTE_LIMIT_OPTIONS: OptionRules<RouteLimitOptions<never>> = {
   onRedisFailure: FAILURE_MODE,
   onDenied: fn("a function of the request and the result that returns { status, headers, body }"),
   keyPrefix: KEY_PREFIX,
+  ...CHARGING_RULES,
 };
 
 /**
@@ -74,21 +76,22 @@ export function routeLimit<Req extends AnyRequest>(
   checkOption("limits of limit", limits, required(orFunction(LIMITS)));
   checkOptions(options, ROUTE_LIMIT_OPTIONS, "limit");
   const fixed = typeof limits === "function" ? undefined : parseLimits(limits);
+  const charging = Charging.of(options, " of limit");
   const keys = new Keys(options.keyPrefix, lockwatch);
   const costGiven = options.cost ?? 1;
   const mode = { shadow: options.shadow ?? false, onRedisFailure: options.onRedisFailure ?? "allow" } as const;
   const given = options.name;
 
-  async function decide(request: AnyRequest): Promise<Decision> {
+  async function decide(request: AnyRequest, response: AnyResponse): Promise<Decision> {
     try {
-      return await decideOn(request);
+      return await decideOn(request, response);
     } catch (error) {
       if (!(error instanceof FunctionFailure)) throw error;
       return functionFailureDecision(error, mode, lockwatch.failures, `requests under the limit '${nameOf(request)}'`);
     }
   }
 
-  async function decideOn(request: AnyRequest): Promise<Decision> {
+  async function decideOn(request: AnyRequest, response: AnyResponse): Promise<Decision> {
     const state = stateOf(request);
     const counted = Counted.of(rawRequest(request));
     const { name, header } = counted.nameOf((each) => keys.limit("", KIND + each), nameOf(request), limit, given !== undefined);
@@ -100,7 +103,7 @@ export function routeLimit<Req extends AnyRequest>(
     const client = keyClient(ofKey) ?? addressClient(limitedAddress(request));
     if (state) state.keyText = keyText(ofKey) ?? state.keyText;
     const key = keys.limit(client, KIND + name);
-    const { outcome, isEarlier } = await counted.once(key, () => askRedis(request, state, key, header, parsed, cost));
+    const { outcome, isEarlier } = await counted.once(key, () => askRedis(request, response, state, key, header, parsed, cost));
     // The headers of an earlier call are on the response, unless those of another limit are.
     return isEarlier && !outcome.reply ? { headers: {} } : outcome;
   }
@@ -111,16 +114,18 @@ export function routeLimit<Req extends AnyRequest>(
 
   async function askRedis(
     request: AnyRequest,
+    response: AnyResponse,
     state: LockWatchState | undefined,
     key: string,
     name: string,
-    parsed: readonly ParsedLimit[],
+    parsed: ParsedLimits,
     cost: number,
   ): Promise<Decision> {
     let result: RateLimitResult;
     try {
-      const reply = await lockwatch.link.call(rateLimitCommand("LW.RATELIMIT", key, parsed, cost));
-      result = RateLimitResult.parse(reply, parsed, "LW.RATELIMIT");
+      const command = charging.command(key, parsed, cost);
+      result = charging.read(await lockwatch.link.call(command), parsed);
+      charging.after(response, [{ command, result }], cost, lockwatch);
       lockwatch.failures.limitAnswered();
     } catch (error) {
       if (!(error instanceof LockWatchError)) throw error;
@@ -130,6 +135,6 @@ export function routeLimit<Req extends AnyRequest>(
     return decisionFor(result, name, mode, () => options.onDenied?.(request as Req, result));
   }
 
-  const limit: Middleware = middleware(async (request: AnyRequest, response: AnyResponse) => applyDecision(response, await decide(request), { replace: true }));
+  const limit: Middleware = middleware(async (request: AnyRequest, response: AnyResponse) => applyDecision(response, await decide(request, response), { replace: true }));
   return limit;
 }

@@ -44,6 +44,10 @@ export interface Connections {
   readonly audit: Connection;
   /** For commands that sign, query Postgres or go through many sessions. */
   readonly slow: Connection;
+  /** Opens another one, for a lease that ends with it. It is closed with the others. */
+  readonly own: () => Connection;
+  /** Those that `own` has opened and nobody has closed. */
+  readonly opened: Set<Connection>;
   /** The host and port, for messages. Undefined for a `Connection` of the application. */
   readonly server?: string | undefined;
 }
@@ -102,7 +106,13 @@ function className(source: object): string {
 }
 
 function three(open: () => Connection, server?: string): Connections {
-  return { fast: open(), audit: open(), slow: open(), server };
+  const opened = new Set<Connection>();
+  const own = () => {
+    const connection = open();
+    opened.add(connection);
+    return connection;
+  };
+  return { fast: open(), audit: open(), slow: open(), own, opened, server };
 }
 
 function fromIoredis(source: IoredisClient, connectTimeoutMs: number): Connections {
@@ -152,6 +162,6 @@ function closedWith(source: Emitter, connections: Connections, event = "end"): C
   return connections;
 }
 
-export async function closeAll({ fast, audit, slow }: Connections): Promise<void> {
-  await Promise.all([...new Set([fast, audit, slow])].map((connection) => connection.close()));
+export async function closeAll({ fast, audit, slow, opened }: Connections): Promise<void> {
+  await Promise.all([...new Set([fast, audit, slow, ...opened])].map((connection) => connection.close()));
 }

@@ -44,6 +44,16 @@ export class Fields {
     return text === null || text === "" ? null : (JSON.parse(text) as unknown);
   }
 
+  /** The records of a field; none if it is missing. */
+  records(name: string): Fields[] {
+    return records(this.#values.get(name) ?? [], this.command);
+  }
+
+  /** The fields without those that are named. */
+  others(known: readonly string[]): Record<string, unknown> {
+    return Object.fromEntries([...this.#values].filter(([name]) => !known.includes(name)));
+  }
+
   #missing(): never {
     throw wrongModule(this.command);
   }

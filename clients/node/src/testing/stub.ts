@@ -11,6 +11,13 @@ export type Scripted = string | number | null | readonly RedisReply[] | { readon
 const DEFAULT_ANSWERS: Readonly<Record<string, Scripted>> = {
   "LW.RATELIMIT": [0, 100, 99, 0, 60_000],
   "LW.PEEK": [0, 100, 100, 0, 0],
+  "LW.REFUND": 1,
+  "LW.SETTLE": [0, 0, 0],
+  "LW.ACQUIRE": [1, "", 1, 0, 1],
+  "LW.RENEW": 1,
+  "LW.RELEASE": 1,
+  "LW.TOP": [],
+  "LW.INSPECT": null,
   "LW.BURST": [0, 1, 0],
   "LW.ALERT": "1795796270967-bbb92ee7f04c852d-1",
   "LW.AUDIT": "1795796270967-bbb92ee7f04c852d-1",
@@ -66,11 +73,26 @@ export class Stub implements Connection {
   #next(call: readonly string[]): Scripted {
     const command = call[0] as string;
     const answers = this.#answers.get(command) ?? [];
-    if (answers.length > 1) return answers.shift() as Scripted;
-    const [next = DEFAULT_ANSWERS[command]] = answers;
-    if (next !== undefined) return next;
+    if (answers.length > 1) return withTime(call, answers.shift() as Scripted);
+    const [next = command in DEFAULT_ANSWERS ? DEFAULT_ANSWERS[command] : severalKeys(call)] = answers;
+    if (next !== undefined) return withTime(call, next);
     return (this.#tokens.answer(call) as Scripted | undefined) ?? { error: `ERR unknown command '${command}'` };
   }
+}
+
+/** The answer to LW.MRATELIMIT and LW.MPEEK that all keys admit the call. */
+function severalKeys(call: readonly string[]): Scripted | undefined {
+  const [command] = call;
+  if (command !== "LW.MRATELIMIT" && command !== "LW.MPEEK") return undefined;
+  const tuples = Math.floor((call.length - 1) / 4);
+  const time = command === "LW.MPEEK" ? 0 : Date.now();
+  return [0, 0, 0, time, ...Array.from({ length: tuples }, () => [100, 99, 60_000]).flat()];
+}
+
+/** Adds the time that WITHTIME asks for, where a test has not set it. */
+function withTime(call: readonly string[], answer: Scripted): Scripted {
+  if (!Array.isArray(answer) || answer.length !== 5 || !call.includes("WITHTIME")) return answer;
+  return [...(answer as readonly RedisReply[]), answer[0] === 0 ? Date.now() : 0];
 }
 
 function perform(answer: Scripted): Promise<RedisReply> {

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { ADDRESS, ServerError, type Command, type Connection } from "lockwatch";
 
-export type Scripted = number[] | string | { error: string } | { failure: "timeout" | "closed" };
+export type Scripted = number[] | number | string | { error: string } | { failure: "timeout" | "closed" };
 
 export interface Exchange {
   command: string[];
@@ -20,6 +20,7 @@ export interface Step {
   response: { status: number; headers: Record<string, string>; absent: string[]; body: string | null; failure?: string; configuration_error?: string };
   audit: string[] | null;
   audit_reply?: Scripted;
+  after_response?: Exchange[];
 }
 
 export interface App {
@@ -35,6 +36,7 @@ export interface Conformance {
   defaults: { options: Options; app: App; audit_reply: Scripted };
   cases: { name: string; options: Options; steps: Step[] }[];
   limit_strings: { text: string; limits: [number, number][] }[];
+  policy_limit_strings: { text: string; policy: string }[];
   bad_limit_strings: string[];
   policy_names: { pattern: string; name: string }[];
   origins: { text: string; origin?: string; error?: string }[];
@@ -48,6 +50,7 @@ export function optionsOf(given: Options): Options {
   const options: Options = {};
   for (const [name, value] of Object.entries(given)) {
     if (name.endsWith("_returns")) options[camelCase(name.slice(0, -"_returns".length))] = () => constantOf(value);
+    else if (name === "count_when_status") options.countWhen = ({ status }: { status: number }) => (value as number[]).includes(status);
     else if (name.endsWith("_timeout")) options[`${camelCase(name)}Ms`] = Number(value) * 1000;
     else if (name === "routes") options.routes = mapValues(value as Options, policyOf);
     else options[camelCase(name)] = value;
@@ -74,11 +77,14 @@ function camelCase(name: string): string {
 export class ScriptedConnection implements Connection {
   /** The writes since the step began. */
   writes: string[][][] = [];
+  /** The commands since the step began that correct a limit after its response. */
+  corrections: string[][] = [];
   #step: Step | undefined;
 
   begin(step: Step): void {
     this.#step = step;
     this.writes = [];
+    this.corrections = [];
   }
 
   ready(): Promise<void> | undefined {
@@ -87,6 +93,10 @@ export class ScriptedConnection implements Connection {
 
   send(commands: readonly Command[]): Promise<unknown[]> {
     const write = commands.map(({ args }) => args.map(String));
+    if (write.every(isCorrection)) {
+      this.corrections.push(...write);
+      return Promise.all(write.map((_, index) => perform(this.#step?.after_response?.[index]?.reply, "a correction")));
+    }
     this.writes.push(write);
     return Promise.all(write.map((command, index) => this.#answer(command, index)));
   }
@@ -104,9 +114,17 @@ export class ScriptedConnection implements Connection {
     const isRouteLimit = key.includes("}:limit:");
     const audit = step.audit_reply ?? conformance.defaults.audit_reply;
     const reply = name === "LW.AUDIT" ? audit : (isRouteLimit ? step.route_limit : step.round_trip[index])?.reply;
-    if (reply === undefined) return Promise.reject(new Error(`nothing is scripted for ${name}`));
-    if (typeof reply === "string" || Array.isArray(reply)) return Promise.resolve(reply);
-    if ("error" in reply) return Promise.resolve(new ServerError(reply.error));
-    return reply.failure === "closed" ? Promise.reject(new Error("Connection is closed.")) : new Promise(() => undefined);
+    return perform(reply, String(name));
   }
+}
+
+function isCorrection(command: readonly string[]): boolean {
+  return command[0] === "LW.REFUND" || command.at(-1) === "FORCE";
+}
+
+function perform(reply: Scripted | undefined, of: string): Promise<unknown> {
+  if (reply === undefined) return Promise.reject(new Error(`nothing is scripted for ${of}`));
+  if (typeof reply !== "object" || Array.isArray(reply)) return Promise.resolve(reply);
+  if ("error" in reply) return Promise.resolve(new ServerError(reply.error));
+  return reply.failure === "closed" ? Promise.reject(new Error("Connection is closed.")) : new Promise(() => undefined);
 }
