@@ -20,7 +20,7 @@ impl Decision for Admission<'_> {
 
     /// The verdict and the change that follows: the units of an admitted call. A denied call
     /// changes nothing unless the clock has stepped back.
-    #[inline]
+    #[inline(always)]
     fn decide<F: Form>(&self, log: &mut F) -> (Verdict, Option<Step>) {
         let Self { request, now } = *self;
         log.advance(request.windows(), now);

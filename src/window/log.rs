@@ -274,7 +274,7 @@ impl<X: Extra> Log<X> {
 
     /// Moves the cursors of `windows` to `now`, so that the next call does not walk expired entries
     /// again.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn advance(&mut self, windows: impl Iterator<Item = Span>, now: Timestamp) {
         if now < self.header().advanced_to {
             // The clock has stepped back, so entries behind a cursor may be in its window again.

@@ -220,7 +220,7 @@ impl NativeType for Window {
 /// Runs `decision` on the log of a limiter's key (an empty one if the key does not exist), applies
 /// the step that it returns, sets the key's expiry, and replicates the step. Without a step nothing
 /// changes.
-#[inline]
+#[inline(always)]
 pub(crate) fn decide<D: Decision>(key: WriteKey<'_>, decision: &D) -> Result<D::Answer, Refusal> {
     decide_as::<D, false>(key, decision)
 }
@@ -231,7 +231,7 @@ pub(crate) fn decide_by_policy<D: Decision>(key: WriteKey<'_>, decision: &D) -> 
     decide_as::<D, true>(key, decision)
 }
 
-#[inline]
+#[inline(always)]
 fn decide_as<D: Decision, const BY_POLICY: bool>(
     mut key: WriteKey<'_>,
     decision: &D,
@@ -380,7 +380,7 @@ pub(crate) fn change<R: Default>(
     Ok(answer)
 }
 
-#[inline]
+#[inline(always)]
 fn replicate<X: Kind>(key: WriteKey<'_>, step: &Step<X>) {
     if let Some(at) = step.expires {
         key.expire_at(at);
