@@ -123,7 +123,7 @@ def usage_of(argument: dict[str, Any]) -> str:
 
 def shape(usage: str) -> str:
     """A usage text without the names of values, which differ between COMMAND DOCS and errors."""
-    return re.sub(r"[a-z][a-z_*-]*(\|[a-z_*-]+)*", "_", usage)
+    return re.sub(r"@?[a-z][a-z_*-]*(\|[a-z_*-]+)*", "_", usage)
 
 
 def leaves(arguments: tuple[dict[str, Any], ...] | list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -222,8 +222,9 @@ def usages_of_help(client: redis.Redis, container: str) -> dict[str, str]:
 def usage_of_error(client: redis.Redis, name: str, arity: int, docs: dict[str, Any]) -> str | None:
     """The usage text that a malformed call gets; None if the server lets no such call through."""
     words = name.split()
-    # One word more than needed is refused, and so is a word that is none of a choice.
-    has_choice = any(argument_of(argument)["type"] == "oneof" for argument in docs.get("arguments", []))
+    # One word more than needed is refused, and so is a word that is none of a choice, or no option.
+    arguments = [argument_of(argument) for argument in docs.get("arguments", [])]
+    has_choice = any(each["type"] == "oneof" or ("token" in each and each["type"] == "integer") for each in arguments)
     if arity >= 0 and not has_choice:
         return None
     filler = ["1"] * (abs(arity) - len(words) - (1 if arity >= 0 else 0))

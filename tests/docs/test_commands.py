@@ -99,7 +99,7 @@ def test_every_argument_is_described(commands: list[Command]) -> None:
     for command in commands:
         text = own_text(command)
         for label in command_pages.labels(command):
-            assert re.search(rf"(?m)^\| `{re.escape(label)}[ `]", text), f"{command.name} does not describe {label}"
+            assert re.search(rf"(?m)^\| `@?{re.escape(label)}[ `]", text), f"{command.name} does not describe {label}"
 
 
 def test_every_described_argument_exists(commands: list[Command]) -> None:

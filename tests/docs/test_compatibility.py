@@ -59,16 +59,17 @@ def test_the_types_and_their_versions_are_those_of_the_source() -> None:
         **dict.fromkeys(("lw-window", "lw-bursts"), "window/native.rs"),
         "lw-leases": "lease/native.rs",
         "lw-tokens": "token/native.rs",
+        "lw-policy": "policy/state.rs",
         **dict.fromkeys(("lw-alerts", "lw-audits"), "outbox/host.rs"),
     }
     for name, file in encodings.items():
-        [encoding] = re.findall(r"const ENCODING: i32 = (\d+);", RUST[file])
-        assert rows[name]["encoding version"] == encoding
+        found = set(re.findall(r"const ENCODING: i32 = (\d+);", RUST[file]))
+        assert found == {rows[name]["encoding version"]}, name
     window, store = byte("window/snapshot.rs", "VERSION"), byte("token/snapshot.rs", "VERSION")
     leases = byte("lease/snapshot.rs", "VERSION")
     first = f"{byte('outbox/effect.rs', 'OPENING')}, and {byte('outbox/effect.rs', 'ENTRIES')} in further pieces"
     shown = [rows[name]["first byte"] for name in encodings]
-    assert shown == [str(window), str(window), str(leases), str(store), first, first]
+    assert shown == [str(window), str(window), str(leases), str(store), str(byte("policy/wire.rs", "WHOLE")), first, first]
 
 
 def test_the_bytes_of_effects_are_those_of_the_source() -> None:
@@ -79,9 +80,10 @@ def test_the_bytes_of_effects_are_those_of_the_source() -> None:
             command = row["command"]
         shown.setdefault(command, []).append(int(row["byte"]))
     expected = {
-        "`LW._WINDOW`, `LW._WINDOWS`, `LW._BURST`": ("window/effect.rs", ("STEP", "SNAPSHOT")),
+        "`LW._WINDOW`, `LW._WINDOWS`, `LW._BURST`": ("window/effect.rs", ("STEP", "SNAPSHOT", "REFUND", "STEP_BY_POLICY")),
         "`LW._LEASE`": ("lease/effect.rs", ("STEP", "OPENING", "MORE")),
         "`LW._TOKEN`": ("token/effect.rs", ("CHANGES", "OPENING", "MORE")),
+        "`LW._POLICY`": ("policy/wire.rs", ("CHANGE", "WHOLE")),
         "`LW._ALERTS`, `LW._AUDIT`": ("outbox/effect.rs", ("CHANGES", "OPENING", "ENTRIES")),
     }
     assert shown == {commands: [byte(file, name) for name in names] for commands, (file, names) in expected.items()}

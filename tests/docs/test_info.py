@@ -18,14 +18,16 @@ from reference_pages import code, connect, page, server, table, tables
 PAGE = page("info.md")
 FIELD_TABLES = [each for each in tables(PAGE) if each.columns == ["field", "type", "meaning", "worry"]]
 ROWS = {code(row["field"]): row for each in FIELD_TABLES for row in each.rows}
-# A field may have a number in its name, as that of each endpoint has.
-PATTERNS = {name: re.compile(re.escape(name).replace("<i>", r"\d+")) for name in ROWS}
+# A field may have a number in its name, as that of each endpoint has, or the name of a policy.
+PATTERNS = {
+    name: re.compile(re.escape(name).replace("<i>", r"\d+").replace("<name>", r"a\.policy")) for name in ROWS
+}
 SECONDS = 20.0
 
 
 @pytest.fixture(scope="module")
 def primary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """A server with a key, an endpoint and a database, neither of which answers."""
+    """A server with a policy, a key, an endpoint and a database, neither of which answers."""
     directory = tmp_path_factory.mktemp("files")
     key, url = directory / "key.pem", directory / "postgres.url"
     subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True, capture_output=True)
@@ -34,6 +36,7 @@ def primary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     settings["webhook-urls"] = "http://127.0.0.1:1/"
     arguments = [word for name, value in settings.items() for word in (f"--lockwatch.{name}", value)]
     with server(*arguments) as running:
+        call(running, "LW.POLICY", "SET", "a.policy", "5", "1m")
         yield running
 
 

@@ -66,7 +66,7 @@ impl Command for Set {
         call.require_primary()?;
         if !state::can_save() {
             return Err(Refusal::Unavailable(
-                "with \"journal no\" Redis 7.0 does not save policies: load the module with \"journal yes\", or \
+                "with journal no, Redis 7.0 does not save policies: load the module with journal yes, or \
                  use Redis 7.2 or later"
                     .to_owned(),
             ));

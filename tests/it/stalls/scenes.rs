@@ -545,7 +545,7 @@ fn replica_tokens() -> Scene {
             replicated("LW._WINDOW", "LW.RATELIMIT k 5 1m"),
             replicated("LW._WINDOWS", "LW.MRATELIMIT k 5 1m 1 l 5 1m 1"),
             replicated("LW._BURST", "LW.BURST b 5 1m"),
-            replicated("LW._LEASE", "LW.ACQUIRE l 5 1m"),
+            replicated("LW._LEASE", "LW.ACQUIRE lease 5 1m"),
             replicated("FLUSHALL", "FLUSHALL"),
         ],
     }
