@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { Redis } from "ioredis";
-import { ConfigurationError, LeaseDeniedError, LockWatch, type RedisSource } from "lockwatch";
+import { ConfigurationError, LeaseDeniedError, LockWatch, NoPolicyError, type RedisSource } from "lockwatch";
 import { Stub } from "lockwatch/testing";
 import { createClient } from "redis";
 import { until } from "./support/wait.js";
@@ -76,6 +76,18 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
     it("a cost above a limit of one of several keys is never admitted", async () => {
       const never = await lw.mratelimit([["{n}:a", "5/minute"], ["{n}:b", "5/minute", 6]]);
       assert.deepEqual([never.retryAfterMs, never.retryAfterSeconds], [Infinity, undefined]);
+    });
+
+    it("a policy of the server decides, for one key and for several", async () => {
+      await world.admin.call("LW.POLICY", "SET", "login", "2", "60", "5", "3600");
+      const first = await lw.ratelimit("policy:1", "@login", { withTime: true });
+      assert.deepEqual([first.allowed, first.limit, first.remaining, first.limits], [true, 2, 1, []]);
+      assert.equal(await lw.refund("policy:1", 1, first.timeMs as number), 1);
+      const both = await lw.mratelimit([["{p}:a", "@login", 2], ["{p}:b", "9/minute"]]);
+      assert.deepEqual([both.allowed, both.entry.key, both.entry.limit, both.entry.remaining, both.entry.limits], [true, "{p}:a", 2, 0, []]);
+      assert.equal((await lw.peek("{p}:a", "@login")).allowed, false);
+      await assert.rejects(lw.ratelimit("policy:1", "@absent"), NoPolicyError);
+      await assert.rejects(lw.mpeek([["policy:1", "@absent"]]), NoPolicyError);
     });
 
     it("inspect says what a key holds", async () => {

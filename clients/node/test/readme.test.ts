@@ -146,6 +146,12 @@ it("the README's rights suffice for each method of the client", async () => {
   await world.admin.call("ACL", "SETUSER", "api", ...more);
   await lw.ratelimit("lw:k", "1/s");
   await lw.peek("lw:k", "1/s");
+  const { timeMs } = await lw.ratelimit("lw:t", "9/s", { withTime: true, force: true });
+  await lw.refund("lw:t", 1, timeMs as number);
+  await lw.settle("lw:t", 1, 2, timeMs as number);
+  await lw.mratelimit([["lw:t", "9/s"]]);
+  await lw.mpeek([["lw:t", "9/s"]]);
+  await lw.withLease("lw:l", 1, "9s", (lease) => lease.renew());
   await lw.burst("lw:b", 5, 10);
   await lw.alert("test", {});
   await lw.audit({ endpoint: "/" });

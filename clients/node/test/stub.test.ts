@@ -57,6 +57,12 @@ describe("a stub", () => {
     assert.deepEqual(await lw.sessions("auth", "alice"), []);
     assert.deepEqual([await lw.revoke("auth", { session: claims.sid }), await lw.revokeAll("auth")], [1, 1]);
     assert.deepEqual([await lw.auditLog(), (await lw.jwks()).keys], [[], []]);
+    const { timeMs = 0 } = await lw.ratelimit("k", "5/minute", { withTime: true });
+    assert.ok(timeMs > 0);
+    assert.deepEqual([await lw.refund("k", 1, timeMs), (await lw.settle("k", 1, 1, timeMs)).recorded], [1, 0]);
+    assert.deepEqual([(await lw.mratelimit([["k", "5/minute; 9/hour"]])).allowed, (await lw.mpeek([["k", "5/minute"]])).timeMs], [true, undefined]);
+    assert.equal(await lw.withLease("k", 1, "1s", (lease) => lease.renew()), true);
+    assert.deepEqual([await lw.top(), await lw.inspect("k")], [[], null]);
   });
 
   for (const framework of FRAMEWORKS) {

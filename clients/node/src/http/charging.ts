@@ -43,7 +43,11 @@ const LATER: Rule = {
   },
 };
 
-export const CHARGING_RULES = { skipSuccessful: BOOLEAN, skipFailed: BOOLEAN, countWhen: LATER } satisfies OptionRules<ChargingOptions>;
+export const CHARGING_RULES: OptionRules<ChargingOptions> = {
+  skipSuccessful: BOOLEAN,
+  skipFailed: BOOLEAN,
+  countWhen: LATER,
+};
 
 const NAMES = ["skipSuccessful", "skipFailed", "countWhen"] as const;
 /** The first status of a response that has failed, as in express-rate-limit. */
