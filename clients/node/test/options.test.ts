@@ -34,6 +34,7 @@ const NUMBERS = ["1", "", -1, true, Infinity, [1], 2 ** 40, ...THINGS];
 const DURATIONS = ["soon", "", -1, true, Infinity, [1], "11 years", 0, 1e12, ...THINGS];
 const LIMITS = [
   ...["100/fortnight", "", "100", [], [[100]], [[-1, 60]], [[true, 60]], [[1, 0]], 100, { "100/minute": 1 }],
+  ...["@", "@a b", "@a; 5/s", ["@a", "@b"]],
   ...[[["100", 60]], null, ["100/minute", 5], [[1, NaN]], Array(9).fill("5/hour"), new Set(["1/s"]), new Array(1)],
 ];
 const FUNCTIONS = ["f", 1, true, Redis, "() => 1", ...THINGS];
@@ -56,10 +57,12 @@ const LOCKWATCH: Values = {
   service: NAMES,
 };
 const KEYS = ["session", "", "Address", () => "x", 1, ...THINGS];
-const POLICY: Values = { limits: LIMITS, cost: COSTS, onRedisFailure: MODES, shadow: BOOLEANS, name: NAMES, key: KEYS, keyFunc: FUNCTIONS };
+const CHARGING: Values = { skipSuccessful: BOOLEANS, skipFailed: BOOLEANS, countWhen: [async () => Promise.resolve(true), ...FUNCTIONS] };
+const POLICY: Values = { ...CHARGING, limits: LIMITS, cost: COSTS, onRedisFailure: MODES, shadow: BOOLEANS, name: NAMES, key: KEYS, keyFunc: FUNCTIONS };
 const SOURCES = ["localhost:6379", "http://localhost", "redis://h:port", "", undefined, 1, true, Redis, Promise.resolve({}), new URL("http://x"), ...THINGS];
 const MIDDLEWARE: Values = {
   ...LOCKWATCH,
+  ...CHARGING,
   redis: SOURCES,
   rateLimitRequests: INTEGERS,
   rateLimitWindowSeconds: DURATIONS,

@@ -102,6 +102,13 @@ const PROGRAMS: Record<string, { before?: () => Promise<unknown>; prints: RegExp
     after: async () => assert.equal(await world.admin.exists("lw:{key:bob}:default"), 0),
   },
   "The client, 1": { prints: /^8\nalice\n$/ },
+  "Tokens of a language model, 1": {
+    prints: /^$/,
+    after: async () => {
+      const { remaining } = await world.lockwatch.peek("{user:42}:tokens", "10000/minute", { cost: 0 });
+      assert.equal(remaining, 10_000 - 42);
+    },
+  },
   "For your tests, 1": { prints: /pass 2\n[^]*fail 0\n[^]*skipped 0\n/ },
 };
 
