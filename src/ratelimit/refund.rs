@@ -20,7 +20,7 @@ use super::request::MAX_COST;
 
 pub(crate) struct Refund;
 
-pub(super) const AT: Param = Param::integer(c"at").token(c"AT").shown(c"ms");
+pub(super) const AT: Param = Param::integer(c"ms").token(c"AT");
 
 impl Command for Refund {
     const SPEC: &'static Spec = &Spec {

@@ -108,11 +108,12 @@ fn windows() -> Scene {
             line("LW.RATELIMIT big 5 1h COST 5"),
             line("LW.PEEK big 1000000 1h"),
             line("LW.RATELIMIT big 5 1h FORCE WITHTIME"),
+            // It empties the newest entry, so the last of all closed ones is searched for.
             row("LW.REFUND", |_, client| {
                 let at = client.run("LW.RATELIMIT big 1000000 1h WITHTIME").ints()[5];
                 assert_eq!(client.run(&format!("LW.REFUND big 1 AT {at}")).int(), 1);
             }),
-            // No entry is that old, so all are searched.
+            // No entry is that old.
             line("LW.REFUND big 1 AT 1"),
             row("LW.SETTLE", |_, client| {
                 let at = client.run("LW.RATELIMIT big 1000000 1h COST 9 WITHTIME").ints()[5];
