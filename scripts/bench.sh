@@ -138,7 +138,7 @@ declare -A rate=() cost=() median_rate=() median_cost=()
 # that, in the server's hash tables of keys and expiries, in beside[KIND].
 declare -A bytes=() beside=()
 kinds=(lockwatch timestamps uuids)
-hit_counts=(1 10 100 1000)
+hit_counts=(1 2 5 10 100 1000)
 keys_of_a_kind=10
 # Less than the window of 60 seconds, so that the first call still counts at the last one.
 memory_seconds=55

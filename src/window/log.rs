@@ -32,8 +32,8 @@ pub(crate) struct Log<X: Extra = ()> {
     pub(super) flat: Flat<Header<X>>,
 }
 
-/// Its layout makes a key with a single hit 112 bytes, which is a size class of the server's
-/// allocator.
+/// Its layout makes a log with a single hit 112 bytes, which is a size class of the server's
+/// allocator. A limiter's key with few hits is smaller still: see [`super::small`].
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Header<X: Extra = ()> {
