@@ -48,7 +48,8 @@ pub(crate) fn write(out: &mut [u8], previous: Timestamp, entry: Entry) -> usize 
 /// Decodes the entry at the start of `bytes`, which follows an entry that ended at `previous`.
 /// Returns it and its length.
 ///
-/// `None` if the bytes are no entry or its numbers are out of range.
+/// `None` if the bytes are no entry, its numbers are out of range, or it has a shorter encoding. So
+/// equal logs have equal bytes.
 #[inline]
 pub(crate) fn read(bytes: &[u8], previous: Timestamp) -> Option<(Entry, usize)> {
     let (head, mut len) = get(bytes)?;
@@ -56,17 +57,17 @@ pub(crate) fn read(bytes: &[u8], previous: Timestamp) -> Option<(Entry, usize)> 
     let mut units = 1;
     if head & LASTED != 0 {
         let (value, more) = get(bytes.get(len..)?)?;
-        span = value;
+        span = (value > 0).then_some(value)?;
         len += more;
     }
     if head & MANY != 0 {
         let (value, more) = get(bytes.get(len..)?)?;
-        units = value;
+        units = (value > 1).then_some(value)?;
         len += more;
     }
     let start = Timestamp(previous.0.checked_add(head >> 2)?);
     let end = Timestamp(start.0.checked_add(span)?);
-    (end < Timestamp::NEVER && units > 0).then_some((Entry { start, end, units }, len))
+    (end < Timestamp::NEVER).then_some((Entry { start, end, units }, len))
 }
 
 /// Encodes a LEB128 integer at the start of `out`. Returns its length, at most ten.
@@ -153,6 +154,14 @@ mod tests {
                 prop_assert!(len <= bytes.len() && entry.start <= entry.end && entry.units > 0);
             }
         }
+    }
+
+    #[test]
+    fn an_entry_has_one_form() {
+        let read = |bytes| read(bytes, Timestamp(5)).map(|(entry, _)| entry);
+        let at = |end, units| Some(Entry { start: Timestamp(5), end: Timestamp(end), units });
+        assert_eq!((read(&[0]), read(&[1, 2]), read(&[2, 3])), (at(5, 1), at(5, 2), at(8, 1)));
+        assert_eq!((read(&[1, 1]), read(&[1, 0]), read(&[2, 0])), (None, None, None));
     }
 
     #[test]

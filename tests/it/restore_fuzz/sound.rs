@@ -8,7 +8,7 @@
 //! - number of closed entries, and the start of the first one, whose gap is 0
 //! - only for a burst detector: end of the cooldown, suppressed calls, flags
 //! - the closed entries, oldest first: `gap << 2 | lasted << 1 | many`, the duration if `lasted`,
-//!   the units if `many`
+//!   which is above 0, and the units if `many`, which are above 1
 
 use super::Kind;
 
@@ -53,8 +53,8 @@ fn check(kind: Kind, rest: &mut &[u8]) -> Option<bool> {
     for i in 0..closed {
         let head = integer(rest)?;
         first_gap_is_zero &= i > 0 || head >> 2 == 0;
-        let lasted = if head & 2 == 0 { 0 } else { integer(rest)? };
-        units += u128::from(if head & 1 == 0 { 1 } else { integer(rest).filter(|units| *units > 0)? });
+        let lasted = if head & 2 == 0 { 0 } else { integer(rest).filter(|lasted| *lasted > 0)? };
+        units += u128::from(if head & 1 == 0 { 1 } else { integer(rest).filter(|units| *units > 1)? });
         end += u128::from(head >> 2) + u128::from(lasted);
         (end < END_OF_TIME).then_some(())?;
     }
