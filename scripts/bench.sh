@@ -355,10 +355,9 @@ verified_run() {
 
 # Prints how many calls of the limiters were denied.
 denials() {
-    cli INFO lockwatch | tr -d '\r' | awk -F: '/^lockwatch_(ratelimit|cell)_denied_total:/ { sum += $2 } END { print sum + 0 }'
+    cli INFO lockwatch | tr -d '\r' |
+        awk -F: '/^lockwatch_(ratelimit|mratelimit|cell)_denied_total:/ { sum += $2 } END { print sum + 0 }'
 }
-
-denials() { echo $(($(info lockwatch_ratelimit_denied_total) + $(info lockwatch_mratelimit_denied_total))); }
 
 # A group is a call on several keys, or a transaction with a call for each of them. redis-benchmark
 # runs no transactions, so groups are written to the server in one stream. Nanoseconds of the
@@ -367,18 +366,18 @@ declare -A group_cost=()
 group_sizes=(2 4)
 
 measure_groups() {
-    local round size way cpu groups=200000
-    if [[ $quick ]]; then groups=50000; fi
+    local round size way cpu number=200000
+    if [[ $quick ]]; then number=50000; fi
     for ((round = 1; round <= rounds; round++)); do
         for size in "${group_sizes[@]}"; do
             for way in together transaction; do
                 note "round $round of $rounds: groups of $size keys, $way"
                 cli FLUSHALL >/dev/null
                 fill 1 LW.RATELIMIT k:%012d 1000000000 60
-                group_calls "$way" "$size" "$groups" >"$temp_dir/groups"
+                group_calls "$way" "$size" "$number" >"$temp_dir/groups"
                 cpu=$(cpu_time)
                 redis-cli -p "$server_port" --pipe <"$temp_dir/groups" | grep -q '^errors: 0,' || die "groups: a call failed"
-                group_cost[$way.$size.$round]=$((($(cpu_time) - cpu) / groups))
+                group_cost[$way.$size.$round]=$((($(cpu_time) - cpu) / number))
             done
         done
     done

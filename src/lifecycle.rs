@@ -9,11 +9,12 @@ use crate::server::clock;
 use crate::server::events::{Hooks, Tick};
 use crate::server::log;
 use crate::token;
+use crate::top;
 use crate::{alert, audit, lease, policy};
 
 pub(crate) static HOOKS: Hooks = Hooks {
     configured,
-    config_set: wake_schedulers,
+    config_set,
     before_sleep,
     loading_began,
     loading_ended,
@@ -31,6 +32,11 @@ fn configured() -> Result<(), String> {
         );
     }
     audit::settings::read_environment()
+}
+
+fn config_set() {
+    top::config_set();
+    wake_schedulers();
 }
 
 /// Has the schedulers read the directives again.

@@ -16,8 +16,9 @@ pub(super) const MOST: usize = 100_000;
 /// The most bytes of the names of all their keys.
 pub(super) const MOST_BYTES: usize = 16 << 20;
 
-/// Leases that have ended and that each new one removes.
+/// Leases that have ended and that each new one removes, and one of a connection that is full.
 const SWEEP: usize = 16;
+const SWEEP_OF_FULL: usize = 256;
 
 /// Where a lease is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,30 +68,26 @@ impl Connections {
         self.bound.is_empty() && self.closed.is_empty()
     }
 
-    /// Whether `client` may have one more lease. Forgets leases that have ended by `now`.
+    /// Whether `client` may have the lease at `place`. Forgets leases that have ended by `now`.
     pub(super) fn has_room(&mut self, client: ClientId, place: &Place, now: Timestamp) -> bool {
-        for _ in 0..SWEEP {
+        let holder = self.bound.get(place).map(|bound| bound.client);
+        if holder == Some(client) {
+            return true;
+        }
+        let is_full = self.of(client) >= MOST_OF_ONE;
+        for _ in 0..if is_full { SWEEP_OF_FULL } else { SWEEP } {
             match self.ends.first().filter(|(end, _)| *end <= now) {
                 Some((_, ended)) => self.forget(&ended.clone()),
                 None => break,
             }
         }
-        if self.of(client) >= MOST_OF_ONE {
-            self.forget_ended(client, now);
-        }
-        let bytes = self.bytes + place.key.len();
-        self.of(client) < MOST_OF_ONE && self.bound.len() < MOST && bytes <= MOST_BYTES
+        let has_room = self.bound.len() < MOST && self.bytes + place.key.len() <= MOST_BYTES;
+        // A lease that changes its connection takes no room beyond its own.
+        self.of(client) < MOST_OF_ONE && (has_room || holder.is_some())
     }
 
     fn of(&self, client: ClientId) -> usize {
         self.clients.get(&client).map_or(0, BTreeSet::len)
-    }
-
-    fn forget_ended(&mut self, client: ClientId, now: Timestamp) {
-        let places = self.clients.get(&client).into_iter().flatten();
-        let has_ended = |place: &&Arc<Place>| self.bound.get(*place).is_some_and(|bound| bound.end <= now);
-        let ended: Vec<_> = places.filter(has_ended).cloned().collect();
-        ended.iter().for_each(|place| self.forget(place));
     }
 
     /// Has the lease end when `client` disconnects, and no other client.
@@ -204,8 +201,8 @@ mod tests {
         assert!(!all.has_room(1, &id(MOST), Timestamp(49)) && all.has_room(2, &id(MOST), Timestamp(49)));
         all.renewed(&id(7), Timestamp(200));
         assert!(all.has_room(1, &id(MOST), LATER));
-        assert_eq!(all.counts(), (20 - SWEEP + 1, 2));
-        assert_eq!(all.ends.len(), 20 - SWEEP + 1);
+        assert_eq!(all.counts(), (20 + MOST_OF_ONE - SWEEP_OF_FULL, 1));
+        assert_eq!(all.ends.len(), 20 + MOST_OF_ONE - SWEEP_OF_FULL);
     }
 
     #[test]

@@ -47,6 +47,12 @@ pub(crate) fn denied(db: i32, key: &[u8], now: Timestamp, policy: Option<&str>) 
     lock(capacity).get_or_insert_with(|| Sketch::new(capacity)).record(&denial, now);
 }
 
+/// Drops the sketch if the directive has changed, so that it does not show a part of the denials
+/// when the directive is set back.
+pub(crate) fn config_set() {
+    drop(lock(TOP_KEYS.get()));
+}
+
 /// Locks the sketch, if there is one of `capacity` keys. One of another size was made before the
 /// directive has changed, and is dropped.
 fn lock(capacity: usize) -> MutexGuard<'static, Option<Sketch>> {

@@ -176,6 +176,10 @@ fn top_keys_bounds_the_list_and_a_new_value_starts_it_anew() {
     deny(&mut client, "a", 1);
     client.set("top-keys", "0");
     deny(&mut client, "a", 1);
+    client.set("top-keys", "3");
+    assert_eq!(keys(&mut client), [""; 0], "a list that misses denials is not shown again");
+    client.set("top-keys", "0");
+    deny(&mut client, "a", 1);
     assert_eq!(keys(&mut client), [""; 0]);
     assert_eq!(client.info("lockwatch_top").number("lockwatch_top_keys"), 0);
     client.set("top-keys", "10000");
