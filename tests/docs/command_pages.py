@@ -28,7 +28,18 @@ INDEX = PAGES / "index.md"
 
 # The commands of each group, in the order of the index.
 GROUPS = {
-    "limit": ["LW.RATELIMIT", "LW.PEEK", "LW.REFUND", "LW.SETTLE", "CL.THROTTLE", "LW.TOP", "LW.INSPECT", "LW.MRATELIMIT", "LW.MPEEK", "LW.POLICY"],
+    "limit": [
+        "LW.RATELIMIT",
+        "LW.PEEK",
+        "LW.REFUND",
+        "LW.SETTLE",
+        "CL.THROTTLE",
+        "LW.TOP",
+        "LW.INSPECT",
+        "LW.MRATELIMIT",
+        "LW.MPEEK",
+        "LW.POLICY",
+    ],
     "burst": ["LW.BURST"],
     "leases": ["LW.ACQUIRE", "LW.RENEW", "LW.RELEASE"],
     "tokens": [
@@ -71,7 +82,7 @@ class Command:
     key_flags: tuple[str, ...]
     """The flags of the keys; empty without one."""
     key_step: int
-    """The number of arguments from one key to the next; 0 if there is one key, which is the first argument."""
+    """The number of arguments from one key to the next; 0 if only the first one is a key."""
     arguments: tuple[dict[str, Any], ...]
     usage: str | None
     """The usage text of an error, if a malformed call can be made."""

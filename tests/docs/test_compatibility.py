@@ -69,7 +69,8 @@ def test_the_types_and_their_versions_are_those_of_the_source() -> None:
     leases = byte("lease/snapshot.rs", "VERSION")
     first = f"{byte('outbox/effect.rs', 'OPENING')}, and {byte('outbox/effect.rs', 'ENTRIES')} in further pieces"
     shown = [rows[name]["first byte"] for name in encodings]
-    assert shown == [str(window), str(window), str(leases), str(store), str(byte("policy/wire.rs", "WHOLE")), first, first]
+    policies = byte("policy/wire.rs", "WHOLE")
+    assert shown == [str(window), str(window), str(leases), str(store), str(policies), first, first]
 
 
 def test_the_bytes_of_effects_are_those_of_the_source() -> None:
@@ -80,7 +81,10 @@ def test_the_bytes_of_effects_are_those_of_the_source() -> None:
             command = row["command"]
         shown.setdefault(command, []).append(int(row["byte"]))
     expected = {
-        "`LW._WINDOW`, `LW._WINDOWS`, `LW._BURST`": ("window/effect.rs", ("STEP", "SNAPSHOT", "REFUND", "STEP_BY_POLICY")),
+        "`LW._WINDOW`, `LW._WINDOWS`, `LW._BURST`": (
+            "window/effect.rs",
+            ("STEP", "SNAPSHOT", "REFUND", "STEP_BY_POLICY"),
+        ),
         "`LW._LEASE`": ("lease/effect.rs", ("STEP", "OPENING", "MORE")),
         "`LW._TOKEN`": ("token/effect.rs", ("CHANGES", "OPENING", "MORE")),
         "`LW._POLICY`": ("policy/wire.rs", ("CHANGE", "WHOLE")),

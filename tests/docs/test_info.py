@@ -19,9 +19,7 @@ PAGE = page("info.md")
 FIELD_TABLES = [each for each in tables(PAGE) if each.columns == ["field", "type", "meaning", "worry"]]
 ROWS = {code(row["field"]): row for each in FIELD_TABLES for row in each.rows}
 # A field may have a number in its name, as that of each endpoint has, or the name of a policy.
-PATTERNS = {
-    name: re.compile(re.escape(name).replace("<i>", r"\d+").replace("<name>", r"a\.policy")) for name in ROWS
-}
+PATTERNS = {name: re.compile(re.escape(name).replace("<i>", r"\d+").replace("<name>", r"a\.policy")) for name in ROWS}
 SECONDS = 20.0
 
 

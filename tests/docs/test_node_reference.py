@@ -160,7 +160,9 @@ def test_every_method_is_listed_with_its_parameters() -> None:
 def test_every_member_of_a_result_is_listed() -> None:
     rows = {code(row["type"]): set(codes(row["members"])) for row in table(PAGE, "Others").rows}
     returned = set(
-        re.findall(r"\): Promise<(?:tokens\.)?([A-Z]\w+)(?:\[\])?(?: \| null)?> \{$", SOURCES["lockwatch.ts"], re.MULTILINE)
+        re.findall(
+            r"\): Promise<(?:tokens\.)?([A-Z]\w+)(?:\[\])?(?: \| null)?> \{$", SOURCES["lockwatch.ts"], re.MULTILINE
+        )
     )
     # The public keys are JSON as a standard has it.
     assert set(rows) == returned - {"RateLimitResult", "Jwks"}

@@ -77,7 +77,7 @@ describe("the package", () => {
     assert.ok(samples.length >= 3, "the README has samples");
     for (const [index, sample] of samples.entries()) {
       // CommonJS has no await outside of functions.
-      const extensions = /^\S.*\bawait\b/m.test(sample) ? ["mts"] : ["mts", "cts"];
+      const extensions = /^(await|\S.*\bawait)\b/m.test(sample) ? ["mts"] : ["mts", "cts"];
       for (const extension of extensions) await writeFile(join(project, `sample${index}.${extension}`), `export {};\n${sample}`);
     }
     const files = (await readdir(project)).filter((file) => file.startsWith("sample"));
