@@ -43,7 +43,8 @@ fn a_limiter_key_shows_each_window() {
     assert_eq!(windows(&record), [[1_000, 4, 500, 500], [60_000, 7, 50_500, 59_500]]);
     assert_eq!(ints(&record, ["entries", "expires_ms"]), [3, client.run("PEXPIRETIME k").int()]);
     let (bytes, usage) = (record.field("bytes").int(), client.run("MEMORY USAGE k").int());
-    assert!((64..usage).contains(&bytes), "{bytes} of {usage}");
+    // Some servers do not count the key.
+    assert!((64..=usage).contains(&bytes), "{bytes} of {usage}");
     client.stop_clock(now + 10_000);
     assert_eq!(windows(&inspect(&mut client, "k")), [[1_000, 0, 0, 0], [60_000, 7, 50_000, 59_000]]);
     client.stop_clock(now - 5_000);

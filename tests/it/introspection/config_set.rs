@@ -82,8 +82,12 @@ impl Configured {
         } else {
             None
         };
+        // Servers list them in the order of a hash table.
+        let values = client.run("CONFIG GET lockwatch.*").texts();
+        let mut directives: Vec<String> = values.chunks(2).map(|pair| pair.join(" ")).collect();
+        directives.sort_unstable();
         InForce {
-            directives: client.run("CONFIG GET lockwatch.*").texts(),
+            directives,
             kid: tokens.header()["kid"].to_string(),
             issuer: claims["iss"].to_string(),
             access_ttl: claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(),

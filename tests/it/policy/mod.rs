@@ -19,9 +19,15 @@ fn ok(client: &mut Client, line: &str) {
 /// The digest of a node's policies.
 #[track_caller]
 fn digest(client: &mut Client) -> String {
-    let digest = client.run("LW.POLICY LIST").field("digest").text();
-    assert_eq!(digest, client.info("lockwatch_policy").text("lockwatch_policies_digest"));
-    digest
+    loop {
+        let digest = client.run("LW.POLICY LIST").field("digest").text();
+        let shown = client.info("lockwatch_policy").text("lockwatch_policies_digest").to_owned();
+        // A replica may have applied a change in between.
+        if digest == client.run("LW.POLICY LIST").field("digest").text() {
+            assert_eq!(digest, shown);
+            return digest;
+        }
+    }
 }
 
 /// Policies of every kind. Returns their digest.
