@@ -316,7 +316,7 @@ fill_by_policy() {
 # hammer TIMES COMMAND: calls it TIMES times.
 hammer() { load "$1" 16 "${@:2}" >/dev/null; }
 
-# reserve KEY: records so many units that no row takes all of them back. Sets reserved_at to their
+# reserve KEY: records more units than any row takes back. Sets reserved_at to their
 # time.
 reserve() {
     reserved_at=$(cli LW.RATELIMIT "$1" 9007199254740991 3600 COST 4294967295 WITHTIME | tail -n 1)
@@ -383,7 +383,8 @@ measure_groups() {
     done
 }
 
-# group_calls together|transaction KEYS GROUPS: prints groups on random keys in the server's protocol.
+# group_calls together|transaction KEYS GROUPS: prints groups on random keys in the server's
+# protocol.
 group_calls() {
     awk -v way="$1" -v size="$2" -v groups="$3" -v keys="$keys" '
         function word(text) { printf "$%d\r\n%s\r\n", length(text), text }

@@ -16,8 +16,8 @@
 //! - [`policy`] is `LW.POLICY`: named lists of limits that the server holds.
 //! - [`sorted`] is a sorted map with cheap copies, for large values of keys. Pure.
 //! - [`top`] knows which keys were denied most often lately: `LW.TOP`.
-//! - [`ratelimit`] is `LW.RATELIMIT`, `LW.PEEK`, `LW.REFUND` and `LW.SETTLE`, and `LW.MRATELIMIT` and
-//!   `LW.MPEEK` for several keys at once: parse, decide, reply.
+//! - [`ratelimit`] is `LW.RATELIMIT`, `LW.PEEK`, `LW.REFUND` and `LW.SETTLE`, and `LW.MRATELIMIT`
+//!   and `LW.MPEEK` for several keys at once: parse, decide, reply.
 //! - [`cell`] is `CL.THROTTLE`, a drop-in for redis-cell whose keys are plain strings.
 //! - [`lease`] bounds what runs at the same time: `LW.ACQUIRE`, `LW.RENEW`, `LW.RELEASE`.
 //! - [`alert`] raises alerts and delivers them to webhooks on threads: `LW.ALERT` and `LW.ALERTS`.

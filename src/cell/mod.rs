@@ -1,5 +1,5 @@
-//! `CL.THROTTLE`, a drop-in for redis-cell 0.5: the generic cell rate algorithm over a key that is a
-//! plain string.
+//! `CL.THROTTLE`, a drop-in for redis-cell 0.5: the generic cell rate algorithm over a key that is
+//! a plain string.
 //!
 //! [`request`] reads the arguments, [`gcra`] decides, [`reply`] rounds to the five integers as
 //! redis-cell does, and [`tat`] is the stored form. [`throttle`] is the command, and [`apply`] the

@@ -1,8 +1,8 @@
 //! `CL.THROTTLE key max_burst count period [quantity]`
 //!
-//! Admits `count` units in `period` seconds at an even rate, and `max_burst` more at once. Admits or
-//! denies `quantity` units (default 1): 0 only asks, and a negative number gives back. Replies with
-//! five integers, as redis-cell 0.5 does:
+//! Admits `count` units in `period` seconds at an even rate, and `max_burst` more at once. Admits
+//! or denies `quantity` units (default 1): 0 only asks, and a negative number gives back. Replies
+//! with five integers, as redis-cell 0.5 does:
 //!
 //! 0. `limited`: 0 admitted, 1 denied
 //! 1. `limit`: `max_burst + 1`

@@ -1,7 +1,7 @@
 //! Releases the leases of connections that have closed.
 //!
-//! When the server reports a closed connection, state must not change. So its leases are noted then,
-//! and released before the event loop sleeps.
+//! When the server reports a closed connection, state must not change. So its leases are noted
+//! then, and released before the event loop sleeps.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,4 +1,5 @@
-//! Which leases end when which connection closes. Memory of this process: not saved, not replicated.
+//! Which leases end when which connection closes. Memory of this process: not saved, not
+//! replicated.
 //!
 //! The last LW.ACQUIRE of a lease decides: with ONCLOSE the lease belongs to the caller's
 //! connection, without it to none.

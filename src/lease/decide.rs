@@ -1,5 +1,5 @@
-//! Decides what a call does. A decision changes nothing but the cursor, unless the clock has stepped
-//! back. The step that it returns makes the change.
+//! Decides what a call does. A decision changes nothing but the cursor, unless the clock has
+//! stepped back. The step that it returns makes the change.
 
 use std::cmp::{max, min};
 

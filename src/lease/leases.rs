@@ -92,8 +92,8 @@ impl Leases {
         Self { header, ..Self::default() }
     }
 
-    /// Adds a lease that was saved, in the order of fences. Returns false if it can't be one of this
-    /// key.
+    /// Adds a lease that was saved, in the order of fences. Returns false if it can't be one of
+    /// this key.
     pub(super) fn add(&mut self, fence: Fence, lease: &Lease) -> bool {
         let is_next = fence > self.leases.last().unwrap_or_default() && fence <= self.header.fence;
         let fits = is_next && lease.is_sound() && lease.start <= self.header.at && self.len() < MOST;

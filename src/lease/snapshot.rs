@@ -1,9 +1,9 @@
 //! Writes all leases of a key in pieces for the RDB and DUMP, and reads them back from bytes that
 //! may be damaged or hostile.
 //!
-//! Version 1: the first piece is the byte 1, the header and the number of leases. Each further piece
-//! is the byte 1 and up to [`BATCH`] leases, in the order of their fences. Values are in postcard's
-//! format.
+//! Version 1: the first piece is the byte 1, the header and the number of leases. Each further
+//! piece is the byte 1 and up to [`BATCH`] leases, in the order of their fences. Values are in
+//! postcard's format.
 
 use std::ops::Deref;
 

@@ -1,8 +1,8 @@
 //! The arguments of LW.RATELIMIT and LW.PEEK: `key limit window [limit window ...] [COST n]`,
 //! `@policy` in place of the limits, and the options that only few calls of LW.RATELIMIT have.
 //!
-//! A call with such an option or a policy is returned as [`Unusual::Special`] in place of an error, so that the
-//! ordinary path has no more to check.
+//! A call with such an option or a policy is returned as [`Unusual::Special`] in place of an error,
+//! so that the ordinary path has no more to check.
 
 use std::fmt::Display;
 use std::iter;

@@ -228,7 +228,7 @@ impl<'a> Call<'a> {
         unsafe { string(self.ctx, bytes.as_ptr().cast::<c_char>(), bytes.len()) };
     }
 
-    /// Replies -1, which stands for a time that never comes.
+    /// Replies -1, which means never.
     pub(crate) fn reply_never(&self) {
         let integer = api!(RedisModule_ReplyWithLongLong);
         // SAFETY: `ctx` is this call's.

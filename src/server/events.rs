@@ -1,4 +1,5 @@
-//! The server's events: before sleep, loading, saving, changes of role, closed connections, shutdown.
+//! The server's events: before sleep, loading, saving, changes of role, closed connections,
+//! shutdown.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;

@@ -12,8 +12,8 @@ use crate::text::syntax::{Param, Syntax};
 /// The declaration of a command.
 ///
 /// If the first argument is a key, it is the command's key. If it is a repeated block that begins
-/// with a key, the command has several. A command with the flag `write` changes its keys. The ACL categories follow from the flags. Arity and usage text follow from the
-/// arguments.
+/// with a key, the command has several. A command with the flag `write` changes its keys. The ACL
+/// categories follow from the flags. Arity and usage text follow from the arguments.
 pub(crate) struct Spec {
     /// In capitals. A subcommand is called `CONTAINER|NAME`.
     pub name: &'static CStr,

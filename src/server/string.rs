@@ -43,8 +43,8 @@ impl WriteKey<'_> {
         }
     }
 
-    /// Closes the key and replicates `command key text time` to replicas and the AOF in place of the
-    /// running call. Signals the change to WATCH and client-side caches.
+    /// Closes the key and replicates `command key text time` to replicas and the AOF in place of
+    /// the running call. Signals the change to WATCH and client-side caches.
     #[inline]
     pub(crate) fn replicate_string(self, command: &CStr, text: &[u8], time: Timestamp) {
         let (ctx, name) = self.close();

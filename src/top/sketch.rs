@@ -9,8 +9,8 @@
 //! - `error <= W / capacity`
 //! - a key whose true count is above W / capacity is in the sketch.
 //!
-//! The counts decay all by the same factor, so decay changes neither an order nor one of these. They
-//! hold up to the rounding of floating point, about 10^-9 of a count.
+//! The counts decay all by the same factor, so decay changes neither an order nor one of these.
+//! They hold up to the rounding of floating point, about 10^-9 of a count.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};

@@ -8,8 +8,8 @@
 //! Format, version 1: the byte 1, then the LEB128 integers sequence number, time, units, expiry (0:
 //! unchanged), bound on entries, number of windows, each window, the numbers of the extra. The byte
 //! 2 and a snapshot replace the whole log. The byte 3 is a refund: sequence number, time of the
-//! entry, units. The byte 4 and a step are a step by policy, which drops the windows that are longer
-//! than those of the step.
+//! entry, units. The byte 4 and a step are a step by policy, which drops the windows that are
+//! longer than those of the step.
 
 use std::ops::Deref;
 
@@ -251,7 +251,7 @@ impl<X: Extra> Log<X> {
     }
 
     /// Gives the units of `refund` back. Returns false if that was done before, or if the log never
-    /// admitted any. Whoever holds an empty log deletes it.
+    /// admitted any. The caller deletes the key of an empty log.
     pub(crate) fn apply_refund(&mut self, refund: &Refund) -> bool {
         if self.is_new() || !is_after(refund.seq, self.seq()) {
             return false;

@@ -306,8 +306,8 @@ pub(super) fn apply_step<X: Kind>(log: &mut X::Value, step: Option<&mut Step<X>>
     })
 }
 
-/// Like [`decide`], or [`decide_by_policy`], for a call that always records units. `after` reads the
-/// log with those units.
+/// Like [`decide`], or [`decide_by_policy`], for a call that always records units. `after` reads
+/// the log with those units.
 pub(crate) fn record<B, R, const BY_POLICY: bool>(
     mut key: WriteKey<'_>,
     decide: impl FnOnce(&mut Window) -> (B, Step),

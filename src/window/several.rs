@@ -1,8 +1,8 @@
 //! Changes of several limiter keys in one step: all of them or none.
 //!
-//! `LW._WINDOWS key effect [key effect ...]` applies them on replicas and from the AOF. It is internal,
-//! like the command in [`super::apply`]. Each effect is applied by its own number, so a repetition
-//! changes nothing.
+//! `LW._WINDOWS key effect [key effect ...]` applies them on replicas and from the AOF. It is
+//! internal, like the command in [`super::apply`]. Each effect is applied by its own number, so a
+//! repetition changes nothing.
 
 use std::ffi::CStr;
 use std::ops::{Deref, DerefMut};

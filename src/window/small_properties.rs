@@ -16,7 +16,7 @@ struct Call {
     delay: i64,
     quotas: Vec<Quota>,
     cost: u64,
-    /// Afterwards up to so many units go back from an entry so many milliseconds ago.
+    /// A refund after the call: the age of the entry in milliseconds, and the most units.
     refund: Option<(u64, u64)>,
 }
 

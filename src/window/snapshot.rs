@@ -2,9 +2,9 @@
 //! that may be damaged or hostile.
 //!
 //! Version 1: the byte 1, then the LEB128 integers sequence number, number of windows, each window
-//! (ascending), time and units of the newest entry, number of closed entries, start of the first one
-//! (0 without one), the numbers of the extra; then the closed entries as in memory. The gap of the
-//! first entry is 0: what was before it is forgotten.
+//! (ascending), time and units of the newest entry, number of closed entries, start of the first
+//! one (0 without one), the numbers of the extra; then the closed entries as in memory. The gap of
+//! the first entry is 0: what was before it is forgotten.
 
 use crate::text::time::{Span, Timestamp};
 

@@ -31,8 +31,8 @@ export class TokenBudget {
   }
 
   /**
-   * Reserves `estimate` tokens of a key. Throws a {@link TokenBudgetExceededError} if there are not
-   * so many. The Redis keys are `{key}:tokens` and `{key}:requests`.
+   * Reserves `estimate` tokens of a key. Throws a {@link TokenBudgetExceededError} if fewer
+   * are left. The Redis keys are `{key}:tokens` and `{key}:requests`.
    */
   async reserve(key: string, estimate: number): Promise<Reservation> {
     if (typeof key !== "string" || key === "" || key.startsWith("}")) throw new ConfigurationError(`'${key}' is no key of a budget: a text like 'user:42'`);
@@ -51,8 +51,9 @@ export class TokenBudget {
   }
 
   /**
-   * Reserves tokens while `body` runs. Then they become what it used: what `settle` was told, or the
-   * sum of `add`. If `body` throws, no token is given back unless `settle` or `cancel` was called.
+   * Reserves tokens while `body` runs. Then they become what it used: what `settle` was told, or
+   * the sum of `add`. If `body` throws, no token is given back unless `settle` or `cancel` was
+   * called.
    */
   async withReservation<T>(key: string, estimate: number, body: (reservation: Reservation) => T | PromiseLike<T>): Promise<T> {
     const reservation = await this.reserve(key, estimate);
@@ -100,7 +101,10 @@ export class Reservation {
     this.#hasAdded = true;
   }
 
-  /** Says what was used in all, the sum of `add` unless given. The reservation is corrected at its end. */
+  /**
+   * Says what was used in all, the sum of `add` unless given. The reservation is corrected at its
+   * end.
+   */
   settle(actual: number = this.#used): void {
     this.#settled = checkedTokens(actual);
     this.#isCancelled = false;
@@ -113,9 +117,9 @@ export class Reservation {
   }
 
   /**
-   * Corrects the reservation, once. Without `settle` and `cancel`, the sum of `add` counts if the call
-   * is complete; otherwise nobody knows what it used, and the reservation stays or grows to that sum.
-   * A failure is logged.
+   * Corrects the reservation, once. Without `settle` and `cancel`, the sum of `add` counts if the
+   * call is complete; otherwise nobody knows what it used, and the reservation stays or grows to
+   * that sum. A failure is logged.
    */
   end({ isComplete = false }: { isComplete?: boolean | undefined } = {}): Promise<void> {
     return (this.#ended ??= this.#end(isComplete));

@@ -1,7 +1,7 @@
 /**
- * `clientKeys` and `reset` list and delete the keys of one client. They show why a client was denied,
- * and let it in again. No request waits for them. They go through all keys of one server with SCAN:
- * in a cluster only through those of the node that holds the client's slot.
+ * `clientKeys` and `reset` list and delete the keys of one client. They show why a client was
+ * denied, and let it in again. No request waits for them. They go through all keys of one server
+ * with SCAN: in a cluster only through those of the node that holds the client's slot.
  */
 import { CommandError, ConfigurationError, wrongModule } from "./errors.js";
 import { canonicalAddress } from "./http/address.js";

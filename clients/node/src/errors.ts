@@ -62,8 +62,8 @@ export class DeniedError extends LockWatchError {
 }
 
 /**
- * All units of a limit are held by leases. `retryAfterMs` is an upper bound: a lease that is released
- * ends before.
+ * All units of a limit are held by leases. `retryAfterMs` is an upper bound: a lease that is
+ * released ends before.
  */
 export class LeaseDeniedError extends DeniedError {
   constructor(key: string, retryAfterMs: number) {

@@ -2,9 +2,8 @@
  * lockwatch for Node: a thin client of the Redis module, and middleware on top of it.
  *
  * - `lockwatch.ts` has a method for each command. Arguments and results are in `ratelimit.ts`,
- *   `multi.ts`, `lease.ts`, `explain.ts`, `burst.ts`, `alert.ts`, `audit.ts` and `tokens.ts`, errors in
- *   `errors.ts`. `limits.ts` and
- *   `duration.ts` parse the limits and durations of users.
+ *   `multi.ts`, `lease.ts`, `explain.ts`, `burst.ts`, `alert.ts`, `audit.ts` and `tokens.ts`,
+ *   errors in `errors.ts`. `limits.ts` and `duration.ts` parse the limits and durations of users.
  * - `leases.ts` is a lease that is held, and `budget.ts` a reservation of tokens.
  * - `client-keys.ts` lists and deletes the keys of one client.
  * - `redis/` sends commands: an adapter for each library, and `Link` with timeouts and a breaker.

@@ -1,4 +1,4 @@
-/** LW.ACQUIRE, LW.RENEW and LW.RELEASE: at most so many units at the same time. */
+/** LW.ACQUIRE, LW.RENEW and LW.RELEASE: a limit on how many units are in use at the same time. */
 import { randomBytes } from "node:crypto";
 import { durationArgument, windowMs, type Duration } from "./duration.js";
 import { wrongModule } from "./errors.js";
@@ -13,8 +13,8 @@ export interface LeaseOptions {
 
 export interface AcquireOptions extends LeaseOptions {
   /**
-   * 1 to 64 bytes; 128 random bits unless given. The same id again is the same lease, so a call that
-   * had no answer may be repeated with it.
+   * 1 to 64 bytes; 128 random bits unless given. The same id again is the same lease, so a call
+   * that had no answer may be repeated with it.
    */
   id?: Bytes | undefined;
 }

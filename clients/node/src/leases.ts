@@ -64,8 +64,8 @@ export class Lease {
   }
 
   /**
-   * Has the lease last at least `ttl` from now on, its own unless given. Resolves to false if it has
-   * ended; `lost` is true then.
+   * Has the lease last at least `ttl` from now on, its own unless given. Resolves to false if it
+   * has ended; `lost` is true then.
    */
   async renew(ttl: Duration = this.ttl): Promise<boolean> {
     const askedAt = performance.now();
@@ -97,7 +97,10 @@ export class Lease {
     }
   }
 
-  /** @param askedAt from before the command was sent, so that the lease never ends earlier than assumed */
+  /**
+   * @param askedAt from before the command was sent, so that the lease never ends earlier than
+   * assumed
+   */
   #begins(ttl: Duration, askedAt: number): void {
     this.#until = Math.max(this.#until, askedAt + windowMs(ttl));
   }

@@ -1,6 +1,6 @@
 /**
- * Limits as pairs, or as texts in the notation of slowapi and Flask-Limiter; or the name of a policy
- * of the server, which has no numbers here.
+ * Limits as pairs, or as texts in the notation of slowapi and Flask-Limiter; or the name of a
+ * policy of the server, which has no numbers here.
  */
 import { durationArgument, windowMs, type Duration } from "./duration.js";
 import { ConfigurationError } from "./errors.js";

@@ -123,8 +123,8 @@ export class LockWatch {
   }
 
   /**
-   * Admits the call if every limit has room for it. Only an admitted call is counted, unless `force`
-   * is given.
+   * Admits the call if every limit has room for it. Only an admitted call is counted, unless
+   * `force` is given.
    */
   async ratelimit(key: Bytes, limits: Limits, { cost = 1, ...others }: RateLimitOptions = {}): Promise<RateLimitResult> {
     const parsed = parseLimits(limits);
@@ -143,8 +143,8 @@ export class LockWatch {
   }
 
   /**
-   * Gives units back that were recorded at `at`, the `timeMs` of a result. Returns how many. A second
-   * call would give back more: do not repeat one whose answer is not known.
+   * Gives units back that were recorded at `at`, the `timeMs` of a result. Returns how many. A
+   * second call would give back more: do not repeat one whose answer is not known.
    */
   async refund(key: Bytes, units: number, at: number): Promise<number> {
     return Number(await this.link.call(refundCommand(key, units, at)));
@@ -191,9 +191,9 @@ export class LockWatch {
 
   /**
    * Takes a lease: `await using lease = await lw.lease("report:42", 3, "30s")`, or call
-   * `lease.release()` in the end. Throws a {@link LeaseDeniedError} if all units are held. It lasts for
-   * `ttl` and no longer, so what may take longer calls `lease.renew()` meanwhile. With `onClose` it has a
-   * connection of its own, and ends at once if the process ends.
+   * `lease.release()` in the end. Throws a {@link LeaseDeniedError} if all units are held. It lasts
+   * for `ttl` and no longer, so what may take longer calls `lease.renew()` meanwhile. With
+   * `onClose` it has a connection of its own, and ends at once if the process ends.
    */
   async lease(key: Bytes, limit: number, ttl: Duration, options: LeaseOptions = {}): Promise<Lease> {
     const { link, failures } = this;
@@ -276,8 +276,8 @@ export class LockWatch {
   }
 
   /**
-   * Sets the claims that access tokens have from the next rotation on. Returns the number of sessions
-   * that this changed.
+   * Sets the claims that access tokens have from the next rotation on. Returns the number of
+   * sessions that this changed.
    */
   async setClaims(store: Bytes, claims: Readonly<Record<string, unknown>>, of: tokens.SessionsOf): Promise<number> {
     return Number(await this.#slow.callSlow(tokens.claimsCommand(store, claims, of)));

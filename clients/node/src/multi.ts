@@ -1,4 +1,6 @@
-/** LW.MRATELIMIT and LW.MPEEK: several keys in one step, which admits the call by all or by none. */
+/**
+ * LW.MRATELIMIT and LW.MPEEK: several keys in one step, which admits the call by all or by none.
+ */
 import { ConfigurationError, wrongModule } from "./errors.js";
 import { knownLimits, limitArguments, parseLimits, ServerPolicy, type Limit, type Limits, type ParsedLimits } from "./limits.js";
 import { RateLimitResult, type Headers } from "./ratelimit.js";
@@ -26,11 +28,19 @@ export class MultiRateLimitResult {
   constructor(
     /** Whether every entry admitted the call, and so counted it. */
     readonly allowed: boolean,
-    /** The index of the entry that binds: of a denied call the one with the longest wait, else the fullest. */
+    /**
+     * The index of the entry that binds: of a denied call the one with the longest wait, else the
+     * fullest.
+     */
     readonly binding: number,
-    /** 0 if allowed; Infinity if the call costs more than a limit, so that waiting does not help. */
+    /**
+     * 0 if allowed; Infinity if the call costs more than a limit, so that waiting does not help.
+     */
     readonly retryAfterMs: number,
-    /** When the units were recorded, for `refund` and `settle`: Unix milliseconds. Undefined if none were. */
+    /**
+     * When the units were recorded, for `refund` and `settle`: Unix milliseconds. Undefined if none
+     * were.
+     */
     readonly timeMs: number | undefined,
     /** One for each entry, in their order. */
     readonly results: readonly MultiRateLimitEntry[],

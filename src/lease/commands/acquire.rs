@@ -31,8 +31,8 @@ use super::super::native::update;
 /// 2^53 - 1, the highest integer that every client language can hold.
 const MAX_LIMIT: u64 = (1 << 53) - 1;
 
-/// The lowest fence of the last new lease. Not its fence, because a key from a file or another server
-/// may be ahead of the clock.
+/// The lowest fence of the last new lease. Not its fence, because a key from a file or another
+/// server may be ahead of the clock.
 static LAST_FENCE: AtomicU64 = AtomicU64::new(0);
 
 pub(crate) struct Acquire;

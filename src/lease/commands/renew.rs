@@ -1,6 +1,7 @@
 //! `LW.RENEW key id ttl`
 //!
-//! Has a lease last at least `ttl` from now on. Replies 1, or 0 if the lease has ended or never was.
+//! Has a lease last at least `ttl` from now on. Replies 1, or 0 if the lease has ended or never
+//! was.
 
 use crate::server::call::Call;
 use crate::server::command::Command;

@@ -26,11 +26,11 @@ pub(super) struct Decision {
     pub recorded: Vec<bool>,
 }
 
-/// Decides a call at `now` on `logs`, one for each key of the request. `None` is a key that does not
-/// exist.
+/// Decides a call at `now` on `logs`, one for each key of the request. `None` is a key that does
+/// not exist.
 ///
-/// A tuple by a policy in SHADOW does not deny the call. If it would, its key records nothing unless
-/// another tuple of the key is enforced.
+/// A tuple by a policy in SHADOW does not deny the call. If it would, its key records nothing
+/// unless another tuple of the key is enforced.
 pub(super) fn decide(request: &Request<'_>, logs: &[Option<&Window>], now: Timestamp) -> Decision {
     let has_room = |tuple: &Tuple<'_>| {
         let key = &request.keys[tuple.key];

@@ -1,8 +1,9 @@
 //! `LW.MRATELIMIT key limit window cost [key limit window cost ...]`
 //!
-//! Admits the call if every tuple does: the units admitted for its key in the trailing `window` plus
-//! `cost` are at most `limit`. Then the cost is recorded once for each key; a denied call records
-//! nothing. A tuple of cost 0 asks for one free unit and records none. Replies with integers:
+//! Admits the call if every tuple does: the units admitted for its key in the trailing `window`
+//! plus `cost` are at most `limit`. Then the cost is recorded once for each key; a denied call
+//! records nothing. A tuple of cost 0 asks for one free unit and records none. Replies with
+//! integers:
 //!
 //! 0. `limited`: 0 admitted, 1 denied
 //! 1. `binding`: the index of the tuple that denied the call for longest, or, of an admitted call,

@@ -1,4 +1,5 @@
-//! Several limits on several keys in one call: [`limit`] is `LW.MRATELIMIT`, [`peek`] is `LW.MPEEK`.
+//! Several limits on several keys in one call: [`limit`] is `LW.MRATELIMIT`, [`peek`] is
+//! `LW.MPEEK`.
 //!
 //! - [`request`]: their arguments, grouped by key.
 //! - [`decide`]: decides a call, and the changes that follow. Pure.

@@ -1,8 +1,9 @@
-//! The arguments of LW.MRATELIMIT and LW.MPEEK: `key limit window cost [key limit window cost ...]`.
+//! The arguments of LW.MRATELIMIT and LW.MPEEK: `key limit window cost [key limit window cost
+//! ...]`.
 //!
 //! A tuple is one such group of four. Tuples that name the same key are judged together, so a
-//! request is also a list of keys, each with the limits of all its tuples. `key @policy - cost` is a
-//! tuple with the limits that a policy has for the key.
+//! request is also a list of keys, each with the limits of all its tuples. `key @policy - cost` is
+//! a tuple with the limits that a policy has for the key.
 
 use std::fmt::Display;
 use std::str;

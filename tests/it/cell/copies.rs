@@ -135,7 +135,7 @@ fn an_aof_and_a_string_of_redis_cell_are_continued() {
 
 #[test]
 fn a_replica_runs_the_calls_of_a_primary_that_replicates_them_as_redis_cell_does() {
-    // A renamed command, whose calls travel as they are, stands for that of redis-cell.
+    // Takes the part of redis-cell: a renamed command, whose calls are replicated as they are.
     let primary = Server::builder().config("rename-command HSET CL.THROTTLE").start();
     let replica = builder().config("appendonly yes").replica_of(&primary).start();
     primary.wait_for_replica(&replica);

@@ -29,7 +29,7 @@ fn the_directive_is_set_on_the_loadmodule_line_or_in_redis_conf_and_is_fixed() {
 
 #[test]
 fn if_the_name_is_taken_the_log_says_so_and_everything_else_works() {
-    // A renamed command stands for that of another module.
+    // Takes the part of another module's command.
     let server = builder().config("rename-command ECHO CL.THROTTLE").start();
     let mut client = server.client();
     assert_eq!(client.run("CL.THROTTLE echoed").text(), "echoed");

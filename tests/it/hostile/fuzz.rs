@@ -99,7 +99,7 @@ const OPTIONS: &[&[u8]] = &[b"COOLDOWN", b"IP", b"ENDPOINT", b"METHOD", b"AGENT"
 const VALUES: &[&[u8]] =
     &[b"1ms", b"60", b"1h", b"::1", b"192.0.2.1", b"GET", b"/a\\b\0", b"\xff\xfe", b"\"", b"1"];
 
-/// Stands for the time of the last call with WITHTIME.
+/// Replaced by the time of the last call with WITHTIME.
 const TIME: &[u8] = b"TIME";
 
 const WORDS: &[&[u8]] = &[b"FORCE", b"WITHTIME", b"force", b"FORCE"];
@@ -185,7 +185,7 @@ fn call(rng: &mut Rng) -> Vec<Vec<u8>> {
     args.into_iter().map(<[u8]>::to_vec).collect()
 }
 
-/// A random call of LW.REFUND or LW.SETTLE. `TIME` stands for a time of an earlier call.
+/// A random call of LW.REFUND or LW.SETTLE. `TIME` is replaced by the time of an earlier call.
 fn correction(rng: &mut Rng) -> Vec<Vec<u8>> {
     let settles = rng.below(2) == 0;
     let mut args = vec![if settles { &b"LW.SETTLE"[..] } else { b"LW.REFUND" }, rng.pick(KEYS)];

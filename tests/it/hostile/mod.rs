@@ -23,8 +23,8 @@ const COMMANDS: [(&str, &str); 2] = [
 const ALL: [&str; 3] = ["LW.RATELIMIT", "LW.PEEK", "LW.BURST"];
 
 /// The effect commands, each with a valid payload: step number 2, time 1, 5 units, no expiry, 512
-/// entries, one window, and for a burst no earlier alert. Then a refund of 5 units at time 1, and for
-/// leases step number 2 at time 1, which releases the lease with fence 1.
+/// entries, one window, and for a burst no earlier alert. Then a refund of 5 units at time 1, and
+/// for leases step number 2 at time 1, which releases the lease with fence 1.
 const EFFECTS: [(&str, &[u8]); 5] = [
     ("LW._WINDOW", b"\x01\x02\x01\x05\x00\x80\x04\x01\x64"),
     ("LW._WINDOWS", b"\x01\x02\x01\x05\x00\x80\x04\x01\x64"),

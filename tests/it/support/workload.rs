@@ -21,7 +21,8 @@ const QUOTAS: &[&str] = &[
     "9007199254740991 10d",
 ];
 
-/// Tuples of LW.MRATELIMIT without their key. All have the same cost, so that a key may occur twice.
+/// Tuples of LW.MRATELIMIT without their key. All have the same cost, so that a key may occur
+/// twice.
 const TUPLES: &[&str] = &[
     "300 1h 1",
     "1000000 10m 1",

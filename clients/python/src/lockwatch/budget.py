@@ -42,7 +42,7 @@ class TokenBudget:
         """Reserves `estimate` tokens of a key for a block, from its beginning.
 
         `with budget.reserve("user:42", 700) as reservation:`, or `async with`. Raises
-        TokenBudgetExceededError if there are not so many. The Redis keys are `{key}:tokens` and
+        TokenBudgetExceededError if fewer are left. The Redis keys are `{key}:tokens` and
         `{key}:requests`.
         """
         if not isinstance(key, str) or not key or key.startswith("}"):

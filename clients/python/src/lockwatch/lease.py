@@ -1,4 +1,4 @@
-"""LW.ACQUIRE, LW.RENEW and LW.RELEASE: at most so many units at the same time."""
+"""LW.ACQUIRE, LW.RENEW and LW.RELEASE: a limit on the units in use at the same time."""
 
 from __future__ import annotations
 
