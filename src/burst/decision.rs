@@ -56,6 +56,7 @@ pub(super) fn decide(
         expires: None,
         max_entries,
         windows: Windows::new(std::iter::once(watch.window)),
+        by_policy: false,
         extra: cooldown,
     };
     (Verdict { count, burst, alert }, step)

@@ -18,7 +18,7 @@ use crate::window::native;
 use crate::window::value::Window;
 use crate::window::verdict::{Verdict, Wait, judge_new};
 
-use super::decision::{Admission, decide_forced};
+use super::decision::Admission;
 use super::request::{Options, POLICY_OR_PAIRS, Request};
 use super::{counters, reply, special};
 
@@ -32,14 +32,14 @@ pub(super) fn limit(
 ) -> Result<(), Refusal> {
     let (request, options, policy) = request(call, spec, name, 1)?;
     let now = call.now();
+    let admission = Admission { request: &request, now, by_policy: true };
     let (verdict, outcome) = if options.force {
         let after = |before, log: &Window| log.forced(&before, request.quotas(), now);
-        let verdict =
-            native::record::<_, _, true>(key, |window| decide_forced(window, &request, now), after)?;
+        let verdict = native::record(key, |window| admission.force(window), after)?;
         counters::FORCED.count();
         (verdict, Outcome::Admitted)
     } else {
-        let verdict = native::decide_by_policy(key, &Admission { request: &request, now })?;
+        let verdict = native::decide(key, &admission)?;
         let outcome = match verdict.admitted {
             true => Outcome::Admitted,
             false if policy.is_shadow() => Outcome::ShadowDenied,

@@ -47,7 +47,7 @@ impl Command for RateLimit {
             Err(Unusual::Policy(policy)) => return by_policy::limit(call, Self::SPEC, key, policy),
         };
         let now = call.now();
-        let verdict = native::decide(key, &Admission { request: &request, now })?;
+        let verdict = native::decide(key, &Admission { request: &request, now, by_policy: false })?;
         counters::CALLS.count();
         if !verdict.admitted {
             counters::DENIED.count();

@@ -14,7 +14,7 @@ use crate::window::native;
 use crate::window::value::Window;
 use crate::window::verdict::Verdict;
 
-use super::decision::{Admission, decide_forced};
+use super::decision::Admission;
 use super::request::Special;
 use super::{counters, reply};
 
@@ -22,13 +22,14 @@ use super::{counters, reply};
 pub(super) fn run(call: &Call<'_>, name: &[u8], key: WriteKey<'_>, special: &Special) -> Result<(), Refusal> {
     let request = &special.request;
     let now = call.now();
+    let admission = Admission { request, now, by_policy: false };
     let verdict = if special.force {
         let after = |before, log: &Window| log.forced(&before, request.quotas(), now);
-        let verdict = native::record::<_, _, false>(key, |log| decide_forced(log, request, now), after)?;
+        let verdict = native::record(key, |log| admission.force(log), after)?;
         counters::FORCED.count();
         verdict
     } else {
-        let verdict = native::decide(key, &Admission { request, now })?;
+        let verdict = native::decide(key, &admission)?;
         if !verdict.admitted {
             counters::DENIED.count();
             top::denied(call.database(), name, now, None);

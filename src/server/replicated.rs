@@ -16,6 +16,7 @@ pub(super) fn check(answer: c_int) {
 }
 
 #[cold]
+#[inline(never)]
 fn refused() {
     static LOGGED: AtomicBool = AtomicBool::new(false);
     if !LOGGED.swap(true, Ordering::Relaxed) {

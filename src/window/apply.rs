@@ -47,8 +47,7 @@ impl<X: Kind> Command for Apply<X> {
 pub(super) fn apply_effect<X: Kind>(key: &mut WriteKey<'_>, effect: WindowEffect<X>) {
     match effect {
         WindowEffect::Snapshot(log) => replace(key, log),
-        WindowEffect::Step(step) => apply_step(key, &step, X::Value::apply),
-        WindowEffect::StepByPolicy(step) => apply_step(key, &step, X::Value::apply_by_policy),
+        WindowEffect::Step(step) => apply_step(key, &step),
         WindowEffect::Refund(refund) => apply_refund::<X>(key, &refund),
     }
 }
@@ -61,20 +60,16 @@ fn replace<X: Kind>(key: &mut WriteKey<'_>, log: Log<X>) {
     }
 }
 
-fn apply_step<X: Kind>(
-    key: &mut WriteKey<'_>,
-    step: &Step<X>,
-    change: impl Fn(&mut X::Value, &Step<X>) -> bool,
-) {
+fn apply_step<X: Kind>(key: &mut WriteKey<'_>, step: &Step<X>) {
     let mut fresh = None;
     let taken = match key.value::<X::Value>() {
-        Ok(Some(mut log)) => apply(&mut *log, step, change),
+        Ok(Some(mut log)) => apply(&mut *log, step),
         // There is no entry whose time could change.
         Ok(None) | Err(_) if step.units == 0 => false,
         // The primary is authoritative, so any other value is replaced.
         Ok(None) | Err(_) => {
             let mut log = X::Value::empty();
-            apply(&mut log, step, change);
+            apply(&mut log, step);
             fresh = Some(log);
             true
         }
@@ -88,12 +83,8 @@ fn apply_step<X: Kind>(
     }
 }
 
-fn apply<X: Kind>(
-    log: &mut X::Value,
-    step: &Step<X>,
-    change: impl Fn(&mut X::Value, &Step<X>) -> bool,
-) -> bool {
-    let taken = change(log, step);
+fn apply<X: Kind>(log: &mut X::Value, step: &Step<X>) -> bool {
+    let taken = log.apply(step);
     if let Some(at) = step.expires.filter(|_| taken) {
         log.kept_until(at);
     }

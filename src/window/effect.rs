@@ -8,8 +8,7 @@
 //! Format, version 1: the byte 1, then the LEB128 integers sequence number, time, units, expiry (0:
 //! unchanged), bound on entries, number of windows, each window, the numbers of the extra. The byte
 //! 2 and a snapshot replace the whole log. The byte 3 is a refund: sequence number, time of the
-//! entry, units. The byte 4 and a step are a step by policy, which drops the windows that are
-//! longer than those of the step.
+//! entry, units. The byte 4 in place of 1 is a step by policy.
 
 use std::ops::Deref;
 
@@ -36,6 +35,10 @@ pub(crate) struct Step<X: Extra = ()> {
     pub max_entries: u16,
     /// The windows of the call.
     pub windows: Windows,
+    /// Whether they are all windows of a policy. Then longer windows are dropped once no entry is so
+    /// old that only they cover it, so that a policy with shorter windows than before does not keep
+    /// its keys for longer than it needs.
+    pub by_policy: bool,
     /// The new extra of the log.
     pub extra: X,
 }
@@ -81,8 +84,6 @@ pub(crate) enum WindowEffect<X: Extra = ()> {
     Step(Step<X>),
     Snapshot(Log<X>),
     Refund(Refund),
-    /// See [`Log::apply_by_policy`].
-    StepByPolicy(Step<X>),
 }
 
 const STEP: u8 = 1;
@@ -107,12 +108,6 @@ impl Payload {
     pub(crate) fn as_slice(&self) -> &[u8] {
         &self.bytes[..self.len]
     }
-
-    /// Makes the step one by policy.
-    #[inline]
-    pub(crate) fn make_by_policy(&mut self) {
-        self.bytes[0] = STEP_BY_POLICY;
-    }
 }
 
 impl Deref for Payload {
@@ -123,10 +118,10 @@ impl Deref for Payload {
 }
 
 impl<X: Extra> Step<X> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn encode(&self) -> Payload {
         let mut bytes = [0; STEP_BYTES];
-        bytes[0] = STEP;
+        bytes[0] = if self.by_policy { STEP_BY_POLICY } else { STEP };
         let mut len = 1;
         let mut number = |value| len += put(&mut bytes[len..], value);
         let windows = self.windows.as_slice();
@@ -141,7 +136,7 @@ impl<X: Extra> Step<X> {
         Payload { bytes, len }
     }
 
-    fn decode(bytes: &[u8]) -> Option<Self> {
+    fn decode(bytes: &[u8], by_policy: bool) -> Option<Self> {
         let mut reader = Reader::new(bytes);
         let seq = reader.integer()?;
         let at = Timestamp(reader.integer()?);
@@ -160,7 +155,7 @@ impl<X: Extra> Step<X> {
             && units <= u64::from(u32::MAX)
             && (units == 0 || count > 0)
             && reader.rest().is_empty();
-        sound.then_some(Self { seq, at, units, expires, max_entries, windows, extra })
+        sound.then_some(Self { seq, at, units, expires, max_entries, windows, by_policy, extra })
     }
 }
 
@@ -189,12 +184,11 @@ impl Refund {
 impl<X: Extra> WindowEffect<X> {
     pub(crate) fn decode(payload: &[u8]) -> Result<Self, &'static str> {
         match payload.split_first() {
-            Some((&STEP, rest)) => Step::decode(rest).map(Self::Step).ok_or("a damaged step"),
+            Some((&kind @ (STEP | STEP_BY_POLICY), rest)) => {
+                Step::decode(rest, kind == STEP_BY_POLICY).map(Self::Step).ok_or("a damaged step")
+            }
             Some((&SNAPSHOT, rest)) => snapshot::read(rest).map(Self::Snapshot),
             Some((&REFUND, rest)) => Refund::decode(rest).map(Self::Refund).ok_or("a damaged refund"),
-            Some((&STEP_BY_POLICY, rest)) => {
-                Step::decode(rest).map(Self::StepByPolicy).ok_or("a damaged step by policy")
-            }
             Some(_) => Err("a newer version of lockwatch wrote it"),
             None => Err("it is empty"),
         }
@@ -221,17 +215,6 @@ impl<X: Extra> Log<X> {
         is_after(other.seq(), self.seq())
     }
 
-    /// Like [`Self::apply`]. Then drops the windows that are longer than those of the step, once no
-    /// entry is so old that only they cover it: a policy whose windows became shorter shall not be
-    /// kept for longer than it needs.
-    pub(crate) fn apply_by_policy(&mut self, step: &Step<X>) -> bool {
-        let taken = self.apply(step);
-        if taken && step.units > 0 {
-            self.shorten(step.windows.as_slice(), step.at);
-        }
-        taken
-    }
-
     /// Applies `step`. Returns false if it was applied before.
     #[inline]
     pub(crate) fn apply(&mut self, step: &Step<X>) -> bool {
@@ -246,6 +229,9 @@ impl<X: Extra> Log<X> {
             self.forget(step.at);
             self.push(step.at, step.units);
             thin_if_full(self, step.at, step.max_entries);
+            if step.by_policy {
+                self.shorten(step.windows.as_slice(), step.at);
+            }
         }
         true
     }

@@ -52,6 +52,7 @@ mod tests {
             expires: None,
             max_entries: 512,
             windows: Windows::new([Span(100)].into_iter()),
+            by_policy: false,
             extra: (),
         }
     }

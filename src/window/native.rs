@@ -39,8 +39,6 @@ pub(crate) trait Stored<X: Extra> {
     fn is_older_than(&self, log: &Log<X>) -> bool;
     /// See [`Log::apply`].
     fn apply(&mut self, step: &Step<X>) -> bool;
-    /// See [`Log::apply_by_policy`].
-    fn apply_by_policy(&mut self, step: &Step<X>) -> bool;
     /// See [`Log::apply_refund`].
     fn apply_refund(&mut self, refund: &Refund) -> bool;
     /// See [`Log::is_empty`].
@@ -68,10 +66,6 @@ impl<X: Extra> Stored<X> for Log<X> {
     #[inline]
     fn apply(&mut self, step: &Step<X>) -> bool {
         Self::apply(self, step)
-    }
-
-    fn apply_by_policy(&mut self, step: &Step<X>) -> bool {
-        Self::apply_by_policy(self, step)
     }
 
     fn apply_refund(&mut self, refund: &Refund) -> bool {
@@ -109,10 +103,6 @@ impl Stored<()> for Window {
     #[inline]
     fn apply(&mut self, step: &Step) -> bool {
         Self::apply(self, step)
-    }
-
-    fn apply_by_policy(&mut self, step: &Step) -> bool {
-        Self::apply_by_policy(self, step)
     }
 
     fn apply_refund(&mut self, refund: &Refund) -> bool {
@@ -221,31 +211,14 @@ impl NativeType for Window {
 /// the step that it returns, sets the key's expiry, and replicates the step. Without a step nothing
 /// changes.
 #[inline(always)]
-pub(crate) fn decide<D: Decision>(key: WriteKey<'_>, decision: &D) -> Result<D::Answer, Refusal> {
-    decide_as::<D, false>(key, decision)
-}
-
-/// Like [`decide`], with a step by policy: see [`Log::apply_by_policy`].
-#[inline]
-pub(crate) fn decide_by_policy<D: Decision>(key: WriteKey<'_>, decision: &D) -> Result<D::Answer, Refusal> {
-    decide_as::<D, true>(key, decision)
-}
-
-#[inline(always)]
-fn decide_as<D: Decision, const BY_POLICY: bool>(
-    mut key: WriteKey<'_>,
-    decision: &D,
-) -> Result<D::Answer, Refusal> {
-    let update = |window: &mut Window| {
-        if BY_POLICY { window.update_by_policy(decision) } else { window.update(decision) }
-    };
+pub(crate) fn decide<D: Decision>(mut key: WriteKey<'_>, decision: &D) -> Result<D::Answer, Refusal> {
     let (answer, step);
     let mut fresh = None;
     match key.value::<Window>()? {
-        Some(mut window) => (answer, step) = update(&mut window),
+        Some(mut window) => (answer, step) = window.update(decision),
         None => {
             let mut window = Window::new();
-            (answer, step) = update(&mut window);
+            (answer, step) = window.update(decision);
             fresh = step.is_some().then_some(window);
         }
     }
@@ -253,11 +226,7 @@ fn decide_as<D: Decision, const BY_POLICY: bool>(
         key.set(window);
     }
     if let Some(step) = step {
-        if BY_POLICY {
-            replicate_by_policy(key, &step);
-        } else {
-            replicate(key, &step);
-        }
+        replicate(key, &step);
     }
     Ok(answer)
 }
@@ -306,21 +275,15 @@ pub(super) fn apply_step<X: Kind>(log: &mut X::Value, step: Option<&mut Step<X>>
     })
 }
 
-/// Like [`decide`], or [`decide_by_policy`], for a call that always records units. `after` reads
-/// the log with those units.
-pub(crate) fn record<B, R, const BY_POLICY: bool>(
+/// Like [`decide`], for a call that always records units. `after` reads the log with those units.
+pub(crate) fn record<B, R>(
     mut key: WriteKey<'_>,
     decide: impl FnOnce(&mut Window) -> (B, Step),
     after: impl FnOnce(B, &Window) -> R,
 ) -> Result<R, Refusal> {
     let take = |log: &mut Window| {
         let (before, mut step) = decide(log);
-        if BY_POLICY {
-            log.apply_by_policy(&step);
-            step.expires = log.expiry_to_set();
-        } else {
-            apply_step::<()>(log, Some(&mut step));
-        }
+        apply_step::<()>(log, Some(&mut step));
         (after(before, log), step)
     };
     let answer;
@@ -337,11 +300,7 @@ pub(crate) fn record<B, R, const BY_POLICY: bool>(
     if let Some(log) = fresh {
         key.set(log);
     }
-    if BY_POLICY {
-        replicate_by_policy(key, &step);
-    } else {
-        replicate(key, &step);
-    }
+    replicate(key, &step);
     Ok(answer)
 }
 
@@ -386,13 +345,4 @@ fn replicate<X: Kind>(key: WriteKey<'_>, step: &Step<X>) {
         key.expire_at(at);
     }
     key.replicate(X::EFFECT, step.encode().as_slice());
-}
-
-fn replicate_by_policy<X: Kind>(key: WriteKey<'_>, step: &Step<X>) {
-    if let Some(at) = step.expires {
-        key.expire_at(at);
-    }
-    let mut payload = step.encode();
-    payload.make_by_policy();
-    key.replicate(X::EFFECT, payload.as_slice());
 }

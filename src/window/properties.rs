@@ -66,6 +66,7 @@ pub(super) fn step_for(log: &mut Log, call: &Call, now: u64, max_entries: u16) -
         expires: None,
         max_entries,
         windows: Windows::new(call.quotas.iter().map(|q| q.window)),
+        by_policy: false,
         extra: (),
     });
     (verdict.admitted, step)

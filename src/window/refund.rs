@@ -60,6 +60,7 @@ impl<X: Extra> Log<X> {
             max_entries,
             // The log keeps the others by itself.
             windows: Windows::new(std::iter::once(self.horizon())),
+            by_policy: false,
             extra: self.extra(),
         })
     }

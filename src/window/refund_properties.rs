@@ -123,6 +123,7 @@ fn change_for(
                 expires: None,
                 max_entries,
                 windows: Windows::new(call.quotas.iter().map(|q| q.window)),
+                by_policy: false,
                 extra: (),
             }))
         }

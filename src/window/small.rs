@@ -144,7 +144,7 @@ impl Small {
     }
 
     /// See [`Log::shorten`].
-    pub(super) fn shorten(&mut self, windows: &[Span], now: Timestamp) {
+    fn shorten(&mut self, windows: &[Span], now: Timestamp) {
         let Some(&longest) = windows.iter().max() else { return };
         let oldest = if self.closed_units > 0 { self.closed_end() } else { self.newest };
         if self.horizon() <= longest || oldest + longest <= now {
@@ -181,6 +181,9 @@ impl Small {
         let fits = next.adopt(step.windows.as_slice()) && next.push(step.at, units);
         if !fits {
             return Outcome::TooLarge;
+        }
+        if step.by_policy {
+            next.shorten(step.windows.as_slice(), step.at);
         }
         next.seq = step.seq;
         *self = next;

@@ -82,6 +82,7 @@ proptest! {
                     expires: None,
                     max_entries: 8,
                     windows: Windows::new(call.quotas.iter().map(|q| q.window)),
+                    by_policy: false,
                     extra: (),
                 };
                 prop_assert!(log.apply(&step));
@@ -126,6 +127,7 @@ fn a_key_with_one_or_two_hits_takes_64_bytes() {
         expires: None,
         max_entries: 512,
         windows: Windows::new([1000, 60_000, 3_600_000, 86_400_000].into_iter().map(Span)),
+        by_policy: false,
         extra: (),
     };
     let mut sizes = Vec::new();

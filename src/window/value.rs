@@ -84,20 +84,26 @@ impl Window {
         }
     }
 
-    /// The log in its general form, to change it. [`Window::shrink`] afterwards makes it compact
-    /// again if it can.
-    pub(super) fn log_mut(&mut self) -> &mut Log {
-        if let Self::Small(small) = self {
-            *self = Self::Log(small.header().to_log());
-        }
+    /// Changes the log in its general form. It is compact afterwards if it can be.
+    #[cold]
+    fn change<R>(&mut self, change: impl FnOnce(&mut Log) -> R) -> R {
         match self {
-            Self::Log(log) => log,
-            Self::Small(_) => no_longer_small(),
+            Self::Small(small) => {
+                let mut log = small.header().to_log();
+                let result = change(&mut log);
+                *self = Self::of(log);
+                result
+            }
+            Self::Log(log) => {
+                let result = change(log);
+                self.shrink();
+                result
+            }
         }
     }
 
     #[cold]
-    pub(super) fn shrink(&mut self) {
+    fn shrink(&mut self) {
         if let Self::Log(log) = self {
             if let Some(small) = Small::of(log) {
                 *self = Self::Small(Flat::new(small, 0));
@@ -162,22 +168,20 @@ impl Window {
     /// See [`Log::apply`].
     #[inline]
     pub(crate) fn apply(&mut self, step: &Step) -> bool {
-        let taken = match self {
+        match self {
             Self::Small(small) => match small.header_mut().apply(step) {
-                Outcome::Applied => return true,
-                Outcome::Repeated => return false,
-                Outcome::TooLarge => self.log_mut().apply(step),
+                Outcome::Applied => true,
+                Outcome::Repeated => false,
+                Outcome::TooLarge => self.change(|log| log.apply(step)),
             },
             Self::Log(log) => {
                 let taken = log.apply(step);
-                if log.header().entries > 0 {
-                    return taken;
+                if log.header().entries == 0 {
+                    self.shrink();
                 }
                 taken
             }
-        };
-        self.shrink();
-        taken
+        }
     }
 
     /// Decides, applies the step, and sets its expiry. Looks at the form once, because most calls
@@ -212,11 +216,7 @@ impl Window {
 
     /// See [`Log::apply_refund`].
     pub(super) fn apply_refund(&mut self, refund: &Refund) -> bool {
-        let taken = self.log_mut().apply_refund(refund);
-        if !self.is_empty() {
-            self.shrink();
-        }
-        taken
+        self.change(|log| log.apply_refund(refund))
     }
 
     /// See [`Log::is_empty`].
@@ -235,37 +235,10 @@ impl Window {
         }
     }
 
-    /// See [`Log::apply_by_policy`].
-    pub(crate) fn apply_by_policy(&mut self, step: &Step) -> bool {
-        let taken = self.apply(step);
-        if taken && step.units > 0 {
-            match self {
-                Self::Small(small) => small.header_mut().shorten(step.windows.as_slice(), step.at),
-                Self::Log(log) => log.shorten(step.windows.as_slice(), step.at),
-            }
-        }
-        taken
-    }
-
-    /// Like [`Self::update`], with a step by policy.
-    #[inline]
-    pub(super) fn update_by_policy<D: Decision>(&mut self, decision: &D) -> (D::Answer, Option<Step>) {
-        let (answer, mut step) = match self {
-            Self::Log(log) => decision.decide(log),
-            Self::Small(small) => decision.decide(small.header_mut()),
-        };
-        if let Some(step) = &mut step {
-            self.apply_by_policy(step);
-            step.expires = self.expiry_to_set();
-        }
-        (answer, step)
-    }
-
     /// Applies a step that the compact form can't hold, and returns the new expiry.
     #[cold]
     fn outgrow(&mut self, step: &Step) -> Option<Timestamp> {
-        self.log_mut().apply(step);
-        self.shrink();
+        self.change(|log| log.apply(step));
         self.expiry_to_set()
     }
 
@@ -345,9 +318,4 @@ impl From<EitherFlat<Small, Header>> for Window {
             EitherFlat::Full(log) => Self::Log(Log::from_flat(log)),
         }
     }
-}
-
-#[cold]
-fn no_longer_small() -> ! {
-    panic!("a log in its general form is compact")
 }

@@ -29,6 +29,23 @@ fn inspect(client: &mut Client, key: &str) -> Value {
 }
 
 #[test]
+fn a_key_with_one_or_two_hits_is_in_the_compact_form() {
+    let server = Server::start();
+    let mut client = server.client();
+    let now = tomorrow(&mut client);
+    let bytes = |client: &mut Client, at| {
+        client.stop_clock(now + at);
+        assert!(!client.ratelimit("k 100 1s 100 1m 100 1h 100 1d").limited);
+        inspect(client, "k").field("bytes").int()
+    };
+    // The allocator may add something. The general form takes more than 112.
+    assert!(bytes(&mut client, 0) < 112);
+    assert!(bytes(&mut client, 500) < 112);
+    assert!(bytes(&mut client, 1_000) > 112, "three hits");
+    assert!(bytes(&mut client, 3 * 86_400_000) < 112, "all earlier hits have expired");
+}
+
+#[test]
 fn a_limiter_key_shows_each_window() {
     let server = Server::start();
     let mut client = server.client();

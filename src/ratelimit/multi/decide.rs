@@ -93,6 +93,7 @@ pub(super) fn step(
         expires: None,
         max_entries,
         windows: Windows::new(key.windows()),
+        by_policy: key.by_policy,
         extra: (),
     })
 }

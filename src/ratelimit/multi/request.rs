@@ -42,6 +42,8 @@ pub(super) struct Request<'a> {
 pub(super) struct KeyLimits<'a> {
     pub name: &'a [u8],
     pub cost: u64,
+    /// Whether all limits are those of a policy.
+    pub by_policy: bool,
     quotas: [Quota; MAX_PAIRS],
     len: usize,
 }
@@ -134,7 +136,13 @@ impl<'a> Request<'a> {
 
     /// Adds a key without limits. Returns its index.
     pub(super) fn add_key(&mut self, name: &'a [u8]) -> usize {
-        self.keys.push(KeyLimits { name, cost: 0, quotas: [Quota::default(); MAX_PAIRS], len: 0 });
+        self.keys.push(KeyLimits {
+            name,
+            cost: 0,
+            by_policy: true,
+            quotas: [Quota::default(); MAX_PAIRS],
+            len: 0,
+        });
         self.keys.len() - 1
     }
 
@@ -159,6 +167,7 @@ impl<'a> Request<'a> {
         };
         room.copy_from_slice(quotas);
         (limits.len, limits.cost) = (end, cost);
+        limits.by_policy &= policy.is_some();
         self.tuples.push(Tuple { key, first, end, policy });
         Ok(())
     }

@@ -218,3 +218,23 @@ fn a_policy_in_shadow_denies_no_call_on_several_keys() {
     let counts = client.info("lockwatch").text("lockwatch_policy_quiet").to_owned();
     assert_eq!(counts, "calls=5,denied=0,shadow_denied=4");
 }
+
+#[test]
+fn lw_top_has_the_key_and_the_policy_that_denied_a_call_on_several_keys_longest() {
+    let server = Server::start();
+    let mut client = server.client();
+    ok(&mut client, "LW.POLICY SET slow 1 1h");
+    let call = "LW.MRATELIMIT {t}:short 1 1m 1 {t}:long @slow - 1 {t}:free 9 1m 1";
+    client.run(call);
+    assert_eq!(client.run(call).ints()[..2], [1, 1]);
+    let top = client.run("LW.TOP");
+    let [record] = top.items() else { panic!("{top:?}") };
+    assert_eq!(
+        (record.field("key").text(), record.field("policy").text()),
+        ("{t}:long".into(), "slow".into())
+    );
+    // A denial in SHADOW is none.
+    ok(&mut client, "LW.POLICY SET slow 1 1h SHADOW");
+    client.run("LW.MRATELIMIT {t}:long @slow - 1");
+    assert_eq!(client.run("LW.TOP").items().len(), 1);
+}

@@ -119,3 +119,28 @@ fn shortened_keys_are_the_same_after_a_reload_of_the_aof() {
     // Ten minutes, and the eighth that a busy key may get in addition.
     assert!(client.run("PTTL k1").int() <= 675_000);
 }
+
+#[test]
+fn a_call_on_several_keys_shortens_only_keys_whose_limits_all_come_from_a_policy() {
+    let primary = Server::start();
+    let replica = Server::builder().replica_of(&primary).start();
+    primary.wait_for_replica(&replica);
+    let mut client = primary.client();
+    let begin = begin(&mut client);
+    ok(&mut client, "LW.POLICY SET p 100 1h");
+    client.run("LW.MRATELIMIT k @p - 1 mixed @p - 1 pairs 9 1h 1");
+    ok(&mut client, "LW.POLICY SET p 100 1m");
+    client.stop_clock(begin + 10_000);
+    client.run("LW.MRATELIMIT k @p - 1 mixed @p - 1 mixed 9 2m 1 pairs 9 1m 1");
+    assert_eq!(life(&mut client, begin + 10_000), 60_000);
+    for key in ["mixed", "pairs"] {
+        assert!(client.run(&format!("PEXPIRETIME {key}")).int() - begin >= 3_600_000, "{key}");
+    }
+    primary.wait_for_replica(&replica);
+    for key in ["k", "mixed", "pairs"] {
+        for line in ["DUMP", "PEXPIRETIME"] {
+            let line = format!("{line} {key}");
+            assert_eq!(client.run(&line), replica.client().run(&line), "{line}");
+        }
+    }
+}
