@@ -15,7 +15,8 @@ use crate::text::syntax::Param;
 
 use super::effect::{Refund, Step, WindowEffect};
 use super::log::Log;
-use super::native::{Kind, Stored};
+use super::native::Kind;
+use super::value::Stored;
 
 /// The effect command of the logs with extra `X`.
 pub(crate) struct Apply<X>(PhantomData<X>);
@@ -68,7 +69,7 @@ fn apply_step<X: Kind>(key: &mut WriteKey<'_>, step: &Step<X>) {
         Ok(None) | Err(_) if step.units == 0 => false,
         // The primary is authoritative, so any other value is replaced.
         Ok(None) | Err(_) => {
-            let mut log = X::Value::empty();
+            let mut log = X::Value::default();
             apply(&mut log, step);
             fresh = Some(log);
             true

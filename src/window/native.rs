@@ -6,13 +6,12 @@ use crate::server::error::Refusal;
 use crate::server::flat::{EitherFlat, Flat};
 use crate::server::key::WriteKey;
 use crate::server::native::{NativeType, Piece, TypeHandle};
-use crate::text::time::Timestamp;
 
 use super::effect::{Refund, Step, WindowEffect};
 use super::extra::Extra;
 use super::log::{Header, Log};
 use super::small::Small;
-use super::value::{Decision, Window};
+use super::value::{Decision, Stored, Window};
 
 /// A kind of log, distinguished by its extra, with a data type and an effect command of its own.
 pub(crate) trait Kind: Extra {
@@ -29,99 +28,6 @@ pub(crate) trait Kind: Extra {
 
 /// A kind whose keys hold a plain [`Log`].
 pub(crate) trait Plain: Kind {}
-
-/// A log in the form that a key holds.
-pub(crate) trait Stored<X: Extra> {
-    /// A log without admissions.
-    fn empty() -> Self;
-    fn of(log: Log<X>) -> Self;
-    /// Whether `log` is a later state of this log.
-    fn is_older_than(&self, log: &Log<X>) -> bool;
-    /// See [`Log::apply`].
-    fn apply(&mut self, step: &Step<X>) -> bool;
-    /// See [`Log::apply_refund`].
-    fn apply_refund(&mut self, refund: &Refund) -> bool;
-    /// See [`Log::is_empty`].
-    fn is_empty(&self) -> bool;
-    /// See [`Log::expiry_to_set`].
-    fn expiry_to_set(&mut self) -> Option<Timestamp>;
-    /// See [`Log::kept_until`].
-    fn kept_until(&mut self, until: Timestamp);
-}
-
-impl<X: Extra> Stored<X> for Log<X> {
-    #[inline]
-    fn empty() -> Self {
-        Self::new()
-    }
-
-    fn of(log: Self) -> Self {
-        log
-    }
-
-    fn is_older_than(&self, log: &Self) -> bool {
-        Self::is_older_than(self, log)
-    }
-
-    #[inline]
-    fn apply(&mut self, step: &Step<X>) -> bool {
-        Self::apply(self, step)
-    }
-
-    fn apply_refund(&mut self, refund: &Refund) -> bool {
-        Self::apply_refund(self, refund)
-    }
-
-    fn is_empty(&self) -> bool {
-        Self::is_empty(self)
-    }
-
-    #[inline]
-    fn expiry_to_set(&mut self) -> Option<Timestamp> {
-        Self::expiry_to_set(self)
-    }
-
-    fn kept_until(&mut self, until: Timestamp) {
-        Self::kept_until(self, until);
-    }
-}
-
-impl Stored<()> for Window {
-    #[inline]
-    fn empty() -> Self {
-        Self::new()
-    }
-
-    fn of(log: Log) -> Self {
-        Self::of(log)
-    }
-
-    fn is_older_than(&self, log: &Log) -> bool {
-        Self::is_older_than(self, log)
-    }
-
-    #[inline]
-    fn apply(&mut self, step: &Step) -> bool {
-        Self::apply(self, step)
-    }
-
-    fn apply_refund(&mut self, refund: &Refund) -> bool {
-        Self::apply_refund(self, refund)
-    }
-
-    fn is_empty(&self) -> bool {
-        Self::is_empty(self)
-    }
-
-    #[inline]
-    fn expiry_to_set(&mut self) -> Option<Timestamp> {
-        Self::expiry_to_set(self)
-    }
-
-    fn kept_until(&mut self, until: Timestamp) {
-        Self::kept_until(self, until);
-    }
-}
 
 /// The limiter's kind.
 impl Kind for () {
@@ -217,7 +123,7 @@ pub(crate) fn decide<D: Decision>(mut key: WriteKey<'_>, decision: &D) -> Result
     match key.value::<Window>()? {
         Some(mut window) => (answer, step) = window.update(decision),
         None => {
-            let mut window = Window::new();
+            let mut window = Window::default();
             (answer, step) = window.update(decision);
             fresh = step.is_some().then_some(window);
         }
@@ -248,7 +154,7 @@ pub(crate) fn update<X: Kind, R>(
             apply_step(&mut *log, step.as_mut());
         }
         None => {
-            let mut log = X::Value::empty();
+            let mut log = X::Value::default();
             (answer, step) = decide(&mut log);
             if apply_step(&mut log, step.as_mut()) {
                 fresh = Some(log);
@@ -292,7 +198,7 @@ pub(crate) fn record<B, R>(
     match key.value::<Window>()? {
         Some(mut log) => (answer, step) = take(&mut log),
         None => {
-            let mut log = Window::new();
+            let mut log = Window::default();
             (answer, step) = take(&mut log);
             fresh = Some(log);
         }

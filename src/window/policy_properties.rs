@@ -7,7 +7,7 @@ use crate::text::time::{Span, Timestamp};
 use super::effect::{Step, WindowEffect};
 use super::log::Log;
 use super::properties::{Call, START, changing_quotas, cost, delay, saved, step_for};
-use super::value::Window;
+use super::value::{Stored, Window};
 
 fn decoded(step: &Step) -> Step {
     match WindowEffect::decode(step.encode().as_slice()) {
@@ -33,7 +33,7 @@ proptest! {
     ) {
         let (mut log, mut copy, mut now) = (Log::new(), Log::new(), START);
         // The compact form.
-        let mut window = Window::new();
+        let mut window = Window::default();
         for (call, is_by_policy) in &calls {
             now = now.saturating_add_signed(call.delay);
             let Some(step) = step_for(&mut log, call, now, max_entries).1 else { continue };

@@ -9,7 +9,7 @@ use super::log::Log;
 use super::oracle::{Oracle, retry_after_is_exact};
 use super::properties::{Call, START, changing_quotas, cost, delay, forward, saved, step_for};
 use super::snapshot;
-use super::value::Window;
+use super::value::{Stored, Window};
 use super::verdict::{Quota, Wait, forced, judge};
 
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +94,7 @@ impl Change {
             Self::Refund(refund) => {
                 let taken = window.apply_refund(refund);
                 if taken && window.is_empty() {
-                    *window = Window::new();
+                    *window = Window::default();
                 }
                 taken
             }
@@ -223,7 +223,7 @@ proptest! {
         reload_every in 1_usize..40,
     ) {
         // The copy is in the form that a key holds, which is compact while it has few entries.
-        let (mut primary, mut replica, mut now) = (Log::new(), Window::new(), START);
+        let (mut primary, mut replica, mut now) = (Log::new(), Window::default(), START);
         let mut times = Vec::new();
         for (i, (deed, call)) in deeds.iter().enumerate() {
             now = now.saturating_add_signed(call.delay);

@@ -49,7 +49,7 @@ impl DerefMut for Opened<'_> {
 
 impl<'k> Opened<'k> {
     fn of(key: &'k mut WriteKey<'_>) -> Result<Self, Refusal> {
-        Ok(key.value::<Window>()?.map_or_else(|| Self::New(Window::new()), Self::There))
+        Ok(key.value::<Window>()?.map_or_else(|| Self::New(Window::default()), Self::There))
     }
 
     /// Applies `step`. Returns the log if its key has to be created.

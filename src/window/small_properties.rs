@@ -6,7 +6,7 @@ use crate::text::time::{Span, Timestamp};
 
 use super::effect::{Step, Windows};
 use super::log::Log;
-use super::value::Window;
+use super::value::{Stored, Window};
 use super::verdict::{Quota, judge};
 
 const START: u64 = 1_790_000_000_000;
@@ -58,7 +58,7 @@ proptest! {
 
     #[test]
     fn either_form_answers_and_saves_alike(calls in calls(), reload_every in 1_usize..30) {
-        let (mut window, mut log, mut now) = (Window::new(), Log::new(), START);
+        let (mut window, mut log, mut now) = (Window::default(), Log::new(), START);
         for (i, call) in calls.iter().enumerate() {
             now = now.saturating_add_signed(call.delay);
             let at = Timestamp(now);
@@ -97,7 +97,7 @@ proptest! {
                 prop_assert!(window.apply_refund(&refund));
                 prop_assert_eq!(window.is_empty(), log.is_empty());
                 if log.is_empty() {
-                    (window, log) = (Window::new(), Log::new());
+                    (window, log) = (Window::default(), Log::new());
                 }
             }
             if log.entries() > 0 {
@@ -119,7 +119,7 @@ proptest! {
 
 #[test]
 fn a_key_with_one_or_two_hits_takes_64_bytes() {
-    let mut window = Window::new();
+    let mut window = Window::default();
     let step = |seq, at| Step {
         seq,
         at: Timestamp(at),

@@ -10,6 +10,7 @@ use crate::server::flat::{EitherFlat, Flat};
 use crate::text::time::{Span, Timestamp};
 
 use super::effect::{Refund, Step, is_after};
+use super::extra::Extra;
 use super::log::{Header, Log, seconds};
 use super::small::{Outcome, Small};
 use super::verdict::{self, History, Quota, Verdict, forced, judge};
@@ -51,31 +52,62 @@ pub(crate) trait Decision {
     fn decide<F: Form>(&self, log: &mut F) -> (Self::Answer, Option<Step>);
 }
 
+/// A log in the form that a key holds.
+/// The default is a log without admissions.
+pub(crate) trait Stored<X: Extra>: Default {
+    fn of(log: Log<X>) -> Self;
+    /// Whether `log` is a later state of this log.
+    fn is_older_than(&self, log: &Log<X>) -> bool;
+    /// See [`Log::apply`].
+    fn apply(&mut self, step: &Step<X>) -> bool;
+    /// See [`Log::apply_refund`].
+    fn apply_refund(&mut self, refund: &Refund) -> bool;
+    /// See [`Log::is_empty`].
+    fn is_empty(&self) -> bool;
+    /// See [`Log::expiry_to_set`].
+    fn expiry_to_set(&mut self) -> Option<Timestamp>;
+    /// See [`Log::kept_until`].
+    fn kept_until(&mut self, until: Timestamp);
+}
+
+impl<X: Extra> Stored<X> for Log<X> {
+    fn of(log: Self) -> Self {
+        log
+    }
+
+    fn is_older_than(&self, log: &Self) -> bool {
+        Self::is_older_than(self, log)
+    }
+
+    #[inline]
+    fn apply(&mut self, step: &Step<X>) -> bool {
+        Self::apply(self, step)
+    }
+
+    fn apply_refund(&mut self, refund: &Refund) -> bool {
+        Self::apply_refund(self, refund)
+    }
+
+    fn is_empty(&self) -> bool {
+        Self::is_empty(self)
+    }
+
+    #[inline]
+    fn expiry_to_set(&mut self) -> Option<Timestamp> {
+        Self::expiry_to_set(self)
+    }
+
+    fn kept_until(&mut self, until: Timestamp) {
+        Self::kept_until(self, until);
+    }
+}
+
 pub(crate) enum Window {
     Small(Flat<Small>),
     Log(Log),
 }
 
-impl Default for Window {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Window {
-    /// A log without admissions.
-    #[inline]
-    pub(crate) fn new() -> Self {
-        Self::Small(Flat::new(Small::default(), 0))
-    }
-
-    pub(super) fn of(log: Log) -> Self {
-        match Small::of(&log) {
-            Some(small) => Self::Small(Flat::new(small, 0)),
-            None => Self::Log(log),
-        }
-    }
-
     /// The log in its general form, to read it.
     pub(crate) fn to_log(&self) -> Cow<'_, Log> {
         match self {
@@ -152,35 +184,11 @@ impl Window {
         self.seq().wrapping_add(1)
     }
 
-    /// Whether `log` is a later state of this log.
-    pub(super) fn is_older_than(&self, log: &Log) -> bool {
-        is_after(log.seq(), self.seq())
-    }
-
     /// See [`Log::advance`].
     #[inline]
     pub(crate) fn advance(&mut self, windows: impl Iterator<Item = Span>, now: Timestamp) {
         if let Self::Log(log) = self {
             log.advance(windows, now);
-        }
-    }
-
-    /// See [`Log::apply`].
-    #[inline]
-    pub(crate) fn apply(&mut self, step: &Step) -> bool {
-        match self {
-            Self::Small(small) => match small.header_mut().apply(step) {
-                Outcome::Applied => true,
-                Outcome::Repeated => false,
-                Outcome::TooLarge => self.change(|log| log.apply(step)),
-            },
-            Self::Log(log) => {
-                let taken = log.apply(step);
-                if log.header().entries == 0 {
-                    self.shrink();
-                }
-                taken
-            }
         }
     }
 
@@ -214,19 +222,6 @@ impl Window {
         (answer, step)
     }
 
-    /// See [`Log::apply_refund`].
-    pub(super) fn apply_refund(&mut self, refund: &Refund) -> bool {
-        self.change(|log| log.apply_refund(refund))
-    }
-
-    /// See [`Log::is_empty`].
-    pub(super) fn is_empty(&self) -> bool {
-        match self {
-            Self::Small(small) => small.header().is_empty(),
-            Self::Log(log) => log.is_empty(),
-        }
-    }
-
     /// See [`forced`].
     pub(crate) fn forced(&self, before: &Verdict, quotas: &[Quota], now: Timestamp) -> Verdict {
         match self {
@@ -242,23 +237,6 @@ impl Window {
         self.expiry_to_set()
     }
 
-    /// See [`Log::expiry_to_set`].
-    #[inline]
-    pub(super) fn expiry_to_set(&mut self) -> Option<Timestamp> {
-        match self {
-            Self::Small(small) => small.header_mut().expiry_to_set(),
-            Self::Log(log) => log.expiry_to_set(),
-        }
-    }
-
-    /// See [`Log::kept_until`].
-    pub(super) fn kept_until(&mut self, until: Timestamp) {
-        match self {
-            Self::Small(small) => small.header_mut().kept_until = seconds(until),
-            Self::Log(log) => log.kept_until(until),
-        }
-    }
-
     /// A copy for another key, of which it is not known how long the server keeps it.
     pub(super) fn copy(&self) -> Self {
         match self {
@@ -272,6 +250,70 @@ impl Window {
                 copy.expiry_unknown();
                 Self::Log(copy)
             }
+        }
+    }
+}
+
+impl Default for Window {
+    #[inline]
+    fn default() -> Self {
+        Self::Small(Flat::new(Small::default(), 0))
+    }
+}
+
+impl Stored<()> for Window {
+    fn of(log: Log) -> Self {
+        match Small::of(&log) {
+            Some(small) => Self::Small(Flat::new(small, 0)),
+            None => Self::Log(log),
+        }
+    }
+
+    fn is_older_than(&self, log: &Log) -> bool {
+        is_after(log.seq(), self.seq())
+    }
+
+    #[inline]
+    fn apply(&mut self, step: &Step) -> bool {
+        match self {
+            Self::Small(small) => match small.header_mut().apply(step) {
+                Outcome::Applied => true,
+                Outcome::Repeated => false,
+                Outcome::TooLarge => self.change(|log| log.apply(step)),
+            },
+            Self::Log(log) => {
+                let taken = log.apply(step);
+                if log.header().entries == 0 {
+                    self.shrink();
+                }
+                taken
+            }
+        }
+    }
+
+    fn apply_refund(&mut self, refund: &Refund) -> bool {
+        self.change(|log| log.apply_refund(refund))
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Small(small) => small.header().is_empty(),
+            Self::Log(log) => log.is_empty(),
+        }
+    }
+
+    #[inline]
+    fn expiry_to_set(&mut self) -> Option<Timestamp> {
+        match self {
+            Self::Small(small) => small.header_mut().expiry_to_set(),
+            Self::Log(log) => log.expiry_to_set(),
+        }
+    }
+
+    fn kept_until(&mut self, until: Timestamp) {
+        match self {
+            Self::Small(small) => small.header_mut().kept_until = seconds(until),
+            Self::Log(log) => log.kept_until(until),
         }
     }
 }

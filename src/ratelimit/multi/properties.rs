@@ -8,7 +8,7 @@ use crate::server::command::Command;
 use crate::text::time::{Span, Timestamp};
 use crate::window::effect::{Step, WindowEffect};
 use crate::window::oracle::Oracle;
-use crate::window::value::Window;
+use crate::window::value::{Stored, Window};
 use crate::window::verdict::{Quota, Verdict, Wait};
 
 use super::decide::{Decision, decide, step};
@@ -188,7 +188,7 @@ impl Logs {
             }
         }
         let decision = self.decide(request, now);
-        let new = Window::new();
+        let new = Window::default();
         let steps = request.keys.iter().filter_map(|key| {
             let name = NAMES.into_iter().find(|name| *name == key.name)?;
             let log = self.0.get(name).unwrap_or(&new);
