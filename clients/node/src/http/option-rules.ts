@@ -1,9 +1,10 @@
 /** The rules for the options of the middleware. */
+import { CHALLENGE } from "../guard/options.js";
 import { checkOptions, type OptionRules, type Rule } from "../known-options.js";
 import type { Limits } from "../limits.js";
 import { LockWatch, LOCKWATCH_OPTIONS } from "../lockwatch.js";
 import { REDIS_SOURCE } from "../redis/open.js";
-import { BOOLEAN, COST, DURATION, FAILURE_MODE, fn, headerName, integer, KEY, KEY_FUNCTION, KEY_PREFIX, LIMITS, orFunction, texts } from "../rules.js";
+import { BOOLEAN, COST, DURATION, FAILURE_MODE, fn, headerName, integer, KEY, KEY_FUNCTION, KEY_PREFIX, LIMITS, orFunction, text, texts } from "../rules.js";
 import { CHARGING_RULES } from "./charging.js";
 import { POLICY_OPTIONS, policyOptions, type MiddlewareOptions, type PolicyOptions } from "./options.js";
 import { Pattern } from "./pattern.js";
@@ -49,6 +50,8 @@ export const MIDDLEWARE_OPTIONS: OptionRules<MiddlewareOptions<never>> = {
   burstCooldownSeconds: DURATION,
   audit: BOOLEAN,
   onDenied: fn("a function of the request and the result that returns { status, headers, body }"),
+  guard: text(/^[^]+$/, "the key of a guard, like 'http'"),
+  challenge: CHALLENGE,
   trustedProxies: texts("an array of addresses, networks and 'unix', like ['127.0.0.1', '10.0.0.0/8']", (proxy) => new TrustedProxies([proxy], "X-Forwarded-For", () => undefined)),
   forwardedHeader: headerName("X-Forwarded-For"),
   keyPrefix: KEY_PREFIX,

@@ -18,8 +18,9 @@ import { addressClient, credentialClient, keyClient, Keys, keyText } from "./key
 import type { LimitsFunction, MiddlewareOptions } from "./options.js";
 import { methodArgument, PathSegments } from "./pattern.js";
 import { Policies, type Policy } from "./policies.js";
-import { decisionFor, failureDecision, functionFailureDecision, type Decision } from "./reply.js";
+import { decisionFor, failureDecision, functionFailureDecision, type Decision, type Reply } from "./reply.js";
 import { returnedCost, returnedLimits } from "./returned.js";
+import { SiteGuard } from "./site-guard.js";
 import { LockWatchState } from "./state.js";
 import { TrustedProxies } from "./trusted-proxies.js";
 
@@ -45,6 +46,7 @@ export class RateLimiter<Req> {
   readonly addressLimits: ParsedLimits | undefined;
   readonly credentialHeader: string;
   readonly burst: BurstSettings | undefined;
+  readonly site: SiteGuard<Req> | undefined;
   readonly #policies: Policies;
   readonly #proxies: TrustedProxies;
   readonly #planFunc: LimitsFunction<Req> | undefined;
@@ -59,6 +61,7 @@ export class RateLimiter<Req> {
     this.addressLimits = options.addressLimits === undefined ? undefined : parseLimits(options.addressLimits);
     this.credentialHeader = (options.credentialHeader ?? "Authorization").toLowerCase();
     this.burst = burstThreshold === null ? undefined : burstSettings(burstThreshold, burstWindowSeconds, options.burstCooldownSeconds);
+    this.site = SiteGuard.of(options, lockwatch);
     this.#policies = new Policies(options);
     if (typeof options.limits === "function" && options.planFunc !== undefined) {
       throw new ConfigurationError("limits is a function, and planFunc is given too: they mean the same, so give one");
@@ -128,6 +131,7 @@ export class RequestCheck<Req> {
   readonly #started = performance.now();
   /** Routes the audit event in a cluster. */
   #limiterKey: Bytes | undefined;
+  #isGuarded = false;
 
   constructor(
     private readonly limiter: RateLimiter<Req>,
@@ -156,7 +160,7 @@ export class RequestCheck<Req> {
   async #decide(request: Req, response: AnyResponse): Promise<Decision> {
     const { lockwatch, options } = this.limiter;
     const caller = await this.#client(request);
-    if (!caller) return await this.#withoutLimit();
+    if (!caller) return await this.#withoutLimit(request);
     const { client, isCredential } = caller;
     const limits = await this.limiter.limitsFor(this.policy, request);
     const { cost: costGiven } = this.policy;
@@ -172,10 +176,13 @@ export class RequestCheck<Req> {
     const burst = this.#newBurst(isCredential ? ofAddress : client);
     this.counted.addAll(commands.map(({ key }) => String(key)));
     if (burst) commands.push(burst);
+    const check = this.#newGuardCheck();
+    if (check) commands.push(check);
     let binding: NamedResult;
     try {
       const replies = await lockwatch.link.send(commands);
       if (burst) this.#readBurst(replies[calls.length]);
+      if (check) this.state.guard = this.limiter.site?.read(replies.at(-1));
       const results = readResults(calls, replies, this.policy);
       this.policy.charging.after(response, results, cost, lockwatch);
       binding = bindingResult(results);
@@ -190,7 +197,14 @@ export class RequestCheck<Req> {
     if (!result.allowed) this.state.deny(result, name, key, this.policy.shadow);
     // Outside of the `try`, because an error of the application's `onDenied` is not a failure of
     // Redis.
+    const blocked = check && (await this.#refusal(request));
+    if (blocked) return { headers: result.headers(name), reply: blocked };
     return decisionFor(result, name, this.policy, () => options.onDenied?.(request, result));
+  }
+
+  /** Tells the guard about a failed response of the application. To be called when it has been sent. */
+  report(status: number): void {
+    if (this.#isGuarded) this.limiter.site?.report(status, this.path, this.state);
   }
 
   /** Records the audit event. To be called when the response has been sent. */
@@ -218,21 +232,43 @@ export class RequestCheck<Req> {
     });
   }
 
-  /** Counts the burst of the request's address, and no limit. */
-  async #withoutLimit(): Promise<Decision> {
-    const { keys, lockwatch } = this.limiter;
+  /** Counts the burst of the request's address and asks the guard, and counts no limit. */
+  async #withoutLimit(request: Req): Promise<Decision> {
+    const { keys, lockwatch, site } = this.limiter;
     const client = addressClient(this.address);
     this.#limiterKey = keys.limit(client, this.policy.name);
     const burst = this.#newBurst(client);
-    if (!burst) return { headers: {} };
+    const check = this.#newGuardCheck();
+    const commands = [burst, check].filter((command) => command !== undefined);
+    if (commands.length === 0) return { headers: {} };
     try {
-      this.#readBurst((await lockwatch.link.send([burst]))[0]);
+      const replies = await lockwatch.link.send(commands);
+      if (burst) this.#readBurst(replies[0]);
+      if (check) this.state.guard = site?.read(replies.at(-1));
     } catch (error) {
       if (!(error instanceof LockWatchError)) throw error;
       this.state.failure = error.code.toLowerCase();
-      this.#logBurst(error);
+      if (burst) this.#logBurst(error);
+      if (check) site?.logFailure(error);
     }
-    return { headers: {} };
+    return { headers: {}, reply: check && (await this.#refusal(request)) };
+  }
+
+  /** Undefined also if another middleware has asked the same guard. */
+  #newGuardCheck(): Command | undefined {
+    const { site } = this.limiter;
+    this.#isGuarded = site !== undefined && this.counted.claim(`guard ${String(site.key)}`);
+    return this.#isGuarded ? site?.check(this.state) : undefined;
+  }
+
+  /** The guard's response to a request that may not go on. In shadow mode all do. */
+  async #refusal(request: Req): Promise<Reply | undefined> {
+    const { guard } = this.state;
+    const { site } = this.limiter;
+    if (!site || !guard || this.policy.shadow) return undefined;
+    const reply = await site.refusal(request, guard);
+    if (reply) this.state.block(site.denial(guard));
+    return reply;
   }
 
   /** Undefined if the limit does not apply. */
