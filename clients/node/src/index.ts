@@ -9,7 +9,7 @@
  * - `leases.ts` is a lease that is held, and `budget.ts` a reservation of tokens.
  * - `client-keys.ts` lists and deletes the keys of one client.
  * - `redis/` sends commands: an adapter for each library, and `Link` with timeouts and a breaker.
- * - `http/` is the middleware. `rate-limiter.ts` decides on requests, independent of the framework;
+ * - `http/` is the middleware. `request-check.ts` decides on a request, independent of the framework;
  *   `route-limit.ts` is a limit on one route. `notices.ts` logs what a process says once.
  * - `token/` verifies access tokens and has the login, refresh and logout routes.
  * - `express.ts` and `fastify.ts` are the entries of the frameworks. This entry loads neither.

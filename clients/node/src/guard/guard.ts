@@ -2,7 +2,6 @@
  * A guard of logins: it judges an attempt before the password is checked, and is told the outcome
  * afterwards. All decisions are the module's.
  */
-import { createHmac } from "node:crypto";
 import { AttemptDeniedError, CommandError, LockWatchError, NoRuleError, noRules } from "../errors.js";
 import { attemptCommand, eventCommand, GuardResult, type AttemptOptions } from "../guard.js";
 import { limitedAddress } from "../http/client-address.js";
@@ -14,10 +13,10 @@ import { ask, FunctionFailure } from "../redis/away.js";
 import type { Bytes, Name } from "../redis/connection.js";
 import { Attempt, hintAtOutcome, type AttemptHome } from "./attempt.js";
 import { DeviceCookie } from "./device.js";
+import { passwordDigest } from "./digest.js";
 import { GUARD_KEY, GUARD_OPTIONS, type Credentials, type GuardKey, type GuardOptions } from "./options.js";
 
-/** Hexadecimal digits of the digest of a password: 64 bits. */
-const DIGEST_LENGTH = 16;
+const FAIL_CLOSED: FailureMode = "deny";
 
 export class Guard<Req extends AnyRequest> {
   readonly #cookie: DeviceCookie | undefined;
@@ -32,9 +31,9 @@ export class Guard<Req extends AnyRequest> {
     checkClient(lockwatch, 'guard(lw, "login", { challenge: "deny" })');
     checkOption("the key of guard", key, GUARD_KEY);
     checkOptions(options, GUARD_OPTIONS, "guard");
-    const { deviceCookie = {}, onRedisFailure = "deny" } = options;
+    const { deviceCookie = {} } = options;
     this.#cookie = deviceCookie === false ? undefined : new DeviceCookie(deviceCookie);
-    this.#mode = onRedisFailure;
+    this.#mode = options.onRedisFailure ?? FAIL_CLOSED;
   }
 
   /**
@@ -137,8 +136,7 @@ export class Guard<Req extends AnyRequest> {
 
   #digest(password: string | undefined): string | undefined {
     const { passwordDigestKey: secret } = this.options;
-    if (password === undefined || secret === undefined) return undefined;
-    return createHmac("sha256", secret).update(password).digest("hex").slice(0, DIGEST_LENGTH);
+    return password === undefined || secret === undefined ? undefined : passwordDigest(secret, password);
   }
 }
 

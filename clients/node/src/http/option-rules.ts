@@ -4,7 +4,7 @@ import { checkOptions, type OptionRules, type Rule } from "../known-options.js";
 import type { Limits } from "../limits.js";
 import { LockWatch, LOCKWATCH_OPTIONS } from "../lockwatch.js";
 import { REDIS_SOURCE } from "../redis/open.js";
-import { BOOLEAN, COST, DURATION, FAILURE_MODE, fn, headerName, integer, KEY, KEY_FUNCTION, KEY_PREFIX, LIMITS, orFunction, text, texts } from "../rules.js";
+import { BOOLEAN, COST, DURATION, FAILURE_MODE, fn, headerName, integer, KEY, KEY_FUNCTION, KEY_PREFIX, LIMITS, orFunction, texts } from "../rules.js";
 import { CHARGING_RULES } from "./charging.js";
 import { POLICY_OPTIONS, policyOptions, type MiddlewareOptions, type PolicyOptions } from "./options.js";
 import { Pattern } from "./pattern.js";
@@ -50,7 +50,7 @@ export const MIDDLEWARE_OPTIONS: OptionRules<MiddlewareOptions<never>> = {
   burstCooldownSeconds: DURATION,
   audit: BOOLEAN,
   onDenied: fn("a function of the request and the result that returns { status, headers, body }"),
-  guard: text(/^[^]+$/, "the key of a guard, like 'http'"),
+  guard: { expected: "the key of a guard, like 'http'", accepts: (value) => (typeof value === "string" || value instanceof Uint8Array) && value.length > 0 },
   challenge: CHALLENGE,
   trustedProxies: texts("an array of addresses, networks and 'unix', like ['127.0.0.1', '10.0.0.0/8']", (proxy) => new TrustedProxies([proxy], "X-Forwarded-For", () => undefined)),
   forwardedHeader: headerName("X-Forwarded-For"),

@@ -29,8 +29,10 @@ export class SiteGuard<Req> {
     return undefined;
   }
 
-  check(state: LockWatchState): Command {
-    return checkCommand(this.key, callerOf(state));
+  /** Undefined for a client that has neither an address nor a name. */
+  check(state: LockWatchState): Command | undefined {
+    const caller = callerOf(state);
+    return caller.ip === undefined && caller.user === undefined ? undefined : checkCommand(this.key, caller);
   }
 
   /** Undefined if the guard did not answer, so that the request goes on. Throws if it has no rules. */

@@ -51,7 +51,7 @@ export class LockWatchState {
   /** Records that a guard answered the request. */
   block(denial?: GuardDenial): void {
     this.blocked = true;
-    this.denial = denial ?? this.denial;
+    this.denial ??= denial;
   }
 
   /** Records a denial by the limit at a key. One without shadow mode outweighs an earlier one in it. */
