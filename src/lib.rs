@@ -48,6 +48,7 @@ mod commands;
 mod config;
 #[cfg(feature = "debug-commands")]
 mod debug;
+mod guard;
 mod info;
 mod inspect;
 mod journal;
