@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { describe, it } from "node:test";
-import { AttemptDeniedError, ConfigurationError, LockWatch, LockWatchError, type GuardResult } from "lockwatch";
+import { AttemptDeniedError, ConfigurationError, LockWatch, LockWatchError, TokenExpiredError, UnavailableError, type GuardResult } from "lockwatch";
 import * as forExpress from "lockwatch/express";
 import { Stub } from "lockwatch/testing";
 import { serveLogins, type LoginOptions, type Logins } from "./support/logins.js";
@@ -118,6 +118,19 @@ for (const framework of FRAMEWORKS) {
         assert.match(String(logins.error), /no CAPTCHA service/);
       }));
 
+    it("an error that the function throws is the application's, unless its Redis is away", async () => {
+      const throwing = (error: Error) => ({ guard: { challenge: () => Promise.reject(error), onRedisFailure: "allow" as const } });
+      await withLogins(framework, throwing(new TokenExpiredError("LWEXPIRED", "the proof has expired")), async (logins) => {
+        assert.equal((await logins.post("/around", ALICE)).status, 500);
+        assert.ok(logins.error instanceof TokenExpiredError);
+      }, new Stub().answer("LW.ATTEMPT", CHALLENGED));
+      await withLogins(framework, throwing(new UnavailableError("TIMEOUT", "no answer")), async (logins, stub, _lw, log) => {
+        assert.equal((await logins.post("/around", ALICE)).status, 200);
+        assert.equal(stub.calls.filter(([name]) => name === "LW.ATTEMPT").length, 1);
+        assert.match(log.join(), /let through without a guard: challenge failed because Redis is away/);
+      }, new Stub().answer("LW.ATTEMPT", CHALLENGED));
+    });
+
     it("sends a digest of the password only, and only with a key", () =>
       withLogins(framework, { guard: { challenge: "deny", passwordDigestKey: SECRET }, handler: (attempt) => attempt.failed() }, async (logins, stub, lw) => {
         await logins.post("/around", ALICE);
@@ -201,6 +214,34 @@ for (const framework of FRAMEWORKS) {
       }));
   });
 }
+
+describe("a guard that is asked and told something else", () => {
+  const request = { socket: { remoteAddress: "203.0.113.9" }, headers: {} } as never;
+  const make = (stub: Stub) => {
+    const lw = new LockWatch(stub, { log: () => undefined });
+    return { lw, guard: forExpress.guard(lw, "login", { challenge: "deny" }) };
+  };
+
+  it("sends the address of the request", async () => {
+    const stub = new Stub();
+    const { lw, guard } = make(stub);
+    assert.equal((await guard.check(request, { user: "Alice" }))?.verdict, "allow");
+    await guard.event(request, "scraped", { key: "k", value: "v" });
+    await lw.outcomes.drained();
+    assert.deepEqual(stub.calls, [
+      ["LW.CHECK", "login", "IP", "203.0.113.9", "USER", "alice"],
+      ["LW.EVENT", "login", "scraped", "IP", "203.0.113.9", "KEY", "k", "VALUE", "v"],
+    ]);
+  });
+
+  it("goes on if Redis is away, but not without rules", async () => {
+    const { lw, guard } = make(new Stub().unavailable());
+    assert.equal(await guard.check(request), undefined);
+    await guard.event(request, "scraped");
+    await lw.outcomes.drained();
+    await assert.rejects(make(new Stub().answer("LW.CHECK", { error: "LWNORULE none" })).guard.check(request), ConfigurationError);
+  });
+});
 
 it("a changed password is told to the guard", async () => {
   const stub = new Stub();

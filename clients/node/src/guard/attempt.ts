@@ -1,7 +1,7 @@
 /** An attempt at a login that a guard has let through, and its outcome. */
 import { debuglog } from "node:util";
 import { ConfigurationError } from "../errors.js";
-import { eventCommand, type EventOptions, type GuardResult } from "../guard.js";
+import { eventCommand, type GuardCaller, type GuardResult } from "../guard.js";
 import { addCookie, type AnyResponse } from "../http/framework.js";
 import type { OutcomeQueue } from "../outcome-queue.js";
 import type { Bytes } from "../redis/connection.js";
@@ -11,7 +11,7 @@ import { newDevice, type DeviceCookie } from "./device.js";
 export interface AttemptHome {
   readonly queue: OutcomeQueue;
   readonly key: Bytes;
-  readonly who: Omit<EventOptions, "key" | "value">;
+  readonly who: GuardCaller;
   /** The digest of the password, if there is one. */
   readonly value: Bytes | undefined;
   readonly cookie: DeviceCookie | undefined;

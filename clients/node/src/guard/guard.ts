@@ -3,18 +3,19 @@
  * afterwards. All decisions are the module's.
  */
 import { AttemptDeniedError, CommandError, LockWatchError, NoRuleError, noRules } from "../errors.js";
-import { attemptCommand, eventCommand, GuardResult, type AttemptOptions } from "../guard.js";
+import { attemptCommand, checkCommand, eventCommand, GuardResult, type GuardCaller } from "../guard.js";
 import { limitedAddress } from "../http/client-address.js";
 import { send, stateOf, type AnyRequest, type AnyResponse } from "../http/framework.js";
-import { blocked, CHALLENGE_REQUIRED, givenReply, SERVICE_UNAVAILABLE, type FailureMode, type Reply } from "../http/reply.js";
+import { blocked, CHALLENGE_REQUIRED, givenReply, type FailureMode } from "../http/reply.js";
 import { checkOption, checkOptions } from "../known-options.js";
 import { checkClient, type LockWatch } from "../lockwatch.js";
 import { ask, FunctionFailure } from "../redis/away.js";
-import type { Bytes, Name } from "../redis/connection.js";
+import type { Bytes, Command, Name } from "../redis/connection.js";
 import { Attempt, hintAtOutcome, type AttemptHome } from "./attempt.js";
+import { denied, unavailable, Unanswered } from "./denied.js";
 import { DeviceCookie } from "./device.js";
 import { passwordDigest } from "./digest.js";
-import { GUARD_KEY, GUARD_OPTIONS, type Credentials, type GuardKey, type GuardOptions } from "./options.js";
+import { GUARD_KEY, GUARD_OPTIONS, type Credentials, type GuardKey, type GuardOptions, type Subject } from "./options.js";
 
 const FAIL_CLOSED: FailureMode = "deny";
 
@@ -78,6 +79,25 @@ export class Guard<Req extends AnyRequest> {
     return this.#cookie?.read(request);
   }
 
+  /** What the guard has against a caller, without counting. Undefined if Redis is away. */
+  async check(request: Req, { user, key: subject }: Subject = {}): Promise<GuardResult | undefined> {
+    const command = checkCommand(await this.#keyOf(request), { ...this.#who(request, user), key: subject });
+    try {
+      return await this.#call(command);
+    } catch (error) {
+      if (!(error instanceof Unanswered)) throw error;
+      this.lockwatch.failures.log(`check ${error.code}`, `LW.CHECK failed, a guard is not asked: ${error.message}`);
+      return undefined;
+    }
+  }
+
+  /** Tells the guard what happened, and does not wait for its answer. A failure is logged. */
+  async event(request: Req, kind: string, { user, key: subject, value }: Subject & { value?: Bytes | undefined } = {}): Promise<void> {
+    const key = await this.#keyOf(request);
+    const who = this.#who(request, user);
+    this.lockwatch.outcomes.record(() => eventCommand(key, kind, { ...who, key: subject, value }));
+  }
+
   /** The user has changed the password: forgets the known networks and devices, and all counts. */
   async reset(request: Req, user: Name): Promise<void> {
     const key = await this.#keyOf(request);
@@ -85,14 +105,17 @@ export class Guard<Req extends AnyRequest> {
   }
 
   async #home(request: Req, { user, password }: Credentials): Promise<AttemptHome> {
-    const { normalize } = this.options;
     return {
       queue: this.lockwatch.outcomes,
       key: await this.#keyOf(request),
-      who: { ip: limitedAddress(request), user, device: this.deviceOf(request), normalize },
+      who: this.#who(request, user),
       value: this.#digest(password),
       cookie: this.#cookie,
     };
+  }
+
+  #who(request: Req, user: Name | null | undefined): GuardCaller {
+    return { ip: limitedAddress(request), user, device: this.deviceOf(request), normalize: this.options.normalize };
   }
 
   async #keyOf(request: Req): Promise<Bytes> {
@@ -102,17 +125,24 @@ export class Guard<Req extends AnyRequest> {
 
   async #judge(request: Req, { key, who, value }: AttemptHome): Promise<GuardResult> {
     const { challenge } = this.options;
-    const first = await this.#send(key, { ...who, value });
+    const first = await this.#call(attemptCommand(key, { ...who, value }));
     if (first.verdict !== "challenge" || challenge === "deny") return first;
     if (challenge !== "allow") {
       const answer = await ask("challenge", () => challenge(request, first));
       if (answer !== true) throw denied(givenReply("challenge", answer === false ? undefined : answer) ?? CHALLENGE_REQUIRED, first);
     }
-    return this.#send(key, { ...who, value, solved: true });
+    return this.#call(attemptCommand(key, { ...who, value, solved: true }));
   }
 
-  async #send(key: Bytes, options: AttemptOptions): Promise<GuardResult> {
-    return GuardResult.parse(await this.lockwatch.link.call(attemptCommand(key, options)), "LW.ATTEMPT");
+  async #call(command: Command): Promise<GuardResult> {
+    try {
+      return GuardResult.parse(await this.lockwatch.link.call(command), String(command.args[0]));
+    } catch (error) {
+      if (error instanceof NoRuleError) throw noRules(error);
+      // A malformed call is a mistake of the application, and not a failure of Redis.
+      if (!(error instanceof LockWatchError) || error instanceof CommandError) throw error;
+      throw new Unanswered(error.code, this.lockwatch.failures.named(error));
+    }
   }
 
   /** Tells the middleware that the response is not the application's. */
@@ -123,35 +153,18 @@ export class Guard<Req extends AnyRequest> {
 
   /** Throws the error again unless it is a failure of Redis. Undefined if logins are let through then. */
   #failure(error: unknown): AttemptDeniedError | undefined {
-    if (error instanceof NoRuleError) throw noRules(error);
-    const failure = error instanceof FunctionFailure ? error.failure : error;
-    // A malformed call is a mistake of the application, and not a failure of Redis.
-    if (!(failure instanceof LockWatchError) || failure instanceof CommandError) throw error;
+    const failure = error instanceof FunctionFailure ? new Unanswered(error.failure.code, error.message) : error;
+    if (!(failure instanceof Unanswered)) throw error;
+    const { code, message } = failure;
     const denies = this.#mode === "deny";
-    const { failures } = this.lockwatch;
-    const why = error instanceof FunctionFailure ? error.message : failures.named(failure);
-    failures.log(`guard ${failure.code}`, `logins are ${denies ? "answered 503" : "let through without a guard"}: ${why}`);
-    return denies ? new AttemptDeniedError(failure.code, "logins are not possible at present", UNAVAILABLE_MS, responseOf(SERVICE_UNAVAILABLE), undefined) : undefined;
+    this.lockwatch.failures.log(`guard ${code}`, `logins are ${denies ? "answered 503" : "let through without a guard"}: ${message}`);
+    return denies ? unavailable(code) : undefined;
   }
 
   #digest(password: string | undefined): string | undefined {
     const { passwordDigestKey: secret } = this.options;
     return password === undefined || secret === undefined ? undefined : passwordDigest(secret, password);
   }
-}
-
-/** The wait in `SERVICE_UNAVAILABLE`. */
-const UNAVAILABLE_MS = 1000;
-
-function denied(reply: Reply, result: GuardResult): AttemptDeniedError {
-  const isDenied = result.verdict === "deny";
-  const message = isDenied ? "too many attempts to log in" : "the login requires a challenge";
-  return new AttemptDeniedError("ATTEMPT_DENIED", message, isDenied ? result.retryAfterMs : Infinity, responseOf(reply), result);
-}
-
-function responseOf({ status, headers = {}, body = "" }: Reply): Pick<AttemptDeniedError, "status" | "headers" | "body"> {
-  const named = (Array.isArray(headers) ? Object.fromEntries(headers as [string, string][]) : headers) as Record<string, string>;
-  return { status, headers: named, body };
 }
 
 /**

@@ -41,6 +41,13 @@ export interface Credentials {
   password?: string | undefined;
 }
 
+/** Whom an event is about, besides the address and the device of the request. */
+export interface Subject {
+  user?: Name | null | undefined;
+  /** A subject of rules with the scope `key`. */
+  key?: Bytes | undefined;
+}
+
 const MIN_SECRET = 16;
 
 const CHALLENGE_WORD = oneOf("deny", "allow");
