@@ -1,6 +1,7 @@
 /** LW.BAN, LW.ALLOW, LW.LIFT, LW.BANS, LW.WHY and LW.RULES: guards for operators. */
 import { durationArgument, windowMs, type Duration } from "./duration.js";
 import { ConfigurationError, wrongModule } from "./errors.js";
+import type { Verdict } from "./guard.js";
 import { replyText, type Bytes, type Command, type Name, type RedisReply } from "./redis/connection.js";
 import { Fields, records } from "./redis/records.js";
 import { userArgument } from "./user-name.js";
@@ -36,29 +37,77 @@ export interface LiftOptions extends NormalizeOption {
 export interface BansOptions {
   /** The allow entries, in place of bans and challenges. */
   allowed?: boolean | undefined;
-  /** What rules would have banned or challenged that only observe. Not together with `allowed`. */
+  /** What rules would have done that only observe. Not together with `allowed`. */
   observed?: boolean | undefined;
+  /** The maximum number of entries: 100 unless given, at most 1000. */
   count?: number | undefined;
   /** The cursor of the last entry of a page: returns the page after it. An empty page is the end. */
   after?: string | undefined;
 }
 
-/** A ban, a challenge or an allow entry. */
+/** A ban or an allow entry, or what a rule would have done that only observes. */
 export interface GuardEntry {
-  /** An address, a network or a key, or a user as 16 hexadecimal digits, which `hash` accepts. */
+  /** `203.0.113.0/24`, `user 5faf3a0bf1a6b645`, `user 5faf3a0bf1a6b645 at 203.0.113.9`, `key …`. */
   readonly subject: string;
-  /** `operator` for an entry of `ban`. */
+  /** The hash of the user or key, for `{ hash }`. */
+  readonly hash: string | null;
+  readonly source: "rule" | "operator" | "allow" | "observed";
+  /** Null for an entry of an operator. */
   readonly rule: string | null;
-  readonly endsAt: Date | null;
-  /** All that the server tells, by its names. */
-  readonly details: Readonly<Record<string, unknown>>;
+  readonly verdict: Verdict;
+  readonly from: Date;
+  readonly until: Date;
+  /** How many earlier bans made this one longer. */
+  readonly strikes: number;
+  /** The number of units of the rule's count, and the time in which they leak. */
+  readonly count: number;
+  readonly windowMs: number;
+  readonly reason: string | null;
+  readonly by: string | null;
+  /** The user of Redis who ran the command. */
+  readonly aclUser: string | null;
+  /** For the next page of `bans`. Null in a `GuardReport`. */
+  readonly cursor: string | null;
 }
 
-/** What a guard knows of a subject. */
+/** A challenge of a user or a pair. `verdict` is `deny` if the pair was challenged before. */
+export interface GuardChallenge {
+  readonly subject: string;
+  readonly rule: string;
+  readonly verdict: Verdict;
+  readonly from: Date;
+  readonly until: Date;
+}
+
+/** What a rule has counted for a subject. */
+export interface GuardCount {
+  readonly subject: string;
+  readonly rule: string;
+  readonly units: number;
+  /** One unit more fires the rule. */
+  readonly count: number;
+  readonly windowMs: number;
+  readonly strikes: number;
+  /** The rule does not fire until then. Null if it may. */
+  readonly quietUntil: Date | null;
+}
+
+/** What a guard knows of a subject, and what a call about it would be told. */
 export interface GuardReport {
-  readonly verdict: string;
-  /** All that the server tells, by its names. */
-  readonly details: Readonly<Record<string, unknown>>;
+  /** Null if the guard does not exist. */
+  readonly subject: string | null;
+  readonly hash: string | null;
+  readonly verdict: Verdict;
+  readonly retryAfterMs: number;
+  readonly rule: string | null;
+  /** The verdict if the rules that only observe were enforced. */
+  readonly would: Verdict;
+  /** How many networks and devices of the user are known. */
+  readonly knownNetworks: number;
+  readonly knownDevices: number;
+  readonly entries: readonly GuardEntry[];
+  readonly challenges: readonly GuardChallenge[];
+  readonly counts: readonly GuardCount[];
 }
 
 export function entryCommand(name: "LW.BAN" | "LW.ALLOW", key: Bytes, subject: GuardSubject, duration: Duration, { reason, by, normalize }: BanOptions): Command {
@@ -95,20 +144,65 @@ export function rulesCommand(name: string | undefined): Command {
 }
 
 export function parseBans(reply: RedisReply): GuardEntry[] {
-  return records(reply, "LW.BANS").map((fields) => {
-    const ends = fields.optionalNumber("ends_ms");
-    return {
-      subject: fields.text("subject"),
-      rule: fields.optionalText("rule"),
-      endsAt: ends === null ? null : new Date(ends),
-      details: fields.others([]),
-    };
-  });
+  return records(reply, "LW.BANS").map(entryOf);
 }
 
 export function parseWhy(reply: RedisReply): GuardReport {
   const fields = new Fields(reply, "LW.WHY");
-  return { verdict: fields.text("verdict"), details: fields.others([]) };
+  return {
+    subject: fields.optionalText("subject"),
+    hash: fields.optionalText("hash"),
+    verdict: fields.text("verdict") as Verdict,
+    retryAfterMs: fields.number("retry_after_ms"),
+    rule: fields.optionalText("rule"),
+    would: fields.text("would") as Verdict,
+    knownNetworks: fields.number("known_networks"),
+    knownDevices: fields.number("known_devices"),
+    entries: fields.records("entries").map(entryOf),
+    challenges: fields.records("challenges").map(challengeOf),
+    counts: fields.records("counts").map(countOf),
+  };
+}
+
+function entryOf(fields: Fields): GuardEntry {
+  return {
+    subject: fields.text("subject"),
+    hash: fields.optionalText("hash"),
+    source: fields.text("source") as GuardEntry["source"],
+    rule: fields.optionalText("rule"),
+    verdict: fields.text("verdict") as Verdict,
+    from: fields.time("from_ms"),
+    until: fields.time("until_ms"),
+    strikes: fields.number("strikes"),
+    count: fields.number("count"),
+    windowMs: fields.number("window_ms"),
+    reason: fields.optionalText("reason"),
+    by: fields.optionalText("by"),
+    aclUser: fields.optionalText("acl_user"),
+    cursor: fields.optionalText("cursor"),
+  };
+}
+
+function challengeOf(fields: Fields): GuardChallenge {
+  return {
+    subject: fields.text("subject"),
+    rule: fields.text("rule"),
+    verdict: fields.text("verdict") as Verdict,
+    from: fields.time("from_ms"),
+    until: fields.time("until_ms"),
+  };
+}
+
+function countOf(fields: Fields): GuardCount {
+  return {
+    subject: fields.text("subject"),
+    rule: fields.text("rule"),
+    units: fields.number("units"),
+    count: fields.number("count"),
+    windowMs: fields.number("window_ms"),
+    strikes: fields.number("strikes"),
+    quietUntil: fields.number("quiet_until_ms") === 0 ? null : fields.time("quiet_until_ms"),
+  };
 }
 
 export function parseRules(reply: RedisReply): string[] {

@@ -44,7 +44,7 @@ export {
 } from "./errors.js";
 export type { KeyReport, TopKey, WindowUsage } from "./explain.js";
 export { GuardResult, type AttemptOptions, type CheckOptions, type EventOptions, type Verdict } from "./guard.js";
-export type { BanOptions, BansOptions, Explainable, GuardEntry, GuardReport, GuardSubject, Liftable, LiftOptions } from "./guard-admin.js";
+export type { BanOptions, BansOptions, Explainable, GuardChallenge, GuardCount, GuardEntry, GuardReport, GuardSubject, Liftable, LiftOptions } from "./guard-admin.js";
 export type { CountWhen, FinishedResponse } from "./http/charging.js";
 export { ADDRESS } from "./http/keys.js";
 export { LockWatchState } from "./http/state.js";

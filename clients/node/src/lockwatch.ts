@@ -345,7 +345,10 @@ export class LockWatch {
     return new Date(Number(await this.#slow.callSlow(operator.entryCommand("LW.BAN", key, subject, duration, options))));
   }
 
-  /** Lets an address, a network, a user or a key pass, and ends its bans and challenges. Returns the end. */
+  /**
+   * Lets an address, a network or a key pass all rules. A user is only spared challenges, for seven
+   * days at most. Returns the end.
+   */
   async allow(key: Bytes, subject: operator.GuardSubject, duration: Duration, options: operator.BanOptions = {}): Promise<Date> {
     return new Date(Number(await this.#slow.callSlow(operator.entryCommand("LW.ALLOW", key, subject, duration, options))));
   }
@@ -355,7 +358,7 @@ export class LockWatch {
     return Number(await this.#slow.callSlow(operator.liftCommand(key, subject, options)));
   }
 
-  /** The bans and challenges of a guard, the newest first. */
+  /** The bans of a guard, ordered by subject. */
   async bans(key: Bytes, options: operator.BansOptions = {}): Promise<operator.GuardEntry[]> {
     return operator.parseBans(await this.#slow.callSlow(operator.bansCommand(key, options)));
   }

@@ -30,6 +30,7 @@ const DEFAULT_ANSWERS: Readonly<Record<string, Scripted>> = {
   "LW.LIFT": 1,
   "LW.BANS": [],
   "LW.RULES": [],
+  "LW.WHY": ["verdict", "allow", "retry_after_ms", 0, "would", "allow", "known_networks", 0, "known_devices", 0],
 };
 
 export class Stub implements Connection {
