@@ -55,8 +55,8 @@ export interface GuardEntry {
   /** Null for an entry of an operator. */
   readonly rule: string | null;
   readonly verdict: Verdict;
-  readonly from: Date;
-  readonly until: Date;
+  readonly beganAt: Date;
+  readonly endsAt: Date;
   /** How many earlier bans made this one longer. */
   readonly strikes: number;
   /** The number of units of the rule's count, and the time in which they leak. */
@@ -75,8 +75,8 @@ export interface GuardChallenge {
   readonly subject: string;
   readonly rule: string;
   readonly verdict: Verdict;
-  readonly from: Date;
-  readonly until: Date;
+  readonly beganAt: Date;
+  readonly endsAt: Date;
 }
 
 /** What a rule has counted for a subject. */
@@ -171,8 +171,8 @@ function entryOf(fields: Fields): GuardEntry {
     source: fields.text("source") as GuardEntry["source"],
     rule: fields.optionalText("rule"),
     verdict: fields.text("verdict") as Verdict,
-    from: fields.time("from_ms"),
-    until: fields.time("until_ms"),
+    beganAt: fields.time("from_ms"),
+    endsAt: fields.time("until_ms"),
     strikes: fields.number("strikes"),
     count: fields.number("count"),
     windowMs: fields.number("window_ms"),
@@ -188,8 +188,8 @@ function challengeOf(fields: Fields): GuardChallenge {
     subject: fields.text("subject"),
     rule: fields.text("rule"),
     verdict: fields.text("verdict") as Verdict,
-    from: fields.time("from_ms"),
-    until: fields.time("until_ms"),
+    beganAt: fields.time("from_ms"),
+    endsAt: fields.time("until_ms"),
   };
 }
 

@@ -61,8 +61,8 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
       assert.ok((denied.retryAfterSeconds ?? 0) > 3500);
       const [entry, ...others] = await lw.bans("login");
       assert.deepEqual(
-        { ...entry, cursor: undefined, from: undefined },
-        { subject: "198.51.100.0/24", hash: null, source: "operator", rule: null, verdict: "deny", from: undefined, until: end, strikes: 0, count: 0, windowMs: 0, reason: "scraping", by: "ops", aclUser: "default", cursor: undefined },
+        { ...entry, cursor: undefined, beganAt: undefined },
+        { subject: "198.51.100.0/24", hash: null, source: "operator", rule: null, verdict: "deny", beganAt: undefined, endsAt: end, strikes: 0, count: 0, windowMs: 0, reason: "scraping", by: "ops", aclUser: "default", cursor: undefined },
       );
       assert.deepEqual(others, []);
       assert.deepEqual(await lw.bans("login", { after: String(entry?.cursor) }), [], "the page after it");
@@ -87,7 +87,7 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
       const report = await lw.why("login", { user: "Bob" });
       assert.match(String(report.subject), /^user [0-9a-f]{16}$/);
       assert.deepEqual(report.challenges.map(({ rule, verdict }) => [rule, verdict]), [["guess", "challenge"]]);
-      assert.ok((report.challenges[0]?.until.getTime() ?? 0) > Date.now());
+      assert.ok((report.challenges[0]?.endsAt.getTime() ?? 0) > Date.now());
       const account = report.counts.find(({ rule }) => rule === "account");
       assert.deepEqual([account?.count, account?.windowMs, account?.strikes, account?.quietUntil], [20, 7_200_000, 0, null]);
       assert.ok((account?.units ?? 0) >= 5);
