@@ -40,7 +40,7 @@ pub(crate) enum Scope {
 }
 
 /// The kind of an event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     /// LW.ATTEMPT, before the password is checked.
     Attempt,
@@ -96,8 +96,9 @@ pub(crate) enum Action {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Mode {
+    #[default]
     Enforce,
     Observe,
 }
