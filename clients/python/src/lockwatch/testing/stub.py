@@ -25,6 +25,14 @@ _DEFAULT_REPLIES: dict[str, Any] = {
     "LW.AUDIT": b"1764000000000-0000000000000000-1",
     "LW.ALERT": b"1764000000000-0000000000000000-1",
     "LW.AUDITLOG": [],
+    "LW.ATTEMPT": [0, 0, None, 0, 0, 0],
+    "LW.EVENT": [0, 0, None, 0, 0, 0],
+    "LW.CHECK": [0, 0, None, 0, 0, 0],
+    "LW.BAN": 1_764_000_000_000,
+    "LW.ALLOW": 1_764_000_000_000,
+    "LW.LIFT": 1,
+    "LW.BANS": [],
+    "LW.RULES": [],
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..duration import milliseconds
+from ..guard_core import GuardCore
 from ..rules import DURATION, Rule, Rules, expect, function, required, synchronous, text, texts
 from .cookie import CookieOptions
 
@@ -42,7 +43,13 @@ def _bearer(store: Rule) -> Rules:
     }
 
 
-def _routes(store: Rule, authenticate: Rule, meta: Rule) -> Rules:
+def _guard(value: Any) -> Any:  # noqa: ANN401
+    # The classes are those of the frameworks, which this module does not import.
+    expect(isinstance(getattr(value, "core", None), GuardCore))
+    return value
+
+
+def _routes(store: Rule, authenticate: Rule, meta: Rule, login_name: Rule) -> Rules:
     lifetime = Rule("seconds, a timedelta or a text like '15m', '30d'", _lifetime)
     return {
         "store": store,
@@ -52,6 +59,8 @@ def _routes(store: Rule, authenticate: Rule, meta: Rule) -> Rules:
         "refresh_ttl": lifetime,
         "meta": meta,
         "cookie": Rule("CookieOptions(['https://app.example'])", _cookie),
+        "guard": Rule("a Guard of the same framework: Guard(lw, 'login', challenge='deny')", _guard),
+        "login_name": login_name,
     }
 
 
@@ -60,6 +69,7 @@ _STORE = _store(0, "lambda: g.tenant")
 _AUTHENTICATE = "returns a subject, a Login or None"
 
 _META = "returns what is kept with the session"
+_NAME = "returns the name that the login was tried with"
 
 _TOKEN_URL = text(r"\S+", "the path of the login, like '/auth/login'")
 ASYNC_BEARER = {**_bearer(_ASYNC_STORE), "token_url": _TOKEN_URL}
@@ -68,9 +78,11 @@ ASYNC_ROUTES = _routes(
     _ASYNC_STORE,
     function(1, f"a function of the request that {_AUTHENTICATE}"),
     function(1, f"a function of the request that {_META}"),
+    function(1, f"a function of the request that {_NAME}"),
 )
 ROUTES = _routes(
     _STORE,
     synchronous(function(0, f"a function without arguments that {_AUTHENTICATE}")),
     synchronous(function(0, f"a function without arguments that {_META}")),
+    synchronous(function(0, f"a function without arguments that {_NAME}")),
 )
