@@ -15,6 +15,7 @@ use crate::burst::detect::Burst;
 use crate::cell::apply::Apply as ApplyToCell;
 use crate::cell::settings::CL_THROTTLE;
 use crate::cell::throttle::Throttle;
+use crate::guard::commands::rules::ListRules;
 use crate::inspect::Inspect;
 use crate::lease::commands::acquire::Acquire;
 use crate::lease::commands::apply::ApplyLeases;
@@ -93,6 +94,7 @@ pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<RevokeAll>(),
     CommandEntry::of::<Sessions>(),
     CommandEntry::of::<Jwks>(),
+    CommandEntry::of::<ListRules>(),
     CommandEntry::of::<Reload>(),
     CommandEntry::of::<Purge>(),
     CommandEntry::of::<Apply<()>>(),
@@ -206,6 +208,7 @@ mod tests {
             2 LW.REVOKEALL key\n\
             3 LW.SESSIONS key subject\n\
             1 LW.JWKS\n\
+            -1 LW.RULES [name]\n\
             1 LW.RELOAD\n\
             2 LW.PURGE CONFIRM";
         let specs = COMMANDS.iter().map(|entry| entry.spec());

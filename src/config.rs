@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use crate::server::directive::Directive;
-use crate::{alert, audit, cell, outbox, ship, token, top, window};
+use crate::{alert, audit, cell, guard, outbox, ship, token, top, window};
 
 pub(crate) static DIRECTIVES: &[&dyn Directive] = &[
     &window::settings::WINDOW_MAX_ENTRIES,
@@ -39,6 +39,11 @@ pub(crate) static DIRECTIVES: &[&dyn Directive] = &[
     &audit::settings::AUDIT_MAX_AGE_DAYS,
     &audit::settings::AUDIT_RETENTION_DAYS,
     &audit::settings::AUDIT_LAG_ALERT,
+    &guard::settings::GUARD_RULES_FILE,
+    &guard::settings::GUARD_MODE,
+    &guard::settings::GUARD_NEVER_BAN,
+    &guard::settings::GUARD_LEARN,
+    &guard::settings::GUARD_MAX_BYTES,
     &ship::SHIP,
     &outbox::settings::JOURNAL,
 ];

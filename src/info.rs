@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::server::info::Section;
-use crate::{alert, audit, burst, cell, lease, outbox, policy, ratelimit, ship, token, top};
+use crate::{alert, audit, burst, cell, guard, lease, outbox, policy, ratelimit, ship, token, top};
 
 pub(crate) static SECTIONS: &[Section] = &[
     ratelimit::info::SECTION,
@@ -12,6 +12,7 @@ pub(crate) static SECTIONS: &[Section] = &[
     top::info::SECTION,
     burst::info::SECTION,
     lease::info::SECTION,
+    guard::info::SECTION,
     token::info::SECTION,
     ship::SECTION,
     alert::info::SECTION,

@@ -27,6 +27,7 @@
 //! - [`token`] issues, rotates, verifies and revokes tokens, and detects stolen ones: `LW.ISSUE`,
 //!   `LW.ROTATE`, `LW.VERIFY`, `LW.INTROSPECT`, `LW.REVOKE`, `LW.REVOKEALL`, `LW.SESSIONS`,
 //!   `LW.JWKS`.
+//! - [`guard`] sees attacks on a login or site that a count per key can't see: `LW.RULES`.
 //! - [`inspect`] explains one key of any type: `LW.INSPECT`.
 //! - [`commands`], [`config`], [`info`] and [`lifecycle`] are tables that list the commands,
 //!   directives, INFO fields and event handlers of all parts.
@@ -48,6 +49,7 @@ mod commands;
 mod config;
 #[cfg(feature = "debug-commands")]
 mod debug;
+mod guard;
 mod info;
 mod inspect;
 mod journal;

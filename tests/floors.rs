@@ -20,7 +20,7 @@ const FLOORS: &[&[&str]] = &[
     &["policy"],
     &["ratelimit", "cell", "lease", "alert"],
     &["audit", "burst"],
-    &["token"],
+    &["token", "guard"],
     &["debug", "lifecycle", "purge", "inspect"],
     &["reload"],
     &["commands", "config", "info"],

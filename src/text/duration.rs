@@ -113,6 +113,14 @@ fn unit_in_ms(unit: &[u8]) -> Option<u64> {
     })
 }
 
+/// Displays a span in the largest unit that it is a whole number of: `2m`, `90s`, `36h`, `250ms`.
+pub(crate) fn shown(span: Span) -> impl Display {
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")];
+    let fits = |(ms, _): &(u64, &str)| span.0 >= *ms && span.0 % ms == 0;
+    let (ms, unit) = units.into_iter().find(fits).unwrap_or((1, "ms"));
+    format!("{}{unit}", span.0 / ms)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,7 +193,28 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_span_is_shown_in_its_largest_unit() {
+        for (ms, text) in [
+            (0, "0ms"),
+            (1, "1ms"),
+            (90_000, "90s"),
+            (60_000, "1m"),
+            (86_400_000, "1d"),
+            (129_600_000, "36h"),
+            (61_001, "61001ms"),
+        ] {
+            assert_eq!(shown(Span(ms)).to_string(), text);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_shown_span_reads_back(n in 1..=400_u64, unit in prop::sample::select(vec![1, 1000, 60_000, 3_600_000, 86_400_000])) {
+            let span = Span(n * unit);
+            prop_assert_eq!(parse(shown(span).to_string().as_bytes()), Ok(span));
+        }
+
         #[test]
         fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
             if let Ok(span) = parse(&bytes) {

@@ -8,6 +8,7 @@ pub(crate) mod http;
 pub(crate) mod json;
 pub(crate) mod lines;
 pub(crate) mod nearest;
+pub(crate) mod network;
 pub(crate) mod number;
 pub(crate) mod options;
 pub(crate) mod quoted;

@@ -55,6 +55,7 @@ GROUPS = {
     ],
     "alerts": ["LW.ALERT", "LW.ALERTS"],
     "audit": ["LW.AUDIT", "LW.AUDITLOG"],
+    "guards": ["LW.RULES"],
     "administration": ["LW.RELOAD", "LW.PURGE"],
 }
 

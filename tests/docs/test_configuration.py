@@ -142,6 +142,26 @@ def test_a_switch_takes_yes_and_no(row: dict[str, str], client: redis.Redis) -> 
         refusal(client, name, "maybe")
 
 
+def test_a_word_is_one_of_its_range(client: redis.Redis) -> None:
+    [row] = [row for row in ROWS if row["type"] == "word"]
+    name = code(row["directive"])
+    for word in re.findall(r"`(\w+)`", row["range"]):
+        client.config_set(name, word)
+        assert values(client)[name] == word
+    client.config_set(name, default(row))
+    assert "neither enforce nor observe" in refusal(client, name, "other")
+
+
+def test_a_list_of_networks_has_as_many_as_its_range_says(client: redis.Redis) -> None:
+    [row] = [row for row in ROWS if row["type"] == "networks"]
+    name = code(row["directive"])
+    assert row["range"] == "up to 256 networks"
+    client.config_set(name, "::1/128 " * 256)
+    refusal(client, name, "::1/128 " * 257)
+    client.config_set(name, "")
+    client.config_set(name, default(row))
+
+
 def test_a_directive_that_cant_be_set_at_run_time_is_refused(client: redis.Redis) -> None:
     fixed = [row for row in ROWS if row["at run time"] != "yes"]
     assert [code(row["directive"]) for row in fixed] == ["lockwatch.cl-throttle", "lockwatch.journal"]
@@ -167,6 +187,10 @@ CONTENTS = {
     "lockwatch.webhook-urls-file": (
         "".join(f"https://a.example/{n}\n" for n in range(16)),
         "".join(f"https://a.example/{n}\n" for n in range(17)),
+    ),
+    "lockwatch.guard-rules-file": (
+        "".join(f"a r{n} ip failure each alert enforce\n" for n in range(32)),
+        "".join(f"a r{n} ip failure each alert enforce\n" for n in range(33)),
     ),
     "lockwatch.postgres-url-file": ("# ours\npostgres://u@h/d\n", "postgres://u@h/d\npostgres://u@i/d\n"),
 }

@@ -18,8 +18,19 @@ from reference_pages import code, connect, page, server, table, tables
 PAGE = page("info.md")
 FIELD_TABLES = [each for each in tables(PAGE) if each.columns == ["field", "type", "meaning", "worry"]]
 ROWS = {code(row["field"]): row for each in FIELD_TABLES for row in each.rows}
-# A field may have a number in its name, as that of each endpoint has, or the name of a policy.
-PATTERNS = {name: re.compile(re.escape(name).replace("<i>", r"\d+").replace("<name>", r"a\.policy")) for name in ROWS}
+# What a name may have: the number of an endpoint, the name of a policy, or those of a guard and a rule.
+PLACES = {"<i>": r"\d+", "<name>": r"a\.policy", "<guard>/<rule>": "(login|http)/[a-z]+"}
+
+
+def pattern_of(name: str) -> re.Pattern[str]:
+    """Matches the fields that a row is about."""
+    pattern = re.escape(name)
+    for place, its in PLACES.items():
+        pattern = pattern.replace(place, its)
+    return re.compile(pattern)
+
+
+PATTERNS = {name: pattern_of(name) for name in ROWS}
 SECONDS = 20.0
 
 

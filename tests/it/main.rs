@@ -22,6 +22,7 @@ mod alerts;
 mod cell;
 mod cluster;
 mod exact;
+mod guard;
 mod hostile;
 // These tests stop the clock, which needs this feature.
 #[cfg(feature = "debug-commands")]

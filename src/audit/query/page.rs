@@ -9,6 +9,7 @@ use crate::server::error::Refusal;
 use crate::server::spec::Spec;
 use crate::text::escape::escaped_within;
 use crate::text::http;
+use crate::text::network;
 use crate::text::number;
 use crate::text::syntax::Param;
 use crate::text::time::unix_ms;
@@ -76,5 +77,5 @@ impl Page {
 }
 
 fn network(text: &[u8]) -> Result<IpNet, &'static str> {
-    filter::network(text).ok_or("is neither an address nor a network in CIDR notation (203.0.113.0/24)")
+    network::network(text).ok_or("is neither an address nor a network in CIDR notation (203.0.113.0/24)")
 }

@@ -9,13 +9,14 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::journal::id::Id;
+use crate::text::network::is_single;
 use crate::text::time::Timestamp;
 
 use super::super::encoding::Encoding;
 use super::super::entry::{Entry, Fields, Record};
 use super::super::insert::{MAX_ESCAPED, system_time};
 use super::super::link::{Failure, Parameter};
-use super::filter::{Kind, is_single};
+use super::filter::Kind;
 use super::page::Page;
 use super::windows::Window;
 

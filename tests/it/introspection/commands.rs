@@ -161,12 +161,13 @@ fn command_docs_and_info_cover_the_token_commands() {
 }
 
 #[test]
-fn command_docs_and_info_cover_lw_top_and_lw_inspect() {
+fn command_docs_and_info_cover_lw_top_lw_inspect_and_lw_rules() {
     let server = Server::start();
     let mut client = server.client();
     for (command, arity, arguments, flags) in [
         ("LW.TOP", -1, &["count"][..], &["admin", "module", "readonly"][..]),
         ("LW.INSPECT", 2, &["key"], &["module", "readonly"]),
+        ("LW.RULES", -1, &["name"], &["module", "readonly"]),
     ] {
         let docs = docs(&mut client, command);
         assert!(docs.field("summary").text().ends_with('.'), "{docs:?}");

@@ -31,6 +31,15 @@ fn every_directive_has_its_default() {
             ("lockwatch.audit-max-events", "1000000"),
             ("lockwatch.audit-retention-days", "0"),
             ("lockwatch.cl-throttle", "no"),
+            ("lockwatch.guard-learn", "86400"),
+            ("lockwatch.guard-max-bytes", "20971520"),
+            ("lockwatch.guard-mode", "enforce"),
+            (
+                "lockwatch.guard-never-ban",
+                "127.0.0.0/8 ::1/128 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7 100.64.0.0/10 \
+                 169.254.0.0/16 fe80::/10"
+            ),
+            ("lockwatch.guard-rules-file", ""),
             ("lockwatch.journal", "yes"),
             ("lockwatch.jwt-audience", "lockwatch-api"),
             ("lockwatch.jwt-issuer", "lockwatch"),
@@ -168,7 +177,7 @@ fn a_bad_value_in_redis_conf_stops_startup_and_logs_the_directive() {
 }
 
 /// The directives that are a length of time, with one that each accepts.
-const LENGTHS: [(&str, &str, &str); 8] = [
+const LENGTHS: [(&str, &str, &str); 9] = [
     ("access-ttl", "15m", "900"),
     ("refresh-ttl", "1d", "86400"),
     ("session-max-age", "36h", "129600"),
@@ -177,6 +186,7 @@ const LENGTHS: [(&str, &str, &str); 8] = [
     ("rotate-retry", "1h", "3600"),
     ("webhook-timeout", "1500ms", "1500ms"),
     ("audit-lag-alert", "10m", "600"),
+    ("guard-learn", "2d", "172800"),
 ];
 
 #[test]
@@ -231,6 +241,7 @@ fn a_length_of_time_that_cant_be_used_is_refused_with_the_bounds_and_the_form() 
         ("webhook-timeout", "2m", "1 to 60 seconds"),
         ("rotate-grace", "-1", "0 to 3600 seconds"),
         ("rotate-grace", "", "0 to 3600 seconds"),
+        ("guard-learn", "31d", "0 to 2592000 seconds"),
         ("audit-lag-alert", "3651d", "0 to 315360000 seconds"),
     ] {
         let why = client.set_refused(directive, value);

@@ -5,6 +5,8 @@ fn own(info: &Info) -> Vec<(&str, &str)> {
     fields.map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
+const NO_RULE_FIRED: &str = "fired=0,challenged=0,denied=0,observed=0";
+
 #[test]
 fn info_fields_have_stable_names_and_start_at_zero() {
     let server = Server::start();
@@ -57,6 +59,19 @@ fn info_fields_have_stable_names_and_start_at_zero() {
             ("lockwatch_burst_clock_steps_total", "0"),
             ("lockwatch_cell_calls_total", "0"),
             ("lockwatch_cell_denied_total", "0"),
+            ("lockwatch_guard_http/probe", NO_RULE_FIRED),
+            ("lockwatch_guard_login/account", NO_RULE_FIRED),
+            ("lockwatch_guard_login/brute", NO_RULE_FIRED),
+            ("lockwatch_guard_login/enumerate", NO_RULE_FIRED),
+            ("lockwatch_guard_login/guess", NO_RULE_FIRED),
+            ("lockwatch_guard_login/otp", NO_RULE_FIRED),
+            ("lockwatch_guard_login/patient", NO_RULE_FIRED),
+            ("lockwatch_guard_login/silent", NO_RULE_FIRED),
+            ("lockwatch_guard_login/spray", NO_RULE_FIRED),
+            ("lockwatch_guard_login/stubborn", NO_RULE_FIRED),
+            ("lockwatch_guard_login/stuffing", NO_RULE_FIRED),
+            ("lockwatch_guard_login/trickle", NO_RULE_FIRED),
+            ("lockwatch_guard_rules", "12"),
             ("lockwatch_journal", "yes"),
             ("lockwatch_lease_acquired_total", "0"),
             ("lockwatch_lease_closed_total", "0"),
@@ -116,6 +131,7 @@ fn info_fields_have_stable_names_and_start_at_zero() {
             "lockwatch_top",
             "lockwatch_burst",
             "lockwatch_lease",
+            "lockwatch_guard",
             "lockwatch_token",
             "lockwatch_ship",
             "lockwatch_alert",

@@ -255,6 +255,18 @@ fn policies() -> Scene {
             move |_, client| succeeds(&client.call(&["LW.POLICY", "SET", &first, "1", "1h"]))
         }),
         line("LW.POLICY HELP"),
+        line("LW.RULES"),
+        set_file("CONFIG SET lockwatch.guard-rules-file", |stage| {
+            // As large as a file may be, with rules that are added to those of every guard.
+            let every: String = (0..16).map(|n| format!("* r{n} ip failure each alert enforce\n")).collect();
+            let guards: String =
+                (0..1600).map(|n| format!("g{n:04} r ip failure each alert enforce\n")).collect();
+            stage.keys.file("rules", &(every + &guards))
+        }),
+        set("CONFIG SET lockwatch.guard-mode", &["observe", "enforce"]),
+        set("CONFIG SET lockwatch.guard-never-ban", &["10.0.0.0/8", "127.0.0.0/8 ::1/128 10.0.0.0/8"]),
+        set("CONFIG SET lockwatch.guard-learn", &["0", "86400"]),
+        set("CONFIG SET lockwatch.guard-max-bytes", &["1048576", "20971520"]),
         line("INFO everything"),
         row("BGSAVE", |stage, client| {
             succeeds(&client.run("BGSAVE"));

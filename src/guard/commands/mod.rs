@@ -1,0 +1,3 @@
+//! The commands of guards.
+
+pub(crate) mod rules;

@@ -1,0 +1,3 @@
+//! Guards.
+
+mod rules;
