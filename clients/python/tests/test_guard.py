@@ -23,6 +23,7 @@ from lockwatch import (
     LockWatch,
     ModuleMissingError,
     NoRuleError,
+    TokenExpiredError,
     UnavailableError,
     notices,
 )
@@ -257,6 +258,16 @@ def test_an_exception_of_a_challenge_function_ends_the_login() -> None:
     with pytest.raises(NeedsCaptchaError), logins.guard.attempt(ip=IP, user="alice"):
         pass
     assert len(logins.stub.calls) == 1
+
+
+def test_an_error_of_this_package_in_a_challenge_function_is_the_applications() -> None:
+    def challenge(_result: GuardResult) -> bool:
+        raise TokenExpiredError("LWEXPIRED", "the proof of the captcha has expired")
+
+    for mode in ("allow", "deny"):
+        logins = Logins(CHALLENGE, challenge=challenge, on_redis_failure=mode)
+        with pytest.raises(TokenExpiredError), logins.guard.attempt(ip=IP, user="alice"):
+            pass
 
 
 def test_a_challenge_function_whose_redis_is_away_closes_the_login() -> None:

@@ -87,27 +87,29 @@ class GuardCore:
         `arguments` are what the challenge function gets in front of the result. Raises NoRuleError
         and CommandError, whatever `on_redis_failure` says.
         """
-        result: GuardResult | Refusal
-        try:
-            result = yield from execute(self.lockwatch, trial.ask(solved=False))
-            if result.challenged:
+        result = yield from self._ask(trial, solved=False)
+        if isinstance(result, GuardResult) and result.challenged:
+            try:
                 refusal = yield from self._challenge(result, *arguments)
-                if refusal is not None:
-                    return refusal
+            except FunctionFailedError as failed:
+                result = self._failed(failed.error, failed.reason)
+            else:
                 # Only a solved attempt is charged when a challenge is demanded.
-                result = yield from execute(self.lockwatch, trial.ask(solved=True))
+                result = refusal or (yield from self._ask(trial, solved=True))
+        if isinstance(result, Refusal):
+            return result
+        if not result:
+            return Refusal(blocked(result), AttemptDeniedError(result))
+        return Attempt(trial, result, self.lockwatch.outcomes.record, self.settings.cookie)
+
+    def _ask(self, trial: Trial, *, solved: bool) -> Flow[GuardResult | Refusal]:
+        try:
+            return (yield from execute(self.lockwatch, trial.ask(solved=solved)))
         except (CommandError, ConfigurationError):
             # The application asks for something that the server will always refuse.
             raise
-        except FunctionFailedError as failed:
-            result = self._failed(failed.error, failed.reason)
         except LockWatchError as error:
-            result = self._failed(error, self._failures.named(error))
-        if isinstance(result, Refusal):
-            return result
-        if result.verdict != "allow":
-            return Refusal(blocked(result), AttemptDeniedError(result))
-        return Attempt(trial, result, self.lockwatch.outcomes.record, self.settings.cookie)
+            return self._failed(error, self._failures.named(error))
 
     def _challenge(self, result: GuardResult, *arguments: object) -> Flow[Refusal | None]:
         """Lets the client solve a challenge. None if it did."""
