@@ -15,7 +15,15 @@ use crate::burst::detect::Burst;
 use crate::cell::apply::Apply as ApplyToCell;
 use crate::cell::settings::CL_THROTTLE;
 use crate::cell::throttle::Throttle;
+use crate::guard::commands::apply::ApplyGuard;
+use crate::guard::commands::attempt::Attempt;
+use crate::guard::commands::ban::{Allow, Ban};
+use crate::guard::commands::bans::Bans;
+use crate::guard::commands::check::Check;
+use crate::guard::commands::event::Event;
+use crate::guard::commands::lift::Lift;
 use crate::guard::commands::rules::ListRules;
+use crate::guard::commands::why::Why;
 use crate::inspect::Inspect;
 use crate::lease::commands::acquire::Acquire;
 use crate::lease::commands::apply::ApplyLeases;
@@ -94,6 +102,14 @@ pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<RevokeAll>(),
     CommandEntry::of::<Sessions>(),
     CommandEntry::of::<Jwks>(),
+    CommandEntry::of::<Attempt>(),
+    CommandEntry::of::<Event>(),
+    CommandEntry::of::<Check>(),
+    CommandEntry::of::<Ban>(),
+    CommandEntry::of::<Allow>(),
+    CommandEntry::of::<Lift>(),
+    CommandEntry::of::<Bans>(),
+    CommandEntry::of::<Why>(),
     CommandEntry::of::<ListRules>(),
     CommandEntry::of::<Reload>(),
     CommandEntry::of::<Purge>(),
@@ -106,6 +122,7 @@ pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<ApplyTokens>(),
     CommandEntry::of::<ApplyLeases>(),
     CommandEntry::of::<ApplyPolicy>(),
+    CommandEntry::of::<ApplyGuard>(),
     #[cfg(feature = "debug-commands")]
     CommandEntry::of::<crate::debug::Debug>(),
 ];
@@ -130,7 +147,9 @@ mod tests {
         for entry in COMMANDS {
             let syntax = entry.spec().syntax();
             syntax.args.iter().for_each(check);
-            let labels: Vec<_> = syntax.leaves().iter().map(|leaf| leaf.label()).collect();
+            // The key is never asked for by its name.
+            let leaves = syntax.leaves().iter().filter(|leaf| leaf.kind != Kind::Key);
+            let labels: Vec<_> = leaves.map(|leaf| leaf.label()).collect();
             let distinct: BTreeSet<_> = labels.iter().map(|label| label.to_ascii_uppercase()).collect();
             assert_eq!(distinct.len(), labels.len(), "two arguments of {syntax} have one name");
             // Arguments without an option word come first.
@@ -208,6 +227,14 @@ mod tests {
             2 LW.REVOKEALL key\n\
             3 LW.SESSIONS key subject\n\
             1 LW.JWKS\n\
+            -3 LW.ATTEMPT key [IP ip] [USER user] [DEVICE id] [VALUE v] [SOLVED]\n\
+            -3 LW.EVENT key kind [IP ip] [USER user] [KEY k] [VALUE v] [DEVICE id]\n\
+            -3 LW.CHECK key [IP ip] [USER user] [KEY k] [DEVICE id]\n\
+            -6 LW.BAN key IP ip|cidr | USER user | KEY k FOR d [REASON text] [BY text]\n\
+            -6 LW.ALLOW key IP ip|cidr | USER user | KEY k FOR d [REASON text] [BY text]\n\
+            -3 LW.LIFT key [IP ip|cidr] [USER user] [KEY k] [HASH h] [ALL] [FORGET] [ALLOWED] [BY text]\n\
+            -2 LW.BANS key [ALLOWED|OBSERVED] [COUNT n] [AFTER cursor]\n\
+            -3 LW.WHY key [IP ip] [USER user] [KEY k] [HASH h]\n\
             -1 LW.RULES [name]\n\
             1 LW.RELOAD\n\
             2 LW.PURGE CONFIRM";

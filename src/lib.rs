@@ -84,6 +84,7 @@ pub mod measured {
 }
 
 use burst::Cooldown;
+use guard::value::Guard;
 use lease::leases::Leases;
 use outbox::host::Saved;
 use server::module::Module;
@@ -103,6 +104,7 @@ static MODULE: Module = Module {
         TypeEntry::of::<Log<Cooldown>>(),
         TypeEntry::of::<Boxed<Leases>>(),
         TypeEntry::of::<Boxed<Store>>(),
+        TypeEntry::of::<Boxed<Guard>>(),
     ],
     states: &[
         NodeEntry::of::<Saved<alert::state::State>>(),

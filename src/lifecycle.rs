@@ -10,7 +10,7 @@ use crate::server::events::{Hooks, Tick};
 use crate::server::log;
 use crate::token;
 use crate::top;
-use crate::{alert, audit, lease, policy};
+use crate::{alert, audit, guard, lease, policy};
 
 pub(crate) static HOOKS: Hooks = Hooks {
     configured,
@@ -50,6 +50,7 @@ fn before_sleep(tick: &Tick) {
     token::key_generation::before_sleep(tick);
     // First, because it may raise an alert.
     audit::scheduler::before_sleep(tick);
+    guard::lost::before_sleep(tick);
     alert::scheduler::before_sleep(tick);
     lease::close::before_sleep(tick);
 }
@@ -65,6 +66,7 @@ fn loading_ended(has_succeeded: bool) {
     host::loading_ended::<alert::state::State>(has_succeeded);
     host::loading_ended::<audit::state::State>(has_succeeded);
     policy::state::loading_ended(has_succeeded);
+    guard::lost::forget();
     alert::settings::forget_set_again();
     begin_epochs();
     token::life::begin(clock::now());

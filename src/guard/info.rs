@@ -1,17 +1,46 @@
 //! The section `lockwatch_guard` of INFO.
 
 use std::ffi::{CStr, CString};
+use std::sync::atomic::Ordering;
 
 use crate::server::info::{Section, Value};
 
-use super::rules;
+use super::{counters, local, rules};
 
 /// The most rules whose counts INFO shows.
 const BUSIEST: usize = 100;
 
-pub(crate) const SECTION: Section = Section { name: c"guard", counters: &[], made: Some(show) };
+pub(crate) const SECTION: Section = Section {
+    name: c"guard",
+    counters: &[
+        (c"guard_attempts_total", &counters::ATTEMPTS),
+        (c"guard_attempts_admitted_total", &counters::ADMITTED),
+        (c"guard_attempts_challenged_total", &counters::CHALLENGED),
+        (c"guard_attempts_denied_total", &counters::DENIED),
+        (c"guard_outcomes_total", &counters::OUTCOMES),
+        (c"guard_successes_total", &counters::SUCCESSES),
+        (c"guard_events_total", &counters::EVENTS),
+        (c"guard_checks_total", &counters::CHECKS),
+        (c"guard_checks_denied_total", &counters::CHECKS_DENIED),
+        (c"guard_bans_total", &counters::BANS),
+        (c"guard_bans_restrained_total", &counters::BANS_RESTRAINED),
+        (c"guard_lifted_total", &counters::LIFTED),
+        (c"guard_refused_subjects_total", &counters::REFUSED),
+    ],
+    made: Some(show),
+};
 
 fn show(show: &mut dyn FnMut(&CStr, Value<'_>)) {
+    for (name, gauge) in [
+        (c"guards", &local::GUARDS),
+        (c"guard_bans", &local::BANS),
+        (c"guard_subjects", &local::SUBJECTS),
+        (c"guard_known_users", &local::KNOWN),
+        (c"guard_bytes", &local::BYTES),
+        (c"guard_restrained", &local::RESTRAINED),
+    ] {
+        show(name, Value::Number(gauge.load(Ordering::Relaxed)));
+    }
     let rules = rules::current();
     show(c"guard_rules", Value::Number(rules.set.entries.len() as u64));
     let all = rules.set.guards().iter().flat_map(|guard| guard.rules.iter().map(move |rule| (guard, rule)));

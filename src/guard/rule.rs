@@ -141,3 +141,17 @@ impl Rule {
         self.kinds.iter().any(matches)
     }
 }
+
+impl Count {
+    /// The number of events or distinct ones that a rule allows, and within which time, as LW.BANS
+    /// and alerts show them.
+    pub(crate) fn numbers(&self) -> (u32, Span) {
+        match *self {
+            Self::Each => (0, Span(0)),
+            Self::Leak { most, every } | Self::Distinct { most, every, .. } => {
+                (most, Span(every.0.saturating_mul(most.into())))
+            }
+            Self::Gaps { last, over } => (last, over),
+        }
+    }
+}

@@ -22,6 +22,7 @@ impl RuleState {
 
     /// Counts one event, as [`Counter::charge`] does, and returns whether the rule fires. In the
     /// quiet time after it has fired it does not fire, and a full counter is emptied all the same.
+    #[cfg(test)]
     pub(crate) fn charge(&mut self, rule: &Rule, value: Option<u64>, now: Timestamp) -> bool {
         self.charge_as(&rule.count, rule.quiet, value, now)
     }

@@ -47,7 +47,7 @@ impl Deref for ActiveRule {
 type Counting = Box<[Arc<ActiveRule>]>;
 
 /// The rules of a guard with those of `*`.
-pub(crate) struct Guard {
+pub(crate) struct GuardRules {
     pub name: Box<str>,
     /// In the order of the file, those of `*` last.
     pub rules: Box<[Arc<ActiveRule>]>,
@@ -85,7 +85,7 @@ const BUILT_IN: [Kind; SLOTS] = [
     Kind::Reset,
 ];
 
-impl Guard {
+impl GuardRules {
     fn new(name: &str, entries: &[Entry], before: Option<&Self>) -> Self {
         let active = |entry: &Entry| {
             let rule = entry.rule.clone();
@@ -111,7 +111,6 @@ impl Guard {
 
     /// The rules that count events of `kind`, in the order of the file.
     #[inline]
-    #[cfg_attr(not(test), expect(dead_code, reason = "calls that count events ask for it"))]
     pub(crate) fn matching(&self, kind: &Kind) -> &[Arc<ActiveRule>] {
         if let Some(slot) = slot(kind) {
             return &self.built_in[slot];
@@ -131,7 +130,7 @@ pub(crate) struct RuleSet {
     /// As the file has them, in its order.
     pub entries: Arc<[Entry]>,
     /// Ordered by name.
-    guards: Box<[Guard]>,
+    guards: Box<[GuardRules]>,
 }
 
 /// No guard has rules for a key.
@@ -174,25 +173,25 @@ impl RuleSet {
         names.sort_unstable();
         names.dedup();
         let guard =
-            |name: &str| Guard::new(name, &entries, before.and_then(|set| set.named(name.as_bytes())));
+            |name: &str| GuardRules::new(name, &entries, before.and_then(|set| set.named(name.as_bytes())));
         let guards = names.into_iter().map(guard).collect();
         Self { entries, guards }
     }
 
-    fn named(&self, name: &[u8]) -> Option<&Guard> {
+    fn named(&self, name: &[u8]) -> Option<&GuardRules> {
         let at = self.guards.binary_search_by(|guard| guard.name.as_bytes().cmp(name)).ok()?;
         self.guards.get(at)
     }
 
     /// All guards, ordered by name.
-    pub(crate) fn guards(&self) -> &[Guard] {
+    pub(crate) fn guards(&self) -> &[GuardRules] {
         &self.guards
     }
 
     /// The guard of a key: the first part of its name, between colons and before the first `{`,
     /// that is the name of a guard with rules of its own.
     #[inline]
-    pub(crate) fn of_key(&self, key: &[u8]) -> Result<&Guard, NoRule> {
+    pub(crate) fn of_key(&self, key: &[u8]) -> Result<&GuardRules, NoRule> {
         segments(key).find_map(|segment| self.named(segment)).ok_or_else(|| self.no_rule(key))
     }
 

@@ -2,6 +2,7 @@
 //! [`TYPES`].
 
 use crate::burst::Cooldown;
+use crate::guard::value::Guard;
 use crate::lease::leases::Leases;
 use crate::server::call::Call;
 use crate::server::key::ReadKey;
@@ -21,6 +22,7 @@ pub(super) const TYPES: &[fn(&ReadKey<'_>, Timestamp) -> Option<Report>] = &[
     Report::of::<Log<Cooldown>>,
     Report::of::<Boxed<Leases>>,
     Report::of::<Boxed<Store>>,
+    Report::of::<Boxed<Guard>>,
 ];
 
 /// A type of this module that LW.INSPECT explains.
@@ -92,6 +94,23 @@ impl Explain for Boxed<Store> {
     fn details(&self, now: Timestamp) -> Vec<(&'static str, Detail)> {
         let live = self.len() - self.count_ended(now);
         vec![("sessions", Detail::Number(live as u64))]
+    }
+}
+
+impl Explain for Boxed<Guard> {
+    const KIND: &'static str = "guard";
+
+    /// Includes subjects and bans that have ended and were not removed yet.
+    fn entries(&self) -> usize {
+        self.subjects() + self.bans.len() + self.known.len()
+    }
+
+    fn details(&self, _now: Timestamp) -> Vec<(&'static str, Detail)> {
+        vec![
+            ("bans", Detail::Number(self.bans.len() as u64)),
+            ("subjects", Detail::Number(self.subjects() as u64)),
+            ("known_users", Detail::Number(self.known.len() as u64)),
+        ]
     }
 }
 

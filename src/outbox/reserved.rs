@@ -4,7 +4,7 @@
 /// Names that are reserved as they are.
 const NAMES: &[&str] = &["burst", "gap"];
 /// All names with these beginnings are reserved, for later versions of the module as well.
-const PREFIXES: &[&str] = &["audit.", "burst.", "lockwatch.", "token."];
+const PREFIXES: &[&str] = &["audit.", "burst.", "guard.", "lockwatch.", "token."];
 /// All names with this ending are reserved: those of the alerts that summarise others.
 const SUMMARY: &str = ".summary";
 
@@ -40,9 +40,17 @@ mod tests {
 
     #[test]
     fn the_modules_own_names_are_refused_and_similar_ones_are_not() {
-        for name in
-            ["burst", "Burst", "gap", "audit.lag", "token.reuse", "TOKEN.x", "lockwatch.test", "a.summary"]
-        {
+        for name in [
+            "burst",
+            "Burst",
+            "gap",
+            "audit.lag",
+            "guard.ban",
+            "token.reuse",
+            "TOKEN.x",
+            "lockwatch.test",
+            "a.summary",
+        ] {
             assert!(refuse_reserved(name).is_err(), "{name}");
         }
         for name in
