@@ -108,10 +108,7 @@ def test_the_words_of_a_command(call: Callable[[LockWatch], object], words: str)
 
 
 def test_the_words_of_why() -> None:
-    stub = Stub()
-    stub.answer("LW.WHY", {b"verdict": b"deny"})
-    assert LockWatch(stub).why("login", ip=IP, user="A").verdict == "deny"
-    assert stub.calls == [("LW.WHY", "login", "IP", IP, "USER", "a")]
+    assert " ".join(sent(lambda lw: lw.why("login", ip=IP, user="A"))) == f"LW.WHY login IP {IP} USER a"
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ from .errors import (
 )
 from .explain import KeyReport, TopKey, WindowUsage
 from .guard import GuardResult, Verdict
-from .guard_admin import GuardEntry, GuardReport
+from .guard_admin import GuardChallenge, GuardCount, GuardEntry, GuardReport
 from .guard_attempt import Attempt
 from .guards import Guard
 from .http.keys import ADDRESS
@@ -94,6 +94,8 @@ __all__ = [
     "FailureMode",
     "FullError",
     "Guard",
+    "GuardChallenge",
+    "GuardCount",
     "GuardEntry",
     "GuardReport",
     "GuardResult",

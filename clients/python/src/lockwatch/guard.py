@@ -13,7 +13,8 @@ from .redis.records import integer, option, optional_text
 
 Verdict: TypeAlias = Literal["allow", "challenge", "deny"]
 
-_VERDICTS: tuple[Verdict, ...] = ("allow", "challenge", "deny")
+# In the order of their numbers in replies.
+VERDICTS: tuple[Verdict, ...] = ("allow", "challenge", "deny")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class GuardResult:
     rule: str | None
     """The rule that decided; `operator` for a ban by LW.BAN, None if all is well."""
     strikes: int
-    """The bans of the address so far that still make the next one longer."""
+    """Earlier bans that made this one longer."""
     would: Verdict
     """What the verdict would be if the rules that only observe were enforced."""
     alerted: bool
@@ -143,10 +144,10 @@ def read_guard(reply: Any) -> GuardResult:  # noqa: ANN401  # a reply is anythin
     """Reads the six values that a guard answers."""
     verdict, retry_after, rule, strikes, would, alerted = reply
     return GuardResult(
-        verdict=_VERDICTS[integer(verdict)],
+        verdict=VERDICTS[integer(verdict)],
         retry_after_ms=integer(retry_after),
         rule=optional_text(rule),
         strikes=integer(strikes),
-        would=_VERDICTS[integer(would)],
+        would=VERDICTS[integer(would)],
         alerted=integer(alerted) == 1,
     )

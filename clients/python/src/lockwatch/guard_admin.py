@@ -3,37 +3,94 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from .duration import Duration, argument
 from .errors import ConfigurationError
+from .guard import VERDICTS, Verdict
 from .guard_user import user_argument
 from .redis.connection import Arg, Command, Key
-from .redis.records import integer, option, record, records, text, timestamp
+from .redis.records import integer, option, optional_text, record, records, text, timestamp
+
+Word = TypeVar("Word", bound=str)
+EntrySource: TypeAlias = Literal["rule", "operator", "allow", "observed"]
 
 
 @dataclass(frozen=True, slots=True)
 class GuardEntry:
-    """A ban, a challenge or an allow entry of a guard."""
+    """A ban, an allow entry, or what a rule that only observes would have banned."""
 
     subject: str
-    """An address, a network, a key, or a user as 16 hexadecimal digits that `user_hash` accepts."""
+    """An address, a network (CIDR), or a user, a pair or a key with its hash."""
+    hash: str | None
+    """The user or the key as 16 hexadecimal digits, which `lift` and `why` take as `user_hash`."""
+    source: EntrySource
     rule: str | None
-    """The rule that decided; `operator` for an entry by LW.BAN or LW.ALLOW."""
-    ends_at: datetime | None
-    details: Mapping[str, Any] = field(default_factory=dict)
-    """Everything that the server tells, by its names."""
+    """The rule that banned; None for an operator's entry."""
+    verdict: Verdict
+    """What it means: a ban may be weakened to a challenge."""
+    began_at: datetime
+    ends_at: datetime
+    strikes: int
+    """Earlier bans that made this one longer."""
+    count: int
+    """The number of the rule that was exceeded, within `window_ms`."""
+    window_ms: int
+    reason: str | None
+    by: str | None
+    """Who did it, as the call said."""
+    acl_user: str | None
+    """The ACL user of the call."""
+    cursor: str | None = None
+    """What `bans` takes as `after`."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuardChallenge:
+    """A challenge that a rule has set."""
+
+    subject: str
+    rule: str
+    verdict: Verdict
+    """`deny` once a pair has exceeded the rule although it passed the challenge."""
+    began_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GuardCount:
+    """What a rule has counted for a subject."""
+
+    subject: str
+    rule: str
+    units: int
+    """At present. The rule decides when they exceed `count`."""
+    count: int
+    window_ms: int
+    strikes: int
+    quiet_until: datetime | None
+    """Until when the rule decides nothing more for this subject."""
 
 
 @dataclass(frozen=True, slots=True)
 class GuardReport:
     """What a guard knows of a subject."""
 
-    verdict: str
-    details: Mapping[str, Any] = field(default_factory=dict)
-    """Everything that the server tells, by its names."""
+    subject: str | None
+    """None if the guard holds nothing yet."""
+    hash: str | None
+    verdict: Verdict
+    rule: str | None
+    retry_after_ms: int
+    would: Verdict
+    known_networks: int
+    """How many networks and devices of the user are known."""
+    known_devices: int
+    entries: tuple[GuardEntry, ...]
+    challenges: tuple[GuardChallenge, ...]
+    counts: tuple[GuardCount, ...]
 
 
 def ban(
@@ -89,7 +146,7 @@ def lift(
 ) -> Command[int]:
     """Ends the bans and challenges of a subject. Returns how many ended.
 
-    `ip` and `user` together are the pair. `user_hash` is a user as `bans` shows it. `forget` drops
+    `ip` and `user` together are the pair. `user_hash` is the `hash` of an entry. `forget` drops
     counts, strikes and known networks and devices as well, `allowed` ends allow entries too.
     """
     if everything and (ip, user, free_key, user_hash) != (None, None, None, None):
@@ -107,10 +164,9 @@ def bans(
     count: int | None = None,
     after: Arg | None = None,
 ) -> Command[list[GuardEntry]]:
-    """The bans and challenges of a guard; or its allow entries; or what rules only observe.
+    """The bans of a guard; or its allow entries; or what rules that only observe would have banned.
 
-    For the next page pass the cursor of the last entry, `details["cursor"]`, as `after`. An empty
-    page is the end.
+    Pass the `cursor` of the last entry as `after` to get the next page. An empty page is the end.
     """
     if allowed and observed:
         raise ConfigurationError("bans takes one of allowed=True, observed=True")
@@ -184,29 +240,72 @@ def _any_subject(
 
 
 def _read_bans(reply: Any) -> list[GuardEntry]:  # noqa: ANN401  # a reply is anything
-    entries = []
-    for each in records(reply):
-        told = {name: _plain(value) for name, value in each.items()}
-        ends = told.get("ends_ms")
-        entries.append(
-            GuardEntry(
-                subject=told["subject"],
-                rule=told.get("rule"),
-                ends_at=timestamp(ends) if isinstance(ends, int) and ends > 0 else None,
-                details=told,
-            )
-        )
-    return entries
+    return [_read_entry(each) for each in records(reply)]
+
+
+def _read_entry(found: Mapping[str, Any]) -> GuardEntry:
+    return GuardEntry(
+        subject=text(found["subject"]),
+        hash=optional_text(found["hash"]),
+        source=_word(found["source"], ("rule", "operator", "allow", "observed")),
+        rule=optional_text(found["rule"]),
+        verdict=_word(found["verdict"], VERDICTS),
+        began_at=timestamp(found["from_ms"]),
+        ends_at=timestamp(found["until_ms"]),
+        strikes=integer(found["strikes"]),
+        count=integer(found["count"]),
+        window_ms=integer(found["window_ms"]),
+        reason=optional_text(found["reason"]),
+        by=optional_text(found["by"]),
+        acl_user=optional_text(found["acl_user"]),
+        cursor=optional_text(found.get("cursor")),
+    )
 
 
 def _read_why(reply: Any) -> GuardReport:  # noqa: ANN401
-    told = {name: _plain(value) for name, value in record(reply).items()}
-    return GuardReport(told["verdict"], told)
+    found = record(reply)
+    return GuardReport(
+        subject=optional_text(found["subject"]),
+        hash=optional_text(found["hash"]),
+        verdict=_word(found["verdict"], VERDICTS),
+        rule=optional_text(found["rule"]),
+        retry_after_ms=integer(found["retry_after_ms"]),
+        would=_word(found["would"], VERDICTS),
+        known_networks=integer(found["known_networks"]),
+        known_devices=integer(found["known_devices"]),
+        entries=tuple(_read_entry(each) for each in records(found["entries"])),
+        challenges=tuple(_read_challenge(each) for each in records(found["challenges"])),
+        counts=tuple(_read_count(each) for each in records(found["counts"])),
+    )
+
+
+def _read_challenge(found: Mapping[str, Any]) -> GuardChallenge:
+    return GuardChallenge(
+        subject=text(found["subject"]),
+        rule=text(found["rule"]),
+        verdict=_word(found["verdict"], VERDICTS),
+        began_at=timestamp(found["from_ms"]),
+        ends_at=timestamp(found["until_ms"]),
+    )
+
+
+def _read_count(found: Mapping[str, Any]) -> GuardCount:
+    quiet_until = integer(found["quiet_until_ms"])
+    return GuardCount(
+        subject=text(found["subject"]),
+        rule=text(found["rule"]),
+        units=integer(found["units"]),
+        count=integer(found["count"]),
+        window_ms=integer(found["window_ms"]),
+        strikes=integer(found["strikes"]),
+        quiet_until=timestamp(quiet_until) if quiet_until else None,
+    )
 
 
 def _read_rules(reply: Any) -> list[str]:  # noqa: ANN401
     return [text(line) for line in reply]
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
-    return text(value) if isinstance(value, bytes) else value
+def _word(value: Any, words: tuple[Word, ...]) -> Word:  # noqa: ANN401
+    """One of some words. Raises ValueError for another."""
+    return words[words.index(text(value))]

@@ -95,7 +95,9 @@ class SiteGuard:
             return
         is_own = state.blocked or (state.limited and not state.shadowed)
         if status >= _FAILED and status != CLIENT_CLOSED_REQUEST and not is_own and state.failure != "bypassed":
-            self._outcomes.record(event(self._key, str(status), ip=_ip(request), user=_user(state), value=request.path))
+            self._outcomes.record(
+                event(self._key, str(status), ip=_ip(request), user=_user(state), value=request.path or None)
+            )
 
 
 def _ip(request: HttpRequest) -> str | None:

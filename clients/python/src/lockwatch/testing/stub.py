@@ -32,6 +32,12 @@ _DEFAULT_REPLIES: dict[str, Any] = {
     "LW.ALLOW": 1_764_000_000_000,
     "LW.LIFT": 1,
     "LW.BANS": [],
+    "LW.WHY": {
+        **dict.fromkeys(("subject", "hash", "rule")),
+        **dict.fromkeys(("verdict", "would"), b"allow"),
+        **dict.fromkeys(("retry_after_ms", "known_networks", "known_devices"), 0),
+        **dict.fromkeys(("entries", "challenges", "counts"), ()),
+    },
     "LW.RULES": [],
 }
 
