@@ -230,7 +230,8 @@ def public(kind: type[Any]) -> set[str]:
         *(lockwatch.Claims, lockwatch.Introspection, lockwatch.Session, lockwatch.ClientKey),
         *(lockwatch.MultiRateLimitResult, lockwatch.MultiRateLimitEntry, lockwatch.Settlement, lockwatch.LeaseResult),
         *(lockwatch.KeyReport, lockwatch.WindowUsage, lockwatch.TopKey),
-        *(lockwatch.GuardResult, lockwatch.GuardEntry, lockwatch.GuardReport, lockwatch.DeviceCookie),
+        *(lockwatch.GuardResult, lockwatch.GuardEntry, lockwatch.GuardReport, lockwatch.GuardChallenge),
+        *(lockwatch.GuardCount, lockwatch.DeviceCookie),
     ],
 )
 def test_every_member_of_a_result_is_listed(kind: type[Any]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.crc import key_slot
 
 from lockwatch import (
     AsyncLockWatch,
@@ -23,6 +24,7 @@ from lockwatch import (
 )
 from lockwatch.testing import RedisServer
 from support.both import LONG_TIMEOUTS, MAKERS
+from support.cluster import cluster
 from support.waiting import wait_for
 from support.web import FRAMEWORKS, Web
 
@@ -38,14 +40,15 @@ IP, OTHER = "203.0.113.9", "198.51.100.7"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with guarded_server(tmp_path_factory.mktemp("rules")) as server:
+    with RedisServer(*rules_of(tmp_path_factory.mktemp("rules"))) as server:
         yield server
 
 
-def guarded_server(directory: Path) -> RedisServer:
+def rules_of(directory: Path) -> list[str]:
+    """Arguments of a server with these rules, which bans at once."""
     rules = directory / "guard.rules"
     rules.write_text(RULES)
-    return RedisServer("--lockwatch.guard-rules-file", str(rules), "--lockwatch.guard-learn", "0")
+    return ["--lockwatch.guard-rules-file", str(rules), "--lockwatch.guard-learn", "0"]
 
 
 @pytest.fixture(params=MAKERS)
@@ -265,3 +268,25 @@ def test_a_middleware_whose_guard_has_no_rules_fails_at_the_first_request(framew
     with Web(framework, redis_url=server.url, guard="nosuch", command_timeout=5) as web:
         assert web.http.get("/").status_code == 500
         wait_for("the error in the log", lambda: "NoRuleError: there are no rules for 'nosuch'" in web.log)
+
+
+def test_guards_and_the_limits_of_one_request_are_on_several_nodes_of_a_cluster(tmp_path: Path) -> None:
+    with cluster(*rules_of(tmp_path)) as nodes:
+        with LockWatch(nodes.url, cluster=True, **LONG_TIMEOUTS) as lw:
+            keys = [f"login:{{tenant{number}}}" for number in range(10)]
+            assert len({nodes.owner(key_slot(key.encode())).port for key in keys}) == 3
+            for key in keys:
+                results = [lw.attempt(key, ip=IP, user="alice").verdict for _ in range(6)]
+                assert results == ["allow"] * 5 + ["challenge"]
+        options: dict[str, Any] = {"redis_url": nodes.url, "redis_cluster": True, **LONG_TIMEOUTS}
+        with Web("fastapi", guard="http", trusted_proxies=["127.0.0.1"], **options) as web:
+
+            def get(number: int) -> int:
+                return int(web.http.get(f"/missing/{number}", headers={"X-Forwarded-For": IP}).status_code)
+
+            assert [get(number) for number in range(6)] == [404] * 6
+            wait_for("the ban", lambda: get(0) == 429)
+            # The limits of these are on several nodes, and the guard is on one.
+            for number in range(20):
+                headers = {"X-Forwarded-For": f"198.51.100.{number}"}
+                assert web.http.get("/items", headers=headers).status_code == 200
