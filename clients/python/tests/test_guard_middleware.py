@@ -14,6 +14,8 @@ from flask import request as flask_request
 
 from lockwatch import (
     AsyncLockWatch,
+    BurstResult,
+    CommandError,
     GuardResult,
     HttpRequest,
     LockWatch,
@@ -111,6 +113,23 @@ def test_a_handler_finds_what_the_guard_answered(kind: str) -> None:
     assert site.get("/").status_code == 200
     assert site.states[0].guard == GuardResult("allow", 0, "probe", 1, "deny", alerted=False)
     assert not site.states[0].blocked
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_handler_finds_its_burst_beside_a_guard(kind: str) -> None:
+    site = Site(kind, {"guard": "site", "burst_threshold": 5})
+    site.stub.answer("LW.BURST", [1, 7, 0])
+    assert site.get("/").status_code == 200
+    assert site.states[0].burst == BurstResult(burst=True, count=7, alerted=False)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_503_of_the_middleware_is_not_reported(kind: str) -> None:
+    site = Site(kind, {"guard": "site", "on_redis_failure": "deny"})
+    site.stub.answer("LW.RATELIMIT", CommandError("WRONGTYPE", "WRONGTYPE a key of another type"))
+    assert site.get("/").status_code == 503
+    assert site.get("/nothing").status_code == 404
+    assert site.told(1) == [EVENT]
 
 
 @pytest.mark.parametrize("kind", KINDS)
