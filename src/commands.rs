@@ -148,8 +148,9 @@ mod tests {
             let syntax = entry.spec().syntax();
             syntax.args.iter().for_each(check);
             // The key is never asked for by its name.
-            let leaves = syntax.leaves().iter().filter(|leaf| leaf.kind != Kind::Key);
-            let labels: Vec<_> = leaves.map(|leaf| leaf.label()).collect();
+            let mut leaves = syntax.leaves();
+            leaves.retain(|leaf| leaf.kind != Kind::Key);
+            let labels: Vec<_> = leaves.iter().map(|leaf| leaf.label()).collect();
             let distinct: BTreeSet<_> = labels.iter().map(|label| label.to_ascii_uppercase()).collect();
             assert_eq!(distinct.len(), labels.len(), "two arguments of {syntax} have one name");
             // Arguments without an option word come first.

@@ -100,6 +100,7 @@ const order: Record<string, string[]> = {
     "lw.alerts",
     "lw.audit",
     "lw.auditlog",
+    "lw.rules",
     "lw.reload",
     "lw.purge",
   ],

@@ -103,6 +103,22 @@ mod tests {
     }
 
     #[test]
+    fn events_in_the_quiet_time_are_counted() {
+        let leak = rule(Count::Leak { most: 1, every: Span(10_000) }, Some(QUIET));
+        assert_eq!(fires(&leak, &[0, 1, 2, 1_001]), [false, true, false, true]);
+    }
+
+    #[test]
+    fn a_state_that_no_calls_make_is_not_sound() {
+        let mut state = RuleState::new(&rule(Count::Each, None));
+        assert!(state.is_sound());
+        state.quiet_until = Timestamp::NEVER;
+        assert!(!state.is_sound());
+        let counter = Counter::Bucket { fill: Span(0), when: START };
+        assert!(!RuleState { counter, quiet_until: START, ..state }.is_sound());
+    }
+
+    #[test]
     fn quiet_lasts_no_longer_than_the_rule_says_when_the_clock_steps_back() {
         let each = rule(Count::Each, Some(QUIET));
         assert_eq!(fires(&each, &[0, -50_000, -49_001, -49_000]), [true, false, false, true]);

@@ -240,6 +240,8 @@ def usage_of_error(client: redis.Redis, name: str, arity: int, docs: dict[str, A
     if arity >= 0 and not has_choice:
         return None
     filler = ["1"] * (abs(arity) - len(words) - (1 if arity >= 0 else 0))
+    # An optional argument without an option word takes a word of any kind.
+    filler += ["1" for each in arguments if "optional" in each.get("flags", ()) and "token" not in each]
     try:
         client.execute_command(*words, *filler, "NO-SUCH-OPTION")
     except redis.ResponseError as error:

@@ -18,7 +18,7 @@ from reference_pages import code, connect, page, server, table, tables
 PAGE = page("info.md")
 FIELD_TABLES = [each for each in tables(PAGE) if each.columns == ["field", "type", "meaning", "worry"]]
 ROWS = {code(row["field"]): row for each in FIELD_TABLES for row in each.rows}
-# What a name may have: the number of an endpoint, the name of a policy, or those of a guard and a rule.
+# The number of an endpoint, and the names of a policy and of a rule of a guard.
 PLACES = {"<i>": r"\d+", "<name>": r"a\.policy", "<guard>/<rule>": "(login|http)/[a-z]+"}
 
 

@@ -86,11 +86,11 @@ fn a_lower_number_keeps_the_newest() {
     assert_eq!(set, Counter::Set([(6, Timestamp(START + 6)), (7, now), (8, now)].into()));
     assert!(set.charge(&lower, Some(0), now), "one that was dropped");
 
-    let mut times = counter(&gaps(10, 100), &[(90, 0), (90, 0), (90, 0), (1, 0), (1, 0)]).0;
-    let (now, lower) = (Timestamp(START + 273), gaps(2, 40));
+    let mut times = counter(&gaps(10, 100), &[(90, 0), (90, 0), (90, 0), (90, 0), (90, 0), (1, 0), (1, 0)]).0;
+    let (now, lower) = (Timestamp(START + 453), gaps(2, 40));
     assert_eq!(times.units(&lower, now), 2);
     assert!(!times.charge(&lower, None, now), "the gaps of 90 are no longer among the last two");
-    assert_eq!(times, Counter::Times([Timestamp(START + 272), now].into()));
+    assert_eq!(times, Counter::Times([Timestamp(START + 452), now].into()));
 }
 
 #[test]
@@ -101,6 +101,24 @@ fn a_unit_that_is_given_back_leaves_no_less_than_nothing() {
     assert_eq!(counter, Counter::Bucket { fill: Span(5), when: Timestamp(START + 5) });
     counter.give_back(&count, Timestamp(START + 5));
     assert_eq!(counter, Counter::new(&count));
+}
+
+#[test]
+fn a_distinct_count_without_a_value_changes_nothing() {
+    for count in [leak(3, 10), distinct(3, 10), gaps(3, 10)] {
+        let (before, _) = counter(&count, &[(0, 0), (0, 0)]);
+        let mut after = before.clone();
+        assert!(!after.charge(&distinct(3, 10), None, Timestamp(START + 1_000)));
+        assert_eq!(after, before);
+    }
+}
+
+#[test]
+fn a_counter_holds_sixteen_bytes_for_a_value_and_eight_for_a_time() {
+    let events = [(0, 1), (0, 2), (0, 3)];
+    let held =
+        [leak(5, 10), distinct(5, 10), gaps(5, 10)].map(|count| counter(&count, &events).0.heap_size());
+    assert_eq!(held, [0, 48, 24]);
 }
 
 #[test]
@@ -137,6 +155,7 @@ fn numbers_that_no_rules_file_allows_overflow_nothing() {
         for event in 0..3 {
             let now = Timestamp(START + event);
             counter.charge(&count, Some(event), now);
+            assert!(counter.is_sound());
             counter.give_back(&count, now);
             let _ = (counter.ends(&count), counter.units(&count, now), counter.fill(&count, now));
             assert!(counter.is_sound());
@@ -172,4 +191,6 @@ fn counters_that_no_calls_make_are_not_sound() {
     }
     assert!(Counter::Set((0..256).map(|value| (value, now)).collect()).is_sound());
     assert!(Counter::Times([now; 256].into()).is_sound());
+    assert!(Counter::Bucket { fill: MOST_FILL, when: now }.is_sound());
+    assert_eq!(MOST_FILL, Span(40 * 365 * 86_400_000));
 }

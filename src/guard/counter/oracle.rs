@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, VecDeque};
 
 /// A bucket that holds its units one by one and leaks one millisecond after the other.
-#[derive(Default)]
 pub(super) struct Bucket {
     /// The milliseconds that each unit still takes to leak.
     units: VecDeque<u64>,
@@ -11,6 +10,10 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
+    pub(super) fn new(now: u64) -> Self {
+        Self { units: VecDeque::new(), now }
+    }
+
     pub(super) fn charge(&mut self, most: u32, every: u64, now: u64) -> bool {
         self.pass(now);
         if self.units() >= most {
@@ -31,7 +34,7 @@ impl Bucket {
         self.units.len() as u32
     }
 
-    pub(super) fn pass(&mut self, now: u64) {
+    fn pass(&mut self, now: u64) {
         (self.now..now).for_each(|_| self.leak());
         self.now = now;
     }
