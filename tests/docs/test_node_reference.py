@@ -171,7 +171,9 @@ def test_every_member_of_a_result_is_listed() -> None:
     rows = {code(row["type"]): set(codes(row["members"])) for row in table(PAGE, "Others").rows}
     returned = set(
         re.findall(
-            r"\): Promise<(?:tokens\.|operator\.)?([A-Z]\w+)(?:\[\])?(?: \| null)?> \{$", SOURCES["lockwatch.ts"], re.MULTILINE
+            r"\): Promise<(?:tokens\.|operator\.)?([A-Z]\w+)(?:\[\])?(?: \| null)?> \{$",
+            SOURCES["lockwatch.ts"],
+            re.MULTILINE,
         )
     )
     # The public keys are JSON as a standard has it.

@@ -52,9 +52,9 @@ export interface Conformance {
   bad_limit_strings: string[];
   policy_names: { pattern: string; name: string }[];
   origins: { text: string; origin?: string; error?: string }[];
-  guard_users?: { text: string; sent: string }[];
-  password_digests?: { key: string; password: string; digest: string }[];
-  guard_attempts?: GuardCase[];
+  guard_users: { text: string; sent: string }[];
+  password_digests: { key: string; password: string; digest: string }[];
+  guard_attempts: GuardCase[];
   startup_errors: { name: string; options: Options }[];
 }
 
