@@ -1,7 +1,9 @@
 /** A guard of logins in both frameworks, with scripted replies. */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { describe, it } from "node:test";
+import { promisify } from "node:util";
 import { AttemptDeniedError, ConfigurationError, LockWatch, LockWatchError, TokenExpiredError, UnavailableError, type GuardResult } from "lockwatch";
 import * as forExpress from "lockwatch/express";
 import { Stub } from "lockwatch/testing";
@@ -249,6 +251,22 @@ it("a changed password is told to the guard", async () => {
   await forExpress.guard(lw, "login", { challenge: "deny" }).reset({} as never, "Alice");
   await lw.outcomes.drained();
   assert.deepEqual(stub.calls, [["LW.EVENT", "login", "reset", "USER", "alice"]]);
+});
+
+it("a login without an outcome is a hint for those who debug, once", async () => {
+  const code = `
+    import { guard } from "lockwatch/express";
+    import { LockWatch } from "lockwatch";
+    import { Stub } from "lockwatch/testing";
+    const logins = guard(new LockWatch(new Stub()), "login", { challenge: "deny" });
+    const request = { socket: { remoteAddress: "::1" }, headers: {} };
+    for (const body of [(attempt) => attempt.failed(), () => 1, () => 2]) await logins.withAttempt(request, {}, { user: "alice" }, body);`;
+  const hints = async (debug: string) => {
+    const env = { ...process.env, NODE_DEBUG: debug };
+    const { stderr } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", code], { env });
+    return stderr.match(/a login ended without an outcome/g)?.length ?? 0;
+  };
+  assert.deepEqual([await hints("lockwatch"), await hints("")], [1, 0]);
 });
 
 it("close waits for outcomes that wait to be sent", async () => {

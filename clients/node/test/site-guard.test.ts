@@ -109,6 +109,14 @@ for (const framework of FRAMEWORKS) {
         assert.match(log.join("\n"), /statuses of responses, are lost to guards: no connection/);
       }));
 
+    it("a 503 of the middleware is not reported, and neither is an error of its configuration", () =>
+      withSite(framework, new Stub().answer("LW.RATELIMIT", { error: "WRONGTYPE a key of another type" }, [0, 9, 8, 0, 1]), { onRedisFailure: "deny" }, async ({ site, sent }) => {
+        assert.equal((await ask(site.port, "/")).status, 503);
+        assert.deepEqual(await sent("LW.EVENT"), []);
+        assert.equal((await ask(site.port, "/x")).status, 404);
+        assert.equal((await sent("LW.EVENT")).length, 1);
+      }));
+
     it("what the guard of a login answers is not reported to the guard of the site", async () => {
       const stub = new Stub().answer("LW.ATTEMPT", DENIED);
       const lw = new LockWatch(stub, { service: "site" });

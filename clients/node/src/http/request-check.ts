@@ -71,6 +71,8 @@ export class RequestCheck<Req> {
   /** Routes the audit event in a cluster. */
   #limiterKey: Bytes | undefined;
   #isGuarded = false;
+  /** Whether the response is the application's. */
+  #goesOn = false;
 
   constructor(
     private readonly limiter: RateLimiter<Req>,
@@ -88,7 +90,9 @@ export class RequestCheck<Req> {
 
   async decide(request: Req, response: AnyResponse): Promise<Decision> {
     try {
-      return await this.#decide(request, response);
+      const decision = await this.#decide(request, response);
+      this.#goesOn = !decision.reply;
+      return decision;
     } catch (error) {
       if (!(error instanceof FunctionFailure)) throw error;
       this.state.failure = error.failure.code.toLowerCase();
@@ -167,7 +171,7 @@ export class RequestCheck<Req> {
 
   /** Tells the guard about a failed response of the application. To be called when it has been sent. */
   report(status: number): void {
-    if (this.#isGuarded) this.limiter.site?.report(status, this.path, this.state);
+    if (this.#isGuarded && this.#goesOn) this.limiter.site?.report(status, this.path, this.state);
   }
 
   /** Records the audit event. To be called when the response has been sent. */
