@@ -1,9 +1,6 @@
 //! Guards: LW.ATTEMPT, LW.EVENT and LW.CHECK, what operators do by LW.BAN, LW.ALLOW and LW.LIFT, and
 //! what LW.BANS, LW.WHY and LW.RULES show.
 
-// These tests stop the clock, which needs this feature.
-#[cfg(feature = "debug-commands")]
-mod corpus;
 mod rules;
 
 // These tests stop the clock, which needs this feature.
@@ -17,6 +14,8 @@ mod attempt;
 mod bans;
 #[cfg(feature = "debug-commands")]
 mod builtin;
+#[cfg(feature = "debug-commands")]
+mod corpus;
 #[cfg(feature = "debug-commands")]
 mod event;
 #[cfg(feature = "debug-commands")]

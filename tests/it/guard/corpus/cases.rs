@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::super::Verdict;
 use super::lines::{self, Event, Form, Line};
 use crate::support::{Client, Server, Value};
 
@@ -65,10 +66,9 @@ pub(super) fn count(line: &Line) -> Option<String> {
 /// Whether a reply of LW.EVENT says that an alert was raised. Rules that alert have no verdict.
 #[track_caller]
 pub(super) fn alerted(reply: &Value) -> bool {
-    let [verdict @ .., alerted] = reply.items() else { panic!("{reply:?}") };
-    assert_eq!(verdict, [Value::Int(0), Value::Int(0), Value::Nil, Value::Int(0), Value::Int(0)]);
-    assert!(matches!(alerted.int(), 0 | 1), "{reply:?}");
-    alerted.int() == 1
+    let verdict = Verdict::of(reply);
+    assert_eq!((verdict.says(), verdict.would), ((0, ""), 0));
+    verdict.alerted == 1
 }
 
 impl Case {
