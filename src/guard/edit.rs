@@ -306,7 +306,9 @@ fn change_state<K: Copy + Ord, C: Fn(Tag) -> Option<Count>, R>(
     act: impl FnOnce(&mut State) -> R,
 ) -> Option<R> {
     if !table.contains(&key) {
-        if !make_room(table, touched, room, &counts) {
+        // One that this call has emptied has a place, even where nothing is added: a rule that has
+        // fired empties its count before it takes effect.
+        if !touched.contains(&key) && !make_room(table, touched, room, &counts) {
             *refused += 1;
             return None;
         }
