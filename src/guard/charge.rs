@@ -75,26 +75,42 @@ pub(crate) fn charge(
     let mut has_fired = false;
     let rules = edit.rules;
     for rule in rules.matching(event.kind) {
-        for subject in subjects(rule.scope, event) {
-            if count(edit, rule, subject, event) {
+        for subject in subjects(rule, event) {
+            // A known user is let in during a ban of the address, and must not lengthen it.
+            if !is_banned(edit, rule, subject) && count(edit, rule, subject, event) {
                 has_fired = true;
                 fire(edit, rule, subject, event, terms, incidents);
+                tidy(edit, subject);
             }
         }
     }
     has_fired
 }
 
-/// The subjects for which a rule of `scope` counts an event: at most an address and its /48.
-fn subjects(scope: Scope, event: Event<'_>) -> impl Iterator<Item = Subject> {
+fn is_banned(edit: &Edit<'_>, rule: &ActiveRule, subject: Subject) -> bool {
+    let ban = || edit.guard.bans.get(&(subject.target(), Source::Rule(rule.tag)));
+    matches!(rule.action, Action::Ban { .. }) && ban().is_some_and(|ban| !ban.is_over(edit.now))
+}
+
+fn tidy(edit: &mut Edit<'_>, subject: Subject) {
+    match subject {
+        Subject::Place(place) => edit.tidy_place(place),
+        Subject::Who(who) => edit.tidy_person(who),
+    }
+}
+
+/// The subjects for which a rule counts an event: at most an address and its /48.
+fn subjects(rule: &ActiveRule, event: Event<'_>) -> impl Iterator<Item = Subject> {
     let ask = event.ask;
     let is_failure = matches!(event.kind, Kind::Failure | Kind::Unknown | Kind::Mfa);
-    let (first, second) = match scope {
+    let (first, second) = match rule.scope {
         // Failures of a user who is known there never count for the address.
         Scope::Ip if event.is_known && is_failure => (None, None),
         Scope::Ip => {
             let place = ask.place();
-            (place.map(Subject::Place), place.and_then(Place::wide).map(Subject::Place))
+            // One event says nothing about a whole /48.
+            let wide = place.and_then(Place::wide).filter(|_| rule.count != Count::Each);
+            (place.map(Subject::Place), wide.map(Subject::Place))
         }
         Scope::User => (ask.user.map(Who::user).map(Subject::Who), None),
         Scope::Pair => (event.pair.map(Subject::Who), None),
@@ -139,7 +155,7 @@ fn count(edit: &mut Edit<'_>, rule: &ActiveRule, subject: Subject, event: Event<
 
 /// Takes an event back out of the counts of `rule`: that of an attempt that had an outcome.
 pub(crate) fn take_back(edit: &mut Edit<'_>, rule: &ActiveRule, event: Event<'_>) {
-    for subject in subjects(rule.scope, event) {
+    for subject in subjects(rule, event) {
         let count = count_for(rule, subject);
         let value = value(edit, &count, event.ask);
         let now = edit.now;
@@ -292,6 +308,8 @@ pub(crate) enum Restraint {
     Capped,
     /// There are too many bans already.
     Full,
+    /// The server is above `maxmemory`.
+    Memory,
 }
 
 impl Restraint {
@@ -302,12 +320,13 @@ impl Restraint {
             Self::Broken => "broken",
             Self::Capped => "capped",
             Self::Full => "full",
+            Self::Memory => "memory",
         }
     }
 
     fn own_alert(self) -> Option<What> {
         match self {
-            Self::Learning => None,
+            Self::Learning | Self::Memory => None,
             Self::Broken => Some(What::Broken),
             Self::Capped => Some(What::Capped),
             Self::Full => Some(What::Full),
@@ -321,6 +340,8 @@ fn restraint(edit: &mut Edit<'_>, subject: Subject, source: Source, terms: Terms
         Some(Restraint::Learning)
     } else if edit.guard.pulse.health.is_broken(now) {
         Some(Restraint::Broken)
+    } else if !edit.may_create() {
+        Some(Restraint::Memory)
     } else if !edit.has_room_for_ban(source, ENTRY) {
         Some(Restraint::Full)
     } else if !edit.is_within_cap(subject.network()) {

@@ -93,7 +93,8 @@ impl<'a> Edit<'a> {
     }
 
     /// Changes what is held about a person. Without an entry, an empty one is added if there is
-    /// room.
+    /// room. An entry that `act` leaves empty stays until [`Self::tidy_person`], because a rule that
+    /// fires empties its count, and then has more to note.
     pub(crate) fn person<R>(&mut self, who: Who, act: impl FnOnce(&mut State) -> R) -> Option<R> {
         let rules = self.rules;
         let count = move |_: &Who| move |tag| count_of(rules, tag, false);
@@ -127,6 +128,23 @@ impl<'a> Edit<'a> {
         let result = change_existing(&mut self.guard.places, &place, act)?;
         touch(&mut self.places, place);
         Some(result)
+    }
+
+    /// Removes an entry in which nothing is left.
+    pub(crate) fn tidy_person(&mut self, who: Who) {
+        if self.guard.people.get(&who).is_some_and(State::is_empty) {
+            self.guard.people.set(who, None);
+        }
+    }
+
+    pub(crate) fn tidy_place(&mut self, place: Place) {
+        if self.guard.places.get(&place).is_some_and(State::is_empty) {
+            self.guard.places.set(place, None);
+        }
+    }
+
+    pub(crate) fn may_create(&self) -> bool {
+        self.limits.may_create
     }
 
     pub(crate) fn remove_person(&mut self, who: Who) {
@@ -201,18 +219,16 @@ impl<'a> Edit<'a> {
         if !self.limits.may_create {
             return false;
         }
-        let is_full = |guard: &Guard, limits: &Limits| {
-            guard.bans.is_full(source) || guard.bans.size() + size > limits.of_bans()
-        };
+        let most = self.limits.of_bans();
         for _ in 0..TRIES {
-            let was_full = is_full(self.guard, &self.limits);
+            let was_full = self.guard.bans.is_full(source, size, most);
             let ended = self.guard.bans.ended(if was_full { ENDED_BANS } else { SWEEP }, self.now);
             ended.into_iter().for_each(|key| self.remove_ban(key));
             if !was_full {
                 return true;
             }
         }
-        !is_full(self.guard, &self.limits)
+        !self.guard.bans.is_full(source, size, most)
     }
 
     pub(crate) fn remove_ban(&mut self, key: BanKey) {
@@ -246,6 +262,10 @@ impl<'a> Edit<'a> {
             return None;
         }
         let is_new = self.guard.header.seq == 0;
+        distinct(&mut self.people);
+        distinct(&mut self.places);
+        distinct(&mut self.known);
+        distinct(&mut self.bans);
         self.extend_life();
         self.guard.header.seq = self.guard.header.seq.wrapping_add(1).max(1);
         let guard: &'a Guard = self.guard;
@@ -275,15 +295,23 @@ impl<'a> Edit<'a> {
         let ends = people.chain(places).chain(known).chain(bans).max();
         let needed = ends.unwrap_or(Timestamp(0)).max(self.now + IDLE);
         if needed > self.guard.header.until {
-            self.guard.header.until = Timestamp(needed.0.saturating_add(SLACK) / SLACK * SLACK);
+            let rounded = Timestamp(needed.0.saturating_add(SLACK) / SLACK * SLACK);
+            // Only a guard from a damaged or hostile file has later ends, and replicas refuse those.
+            self.guard.header.until = rounded.min(Timestamp::NEVER + Span::MAX);
         }
     }
 }
 
+/// Notes a change. Repeated ones are dropped at the end: a search for each would be quadratic.
 fn touch<K: PartialEq>(touched: &mut Vec<K>, key: K) {
-    if !touched.contains(&key) {
+    if touched.last() != Some(&key) {
         touched.push(key);
     }
+}
+
+fn distinct<K: Ord>(touched: &mut Vec<K>) {
+    touched.sort_unstable();
+    touched.dedup();
 }
 
 /// The budget of a table.
@@ -313,7 +341,7 @@ fn change_state<K: Copy + Ord, C: Fn(Tag) -> Option<Count>, R>(
         table.set(key, Some(State::default()));
     }
     touch(touched, key);
-    change_existing(table, &key, act)
+    table.change(&key, act)
 }
 
 /// Changes the state of `key`, if there is one, and removes it if nothing is left.
