@@ -259,10 +259,8 @@ impl Model {
             }),
             _ => {}
         }
-        if counts && !is_repeated && self.charge(kind, ask, pair, is_known) {
-            return self.judge(ask);
-        }
-        judged
+        let fired = counts && !is_repeated && self.charge(kind, ask, pair, is_known);
+        if fired || matches!(kind, Kind::Success | Kind::Reset) { self.judge(ask) } else { judged }
     }
 
     /// Takes the user out of the sets of its address.
