@@ -3,20 +3,22 @@
 //! A decision changes the guard through an [`Edit`], which notes the subjects that it touches. At
 //! the end [`Edit::finish`] makes the step that replicas apply: the new state of each of them.
 
+mod room;
+
 use crate::text::time::{Span, Timestamp};
 
 use super::address::Place;
 use super::bans::{BanKey, Entry, Source};
-use super::counter::NETWORK_FACTOR;
 use super::hash::Hash;
 use super::known::Known;
-use super::rule::{Count, Tag};
 use super::ruleset::GuardRules;
 use super::state::State;
 use super::step::{Change, ChangeOf, Open, Step};
 use super::subject::Who;
-use super::table::{HeapSize, Table};
+use super::table::HeapSize;
 use super::value::{Guard, Header, Pulse};
+pub(crate) use room::count_of;
+use room::{Room, change_existing, change_state, distinct, touch};
 
 /// How many ended subjects a change looks for when it adds one.
 const SWEEP: usize = 4;
@@ -67,12 +69,6 @@ pub(crate) struct Edit<'a> {
     cap: bool,
     /// How many subjects were not added because memory is short.
     pub refused: u64,
-}
-
-/// The count of a rule for addresses of one kind.
-pub(crate) fn count_of(rules: &GuardRules, tag: Tag, is_wide: bool) -> Option<Count> {
-    let count = rules.of_tag(tag)?.count;
-    Some(if is_wide { count.times(NETWORK_FACTOR) } else { count })
 }
 
 impl<'a> Edit<'a> {
@@ -300,88 +296,4 @@ impl<'a> Edit<'a> {
             self.guard.header.until = rounded.min(Timestamp::NEVER + Span::MAX);
         }
     }
-}
-
-/// Notes a change. Repeated ones are dropped at the end: a search for each would be quadratic.
-fn touch<K: PartialEq>(touched: &mut Vec<K>, key: K) {
-    if touched.last() != Some(&key) {
-        touched.push(key);
-    }
-}
-
-fn distinct<K: Ord>(touched: &mut Vec<K>) {
-    touched.sort_unstable();
-    touched.dedup();
-}
-
-/// The budget of a table.
-#[derive(Clone, Copy)]
-struct Room {
-    most: usize,
-    may_create: bool,
-    now: Timestamp,
-}
-
-/// Changes the state of `key`, which is added if there is room. An address or person with lower
-/// counts is dropped for it, so that junk never displaces what is close to an effect.
-fn change_state<K: Copy + Ord, C: Fn(Tag) -> Option<Count>, R>(
-    table: &mut Table<K, State>,
-    key: K,
-    touched: &mut Vec<K>,
-    refused: &mut u64,
-    room: Room,
-    counts: impl Fn(&K) -> C,
-    act: impl FnOnce(&mut State) -> R,
-) -> Option<R> {
-    if !table.contains(&key) {
-        if !make_room(table, touched, room, &counts) {
-            *refused += 1;
-            return None;
-        }
-        table.set(key, Some(State::default()));
-    }
-    touch(touched, key);
-    table.change(&key, act)
-}
-
-/// Changes the state of `key`, if there is one, and removes it if nothing is left.
-fn change_existing<K: Copy + Ord, R>(
-    table: &mut Table<K, State>,
-    key: &K,
-    act: impl FnOnce(&mut State) -> R,
-) -> Option<R> {
-    let (result, is_empty) = table.change(key, |state| (act(state), state.is_empty()))?;
-    if is_empty {
-        table.set(*key, None);
-    }
-    Some(result)
-}
-
-fn make_room<K: Copy + Ord, C: Fn(Tag) -> Option<Count>>(
-    table: &mut Table<K, State>,
-    touched: &mut Vec<K>,
-    room: Room,
-    counts: &impl Fn(&K) -> C,
-) -> bool {
-    if !room.may_create {
-        return false;
-    }
-    for _ in 0..TRIES {
-        let is_full = table.size() > room.most;
-        let weight = |key: &K, state: &State| {
-            let is_live = state.ends(counts(key)) > room.now;
-            is_live.then(|| state.fill(counts(key), room.now))
-        };
-        let (ended, lowest) = table.candidates(if is_full { usize::MAX } else { SWEEP }, weight);
-        // What is challenged or has strikes never makes room for a new one.
-        let lowest = lowest.filter(|(fill, _)| is_full && *fill <= State::FULL).map(|(_, key)| key);
-        for key in ended.into_iter().chain(lowest) {
-            table.set(key, None);
-            touch(touched, key);
-        }
-        if !is_full {
-            return true;
-        }
-    }
-    table.size() <= room.most
 }

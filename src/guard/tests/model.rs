@@ -1,13 +1,15 @@
 //! A second implementation of a decision: slow, with plain lists, without hashes and budgets. It
 //! knows six addresses, and its clock never steps back.
 
+mod charge;
+mod judge;
+
 use std::collections::BTreeMap;
 
-use super::super::counter::NETWORK_FACTOR;
-use super::super::counter::oracle::{Bucket, Distinct, Gaps};
 use super::super::judge::Level;
-use super::super::rule::{Action, Count, Kind, Mode, Of, Rule, Scope, Tag};
+use super::super::rule::{Count, Kind, Of, Rule, Scope, Tag};
 use super::site::START;
+use charge::Tally;
 
 pub(super) const ADDRESSES: [&str; 6] =
     ["203.0.113.1", "203.0.113.2", "198.51.100.1", "2001:db8:1:1::5", "2001:db8:1:2::5", "10.0.0.1"];
@@ -64,13 +66,6 @@ struct Stand {
     strikes: u8,
 }
 
-enum Tally {
-    Each,
-    Bucket(Bucket),
-    Distinct(Distinct),
-    Gaps(Gaps),
-}
-
 /// A verdict: its level, how long it lasts, and the rules that it may name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Verdict {
@@ -94,84 +89,6 @@ impl Model {
     pub(super) fn new(rules: Vec<Rule>, observe: bool) -> Self {
         let (counts, strikes, values) = Default::default();
         Self { rules, now: START, observe, counts, stands: Vec::new(), strikes, known: Vec::new(), values }
-    }
-
-    fn knows(&self, ask: &Ask) -> bool {
-        self.known.iter().any(|(user, at)| {
-            let is_there = match at {
-                At::Address(network) => ask.address.map(|at| NETWORKS[at] as usize) == Some(*network),
-                At::Device(device) => ask.device == Some(*device),
-            };
-            ask.user == Some(*user) && is_there
-        })
-    }
-
-    fn pair(&self, ask: &Ask) -> Option<Subject> {
-        let user = ask.user?;
-        let device = ask.device.filter(|device| self.known.contains(&(user, At::Device(*device))));
-        let at = device.map(At::Device).or(ask.address.map(At::Address))?;
-        Some(Subject::Pair(user, at))
-    }
-
-    fn live(&self, subject: Subject) -> impl Iterator<Item = &Stand> {
-        let now = self.now;
-        self.stands.iter().filter(move |one| one.subject == subject && one.until > now)
-    }
-
-    /// Whether an allow entry of the address or key holds.
-    fn is_allowed(&self, ask: &Ask) -> bool {
-        let has = |subject, by| self.live(subject).any(|one| one.by == by);
-        let own = ask.address.map(Subject::Address);
-        let net = ask.address.filter(|at| *at < 2).map(|_| Subject::Net);
-        let by_address = match (own, net) {
-            (Some(own), _) if has(own, By::Allow) => true,
-            (Some(own), _) if has(own, By::Operator) => false,
-            (_, Some(net)) => has(net, By::Allow),
-            _ => false,
-        };
-        by_address || ask.key.is_some_and(|key| has(Subject::Key(key), By::Allow))
-    }
-
-    /// The enforced verdict and the one with what is observed.
-    pub(super) fn judge(&self, ask: &Ask) -> (Verdict, Verdict) {
-        if self.is_allowed(ask) {
-            return Default::default();
-        }
-        let mut found: Vec<(Level, u8, u64, bool, (Option<Tag>, u8))> = Vec::new();
-        let is_known = self.knows(ask);
-        let is_spared =
-            ask.user.is_some_and(|user| self.live(Subject::User(user)).any(|one| one.by == By::Allow));
-        let pair = self.pair(ask).map(|pair| (1, pair, is_spared));
-        let key = ask.key.map(|key| (2, Subject::Key(key), false));
-        let address = ask.address.map(|at| (2, Subject::Address(at), false)).filter(|_| !is_known);
-        let wide =
-            ask.address.filter(|at| (3..5).contains(at) && !is_known).map(|_| (2, Subject::Wide, false));
-        let user = ask.user.map(|user| (3, Subject::User(user), is_known || is_spared));
-        for (rank, subject, spared) in [pair, key, address, wide, user].into_iter().flatten() {
-            for one in self.live(subject) {
-                let By::Rule(tag) = one.by else { continue };
-                // The denial of a pair ends with its challenge.
-                if spared && (one.is_challenge || !one.denies) {
-                    continue;
-                }
-                let level = if one.denies { Level::Deny } else { Level::Challenge };
-                found.push((level, rank, one.until - self.now, one.observed, (Some(tag), one.strikes)));
-            }
-        }
-        let named = [ask.user.map(Subject::User), ask.key.map(Subject::Key)].into_iter().flatten();
-        let mut operators: Vec<u64> = self.of_operators(named);
-        // The longest prefix decides.
-        let own = self.of_operators(ask.address.map(Subject::Address));
-        let net = self.of_operators(ask.address.filter(|at| *at < 2).map(|_| Subject::Net));
-        operators.extend(if own.is_empty() { net } else { own });
-        found.extend(operators.into_iter().map(|left| (Level::Deny, 0, left, false, (None, 0))));
-        let enforced = strongest(found.iter().filter(|one| !one.3 && !self.observe));
-        (enforced, strongest(found.iter()))
-    }
-
-    fn of_operators(&self, subjects: impl IntoIterator<Item = Subject>) -> Vec<u64> {
-        let of = |subject| self.live(subject).filter(|one| one.by == By::Operator);
-        subjects.into_iter().flat_map(of).map(|one| one.until - self.now).collect()
     }
 
     pub(super) fn operator(&mut self, subject: Subject, by: By, lasts: u64) {
@@ -307,123 +224,10 @@ impl Model {
         self.values.retain(|of, _| !is_it(of));
         self.stands.retain(|one| !one.is_challenge || !is_it(&one.subject));
     }
-
-    fn charge(&mut self, kind: &Kind, ask: &Ask, pair: Option<Subject>, is_known: bool) -> bool {
-        let mut has_fired = false;
-        let is_failure = matches!(kind, Kind::Failure | Kind::Unknown | Kind::Mfa);
-        for rule in self.rules.clone().iter().filter(|rule| rule.counts(kind)) {
-            let subjects: Vec<_> = match rule.scope {
-                Scope::Ip if is_known && is_failure => Vec::new(),
-                Scope::Ip => ask.address.into_iter().flat_map(places).collect(),
-                Scope::User => ask.user.map(Subject::User).into_iter().collect(),
-                Scope::Pair => pair.into_iter().collect(),
-                Scope::Key => ask.key.map(Subject::Key).into_iter().collect(),
-            };
-            for subject in subjects {
-                if self.count(rule, subject, ask) {
-                    has_fired = true;
-                    self.fire(rule, subject, ask, *kind == Kind::Attempt || *kind == Kind::Open);
-                }
-            }
-        }
-        has_fired
-    }
-
-    fn count(&mut self, rule: &Rule, subject: Subject, ask: &Ask) -> bool {
-        let is_ban = |one: &Stand| one.by == By::Rule(rule.tag) && !one.observed && !one.is_challenge;
-        if self.live(subject).any(is_ban) || (subject == Subject::Wide && rule.count == Count::Each) {
-            return false;
-        }
-        let factor = if subject == Subject::Wide { NETWORK_FACTOR } else { 1 };
-        let value = match rule.count {
-            Count::Distinct { of: Of::Users, .. } => ask.user.map(u64::from),
-            Count::Distinct { of: Of::Networks, .. } => ask.address.map(|at| NETWORKS[at]),
-            Count::Distinct { of: Of::Values, .. } => ask.value.map(u64::from),
-            _ => Some(0),
-        };
-        let Some(value) = value else { return false };
-        let now = self.now;
-        let new = || (Tally::new(&rule.count, now), 0);
-        let (tally, quiet_until) = self.counts.entry((rule.tag, subject)).or_insert_with(new);
-        let fires = match (tally, rule.count) {
-            (Tally::Bucket(all), Count::Leak { most, every }) => all.charge(most * factor, every.0, now),
-            (Tally::Distinct(all), Count::Distinct { most, every, .. }) => {
-                all.charge(most * factor, every.0 * u64::from(most * factor), value, now)
-            }
-            (Tally::Gaps(all), Count::Gaps { last, over }) => {
-                all.charge((last * factor) as usize, over.0, now)
-            }
-            _ => true,
-        };
-        let fires = fires && now >= *quiet_until;
-        if let Some(quiet) = rule.quiet.filter(|_| fires) {
-            *quiet_until = now + quiet.0;
-        }
-        fires
-    }
-
-    fn fire(&mut self, rule: &Rule, subject: Subject, ask: &Ask, is_attempt: bool) {
-        let is_private = rule.scope == Scope::Ip && ask.address == Some(PRIVATE);
-        let observed = self.observe || rule.mode == Mode::Observe || is_private;
-        let old = self.live(subject).find(|one| one.by == By::Rule(rule.tag) && !one.observed).cloned();
-        let strikes = self.strikes.get(&(rule.tag, subject)).copied().filter(|_| !observed).unwrap_or(0);
-        let mut stand = Stand {
-            subject,
-            by: By::Rule(rule.tag),
-            observed,
-            is_challenge: false,
-            denies: false,
-            until: self.now,
-            strikes: 0,
-        };
-        match rule.action {
-            Action::Alert => return,
-            Action::Challenge { lasts, .. } => {
-                stand.until += lasts.0;
-                stand.is_challenge = !observed;
-                stand.denies = !observed && rule.scope == Scope::Pair && is_attempt && ask.solved;
-                if let Some(old) = old.filter(|_| !observed) {
-                    stand.until = stand.until.max(old.until);
-                    stand.denies |= old.denies;
-                }
-            }
-            Action::Ban { base, most } => {
-                let lasts = base.0 << strikes.min(20);
-                stand.until += most.map_or(lasts, |most| lasts.min(most.0));
-                stand.denies = true;
-                stand.strikes = strikes;
-                if !observed {
-                    self.strikes.insert((rule.tag, subject), (strikes + 1).min(20));
-                }
-            }
-        }
-        self.stands.retain(|one| (one.subject, one.by, one.observed) != (subject, stand.by, observed));
-        self.stands.push(stand);
-    }
-}
-
-impl Tally {
-    fn new(count: &Count, now: u64) -> Self {
-        match count {
-            Count::Each => Self::Each,
-            Count::Leak { .. } => Self::Bucket(Bucket::new(now)),
-            Count::Distinct { .. } => Self::Distinct(Distinct::default()),
-            Count::Gaps { .. } => Self::Gaps(Gaps::default()),
-        }
-    }
 }
 
 /// The subjects of scope `ip`.
 fn places(address: usize) -> impl Iterator<Item = Subject> {
     let wide = (3..5).contains(&address).then_some(Subject::Wide);
     [Some(Subject::Address(address)), wide].into_iter().flatten()
-}
-
-type Found = (Level, u8, u64, bool, (Option<Tag>, u8));
-
-fn strongest<'a>(found: impl Iterator<Item = &'a Found> + Clone) -> Verdict {
-    let weight = |one: &Found| (one.0, std::cmp::Reverse(one.1), one.2);
-    let Some(best) = found.clone().map(weight).max() else { return Verdict::default() };
-    let by = found.filter(|one| weight(one) == best).map(|one| one.4).collect();
-    Verdict { level: best.0, left: best.2, by }
 }
