@@ -16,7 +16,7 @@ mod times;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
-mod oracle;
+pub(super) mod oracle;
 #[cfg(test)]
 mod properties;
 
