@@ -303,7 +303,8 @@ fn change_state<K: Copy + Ord, C: Fn(Tag) -> Option<Count>, R>(
     act: impl FnOnce(&mut State) -> R,
 ) -> Option<R> {
     if !table.contains(&key) {
-        if !make_room(table, touched, room, &counts) {
+        // What this call has emptied has its place still: the rule that fired sets a challenge next.
+        if !touched.contains(&key) && !make_room(table, touched, room, &counts) {
             *refused += 1;
             return None;
         }
