@@ -1,8 +1,9 @@
 #!/usr/bin/env perl
-# Sends calls of LW.RATELIMIT, LW.BURST or LW.AUDIT in pipelines of exactly 16, so that the server
-# reads and answers the same number of bytes at a time in every run.
+# Sends calls of a few commands in pipelines of exactly 16, so that the server reads and answers the
+# same number of bytes at a time in every run.
 #
-#   scripts/calls.pl PORT CALLS KEYS WORD ...     each key in turn replaces %d
+#   scripts/calls.pl PORT CALLS KEYS WORD ...     each key in turn replaces %d, and %i by an IPv4
+#                                                 address of its own
 
 use strict;
 use warnings;
@@ -10,7 +11,10 @@ use IO::Socket::INET;
 
 my ($port, $calls, $keys, @words) = @ARGV;
 my $server = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or die "can't connect: $!\n";
-my %lines_of_a_reply = ('LW.RATELIMIT' => 6, 'LW.BURST' => 4, 'LW.AUDIT' => 2);
+my %lines_of_a_reply = (
+    'LW.RATELIMIT' => 6, 'LW.BURST' => 4, 'LW.AUDIT' => 2, 'LW.ATTEMPT' => 7, 'LW.EVENT' => 7, 'LW.CHECK' => 7,
+    'SET' => 1, 'GET' => 2,
+);
 my $lines_of_a_reply = $lines_of_a_reply{$words[0]} or die "the reply of $words[0] is not known\n";
 
 for (my $call = 0; $call < $calls;) {
@@ -18,7 +22,9 @@ for (my $call = 0; $call < $calls;) {
     for (1 .. 16) {
         last if $call == $calls;
         my $key = $call++ % $keys;
-        my @arguments = map { s/%d/$key/r } @words;
+        # 198.18.0.0/15 is for benchmarks (RFC 2544).
+        my $address = sprintf '198.%d.%d.%d', 18 + ($key >> 16), $key >> 8 & 255, $key & 255;
+        my @arguments = map { s/%d/$key/r =~ s/%i/$address/r } @words;
         $batch .= '*' . @arguments . "\r\n" . join '', map { '$' . length($_) . "\r\n$_\r\n" } @arguments;
         $missing += $lines_of_a_reply;
     }

@@ -7,7 +7,11 @@
 #                                        below 100000
 #   scripts/profile.sh --instructions    prints the instructions for a call of LW.RATELIMIT, admitted
 #                                        and denied on 10000 keys and admitted on one hot key, of
-#                                        LW.BURST on 10000 keys, and of LW.AUDIT
+#                                        LW.BURST on 10000 keys, of LW.AUDIT, of the commands of a
+#                                        guard for 10000 users, each at an address, and of GET
+#   scripts/profile.sh --instructions CASE ...
+#                                        only some of: admitted denied hot burst audit attempt
+#                                        failure success check get
 #   scripts/profile.sh --module PATH     with another build of the module; --instructions takes it
 #                                        more than once and prints the builds side by side
 #
@@ -54,7 +58,12 @@ main() {
         modules=("$release_module")
         cargo build --release --locked --quiet
     fi
-    if [[ $instructions ]]; then count_instructions; else sample "$@"; fi
+    if [[ $instructions ]]; then
+        if (($# > 0)); then cases=("$@"); fi
+        count_instructions
+    else
+        sample "$@"
+    fi
 }
 
 sample() {
@@ -74,7 +83,7 @@ sample() {
         report
 }
 
-cases=(admitted denied hot burst audit)
+cases=(admitted denied hot burst audit attempt failure success check get)
 # The arguments of calls.pl that prepare the keys, and those of the calls that are counted.
 declare -A prepared=(
     [admitted]="10000 10000 LW.RATELIMIT k:%d 1000000000 60"
@@ -82,6 +91,11 @@ declare -A prepared=(
     [hot]="1000 1 LW.RATELIMIT hot 1000000000 60"
     [burst]="10000 10000 LW.BURST k:%d 1000000000 60"
     [audit]="1000 1000 LW.AUDIT USER user:%d METHOD GET ENDPOINT /api/v1/items STATUS 200"
+    [attempt]="10000 10000 LW.ATTEMPT login IP %i USER user-%d"
+    [failure]="10000 10000 LW.EVENT login failure IP %i USER user-%d"
+    [success]="10000 10000 LW.EVENT login success IP %i USER user-%d"
+    [check]="10000 10000 LW.ATTEMPT login IP %i USER user-%d"
+    [get]="10000 10000 SET k:%d some-value"
 )
 declare -A counted=(
     [admitted]="20000 10000 LW.RATELIMIT k:%d 1000000000 60"
@@ -89,6 +103,11 @@ declare -A counted=(
     [hot]="20000 1 LW.RATELIMIT hot 1000000000 60"
     [burst]="20000 10000 LW.BURST k:%d 1000000000 60"
     [audit]="20000 1000 LW.AUDIT USER user:%d METHOD GET ENDPOINT /api/v1/items STATUS 200"
+    [attempt]="20000 10000 LW.ATTEMPT login IP %i USER user-%d"
+    [failure]="20000 10000 LW.EVENT login failure IP %i USER user-%d"
+    [success]="20000 10000 LW.EVENT login success IP %i USER user-%d"
+    [check]="20000 10000 LW.CHECK login IP %i USER user-%d"
+    [get]="20000 10000 GET k:%d"
 )
 # Instructions for a call, by BUILD.CASE: of the server, of the handler with what it calls, and of
 # the module's own code.
@@ -107,7 +126,7 @@ count_instructions() {
             count "$build" "$case"
         done
     done
-    echo "$name, instructions for a call of LW.RATELIMIT (admitted, denied, hot), LW.BURST and LW.AUDIT. The builds:"
+    echo "$name, instructions for a call; ${0##*/} --help lists the cases. The builds:"
     for build in "${!modules[@]}"; do echo "  $((build + 1)): ${modules[build]}"; done
     printf '\n%-42s' ""
     for build in "${!modules[@]}"; do printf ' %9s' "build $((build + 1))"; done

@@ -88,7 +88,7 @@ pub(crate) fn event(edit: &mut Edit<'_>, kind: &Kind, ask: &Ask, terms: Terms<'_
     if is_outcome(kind) {
         take_pulse(edit, event, counts, terms, &mut decision.incidents);
     }
-    // These two may have ended what stood.
+    // A success and a reset end what stood against their user.
     if fired || matches!(kind, Kind::Success | Kind::Reset) {
         decision.judged = judge(edit.guard, ask, terms.observe, edit.now);
     }

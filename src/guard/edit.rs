@@ -3,7 +3,7 @@
 //! A decision changes the guard through an [`Edit`], which notes the subjects that it touches. At
 //! the end [`Edit::finish`] makes the step that replicas apply: the new state of each of them.
 
-use crate::text::time::Timestamp;
+use crate::text::time::{Span, Timestamp};
 
 use super::address::Place;
 use super::bans::{BanKey, Entry, Source};
@@ -24,6 +24,9 @@ const SWEEP: usize = 4;
 const TRIES: usize = 8;
 /// How many entries are looked at to make room for a ban.
 const ENDED_BANS: usize = 16;
+/// A guard lives for so long after its last change even if nothing in it matters any longer: its
+/// age does, because a young guard bans nobody, and so do its averages.
+const IDLE: Span = Span(30 * 86_400_000);
 /// The key's expiry is later than needed by up to this time, so that few calls set it.
 const SLACK: u64 = 3_600_000;
 
@@ -270,7 +273,7 @@ impl<'a> Edit<'a> {
         let known = self.known.iter().filter_map(|user| Some(guard.known.get(user)?.ends()));
         let bans = self.bans.iter().filter_map(|key| Some(guard.bans.get(key)?.until));
         let ends = people.chain(places).chain(known).chain(bans).max();
-        let needed = ends.unwrap_or(Timestamp(0)).max(self.now);
+        let needed = ends.unwrap_or(Timestamp(0)).max(self.now + IDLE);
         if needed > self.guard.header.until {
             self.guard.header.until = Timestamp(needed.0.saturating_add(SLACK) / SLACK * SLACK);
         }

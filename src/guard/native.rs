@@ -85,9 +85,9 @@ impl Guard {
     }
 }
 
-/// Runs `decide` on the guard of a key, an empty one if there is none. Then sets the key's expiry,
-/// deletes the key if nothing is left in it, and replicates what was changed. Without a change
-/// nothing happens.
+/// Runs `decide` on the guard of a key, an empty one if there is none. Then sets the key's expiry
+/// and replicates what was changed. Without a change nothing happens. A guard in which nothing is
+/// left stays, because its age matters.
 pub(crate) fn update<R>(
     call: &Call<'_>,
     mut key: WriteKey<'_>,
@@ -106,19 +106,16 @@ pub(crate) fn update<R>(
             change(call, guard, rules, limits, now, decide)
         }
     };
-    let Some(Changed { payload, until, is_empty }) = changed else { return Ok(answer) };
-    if is_empty {
-        if fresh.is_some() {
+    let Some(Changed { payload, until }) = changed else { return Ok(answer) };
+    if let Some(guard) = fresh {
+        // A new guard that would hold nothing is not worth a key.
+        if guard.is_empty() {
             return Ok(answer);
         }
-        key.delete();
-    } else {
-        if let Some(guard) = fresh {
-            key.set(Boxed::new(guard));
-        }
-        if let Some(until) = until {
-            key.expire_at(until);
-        }
+        key.set(Boxed::new(guard));
+    }
+    if let Some(until) = until {
+        key.expire_at(until);
     }
     key.replicate(EFFECT, &payload);
     Ok(answer)
@@ -129,7 +126,6 @@ struct Changed {
     payload: Vec<u8>,
     /// The new expiry of the key, if it is another one.
     until: Option<Timestamp>,
-    is_empty: bool,
 }
 
 fn change<R>(
@@ -153,7 +149,7 @@ fn change<R>(
             let name = call.key_and_args().0.bytes();
             guard.local.name = name.get(..NAME).unwrap_or(name).into();
         }
-        Changed { payload, until: (is_new || until != before).then_some(until), is_empty: guard.is_empty() }
+        Changed { payload, until: (is_new || until != before).then_some(until) }
     });
     (answer, changed)
 }

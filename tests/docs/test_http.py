@@ -44,7 +44,7 @@ def test_each_header_of_the_cases_is_on_the_page() -> None:
 def test_each_body_of_the_cases_is_on_the_page() -> None:
     bodies = {step["response"].get("body") for step in steps() if "response" in step}
     own = {re.sub(r":\d+}$", ":12}", body) for body in bodies if body and body.startswith('{"error"')}
-    assert len(own) == 3
+    assert len(own) == 6
     for body in own:
         # Redis is asked again after one second, always.
         assert body in PAGE or body.replace(":12}", ":1}") in PAGE, body
@@ -100,16 +100,20 @@ def test_what_challenges_and_cookies_consist_of_is_in_the_source(source: dict[st
 
 def test_the_data_of_a_denial_is_that_of_the_cases() -> None:
     [shown] = re.findall(r'^\{"policy":.*$', PAGE, re.MULTILINE)
+    [of_a_guard] = re.findall(r'^\{"guard":.*$', PAGE, re.MULTILINE)
     events = [step["audit"] for step in steps() if step.get("audit") and "DATA" in step["audit"]]
     assert events
     members = {tuple(json.loads(event[event.index("DATA") + 1])) for event in events}
     whole = tuple(json.loads(shown))
     # The windows of a policy of the server are not known.
-    assert members == {whole, (*whole, "shadow"), tuple(member for member in whole if member != "window")}
+    without_window = tuple(member for member in whole if member != "window")
+    assert members == {whole, (*whole, "shadow"), without_window, tuple(json.loads(of_a_guard))}
 
 
 def test_the_forms_of_clients_are_those_of_the_cases() -> None:
     [rows] = [each.rows for each in tables(PAGE) if each.columns == ["client", "who"]]
     listed = {code(row["client"]).split(":")[0] for row in rows}
-    keys = {each["command"][1] for step in steps() for each in step.get("round_trip", ())}
+    commands = [each["command"] for step in steps() for each in step.get("round_trip", ())]
+    # The key of a guard has no client.
+    keys = {command[1] for command in commands if command[0] != "LW.CHECK"}
     assert {key[key.index("{") + 1 : key.rindex("}")].split(":")[0] for key in keys} == listed

@@ -16,7 +16,7 @@ import lockwatch.fastapi
 import lockwatch.flask
 import lockwatch.testing
 import pytest
-from lockwatch import client_rules, errors
+from lockwatch import client_rules, errors, guard_rules
 from lockwatch.http import option_rules
 from lockwatch.http.options import Settings, read_middleware_options
 from lockwatch.http.route_limit import RouteLimit
@@ -185,6 +185,11 @@ def test_every_option_of_a_client_is_listed_with_its_default() -> None:
         ),
         ("Options of jwt_required", token_rules.ASYNC_BEARER, [lockwatch.fastapi.jwt_required]),
         ("CookieOptions", cookie.COOKIE, [lockwatch.CookieOptions]),
+        (
+            "Options of a guard",
+            guard_rules.GUARD,
+            [lockwatch.Guard, lockwatch.fastapi.Guard, lockwatch.flask.Guard],
+        ),
     ],
 )
 def test_every_option_of_tokens_is_listed_with_its_default(
@@ -197,6 +202,8 @@ def test_every_option_of_tokens_is_listed_with_its_default(
         for name, row in rows.items():
             if name != "scopes" and row["default"].startswith("`"):
                 assert parameters[name].default == default(row["default"]), name
+            elif name == "device_cookie":
+                assert parameters[name].default == lockwatch.DeviceCookie()
             elif name != "scopes":
                 assert parameters[name].default in (inspect.Parameter.empty, None), name
 
@@ -204,6 +211,7 @@ def test_every_option_of_tokens_is_listed_with_its_default(
 def test_the_parameters_of_the_cookie_and_the_login_are_written_out() -> None:
     assert f"`CookieOptions{signature(lockwatch.CookieOptions)}`" in PAGE
     assert f"`Login{signature(lockwatch.Login)}`" in PAGE
+    assert f"`DeviceCookie{signature(lockwatch.DeviceCookie)}`" in PAGE
     rows = set(listed("Options of the token routes", "option"))
     members = set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE))
     assert {each.name for each in dataclasses.fields(lockwatch.Login)} | rows <= members
@@ -222,6 +230,8 @@ def public(kind: type[Any]) -> set[str]:
         *(lockwatch.Claims, lockwatch.Introspection, lockwatch.Session, lockwatch.ClientKey),
         *(lockwatch.MultiRateLimitResult, lockwatch.MultiRateLimitEntry, lockwatch.Settlement, lockwatch.LeaseResult),
         *(lockwatch.KeyReport, lockwatch.WindowUsage, lockwatch.TopKey),
+        *(lockwatch.GuardResult, lockwatch.GuardEntry, lockwatch.GuardReport, lockwatch.GuardChallenge),
+        *(lockwatch.GuardCount, lockwatch.DeviceCookie),
     ],
 )
 def test_every_member_of_a_result_is_listed(kind: type[Any]) -> None:
@@ -234,7 +244,7 @@ def test_every_member_of_a_result_is_listed(kind: type[Any]) -> None:
 
 
 def test_the_members_of_the_state_that_are_listed_exist() -> None:
-    internal = {"key_text", "denial", "headers", "counted", "pending", "judge"}
+    internal = {"key_text", "denial", "headers", "counted", "pending", "judge", "guards"}
     assert set(listed("LockWatchState", "member")) == public(lockwatch.LockWatchState) - internal
 
 
@@ -258,10 +268,30 @@ def test_the_members_of_a_lease_and_of_a_reservation_that_are_listed_exist() -> 
     assert f"`TokenBudget{signature(lockwatch.TokenBudget)}`" in PAGE
 
 
+def test_the_methods_of_guards_have_their_parameters() -> None:
+    rows = table(PAGE, "Methods of a guard").rows
+    kinds = {"Guard": lockwatch.Guard, "FastAPI": lockwatch.fastapi.Guard, "Flask": lockwatch.flask.Guard}
+    for column, kind in kinds.items():
+        written = {code(row[column]) for row in rows} - {"check"}
+        # These two are for the token routes.
+        public_methods = {name: each for name, each in methods(kind).items() if name != "trial"}
+        assert written == {name + signature(each) for name, each in public_methods.items()}
+
+
+def test_every_member_of_an_attempt_is_listed() -> None:
+    rows = listed("Attempt", "member")
+    names = {name for name in vars(lockwatch.Attempt) if not name.startswith("_")} - {"leave"}
+    assert {name.partition("(")[0] for name in rows} == names | {"result", "outcome", "device"}
+    for written in rows:
+        name, bracket, _ = written.partition("(")
+        if bracket:
+            assert written == name + signature(getattr(lockwatch.Attempt, name))
+
+
 # Codes that no server answers.
 OF_THE_CLIENT = {
     *("TIMEOUT", "CONNECTION", "BYPASSED", "CONFIGURATION", "MODULE_MISSING"),
-    *("LEASE_DENIED", "BUDGET_EXCEEDED"),
+    *("LEASE_DENIED", "BUDGET_EXCEEDED", "ATTEMPT_DENIED"),
 }
 
 

@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 import lockwatch
-from conformance import through_asgi, through_wsgi
+from conformance import through_asgi, through_guard, through_wsgi
 from conformance.cases import CASES, DOCUMENT, options_of, with_functions
 from conformance.outcome import Outcome
 from conformance.scripted import ScriptedServer, Words
+from lockwatch.guard_user import normalized, password_digest
 from lockwatch.http.policy_name import policy_name
 from lockwatch.limits import parse_limits
 
 LATENCY = re.compile(r"\d+\.\d{3}ms")
 MIDDLEWARE: dict[str, Any] = {"asgi": through_asgi.run, "wsgi": through_wsgi.run}
+GUARDS: dict[str, Any] = {"sync": through_guard.run, "async": through_guard.run_async}
 
 
 @pytest.mark.parametrize("kind", MIDDLEWARE)
@@ -102,6 +104,25 @@ def test_invalid_limits(text: str) -> None:
 @pytest.mark.parametrize("case", DOCUMENT["policy_names"], ids=lambda case: case["pattern"])
 def test_names_of_policies(case: dict[str, Any]) -> None:
     assert policy_name(case["pattern"]) == case["name"]
+
+
+@pytest.mark.parametrize("case", DOCUMENT["guard_users"], ids=lambda case: repr(case["text"]))
+def test_the_one_spelling_of_a_name(case: dict[str, Any]) -> None:
+    assert normalized(case["text"]) == case["sent"]
+
+
+@pytest.mark.parametrize("case", DOCUMENT["password_digests"], ids=lambda case: case["password"])
+def test_digests_of_passwords(case: dict[str, Any]) -> None:
+    assert password_digest(case["key"].encode(), case["password"]) == case["digest"]
+
+
+@pytest.mark.parametrize("kind", GUARDS)
+@pytest.mark.parametrize("case", DOCUMENT["guard_attempts"], ids=lambda case: case["name"])
+def test_a_guard_does_what_the_case_says(case: dict[str, Any], kind: str) -> None:
+    stub = GUARDS[kind](case, with_functions(case["options"]))
+    asked = [list(words) for words in stub.called("LW.ATTEMPT")]
+    assert asked == [exchange["command"] for exchange in case["asked"]]
+    assert [list(words) for words in stub.called("LW.EVENT")] == case.get("told", [])
 
 
 @pytest.mark.parametrize("middleware", [lockwatch.LockWatchMiddleware, lockwatch.LockWatchWSGIMiddleware])

@@ -17,6 +17,7 @@ import lockwatch
 from lockwatch import (
     AsyncLockWatch,
     ConfigurationError,
+    DeviceCookie,
     Limit,
     LockWatch,
     LockWatchMiddleware,
@@ -25,8 +26,10 @@ from lockwatch import (
     PolicyOptions,
     ServerPolicy,
     client_rules,
+    device,
     fastapi,
     flask,
+    guard_rules,
 )
 from lockwatch.http import option_rules
 from lockwatch.http.route_limit import RouteLimitOptions
@@ -47,6 +50,8 @@ async def asynchronous(*_: Any) -> str:
     return "x"
 
 
+ALW = AsyncLockWatch(AsyncStub())
+LW = LockWatch(Stub())
 NAN, INFINITY = float("nan"), float("inf")
 # Values of types that few options accept.
 THINGS: list[Any] = [[], {}, object(), b"x", [[]], ("a", 1), {"a"}, NAN]
@@ -61,6 +66,7 @@ FUNCTIONS: list[Any] = ["f", 1, True, [], {}, str, b"f", lambda: "x", lambda _a,
 NO_ARGUMENTS: list[Any] = [*(each for each in FUNCTIONS if not inspect.isfunction(each)), lambda _: "x", asynchronous]
 TEXTS: list[Any] = ["", 1, True, *THINGS]
 MODES: list[Any] = ["open", "", "ALLOW", True, False, 1, *THINGS]
+CHALLENGES: list[Any] = ["ask", "", "Deny", True, False, 1, str, *THINGS]
 HEADERS: list[Any] = ["X Forwarded", "X-A:", "", "é", "a\r\nb", "a,b", 1, *THINGS]
 NAMES: list[Any] = ['a"b', "", "a\r\nb", "a" * 65, "a:b", "a b", 1, *THINGS]
 PREFIXES: list[Any] = ["a{b}", "", "a b", "a\n", 1, True, *THINGS]
@@ -110,6 +116,8 @@ MIDDLEWARE: dict[str, list[Any]] = {
     "burst_threshold": [0, *INTEGERS],
     "burst_window_seconds": [0, *SECONDS],
     "burst_cooldown_seconds": [0, *SECONDS],
+    "guard": ["", b"", 1, True, [], {}, object(), ["site"], NAN, lambda _request: "site"],
+    "challenge": [*CHALLENGES, lambda _: True],
     "trusted_proxies": [
         *("127.0.0.1", "unix", b"::1", True, 1, ["proxy.example"], [1], [""], ["10.0.0.0/33"], {"::1": 1}, [None]),
     ],
@@ -147,7 +155,23 @@ ROUTES: dict[str, list[Any]] = {
     "access_ttl": SECONDS,
     "refresh_ttl": [each for each in SECONDS if each != timedelta(0)] + [[], {}],
     "meta": FUNCTIONS,
+    "guard": ["login", True, 1, b"x", [], {}, object(), lockwatch.Guard(LW, "login", challenge="deny"), 0.5, str],
+    "login_name": FUNCTIONS,
     "cookie": ["https://a.example", True, {"origins": []}, ["https://a.example"], 1, b"", CookieOptions, [], (), 0.5],
+}
+GUARD: dict[str, list[Any]] = {
+    "key": ["", b"", 1, True, None, [], {}, object(), str, NAN],
+    "challenge": [*CHALLENGES, None, lambda _a, _b, _c: True],
+    "on_redis_failure": MODES,
+    "normalize": BOOLEANS,
+    "password_digest_key": ["short", b"fifteen bytes!!", "", b"", 1, True, [], {}, object(), ["x" * 32]],
+    "device_cookie": ["lw_device", True, 1, b"x", [], {}, object(), DeviceCookie, 0.5, ["lw_device"]],
+}
+DEVICE_COOKIE: dict[str, list[Any]] = {
+    "name": ["a b", "a;b", "a=b", "", None, 1, *THINGS],
+    "path": ["auth", "/a;b", "/a\n", "/é", "", None, 1, *THINGS],
+    "domain": ["https://a.example", ".a.example", "a.example:443", "a", "127.0.0.1", "", "a.example\n", 1, *THINGS],
+    "secure": [None, *BOOLEANS],
 }
 COOKIE: dict[str, list[Any]] = {
     "origins": ["https://a.example", b"x", [], (), None, 1, True, [1], [""], {"a": 1}, [None]],
@@ -186,14 +210,18 @@ def positional(make: Callable[..., object], first: str, default: object) -> Call
     return call
 
 
-ALW = AsyncLockWatch(AsyncStub())
-LW = LockWatch(Stub())
-
-
 def bearer(module: Any, client: object) -> Callable[[Any], object]:
     def call(options: Any) -> object:
         others = {name: value for name, value in options.items() if name not in ("store", "scopes")}
         return module.jwt_required(client, options.get("store", "auth"), *options.get("scopes", ()), **others)
+
+    return call
+
+
+def guard(kind: Any, client: object) -> Callable[[Any], object]:
+    def call(options: Any) -> object:
+        others = {name: value for name, value in options.items() if name != "key"}
+        return kind(client, options.get("key", "login"), **{"challenge": "deny", **others})
 
     return call
 
@@ -251,8 +279,25 @@ TAKERS: dict[str, Function] = {
     "token_blueprint": (
         token_routes(flask.token_blueprint, LW, lambda: None),
         token_rules.ROUTES,
-        {**ROUTES, "authenticate": NO_ARGUMENTS, "meta": NO_ARGUMENTS},
+        {**ROUTES, "authenticate": NO_ARGUMENTS, "meta": NO_ARGUMENTS, "login_name": NO_ARGUMENTS},
     ),
+    "Guard": (
+        guard(lockwatch.Guard, LW),
+        guard_rules.GUARD,
+        {**GUARD, "challenge": [*GUARD["challenge"], asynchronous]},
+    ),
+    "Guard of an AsyncLockWatch": (guard(lockwatch.Guard, ALW), guard_rules.ASYNC_GUARD, GUARD),
+    "fastapi.Guard": (
+        guard(fastapi.Guard, ALW),
+        guard_rules.FASTAPI_GUARD,
+        {**GUARD, "key": [*GUARD["key"], asynchronous, lambda: "login"]},
+    ),
+    "flask.Guard": (
+        guard(flask.Guard, LW),
+        guard_rules.FLASK_GUARD,
+        {**GUARD, "key": [*GUARD["key"], lambda _: "login"], "challenge": [*GUARD["challenge"], asynchronous]},
+    ),
+    "DeviceCookie": (lambda options: DeviceCookie(**options), device.DEVICE_COOKIE, DEVICE_COOKIE),
     "CookieOptions": (
         lambda options: CookieOptions(**{"origins": ["https://a.example"], **options}),
         cookies.COOKIE,
@@ -332,6 +377,14 @@ def test_the_tables_have_every_option() -> None:
     ):
         assert set(inspect.signature(make).parameters) - {"lockwatch"} == set(rules)
     assert {each.name for each in dataclasses.fields(CookieOptions)} == set(cookies.COOKIE)
+    assert {each.name for each in dataclasses.fields(DeviceCookie)} == set(device.DEVICE_COOKIE)
+    for kind, rules in (
+        (lockwatch.Guard, guard_rules.GUARD),
+        (lockwatch.Guard, guard_rules.ASYNC_GUARD),
+        (fastapi.Guard, guard_rules.FASTAPI_GUARD),
+        (flask.Guard, guard_rules.FLASK_GUARD),
+    ):
+        assert set(inspect.signature(kind).parameters) - {"lockwatch"} == set(rules)
 
 
 BOTH: list[dict[str, Any]] = [
@@ -369,6 +422,10 @@ BOTH: list[dict[str, Any]] = [
     {"limits": ServerPolicy("login"), "skip_successful": True, "skip_failed": False, "count_when": None},
     {"limits": "@api", "key": "credential", "address_limits": "@address"},
     {"count_when": lambda response: response.status == 401},
+    {"guard": "site"},
+    {"guard": b"site:{tenant7}", "challenge": "deny"},
+    {"guard": "site", "challenge": lambda _request, _result: True},
+    {"guard": None, "challenge": None},
     {"skip_failed": True, "routes": {"/a": {"skip_successful": True}, "/b": {"limits": ["@b"], "skip_failed": False}}},
 ]
 
@@ -390,6 +447,10 @@ def test_natural_values_of_functions_work() -> None:
     assert fastapi.token_router(ALW, lambda _: "auth", authenticate=asynchronous, prefix="", refresh_ttl=0)
     assert flask.token_blueprint(LW, "auth", authenticate=lambda: None, access_ttl="15m", refresh_ttl=timedelta(days=1))
     assert CookieOptions({"https://a.example"}, path="/")
+    assert lockwatch.Guard(ALW, "login", challenge=asynchronous, password_digest_key=b"x" * 16, device_cookie=None)
+    guarded = fastapi.Guard(ALW, lambda _request: "login", challenge=lambda _request, _result: True)
+    assert fastapi.token_router(ALW, "auth", authenticate=asynchronous, guard=guarded, login_name=asynchronous)
+    assert DeviceCookie("__Host-device")
     assert LockWatch("redis://localhost", connect_timeout="200ms", breaker_timeouts=1)  # type: ignore[arg-type]
     assert LockWatch(redis.Redis())
     assert AsyncLockWatch(redis.asyncio.Redis())
@@ -405,6 +466,7 @@ TOGETHER: list[tuple[dict[str, Any], str]] = [
         {"routes": {"/a": {"skip_successful": True, "count_when": lambda _: True}}},
         "skip_successful and count_when of the policy of '/a' are given together",
     ),
+    ({"challenge": "deny"}, "challenge is given without guard"),
     ({"limits": "@login; 5/minute"}, "mixes a policy of the server with other limits"),
     ({"limits": "@api", "key": "credential"}, "give the middleware address_limits"),
     ({"routes": {"/a": {"limits": "@a", "key": "credential"}}}, "the limits '@a' count by credential"),
@@ -429,7 +491,28 @@ def test_options_of_the_client_belong_to_the_client(make: Callable[[Any], object
         LockWatchMiddleware(asgi_app)
 
 
+def test_a_device_cookie_that_browsers_would_refuse_is_an_error() -> None:
+    for options in ({"secure": False}, {"path": "/login"}, {"domain": "example.com"}):
+        with pytest.raises(ConfigurationError, match="browsers"):
+            DeviceCookie("__Host-device", **options)
+
+
+@pytest.mark.parametrize(("make", "client"), [(fastapi.Guard, LW), (flask.Guard, ALW), (lockwatch.Guard, "login")])
+def test_a_guard_needs_a_client_of_its_kind(make: Any, client: object) -> None:
+    with pytest.raises(ConfigurationError, match="LockWatch"):
+        make(client, "login", challenge="deny")
+
+
+def test_token_routes_need_a_guard_of_their_framework() -> None:
+    other = flask.Guard(LW, "login", challenge="deny")
+    with pytest.raises(ConfigurationError, match="same framework"):
+        fastapi.token_router(ALW, "auth", authenticate=asynchronous, guard=other)  # type: ignore[arg-type]
+
+
 def test_no_password_in_an_error() -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        lockwatch.Guard(LW, "login", challenge="deny", password_digest_key="s3cret")
+    assert "s3cret" not in str(refused.value)
     for make in (asgi, wsgi):
         with pytest.raises(ConfigurationError) as refused:
             make({"redis_url": "rediss://user:s3cret@host:port"})

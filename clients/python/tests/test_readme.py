@@ -114,6 +114,21 @@ def test_a_block_runs_as_pasted(block: Block, shared_redis: RedisServer, capsys:
         assert all(answer.status_code == 200 for answer in logins)
 
 
+def test_the_rights_for_guards_are_sufficient(shared_redis: RedisServer) -> None:
+    [line] = re.findall(r"^ACL SETUSER .*$", README, re.MULTILINE)
+    [keys, rights] = re.search(r"For guards\s+add their keys, `([^`]*)`, and `([^`]*)`", README, re.DOTALL).groups()  # type: ignore[union-attr]
+    words = line.replace("SETUSER api", "SETUSER guards").replace(">PASSWORD", ">s3cret").split()
+    with redis.Redis.from_url(shared_redis.url) as admin:
+        admin.execute_command(*words, *keys.split(), *rights.split())
+    url = shared_redis.url.replace("redis://", "redis://guards:s3cret@")
+    with LockWatch(url, connect_timeout=5, command_timeout=5) as lockwatch:
+        assert lockwatch.attempt("login:{of-guards}", ip="203.0.113.9", user="alice")
+        assert lockwatch.event("login:{of-guards}", "success", ip="203.0.113.9", user="alice")
+        assert lockwatch.check("http:{of-guards}", ip="203.0.113.9")
+        with pytest.raises(UnavailableError, match=r"\+lw\.ban"):
+            lockwatch.ban("login:{of-guards}", "1h", ip="203.0.113.9")
+
+
 def test_the_rights_for_tokens_are_sufficient(shared_redis: RedisServer) -> None:
     [line] = re.findall(r"^ACL SETUSER .*$", README, re.MULTILINE)
     [keys, rights] = re.search(r"For tokens add their keys, `([^`]*)`, and\s+`([^`]*)`", README, re.DOTALL).groups()  # type: ignore[union-attr]

@@ -89,6 +89,8 @@ def test_a_stub_answers_every_method() -> None:
     assert (claims.sub, claims["aud"], claims["plan"], claims.get("role")) == ("alice", ["web", "admin"], "pro", None)
     assert lw.set_claims("auth", {"role": "admin"}, subject="alice") == 1
     assert not [*lw.sessions("auth", "alice"), *lw.audit_log()]
+    assert all((lw.attempt("login", user="a"), lw.event("login", "success", user="a"), lw.check("login", user="a")))
+    assert (lw.bans("login"), lw.rules(), lw.why("login", user="a").verdict) == ([], [], "allow")
     assert (lw.revoke("auth", session="x"), lw.revoke_all("auth"), lw.jwks()) == (1, 1, {"keys": []})
 
 

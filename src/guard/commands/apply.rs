@@ -40,8 +40,6 @@ impl Command for ApplyGuard {
         let Some(mut guard) = key.value::<Boxed<Guard>>()? else {
             return Err(Refusal::BadEffect("there is no guard to change"));
         };
-        // Its entries follow.
-        let is_opening = matches!(effect, GuardEffect::Opening(_));
         match effect {
             GuardEffect::Step(step) => guard.apply(step),
             GuardEffect::Opening(opening) => {
@@ -52,13 +50,9 @@ impl Command for ApplyGuard {
             }
         }
         guard.count(Timestamp::from_system_clock());
-        let (is_empty, until) = (guard.is_empty(), guard.header.until);
+        let until = guard.header.until;
         drop(guard);
-        if is_empty && !is_opening {
-            key.delete();
-        } else {
-            key.expire_at(until);
-        }
+        key.expire_at(until);
         key.pass_effect_on();
         call.reply_ok();
         Ok(())

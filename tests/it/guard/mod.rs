@@ -21,6 +21,8 @@ mod cluster;
 #[cfg(feature = "debug-commands")]
 mod contexts;
 #[cfg(feature = "debug-commands")]
+mod corpus;
+#[cfg(feature = "debug-commands")]
 mod damaged;
 #[cfg(feature = "debug-commands")]
 mod event;

@@ -2,15 +2,18 @@
 
 - `client.py` and `aio.py` have a method for each command. The commands, their arguments and their
   results are in `ratelimit.py`, `multi.py`, `lease.py`, `explain.py`, `burst.py`, `alert.py`,
-  `audit.py` and `tokens.py`, the errors in `errors.py`. `limits.py` and `duration.py` read what
-  people write.
+  `audit.py`, `tokens.py`, `guard.py` and `guard_admin.py`, the errors in `errors.py`. `limits.py`
+  and `duration.py` read what people write.
 - `leases.py` holds a lease during a block, and `budget.py` reserves tokens of a language model.
+- `guards.py` is a guard in front of a login. `guard_core.py` is what the guards of all frameworks
+  share, `guard_attempt.py` a login and its outcome, `guard_user.py` how names and passwords are
+  sent, and `device.py` the cookie that a browser is known by.
 - `client_keys.py` lists and deletes the keys of one client.
 - `redis/` is the connection to Redis, with its timeouts and its circuit breaker.
 - `http/` is the middleware without a framework, and `asgi.py` and `wsgi.py` are the two kinds of
-  it. `audit_queue.py` and `correction_queue.py` send its audit events and
-  corrections, `failure_log.py` logs its failures, and `notices.py`
-  what a process says once about its configuration.
+  it. `audit_queue.py`, `correction_queue.py` and `outcome_queue.py` send its audit events, its
+  corrections and what guards are told. `failure_log.py` logs its failures, and `notices.py` what a
+  process says once about its configuration.
 - `token/` guards routes with access tokens, and has the login, refresh and logout routes.
   `fastapi.py` and `flask.py` fit them, and limits on single routes, into the frameworks. `flow.py`
   lets both share the code.
@@ -24,8 +27,10 @@ from .budget import Reservation, TokenBudget
 from .burst import BurstResult
 from .client import LockWatch
 from .client_keys import ClientKey, KeyKind
+from .device import DeviceCookie
 from .duration import Duration
 from .errors import (
+    AttemptDeniedError,
     CommandError,
     ConfigurationError,
     ConflictError,
@@ -36,6 +41,7 @@ from .errors import (
     ModuleMissingError,
     NoKeyError,
     NoPolicyError,
+    NoRuleError,
     TokenBudgetExceededError,
     TokenError,
     TokenExpiredError,
@@ -45,6 +51,10 @@ from .errors import (
     UnavailableError,
 )
 from .explain import KeyReport, TopKey, WindowUsage
+from .guard import GuardResult, Verdict
+from .guard_admin import GuardChallenge, GuardCount, GuardEntry, GuardReport
+from .guard_attempt import Attempt
+from .guards import Guard
 from .http.keys import ADDRESS
 from .http.options import MiddlewareOptions
 from .http.policies import FailureMode, PolicyOptions
@@ -68,6 +78,8 @@ __all__ = [
     "ADDRESS",
     "AsyncLease",
     "AsyncLockWatch",
+    "Attempt",
+    "AttemptDeniedError",
     "AuditEvent",
     "BurstResult",
     "Claims",
@@ -77,9 +89,16 @@ __all__ = [
     "ConflictError",
     "CookieOptions",
     "DeniedError",
+    "DeviceCookie",
     "Duration",
     "FailureMode",
     "FullError",
+    "Guard",
+    "GuardChallenge",
+    "GuardCount",
+    "GuardEntry",
+    "GuardReport",
+    "GuardResult",
     "HttpRequest",
     "HttpResponse",
     "Introspection",
@@ -103,6 +122,7 @@ __all__ = [
     "MultiRateLimitResult",
     "NoKeyError",
     "NoPolicyError",
+    "NoRuleError",
     "PolicyOptions",
     "RateLimitResult",
     "Reply",
@@ -120,6 +140,7 @@ __all__ = [
     "Tokens",
     "TopKey",
     "UnavailableError",
+    "Verdict",
     "WindowUsage",
     "parse_limits",
 ]

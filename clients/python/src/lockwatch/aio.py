@@ -11,7 +11,7 @@ from . import alert as alerts
 from . import audit as audits
 from . import burst as bursts
 from . import client_keys as keys_of_client
-from . import explain, multi, tokens
+from . import explain, guard, guard_admin, multi, tokens
 from . import lease as leases
 from . import ratelimit as limiter
 from .background import Background
@@ -23,6 +23,7 @@ from .duration import Duration
 from .errors import ConfigurationError
 from .failure_log import FailureLog
 from .leases import AsyncLease
+from .outcome_queue import AsyncOutcomeQueue
 from .redis import breaker
 from .redis.connection import Command, Key
 from .redis.link import AsyncLink
@@ -77,6 +78,7 @@ class AsyncLockWatch:
         # connections of their own.
         self.audit_connection = connect(max(AUDIT_TIMEOUT, command_timeout))
         self.corrections = AsyncCorrectionQueue(self.audit_connection, FailureLog.of(self))
+        self.outcomes = AsyncOutcomeQueue(self.audit_connection, FailureLog.of(self))
         self.background = Background()
         self._slow = AsyncLink(connect(max(SLOW_TIMEOUT, command_timeout)), self.link.breaker, slow=True)
 
@@ -104,6 +106,15 @@ class AsyncLockWatch:
     revoke_all = _method(tokens.revoke_all)
     sessions = _method(tokens.sessions)
     jwks = _method(tokens.jwks)
+    attempt = _method(guard.attempt)
+    event = _method(guard.event)
+    check = _method(guard.check)
+    ban = _method(guard_admin.ban)
+    allow = _method(guard_admin.allow)
+    lift = _method(guard_admin.lift)
+    bans = _method(guard_admin.bans)
+    why = _method(guard_admin.why)
+    rules = _method(guard_admin.rules)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, *_: Any) -> NoReturn:  # noqa: ANN401  # of pydantic
@@ -180,6 +191,7 @@ class AsyncLockWatch:
         """
         await self.background.wait()
         await self.corrections.flush()
+        await self.outcomes.flush()
         await self.link.aclose()
         await self.audit_connection.aclose()
         await self._slow.aclose()

@@ -30,7 +30,9 @@ from .http.rate_limiter import RateLimiter
 from .http.reply import CLIENT_CLOSED_REQUEST, Reply
 from .http.request import HttpRequest
 from .http.response import HttpResponse
+from .http.site_guard import SiteGuard
 from .http.state import LockWatchState
+from .outcome_queue import AsyncOutcomeQueue
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -68,7 +70,12 @@ class LockWatchMiddleware:
         self._corrections = (
             AsyncCorrectionQueue(self._lockwatch.audit_connection, failures) if settings.policies.correct else None
         )
-        self._limiter = RateLimiter(settings, failures, self._corrections)
+        self._outcomes: AsyncOutcomeQueue | None = None
+        guard = None
+        if settings.guard is not None:
+            self._outcomes = AsyncOutcomeQueue(self._lockwatch.audit_connection, failures)
+            guard = SiteGuard(settings.guard, settings.challenge, failures, self._outcomes)
+        self._limiter = RateLimiter(settings, failures, self._corrections, guard)
         self._audit_queue = (
             AsyncAuditQueue(self._lockwatch.audit_connection, settings.audit_queue_size, failures)
             if settings.audit
@@ -108,6 +115,8 @@ class LockWatchMiddleware:
         finally:
             if state.pending and outer is None:
                 finish(state.pending, HttpResponse(response.status, response.headers))
+            if reply is None:
+                self._limiter.finish(request, state, response.status)
             if self._audit_queue is None or outer is not None:
                 pass
             elif state.failure == "bypassed":
@@ -134,6 +143,8 @@ class LockWatchMiddleware:
                     await self._audit_queue.flush()
                 if self._corrections is not None:
                     await self._corrections.flush()
+                if self._outcomes is not None:
+                    await self._outcomes.flush()
                 if self._owns_client:
                     await self._lockwatch.aclose()
             await send(message)
@@ -244,7 +255,7 @@ class Response:
     async def send_reply(self, reply: Reply) -> None:
         """Answers instead of the application."""
         content = reply.content
-        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
+        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.pairs]
         headers.append((b"content-length", str(len(content)).encode()))
         await self.send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await self.send({"type": "http.response.body", "body": content})

@@ -12,7 +12,7 @@ from . import alert as alerts
 from . import audit as audits
 from . import burst as bursts
 from . import client_keys as keys_of_client
-from . import explain, multi, tokens
+from . import explain, guard, guard_admin, multi, tokens
 from . import lease as leases
 from . import ratelimit as limiter
 from .client_keys import ClientKey
@@ -22,6 +22,7 @@ from .duration import Duration
 from .errors import ConfigurationError
 from .failure_log import FailureLog
 from .leases import Lease
+from .outcome_queue import OutcomeQueue
 from .redis import breaker
 from .redis.connection import Command, Key
 from .redis.link import Link
@@ -100,6 +101,7 @@ class LockWatch:
         # connections of their own.
         self.audit_connection = connect(max(AUDIT_TIMEOUT, command_timeout))
         self.corrections = CorrectionQueue(self.audit_connection, FailureLog.of(self))
+        self.outcomes = OutcomeQueue(self.audit_connection, FailureLog.of(self))
         self._slow = Link(connect(max(SLOW_TIMEOUT, command_timeout)), self.link.breaker, slow=True)
 
     ratelimit = _method(limiter.ratelimit)
@@ -126,6 +128,15 @@ class LockWatch:
     revoke_all = _method(tokens.revoke_all)
     sessions = _method(tokens.sessions)
     jwks = _method(tokens.jwks)
+    attempt = _method(guard.attempt)
+    event = _method(guard.event)
+    check = _method(guard.check)
+    ban = _method(guard_admin.ban)
+    allow = _method(guard_admin.allow)
+    lift = _method(guard_admin.lift)
+    bans = _method(guard_admin.bans)
+    why = _method(guard_admin.why)
+    rules = _method(guard_admin.rules)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, *_: Any) -> NoReturn:  # noqa: ANN401  # of pydantic
@@ -198,6 +209,7 @@ class LockWatch:
     def close(self) -> None:
         """Closes the connections of lockwatch. A client that was passed in stays open."""
         self.corrections.flush()
+        self.outcomes.flush()
         self.link.close()
         self.audit_connection.close()
         self._slow.close()

@@ -3,7 +3,7 @@
 `code` is the first word of the error that Redis answered (`LWEXPIRED`, `WRONGTYPE`).
 
 Without an answer from Redis, `code` is one of `TIMEOUT`, `CONNECTION`, `BYPASSED`,
-`MODULE_MISSING`. `LEASE_DENIED` and `BUDGET_EXCEEDED` are denials.
+`MODULE_MISSING`. `LEASE_DENIED`, `BUDGET_EXCEEDED` and `ATTEMPT_DENIED` are denials.
 """
 
 from __future__ import annotations
@@ -11,6 +11,10 @@ from __future__ import annotations
 import math
 import re
 from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .guard import GuardResult
 
 
 class LockWatchError(Exception):
@@ -26,6 +30,17 @@ class ConfigurationError(LockWatchError, ValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__("CONFIGURATION", message)
+
+
+class NoRuleError(ConfigurationError):
+    """LWNORULE: the server has no rules for a guard of this name.
+
+    It decides nothing then, so no setting for a Redis that is away hides this error.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class CommandError(LockWatchError):
@@ -93,6 +108,23 @@ class TokenBudgetExceededError(DeniedError):
         super().__init__("BUDGET_EXCEEDED", f"the budget of {key!r} has no room for this reservation", retry_after_ms)
 
 
+class AttemptDeniedError(DeniedError):
+    """A guard denies a login, or demands a challenge that was not passed.
+
+    `retry_after` is None for the latter.
+    """
+
+    def __init__(self, result: GuardResult) -> None:
+        why = (
+            f"denies this attempt (rule {result.rule})"
+            if result.denied
+            else "demands a challenge, which was not passed"
+        )
+        retry_after_ms = result.retry_after_ms if result.denied else math.inf
+        super().__init__("ATTEMPT_DENIED", f"the guard {why} (rule {result.rule})", retry_after_ms)
+        self.result = result
+
+
 class FullError(LockWatchError):
     """LWFULL: the queue of audit events or alerts is full, or a key has its most leases."""
 
@@ -141,6 +173,7 @@ _CLASSES: dict[str, type[LockWatchError]] = {
     "LWFULL": FullError,
     "LWNOKEY": NoKeyError,
     "LWNOPOLICY": NoPolicyError,
+    "LWNORULE": NoRuleError,
 }
 _UNAVAILABLE = frozenset(
     (

@@ -17,9 +17,11 @@ from fastapi.security.base import SecurityBase
 
 from .aio import AsyncLockWatch
 from .asgi import STATE
+from .device import DeviceCookie
 from .duration import Duration
 from .errors import ConfigurationError
 from .failure_log import FailureLog
+from .fastapi_guard import Guard, login_guard
 from .fastapi_request import credentials, full_path
 from .fastapi_responses import Refused, RouteHeaders, add_headers, after_response, prepare, respond, response_of
 from .fastapi_route import route_text
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CookieOptions",
+    "DeviceCookie",
+    "Guard",
     "Login",
     "Refused",
     "credentials",
@@ -192,16 +196,24 @@ def token_router(
     refresh_ttl: Duration | None = None,
     cookie: CookieOptions | None = None,
     meta: Callable[[Request], Any] | None = None,
+    guard: Guard | None = None,
+    login_name: Callable[[Request], Any] | None = None,
 ) -> APIRouter:
     """POST login, refresh and logout below a prefix.
 
     `authenticate` is given the request of a login, and returns a subject, a `Login`, or None for
     wrong credentials. `meta` is given the request, and returns what is kept with the session, in
     place of the address and the user agent. Both may be asynchronous.
+
+    `guard` is asked before `authenticate`, which finds the attempt in `request.state.attempt` and
+    may report its outcome itself. `login_name` returns the name that the login was tried with, in
+    place of the body's `username`.
     """
     check_client(lockwatch, AsyncLockWatch, 'token_router(lw, "auth", authenticate=…)')
-    options = {"store": store, "authenticate": authenticate, "prefix": prefix, "cookie": cookie, "meta": meta}
-    read_options({**options, "access_ttl": access_ttl, "refresh_ttl": refresh_ttl}, ASYNC_ROUTES, " of token_router")
+    options: dict[str, Any] = {"store": store, "authenticate": authenticate, "prefix": prefix, "cookie": cookie}
+    options |= {"meta": meta, "access_ttl": access_ttl, "refresh_ttl": refresh_ttl}
+    options |= {"guard": guard, "login_name": login_name}
+    read_options(options, ASYNC_ROUTES, " of token_router")
     endpoints = TokenEndpoints(lockwatch, access_ttl=access_ttl, refresh_ttl=refresh_ttl, cookie=cookie)
     router = APIRouter(prefix=prefix, tags=["auth"])
 
@@ -219,6 +231,7 @@ def token_router(
             origin=request.headers.get("origin"),
             authorization=request.headers.get("authorization"),
             cookies=request.cookies,
+            guard=None if guard is None else login_guard(guard, request, login_name),
         )
 
     def endpoint(action: Action) -> Callable[[Request], Awaitable[Response]]:

@@ -58,7 +58,10 @@ async def respond(_request: Request, refused: Exception) -> Response:
 
 def response_of(reply: Reply) -> Response:
     """A reply as a response of Starlette."""
-    return Response(reply.content, reply.status, dict(reply.headers))
+    response = Response(reply.content, reply.status, dict(reply.headers))
+    for cookie in reply.cookies:
+        response.headers.append("Set-Cookie", cookie)
+    return response
 
 
 class RouteHeaders:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from flask import Blueprint, Flask, Response, after_this_request, current_app, g, request
-from werkzeug.exceptions import HTTPException, default_exceptions
 
 from .client import LockWatch
+from .device import DeviceCookie
 from .duration import Duration
 from .errors import ConfigurationError
 from .failure_log import FailureLog
+from .flask_guard import Guard, login_guard
+from .flask_refused import Refused, add_headers, refused, response_of
 from .flask_request import credentials
 from .flask_route import route_text
 from .flow import check_client, run
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CookieOptions",
+    "DeviceCookie",
+    "Guard",
     "Login",
     "Refused",
     "credentials",
@@ -49,44 +53,8 @@ __all__ = [
     "token_blueprint",
 ]
 
-_HEADERS = "lockwatch.headers"
 View = TypeVar("View", bound=Callable[..., Any])
 Authenticate: TypeAlias = Callable[[], "Login | str | int | None"]
-
-
-def _response(reply: Reply) -> Response:
-    return Response(reply.content, reply.status, list(reply.headers.items()))
-
-
-class Refused(HTTPException):
-    """A decorator of lockwatch ends the request.
-
-    An `errorhandler` for its status gets this exception, and may answer in the middleware's place.
-    The limit's headers and `Retry-After` are on its response, too.
-    """
-
-    reply: Reply
-    retry_after: int | None
-    """Seconds; None if waiting does not help."""
-
-
-def _refused(reply: Reply) -> Refused:
-    error = _refused_class(reply.status)(response=_response(reply))
-    error.reply, error.retry_after = reply, reply.retry_after
-    _add_headers({name: value for name, value in reply.headers.items() if name.lower() not in _OF_THE_BODY})
-    return error
-
-
-# Headers that describe the body of a reply, and not that of an error handler.
-_OF_THE_BODY = frozenset({"content-type", "content-length", "content-encoding"})
-
-
-@functools.lru_cache(maxsize=128)
-def _refused_class(status: int) -> type[Refused]:
-    # Flask finds the handlers of a status by the exception's class.
-    known = default_exceptions.get(status)
-    bases = (Refused,) if known is None else (Refused, known)
-    return type(Refused.__name__, bases, {"code": status, "__doc__": Refused.__doc__, "__module__": __name__})
 
 
 def _state() -> LockWatchState | None:
@@ -113,8 +81,8 @@ def _guarded(refuse: Callable[[], Reply | None]) -> Callable[[View], View]:
             if reply is not None:
                 # A limit on an error handler of the application, which Flask calls once.
                 if isinstance(sys.exc_info()[1], Refused):
-                    return _response(reply)
-                raise _refused(reply)
+                    return response_of(reply)
+                raise refused(reply)
             return current_app.ensure_sync(view)(*args, **kwargs)
 
         return guarded  # type: ignore[return-value]  # it has the view's signature
@@ -141,28 +109,13 @@ def limit(
                 peer=request.remote_addr,
                 counted=Counted.of(request.environ) if state is None else state.counted,
                 route=route_text,
-                add_headers=_add_headers,
+                add_headers=add_headers,
                 after_response=_after_response,
             )
         )
         return outcome if isinstance(outcome, Reply) else None
 
     return _guarded(refuse)
-
-
-def _add_headers(headers: Mapping[str, str]) -> None:
-    """Adds headers to the response: those of the last limit, and none that the application sets."""
-    pending: dict[str, str] | None = request.environ.get(_HEADERS)
-    if pending is not None:
-        pending.update(headers)
-        return
-    pending = request.environ[_HEADERS] = dict(headers)
-
-    @after_this_request
-    def add(response: Response) -> Response:
-        for name, value in pending.items():
-            response.headers.setdefault(name, value)
-        return response
 
 
 def _after_response(pending: Pending) -> None:
@@ -209,16 +162,24 @@ def token_blueprint(
     refresh_ttl: Duration | None = None,
     cookie: CookieOptions | None = None,
     meta: Callable[[], Any] | None = None,
+    guard: Guard | None = None,
+    login_name: Callable[[], Any] | None = None,
 ) -> Blueprint:
     """POST login, refresh and logout below a prefix.
 
     `authenticate` reads `flask.request`, and returns a subject, a `Login`, or None for wrong
     credentials. `meta` returns what is kept with the session, in place of the address and the user
     agent.
+
+    `guard` is asked before `authenticate`, which finds the attempt in `g.attempt` and may report
+    its outcome itself. `login_name` returns the name that the login was tried with, in place of the
+    body's `username`.
     """
     check_client(lockwatch, LockWatch, 'token_blueprint(lw, "auth", authenticate=…)')
-    options = {"store": store, "authenticate": authenticate, "prefix": prefix, "cookie": cookie, "meta": meta}
-    read_options({**options, "access_ttl": access_ttl, "refresh_ttl": refresh_ttl}, ROUTES, " of token_blueprint")
+    options: dict[str, Any] = {"store": store, "authenticate": authenticate, "prefix": prefix, "cookie": cookie}
+    options |= {"meta": meta, "access_ttl": access_ttl, "refresh_ttl": refresh_ttl}
+    options |= {"guard": guard, "login_name": login_name}
+    read_options(options, ROUTES, " of token_blueprint")
     endpoints = TokenEndpoints(lockwatch, access_ttl=access_ttl, refresh_ttl=refresh_ttl, cookie=cookie)
     blueprint = Blueprint("lockwatch_tokens", __name__, url_prefix=prefix)
 
@@ -236,10 +197,11 @@ def token_blueprint(
             origin=request.headers.get("Origin"),
             authorization=request.headers.get("Authorization"),
             cookies=request.cookies,
+            guard=None if guard is None else login_guard(guard, login_name),
         )
 
     def view(action: Action) -> Response:
-        return _response(run(endpoints.handle(action, token_request())))
+        return response_of(run(endpoints.handle(action, token_request())))
 
     for action in ACTIONS:
         blueprint.add_url_rule(f"/{action}", action, functools.partial(view, action), methods=["POST"])
@@ -258,6 +220,6 @@ def jwks_blueprint(lockwatch: LockWatch) -> Blueprint:
 
     @blueprint.get(PATH)
     def jwks() -> Response:
-        return _response(run(jwks_reply(lockwatch, failures, request.headers.get("If-None-Match"))))
+        return response_of(run(jwks_reply(lockwatch, failures, request.headers.get("If-None-Match"))))
 
     return blueprint

@@ -26,7 +26,9 @@ from .http.rate_limiter import RateLimiter
 from .http.reply import CLIENT_CLOSED_REQUEST, Reply
 from .http.request import HttpRequest
 from .http.response import HttpResponse
+from .http.site_guard import SiteGuard
 from .http.state import LockWatchState
+from .outcome_queue import OutcomeQueue
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -58,7 +60,12 @@ class LockWatchWSGIMiddleware:
         self._corrections = (
             CorrectionQueue(self._lockwatch.audit_connection, failures) if settings.policies.correct else None
         )
-        self._limiter = RateLimiter(settings, failures, self._corrections)
+        self._outcomes: OutcomeQueue | None = None
+        guard = None
+        if settings.guard is not None:
+            self._outcomes = OutcomeQueue(self._lockwatch.audit_connection, failures)
+            guard = SiteGuard(settings.guard, settings.challenge, failures, self._outcomes)
+        self._limiter = RateLimiter(settings, failures, self._corrections, guard)
         self._audit_queue = (
             AuditQueue(self._lockwatch.audit_connection, settings.audit_queue_size, failures)
             if settings.audit
@@ -81,6 +88,8 @@ class LockWatchWSGIMiddleware:
         def end(status: int) -> None:
             if state.pending and outer is None:
                 finish(state.pending, HttpResponse(status, response.headers))
+            if reply is None:
+                self._limiter.finish(request, state, status)
             if outer is None:
                 self._record(request, state, status, started)
 
@@ -107,6 +116,8 @@ class LockWatchWSGIMiddleware:
             self._audit_queue.flush()
         if self._corrections is not None:
             self._corrections.flush()
+        if self._outcomes is not None:
+            self._outcomes.flush()
         if self._owns_client:
             self._lockwatch.close()
 
@@ -218,7 +229,7 @@ class Response:
     def send_reply(self, reply: Reply) -> Iterable[bytes]:
         """Answers instead of the application."""
         content = reply.content
-        headers = [*reply.headers.items(), ("Content-Length", str(len(content)))]
+        headers = [*reply.pairs, ("Content-Length", str(len(content)))]
         self.start(f"{reply.status} {_REASONS.get(reply.status, 'Denied')}", headers)
         return Body([content], self._body_closed(None))
 

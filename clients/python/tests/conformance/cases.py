@@ -38,11 +38,16 @@ def with_functions(options: dict[str, Any]) -> dict[str, Any]:
             pattern: with_functions(policy) if isinstance(policy, dict) else policy
             for pattern, policy in options["routes"].items()
         }
-    if "on_denied_returns" in options:
-        answer = options.pop("on_denied_returns")
-        made = lockwatch.Reply(answer["status"], answer["body"], dict(answer["headers"]))
-        options["on_denied"] = lambda _request, _result: made
+    for name in ("on_denied", "challenge"):
+        if f"{name}_returns" in options:
+            options[name] = _answering(options.pop(f"{name}_returns"))
     return options
+
+
+def _answering(answer: Any) -> Any:
+    if isinstance(answer, dict):
+        answer = lockwatch.Reply(answer["status"], answer["body"], dict(answer["headers"]))
+    return lambda *_: answer
 
 
 def _returning(value: Any) -> Any:

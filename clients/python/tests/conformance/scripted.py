@@ -22,7 +22,7 @@ class ScriptedServer:
         """The commands of round trips, each with its connection and the number of the read."""
         self.audited: list[Words] = []
         self.corrected: list[Words] = []
-        """The commands that correct a limit after a response."""
+        """The commands that correct a limit, or tell a guard something, after a response."""
         self.corrections: deque[Any] = deque()
         """The replies to these."""
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -80,7 +80,7 @@ class ScriptedServer:
         if words[0] == "LW.AUDIT":
             self.audited.append(words)
             return self.audit_reply
-        if words[0] == "LW.REFUND" or words[-1] == "FORCE":
+        if words[0] in ("LW.REFUND", "LW.EVENT") or words[-1] == "FORCE":
             self.corrected.append(words)
             return self.corrections.popleft() if self.corrections else {"error": "ERR this was not in the script"}
         self.sent.append((words, where))
@@ -117,8 +117,10 @@ def _commands(data: bytes) -> tuple[list[Words], bytes]:
 
 
 def _encoded(reply: Any) -> bytes:
+    if reply is None:
+        return b"$-1\r\n"
     if isinstance(reply, list):
-        return b"*%d\r\n" % len(reply) + b"".join(b":%d\r\n" % number for number in reply)
+        return b"*%d\r\n" % len(reply) + b"".join(map(_encoded, reply))
     if isinstance(reply, int):
         return b":%d\r\n" % reply
     if isinstance(reply, str):

@@ -10,6 +10,8 @@ from typing import Any
 from ..aio import AsyncLockWatch
 from ..client import LockWatch
 from ..client_rules import CONNECTION, REDIS_URL, redis_source
+from ..guard_rules import CHALLENGE as GUARD_CHALLENGE
+from ..guard_rules import KEY as GUARD_KEY
 from ..limits import parse_limits
 from ..rules import (
     BOOLEAN,
@@ -109,6 +111,11 @@ _MIDDLEWARE: Rules = {
     ),
     "burst_window_seconds": DURATION,
     "burst_cooldown_seconds": DURATION,
+    "guard": replace(GUARD_KEY, required=False),
+    "challenge": or_function(
+        GUARD_CHALLENGE,
+        function(2, "a function of the request and the result that returns whether the client has passed a challenge"),
+    ),
     "trusted_proxies": texts(
         check_proxy,
         "a list of addresses, networks and 'unix', like ['127.0.0.1', '10.0.0.0/8']",
@@ -131,7 +138,10 @@ MOVED: Mapping[str, str] = {
 ASGI: Rules = {**_MIDDLEWARE, "redis": redis_source(AsyncLockWatch, asynchronous=True)}
 WSGI: Rules = {
     **_MIDDLEWARE,
-    **{name: synchronous(_MIDDLEWARE[name]) for name in ("limits", "cost", "plan_func", "key_func", "on_denied")},
+    **{
+        name: synchronous(_MIDDLEWARE[name])
+        for name in ("limits", "cost", "plan_func", "key_func", "on_denied", "challenge")
+    },
     "routes": _routes(WSGI_POLICY),
     "redis": redis_source(LockWatch, asynchronous=False),
 }

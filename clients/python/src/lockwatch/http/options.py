@@ -14,6 +14,7 @@ from ..errors import ConfigurationError
 from ..failure_log import INTERVAL
 from ..limits import Limit, Limits, ParsedLimits, address_limits, parse_limits
 from ..ratelimit import RateLimitResult
+from ..redis.connection import Key
 from ..rules import Rules, read_options, refuse_both
 from .charging import CountWhen, charging_of
 from .keys import Keys
@@ -21,6 +22,7 @@ from .option_rules import MOVED
 from .policies import DEFAULT, FailureMode, Policies, Policy, PolicyOptions, policy_key
 from .reply import rate_limit_exceeded
 from .request import HttpRequest, KeyFunction
+from .site_guard import SiteChallenge
 from .trusted_proxies import TrustedProxies
 
 PlanFunction: TypeAlias = Callable[[HttpRequest], "Limits | Awaitable[Limits | None] | None"]
@@ -61,6 +63,8 @@ class MiddlewareOptions(TypedDict, total=False):
     burst_threshold: int | None
     burst_window_seconds: Duration
     burst_cooldown_seconds: Duration | None
+    guard: Key
+    challenge: SiteChallenge
     trusted_proxies: Iterable[str]
     forwarded_header: str
     audit: bool
@@ -84,6 +88,9 @@ class Settings:
     on_denied: OnDenied
     burst_arguments: tuple[str, ...] | None
     """Threshold, window and cooldown of LW.BURST; None if bursts are off."""
+    guard: Key | None
+    """The key of the guard that every request is checked by."""
+    challenge: SiteChallenge
     proxies: TrustedProxies
     audit: bool
     audit_queue_size: int
@@ -118,6 +125,8 @@ class Settings:
             plan_option="plan_func" if "plan_func" in options else "limits",
             on_denied=options.get("on_denied") or (lambda _request, limit: rate_limit_exceeded(limit)),
             burst_arguments=_burst_arguments(options),
+            guard=options.get("guard"),
+            challenge=options.get("challenge", "allow"),
             proxies=TrustedProxies(
                 options.get("trusted_proxies", ()), options.get("forwarded_header", "X-Forwarded-For")
             ),
@@ -140,6 +149,8 @@ def read_middleware_options(options: MiddlewareOptions, rules: Rules) -> Middlew
     if not callable(given.get("limits")):
         refuse_both(given, "limits", "rate_limit_requests", "write limits='100/minute' alone")
         refuse_both(given, "limits", "rate_limit_window_seconds", "write limits='100/minute' alone")
+    if "challenge" in given and "guard" not in given:
+        raise ConfigurationError("challenge is given without guard: write guard='site' too, the key of a guard")
     refuse_both(given, "redis_url", "redis", "write redis_url='redis://localhost:6379' alone, or redis=client alone")
     if given.get("redis_cluster") and not isinstance(given.get("redis_url", given.get("redis")), str):
         raise ConfigurationError("redis_cluster is for a URL: a client in redis= knows whether it is a cluster's")

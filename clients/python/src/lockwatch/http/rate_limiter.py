@@ -12,6 +12,7 @@ from .. import burst
 from ..errors import LockWatchError, NoPolicyError, UnavailableError
 from ..failure_log import FailureLog
 from ..flow import Flow, FunctionFailedError, ask
+from ..guard import GuardResult
 from ..limits import ParsedLimits, address_limits
 from ..notices import say_once
 from ..ratelimit import RateLimitResult
@@ -24,6 +25,7 @@ from .policies import Policy
 from .reply import SERVICE_UNAVAILABLE, Reply, denied_reply, rate_limit_exceeded
 from .request import HttpRequest
 from .returned import returned_cost, returned_limits
+from .site_guard import SiteGuard
 from .state import LockWatchState
 
 Send: TypeAlias = Callable[[Sequence[Command[Any]]], "list[Any] | Awaitable[list[Any]]"]
@@ -31,27 +33,35 @@ Send: TypeAlias = Callable[[Sequence[Command[Any]]], "list[Any] | Awaitable[list
 
 @dataclass(slots=True)
 class RoundTrip:
-    """The commands for a request: one for each of the named limits, and then maybe LW.BURST."""
+    """The commands for a request: one for each limit, then maybe LW.BURST, then maybe LW.CHECK."""
 
     policy: Policy
     state: LockWatchState
     limits: tuple[tuple[str, Command[RateLimitResult]], ...]
     burst: Command[burst.BurstResult] | None
     cost: int
+    check: Command[GuardResult] | None = None
 
     @property
     def commands(self) -> tuple[Command[Any], ...]:
         """The commands in their order."""
         limits = tuple(command for _, command in self.limits)
-        return limits if self.burst is None else (*limits, self.burst)
+        return (*limits, *(each for each in (self.burst, self.check) if each is not None))
 
 
 class RateLimiter:
     """Decides about requests. It does no input or output itself."""
 
-    def __init__(self, settings: Settings, failures: FailureLog, corrections: Corrections | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        failures: FailureLog,
+        corrections: Corrections | None = None,
+        guard: SiteGuard | None = None,
+    ) -> None:
         """`corrections` is needed only if a policy has something to do after the response."""
         self._settings = settings
+        self._guard = guard
         self._corrections = corrections
         self._failures = failures
 
@@ -102,6 +112,8 @@ class RateLimiter:
         if trip.burst is not None and not counted.claim(str(trip.burst.key)):
             # Another middleware has counted the burst of this client.
             trip.burst = None
+        if self._guard is not None:
+            trip.check = self._guard.command(request, trip.state)
         try:
             replies = yield partial(send, trip.commands)
         except UnavailableError as error:
@@ -111,20 +123,33 @@ class RateLimiter:
     def _without_limit(
         self, request: HttpRequest, policy: Policy, send: Send, outer: LockWatchState | None
     ) -> Flow[tuple[LockWatchState, Reply | None]]:
-        """Counts the burst of a request's address, and no limit."""
+        """Counts the burst of a request's address, and no limit. Asks the guard."""
         client = address_client(request.address)
         state = _state(request, policy, client) if outer is None else outer
-        command = self._burst(client, request, state.address)
+        burst_command = self._burst(client, request, state.address)
         state.counted.enters(self, policy.name)
-        if command is not None and state.counted.claim(str(command.key)):
+        if burst_command is not None and not state.counted.claim(str(burst_command.key)):
+            burst_command = None
+        check = None if self._guard is None else self._guard.command(request, state)
+        commands = [each for each in (burst_command, check) if each is not None]
+        if not commands:
+            return state, None
+        try:
+            replies = yield partial(send, commands)
+        except UnavailableError as error:
+            state.failure = error.code.lower()
+            self._log_burst(error)
+            return state, None
+        if burst_command is not None:
             try:
-                [reply] = yield partial(send, (command,))
-                state.burst = command.parse(reply)
+                state.burst = burst_command.parse(replies[0])
             except LockWatchError as error:
                 if isinstance(error, UnavailableError):
                     state.failure = error.code.lower()
                 self._log_burst(error)
-        return state, None
+        if check is None or self._guard is None:
+            return state, None
+        return state, (yield from self._guard.judge(request, state, check, replies[-1], shadow=policy.shadow))
 
     def _round_trip(
         self, request: HttpRequest, policy: Policy, client: str | None, limits: ParsedLimits, cost: int
@@ -171,7 +196,21 @@ class RateLimiter:
         return Command(args, burst.read_burst, key)
 
     def _judge(self, request: HttpRequest, trip: RoundTrip, replies: Sequence[Any]) -> Flow[Reply | None]:
-        state, shadow = trip.state, trip.policy.shadow
+        limit = self._judge_limits(trip, replies)
+        if trip.check is not None and self._guard is not None:
+            shadow = trip.policy.shadow
+            refusal = yield from self._guard.judge(request, trip.state, trip.check, replies[-1], shadow=shadow)
+            if refusal is not None:
+                return refusal
+        if not isinstance(limit, RateLimitResult):
+            return limit
+        if limit.allowed or trip.policy.shadow:
+            return None
+        return denied_reply((yield partial(self._settings.on_denied, request, limit))) or rate_limit_exceeded(limit)
+
+    def _judge_limits(self, trip: RoundTrip, replies: Sequence[Any]) -> RateLimitResult | Reply | None:
+        """The limit that binds; without an answer the response, or None if the request goes on."""
+        state = trip.state
         try:
             results = [
                 (name, command.parse(reply), command.key)
@@ -186,16 +225,14 @@ class RateLimiter:
                 state.pending.append(Pending(trip.policy.charging, commands, self._corrections, self._failures))
         if trip.burst is not None:
             try:
-                found = trip.burst.parse(replies[-1])
+                found = trip.burst.parse(replies[len(trip.limits)])
                 state.burst = state.burst if state.burst is not None and state.burst.burst else found
             except LockWatchError as error:
                 self._log_burst(error)
         # The longest wait binds; the first limit if no other waits longer.
         name, limit, key = results[0] if len(results) == 1 else max(results, key=lambda each: each[1].retry_after_ms)
-        state.judge(limit, name, str(key), shadow=shadow)
-        if limit.allowed or shadow:
-            return None
-        return denied_reply((yield partial(self._settings.on_denied, request, limit))) or rate_limit_exceeded(limit)
+        state.judge(limit, name, str(key), shadow=trip.policy.shadow)
+        return limit
 
     def _log_burst(self, error: LockWatchError) -> None:
         self._failures.log(f"burst: {error.code}", f"bursts are not counted: {self._failures.named(error)}")
@@ -204,6 +241,11 @@ class RateLimiter:
         trip.state.failure = error.code.lower()
         goes_on = trip.policy.shadow or trip.policy.on_redis_failure == "allow"
         return log_failure(self._failures, trip.state.failure, error, goes_on=goes_on)
+
+    def finish(self, request: HttpRequest, state: LockWatchState, status: int) -> None:
+        """Tells the guard about the response of the application. Never waits."""
+        if self._guard is not None:
+            self._guard.report(request, state, status)
 
     def audit(self, request: HttpRequest, state: LockWatchState, status: int, seconds: float) -> Command[str]:
         """The event of a request, for after its response."""

@@ -184,4 +184,4 @@ class RouteLimit:
                 add_headers(limit_headers(limit, name, shadow=self._shadow))
             return limit
         reply = denied_reply((yield partial(self._on_denied, limit))) or rate_limit_exceeded(limit)
-        return Reply(reply.status, reply.body, {**limit.headers(name), **reply.headers})
+        return Reply(reply.status, reply.body, {**limit.headers(name), **reply.headers}, reply.cookies)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..burst import BurstResult
+from ..guard import GuardResult
 from ..ratelimit import RateLimitResult
 from .charging import Pending
 from .counted import Counted
@@ -33,14 +34,20 @@ class LockWatchState:
     """Whether a limit denied the request, in shadow mode too."""
     shadowed: bool = False
     """Whether the request was denied in shadow mode, and went on."""
+    guard: GuardResult | None = None
+    """What the guard of the middleware answered; None without one, or if Redis did not answer."""
+    blocked: bool = False
+    """Whether a guard denied the request, so that its response is not the application's."""
     user: str | int | None = None
     """The user in the audit event. Set it once the application knows; `jwt_required` does."""
     key_text: str | None = field(default=None, repr=False)
     """The result of the last key function, which is the event's user unless `user` is set."""
     denial: str | None = field(default=None, repr=False)
-    """The data of the audit event if a limit denied the request."""
+    """The data of the audit event if a limit or a guard denied the request."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The limit's headers, which the middleware adds to the response."""
+    guards: list[object] = field(default_factory=list, repr=False)
+    """The guards of middlewares that the request was checked by."""
     counted: Counted = field(default_factory=Counted, repr=False)
     """The limits that counted the request."""
     pending: list[Pending] = field(default_factory=list, repr=False)

@@ -25,6 +25,20 @@ _DEFAULT_REPLIES: dict[str, Any] = {
     "LW.AUDIT": b"1764000000000-0000000000000000-1",
     "LW.ALERT": b"1764000000000-0000000000000000-1",
     "LW.AUDITLOG": [],
+    "LW.ATTEMPT": [0, 0, None, 0, 0, 0],
+    "LW.EVENT": [0, 0, None, 0, 0, 0],
+    "LW.CHECK": [0, 0, None, 0, 0, 0],
+    "LW.BAN": 1_764_000_000_000,
+    "LW.ALLOW": 1_764_000_000_000,
+    "LW.LIFT": 1,
+    "LW.BANS": [],
+    "LW.WHY": {
+        **dict.fromkeys(("subject", "hash", "rule")),
+        **dict.fromkeys(("verdict", "would"), b"allow"),
+        **dict.fromkeys(("retry_after_ms", "known_networks", "known_devices"), 0),
+        **dict.fromkeys(("entries", "challenges", "counts"), ()),
+    },
+    "LW.RULES": [],
 }
 
 

@@ -19,6 +19,7 @@ from ..http.state import LockWatchState
 from ..redis.connection import Key
 from .bearer import bearer_token, token_failure, token_function_failure
 from .cookie import CookieOptions
+from .guarded import LoginGuard, complete, refuse
 from .login import login_of
 from .payload import lifetime, payload_of
 
@@ -55,6 +56,7 @@ class TokenRequest:
     origin: str | None
     authorization: str | None
     cookies: Mapping[str, str]
+    guard: LoginGuard | None = None
 
 
 class TokenEndpoints:
@@ -84,8 +86,15 @@ class TokenEndpoints:
             return _not_stored(token_function_failure(self._failures, failed))
 
     def _login(self, request: TokenRequest) -> Flow[Reply]:
+        attempt = None
+        if request.guard is not None:
+            begun = yield from request.guard.begin()
+            if isinstance(begun, Reply):
+                return _not_stored(begun)
+            attempt = begun
         login = login_of((yield from ask("authenticate", request.authenticate)))
         if login is None:
+            refuse(attempt)
             return json_reply(401, {"error": "invalid_credentials"}, NO_STORE)
         if request.state is not None:
             request.state.user = login.subject
@@ -104,7 +113,7 @@ class TokenEndpoints:
             raise
         except LockWatchError as error:
             return self._unavailable(error)
-        return self._tokens(issued, payload_of(issued.access_token), request)
+        return complete(attempt, self._tokens(issued, payload_of(issued.access_token), request))
 
     def _refresh(self, request: TokenRequest) -> Flow[Reply]:
         """Every failure looks the same: the bearer does not learn whether a token ever existed."""
@@ -191,7 +200,7 @@ class TokenEndpoints:
 
 
 def _not_stored(reply: Reply) -> Reply:
-    return Reply(reply.status, reply.body, {**reply.headers, **NO_STORE})
+    return Reply(reply.status, reply.body, {**reply.headers, **NO_STORE}, reply.cookies)
 
 
 def _meta(request: TokenRequest) -> Flow[Any]:
