@@ -27,6 +27,8 @@ mod damaged;
 #[cfg(feature = "debug-commands")]
 mod event;
 #[cfg(feature = "debug-commands")]
+mod health;
+#[cfg(feature = "debug-commands")]
 mod hostile;
 #[cfg(feature = "debug-commands")]
 mod known;

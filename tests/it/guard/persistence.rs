@@ -72,13 +72,7 @@ fn an_effect_that_is_sent_twice_changes_nothing() {
     let mut random = Random::new();
     let later = client.time_ms() + DAY;
     client.stop_clock(later);
-    for n in 0..600 {
-        let line = super::calls::call(&mut random);
-        // Without calls that empty a guard: a deleted key has another life afterwards.
-        if !line.starts_with("LW.LIFT") && !line.contains(" reset ") {
-            assert!(!client.run(&line).is_error(), "{n}: {line}");
-        }
-    }
+    make(&mut client, &mut random, 600);
     let before = state(&mut client);
     server.stop();
     let file = server.aof_file(".incr.aof");
