@@ -128,7 +128,7 @@ fn a_guard_keeps_everything_when_it_is_copied_renamed_moved_or_restored() {
     assert!((usage - restored).abs() < usage / 4, "{usage} and {restored}");
     assert_eq!(client.guard_info("bans"), 7, "three, three, and one allow entry");
     assert_eq!(client.info("lockwatch_guard").number("lockwatch_guards"), 3);
-    client.run("FLUSHALL");
+    client.run("FLUSHALL SYNC");
     assert_eq!(client.info("lockwatch_guard").number("lockwatch_guards"), 0);
     for name in ["bans", "subjects", "known_users", "bytes"] {
         assert_eq!(client.guard_info(name), 0, "{name}");

@@ -246,7 +246,7 @@ fn random_calls_get_a_reply_or_an_error_and_never_crash_the_server() {
             }
         }
     }
-    assert!(answered > 3000 && refused > 3000, "{answered} answered, {refused} refused");
+    assert!(answered > 1500 && refused > 3000, "{answered} answered, {refused} refused");
     assert_eq!(client.run("GET login:text").text(), "x");
     assert_eq!(client.run("DEBUG RELOAD").text(), "OK");
 }
