@@ -37,6 +37,9 @@ fn a_replica_with_other_rules_equals_its_primary_whatever_the_clock_does() {
             assert_equal(&primary, &sub);
         }
     }
+    let fired = ["bans_total", "attempts_challenged_total", "attempts_denied_total", "lifted_total"];
+    let fired = fired.map(|name| client.guard_info(name));
+    assert!(fired.iter().all(|number| *number > 0), "{fired:?}");
     let late = other_rules().replica_of(&primary).start();
     primary.wait_for_replica(&late);
     assert_equal(&primary, &late);
