@@ -25,9 +25,9 @@ fn a_replica_with_other_rules_equals_its_primary_whatever_the_clock_does() {
         client.stop_clock(now);
         make(&mut client, &mut random, 60);
         match random.below(12) {
-            0 => client.set("guard-mode", *random.pick(&["observe", "enforce"])),
-            1 => client.set("guard-learn", *random.pick(&["0", "1d"])),
-            2 => client.set("guard-never-ban", *random.pick(&["10.0.0.0/8", "203.0.113.0/31", ""])),
+            0 => client.set("guard-mode", random.pick(&["observe", "enforce"])),
+            1 => client.set("guard-learn", random.pick(&["0", "1d"])),
+            2 => client.set("guard-never-ban", random.pick(&["10.0.0.0/8", "203.0.113.0/31", ""])),
             _ => {}
         }
         if round % 10 == 9 {
