@@ -4,22 +4,24 @@ use crate::support::{Builder, Client, Random, Server, Value};
 
 /// Keys of guards with rules.
 const KEYS: [&str; 3] = ["login", "lw:login:{t7}", "http"];
-const KINDS: [&str; 9] =
-    ["failure", "failure", "failure", "unknown", "mfa", "success", "password", "reset", "404"];
+const KINDS: [&str; 16] = [
+    "failure", "failure", "failure", "failure", "failure", "failure", "failure", "failure", "unknown", "mfa",
+    "mfa", "success", "password", "reset", "404", "404",
+];
 
 fn ip(random: &mut Random) -> String {
-    match random.below(6) {
+    match random.below(12) {
         0 => format!("2001:db8:{}:{:x}::{}", random.below(2), random.below(9), random.below(3)),
         1 => format!("::ffff:203.0.113.{}", random.below(4)),
         2 => format!("10.0.0.{}", random.below(3)),
         3 => format!("198.51.{}.{}", random.below(40), random.below(3)),
-        _ => format!("203.0.113.{}", random.below(4)),
+        _ => format!("203.0.113.{}", random.below(2)),
     }
 }
 
 /// Options that name subjects, at least an address or a user.
 fn about(random: &mut Random) -> String {
-    let users = if random.one_in(3) { 400 } else { 12 };
+    let users = if random.one_in(3) { 400 } else { 5 };
     let user = format!("u{}", random.below(users));
     let mut about = match random.below(8) {
         0 => format!("IP {}", ip(random)),
@@ -46,16 +48,16 @@ fn named(random: &mut Random) -> String {
 pub fn call(random: &mut Random) -> String {
     let key = *random.pick(&KEYS);
     let value = if random.one_in(3) { format!(" VALUE v{}", random.below(30)) } else { String::new() };
-    match random.below(40) {
-        0 => format!("LW.BAN {key} {} FOR {}s REASON r BY b", named(random), 1 + random.below(9999)),
-        1 => format!("LW.ALLOW {key} {} FOR {}s", named(random), 1 + random.below(300)),
-        2 => format!("LW.LIFT {key} {}", named(random)),
-        3 if random.one_in(4) => format!("LW.LIFT {key} {} FORGET ALLOWED", named(random)),
-        4 if random.one_in(20) => format!("LW.LIFT {key} ALL"),
-        5 if random.one_in(40) => format!("LW.LIFT {key} ALL FORGET ALLOWED"),
-        6 => format!("LW.CHECK {key} {}", about(random)),
-        7 => format!("LW.EVENT {key} 404 KEY k{}", random.below(3)),
-        8..20 => {
+    match random.below(200) {
+        0 | 1 => format!("LW.BAN {key} {} FOR {}s REASON r BY b", named(random), 1 + random.below(60)),
+        2 => format!("LW.ALLOW {key} {} FOR {}s", named(random), 1 + random.below(20)),
+        3 | 4 => format!("LW.LIFT {key} {}", named(random)),
+        5 => format!("LW.LIFT {key} {} FORGET ALLOWED", named(random)),
+        6 if random.one_in(8) => format!("LW.LIFT {key} ALL"),
+        7 if random.one_in(16) => format!("LW.LIFT {key} ALL FORGET ALLOWED"),
+        8..12 => format!("LW.CHECK {key} {}", about(random)),
+        12..16 => format!("LW.EVENT {key} 404 KEY k{}", random.below(3)),
+        16..80 => {
             let solved = if random.one_in(4) { " SOLVED" } else { "" };
             format!("LW.ATTEMPT {key} {}{value}{solved}", about(random))
         }
