@@ -306,7 +306,8 @@ fn change_state<K: Copy + Ord, C: Fn(Tag) -> Option<Count>, R>(
     act: impl FnOnce(&mut State) -> R,
 ) -> Option<R> {
     if !table.contains(&key) {
-        // What this call has emptied has its place still: the rule that fired sets a challenge next.
+        // One that this call has emptied has a place, even where nothing is added: a rule that has
+        // fired empties its count before it takes effect.
         if !touched.contains(&key) && !make_room(table, touched, room, &counts) {
             *refused += 1;
             return None;

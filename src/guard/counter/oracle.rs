@@ -49,25 +49,32 @@ impl Bucket {
     }
 }
 
-/// All sightings that still count.
-#[derive(Default)]
+/// A bucket, and all sightings of values that are remembered.
 pub(super) struct Distinct {
+    bucket: Bucket,
     sightings: Vec<(u64, u64)>,
 }
 
 impl Distinct {
-    pub(super) fn charge(&mut self, most: u32, window: u64, value: u64, now: u64) -> bool {
-        self.pass(window, now);
+    pub(super) fn new(now: u64) -> Self {
+        Self { bucket: Bucket::new(now), sightings: Vec::new() }
+    }
+
+    pub(super) fn charge(&mut self, most: u32, every: u64, value: u64, now: u64) -> bool {
+        self.pass(every * u64::from(most), now);
+        let fires = !self.values().contains(&value) && self.bucket.charge(most, every, now);
         self.sightings.push((value, now));
-        let fires = self.values().len() > most as usize;
         if fires {
             self.sightings.clear();
         }
         fires
     }
 
-    pub(super) fn forget(&mut self, value: u64) {
-        self.sightings.retain(|sighting| sighting.0 != value);
+    pub(super) fn forget(&mut self, every: u64, value: u64, now: u64) {
+        if self.values().contains(&value) {
+            self.sightings.retain(|sighting| sighting.0 != value);
+            self.bucket.give_back(every, now);
+        }
     }
 
     pub(super) fn values(&self) -> BTreeSet<u64> {
