@@ -178,7 +178,7 @@ fn fire(
     match rule.action {
         Action::Alert => incidents.push(Incident::of_rule(What::Alert, rule, subject.target())),
         Action::Challenge { lasts, alert } => {
-            let denies = event.solved && rule.scope == Scope::Pair;
+            let denies = rule.scope == Scope::Pair && is_after_solving(edit, rule, subject, event);
             let until = challenge(edit, rule, subject, lasts, denies);
             let mut incident = Incident::of_rule(What::Challenge, rule, subject.target());
             incident.until = Some(until);
@@ -190,6 +190,17 @@ fn fire(
     }
 }
 
+/// Whether a challenge was solved for the attempt, or for an earlier one while the rule's own
+/// challenge is in force: an outcome does not say whether its attempt was challenged.
+fn is_after_solving(edit: &Edit<'_>, rule: &ActiveRule, subject: Subject, event: Event<'_>) -> bool {
+    let state = match subject {
+        Subject::Place(_) => None,
+        Subject::Who(who) => edit.guard.people.get(&who),
+    };
+    let own = state.and_then(|state| state.challenge_of(rule.tag, edit.now));
+    event.solved || own.is_some_and(|challenge| challenge.solved)
+}
+
 /// Sets a challenge. Returns its end.
 fn challenge(
     edit: &mut Edit<'_>,
@@ -199,7 +210,8 @@ fn challenge(
     denies: bool,
 ) -> Timestamp {
     let until = edit.now + lasts;
-    let challenge = Challenge { tag: rule.tag, rule: rule.name.clone(), from: edit.now, until, denies };
+    let challenge =
+        Challenge { tag: rule.tag, rule: rule.name.clone(), from: edit.now, until, denies, solved: false };
     let act = |state: &mut State| state.challenge(challenge);
     match subject {
         Subject::Place(place) => edit.place(place, act),
@@ -268,17 +280,20 @@ fn ban(
     }
     let until = ban.until;
     if edit.set_ban(key, ban) {
-        let struck = strikes.banned(lasts, now);
-        let act = |state: &mut State| state.set_strikes(rule.tag, struck);
-        match subject {
-            Subject::Place(place) => edit.place(place, act),
-            Subject::Who(who) => edit.person(who, act),
-        };
+        strike(edit, rule, subject, strikes.banned(lasts, now));
         let mut incident = Incident::of_rule(What::Ban, rule, subject.target());
         incident.until = Some(until);
         incident.strikes = strikes.at(now);
         incidents.push(incident);
     }
+}
+
+fn strike(edit: &mut Edit<'_>, rule: &ActiveRule, subject: Subject, strikes: Strikes) {
+    let act = |state: &mut State| state.set_strikes(rule.tag, strikes);
+    match subject {
+        Subject::Place(place) => edit.place(place, act),
+        Subject::Who(who) => edit.person(who, act),
+    };
 }
 
 /// Why a new ban becomes a challenge.

@@ -7,6 +7,7 @@ use super::health::Minute;
 use super::incident::{Incident, What};
 use super::judge::{Judged, Level, Verdict, judge};
 use super::rule::{Count, Kind, Of, Scope};
+use super::state::State;
 use super::subject::Who;
 use super::value::Ask;
 
@@ -26,6 +27,9 @@ pub(crate) fn attempt(edit: &mut Edit<'_>, ask: &Ask, solved: bool, terms: Terms
         return decision;
     }
     let pair = edit.guard.pair(ask, edit.now);
+    if let Some(pair) = pair.filter(|_| solved) {
+        solve(edit, pair);
+    }
     if !is_repeated(edit, pair, ask) {
         let is_known = edit.guard.knows(ask, edit.now);
         let event = |kind| Event { kind, ask, pair, is_known, solved };
@@ -48,6 +52,13 @@ pub(crate) fn attempt(edit: &mut Edit<'_>, ask: &Ask, solved: bool, terms: Terms
         }
     }
     decision
+}
+
+/// Notes that the challenges of a pair were solved.
+fn solve(edit: &mut Edit<'_>, pair: Who) {
+    if edit.guard.people.get(&pair).is_some_and(|state| !state.challenges().is_empty()) {
+        edit.existing_person(pair, State::solve);
+    }
 }
 
 /// Whether the password was among the last ones that the pair has tried: an application with a
