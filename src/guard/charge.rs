@@ -264,11 +264,18 @@ fn ban(
         Subject::Who(who) => edit.guard.people.get(&who),
     };
     let strikes = state.map(|state| state.strikes(rule.tag)).unwrap_or_default();
+    let is_challenged = state.is_some_and(|state| state.challenge_of(rule.tag, now).is_some());
     let key = (subject.target(), Source::Rule(rule.tag));
     let lasts = strikes.next_ban(base, most, (terms.jitter)(), now);
     let ban = entry(now, lasts, rule, true, strikes.at(now));
     if let Some(why) = restraint(edit, subject, key.1, terms) {
-        let until = challenge(edit, rule, subject, base, false);
+        // Who trips the cap on purpose gains nothing: what it restrains grows like a ban. But those
+        // who solve the challenge in an outage don't make it longer.
+        let grows = why == Restraint::Capped && !is_challenged;
+        let until = challenge(edit, rule, subject, if grows { lasts } else { base }, false);
+        if grows {
+            strike(edit, rule, subject, strikes.banned(lasts, now));
+        }
         let mut incident = Incident::of_rule(What::Challenge, rule, subject.target());
         incident.until = Some(until);
         incident.in_place_of_ban = Some(why);
