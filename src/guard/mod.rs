@@ -84,6 +84,8 @@ pub(crate) mod value;
 
 #[cfg(test)]
 mod corpus;
+#[cfg(test)]
+mod traffic;
 
 /// The allocator's approximate overhead per allocation.
 const ALLOCATOR: usize = 16;
