@@ -15,6 +15,8 @@ mod bans;
 #[cfg(feature = "debug-commands")]
 mod builtin;
 #[cfg(feature = "debug-commands")]
+mod corpus;
+#[cfg(feature = "debug-commands")]
 mod event;
 #[cfg(feature = "debug-commands")]
 mod known;
