@@ -39,7 +39,9 @@ const GIVE_UP: [u64; 4] = [0, 100, 300, 500];
 fn nobody_behind_a_shared_address_is_banned_and_few_are_challenged() {
     for (number, give_up) in [200, 1000].into_iter().flat_map(|number| GIVE_UP.map(|part| (number, part))) {
         let (tally, record) = days_of(&people(number, give_up), Span(DAY));
-        assert_eq!((record.bans, tally.denials), (0, 0));
+        assert_eq!(record.bans, 0);
+        // Denials are of pairs that go on failing after they have solved a challenge.
+        assert!(tally.denials * 10_000 <= tally.logins, "{tally:?}");
         assert!(percent(tally.challenges, &tally) < 8.0, "{tally:?}");
         assert!(percent(tally.delayed - tally.delayed_first, &tally) < 1.5, "{tally:?}");
         assert_eq!(record.alerts, record.fired.get("patient").copied().unwrap_or(0), "{:?}", record.fired);
