@@ -21,6 +21,7 @@ const PRIVATE: usize = 5;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum At {
     Address(usize),
+    Network(usize),
     Device(u8),
 }
 
@@ -218,7 +219,7 @@ impl Model {
             }
         }
         self.leave_sets(ask, |_| true);
-        let network = ask.address.map(|at| At::Address(NETWORKS[at] as usize));
+        let network = ask.address.map(|at| At::Network(NETWORKS[at] as usize));
         self.known.extend([network, ask.device.map(At::Device)].into_iter().flatten().map(|at| (user, at)));
     }
 
