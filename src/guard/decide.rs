@@ -7,6 +7,7 @@ use super::health::Minute;
 use super::incident::{Incident, What};
 use super::judge::{Judged, Level, Verdict, judge};
 use super::rule::{Count, Kind, Of, Scope};
+use super::settle::settle;
 use super::state::State;
 use super::subject::Who;
 use super::value::Ask;
@@ -21,6 +22,9 @@ pub(crate) struct Decision {
 /// so that of parallel attempts exactly as many pass as a rule admits.
 pub(crate) fn attempt(edit: &mut Edit<'_>, ask: &Ask, solved: bool, terms: Terms<'_>) -> Decision {
     let judged = judge(edit.guard, ask, terms.observe, edit.now);
+    if judged.is_ahead {
+        settle(edit, ask);
+    }
     let mut decision = Decision { judged, incidents: Vec::new() };
     let level = decision.judged.enforced.level;
     if decision.judged.is_allowed || level == Level::Deny || (level == Level::Challenge && !solved) {
@@ -71,6 +75,9 @@ fn is_repeated(edit: &Edit<'_>, pair: Option<Who>, ask: &Ask) -> bool {
 /// Takes in an event: the outcome of an attempt, or anything else that rules count.
 pub(crate) fn event(edit: &mut Edit<'_>, kind: &Kind, ask: &Ask, terms: Terms<'_>) -> Decision {
     let judged = judge(edit.guard, ask, terms.observe, edit.now);
+    if judged.is_ahead {
+        settle(edit, ask);
+    }
     let mut decision = Decision { judged, incidents: Vec::new() };
     let pair = edit.guard.pair(ask, edit.now);
     let is_known = edit.guard.knows(ask, edit.now);
@@ -81,10 +88,8 @@ pub(crate) fn event(edit: &mut Edit<'_>, kind: &Kind, ask: &Ask, terms: Terms<'_
         close(edit, event);
     }
     let fired = match kind {
-        Kind::Failure | Kind::Unknown | Kind::Mfa if counts => {
-            count_failure(edit, event, terms, &mut decision.incidents)
-        }
-        Kind::Failure | Kind::Unknown | Kind::Mfa => false,
+        // Not a second factor: that was wrong, although its password was right.
+        Kind::Failure | Kind::Unknown => counts && count_failure(edit, event, terms, &mut decision.incidents),
         Kind::Reset => {
             ask.user.into_iter().for_each(|user| forget(edit, user));
             counts && charge(edit, event, terms, &mut decision.incidents)
@@ -146,7 +151,7 @@ fn count_failure(
 fn succeed(edit: &mut Edit<'_>, event: Event<'_>) {
     let (rules, ask) = (edit.rules, event.ask);
     if let Some(key) = ask.key {
-        edit.remove_person(Who::key(key));
+        edit.existing_person(Who::key(key), State::empty_counts);
     }
     let Some(user) = ask.user else { return };
     if let Some(pair) = event.pair {
@@ -195,7 +200,10 @@ fn take_pulse(
     incidents: &mut Vec<Incident>,
 ) {
     let is_success = *event.kind == Kind::Success;
-    let is_failure = counts && !is_success && *event.kind != Kind::Password;
+    let is_failure = !is_success && *event.kind != Kind::Password;
+    if is_failure && !counts {
+        return;
+    }
     let minute = Minute { successes: is_success.into(), failures: is_failure.into(), ..Minute::default() };
     let private = event.ask.ip.filter(|ip| terms.never_ban.holds(*ip)).and_then(|_| event.ask.place());
     let now = edit.now;
