@@ -17,7 +17,7 @@ login    stuffing  ip    failure         10 users leak 60s      ban 10m max 1d  
 login    trickle   ip    failure         20 users leak 1h       challenge 1h       enforce
 login    silent    ip    open            30 users leak 20s      challenge 10m      enforce
 login    enumerate ip    unknown         10 users leak 60s      alert              enforce
-login    spray     user  failure         10 networks leak 6h    challenge 1d alert enforce
+login    spray     user  failure         10 networks leak 1d    challenge 1d alert enforce
 http     probe     ip    401,403,404     15 values leak 5s      ban 10m max 1d     observe
 ";
 
@@ -48,7 +48,7 @@ mod tests {
                 "login trickle ip failure 20 users leak 1h challenge 1h enforce",
                 "login silent ip open 30 users leak 20s challenge 10m enforce",
                 "login enumerate ip unknown 10 users leak 1m alert enforce",
-                "login spray user failure 10 networks leak 6h challenge 1d alert enforce",
+                "login spray user failure 10 networks leak 1d challenge 1d alert enforce",
                 "http probe ip 401,403,404 15 values leak 5s ban 10m max 1d observe",
             ]
         );

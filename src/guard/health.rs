@@ -203,7 +203,7 @@ mod tests {
     fn an_attacker_with_logins_of_his_own_is_noticed_at_night() {
         let mut health = Health::default();
         let end = run(&mut health, START, 60, 1, 0);
-        let end = run(&mut health, end, 2, 19, 20);
+        let end = run(&mut health, end, 2, 20, 25);
         assert!(health.is_attacked(Timestamp(end)));
     }
 

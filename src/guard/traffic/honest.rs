@@ -38,25 +38,20 @@ const GIVE_UP: [u64; 4] = [0, 100, 300, 500];
 #[test]
 fn nobody_behind_a_shared_address_is_banned_and_few_are_challenged() {
     for (number, give_up) in [200, 1000].into_iter().flat_map(|number| GIVE_UP.map(|part| (number, part))) {
-        let (tally, record) = days_of(&people(number, give_up), Span(DAY));
-        assert_eq!(record.bans, 0);
-        // Denials are of pairs that go on failing after they have solved a challenge.
-        assert!(tally.denials * 10_000 <= tally.logins, "{tally:?}");
-        assert!(percent(tally.challenges, &tally) < 8.0, "{tally:?}");
-        assert!(percent(tally.delayed - tally.delayed_first, &tally) < 1.5, "{tally:?}");
-        assert_eq!(record.alerts, record.fired.get("patient").copied().unwrap_or(0), "{:?}", record.fired);
-    }
-}
-
-/// A new site knows nobody. Later, the people of an address are known there.
-#[test]
-fn without_a_time_of_learning_a_large_office_may_be_banned_in_the_first_two_days_only() {
-    for give_up in GIVE_UP {
-        let (_, small) = days_of(&people(200, give_up), Span(0));
-        assert_eq!(small.bans, 0);
-        let (_, large) = days_of(&people(1000, give_up), Span(0));
-        let last = large.bans_of_minute.keys().max().copied().unwrap_or(0);
-        assert!(large.bans <= 8 && last < 2 * 24 * 60, "{} bans, the last in minute {last}", large.bans);
+        for learn in [Span(0), Span(DAY)] {
+            let (tally, record) = days_of(&people(number, give_up), learn);
+            assert_eq!(record.bans, 0);
+            // Denials are of pairs that go on failing after they have solved a challenge.
+            assert!(tally.denials * 10_000 <= tally.logins, "{tally:?}");
+            assert!(percent(tally.challenges, &tally) < 8.0, "{tally:?}");
+            assert!(percent(tally.delayed - tally.delayed_first, &tally) < 1.5, "{tally:?}");
+            assert_eq!(
+                record.alerts,
+                record.fired.get("patient").copied().unwrap_or(0),
+                "{:?}",
+                record.fired
+            );
+        }
     }
 }
 
