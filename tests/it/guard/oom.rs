@@ -62,7 +62,7 @@ fn above_maxmemory_a_rule_challenges_where_it_would_ban() {
     assert_eq!(client.event("failure IP 203.0.113.7 USER last").says(), (1, "stuffing"));
     let kinds = client.audit_kinds();
     let challenge = kinds.iter().find(|(kind, _)| kind == "guard.challenge").unwrap();
-    assert_eq!(challenge.1["in_place_of_ban"], "full");
+    assert_eq!(challenge.1["in_place_of_ban"], "memory");
     client.run("CONFIG SET maxmemory 0");
     client.run("LW.LIFT login ALL FORGET");
     (0..11).for_each(|n| drop(client.event(&format!("failure IP 203.0.113.7 USER user{n}"))));
