@@ -1,7 +1,7 @@
 //! Moves what was set at a later time than now to now, because the clock has stepped back. Otherwise
 //! a ban of ten minutes would last as much longer as the clock was ahead.
 
-use super::address::{Block, Place};
+use super::address::Block;
 use super::bans::{BanKey, Entry, Target};
 use super::edit::Edit;
 use super::subject::Who;

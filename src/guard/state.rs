@@ -101,7 +101,7 @@ impl State {
         let Ok(place) = self.rules.binary_search_by_key(&tag, |state| state.tag) else { return };
         let state = &mut self.rules[place];
         match (count, value) {
-            (Count::Distinct { .. }, Some(value)) => state.counter.forget(value),
+            (Count::Distinct { .. }, Some(value)) => state.counter.forget(count, value, now),
             _ => state.counter.give_back(count, now),
         }
         if state.ends(count).is_none() {

@@ -49,24 +49,32 @@ impl Bucket {
     }
 }
 
-/// All sightings that still count.
-#[derive(Default)]
+/// A bucket, and all sightings of values that are remembered.
 pub(in crate::guard) struct Distinct {
+    bucket: Bucket,
     sightings: Vec<(u64, u64)>,
 }
 
 impl Distinct {
-    pub(in crate::guard) fn charge(&mut self, most: u32, window: u64, value: u64, now: u64) -> bool {
-        self.pass(window, now);
+    pub(in crate::guard) fn new(now: u64) -> Self {
+        Self { bucket: Bucket::new(now), sightings: Vec::new() }
+    }
+
+    pub(in crate::guard) fn charge(&mut self, most: u32, every: u64, value: u64, now: u64) -> bool {
+        self.pass(every * u64::from(most), now);
+        let fires = !self.values().contains(&value) && self.bucket.charge(most, every, now);
         self.sightings.push((value, now));
-        let fires = self.values().len() > most as usize;
         if fires {
             self.sightings.clear();
         }
         fires
     }
 
-    pub(in crate::guard) fn forget(&mut self, value: u64) {
+    pub(in crate::guard) fn forget(&mut self, most: u32, every: u64, value: u64, now: u64) {
+        let window = every * u64::from(most);
+        if self.sightings.iter().any(|(of, seen)| *of == value && seen + window > now) {
+            self.bucket.give_back(every, now);
+        }
         self.sightings.retain(|sighting| sighting.0 != value);
     }
 

@@ -28,7 +28,7 @@ fn a_young_guard_challenges_where_it_would_ban() {
 #[test]
 fn the_sixty_first_network_of_a_minute_is_challenged_and_standing_bans_stay() {
     let mut site = Site::new(TRAP);
-    let mut trap = |site: &mut Site, n: u32, last: u8| {
+    let trap = |site: &mut Site, n: u32, last: u8| {
         site.event("404", call(&format!("203.0.{n}.{last}"), n)).judged.enforced.level
     };
     assert!((0..60).all(|n| trap(&mut site, n, 1) == Deny));

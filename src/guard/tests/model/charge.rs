@@ -53,7 +53,7 @@ impl Model {
         let fires = match (tally, rule.count) {
             (Tally::Bucket(all), Count::Leak { most, every }) => all.charge(most * factor, every.0, now),
             (Tally::Distinct(all), Count::Distinct { most, every, .. }) => {
-                all.charge(most * factor, every.0 * u64::from(most * factor), value, now)
+                all.charge(most * factor, every.0, value, now)
             }
             (Tally::Gaps(all), Count::Gaps { last, over }) => {
                 all.charge((last * factor) as usize, over.0, now)
@@ -112,7 +112,7 @@ impl Tally {
         match count {
             Count::Each => Self::Each,
             Count::Leak { .. } => Self::Bucket(Bucket::new(now)),
-            Count::Distinct { .. } => Self::Distinct(Distinct::default()),
+            Count::Distinct { .. } => Self::Distinct(Distinct::new(now)),
             Count::Gaps { .. } => Self::Gaps(Gaps::default()),
         }
     }
