@@ -70,11 +70,12 @@ impl Distinct {
         fires
     }
 
-    pub(in crate::guard) fn forget(&mut self, every: u64, value: u64, now: u64) {
-        if self.values().contains(&value) {
-            self.sightings.retain(|sighting| sighting.0 != value);
+    pub(in crate::guard) fn forget(&mut self, most: u32, every: u64, value: u64, now: u64) {
+        let window = every * u64::from(most);
+        if self.sightings.iter().any(|(of, seen)| *of == value && seen + window > now) {
             self.bucket.give_back(every, now);
         }
+        self.sightings.retain(|sighting| sighting.0 != value);
     }
 
     pub(in crate::guard) fn values(&self) -> BTreeSet<u64> {

@@ -85,7 +85,7 @@ proptest! {
             now = after(now, delay);
             if kind == 0 {
                 counter.forget(&count, value, Timestamp(now));
-                oracle.forget(every, value, now);
+                oracle.forget(most, every, value, now);
             } else {
                 let fires = oracle.charge(most, every, value, now);
                 prop_assert_eq!(counter.charge(&count, Some(value), Timestamp(now)), fires);

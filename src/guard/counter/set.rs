@@ -69,13 +69,16 @@ impl Set {
         fires
     }
 
-    /// Forgets a value, and takes its unit out of the bucket.
+    /// Forgets a value, and takes its unit out of the bucket. The unit of one that was seen too long
+    /// ago has leaked.
     pub(super) fn forget(&mut self, most: u32, every: Span, value: u64, now: Timestamp) {
         if let Ok(place) = self.values.binary_search_by_key(&value, |sighting| sighting.0) {
             let mut kept = mem::take(&mut self.values).into_vec();
-            kept.remove(place);
+            let sighting = kept.remove(place);
             self.values = kept.into_boxed_slice();
-            bucket::give_back((&mut self.fill, &mut self.when), most, every, now);
+            if is_recent(sighting, window(most, every), now) {
+                bucket::give_back((&mut self.fill, &mut self.when), most, every, now);
+            }
         }
     }
 

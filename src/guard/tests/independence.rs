@@ -2,24 +2,25 @@
 
 use proptest::prelude::*;
 
-use super::super::counter::Counter;
+use super::super::address::Place;
+use super::super::edit::count_of;
 use super::super::judge::Level;
 use super::super::state::State;
 use super::calls::{Act, acts, call, rules};
 use super::model::Ask;
 use super::site::{Call, KEY, Site};
+use crate::text::time::Timestamp;
 
 /// Whether `after` is `before`, perhaps without `user` in its sets.
-fn is_without(before: &State, after: Option<&State>, user: u64) -> bool {
+fn is_without(site: &Site, before: &State, place: Place, user: u64) -> bool {
+    let after = site.guard.places.get(&place);
+    let count = |tag| count_of(site.rules(), tag, place.is_wide()).unwrap();
     before.rules().iter().all(|old| {
-        let new = after.and_then(|state| state.rules().iter().find(|new| new.tag == old.tag));
-        let Counter::Set(all) = &old.counter else { return new == Some(old) };
-        let mut rest = all.values();
-        rest.retain(|value| *value != user);
-        match new.map(|new| &new.counter) {
-            Some(Counter::Set(new)) => new.values() == all.values() || new.values() == rest,
-            Some(_) => false,
-            None => rest.is_empty(),
+        let mut rest = old.counter.clone();
+        rest.forget(&count(old.tag), user, Timestamp(site.now));
+        match after.and_then(|state| state.rules().iter().find(|new| new.tag == old.tag)) {
+            Some(new) => new.counter == old.counter || new.counter == rest,
+            None => rest.ends(&count(old.tag)).is_none(),
         }
     })
 }
@@ -41,7 +42,7 @@ proptest! {
         }
         for (place, state) in before.places.iter() {
             let after = site.guard.places.get(&place);
-            prop_assert!(is_without(state, after, own.short()));
+            prop_assert!(is_without(&site, state, place, own.short()));
             let challenges = after.map_or(&[][..], State::challenges);
             prop_assert_eq!(challenges, state.challenges());
         }

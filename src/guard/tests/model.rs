@@ -6,6 +6,7 @@ mod judge;
 
 use std::collections::BTreeMap;
 
+use super::super::counter::NETWORK_FACTOR;
 use super::super::judge::Level;
 use super::super::rule::{Count, Kind, Of, Rule, Scope, Tag};
 use super::site::START;
@@ -196,12 +197,14 @@ impl Model {
                 && is_meant(rule)
                 && matches!(rule.count, Count::Distinct { of: Of::Users, .. })
         };
-        let now = self.now;
         for rule in self.rules.iter().filter(of_users) {
-            let Count::Distinct { every, .. } = rule.count else { continue };
             for subject in ask.address.into_iter().flat_map(places) {
-                if let Some((Tally::Distinct(set), _)) = self.counts.get_mut(&(rule.tag, subject)) {
-                    set.forget(every.0, user.into(), now);
+                let tally = self.counts.get_mut(&(rule.tag, subject));
+                if let (Some((Tally::Distinct(set), _)), Count::Distinct { most, every, .. }) =
+                    (tally, rule.count)
+                {
+                    let factor = if subject == Subject::Wide { NETWORK_FACTOR } else { 1 };
+                    set.forget(most * factor, every.0, user.into(), self.now);
                 }
             }
         }
@@ -219,8 +222,8 @@ impl Model {
             let Some((tally, _)) = self.counts.get_mut(&(rule.tag, Subject::User(user))) else { continue };
             match (tally, rule.count, ask.address) {
                 (Tally::Bucket(bucket), Count::Leak { every, .. }, _) => bucket.give_back(every.0, now),
-                (Tally::Distinct(set), Count::Distinct { every, .. }, Some(at)) => {
-                    set.forget(every.0, NETWORKS[at], now);
+                (Tally::Distinct(set), Count::Distinct { most, every, .. }, Some(at)) => {
+                    set.forget(most, every.0, NETWORKS[at], now);
                 }
                 _ => {}
             }

@@ -60,9 +60,21 @@ fn a_stale_password_is_charged_once_and_fails_once() {
 }
 
 #[test]
+fn a_success_takes_its_user_out_of_the_sets_of_its_address() {
+    let fail = |site: &mut Site, user| site.event("failure", call("203.0.113.7", user)).judged.enforced.level;
+    let mut site = Site::new(BUILT_IN);
+    (0..10).for_each(|user| assert_eq!(fail(&mut site, user), Allow));
+    site.event("success", call("203.0.113.7", 3));
+    assert_eq!(fail(&mut site, 3), Allow, "a known user does not count");
+    assert_eq!(fail(&mut site, 10), Allow);
+    assert_eq!(fail(&mut site, 11), Deny);
+}
+
+#[test]
 fn second_factors_that_are_wrong_count_although_the_password_is_the_same() {
     let mut site = Site::new(BUILT_IN);
     let call = call("203.0.113.7", 1).value(1);
+    site.attempt(call);
     let levels: Vec<_> = (0..6).map(|_| site.event("mfa", call).judged.enforced.level).collect();
     assert_eq!(levels, [Allow, Allow, Allow, Allow, Allow, Deny]);
 }
