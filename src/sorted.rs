@@ -20,6 +20,13 @@ pub(crate) struct Sorted<K, V = ()> {
     len: usize,
 }
 
+/// Where an entry was found. Changes of the map may move it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Slot {
+    chunk: usize,
+    place: usize,
+}
+
 /// The first key and the length are kept here, so that a search reads one chunk and counting none.
 #[derive(Clone)]
 struct Chunk<K, V> {
@@ -82,6 +89,24 @@ impl<K: Copy + Ord, V: Clone> Sorted<K, V> {
 
     pub(crate) fn contains(&self, key: &K) -> bool {
         self.find(key).is_ok()
+    }
+
+    /// Where the entry of `key` is.
+    pub(crate) fn slot(&self, key: &K) -> Option<Slot> {
+        self.find(key).ok().map(|(chunk, place)| Slot { chunk, place })
+    }
+
+    /// The entry in a slot, if there still is one.
+    #[inline]
+    pub(crate) fn at(&self, slot: Slot) -> Option<(&K, &V)> {
+        self.chunks.get(slot.chunk)?.entries.get(slot.place).map(|(key, value)| (key, value))
+    }
+
+    /// The value in a slot, which this map shares with no clone afterwards.
+    #[inline]
+    pub(crate) fn at_mut(&mut self, slot: Slot) -> Option<&mut V> {
+        let chunk = self.chunks.get_mut(slot.chunk)?;
+        Arc::make_mut(&mut chunk.entries).get_mut(slot.place).map(|(_, value)| value)
     }
 
     pub(crate) fn get(&self, key: &K) -> Option<&V> {

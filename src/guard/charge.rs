@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::text::time::{Span, Timestamp};
 
 use super::address::Place;
@@ -72,18 +74,24 @@ pub(crate) fn charge(
     terms: Terms<'_>,
     incidents: &mut Vec<Incident>,
 ) -> bool {
-    let mut has_fired = false;
-    let rules = edit.rules;
-    for rule in rules.matching(event.kind) {
-        for subject in subjects(rule.scope, event) {
-            if count(edit, rule, subject, event) {
-                has_fired = true;
-                fire(edit, rule, subject, event, terms, incidents);
-            }
+    let rules = edit.rules.matching(event.kind);
+    let mut fired = Fired::new();
+    // All rules of a subject count at once, so that it is looked up once.
+    for scope in [Scope::Ip, Scope::User, Scope::Pair, Scope::Key] {
+        if rules.iter().any(|rule| rule.scope == scope) {
+            subjects(scope, event).for_each(|subject| count(edit, rules, scope, subject, event, &mut fired));
         }
     }
-    has_fired
+    // In the order of the file.
+    fired.sort_by_key(|(at, _)| *at);
+    for (at, subject) in &fired {
+        fire(edit, &rules[*at], *subject, event, terms, incidents);
+    }
+    !fired.is_empty()
 }
+
+/// Rules that have fired, by their place among the rules that count the event, and for whom.
+type Fired = SmallVec<[(usize, Subject); 2]>;
 
 /// The subjects for which a rule of `scope` counts an event: at most an address and its /48.
 fn subjects(scope: Scope, event: Event<'_>) -> impl Iterator<Item = Subject> {
@@ -121,20 +129,37 @@ fn value(edit: &Edit<'_>, count: &Count, ask: &Ask) -> Option<u64> {
     }
 }
 
-/// Counts an event. Returns whether the rule fires.
-fn count(edit: &mut Edit<'_>, rule: &ActiveRule, subject: Subject, event: Event<'_>) -> bool {
-    let count = count_for(rule, subject);
-    let value = value(edit, &count, event.ask);
-    if !count.takes(value) {
-        return false;
+/// Counts an event for a subject by all rules of its scope. Adds those that fire to `fired`.
+fn count(
+    edit: &mut Edit<'_>,
+    rules: &[Arc<ActiveRule>],
+    scope: Scope,
+    subject: Subject,
+    event: Event<'_>,
+    fired: &mut Fired,
+) {
+    let of_scope = || rules.iter().enumerate().filter(|(_, rule)| rule.scope == scope);
+    let of_rule = |(at, rule): (usize, &'_ Arc<ActiveRule>)| {
+        let value = value(edit, &rule.count, event.ask);
+        rule.count.takes(value).then_some((at, value))
+    };
+    let taken: SmallVec<[(usize, Option<u64>); 4]> = of_scope().filter_map(of_rule).collect();
+    if taken.is_empty() {
+        return;
     }
     let now = edit.now;
-    let act = |state: &mut State| state.charge(rule, &count, value, now);
-    let fires = match subject {
+    let act = |state: &mut State| {
+        for (at, value) in taken {
+            let rule = &rules[at];
+            if state.charge(rule, &count_for(rule, subject), value, now) {
+                fired.push((at, subject));
+            }
+        }
+    };
+    match subject {
         Subject::Place(place) => edit.place(place, act),
         Subject::Who(who) => edit.person(who, act),
     };
-    fires.unwrap_or(false)
 }
 
 /// Takes an event back out of the counts of `rule`: that of an attempt that had an outcome.

@@ -5,10 +5,10 @@ use super::edit::Edit;
 use super::hash::Hash;
 use super::health::Minute;
 use super::incident::{Incident, What};
-use super::judge::{Judged, Level, Verdict, judge};
+use super::judge::{Judged, Level, Verdict, judge, judge_as};
 use super::rule::{Count, Kind, Of, Scope};
 use super::subject::Who;
-use super::value::Ask;
+use super::value::{Acquaintance, Ask};
 
 /// The answer to a call, and what has to be reported.
 pub(crate) struct Decision {
@@ -19,15 +19,15 @@ pub(crate) struct Decision {
 /// Judges an attempt to log in. If it is admitted, the rules that count attempts count it at once,
 /// so that of parallel attempts exactly as many pass as a rule admits.
 pub(crate) fn attempt(edit: &mut Edit<'_>, ask: &Ask, solved: bool, terms: Terms<'_>) -> Decision {
-    let judged = judge(edit.guard, ask, terms.observe, edit.now);
+    let acquaintance = edit.guard.acquaintance(ask, edit.now);
+    let judged = judge_as(edit.guard, ask, acquaintance, terms.observe, edit.now);
     let mut decision = Decision { judged, incidents: Vec::new() };
     let level = decision.judged.enforced.level;
     if decision.judged.is_allowed || level == Level::Deny || (level == Level::Challenge && !solved) {
         return decision;
     }
-    let pair = edit.guard.pair(ask, edit.now);
+    let Acquaintance { is_known, pair } = acquaintance;
     if !is_repeated(edit, pair, ask) {
-        let is_known = edit.guard.knows(ask, edit.now);
         let event = |kind| Event { kind, ask, pair, is_known, solved };
         let fired = charge(edit, event(&Kind::Attempt), terms, &mut decision.incidents)
             | charge(edit, event(&Kind::Open), terms, &mut decision.incidents);
@@ -59,10 +59,10 @@ fn is_repeated(edit: &Edit<'_>, pair: Option<Who>, ask: &Ask) -> bool {
 
 /// Takes in an event: the outcome of an attempt, or anything else that rules count.
 pub(crate) fn event(edit: &mut Edit<'_>, kind: &Kind, ask: &Ask, terms: Terms<'_>) -> Decision {
-    let judged = judge(edit.guard, ask, terms.observe, edit.now);
+    let acquaintance = edit.guard.acquaintance(ask, edit.now);
+    let Acquaintance { is_known, pair } = acquaintance;
+    let judged = judge_as(edit.guard, ask, acquaintance, terms.observe, edit.now);
     let mut decision = Decision { judged, incidents: Vec::new() };
-    let pair = edit.guard.pair(ask, edit.now);
-    let is_known = edit.guard.knows(ask, edit.now);
     let event = Event { kind, ask, pair, is_known, solved: false };
     // What is denied already is never counted as a failure, and does not prolong a ban.
     let counts = !decision.judged.is_allowed && decision.judged.enforced.level != Level::Deny;

@@ -3,6 +3,8 @@
 //! A decision changes the guard through an [`Edit`], which notes the subjects that it touches. At
 //! the end [`Edit::finish`] makes the step that replicas apply: the new state of each of them.
 
+use smallvec::SmallVec;
+
 use crate::text::time::{Span, Timestamp};
 
 use super::address::Place;
@@ -54,17 +56,22 @@ impl Limits {
     }
 }
 
+/// The subjects of one kind that a call has touched: as many as an ordinary call touches without an
+/// allocation.
+type Touched<K> = SmallVec<[K; 3]>;
+
 pub(crate) struct Edit<'a> {
     pub guard: &'a mut Guard,
     pub rules: &'a GuardRules,
     pub now: Timestamp,
     limits: Limits,
-    people: Vec<Who>,
-    places: Vec<Place>,
-    known: Vec<Hash>,
-    bans: Vec<BanKey>,
+    people: Touched<Who>,
+    places: Touched<Place>,
+    known: Touched<Hash>,
+    bans: Touched<BanKey>,
     pulse: bool,
     cap: bool,
+    forgets: bool,
     /// How many subjects were not added because memory is short.
     pub refused: u64,
 }
@@ -82,12 +89,13 @@ impl<'a> Edit<'a> {
             rules,
             now,
             limits,
-            people: Vec::new(),
-            places: Vec::new(),
-            known: Vec::new(),
-            bans: Vec::new(),
+            people: Touched::new(),
+            places: Touched::new(),
+            known: Touched::new(),
+            bans: Touched::new(),
             pulse: false,
             cap: false,
+            forgets: false,
             refused: 0,
         }
     }
@@ -160,6 +168,15 @@ impl<'a> Edit<'a> {
             self.guard.known.set(user, None);
             touch(&mut self.known, user);
         }
+    }
+
+    /// Forgets all addresses, people and known users.
+    pub(crate) fn forget_all(&mut self) {
+        self.guard.forget();
+        self.people.clear();
+        self.places.clear();
+        self.known.clear();
+        self.forgets = true;
     }
 
     /// The least recently used of a few goes where the budget is used up.
@@ -238,6 +255,7 @@ impl<'a> Edit<'a> {
     pub(crate) fn finish(mut self) -> Option<Step<ChangeOf<'a>>> {
         let is_changed = self.pulse
             || self.cap
+            || self.forgets
             || !(self.people.is_empty()
                 && self.places.is_empty()
                 && self.known.is_empty()
@@ -245,18 +263,24 @@ impl<'a> Edit<'a> {
         if !is_changed {
             return None;
         }
+        distinct(&mut self.people);
+        distinct(&mut self.places);
+        distinct(&mut self.known);
+        distinct(&mut self.bans);
         let is_new = self.guard.header.seq == 0;
         self.extend_life();
         self.guard.header.seq = self.guard.header.seq.wrapping_add(1).max(1);
         let guard: &'a Guard = self.guard;
         let Header { seq, until, hash_key, created } = guard.header;
-        let people = self.people.iter().map(|who| Change::Person(*who, guard.people.get(who)));
-        let places = self.places.iter().map(|place| Change::Place(*place, guard.places.get(place)));
-        let known = self.known.iter().map(|user| Change::Known(*user, guard.known.get(user)));
-        let bans = self.bans.iter().map(|key| Change::Ban(*key, guard.bans.get(key)));
-        let pulse = self.pulse.then_some(Change::Pulse(&guard.pulse));
-        let cap = self.cap.then_some(Change::Cap(&guard.cap));
-        let changes = people.chain(places).chain(known).chain(bans).chain(pulse).chain(cap).collect();
+        let subjects = self.people.len() + self.places.len() + self.known.len() + self.bans.len();
+        let mut changes = Vec::with_capacity(subjects + 3);
+        changes.extend(self.forgets.then_some(Change::Forget));
+        changes.extend(self.people.iter().map(|who| Change::Person(*who, guard.people.get(who))));
+        changes.extend(self.places.iter().map(|place| Change::Place(*place, guard.places.get(place))));
+        changes.extend(self.known.iter().map(|user| Change::Known(*user, guard.known.get(user))));
+        changes.extend(self.bans.iter().map(|key| Change::Ban(*key, guard.bans.get(key))));
+        changes.extend(self.pulse.then_some(Change::Pulse(&guard.pulse)));
+        changes.extend(self.cap.then_some(Change::Cap(&guard.cap)));
         Some(Step { seq, open: is_new.then_some(Open { hash_key, created }), changes, until })
     }
 
@@ -280,9 +304,21 @@ impl<'a> Edit<'a> {
     }
 }
 
-fn touch<K: PartialEq>(touched: &mut Vec<K>, key: K) {
-    if !touched.contains(&key) {
+/// How many of the last touched keys are compared with a new one.
+const COMPARED: usize = 16;
+
+/// Notes that `key` was touched. In a long list a key may be there more than once.
+fn touch<K: PartialEq>(touched: &mut Touched<K>, key: K) {
+    if !touched.iter().rev().take(COMPARED).any(|known| *known == key) {
         touched.push(key);
+    }
+}
+
+/// Leaves each key once.
+fn distinct<K: Ord>(touched: &mut Touched<K>) {
+    if touched.len() > COMPARED {
+        touched.sort_unstable();
+        touched.dedup();
     }
 }
 
@@ -299,7 +335,7 @@ struct Room {
 fn change_state<K: Copy + Ord, C: Fn(Tag) -> Option<Count>, R>(
     table: &mut Table<K, State>,
     key: K,
-    touched: &mut Vec<K>,
+    touched: &mut Touched<K>,
     refused: &mut u64,
     room: Room,
     counts: impl Fn(&K) -> C,
@@ -331,7 +367,7 @@ fn change_existing<K: Copy + Ord, R>(
 
 fn make_room<K: Copy + Ord, C: Fn(Tag) -> Option<Count>>(
     table: &mut Table<K, State>,
-    touched: &mut Vec<K>,
+    touched: &mut Touched<K>,
     room: Room,
     counts: &impl Fn(&K) -> C,
 ) -> bool {

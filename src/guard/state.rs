@@ -134,6 +134,7 @@ impl State {
         }
         more.challenges.retain(|old| old.left(new.from) > Span(0));
         if more.challenges.len() < MOST {
+            more.challenges.reserve_exact(1);
             more.challenges.push(new);
         }
     }
@@ -158,6 +159,7 @@ impl State {
         if let Some((_, old)) = all.iter_mut().find(|(of, _)| *of == tag) {
             *old = strikes;
         } else if all.len() < MOST {
+            all.reserve_exact(1);
             all.push((tag, strikes));
         }
     }
@@ -189,6 +191,7 @@ impl State {
         if values.len() == VALUES {
             values.remove(0);
         }
+        values.reserve_exact(1);
         values.push(Value { hash: value, failed: false });
     }
 

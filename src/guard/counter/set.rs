@@ -20,8 +20,17 @@ pub(super) fn charge(
     value: u64,
     now: Timestamp,
 ) -> bool {
-    let mut kept = mem::take(values).into_vec();
     let window = window(most, every);
+    let is_kept = |sighting: &Sighting| sighting.1 <= now && is_recent(*sighting, window, now);
+    if let Ok(place) = values.binary_search_by_key(&value, |sighting| sighting.0)
+        && values.len() <= limit(most)
+        && values.iter().all(is_kept)
+    {
+        // The usual call: nothing goes and nothing is added.
+        values[place].1 = now;
+        return false;
+    }
+    let mut kept = mem::take(values).into_vec();
     kept.retain(|sighting| is_recent(*sighting, window, now));
     for sighting in &mut kept {
         sighting.1 = sighting.1.min(now);
