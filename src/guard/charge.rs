@@ -10,6 +10,7 @@ use super::address::Place;
 use super::bans::{Entry, Source, Target};
 use super::counter::NETWORK_FACTOR;
 use super::edit::Edit;
+use super::hash::HashKey;
 use super::incident::{Incident, What};
 use super::never_ban::NeverBan;
 use super::rule::{Action, Count, Kind, Mode, Of, Scope};
@@ -120,12 +121,22 @@ fn count_for(rule: &ActiveRule, subject: Subject) -> Count {
 }
 
 /// The hash of what a distinct count counts in an event.
-fn value(edit: &Edit<'_>, count: &Count, ask: &Ask) -> Option<u64> {
+fn value(hash_key: &HashKey, count: &Count, ask: &Ask) -> Option<u64> {
     let Count::Distinct { of, .. } = count else { return None };
     match of {
         Of::Users => ask.user.map(|user| user.short()),
-        Of::Networks => ask.place().map(|place| edit.guard.header.hash_key.network(place.network())),
+        Of::Networks => ask.place().map(|place| hash_key.network(place.network())),
         Of::Values => ask.value,
+    }
+}
+
+/// Whether [`value`] is there, if `count` needs one.
+fn takes(count: &Count, ask: &Ask) -> bool {
+    match count {
+        Count::Distinct { of: Of::Users, .. } => ask.user.is_some(),
+        Count::Distinct { of: Of::Networks, .. } => ask.ip.is_some(),
+        Count::Distinct { of: Of::Values, .. } => ask.value.is_some(),
+        _ => true,
     }
 }
 
@@ -138,19 +149,15 @@ fn count(
     event: Event<'_>,
     fired: &mut Fired,
 ) {
-    let of_scope = || rules.iter().enumerate().filter(|(_, rule)| rule.scope == scope);
-    let of_rule = |(at, rule): (usize, &'_ Arc<ActiveRule>)| {
-        let value = value(edit, &rule.count, event.ask);
-        rule.count.takes(value).then_some((at, value))
-    };
-    let taken: SmallVec<[(usize, Option<u64>); 4]> = of_scope().filter_map(of_rule).collect();
-    if taken.is_empty() {
+    let ask = event.ask;
+    let counts = |rule: &ActiveRule| rule.scope == scope && takes(&rule.count, ask);
+    if !rules.iter().any(|rule| counts(rule)) {
         return;
     }
-    let now = edit.now;
+    let (now, hash_key) = (edit.now, edit.guard.header.hash_key);
     let act = |state: &mut State| {
-        for (at, value) in taken {
-            let rule = &rules[at];
+        for (at, rule) in rules.iter().enumerate().filter(|(_, rule)| counts(rule)) {
+            let value = value(&hash_key, &rule.count, ask);
             if state.charge(rule, &count_for(rule, subject), value, now) {
                 fired.push((at, subject));
             }
@@ -166,7 +173,7 @@ fn count(
 pub(crate) fn take_back(edit: &mut Edit<'_>, rule: &ActiveRule, event: Event<'_>) {
     for subject in subjects(rule.scope, event) {
         let count = count_for(rule, subject);
-        let value = value(edit, &count, event.ask);
+        let value = value(&edit.guard.header.hash_key, &count, event.ask);
         let now = edit.now;
         match subject {
             Subject::Place(place) if has(edit.guard.places.get(&place), rule) => {

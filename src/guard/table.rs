@@ -22,10 +22,11 @@ pub(crate) struct Table<K, V> {
     recent: Recent,
 }
 
-/// Where keys were found last. A call looks for the same few keys several times.
+/// Where keys were found last. A call looks for the same one or two keys several times: a user and a
+/// pair, or an IPv6 /64 and its /48.
 #[derive(Clone, Default)]
 struct Recent {
-    slots: [Cell<Slot>; 4],
+    slots: [Cell<Slot>; 2],
     /// The place of the next one.
     next: Cell<usize>,
 }

@@ -1,3 +1,4 @@
 //! Guards.
 
+mod bounds;
 mod rules;

@@ -5,6 +5,7 @@
 //! measures a release build with full sizes and prints the worst stall of each row.
 
 mod first;
+mod guards;
 mod scenes;
 mod stage;
 mod stores;
