@@ -54,6 +54,7 @@ main() {
     show_several_keys
     show_memory
     show_alert
+    show_guard
     show_tokens
     if [[ $postgres ]]; then
         # shellcheck disable=SC2119 # no settings
@@ -295,6 +296,57 @@ show_alert() {
     kill "$pid"
 }
 
+# guard COMMAND WORD ...: calls LW.ATTEMPT or LW.EVENT. Sets verdict, retry_after, rule and alerted.
+guard() {
+    local answer
+    mapfile -t answer < <(cli "$@")
+    [[ ${#answer[@]} == 6 ]] || die "$* answered: ${answer[*]}"
+    verdict=${answer[0]} retry_after=${answer[1]} rule=${answer[2]} alerted=${answer[5]}
+}
+
+guard_row() {
+    local words=(allow challenge deny)
+    printf '  %-26s %s%-9s %8d ms  %-9s%s  %s\n' "$1" "$faint" "${words[verdict]}" "$retry_after" "${rule:--}" "$plain" "${2:-}"
+}
+
+show_guard() {
+    local verdict retry_after rule alerted user at="IP 192.0.2.66" why
+    title "A guard: one address tries a leaked list, with one password for each user"
+    say "  Before the password is checked  LW.ATTEMPT login $at USER u1, afterwards" \
+        "  LW.EVENT login failure $at USER u1.  Both answer verdict, retry_after, rule and more:" ""
+    # A new guard challenges for a day where it would ban.
+    cli CONFIG SET lockwatch.guard-learn 0 >/dev/null
+    for ((user = 1; user <= 12; user++)); do
+        # shellcheck disable=SC2086 # two words
+        guard LW.ATTEMPT login $at USER "u$user"
+        check "$verdict == ($user == 12 ? 2 : 0)"
+        if ((user == 1 || user >= 11)); then guard_row "LW.ATTEMPT USER u$user"; fi
+        if ((verdict > 0)); then continue; fi
+        # shellcheck disable=SC2086
+        guard LW.EVENT login failure $at USER "u$user"
+        check "$verdict == ($user == 11 ? 2 : 0) && $alerted == ($user == 11)"
+        if ((user == 1)); then guard_row "LW.EVENT failure USER u1" "and so on"; fi
+        if ((user == 11)); then guard_row "LW.EVENT failure USER u11" "the eleventh user: banned, with an alert"; fi
+    done
+    check "$([[ $rule == stuffing ]] && echo 1 || echo 0)"
+    guard LW.ATTEMPT login IP 198.51.100.7 USER u1
+    guard_row "USER u1 from elsewhere" "not affected"
+    check "$verdict == 0"
+    cli LW.EVENT login success IP 192.0.2.10 USER carol >/dev/null
+    # shellcheck disable=SC2086
+    guard LW.ATTEMPT login $at USER carol
+    guard_row "USER carol from there" "has logged in from that network before"
+    check "$verdict == 0"
+    mapfile -t why < <(cli LW.WHY login IP 192.0.2.66)
+    say "" "  LW.WHY login $at        $faint${why[5]:-nothing} by the rule ${why[7]:-}, for ${why[9]:-0} ms$plain"
+    check "$([[ ${why[5]:-} == deny && ${why[7]:-} == stuffing ]] && echo 1 || echo 0)"
+    user=$(cli LW.LIFT login IP 192.0.2.66 BY demo)
+    # shellcheck disable=SC2086
+    guard LW.ATTEMPT login $at USER u12
+    say "  LW.LIFT login $at BY demo   $faint$user ban has ended; the next attempt is allowed$plain"
+    check "$user == 1 && $verdict == 0"
+}
+
 # tokens COMMAND WORD ...: calls LW.ISSUE or LW.ROTATE. Sets access and refresh, and refused to the
 # code of an error or ''.
 tokens() {
@@ -395,7 +447,7 @@ show_audit_with_postgres() {
     await_shipped
     say "" "  and this is what psql shows:" ""
     table lockwatch "SELECT to_char(\"timestamp\", 'HH24:MI:SS.MS') AS time, kind, user_id, ip, method, endpoint, status_code AS status, \
-        rate_limit_hit AS limited, latency_ms AS ms, data FROM lockwatch_audit_log WHERE kind <> 'token.reuse' ORDER BY seq" | sed 's/^/    /'
+        rate_limit_hit AS limited, latency_ms AS ms, data FROM lockwatch_audit_log WHERE kind !~ '^(token|guard)' ORDER BY seq" | sed 's/^/    /'
     show_query
     say "" "  Now Postgres is stopped, 1000 events come meanwhile, and it is started again:" ""
     stop_postgres

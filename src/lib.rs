@@ -27,7 +27,8 @@
 //! - [`token`] issues, rotates, verifies and revokes tokens, and detects stolen ones: `LW.ISSUE`,
 //!   `LW.ROTATE`, `LW.VERIFY`, `LW.INTROSPECT`, `LW.REVOKE`, `LW.REVOKEALL`, `LW.SESSIONS`,
 //!   `LW.JWKS`.
-//! - [`guard`] sees attacks on a login or site that a count per key can't see: `LW.RULES`.
+//! - [`guard`] sees attacks on a login or site that a count per key can't see: `LW.ATTEMPT`,
+//!   `LW.EVENT`, `LW.CHECK`, `LW.BAN`, `LW.ALLOW`, `LW.LIFT`, `LW.BANS`, `LW.WHY`, `LW.RULES`.
 //! - [`inspect`] explains one key of any type: `LW.INSPECT`.
 //! - [`commands`], [`config`], [`info`] and [`lifecycle`] are tables that list the commands,
 //!   directives, INFO fields and event handlers of all parts.

@@ -88,7 +88,8 @@ pub(crate) fn event(edit: &mut Edit<'_>, kind: &Kind, ask: &Ask, terms: Terms<'_
     if is_outcome(kind) {
         take_pulse(edit, event, counts, terms, &mut decision.incidents);
     }
-    if fired {
+    // A success and a reset end what stood against their user.
+    if fired || matches!(kind, Kind::Success | Kind::Reset) {
         decision.judged = judge(edit.guard, ask, terms.observe, edit.now);
     }
     decision

@@ -36,8 +36,8 @@ pub(crate) fn explain(guard: &Guard, targets: &Targets, ask: &Ask) -> Explained 
                 people.extend(held.take_while(|who| who.hash == *hash).take(MOST));
             }
             if ask.user.is_none() {
-                let is_key = people.iter().any(|who| who.is_key());
                 let hash = hashes.first().copied();
+                let is_key = hash.is_some_and(|hash| is_key(guard, hash));
                 (ask.user, ask.key) = if is_key { (None, hash) } else { (hash, None) };
             }
         }
@@ -50,6 +50,12 @@ pub(crate) fn explain(guard: &Guard, targets: &Targets, ask: &Ask) -> Explained 
     let place = ask.place().or(block.and_then(Block::place));
     let places = [place, place.and_then(Place::wide)].into_iter().flatten().collect();
     Explained { ask, people, places, block }
+}
+
+/// Whether a hash is that of a free key of which something is held.
+fn is_key(guard: &Guard, hash: Hash) -> bool {
+    let key = Who::key(hash);
+    guard.people.contains(&key) || guard.bans.of(Target::Who(key)).next().is_some()
 }
 
 impl Explained {

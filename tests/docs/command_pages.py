@@ -55,7 +55,17 @@ GROUPS = {
     ],
     "alerts": ["LW.ALERT", "LW.ALERTS"],
     "audit": ["LW.AUDIT", "LW.AUDITLOG"],
-    "guards": ["LW.RULES"],
+    "guards": [
+        "LW.ATTEMPT",
+        "LW.EVENT",
+        "LW.CHECK",
+        "LW.BAN",
+        "LW.ALLOW",
+        "LW.LIFT",
+        "LW.BANS",
+        "LW.WHY",
+        "LW.RULES",
+    ],
     "administration": ["LW.RELOAD", "LW.PURGE"],
 }
 

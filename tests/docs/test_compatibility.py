@@ -59,6 +59,7 @@ def test_the_types_and_their_versions_are_those_of_the_source() -> None:
         **dict.fromkeys(("lw-window", "lw-bursts"), "window/native.rs"),
         "lw-leases": "lease/native.rs",
         "lw-tokens": "token/native.rs",
+        "lw-guards": "guard/native.rs",
         "lw-policy": "policy/state.rs",
         **dict.fromkeys(("lw-alerts", "lw-audits"), "outbox/host.rs"),
     }
@@ -66,11 +67,11 @@ def test_the_types_and_their_versions_are_those_of_the_source() -> None:
         found = set(re.findall(r"const ENCODING: i32 = (\d+);", RUST[file]))
         assert found == {rows[name]["encoding version"]}, name
     window, store = byte("window/snapshot.rs", "VERSION"), byte("token/snapshot.rs", "VERSION")
-    leases = byte("lease/snapshot.rs", "VERSION")
+    leases, guards = byte("lease/snapshot.rs", "VERSION"), byte("guard/snapshot.rs", "VERSION")
     first = f"{byte('outbox/effect.rs', 'OPENING')}, and {byte('outbox/effect.rs', 'ENTRIES')} in further pieces"
     shown = [rows[name]["first byte"] for name in encodings]
     policies = byte("policy/wire.rs", "WHOLE")
-    assert shown == [str(window), str(window), str(leases), str(store), str(policies), first, first]
+    assert shown == [*map(str, (window, window, leases, store, guards, policies)), first, first]
 
 
 def test_the_bytes_of_effects_are_those_of_the_source() -> None:
@@ -87,6 +88,7 @@ def test_the_bytes_of_effects_are_those_of_the_source() -> None:
         ),
         "`LW._LEASE`": ("lease/effect.rs", ("STEP", "OPENING", "MORE")),
         "`LW._TOKEN`": ("token/effect.rs", ("CHANGES", "OPENING", "MORE")),
+        "`LW._GUARD`": ("guard/effect.rs", ("STEP", "OPENING", "MORE")),
         "`LW._POLICY`": ("policy/wire.rs", ("CHANGE", "WHOLE")),
         "`LW._ALERTS`, `LW._AUDIT`": ("outbox/effect.rs", ("CHANGES", "OPENING", "ENTRIES")),
     }

@@ -78,6 +78,8 @@ TABLES = {
     "Options of a policy": "POLICY_OPTIONS",
     "Requests that count by their response": "CHARGING_RULES",
     "Limits on routes": "ROUTE_LIMIT_OPTIONS",
+    "Options of a guard": "GUARD_OPTIONS",
+    "DeviceCookieOptions": "DEVICE_COOKIE_OPTIONS",
     "Options of LockWatch": "LOCKWATCH_OPTIONS",
     "Options of jwtRequired": "JWT_OPTIONS",
     "Options of the token routes": "TOKEN_OPTIONS",
@@ -118,7 +120,7 @@ def test_the_defaults_are_those_of_the_source(heading: str) -> None:
 def test_every_function_of_the_frameworks_is_listed_with_its_entry() -> None:
     rows = {name.partition("(")[0]: row["entry"] for name, row in listed("Tokens over HTTP", "function").items()}
     express, fastify = ({name for name in exports(entry) if name[0].islower()} for entry in ("express", "fastify"))
-    assert set(rows) == (express | fastify) - {"lockwatch", "limit"}
+    assert set(rows) == (express | fastify) - {"lockwatch", "limit", "guard"}
     for name, entry in rows.items():
         assert ("both" in entry) == (name in express & fastify)
         assert ("express" in entry) == (name in express - fastify)
@@ -137,6 +139,14 @@ ARGUMENTS: Mapping[str, str] = {
     "rotate": "RotateOptions",
     "clientKeys": "ClientQuery",
     "reset": "ClientQuery",
+    "attempt": "AttemptOptions",
+    "event": "EventOptions",
+    "check": "CheckOptions",
+    "ban": "BanOptions",
+    "allow": "BanOptions",
+    "lift": "LiftOptions",
+    "bans": "BansOptions",
+    "why": "NormalizeOption",
 }
 
 
@@ -161,11 +171,13 @@ def test_every_member_of_a_result_is_listed() -> None:
     rows = {code(row["type"]): set(codes(row["members"])) for row in table(PAGE, "Others").rows}
     returned = set(
         re.findall(
-            r"\): Promise<(?:tokens\.)?([A-Z]\w+)(?:\[\])?(?: \| null)?> \{$", SOURCES["lockwatch.ts"], re.MULTILINE
+            r"\): Promise<(?:tokens\.|operator\.)?([A-Z]\w+)(?:\[\])?(?: \| null)?> \{$",
+            SOURCES["lockwatch.ts"],
+            re.MULTILINE,
         )
     )
     # The public keys are JSON as a standard has it.
-    assert set(rows) == returned - {"RateLimitResult", "Jwks"}
+    assert set(rows) == returned - {"RateLimitResult", "Jwks", "Date"}
     for name, shown in rows.items():
         assert members(name) - {"constructor"} <= shown, name
     # Those of a class whose constructor declares them.
@@ -175,11 +187,11 @@ def test_every_member_of_a_result_is_listed() -> None:
 
 
 def test_the_members_of_the_state_are_listed() -> None:
-    internal = {"keyText", "denial", "deny", "constructor"}
+    internal = {"keyText", "denial", "deny", "block", "constructor"}
     declared = members("LockWatchState") | set(
         re.findall(r"^    readonly (\w+):", SOURCES["http/state.ts"], re.MULTILINE)
     )
-    assert set(listed("LockWatchState", "member")) == (declared | {"limited", "shadowed"}) - internal
+    assert set(listed("LockWatchState", "member")) == (declared | {"limited", "shadowed", "blocked"}) - internal
 
 
 def test_every_error_is_listed_with_its_codes() -> None:

@@ -1,9 +1,10 @@
 /**
  * The errors of the client. `code` is the first word of Redis's error reply (`LWEXPIRED`,
  * `WRONGTYPE`, `OOM`); `TIMEOUT`, `CONNECTION` or `BYPASSED` without a reply; or `MODULE_MISSING`.
- * `LEASE_DENIED` and `BUDGET_EXCEEDED` are denials.
+ * `LEASE_DENIED`, `BUDGET_EXCEEDED` and `ATTEMPT_DENIED` are denials.
  */
 import { secondsRoundedUp } from "./duration.js";
+import type { GuardResult } from "./guard.js";
 import { ServerError } from "./redis/connection.js";
 
 /** An option is wrong, or the server does not fit the options. */
@@ -78,11 +79,50 @@ export class TokenBudgetExceededError extends DeniedError {
   }
 }
 
+/**
+ * A guard denies a login, or a challenge was not passed, or Redis is away; then `status` is 503 and
+ * `code` says why. Answer with `status`, `headers` and `body`. Express and Fastify use the first two by
+ * themselves. `retryAfterMs` is Infinity for a challenge.
+ */
+export class AttemptDeniedError extends DeniedError {
+  readonly status: number;
+  /** The same as `status`, by the name that Fastify reads. */
+  readonly statusCode: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+
+  constructor(
+    code: string,
+    /** The framework may send it to the client. */
+    message: string,
+    retryAfterMs: number,
+    { status, headers, body }: Pick<AttemptDeniedError, "status" | "headers" | "body">,
+    /** What the guard answered; undefined if Redis was away. */
+    readonly result: GuardResult | undefined,
+  ) {
+    super(code, message, retryAfterMs);
+    this.status = this.statusCode = status;
+    this.headers = headers;
+    this.body = body;
+  }
+}
+
 /** LWFULL: too many events or alerts are waiting for delivery, or a key has its most leases. */
 export class FullError extends LockWatchError {}
 
 /** LWNOPOLICY: the server has no policy of this name. Set it with LW.POLICY SET. */
 export class NoPolicyError extends LockWatchError {}
+
+/**
+ * LWNORULE: the server has no rules for a guard of this name. Middleware and guards throw a
+ * `ConfigurationError` in its place.
+ */
+export class NoRuleError extends LockWatchError {}
+
+/** @returns what a mistake of the configuration is, instead of a failure that lets requests through */
+export function noRules({ message }: NoRuleError): ConfigurationError {
+  return new ConfigurationError(`the server has no rules for a guard: ${message}`);
+}
 
 /** LWNOKEY: the server has no signing key. */
 export class NoKeyError extends LockWatchError {}
@@ -122,6 +162,7 @@ const CLASSES: Record<string, ErrorClass> = {
   LWFULL: FullError,
   LWNOKEY: NoKeyError,
   LWNOPOLICY: NoPolicyError,
+  LWNORULE: NoRuleError,
   LWBUSY: UnavailableError,
   LWUNAVAILABLE: UnavailableError,
   LOADING: UnavailableError,

@@ -1,5 +1,6 @@
 /** The Express middleware, the limit on a route, and the token routes. */
 import type { Request, RequestHandler } from "express";
+import { makeGuard, type MakeGuard } from "./guard/guard.js";
 import { middleware, send } from "./http/framework.js";
 import { admit, createRateLimiter, isGone } from "./http/middleware.js";
 import type { MiddlewareOptions } from "./http/options.js";
@@ -13,6 +14,10 @@ export type { RouteLimitOptions } from "./http/route-limit.js";
 export { jwtRequired, type JwtOptions } from "./token/bearer.js";
 export type { CookieOptions } from "./token/cookie.js";
 export type { TokenRoutesOptions } from "./token/endpoints.js";
+export type { Attempt } from "./guard/attempt.js";
+export type { DeviceCookieOptions } from "./guard/device.js";
+export type { Guard } from "./guard/guard.js";
+export type { Challenge, ChallengeFunction, Credentials, GuardKey, GuardOptions } from "./guard/options.js";
 export { jwks, type JwksOptions } from "./token/jwks.js";
 export type { Login } from "./token/login.js";
 
@@ -53,6 +58,12 @@ export function lockwatch(options: ExpressOptions): RequestHandler & { readonly 
  * `app.post("/orders", authenticate, limit(lw, "5/minute", { key: (request) => request.claims?.sub }), handler)`.
  */
 export const limit: Limit<Request> = routeLimit;
+
+/**
+ * A guard of logins: `const logins = guard(lw, "login", { challenge: "deny" })`, and in the handler
+ * `await logins.withAttempt(request, response, { user, password }, (attempt) => …)`.
+ */
+export const guard: MakeGuard<Request> = makeGuard;
 
 /** `POST login`, `refresh` and `logout` below a path: `app.use("/auth", tokenRouter(lw, …))`. */
 export function tokenRouter(lockwatch: LockWatch, options: TokenRoutesOptions<Request>): RequestHandler {

@@ -65,7 +65,7 @@ export class FailureLog {
   /** @param requests whose limit could not be evaluated, in words */
   limitFailed(error: LockWatchError, requests: string, denies: boolean): void {
     if (error instanceof NoPolicyError) {
-      sayOnce(`policy: ${error.message}`, this.write, `a limit is not enforced, because the server does not have its policy: ${error.message}: set it with LW.POLICY SET`);
+      this.misconfigured("a limit is not enforced, because the server does not have its policy", error, ": set it with LW.POLICY SET");
     }
     const isLogged = this.log(error.code, `${requests} are ${denies ? "answered 503" : "let through without a limit"}: ${this.named(error)}`);
     // Other errors concern one key or one command, and the next command may succeed meanwhile.
@@ -74,6 +74,11 @@ export class FailureLog {
     outage.isLogged ||= isLogged;
     if (denies) outage.refused++;
     else outage.letThrough++;
+  }
+
+  /** Logs an error of the configuration once in this process. */
+  misconfigured(consequence: string, error: LockWatchError, remedy = ""): void {
+    sayOnce(`${error.code}: ${error.message}`, this.write, `${consequence}: ${error.message}${remedy}`);
   }
 
   /** Logs the end of failures. The usual path is one look. */

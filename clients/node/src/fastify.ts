@@ -1,5 +1,6 @@
 /** The Fastify plugin, the limit on a route, and the token routes. */
 import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from "fastify";
+import { makeGuard, type MakeGuard } from "./guard/guard.js";
 import { send } from "./http/framework.js";
 import { admit, createRateLimiter, isGone } from "./http/middleware.js";
 import type { MiddlewareOptions } from "./http/options.js";
@@ -14,6 +15,10 @@ export type { RouteLimitOptions } from "./http/route-limit.js";
 export { jwtRequired, type JwtOptions } from "./token/bearer.js";
 export type { CookieOptions } from "./token/cookie.js";
 export type { TokenRoutesOptions } from "./token/endpoints.js";
+export type { Attempt } from "./guard/attempt.js";
+export type { DeviceCookieOptions } from "./guard/device.js";
+export type { Guard } from "./guard/guard.js";
+export type { Challenge, ChallengeFunction, Credentials, GuardKey, GuardOptions } from "./guard/options.js";
 export { jwks, type JwksOptions } from "./token/jwks.js";
 export type { Login } from "./token/login.js";
 
@@ -92,6 +97,12 @@ export const lockwatch = Object.assign(plugin, {
  * handler)`.
  */
 export const limit: Limit<FastifyRequest> = routeLimit;
+
+/**
+ * A guard of logins: `const logins = guard(lw, "login", { challenge: "deny" })`, and in the handler
+ * `await logins.withAttempt(request, reply, { user, password }, (attempt) => …)`.
+ */
+export const guard: MakeGuard<FastifyRequest> = makeGuard;
 
 export interface FastifyTokenOptions extends TokenRoutesOptions<FastifyRequest> {
   lockwatch: LockWatch;

@@ -4,10 +4,12 @@
  * - `lockwatch.ts` has a method for each command. Arguments and results are in `ratelimit.ts`,
  *   `multi.ts`, `lease.ts`, `explain.ts`, `burst.ts`, `alert.ts`, `audit.ts` and `tokens.ts`,
  *   errors in `errors.ts`. `limits.ts` and `duration.ts` parse the limits and durations of users.
+ * - `guard.ts` and `guard-admin.ts` have the commands of guards. `guard/` is a guard of logins, which
+ *   works on requests. `user-name.ts` is how names of users are sent.
  * - `leases.ts` is a lease that is held, and `budget.ts` a reservation of tokens.
  * - `client-keys.ts` lists and deletes the keys of one client.
  * - `redis/` sends commands: an adapter for each library, and `Link` with timeouts and a breaker.
- * - `http/` is the middleware. `rate-limiter.ts` decides on requests, independent of the framework;
+ * - `http/` is the middleware. `request-check.ts` decides on a request, independent of the framework;
  *   `route-limit.ts` is a limit on one route. `notices.ts` logs what a process says once.
  * - `token/` verifies access tokens and has the login, refresh and logout routes.
  * - `express.ts` and `fastify.ts` are the entries of the frameworks. This entry loads neither.
@@ -20,6 +22,7 @@ export type { BurstOptions, BurstResult, Caller } from "./burst.js";
 export type { ClientQuery, KeyOfClient } from "./client-keys.js";
 export type { Duration } from "./duration.js";
 export {
+  AttemptDeniedError,
   CommandError,
   ConfigurationError,
   ConflictError,
@@ -30,6 +33,7 @@ export {
   ModuleMissingError,
   NoKeyError,
   NoPolicyError,
+  NoRuleError,
   TokenBudgetExceededError,
   TokenError,
   TokenExpiredError,
@@ -39,6 +43,8 @@ export {
   UnavailableError,
 } from "./errors.js";
 export type { KeyReport, TopKey, WindowUsage } from "./explain.js";
+export { GuardResult, type AttemptOptions, type CheckOptions, type EventOptions, type Verdict } from "./guard.js";
+export type { BanOptions, BansOptions, Explainable, GuardChallenge, GuardCount, GuardEntry, GuardReport, GuardSubject, Liftable, LiftOptions } from "./guard-admin.js";
 export type { CountWhen, FinishedResponse } from "./http/charging.js";
 export { ADDRESS } from "./http/keys.js";
 export { LockWatchState } from "./http/state.js";

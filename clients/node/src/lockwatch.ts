@@ -12,12 +12,15 @@ import { CorrectionQueue } from "./correction-queue.js";
 import { windowMs, type Duration } from "./duration.js";
 import { ConfigurationError } from "./errors.js";
 import { inspectCommand, parseReport, parseTop, topCommand, type KeyReport, type TopKey } from "./explain.js";
+import { attemptCommand, checkCommand, eventCommand, GuardResult, type AttemptOptions, type CheckOptions, type EventOptions } from "./guard.js";
+import * as operator from "./guard-admin.js";
 import { FailureLog, type Log } from "./failure-log.js";
 import { checkOption, checkOptions, type OptionRules } from "./known-options.js";
 import { parseLimits, type Limits } from "./limits.js";
 import { acquireCommand, newLeaseId, parseAcquired, releaseCommand, renewCommand, type AcquireOptions, type LeaseOptions, type LeaseResult } from "./lease.js";
 import { Lease } from "./leases.js";
 import { MultiCall, type MultiEntry, type MultiRateLimitResult } from "./multi.js";
+import { OutcomeQueue } from "./outcome-queue.js";
 import { parseSettlement, rateLimitCommand, RateLimitResult, refundCommand, settleCommand, type RateLimitOptions, type Settlement } from "./ratelimit.js";
 import { nameArgument, replyText, type Bytes } from "./redis/connection.js";
 import { Link, type LinkOptions } from "./redis/link.js";
@@ -91,6 +94,8 @@ export class LockWatch {
   readonly auditQueue: AuditQueue;
   /** For the middleware. */
   readonly corrections: CorrectionQueue;
+  /** For the middleware and for guards. */
+  readonly outcomes: OutcomeQueue;
   /** For the middleware. */
   readonly failures: FailureLog;
   readonly #connections: Connections;
@@ -120,6 +125,7 @@ export class LockWatch {
     const behind = new Link(this.#connections.audit, timing);
     this.auditQueue = new AuditQueue(behind, this.link, auditQueueSize, this.failures);
     this.corrections = new CorrectionQueue(behind, this.link, this.failures);
+    this.outcomes = new OutcomeQueue(behind, this.link, this.failures);
   }
 
   /**
@@ -314,6 +320,60 @@ export class LockWatch {
   }
 
   /**
+   * Whether a login may go on, before its password is checked, and charges it. `key` is that of the
+   * guard. Give an address or a user, or both. `Guard` does this for a request.
+   */
+  async attempt(key: Bytes, options: AttemptOptions): Promise<GuardResult> {
+    return GuardResult.parse(await this.link.call(attemptCommand(key, options)), "LW.ATTEMPT");
+  }
+
+  /**
+   * Tells a guard what happened: the outcome of a login (`success`, `password`, `failure`, `unknown`,
+   * `mfa`, `reset`), or a kind of the application's own.
+   */
+  async event(key: Bytes, kind: string, options: EventOptions): Promise<GuardResult> {
+    return GuardResult.parse(await this.link.call(eventCommand(key, kind, options)), "LW.EVENT");
+  }
+
+  /** What a guard has against a caller. Changes nothing. */
+  async check(key: Bytes, options: CheckOptions): Promise<GuardResult> {
+    return GuardResult.parse(await this.link.call(checkCommand(key, options)), "LW.CHECK");
+  }
+
+  /** Bans an address, a network, a user or a key. Returns the end. */
+  async ban(key: Bytes, subject: operator.GuardSubject, duration: Duration, options: operator.BanOptions = {}): Promise<Date> {
+    return new Date(Number(await this.#slow.callSlow(operator.entryCommand("LW.BAN", key, subject, duration, options))));
+  }
+
+  /**
+   * Lets an address, a network or a key pass all rules. A user is only spared challenges, for seven
+   * days at most. Returns the end.
+   */
+  async allow(key: Bytes, subject: operator.GuardSubject, duration: Duration, options: operator.BanOptions = {}): Promise<Date> {
+    return new Date(Number(await this.#slow.callSlow(operator.entryCommand("LW.ALLOW", key, subject, duration, options))));
+  }
+
+  /** Ends bans and challenges. Returns their number. */
+  async lift(key: Bytes, subject: operator.Liftable, options: operator.LiftOptions = {}): Promise<number> {
+    return Number(await this.#slow.callSlow(operator.liftCommand(key, subject, options)));
+  }
+
+  /** The bans of a guard, ordered by subject. */
+  async bans(key: Bytes, options: operator.BansOptions = {}): Promise<operator.GuardEntry[]> {
+    return operator.parseBans(await this.#slow.callSlow(operator.bansCommand(key, options)));
+  }
+
+  /** What a guard knows of a subject, and why it decides as it does. Changes nothing. */
+  async why(key: Bytes, subject: operator.Explainable, options: operator.NormalizeOption = {}): Promise<operator.GuardReport> {
+    return operator.parseWhy(await this.#slow.callSlow(operator.whyCommand(key, subject, options)));
+  }
+
+  /** The rules of all guards or of one, as lines of a rules file. */
+  async rules(name?: string): Promise<string[]> {
+    return operator.parseRules(await this.#slow.callSlow(operator.rulesCommand(name)));
+  }
+
+  /**
    * The keys of a client, sorted: what it used, under which policy, and when they expire. With one of
    * `client` (as in a denial's audit event: `key:bob`), `key` and `address`.
    */
@@ -328,7 +388,7 @@ export class LockWatch {
 
   /** Sends the waiting audit events, for at most two seconds, and closes the connections. */
   async close(): Promise<void> {
-    await Promise.all([this.auditQueue.drained(), this.corrections.drained()]);
+    await Promise.all([this.auditQueue, this.corrections, this.outcomes].map((queue) => queue.drained()));
     await closeAll(this.#connections);
   }
 }

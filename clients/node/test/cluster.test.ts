@@ -59,6 +59,22 @@ for (const [name, sourceOf] of Object.entries(SOURCES)) {
       assert.equal(made.audit - before.audit, 30);
     });
 
+    it("guards and the limits of a request are on several nodes", async () => {
+      const keys = Array.from({ length: 10 }, (_, i) => `login:{tenant${i}}`);
+      for (const key of keys) {
+        const results = await Promise.all(Array.from({ length: 6 }, () => lw.attempt(key, { ip: "203.0.113.9", user: "alice" })));
+        assert.deepEqual(results.map(({ verdict }) => verdict), [...Array<string>(5).fill("allow"), "challenge"]);
+      }
+      await lw.ban("http", { ip: "198.51.100.7" }, "1h");
+      const served = await serve("express", { redis: lw, guard: "http", keyPrefix: "guarded", trustedProxies: ["127.0.0.1"] }, ({ answer }) => answer(404, [], "nothing"));
+      const statusOf = async (i: number) => (await ask(served.port, "/x", { headers: { "x-forwarded-for": `198.51.100.${i}` } })).status;
+      for (let i = 0; i < 20; i++) assert.equal(await statusOf(i), i === 7 ? 429 : 404);
+      await served.ended;
+      await lw.outcomes.drained();
+      await served.close();
+      assert.equal((await lw.why("http", { ip: "198.51.100.3" })).counts[0]?.units, 1, "the responses were reported");
+    });
+
     it("a request's audit event goes to the node that holds its limiter key", async () => {
       const served = await serve("fastify", { redis: lw, key: "credential", keyPrefix: "routed" }, ({ answer }) => answer(200, [], "hello"));
       const before = await Promise.all(cluster.admins.map(auditEvents));

@@ -3,10 +3,13 @@ import assert from "node:assert/strict";
 import { METHODS, type IncomingMessage } from "node:http";
 import { describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { ConfigurationError, LockWatch, parseLimits, ServerPolicy } from "lockwatch";
+import { AttemptDeniedError, ConfigurationError, LockWatch, parseLimits, ServerPolicy } from "lockwatch";
 import * as forExpress from "lockwatch/express";
+import { Stub } from "lockwatch/testing";
+import { passwordDigest } from "../dist/guard/digest.js";
 import { policyName } from "../dist/http/policy-name.js";
-import { conformance, optionsOf, ScriptedConnection, type Options, type Step } from "./support/conformance.js";
+import { userArgument } from "../dist/user-name.js";
+import { camelCase, conformance, optionsOf, ScriptedConnection, type GuardCase, type Options, type Step } from "./support/conformance.js";
 import { ask } from "./support/http.js";
 import { FRAMEWORKS, serve, type Framework, type Served } from "./support/served.js";
 
@@ -69,7 +72,7 @@ async function perform(served: Served, step: Step, lockwatch: LockWatch, connect
   const known = METHODS.includes(method) ? method : "GET";
   const response = await ask(served.port, path, { method: known, headers: ["Host", "localhost", "Content-Length", "0", ...headers.flat()] });
   await served.ended;
-  await Promise.all([lockwatch.auditQueue.drained(), lockwatch.corrections.drained()]);
+  await Promise.all([lockwatch.auditQueue.drained(), lockwatch.corrections.drained(), lockwatch.outcomes.drained()]);
   const expected = step.response;
   if (expected.configuration_error !== undefined) {
     assert.ok(served.error instanceof ConfigurationError);
@@ -134,6 +137,48 @@ describe("policy names", () => {
     });
   }
 });
+
+describe("names of users", () => {
+  for (const { text, sent } of conformance.guard_users) {
+    it(`'${text}'`, () => {
+      assert.equal(userArgument(text), sent);
+    });
+  }
+});
+
+describe("digests of passwords", () => {
+  for (const { key, password, digest } of conformance.password_digests) {
+    it(`'${password}'`, () => {
+      assert.equal(passwordDigest(key, password), digest);
+    });
+  }
+});
+
+describe("logins with a guard", () => {
+  for (const each of conformance.guard_attempts) it(each.name, () => login(each));
+});
+
+async function login({ options, attempt: { ip, user, password, device }, asked, result, retry_after, says = [], told = [] }: GuardCase): Promise<void> {
+  const stub = new Stub().answer("LW.ATTEMPT", ...asked.map(({ reply }) => reply));
+  const lockwatch = new LockWatch(stub, { log: () => undefined });
+  const guard = forExpress.guard(lockwatch, "login", optionsOf(options) as never);
+  const headers = device === undefined ? {} : { cookie: `lw_device=${device}` };
+  const attempt = guard.attempt({ socket: { remoteAddress: ip }, headers } as never, { user, password });
+  if (result === "goes on") {
+    const goingOn = (await attempt) as unknown as Record<string, () => void>;
+    for (const outcome of says) goingOn[camelCase(outcome)]?.();
+  } else {
+    await assert.rejects(attempt, (error) => {
+      if (result === "configuration_error") return error instanceof ConfigurationError;
+      assert.ok(error instanceof AttemptDeniedError);
+      assert.equal(error.status, result === "denied" ? 429 : 503);
+      if (result === "denied") assert.equal(error.retryAfterSeconds ?? null, retry_after);
+      return true;
+    });
+  }
+  await lockwatch.outcomes.drained();
+  assert.deepEqual(stub.calls, [...asked.map(({ command }) => command), ...told]);
+}
 
 describe("start-up errors", () => {
   for (const { name, options } of conformance.startup_errors) {

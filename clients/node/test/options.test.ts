@@ -7,6 +7,8 @@ import { ConfigurationError, LockWatch } from "lockwatch";
 import * as forExpress from "lockwatch/express";
 import * as forFastify from "lockwatch/fastify";
 import { Stub } from "lockwatch/testing";
+import { DEVICE_COOKIE_OPTIONS } from "../dist/guard/device.js";
+import { GUARD_OPTIONS } from "../dist/guard/options.js";
 import { MIDDLEWARE_OPTIONS } from "../dist/http/option-rules.js";
 import { POLICY_OPTIONS } from "../dist/http/options.js";
 import { ROUTE_LIMIT_OPTIONS } from "../dist/http/route-limit.js";
@@ -56,6 +58,7 @@ const LOCKWATCH: Values = {
   logIntervalSeconds: NUMBERS,
   service: NAMES,
 };
+const CHALLENGES = ["Deny", "", "solve", true, 1, Redis, ...THINGS];
 const KEYS = ["session", "", "Address", () => "x", 1, ...THINGS];
 const CHARGING: Values = { skipSuccessful: BOOLEANS, skipFailed: BOOLEANS, countWhen: [async () => Promise.resolve(true), ...FUNCTIONS] };
 const POLICY: Values = { ...CHARGING, limits: LIMITS, cost: COSTS, onRedisFailure: MODES, shadow: BOOLEANS, name: NAMES, key: KEYS, keyFunc: FUNCTIONS };
@@ -85,6 +88,8 @@ const MIDDLEWARE: Values = {
   burstCooldownSeconds: DURATIONS,
   audit: BOOLEANS,
   onDenied: FUNCTIONS,
+  guard: ["", 1, true, () => "http", ...THINGS],
+  challenge: CHALLENGES,
   trustedProxies: [...LISTS, ["proxy.example"], ["10.0.0.0/33"], "unix", "127.0.0.1"],
   forwardedHeader: HEADERS,
   keyPrefix: PREFIXES,
@@ -104,6 +109,8 @@ const TOKENS: Values = {
   accessTtl: DURATIONS,
   refreshTtl: DURATIONS.filter((value) => value !== 0),
   meta: FUNCTIONS,
+  guard: ["login", Redis, true, 1, { challenge: "deny" }, ...THINGS],
+  loginName: FUNCTIONS,
   cookie: ["https://a.example", true, ["https://a.example"], 1, { origins: [] }, { origins: "https://a.example" }, ...THINGS],
 };
 const COOKIE: Values = {
@@ -113,6 +120,14 @@ const COOKIE: Values = {
   domain: ["https://a.example", ".a.example", "a.example:443", "a", "127.0.0.1", "", 1, ...THINGS],
   secure: BOOLEANS,
 };
+const GUARD: Values = {
+  challenge: [undefined, ...CHALLENGES],
+  onRedisFailure: MODES,
+  passwordDigestKey: ["", "too short", Buffer.alloc(15), 1, true, () => "x".repeat(16), ...THINGS],
+  normalize: BOOLEANS,
+  deviceCookie: ["lw_device", true, 1, { nam: "x" }, { domain: "a" }, ...THINGS.filter((value) => value === null || typeof value !== "object" || Array.isArray(value))],
+};
+const { origins: _origins, ...DEVICE_COOKIE } = COOKIE;
 const JWKS: Values = { maxAgeSeconds: INTEGERS };
 
 type Make = (options: Record<string, unknown>) => unknown;
@@ -149,6 +164,8 @@ const TAKERS: Record<string, readonly [make: Make, rules: object, wrong: Values]
     COOKIE_OPTIONS,
     COOKIE,
   ],
+  guard: [(options) => forExpress.guard(lw, "login", { challenge: "deny", ...options }), GUARD_OPTIONS, GUARD],
+  deviceCookie: [(options) => forFastify.guard(lw, "login", { challenge: "deny", deviceCookie: options }), DEVICE_COOKIE_OPTIONS, DEVICE_COOKIE],
   jwks: [(options) => forExpress.jwks(lw, options), JWKS_OPTIONS, JWKS],
 };
 
@@ -173,7 +190,8 @@ for (const [taker, [make, rules, wrong]] of Object.entries(TAKERS)) {
 }
 
 describe("options", () => {
-  it("of limit and LockWatch that are no members", () => {
+  it("of limit, guard and LockWatch that are no members", () => {
+    for (const value of ["", 1, null, undefined, {}, Redis]) assert.throws(() => forExpress.guard(lw, value as never, { challenge: "deny" }), names("guard"));
     for (const value of [...LIMITS, undefined]) assert.throws(() => forExpress.limit(lw, value as never), names("limits"));
     for (const value of SOURCES) assert.throws(() => new LockWatch(value as never), names("redis"));
   });
@@ -195,6 +213,8 @@ describe("options", () => {
   });
 
   it("that exclude each other", () => {
+    assert.throws(() => middleware({ challenge: "deny" }), /challenge is given without guard/);
+    assert.throws(() => forExpress.guard(lw, "login", { challenge: "deny", deviceCookie: { name: "__Host-device", domain: "a.example" } }), /domain of deviceCookie .* expected none/);
     assert.throws(() => middleware({ limits: "5/s", rateLimitRequests: 5 }), /limits and rateLimitRequests are both given/);
     assert.throws(() => middleware({ limits: "5/s", rateLimitWindowSeconds: 5 }), /limits and rateLimitWindowSeconds are both given/);
     for (const name of Object.keys(LOCKWATCH_OPTIONS)) {
@@ -214,6 +234,7 @@ describe("options", () => {
       assert.throws(() => forExpress.jwtRequired(given, { store: "auth" }), /needs a LockWatch/);
       assert.throws(() => forExpress.tokenRouter(given, { store: "auth", authenticate }), /needs a LockWatch/);
       assert.throws(() => forExpress.jwks(given), /needs a LockWatch/);
+      assert.throws(() => forExpress.guard(given, "login", { challenge: "deny" }), /needs a LockWatch/);
     }
   });
 });
@@ -233,6 +254,8 @@ const NATURAL: Record<string, unknown>[] = [
   { burstThreshold: undefined, limits: undefined, keyFunc: undefined, log: undefined, routes: undefined },
   { burstCooldownSeconds: "5m", breakerSeconds: 0.5, connectTimeoutMs: 0.5, logIntervalSeconds: 0 },
   { routes: { "POST /login": "5/minute", "/a": ["1/s", "5/m"], "/b": { limits: [1, 60], shadow: true }, "/c": {}, "/d": { cost: 20, shadow: undefined } } },
+  { guard: "http" },
+  { guard: "http:{eu}", challenge: "deny" },
   { key: "credential", credentialHeader: "X-API-Key", forwardedHeader: "forwarded" },
   { redis: new URL("rediss://user:p%40ss@host:6380/1") },
   { planFunc: () => Promise.resolve("5/s"), keyFunc: async () => Promise.resolve("x"), onDenied: () => ({ status: 429 }) },
@@ -250,6 +273,9 @@ describe("natural values work", () => {
     forExpress.limit(lw, ["5/minute"], { key: () => 42, name: "search" });
     forExpress.jwtRequired(lw, { store: Buffer.from("auth"), scopes: [] });
     forExpress.tokenRouter(lw, { store: () => "auth", authenticate, refreshTtl: 0, accessTtl: "15m" });
+    const logins = forExpress.guard(lw, (request) => `login:{${request.hostname}}`, { challenge: () => true, deviceCookie: false, passwordDigestKey: "x".repeat(16) });
+    forExpress.tokenRouter(lw, { store: "auth", authenticate, guard: logins, loginName: ({ email }) => String(email) });
+    forExpress.guard(lw, Buffer.from("login"), { challenge: async () => Promise.resolve({ status: 401 }), deviceCookie: { secure: false } });
     express().use(forExpress.lockwatch({ redis }));
   });
 });

@@ -74,6 +74,8 @@ const APPLICATIONS: Record<string, (send: Send) => Promise<void>> = {
     const order = await send("POST", "/orders", { token: accessToken });
     assert.deepEqual([order.status, order.body, limitOf(order)], [200, '{"ordered by":"alice"}', "10"]);
   },
+  "Guards, 1": guessed,
+  "Guards, 2": guessed,
   "Tokens over HTTP, 1": async (send) => {
     const login = await send("POST", "/auth/login", { json: { user: "alice", password: "wonderland" } });
     assert.deepEqual([login.status, limitOf(login)], [200, "5"]);
@@ -90,6 +92,18 @@ const APPLICATIONS: Record<string, (send: Send) => Promise<void>> = {
     assert.deepEqual([orders.status, orders.body, limitOf(orders)], [200, '{"orders of":"alice"}', "1000"]);
   },
 };
+
+/** A wrong and a right password, and then one guess more than a user and an address have. */
+async function guessed(send: Send): Promise<void> {
+  const login = (password: string) => send("POST", "/login", { json: { user: "alice", password } });
+  assert.equal((await login("rabbit")).status, 401);
+  const right = await login("wonderland");
+  assert.match(right.header("Set-Cookie") ?? "", /^lw_device=[0-9a-f]{32};/);
+  assert.deepEqual([right.status, right.body.replaceAll('"', "")], [200, "welcome"]);
+  const statuses = [];
+  for (let i = 0; i < 6; i++) statuses.push((await login(`guess ${i}`)).status);
+  assert.deepEqual(statuses, [401, 401, 401, 401, 401, 429]);
+}
 
 /** What the programs of the README that end print, and what is to be there before and after. */
 const PROGRAMS: Record<string, { before?: () => Promise<unknown>; prints: RegExp; after?: () => Promise<unknown> }> = {
@@ -145,7 +159,7 @@ describe("the README's blocks", () => {
 
 it("the README's rights suffice for each method of the client", async () => {
   const lines = README.match(/^ACL SETUSER api .*$/gm) ?? [];
-  const rights = [/rights `([^`]+)`/, /For the other methods add `([^`]+)`/, /for tokens their keys, `([^`]+)`/, /`[^`]+`, and `(\+lw\.issue [^`]+)`/];
+  const rights = [/rights `([^`]+)`/, /For the other methods add `([^`]+)`/, /for tokens their keys, `([^`]+)`/, /`[^`]+`, and `(\+lw\.issue [^`]+)`/, /For guards add their keys,\s`([^`]+)`/, /and `(\+lw\.attempt [^`]+)`/, /also needs `([^`]+)`/];
   const more = rights.flatMap((pattern) => (pattern.exec(README)?.[1] as string).split(/\s+/));
   for (const line of lines) await world.admin.call("ACL", ...line.split(" ").slice(1));
   const lw = new LockWatch(world.url.replace("://", "://api:password@"), { connectTimeoutMs: 5000, commandTimeoutMs: 5000 });
@@ -173,6 +187,15 @@ it("the README's rights suffice for each method of the client", async () => {
   await lw.revoke("auth", { subject: "alice" });
   await lw.revokeAll("auth");
   await lw.jwks();
+  await lw.attempt("login", { user: "alice" });
+  await lw.event("login", "failure", { user: "alice" });
+  await lw.check("http", { ip: "203.0.113.9" });
+  await lw.ban("login", { ip: "203.0.113.9" }, "1h");
+  await lw.allow("login", { ip: "203.0.113.9" }, "1h");
+  await lw.bans("login");
+  await lw.why("login", { user: "alice" });
+  await lw.lift("login", { all: true });
+  await lw.rules();
   await lw.close();
 });
 

@@ -63,6 +63,10 @@ describe("a stub", () => {
     assert.deepEqual([(await lw.mratelimit([["k", "5/minute; 9/hour"]])).allowed, (await lw.mpeek([["k", "5/minute"]])).timeMs], [true, undefined]);
     assert.equal(await lw.withLease("k", 1, "1s", (lease) => lease.renew()), true);
     assert.deepEqual([await lw.top(), await lw.inspect("k")], [[], null]);
+    const asked = await Promise.all([lw.attempt("login", { user: "alice" }), lw.event("login", "failure", { user: "alice" }), lw.check("login", { user: "alice" })]);
+    assert.deepEqual(asked.map(({ verdict }) => verdict), ["allow", "allow", "allow"]);
+    for (const end of [await lw.ban("login", { ip: "::1" }, "1h"), await lw.allow("login", { ip: "::1" }, "1h")]) assert.ok(end instanceof Date);
+    assert.deepEqual([await lw.lift("login", { all: true }), await lw.bans("login"), (await lw.why("login", { user: "alice" })).verdict, await lw.rules()], [1, [], "allow", []]);
   });
 
   for (const framework of FRAMEWORKS) {

@@ -144,10 +144,22 @@ const OTHER_COMMANDS: &[&str] = &[
     "LW.TOP",
     "LW.RULES",
     "LW.RULES k",
+    "LW.ATTEMPT k IP ::1 USER u",
+    "LW.EVENT login failure IP 203.0.113.7 USER u VALUE v",
+    "LW.CHECK text IP ::1",
+    "LW.BAN login USER u FOR 1s",
+    "LW.LIFT login ALL",
+    "LW.BANS login",
+    "LW.WHY login USER u",
+    "RENAME login k2",
     "CONFIG SET lockwatch.top-keys 3",
     "CONFIG SET lockwatch.top-keys 100",
     "INFO lockwatch",
 ];
+
+/// The commands of guards. Their own tests check the replies.
+const GUARDS: &[&[u8]] =
+    &[b"LW.ATTEMPT", b"LW.EVENT", b"LW.CHECK", b"LW.BAN", b"LW.LIFT", b"LW.BANS", b"LW.WHY"];
 
 /// A random call. Most are well-formed except for a few hostile arguments; some consist of hostile
 /// arguments only.
@@ -262,6 +274,7 @@ fn random_calls_get_a_reply_or_an_error_and_never_crash_the_server() {
                 continue;
             }
             match &answer {
+                Value::Array(_) | Value::Int(_) if GUARDS.contains(&call[0].as_slice()) => {}
                 Value::Array(_) | Value::Nil
                     if [&b"LW.INSPECT"[..], b"LW.TOP", b"LW.RULES"].contains(&&call[0][..]) => {}
                 Value::Array(_) if call[0] == b"LW.BURST" => {

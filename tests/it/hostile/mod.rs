@@ -24,13 +24,15 @@ const ALL: [&str; 3] = ["LW.RATELIMIT", "LW.PEEK", "LW.BURST"];
 
 /// The effect commands, each with a valid payload: step number 2, time 1, 5 units, no expiry, 512
 /// entries, one window, and for a burst no earlier alert. Then a refund of 5 units at time 1, and
-/// for leases step number 2 at time 1, which releases the lease with fence 1.
-const EFFECTS: [(&str, &[u8]); 5] = [
+/// for leases step number 2 at time 1, which releases the lease with fence 1. For guards step number
+/// 2 without changes, after which the key expires at time 5.
+const EFFECTS: [(&str, &[u8]); 6] = [
     ("LW._WINDOW", b"\x01\x02\x01\x05\x00\x80\x04\x01\x64"),
     ("LW._WINDOWS", b"\x01\x02\x01\x05\x00\x80\x04\x01\x64"),
     ("LW._BURST", b"\x01\x02\x01\x05\x00\x80\x04\x01\x64\x00\x00\x00"),
     ("LW._WINDOW", b"\x03\x02\x01\x05"),
     ("LW._LEASE", b"\x01\x02\x01\x03\x01\x00"),
+    ("LW._GUARD", b"\x01\x02\x00\x00\x05"),
 ];
 
 /// Starts a server with a limiter key `held`, so that tests can check it stays unchanged.

@@ -184,6 +184,53 @@ fn command_docs_and_info_cover_lw_top_lw_inspect_and_lw_rules() {
 }
 
 #[test]
+fn command_docs_and_info_cover_the_commands_of_guards() {
+    let server = Server::start();
+    let mut client = server.client();
+    let subject = ["key", "ip", "user", "free-key"];
+    let hidden = ["module", "skip_monitor", "skip_slowlog"];
+    let set = ["key", "subject", "duration", "reason", "by"];
+    for (command, arity, arguments, flags) in [
+        ("LW.ATTEMPT", -4, &["key", "ip", "user", "device", "value", "solved"][..], &["fast", "write"][..]),
+        ("LW.EVENT", -3, &["key", "kind", "ip", "user", "free-key", "value", "device"], &["fast", "write"]),
+        ("LW.CHECK", -4, &[&subject[..], &["device"]].concat(), &["fast", "readonly"]),
+        ("LW.BAN", -6, &set, &["admin", "denyoom", "write"]),
+        ("LW.ALLOW", -6, &set, &["admin", "denyoom", "write"]),
+        (
+            "LW.LIFT",
+            -4,
+            &[&subject[..], &["hash", "all", "forget", "allowed", "by"]].concat(),
+            &["admin", "write"],
+        ),
+        ("LW.WHY", -4, &[&subject[..], &["hash"]].concat(), &["admin", "readonly"]),
+        ("LW.BANS", -2, &["key", "what", "count", "after"], &["admin", "readonly"]),
+    ] {
+        let docs = docs(&mut client, command);
+        assert!(docs.field("summary").text().ends_with('.'), "{docs:?}");
+        assert!(docs.field("complexity").text().starts_with("O("), "{docs:?}");
+        let names: Vec<_> =
+            docs.field("arguments").items().iter().map(|arg| arg.field("name").text()).collect();
+        assert_eq!(names, arguments, "{command}");
+        let info = info(&mut client, command);
+        assert_eq!(info[1].int(), arity, "{command}");
+        // LW.BANS names no user. Valkey renamed the flag `skip_slowlog` to `skip_commandlog`.
+        let hidden = if command == "LW.BANS" { &hidden[..1] } else { &hidden };
+        let mut expected = [flags, hidden].concat();
+        expected.sort_unstable();
+        let mut listed: Vec<_> =
+            sorted(&info[2]).iter().map(|flag| flag.replace("commandlog", "slowlog")).collect();
+        listed.sort_unstable();
+        assert_eq!(listed, expected, "{command}");
+        let [spec] = info[8].items() else { panic!("{command} does not have one key spec: {info:?}") };
+        let access =
+            if flags.contains(&"write") { &["RW", "access", "update"][..] } else { &["RO", "access"] };
+        assert_eq!(sorted(spec.field("flags")), access, "{command}");
+        let call = format!("COMMAND GETKEYS {command} login IP 203.0.113.7 FOR 1h");
+        assert_eq!(client.run(&call).texts(), ["login"], "{command}");
+    }
+}
+
+#[test]
 fn command_info_reports_arity_flags_and_key_position() {
     let server = Server::start();
     let mut client = server.client();
@@ -296,6 +343,7 @@ fn internal_commands_are_hidden_on_servers_that_support_it() {
         "LW._AUDIT",
         "LW._TOKEN",
         "LW._LEASE",
+        "LW._GUARD",
         "LW._POLICY",
     ] {
         assert_eq!(listed.iter().any(|name| name.eq_ignore_ascii_case(command)), !hides, "{listed:?}");

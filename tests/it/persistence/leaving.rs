@@ -34,6 +34,7 @@ fn use_everything(client: &mut Client) {
     for _ in 0..3 {
         client.run("LW.BURST burst 2 60");
     }
+    client.run("LW.EVENT login failure IP 203.0.113.9 USER alice");
     wait_until("a session is issued", || !client.run("LW.ISSUE auth alice").is_error());
     client.run("LW.POLICY SET login 5 1m");
     client.run("LW.POLICY SET login 0 1s FOR tenant7");

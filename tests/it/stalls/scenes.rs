@@ -26,21 +26,21 @@ pub struct Row {
 }
 
 /// A row that runs its name as a command line, which must succeed.
-fn line(name: &'static str) -> Row {
+pub fn line(name: &'static str) -> Row {
     row(name, move |_, client| succeeds(&client.run(name)))
 }
 
-fn row(name: &'static str, act: impl Fn(&Stage, &mut Client) + 'static) -> Row {
+pub fn row(name: &'static str, act: impl Fn(&Stage, &mut Client) + 'static) -> Row {
     Row { name, act: Box::new(act), copies_all: false }
 }
 
 /// A row whose work is proportional to the size of the value by its nature.
-fn copying(name: &'static str, act: impl Fn(&Stage, &mut Client) + 'static) -> Row {
+pub fn copying(name: &'static str, act: impl Fn(&Stage, &mut Client) + 'static) -> Row {
     Row { copies_all: true, ..row(name, act) }
 }
 
 #[track_caller]
-fn succeeds(answer: &Value) {
+pub fn succeeds(answer: &Value) {
     assert!(!answer.is_error(), "{answer:?}");
 }
 
@@ -77,6 +77,7 @@ pub fn all() -> Vec<Scene> {
     vec![
         windows(),
         leases(),
+        super::guards::guards(),
         policies(),
         tokens(),
         rsa(),
@@ -559,6 +560,7 @@ fn replica_tokens() -> Scene {
             replicated("LW._WINDOWS", "LW.MRATELIMIT k 5 1m 1 l 5 1m 1"),
             replicated("LW._BURST", "LW.BURST b 5 1m"),
             replicated("LW._LEASE", "LW.ACQUIRE lease 5 1m"),
+            replicated("LW._GUARD", "LW.ATTEMPT login IP 203.0.113.7 USER alice"),
             replicated("FLUSHALL", "FLUSHALL"),
         ],
     }

@@ -21,11 +21,20 @@ pub struct Sizes {
     pub entries: usize,
     /// Leases of a key.
     pub leases: usize,
+    /// Users, pairs and addresses of a guard, as many of each.
+    pub subjects: usize,
 }
 
 impl Sizes {
-    pub const SMALL: Self =
-        Self { sessions: 5000, alerts: 1000, suppressed: 1000, events: 5000, entries: 100, leases: 5000 };
+    pub const SMALL: Self = Self {
+        sessions: 5000,
+        alerts: 1000,
+        suppressed: 1000,
+        events: 5000,
+        entries: 100,
+        leases: 5000,
+        subjects: 5000,
+    };
 
     /// The default bounds divided by `divisor`. A token store has no bound: a million sessions is
     /// what docs and benchmarks measure.
@@ -37,6 +46,8 @@ impl Sizes {
             events: 1_000_000 / divisor,
             entries: 512,
             leases: 65_536 / divisor,
+            // More than fit into `guard-max-bytes`.
+            subjects: 60_000 / divisor,
         }
     }
 }

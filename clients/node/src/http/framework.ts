@@ -58,7 +58,7 @@ export function rawResponse(response: AnyResponse): ServerResponse {
  * The status if the client closed the connection before the response was complete. nginx logs the
  * same.
  */
-const CLIENT_CLOSED_REQUEST = 499;
+export const CLIENT_CLOSED_REQUEST = 499;
 
 /** The status of a response that was closed. */
 export function statusOf(response: ServerResponse): number {
@@ -102,6 +102,15 @@ export function send(response: AnyResponse, { status, headers = [], body = "" }:
 }
 
 function setHeader(response: AnyResponse, name: string, value: string): void {
+  // Fastify appends cookies itself.
   if ("raw" in response) response.header(name, value);
+  else if (name === SET_COOKIE) response.appendHeader(name, value);
   else response.setHeader(name, value);
+}
+
+const SET_COOKIE = "Set-Cookie";
+
+/** Adds a cookie to those that the response has. */
+export function addCookie(response: AnyResponse, cookie: string): void {
+  setHeader(response, SET_COOKIE, cookie);
 }

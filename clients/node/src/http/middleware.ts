@@ -50,11 +50,13 @@ export async function admit<Req extends AnyRequest>(limiter: RateLimiter<Req>, r
   const check = limiter.check(http, counted, outer);
   // A middleware that a request reaches twice counts once under each policy.
   if (!check || !counted.enters(limiter, check.policyName)) return true;
-  if (!outer) {
-    (request as { lockwatch?: LockWatchState }).lockwatch = check.state;
-    const out = rawResponse(response);
-    out.once("close", () => check.end(statusOf(out)));
-  }
+  if (!outer) (request as { lockwatch?: LockWatchState }).lockwatch = check.state;
+  const out = rawResponse(response);
+  out.once("close", () => {
+    const status = statusOf(out);
+    check.report(status);
+    if (!outer) check.end(status);
+  });
   return applyDecision(response, await check.decide(request, response), { replace: false });
 }
 

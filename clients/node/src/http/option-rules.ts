@@ -1,4 +1,5 @@
 /** The rules for the options of the middleware. */
+import { CHALLENGE } from "../guard/options.js";
 import { checkOptions, type OptionRules, type Rule } from "../known-options.js";
 import type { Limits } from "../limits.js";
 import { LockWatch, LOCKWATCH_OPTIONS } from "../lockwatch.js";
@@ -49,6 +50,8 @@ export const MIDDLEWARE_OPTIONS: OptionRules<MiddlewareOptions<never>> = {
   burstCooldownSeconds: DURATION,
   audit: BOOLEAN,
   onDenied: fn("a function of the request and the result that returns { status, headers, body }"),
+  guard: { expected: "the key of a guard, like 'http'", accepts: (value) => (typeof value === "string" || value instanceof Uint8Array) && value.length > 0 },
+  challenge: CHALLENGE,
   trustedProxies: texts("an array of addresses, networks and 'unix', like ['127.0.0.1', '10.0.0.0/8']", (proxy) => new TrustedProxies([proxy], "X-Forwarded-For", () => undefined)),
   forwardedHeader: headerName("X-Forwarded-For"),
   keyPrefix: KEY_PREFIX,

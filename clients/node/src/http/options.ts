@@ -3,9 +3,11 @@
  * at start-up.
  */
 import type { Duration } from "../duration.js";
+import type { Challenge } from "../guard/options.js";
 import type { OptionRules } from "../known-options.js";
 import type { Limits } from "../limits.js";
 import type { LockWatch, LockWatchOptions } from "../lockwatch.js";
+import type { Bytes } from "../redis/connection.js";
 import type { RedisSource } from "../redis/open.js";
 import type { RateLimitResult } from "../ratelimit.js";
 import { BOOLEAN, COST, FAILURE_MODE, KEY, KEY_FUNCTION, LIMITS, orFunction, POLICY_NAME } from "../rules.js";
@@ -110,6 +112,13 @@ export interface MiddlewareOptions<Req> extends LimitOptions<Req>, LockWatchOpti
   audit?: boolean | undefined;
   /** Makes the response to a denied request. The limit's headers are added. */
   onDenied?: OnDenied<Req> | undefined;
+  /**
+   * The Redis key of a guard, like `http`. Its rules decide whether a request goes on, and it is told
+   * the statuses of responses from 400.
+   */
+  guard?: Bytes | undefined;
+  /** What happens to a request that the guard challenges: it goes on unless given. */
+  challenge?: Challenge<Req> | undefined;
   /**
    * Addresses and networks of proxies whose forwarding header is read; `unix` is the peer of a Unix
    * socket.

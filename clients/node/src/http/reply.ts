@@ -2,6 +2,7 @@
 import type { FailureLog } from "../failure-log.js";
 import { inspect } from "node:util";
 import { ConfigurationError, type LockWatchError } from "../errors.js";
+import type { GuardResult } from "../guard.js";
 import type { Headers, RateLimitResult } from "../ratelimit.js";
 import type { FunctionFailure } from "../redis/away.js";
 
@@ -49,33 +50,34 @@ export async function decisionFor(
 ): Promise<Decision> {
   const { "Retry-After": retryAfter, ...headers } = result.headers(policy);
   if (result.allowed || shadow) return { headers };
-  const reply = deniedReply(await onDenied(result)) ?? rateLimitExceeded(result.retryAfterSeconds);
+  const reply = givenReply("onDenied", await onDenied(result)) ?? refusal("rate_limit_exceeded", result.retryAfterSeconds);
   return { reply, headers: retryAfter === undefined ? headers : { ...headers, "Retry-After": retryAfter } };
 }
 
-/** The response that `onDenied` returned. Throws a ConfigurationError for what is none. */
-function deniedReply(given: unknown): Reply | undefined {
+/**
+ * The response that a function of the application returned, the value of `option`. Throws a
+ * ConfigurationError for what is none.
+ */
+export function givenReply(option: string, given: unknown): Reply | undefined {
+  const noReply = (why: string) =>
+    new ConfigurationError(`${option} returned ${inspect(given, { depth: 1 })}, which is no response (${why}): return { status: 429, headers: {}, body: { error: "slow down" } }`);
   if (given === undefined || given === null) return undefined;
   if (typeof given === "string") return { status: 429, headers: { "Content-Type": "text/plain; charset=utf-8" }, body: given };
-  if (typeof given !== "object" || Array.isArray(given)) throw noReply(given, `it is ${Array.isArray(given) ? "an array" : `a ${typeof given}`}`);
+  if (typeof given !== "object" || Array.isArray(given)) throw noReply(`it is ${Array.isArray(given) ? "an array" : `a ${typeof given}`}`);
   const { status = 429, headers = {}, body, ...others } = given as DeniedReply;
   const [unknown] = Object.keys(others);
-  if (unknown !== undefined) throw noReply(given, `it has a member '${unknown}'`);
-  if (!Number.isInteger(status) || status < 200 || status > 599) throw noReply(given, "its status is no integer from 200 to 599");
+  if (unknown !== undefined) throw noReply(`it has a member '${unknown}'`);
+  if (!Number.isInteger(status) || status < 200 || status > 599) throw noReply("its status is no integer from 200 to 599");
   const pairs: unknown = headers instanceof Object && (Array.isArray(headers) ? headers : Object.entries(headers as object));
-  if (!Array.isArray(pairs) || !pairs.every(isHeader)) throw noReply(given, "its headers are no texts");
+  if (!Array.isArray(pairs) || !pairs.every(isHeader)) throw noReply("its headers are no texts");
   if (body === undefined || body === null || typeof body === "string") return { status, headers: pairs, body: body ?? undefined };
-  if (typeof body !== "object" && typeof body !== "number" && typeof body !== "boolean") throw noReply(given, `its body is a ${typeof body}`);
+  if (typeof body !== "object" && typeof body !== "number" && typeof body !== "boolean") throw noReply(`its body is a ${typeof body}`);
   const isTyped = pairs.some(([name]) => name.toLowerCase() === "content-type");
   return { status, headers: isTyped ? pairs : [...pairs, ["Content-Type", "application/json"]], body: JSON.stringify(body) };
 }
 
 function isHeader(pair: unknown): pair is [string, string] {
   return Array.isArray(pair) && pair.length === 2 && pair.every((text) => typeof text === "string");
-}
-
-function noReply(given: unknown, why: string): ConfigurationError {
-  return new ConfigurationError(`onDenied returned ${inspect(given, { depth: 1 })}, which is no response (${why}): return { status: 429, headers: {}, body: { error: "slow down" } }`);
 }
 
 /** The decision without a result of the limiter. It is logged as the fate of `requests`. */
@@ -94,10 +96,19 @@ export function functionFailureDecision(error: FunctionFailure, { shadow, onRedi
 
 const JSON_TYPE = { "Content-Type": "application/json" };
 
-function rateLimitExceeded(retryAfterSeconds: number | undefined): Reply {
-  const body = JSON.stringify({ error: "rate_limit_exceeded", retry_after: retryAfterSeconds ?? null });
+function refusal(error: string, retryAfterSeconds: number | undefined): Reply {
+  const body = JSON.stringify({ error, retry_after: retryAfterSeconds ?? null });
   return { status: 429, headers: JSON_TYPE, body };
 }
+
+/** A guard denies the request, or nobody can pass the challenge that it requires. */
+export function blocked({ retryAfterSeconds }: GuardResult): Reply & { headers: Headers } {
+  const headers: Headers = retryAfterSeconds === undefined ? JSON_TYPE : { ...JSON_TYPE, "Retry-After": String(retryAfterSeconds) };
+  return { ...refusal("temporarily_blocked", retryAfterSeconds), headers };
+}
+
+/** A challenge was not passed. Waiting may not help. */
+export const CHALLENGE_REQUIRED: Reply = refusal("challenge_required", undefined);
 
 /** Redis failed. After a second the breaker tries it again, by default. */
 export const SERVICE_UNAVAILABLE: Reply = {

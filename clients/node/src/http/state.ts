@@ -3,13 +3,24 @@
  * event.
  */
 import type { BurstResult } from "../burst.js";
+import type { GuardResult } from "../guard.js";
 import type { RateLimitResult } from "../ratelimit.js";
 import { denialOf, type Denial } from "./denial.js";
+
+/** The DATA of the event of a request that a guard denied. Its members and their order are part of the contract. */
+export interface GuardDenial {
+  readonly guard: string;
+  readonly rule: string | null;
+  /** Seconds; null for a challenge. */
+  readonly retry_after: number | null;
+}
 
 export class LockWatchState {
   /** The binding limit; undefined if Redis failed. */
   limit: RateLimitResult | undefined;
   burst: BurstResult | undefined;
+  /** What the guard answered; undefined without a guard, or if it did not answer. */
+  guard: GuardResult | undefined;
   /**
    * How Redis failed: `timeout`, `connection`, `bypassed`, `module_missing`, or the code of its
    * error in lower case.
@@ -23,8 +34,10 @@ export class LockWatchState {
   user: string | number | null | undefined;
   /** The result of the last key function, which is the event's user unless `user` is set. */
   keyText: string | undefined;
-  /** The data of the audit event if a limit denied the request. */
-  denial: Denial | undefined;
+  /** A guard answered the request in place of the application. */
+  blocked = false;
+  /** The data of the audit event if a limit or a guard denied the request. */
+  denial: Denial | GuardDenial | undefined;
 
   constructor(
     readonly policy: string,
@@ -34,6 +47,12 @@ export class LockWatchState {
      */
     readonly address: string | undefined,
   ) {}
+
+  /** Records that a guard answered the request. */
+  block(denial?: GuardDenial): void {
+    this.blocked = true;
+    this.denial ??= denial;
+  }
 
   /** Records a denial by the limit at a key. One without shadow mode outweighs an earlier one in it. */
   deny(result: RateLimitResult, policy: string, key: string, shadow: boolean): void {

@@ -22,6 +22,15 @@ const DEFAULT_ANSWERS: Readonly<Record<string, Scripted>> = {
   "LW.ALERT": "1795796270967-bbb92ee7f04c852d-1",
   "LW.AUDIT": "1795796270967-bbb92ee7f04c852d-1",
   "LW.AUDITLOG": [],
+  "LW.ATTEMPT": [0, 0, null, 0, 0, 0],
+  "LW.EVENT": [0, 0, null, 0, 0, 0],
+  "LW.CHECK": [0, 0, null, 0, 0, 0],
+  "LW.BAN": 1_795_796_270_967,
+  "LW.ALLOW": 1_795_796_270_967,
+  "LW.LIFT": 1,
+  "LW.BANS": [],
+  "LW.RULES": [],
+  "LW.WHY": ["verdict", "allow", "retry_after_ms", 0, "would", "allow", "known_networks", 0, "known_devices", 0],
 };
 
 export class Stub implements Connection {

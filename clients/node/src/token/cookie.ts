@@ -1,8 +1,7 @@
 /** Keeps the refresh token in a cookie that scripts cannot read and that other sites cannot use. */
-import { inspect } from "node:util";
-import { ConfigurationError } from "../errors.js";
 import { checkOptions, type OptionRules } from "../known-options.js";
-import { BOOLEAN, required, text, texts } from "../rules.js";
+import { BOOLEAN, required, texts } from "../rules.js";
+import { COOKIE_DOMAIN, COOKIE_NAME, COOKIE_PATH, cookieOf, checkPrefix, HOST_PREFIX, refusedCookie, type PrefixedCookie } from "../http/cookies.js";
 import { rawRequest, type AnyRequest } from "../http/framework.js";
 import { parseOrigin } from "./origin.js";
 
@@ -23,19 +22,11 @@ export interface CookieOptions {
 
 export const COOKIE_OPTIONS: OptionRules<CookieOptions> = {
   origins: required(texts("an array of the pages' origins, like ['https://app.example.com']", parseOrigin, { empty: false })),
-  name: text(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, "the name of a cookie, like 'lw_refresh'"),
-  // RFC 6265: no control characters and no semicolon.
-  path: text(/^\/[\x20-\x3a\x3c-\x7e]*$/, "a path like '/auth', without a semicolon"),
-  domain: text(
-    /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z](?:[a-z0-9-]*[a-z0-9])?$/i,
-    "a host name like 'example.com', without scheme, port and leading dot",
-  ),
+  name: COOKIE_NAME,
+  path: COOKIE_PATH,
+  domain: COOKIE_DOMAIN,
   secure: BOOLEAN,
 };
-
-// Browsers accept such names under conditions only, and compare them without case.
-const HOST = "__host-";
-const SECURE = "__secure-";
 
 export class RefreshCookie {
   readonly #name: string;
@@ -49,7 +40,7 @@ export class RefreshCookie {
     this.#origins = new Set(origins.map(parseOrigin));
     checkSecurity({ name, path, domain, secure }, this.#origins);
     this.#name = name;
-    this.#path = name.toLowerCase().startsWith(HOST) ? "/" : path;
+    this.#path = name.toLowerCase().startsWith(HOST_PREFIX) ? "/" : path;
     this.#attributes = `${domain === undefined ? "" : `; Domain=${domain}`}; HttpOnly${secure ? "; Secure" : ""}; SameSite=Strict`;
   }
 
@@ -59,8 +50,7 @@ export class RefreshCookie {
   }
 
   read(request: AnyRequest): string | undefined {
-    const pairs = (rawRequest(request).headers.cookie ?? "").split(";").map((pair) => pair.trim());
-    return pairs.find((pair) => pair.startsWith(`${this.#name}=`))?.slice(this.#name.length + 1);
+    return cookieOf(request, this.#name);
   }
 
   /**
@@ -74,28 +64,10 @@ export class RefreshCookie {
   }
 }
 
-function refused(option: keyof CookieOptions, value: unknown, expected: string): ConfigurationError {
-  return new ConfigurationError(`${option} of cookie is ${inspect(value)}: expected ${expected}`);
-}
-
-interface Attributes {
-  name: string;
-  path: string | undefined;
-  domain: string | undefined;
-  secure: boolean;
-}
-
-function checkSecurity({ name, path, domain, secure }: Attributes, origins: ReadonlySet<string>): void {
-  const browsers = `because browsers refuse the name '${name}' otherwise`;
-  const prefix = name.toLowerCase();
-  if (!secure) {
-    const safe = [...origins].find((origin) => !origin.startsWith("http://"));
-    if (safe !== undefined) throw refused("secure", secure, `true, since ${safe} is not plain HTTP: leave secure out`);
-    if (prefix.startsWith(HOST) || prefix.startsWith(SECURE)) throw refused("secure", secure, `true, ${browsers}`);
-  }
-  if (!prefix.startsWith(HOST)) return;
-  if (domain !== undefined) throw refused("domain", domain, `none, ${browsers}`);
-  if (path !== undefined && path !== "/") throw refused("path", path, `'/', ${browsers}`);
+function checkSecurity(cookie: PrefixedCookie, origins: ReadonlySet<string>): void {
+  const safe = cookie.secure ? undefined : [...origins].find((origin) => !origin.startsWith("http://"));
+  if (safe !== undefined) throw refusedCookie("secure", "cookie", cookie.secure, `true, since ${safe} is not plain HTTP: leave secure out`);
+  checkPrefix(cookie, "cookie");
 }
 
 /**

@@ -2,8 +2,10 @@
  * Login, refresh and logout, independent of the framework. The application authenticates users; the
  * module keeps the sessions.
  */
-import { CommandError, LockWatchError, TokenError } from "../errors.js";
+import { AttemptDeniedError, CommandError, LockWatchError, TokenError } from "../errors.js";
 import type { Duration } from "../duration.js";
+import type { Attempt } from "../guard/attempt.js";
+import { Guard } from "../guard/guard.js";
 import { sessionAddress } from "../http/client-address.js";
 import { originalPath, rawRequest, stateOf, type AnyRequest } from "../http/framework.js";
 import type { Awaitable } from "../http/options.js";
@@ -11,7 +13,7 @@ import { SERVICE_UNAVAILABLE, type Reply } from "../http/reply.js";
 import { checkOptions, type OptionRules } from "../known-options.js";
 import { checkClient, type LockWatch } from "../lockwatch.js";
 import { ask } from "../redis/away.js";
-import type { Bytes } from "../redis/connection.js";
+import type { Bytes, Name } from "../redis/connection.js";
 import { DURATION, fn, LIFETIME, required, STORE } from "../rules.js";
 import type { Tokens } from "../tokens.js";
 import { bearerToken, logTokenFailure } from "./bearer.js";
@@ -26,9 +28,9 @@ export interface TokenRoutesOptions<Req> {
   store: Store<Req>;
   /**
    * Checks the credentials in the request's body. Returns the user or the subject alone, and nothing
-   * if they are wrong.
+   * if they are wrong. With a guard it gets the attempt, which it may tell the outcome.
    */
-  authenticate: (body: Body, request: Req) => Awaitable<Known>;
+  authenticate: (body: Body, request: Req, attempt: Attempt | undefined) => Awaitable<Known>;
   accessTtl?: Duration | undefined;
   refreshTtl?: Duration | undefined;
   /**
@@ -40,6 +42,10 @@ export interface TokenRoutesOptions<Req> {
    * Keeps the refresh token in a cookie instead of the response's body, out of reach of scripts.
    */
   cookie?: CookieOptions | undefined;
+  /** Judges a login before the credentials are checked, and is told its outcome. */
+  guard?: Guard<Req & AnyRequest> | undefined;
+  /** Returns the name that a login is tried with; `username` or `user` of the body unless given. */
+  loginName?: ((body: Body, request: Req) => Awaitable<Name | null | undefined>) | undefined;
 }
 
 export const TOKEN_OPTIONS: OptionRules<TokenRoutesOptions<never>> = {
@@ -55,6 +61,8 @@ export const TOKEN_OPTIONS: OptionRules<TokenRoutesOptions<never>> = {
       return true;
     },
   },
+  guard: { expected: "a guard: guard(lw, 'login', { challenge: 'deny' })", accepts: (value) => value instanceof Guard },
+  loginName: fn("a function of the body and the request: ({ email }) => email"),
 };
 
 export const ACTIONS = ["login", "refresh", "logout"] as const;
@@ -77,6 +85,7 @@ export class TokenEndpoints<Req extends AnyRequest> {
     try {
       return await this[action](request);
     } catch (error) {
+      if (error instanceof AttemptDeniedError) return { status: error.status, headers: { ...error.headers, ...NO_STORE }, body: error.body };
       // A login asks for something that the module will always refuse.
       if (action === "login" && error instanceof CommandError) throw error;
       if (!logTokenFailure(error, this.lockwatch, `${action} is`)) throw error;
@@ -86,15 +95,27 @@ export class TokenEndpoints<Req extends AnyRequest> {
 
   private async login(request: Req): Promise<Reply> {
     const body = await bodyOf(request);
-    const login = loginOf(await ask("authenticate", () => this.options.authenticate(body, request)));
-    if (!login) return json(401, { error: "invalid_credentials" });
+    const attempt = await this.#attempt(body, request);
+    const login = loginOf(await ask("authenticate", () => this.options.authenticate(body, request, attempt)));
+    if (!login) {
+      if (attempt && !attempt.isTold) attempt.failed();
+      return json(401, { error: "invalid_credentials" });
+    }
     const state = stateOf(request);
     if (state) state.user = login.subject;
     const { accessTtl, refreshTtl } = this.options;
     const store = await this.#store(request);
     const { claims, audience, meta = await this.#meta(request) } = login;
     const tokens = await this.lockwatch.issue(store, login.subject, { claims, audience, accessTtl, refreshTtl, meta });
-    return this.#tokens(tokens, payloadOf(tokens.accessToken), request);
+    return withDevice(this.#tokens(tokens, payloadOf(tokens.accessToken), request), attempt);
+  }
+
+  /** Asks the guard. Rejects with an AttemptDeniedError if the login may not go on. */
+  async #attempt(body: Body, request: Req): Promise<Attempt | undefined> {
+    const { guard, loginName = nameIn } = this.options;
+    if (!guard) return undefined;
+    const user = await ask("loginName", () => loginName(body, request));
+    return guard.attempt(request, { user, password: typeof body.password === "string" ? body.password : undefined });
   }
 
   /**
@@ -180,6 +201,20 @@ export class TokenEndpoints<Req extends AnyRequest> {
     const agent = rawRequest(request).headers["user-agent"]?.slice(0, MAX_AGENT);
     return ip === undefined && agent === undefined ? undefined : { ip, user_agent: agent };
   }
+}
+
+function nameIn({ username, user }: Body): Name | undefined {
+  const name = username ?? user;
+  return typeof name === "string" || typeof name === "number" ? name : undefined;
+}
+
+/** Tells the attempt its success, unless the application has told it something else. */
+function withDevice(reply: Reply, attempt: Attempt | undefined): Reply {
+  if (!attempt?.isOpen) return reply;
+  const cookie = attempt.renewDevice();
+  attempt.succeeded();
+  if (cookie === undefined) return reply;
+  return { ...reply, headers: [...Object.entries(reply.headers as Record<string, string>), ["Set-Cookie", cookie]] };
 }
 
 /** The path of the request without the action, with everything in front of the routes' own. */

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { ADDRESS, ServerError, type Command, type Connection } from "lockwatch";
 
-export type Scripted = number[] | number | string | { error: string } | { failure: "timeout" | "closed" };
+export type Scripted = (number | string | null)[] | number | string | { error: string } | { failure: "timeout" | "closed" };
 
 export interface Exchange {
   command: string[];
@@ -23,6 +23,18 @@ export interface Step {
   after_response?: Exchange[];
 }
 
+/** A login with a guard. */
+export interface GuardCase {
+  name: string;
+  options: Options;
+  attempt: { ip: string; user?: string; password?: string; device?: string };
+  asked: Exchange[];
+  result: "goes on" | "denied" | "unavailable" | "configuration_error";
+  retry_after?: number | null;
+  says?: string[];
+  told?: string[][];
+}
+
 export interface App {
   status: number;
   headers: [string, string][];
@@ -40,6 +52,9 @@ export interface Conformance {
   bad_limit_strings: string[];
   policy_names: { pattern: string; name: string }[];
   origins: { text: string; origin?: string; error?: string }[];
+  guard_users: { text: string; sent: string }[];
+  password_digests: { key: string; password: string; digest: string }[];
+  guard_attempts: GuardCase[];
   startup_errors: { name: string; options: Options }[];
 }
 
@@ -70,14 +85,14 @@ function mapValues(object: Options, map: (value: unknown) => unknown): Options {
   return Object.fromEntries(Object.entries(object).map(([name, value]) => [name, map(value)]));
 }
 
-function camelCase(name: string): string {
+export function camelCase(name: string): string {
   return name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 export class ScriptedConnection implements Connection {
   /** The writes since the step began. */
   writes: string[][][] = [];
-  /** The commands since the step began that correct a limit after its response. */
+  /** The commands since the step began that correct a limit, or tell a guard something, after the response. */
   corrections: string[][] = [];
   #step: Step | undefined;
 
@@ -119,7 +134,7 @@ export class ScriptedConnection implements Connection {
 }
 
 function isCorrection(command: readonly string[]): boolean {
-  return command[0] === "LW.REFUND" || command.at(-1) === "FORCE";
+  return command[0] === "LW.REFUND" || command[0] === "LW.EVENT" || command.at(-1) === "FORCE";
 }
 
 function perform(reply: Scripted | undefined, of: string): Promise<unknown> {
