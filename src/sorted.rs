@@ -120,14 +120,17 @@ impl<K: Copy + Ord, V: Clone> Sorted<K, V> {
         Some(&mut Arc::make_mut(&mut self.chunks[at].entries)[place].1)
     }
 
-    /// Adds an entry. An entry that has the key already stays.
-    pub(crate) fn insert(&mut self, key: K, value: V) {
-        let Err((at, place)) = self.find(&key) else { return };
+    /// Adds an entry and returns where it is. An entry that has the key already stays.
+    pub(crate) fn insert(&mut self, key: K, value: V) -> Option<Slot> {
+        let Err((at, place)) = self.find(&key) else { return None };
         self.len += 1;
         let is_last = at + 1 == self.chunks.len();
         match self.chunks.get_mut(at) {
             None => self.chunks.push(Chunk::new(vec![(key, value)])),
-            Some(chunk) if chunk.len < MOST => chunk.insert(place, key, value),
+            Some(chunk) if chunk.len < MOST => {
+                chunk.insert(place, key, value);
+                return Some(Slot { chunk: at, place });
+            }
             // Keys that only ascend fill each chunk.
             Some(_) if place == MOST && is_last => {
                 self.chunks.push(Chunk::new(vec![(key, value)]));
@@ -146,6 +149,7 @@ impl<K: Copy + Ord, V: Clone> Sorted<K, V> {
                 self.chunks.insert(at + 1, upper);
             }
         }
+        self.slot(&key)
     }
 
     /// Removes the entry of `key` and returns its value.
@@ -324,7 +328,9 @@ mod tests {
     #[test]
     fn few_entries_stay_in_few_chunks_after_most_were_removed() {
         let mut map = Sorted::default();
-        (0..100_000_u32).for_each(|key| map.insert(key.wrapping_mul(2_654_435_761), ()));
+        (0..100_000_u32).for_each(|key| {
+            map.insert(key.wrapping_mul(2_654_435_761), ());
+        });
         let keys: Vec<_> = map.iter().map(|(key, ())| key).collect();
         keys.iter().enumerate().filter(|(n, _)| n % 100 != 0).for_each(|(_, key)| {
             map.remove(key);
@@ -337,7 +343,9 @@ mod tests {
     #[test]
     fn a_change_after_a_clone_copies_one_chunk() {
         let mut map = Sorted::default();
-        (0..10_000_u32).for_each(|key| map.insert(key, key));
+        (0..10_000_u32).for_each(|key| {
+            map.insert(key, key);
+        });
         let clone = map.clone();
         map.get_mut(&5000).into_iter().for_each(|value| *value = 1);
         let shared = map.chunks.iter().zip(&clone.chunks);

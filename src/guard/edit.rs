@@ -346,7 +346,7 @@ fn change_state<K: Copy + Ord, C: Fn(Tag) -> Option<Count>, R>(
             *refused += 1;
             return None;
         }
-        table.set(key, Some(State::default()));
+        table.add(key, State::default());
     }
     touch(touched, key);
     change_existing(table, &key, act)
@@ -377,8 +377,9 @@ fn make_room<K: Copy + Ord, C: Fn(Tag) -> Option<Count>>(
     for _ in 0..TRIES {
         let is_full = table.size() > room.most;
         let weight = |key: &K, state: &State| {
-            let is_live = state.ends(counts(key)) > room.now;
-            is_live.then(|| state.fill(counts(key), room.now))
+            let fill = state.fill(counts(key), room.now);
+            // What is filled has not ended, and its end takes longer to find out.
+            (fill > 0 || state.ends(counts(key)) > room.now).then_some(fill)
         };
         let (ended, lowest) = table.candidates(if is_full { usize::MAX } else { SWEEP }, weight);
         // What is challenged or has strikes never makes room for a new one.
@@ -387,9 +388,9 @@ fn make_room<K: Copy + Ord, C: Fn(Tag) -> Option<Count>>(
             table.set(key, None);
             touch(touched, key);
         }
-        if !is_full {
+        if !is_full || table.size() <= room.most {
             return true;
         }
     }
-    table.size() <= room.most
+    false
 }

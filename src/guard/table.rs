@@ -98,6 +98,15 @@ impl<K: Copy + Ord, V: Clone + HeapSize> Table<K, V> {
         Some(result)
     }
 
+    /// Adds an entry. One that has the key already stays.
+    pub(crate) fn add(&mut self, key: K, value: V) {
+        let size = value.heap_size();
+        if let Some(slot) = self.map.insert(key, value) {
+            self.heap += size;
+            self.recent.add(slot);
+        }
+    }
+
     /// Sets the value of `key`; `None` removes it.
     pub(crate) fn set(&mut self, key: K, value: Option<V>) {
         match value {
@@ -107,13 +116,13 @@ impl<K: Copy + Ord, V: Clone + HeapSize> Table<K, V> {
                 }
             }
             Some(value) => {
-                self.heap += value.heap_size();
-                match self.slot(&key).and_then(|slot| self.map.at_mut(slot)) {
+                let slot = self.slot(&key);
+                match slot.and_then(|slot| self.map.at_mut(slot)) {
                     Some(old) => {
-                        self.heap -= old.heap_size();
+                        self.heap = self.heap + value.heap_size() - old.heap_size();
                         *old = value;
                     }
-                    None => self.map.insert(key, value),
+                    None => self.add(key, value),
                 }
             }
         }
