@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::time::{Span, Timestamp};
 
-use super::ALLOCATOR;
 use super::address::{Block, Prefix};
 use super::rule::Tag;
 use super::state::left;
 use super::subject::Who;
 use super::table::{HeapSize, Table};
+use super::{ALLOCATOR, strikes};
 
 /// The most bans and allow entries, and the most observed bans.
 pub(crate) const MOST: usize = 10_000;
@@ -87,6 +87,7 @@ impl Entry {
         let texts = [&self.rule, &self.reason, &self.by, &self.acl_user];
         self.from <= self.until
             && self.until <= Timestamp::NEVER + Span::MAX
+            && self.strikes <= strikes::MOST
             && texts.iter().all(|text| text.len() <= 4 * MOST_TEXT)
     }
 }
@@ -172,12 +173,17 @@ impl Bans {
         self.prefixes.retain(|(_, count)| *count > 0);
     }
 
-    /// Whether there is no room for another entry of the kind that `source` is.
-    pub(crate) fn is_full(&self, source: Source) -> bool {
-        match source {
-            Source::Observed(_) => self.observed >= MOST,
-            _ => self.len() - self.observed >= MOST,
-        }
+    /// Whether there is no room for another entry of the kind that `source` is, with texts of `size`
+    /// bytes. Observed entries have an eighth of the budget of `most` bytes, so that they take no room
+    /// of those that are in force.
+    pub(crate) fn is_full(&self, source: Source, size: usize, most: usize) -> bool {
+        let (len, most) = match source {
+            Source::Observed(_) => (self.observed, most / 8),
+            _ => (self.len() - self.observed, most / 8 * 7),
+        };
+        // Its share of the table.
+        let bytes = self.size() / self.len().max(1) * len;
+        len >= MOST || bytes + size > most
     }
 
     /// Some entries that have ended, of the next few in turn.

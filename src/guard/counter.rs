@@ -16,7 +16,7 @@ mod times;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]
-mod oracle;
+pub(super) mod oracle;
 #[cfg(test)]
 mod properties;
 
@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::text::time::{Span, Timestamp};
 
 use super::rule::{Count, MOST_DISTINCT, MOST_GAPS};
+use set::Set;
 
 /// By how much the numbers of an IPv6 /48 are higher than those of a /64.
 pub(crate) const NETWORK_FACTOR: u32 = 4;
@@ -40,8 +41,8 @@ pub(crate) enum Counter {
     /// A leaky bucket, by the time that it takes to drain from `when` on. Both are zero when it is
     /// empty.
     Bucket { fill: Span, when: Timestamp },
-    /// Hashes of distinct values in ascending order, with the time when each was last seen.
-    Set(Box<[(u64, Timestamp)]>),
+    /// Hashes of distinct values.
+    Set(Box<Set>),
     /// Times of the last events in ascending order.
     Times(Box<[Timestamp]>),
 }
@@ -91,8 +92,8 @@ impl Counter {
             (Self::Bucket { fill, when }, Count::Leak { most, every }) => {
                 bucket::charge((fill, when), most, every, now)
             }
-            (Self::Set(values), Count::Distinct { most, every, .. }) => {
-                value.is_some_and(|value| set::charge(values, most, every, value, now))
+            (Self::Set(set), Count::Distinct { most, every, .. }) => {
+                value.is_some_and(|value| set.charge(most, every, value, now))
             }
             (Self::Times(times), Count::Gaps { last, over }) => times::charge(times, last, over, now),
             _ => true,
@@ -110,10 +111,10 @@ impl Counter {
         }
     }
 
-    /// Forgets one distinct value.
-    pub(crate) fn forget(&mut self, value: u64) {
-        if let Self::Set(values) = self {
-            set::forget(values, value);
+    /// Forgets one distinct value, and takes its unit back. Other counters don't change.
+    pub(crate) fn forget(&mut self, count: &Count, value: u64, now: Timestamp) {
+        if let (Self::Set(set), Count::Distinct { most, every, .. }) = (self, *count) {
+            set.forget(most, every, value, now);
         }
     }
 
@@ -123,7 +124,7 @@ impl Counter {
             (Self::Bucket { fill, when }, Count::Leak { most, every }) => {
                 bucket::ends(*fill, *when, most, every)
             }
-            (Self::Set(values), Count::Distinct { most, every, .. }) => set::ends(values, most, every),
+            (Self::Set(set), Count::Distinct { most, every, .. }) => set.ends(most, every),
             (Self::Times(times), Count::Gaps { over, .. }) => times::ends(times, over),
             _ => None,
         }
@@ -135,20 +136,20 @@ impl Counter {
             (Self::Bucket { fill, when }, Count::Leak { most, every }) => {
                 bucket::share(*fill, *when, most, every, now)
             }
-            (Self::Set(_), Count::Distinct { most, .. }) => share(self.units(count, now).into(), most.into()),
+            (Self::Set(set), Count::Distinct { most, every, .. }) => set.share(most, every, now),
             (Self::Times(_), Count::Gaps { last, .. }) => share(self.units(count, now).into(), last.into()),
             _ => 0,
         }
     }
 
-    /// The units that are counted at `now`: what is left in a bucket, rounded up; distinct values;
-    /// or events whose gaps count.
+    /// The units that are counted at `now`: what is left in a bucket, rounded up, or events whose
+    /// gaps count.
     pub(crate) fn units(&self, count: &Count, now: Timestamp) -> u32 {
         match (self, *count) {
             (Self::Bucket { fill, when }, Count::Leak { most, every }) => {
                 bucket::units(*fill, *when, most, every, now)
             }
-            (Self::Set(values), Count::Distinct { most, every, .. }) => set::units(values, most, every, now),
+            (Self::Set(set), Count::Distinct { most, every, .. }) => set.units(most, every, now),
             (Self::Times(times), Count::Gaps { last, over }) => times::units(times, last, over, now),
             _ => 0,
         }
@@ -158,7 +159,7 @@ impl Counter {
     pub(crate) fn heap_size(&self) -> usize {
         match self {
             Self::None | Self::Bucket { .. } => 0,
-            Self::Set(values) => size_of_val::<[_]>(values),
+            Self::Set(set) => size_of_val::<Set>(set) + set.heap_size(),
             Self::Times(times) => size_of_val::<[_]>(times),
         }
     }
@@ -168,7 +169,7 @@ impl Counter {
         match self {
             Self::None => true,
             Self::Bucket { fill, when } => bucket::is_sound(*fill, *when),
-            Self::Set(values) => set::is_sound(values, MOST_DISTINCT * NETWORK_FACTOR),
+            Self::Set(set) => set.is_sound(MOST_DISTINCT * NETWORK_FACTOR),
             Self::Times(times) => times::is_sound(times, MOST_GAPS * NETWORK_FACTOR),
         }
     }

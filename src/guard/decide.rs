@@ -7,6 +7,8 @@ use super::health::Minute;
 use super::incident::{Incident, What};
 use super::judge::{Judged, Level, Verdict, judge, judge_as};
 use super::rule::{Count, Kind, Of, Scope};
+use super::settle::settle;
+use super::state::State;
 use super::subject::Who;
 use super::value::{Acquaintance, Ask};
 
@@ -21,6 +23,9 @@ pub(crate) struct Decision {
 pub(crate) fn attempt(edit: &mut Edit<'_>, ask: &Ask, solved: bool, terms: Terms<'_>) -> Decision {
     let acquaintance = edit.guard.acquaintance(ask, edit.now);
     let judged = judge_as(edit.guard, ask, acquaintance, terms.observe, edit.now);
+    if judged.is_ahead {
+        settle(edit, ask);
+    }
     let mut decision = Decision { judged, incidents: Vec::new() };
     let level = decision.judged.enforced.level;
     if decision.judged.is_allowed || level == Level::Deny || (level == Level::Challenge && !solved) {
@@ -62,6 +67,9 @@ pub(crate) fn event(edit: &mut Edit<'_>, kind: &Kind, ask: &Ask, terms: Terms<'_
     let acquaintance = edit.guard.acquaintance(ask, edit.now);
     let Acquaintance { is_known, pair } = acquaintance;
     let judged = judge_as(edit.guard, ask, acquaintance, terms.observe, edit.now);
+    if judged.is_ahead {
+        settle(edit, ask);
+    }
     let mut decision = Decision { judged, incidents: Vec::new() };
     let event = Event { kind, ask, pair, is_known, solved: false };
     // What is denied already is never counted as a failure, and does not prolong a ban.
@@ -70,10 +78,8 @@ pub(crate) fn event(edit: &mut Edit<'_>, kind: &Kind, ask: &Ask, terms: Terms<'_
         close(edit, event);
     }
     let fired = match kind {
-        Kind::Failure | Kind::Unknown | Kind::Mfa if counts => {
-            count_failure(edit, event, terms, &mut decision.incidents)
-        }
-        Kind::Failure | Kind::Unknown | Kind::Mfa => false,
+        // Not a second factor: that was wrong, although its password was right.
+        Kind::Failure | Kind::Unknown => counts && count_failure(edit, event, terms, &mut decision.incidents),
         Kind::Reset => {
             ask.user.into_iter().for_each(|user| forget(edit, user));
             counts && charge(edit, event, terms, &mut decision.incidents)
@@ -135,7 +141,7 @@ fn count_failure(
 fn succeed(edit: &mut Edit<'_>, event: Event<'_>) {
     let (rules, ask) = (edit.rules, event.ask);
     if let Some(key) = ask.key {
-        edit.remove_person(Who::key(key));
+        edit.existing_person(Who::key(key), State::empty_counts);
     }
     let Some(user) = ask.user else { return };
     if let Some(pair) = event.pair {
@@ -184,7 +190,10 @@ fn take_pulse(
     incidents: &mut Vec<Incident>,
 ) {
     let is_success = *event.kind == Kind::Success;
-    let is_failure = counts && !is_success && *event.kind != Kind::Password;
+    let is_failure = !is_success && *event.kind != Kind::Password;
+    if is_failure && !counts {
+        return;
+    }
     let minute = Minute { successes: is_success.into(), failures: is_failure.into(), ..Minute::default() };
     let private = event.ask.ip.filter(|ip| terms.never_ban.holds(*ip)).and_then(|_| event.ask.place());
     let now = edit.now;

@@ -3,22 +3,24 @@
 //! A decision changes the guard through an [`Edit`], which notes the subjects that it touches. At
 //! the end [`Edit::finish`] makes the step that replicas apply: the new state of each of them.
 
+mod room;
+
 use smallvec::SmallVec;
 
 use crate::text::time::{Span, Timestamp};
 
 use super::address::Place;
 use super::bans::{BanKey, Entry, Source};
-use super::counter::NETWORK_FACTOR;
 use super::hash::Hash;
 use super::known::Known;
-use super::rule::{Count, Tag};
 use super::ruleset::GuardRules;
 use super::state::State;
 use super::step::{Change, ChangeOf, Open, Step};
 use super::subject::Who;
-use super::table::{HeapSize, Table};
+use super::table::HeapSize;
 use super::value::{Guard, Header, Pulse};
+pub(crate) use room::count_of;
+use room::{Room, change_existing, change_state, distinct, touch};
 
 /// How many ended subjects a change looks for when it adds one.
 const SWEEP: usize = 4;
@@ -58,7 +60,7 @@ impl Limits {
 
 /// The subjects of one kind that a call has touched: as many as an ordinary call touches without an
 /// allocation.
-type Touched<K> = SmallVec<[K; 3]>;
+type Touched<K> = SmallVec<[K; 4]>;
 
 pub(crate) struct Edit<'a> {
     pub guard: &'a mut Guard,
@@ -74,12 +76,6 @@ pub(crate) struct Edit<'a> {
     forgets: bool,
     /// How many subjects were not added because memory is short.
     pub refused: u64,
-}
-
-/// The count of a rule for addresses of one kind.
-pub(crate) fn count_of(rules: &GuardRules, tag: Tag, is_wide: bool) -> Option<Count> {
-    let count = rules.of_tag(tag)?.count;
-    Some(if is_wide { count.times(NETWORK_FACTOR) } else { count })
 }
 
 impl<'a> Edit<'a> {
@@ -101,7 +97,8 @@ impl<'a> Edit<'a> {
     }
 
     /// Changes what is held about a person. Without an entry, an empty one is added if there is
-    /// room.
+    /// room. An entry that `act` leaves empty stays until [`Self::tidy_person`], because a rule that
+    /// fires empties its count, and then has more to note.
     pub(crate) fn person<R>(&mut self, who: Who, act: impl FnOnce(&mut State) -> R) -> Option<R> {
         let rules = self.rules;
         let count = move |_: &Who| move |tag| count_of(rules, tag, false);
@@ -135,6 +132,23 @@ impl<'a> Edit<'a> {
         let result = change_existing(&mut self.guard.places, &place, act)?;
         touch(&mut self.places, place);
         Some(result)
+    }
+
+    /// Removes an entry in which nothing is left.
+    pub(crate) fn tidy_person(&mut self, who: Who) {
+        if self.guard.people.get(&who).is_some_and(State::is_empty) {
+            self.guard.people.set(who, None);
+        }
+    }
+
+    pub(crate) fn tidy_place(&mut self, place: Place) {
+        if self.guard.places.get(&place).is_some_and(State::is_empty) {
+            self.guard.places.set(place, None);
+        }
+    }
+
+    pub(crate) fn may_create(&self) -> bool {
+        self.limits.may_create
     }
 
     pub(crate) fn remove_person(&mut self, who: Who) {
@@ -218,18 +232,16 @@ impl<'a> Edit<'a> {
         if !self.limits.may_create {
             return false;
         }
-        let is_full = |guard: &Guard, limits: &Limits| {
-            guard.bans.is_full(source) || guard.bans.size() + size > limits.of_bans()
-        };
+        let most = self.limits.of_bans();
         for _ in 0..TRIES {
-            let was_full = is_full(self.guard, &self.limits);
+            let was_full = self.guard.bans.is_full(source, size, most);
             let ended = self.guard.bans.ended(if was_full { ENDED_BANS } else { SWEEP }, self.now);
             ended.into_iter().for_each(|key| self.remove_ban(key));
             if !was_full {
                 return true;
             }
         }
-        !is_full(self.guard, &self.limits)
+        !self.guard.bans.is_full(source, size, most)
     }
 
     pub(crate) fn remove_ban(&mut self, key: BanKey) {
@@ -263,11 +275,11 @@ impl<'a> Edit<'a> {
         if !is_changed {
             return None;
         }
+        let is_new = self.guard.header.seq == 0;
         distinct(&mut self.people);
         distinct(&mut self.places);
         distinct(&mut self.known);
         distinct(&mut self.bans);
-        let is_new = self.guard.header.seq == 0;
         self.extend_life();
         self.guard.header.seq = self.guard.header.seq.wrapping_add(1).max(1);
         let guard: &'a Guard = self.guard;
@@ -299,98 +311,9 @@ impl<'a> Edit<'a> {
         let ends = people.chain(places).chain(known).chain(bans).max();
         let needed = ends.unwrap_or(Timestamp(0)).max(self.now + IDLE);
         if needed > self.guard.header.until {
-            self.guard.header.until = Timestamp(needed.0.saturating_add(SLACK) / SLACK * SLACK);
+            let rounded = Timestamp(needed.0.saturating_add(SLACK) / SLACK * SLACK);
+            // Only a guard from a damaged or hostile file has later ends, and replicas refuse those.
+            self.guard.header.until = rounded.min(Timestamp::NEVER + Span::MAX);
         }
     }
-}
-
-/// How many of the last touched keys are compared with a new one.
-const COMPARED: usize = 16;
-
-/// Notes that `key` was touched. In a long list a key may be there more than once.
-fn touch<K: PartialEq>(touched: &mut Touched<K>, key: K) {
-    if !touched.iter().rev().take(COMPARED).any(|known| *known == key) {
-        touched.push(key);
-    }
-}
-
-/// Leaves each key once.
-fn distinct<K: Ord>(touched: &mut Touched<K>) {
-    if touched.len() > COMPARED {
-        touched.sort_unstable();
-        touched.dedup();
-    }
-}
-
-/// The budget of a table.
-#[derive(Clone, Copy)]
-struct Room {
-    most: usize,
-    may_create: bool,
-    now: Timestamp,
-}
-
-/// Changes the state of `key`, which is added if there is room. An address or person with lower
-/// counts is dropped for it, so that junk never displaces what is close to an effect.
-fn change_state<K: Copy + Ord, C: Fn(Tag) -> Option<Count>, R>(
-    table: &mut Table<K, State>,
-    key: K,
-    touched: &mut Touched<K>,
-    refused: &mut u64,
-    room: Room,
-    counts: impl Fn(&K) -> C,
-    act: impl FnOnce(&mut State) -> R,
-) -> Option<R> {
-    if !table.contains(&key) {
-        if !make_room(table, touched, room, &counts) {
-            *refused += 1;
-            return None;
-        }
-        table.add(key, State::default());
-    }
-    touch(touched, key);
-    change_existing(table, &key, act)
-}
-
-/// Changes the state of `key`, if there is one, and removes it if nothing is left.
-fn change_existing<K: Copy + Ord, R>(
-    table: &mut Table<K, State>,
-    key: &K,
-    act: impl FnOnce(&mut State) -> R,
-) -> Option<R> {
-    let (result, is_empty) = table.change(key, |state| (act(state), state.is_empty()))?;
-    if is_empty {
-        table.set(*key, None);
-    }
-    Some(result)
-}
-
-fn make_room<K: Copy + Ord, C: Fn(Tag) -> Option<Count>>(
-    table: &mut Table<K, State>,
-    touched: &mut Touched<K>,
-    room: Room,
-    counts: &impl Fn(&K) -> C,
-) -> bool {
-    if !room.may_create {
-        return false;
-    }
-    for _ in 0..TRIES {
-        let is_full = table.size() > room.most;
-        let weight = |key: &K, state: &State| {
-            let fill = state.fill(counts(key), room.now);
-            // What is filled has not ended, and its end takes longer to find out.
-            (fill > 0 || state.ends(counts(key)) > room.now).then_some(fill)
-        };
-        let (ended, lowest) = table.candidates(if is_full { usize::MAX } else { SWEEP }, weight);
-        // What is challenged or has strikes never makes room for a new one.
-        let lowest = lowest.filter(|(fill, _)| is_full && *fill <= State::FULL).map(|(_, key)| key);
-        for key in ended.into_iter().chain(lowest) {
-            table.set(key, None);
-            touch(touched, key);
-        }
-        if !is_full || table.size() <= room.most {
-            return true;
-        }
-    }
-    false
 }

@@ -6,7 +6,7 @@ use crate::text::time::Timestamp;
 
 use super::address::Place;
 use super::bans::Target;
-use super::charge::Restraint;
+use super::fire::Restraint;
 use super::ruleset::ActiveRule;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -48,6 +48,8 @@ pub(crate) struct Judged {
     pub would: Verdict,
     /// An allow entry of the address or the key holds, so nothing is counted either.
     pub is_allowed: bool,
+    /// Something was set at a later time than now: the clock has stepped back.
+    pub is_ahead: bool,
 }
 
 /// Collects the strongest of what stands.
@@ -55,11 +57,13 @@ struct Strongest {
     now: Timestamp,
     enforced: Option<(Level, Rank, Verdict)>,
     observed: Option<(Level, Rank, Verdict)>,
+    is_ahead: bool,
 }
 
 impl Strongest {
     fn entry(&mut self, rank: Rank, source: Source, entry: &Entry) {
         let left = entry.left(self.now);
+        self.is_ahead |= entry.from > self.now;
         let tag = match source {
             Source::Rule(tag) | Source::Observed(tag) => Some(tag),
             Source::Operator | Source::Allow => None,
@@ -73,6 +77,7 @@ impl Strongest {
     fn challenges(&mut self, rank: Rank, state: Option<&State>) {
         for one in state.map_or(&[][..], State::challenges) {
             let level = if one.denies { Level::Deny } else { Level::Challenge };
+            self.is_ahead |= one.from > self.now;
             self.take(false, level, rank, one.left(self.now), (&one.rule, Some(one.tag), 0));
         }
     }
@@ -98,7 +103,7 @@ impl Strongest {
 
     /// The verdicts. With `observe`, everything only observes.
     fn judged(self, observe: bool) -> Judged {
-        let (enforced, observed) = (self.enforced, self.observed);
+        let (enforced, observed, is_ahead) = (self.enforced, self.observed, self.is_ahead);
         let stronger = match (&enforced, observed) {
             (Some((level, rank, _)), Some((other, of, verdict))) if (other, rank) > (*level, &of) => {
                 Some(verdict)
@@ -109,7 +114,7 @@ impl Strongest {
         let enforced = enforced.map(|(.., verdict)| verdict).unwrap_or_default();
         let would = stronger.unwrap_or_else(|| enforced.clone());
         let enforced = if observe { Verdict::default() } else { enforced };
-        Judged { enforced, would, is_allowed: false }
+        Judged { enforced, would, is_allowed: false, is_ahead }
     }
 }
 
@@ -126,10 +131,10 @@ pub(crate) fn judge_as(
     observe: bool,
     now: Timestamp,
 ) -> Judged {
-    let mut strongest = Strongest { now, enforced: None, observed: None };
     let operators = if guard.bans.is_empty() { Operators::default() } else { operators(guard, ask, now) };
+    let mut strongest = Strongest { now, enforced: None, observed: None, is_ahead: operators.is_ahead };
     if operators.is_allowed {
-        return Judged { is_allowed: true, ..Judged::default() };
+        return Judged { is_allowed: true, is_ahead: operators.is_ahead, ..Judged::default() };
     }
     if let Some(entry) = operators.ban {
         strongest.entry(Rank::Operator, Source::Operator, entry);
@@ -182,11 +187,14 @@ struct Operators<'a> {
     is_allowed: bool,
     allows_user: bool,
     ban: Option<&'a Entry>,
+    is_ahead: bool,
 }
 
 fn operators<'a>(guard: &'a Guard, ask: &Ask, now: Timestamp) -> Operators<'a> {
     let (mut allowed, mut banned) = (None::<u8>, None::<(u8, &Entry)>);
+    let mut is_ahead = false;
     for (prefix, source, entry) in ask.ip.into_iter().flat_map(|ip| guard.bans.around(ip)) {
+        is_ahead |= entry.from > now;
         match source {
             _ if entry.is_over(now) => {}
             Source::Allow => allowed = allowed.max(Some(prefix)),
@@ -198,17 +206,18 @@ fn operators<'a>(guard: &'a Guard, ask: &Ask, now: Timestamp) -> Operators<'a> {
     }
     // The longest prefix wins, and allow at a tie.
     let by_address = allowed.is_some_and(|prefix| banned.is_none_or(|(longest, _)| prefix >= longest));
-    let of = |who, source| {
-        let entry = guard.bans.get(&(Target::Who(who), source));
-        entry.filter(|entry| !entry.is_over(now))
+    let of = |who: Option<Who>| {
+        let entry = |source| guard.bans.get(&(Target::Who(who?), source)).filter(|entry| !entry.is_over(now));
+        [entry(Source::Allow), entry(Source::Operator)]
     };
-    let user = ask.user.map(Who::user);
-    let key = ask.key.map(Who::key);
-    let subjects = || user.into_iter().chain(key);
-    let by_subject = || subjects().find_map(|who| of(who, Source::Operator));
+    let [user_allowed, user_banned] = of(ask.user.map(Who::user));
+    let [key_allowed, key_banned] = of(ask.key.map(Who::key));
+    let mut of_subjects = [user_allowed, user_banned, key_allowed, key_banned].into_iter().flatten();
+    let bans = [banned.map(|(_, entry)| entry), user_banned, key_banned].into_iter().flatten();
     Operators {
-        is_allowed: by_address || key.is_some_and(|key| of(key, Source::Allow).is_some()),
-        allows_user: user.is_some_and(|user| of(user, Source::Allow).is_some()),
-        ban: banned.map(|(_, entry)| entry).or_else(by_subject),
+        is_allowed: by_address || key_allowed.is_some(),
+        allows_user: user_allowed.is_some(),
+        ban: bans.max_by_key(|entry| entry.left(now)),
+        is_ahead: is_ahead || of_subjects.any(|entry| entry.from > now),
     }
 }

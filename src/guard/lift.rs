@@ -76,7 +76,8 @@ impl Targets {
 
     fn places(&self, edit: &Edit<'_>) -> Vec<Place> {
         let found = match self {
-            Self::Block(outer) if outer.place().is_some() => {
+            // A /48 has places of its own in it.
+            Self::Block(outer) if outer.place().is_some_and(|place| !place.is_wide()) => {
                 let place = outer.place();
                 let wide = place.and_then(Place::wide);
                 return [place, wide].into_iter().flatten().collect();

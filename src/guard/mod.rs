@@ -24,9 +24,9 @@
 //!
 //! - [`step`] lists every way in which a guard changes, and applies a change. [`edit`] makes
 //!   changes within the budgets.
-//! - [`judge`] says what stands against a call. [`charge`] counts an event by the rules, and acts
-//!   when they fire. [`decide`] is what a call does as a whole. [`incident`]: what it has to report.
-//! - [`lift`] ends bans. [`explain`] finds what is held about a subject.
+//! - [`judge`] says what stands against a call. [`charge`] counts an event by the rules, and [`fire`]
+//!   acts when one fires. [`decide`] is what a call does as a whole. [`incident`]: what it has to report.
+//! - [`settle`] moves what is later than now to now. [`lift`] ends bans. [`explain`] finds what is held about a subject.
 //! - [`snapshot`] writes and reads a whole guard; [`effect`] encodes changes for replicas and the
 //!   AOF.
 //!
@@ -52,6 +52,7 @@ mod decide;
 mod edit;
 mod effect;
 mod explain;
+mod fire;
 mod grammar;
 mod hash;
 mod health;
@@ -71,6 +72,7 @@ mod rule_state;
 mod rules;
 mod ruleset;
 pub(crate) mod settings;
+mod settle;
 mod snapshot;
 mod state;
 mod step;
@@ -84,6 +86,8 @@ pub(crate) mod value;
 
 #[cfg(test)]
 mod corpus;
+#[cfg(test)]
+mod tests;
 
 /// The allocator's approximate overhead per allocation.
 const ALLOCATOR: usize = 16;

@@ -72,7 +72,7 @@ impl Guard {
     /// Sets this guard's share of the gauges in INFO.
     pub(crate) fn count(&mut self, now: Timestamp) {
         let is_restrained = self.cap.is_reached(now)
-            || self.bans.is_full(Source::Operator)
+            || self.bans.is_full(Source::Operator, 0, usize::MAX)
             || self.pulse.health.is_broken(now);
         let size = Size {
             bans: self.bans.len() as u64,

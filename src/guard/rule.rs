@@ -75,7 +75,7 @@ pub(crate) enum Count {
     Each,
     /// On the event by which a leaky bucket exceeds `most`. One unit leaks every `every`.
     Leak { most: u32, every: Span },
-    /// On the event by which more than `most` distinct ones were seen within `most` x `every`.
+    /// Like `Leak`, but only those count that were not seen within `most` x `every`.
     Distinct { most: u32, of: Of, every: Span },
     /// On the event by which the median of the last `last` gaps between events exceeds `over`.
     Gaps { last: u32, over: Span },

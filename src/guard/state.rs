@@ -101,7 +101,7 @@ impl State {
         let Ok(place) = self.rules.binary_search_by_key(&tag, |state| state.tag) else { return };
         let state = &mut self.rules[place];
         match (count, value) {
-            (Count::Distinct { .. }, Some(value)) => state.counter.forget(value),
+            (Count::Distinct { .. }, Some(value)) => state.counter.forget(count, value, now),
             _ => state.counter.give_back(count, now),
         }
         if state.ends(count).is_none() {
@@ -137,6 +137,24 @@ impl State {
             more.challenges.reserve_exact(1);
             more.challenges.push(new);
         }
+    }
+
+    /// Whether a challenge was set at a later time than `now`.
+    pub(crate) fn is_ahead(&self, now: Timestamp) -> bool {
+        self.challenges().iter().any(|one| one.from > now)
+    }
+
+    /// Moves challenges that were set later than `now` to now.
+    pub(crate) fn settle(&mut self, now: Timestamp) {
+        let challenges = self.more.iter_mut().flat_map(|more| &mut more.challenges);
+        for one in challenges.filter(|one| one.from > now) {
+            (one.until, one.from) = (now + one.left(now), now);
+        }
+    }
+
+    /// Forgets what the rules have counted.
+    pub(crate) fn empty_counts(&mut self) {
+        self.rules = Vec::new();
     }
 
     /// Ends the challenges. Returns how many of them were in force.
@@ -222,19 +240,20 @@ impl State {
         u16::from(fills.max().unwrap_or(0))
     }
 
-    /// The size of its allocations.
+    /// The size of its allocations. Not by their capacities, which a copy does not have: the sum of a
+    /// table would be wrong for one.
     pub(crate) fn heap_size(&self) -> usize {
         let vec = |bytes: usize| if bytes == 0 { 0 } else { bytes + ALLOCATOR };
-        let rules = vec(self.rules.capacity() * size_of::<RuleState>());
+        let rules = vec(self.rules.len() * size_of::<RuleState>());
         let counters: usize = self.rules.iter().map(|state| state.counter.heap_size()).sum();
         let more = self.more.as_ref().map_or(0, |more| {
             let names: usize = more.challenges.iter().map(|one| one.rule.len() + ALLOCATOR).sum();
             size_of::<More>()
                 + ALLOCATOR
                 + names
-                + vec(more.challenges.capacity() * size_of::<Challenge>())
-                + vec(more.strikes.capacity() * size_of::<(Tag, Strikes)>())
-                + vec(more.values.capacity() * size_of::<Value>())
+                + vec(more.challenges.len() * size_of::<Challenge>())
+                + vec(more.strikes.len() * size_of::<(Tag, Strikes)>())
+                + vec(more.values.len() * size_of::<Value>())
         });
         rules + counters + more
     }

@@ -17,8 +17,8 @@ use super::state::State;
 use super::subject::Who;
 use super::value::{Guard, Pulse};
 
-/// The most changes of one step. LW.LIFT ALL changes every subject that is challenged.
-pub(crate) const MOST: usize = 1 << 20;
+/// More changes than a guard has entries. LW.LIFT ALL FORGET changes all of them in one step.
+pub(crate) const MOST: usize = 1 << 26;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Step<C> {

@@ -1,5 +1,6 @@
 //! Arguments that several commands of guards take.
 
+use crate::server::call::Call;
 use crate::text::duration;
 use crate::text::escape::escaped_within;
 use crate::text::options::Given;
@@ -22,6 +23,12 @@ pub(super) const FOR: Param = Param::string(c"duration").token(c"FOR").shown(c"d
 
 pub(super) fn duration(text: &[u8]) -> Result<Span, duration::NotADuration> {
     duration::parse(text)
+}
+
+/// The caller's ACL user, escaped and bounded.
+pub(super) fn acl_user(call: &Call<'_>) -> Box<str> {
+    let user = call.acl_user().unwrap_or_default();
+    escaped_within(user.as_bytes(), MOST_TEXT).into_owned().into()
 }
 
 /// A text of an operator, escaped and bounded.

@@ -110,7 +110,7 @@ fn set(call: &Call<'_>, spec: &'static Spec, source: Source, kind: &'static str)
     if source == Source::Allow && matches!(named, Named::User(_)) && lasts > MOST_FOR_USER {
         return Err(given.malformed("FOR is longer than 7 days (7d), which is the most for a user").into());
     }
-    let acl_user = call.acl_user().unwrap_or_default().into();
+    let acl_user = arguments::acl_user(call);
     let rules = rules::current();
     let guard_rules = rules.set.of_key(key.bytes())?;
     let now = call.now();

@@ -54,7 +54,7 @@ impl Command for Lift {
         let whom = Whom::parse(&given, given.has("ALL"))?;
         let extent = Extent { forget: given.has("FORGET"), allowed: given.has("ALLOWED") };
         let by = arguments::text(&given, "BY");
-        let acl_user = call.acl_user().unwrap_or_default().into();
+        let acl_user = arguments::acl_user(call);
         let rules = rules::current();
         let guard_rules = rules.set.of_key(key.bytes())?;
         let now = call.now();

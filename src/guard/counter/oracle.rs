@@ -3,18 +3,18 @@
 use std::collections::{BTreeSet, VecDeque};
 
 /// A bucket that holds its units one by one and leaks one millisecond after the other.
-pub(super) struct Bucket {
+pub(in crate::guard) struct Bucket {
     /// The milliseconds that each unit still takes to leak.
     units: VecDeque<u64>,
     now: u64,
 }
 
 impl Bucket {
-    pub(super) fn new(now: u64) -> Self {
+    pub(in crate::guard) fn new(now: u64) -> Self {
         Self { units: VecDeque::new(), now }
     }
 
-    pub(super) fn charge(&mut self, most: u32, every: u64, now: u64) -> bool {
+    pub(in crate::guard) fn charge(&mut self, most: u32, every: u64, now: u64) -> bool {
         self.pass(now);
         if self.units() >= most {
             self.units.clear();
@@ -24,13 +24,13 @@ impl Bucket {
         false
     }
 
-    pub(super) fn give_back(&mut self, every: u64, now: u64) {
+    pub(in crate::guard) fn give_back(&mut self, every: u64, now: u64) {
         self.pass(now);
         (0..every).for_each(|_| self.leak());
     }
 
     /// The units in it; one that has begun to leak counts.
-    pub(super) fn units(&self) -> u32 {
+    pub(in crate::guard) fn units(&self) -> u32 {
         self.units.len() as u32
     }
 
@@ -49,28 +49,35 @@ impl Bucket {
     }
 }
 
-/// All sightings that still count.
-#[derive(Default)]
-pub(super) struct Distinct {
+/// A bucket, and all sightings of values that are remembered.
+pub(in crate::guard) struct Distinct {
+    bucket: Bucket,
     sightings: Vec<(u64, u64)>,
 }
 
 impl Distinct {
-    pub(super) fn charge(&mut self, most: u32, window: u64, value: u64, now: u64) -> bool {
-        self.pass(window, now);
+    pub(in crate::guard) fn new(now: u64) -> Self {
+        Self { bucket: Bucket::new(now), sightings: Vec::new() }
+    }
+
+    pub(in crate::guard) fn charge(&mut self, most: u32, every: u64, value: u64, now: u64) -> bool {
+        self.pass(every * u64::from(most), now);
+        let fires = !self.values().contains(&value) && self.bucket.charge(most, every, now);
         self.sightings.push((value, now));
-        let fires = self.values().len() > most as usize;
         if fires {
             self.sightings.clear();
         }
         fires
     }
 
-    pub(super) fn forget(&mut self, value: u64) {
-        self.sightings.retain(|sighting| sighting.0 != value);
+    pub(in crate::guard) fn forget(&mut self, every: u64, value: u64, now: u64) {
+        if self.values().contains(&value) {
+            self.sightings.retain(|sighting| sighting.0 != value);
+            self.bucket.give_back(every, now);
+        }
     }
 
-    pub(super) fn values(&self) -> BTreeSet<u64> {
+    pub(in crate::guard) fn values(&self) -> BTreeSet<u64> {
         self.sightings.iter().map(|sighting| sighting.0).collect()
     }
 
@@ -84,12 +91,12 @@ impl Distinct {
 
 /// The times of all events since the counter began.
 #[derive(Default)]
-pub(super) struct Gaps {
-    pub(super) times: Vec<u64>,
+pub(in crate::guard) struct Gaps {
+    pub(in crate::guard) times: Vec<u64>,
 }
 
 impl Gaps {
-    pub(super) fn charge(&mut self, last: usize, over: u64, now: u64) -> bool {
+    pub(in crate::guard) fn charge(&mut self, last: usize, over: u64, now: u64) -> bool {
         for time in &mut self.times {
             *time = (*time).min(now);
         }
