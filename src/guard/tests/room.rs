@@ -49,7 +49,7 @@ fn junk_displaces_no_ban_no_challenge_no_known_user_and_no_nearly_full_count() {
     }
     check(&site);
     assert!(site.guard.size() <= site.limits.max_bytes);
-    assert!(site.guard.knows(&known.ask(), crate::text::time::Timestamp(site.now)));
+    assert!(site.guard.acquaintance(&known.ask(), crate::text::time::Timestamp(site.now)).is_known);
     assert_eq!(site.level(target), Challenge);
     assert_eq!(site.level(call(attacker, 99)), Deny);
     assert!((0..20).all(|n| site.level(call(&format!("198.18.{n}.7"), 99)) == Deny));
@@ -84,9 +84,9 @@ fn of_known_users_the_least_recently_used_go() {
     }
     check(&site);
     let now = crate::text::time::Timestamp(site.now);
-    assert!(site.guard.knows(&call("198.51.100.1", 1_000_000).ask(), now));
-    assert!(site.guard.knows(&call(&address(19_999), 19_999).ask(), now));
-    assert!(!site.guard.knows(&call(&address(0), 0).ask(), now));
+    assert!(site.guard.acquaintance(&call("198.51.100.1", 1_000_000).ask(), now).is_known);
+    assert!(site.guard.acquaintance(&call(&address(19_999), 19_999).ask(), now).is_known);
+    assert!(!site.guard.acquaintance(&call(&address(0), 0).ask(), now).is_known);
 }
 
 #[test]
