@@ -1,7 +1,5 @@
 //! Counts events by the rules of a guard.
 
-use std::sync::Arc;
-
 use crate::text::time::Span;
 
 use super::address::Place;
