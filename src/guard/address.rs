@@ -118,13 +118,23 @@ impl Block {
         Self { is_v6, bits: [(bits >> 64) as u64, bits as u64], prefix }
     }
 
-    /// Reads an address or a CIDR block as an operator gives it.
+    /// The block of a network that [`Place::network`] has numbered.
+    pub(crate) fn of_network(number: u64) -> Self {
+        if number >> 63 == 1 {
+            Self { is_v6: true, bits: [number << 16, 0], prefix: 48 }
+        } else {
+            Self { is_v6: false, bits: [number << 40, 0], prefix: 24 }
+        }
+    }
+
+    /// Reads an address or a CIDR block as an operator gives it. IPv6 addresses are banned by their
+    /// /64, as rules count them.
     pub(crate) fn read(text: &[u8]) -> Result<Self, &'static str> {
         let malformed = "is no IP address and no CIDR block, such as 203.0.113.0/24";
         let text = std::str::from_utf8(text).map_err(|_| malformed)?;
         if let Ok(ip) = text.parse() {
             let ip = normalised(ip);
-            return Ok(Self::around(ip, if ip.is_ipv4() { 32 } else { 128 }));
+            return Ok(Place::of(ip).block());
         }
         let net: IpNet = text.parse().map_err(|_| malformed)?;
         if net.prefix_len() < if net.addr().is_ipv4() { SHORTEST_V4 } else { SHORTEST_V6 } {
@@ -136,7 +146,8 @@ impl Block {
                 let prefix = net.prefix_len().checked_sub(96).filter(|prefix| *prefix >= SHORTEST_V4);
                 prefix.map(|prefix| Self::around(v4.into(), prefix)).ok_or(malformed)
             }
-            ip => Ok(Self::around(ip, net.prefix_len())),
+            ip @ IpAddr::V4(_) => Ok(Self::around(ip, net.prefix_len())),
+            ip @ IpAddr::V6(_) => Ok(Self::around(ip, net.prefix_len().min(64))),
         }
     }
 
@@ -164,10 +175,9 @@ impl Block {
         inner.prefix >= self.prefix && self.contains(inner.ip())
     }
 
-    /// The address, if the block is a single one.
+    /// The first address, if the block is one that counts on its own.
     pub(crate) fn single(self) -> Option<IpAddr> {
-        let is_single = self.prefix == if self.is_v6 { 128 } else { 32 };
-        is_single.then(|| self.ip())
+        self.place().map(|_| self.ip())
     }
 
     pub(crate) fn is_sound(self) -> bool {
@@ -188,7 +198,8 @@ impl Block {
 impl fmt::Display for Block {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.ip().fmt(f)?;
-        if self.single().is_some() { Ok(()) } else { write!(f, "/{}", self.prefix) }
+        let is_single = self.prefix == if self.is_v6 { 128 } else { 32 };
+        if is_single { Ok(()) } else { write!(f, "/{}", self.prefix) }
     }
 }
 

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::time::{Span, Timestamp};
 
-use super::ALLOCATOR;
 use super::address::{Block, Prefix};
 use super::rule::Tag;
 use super::state::left;
 use super::subject::Who;
 use super::table::{HeapSize, Table};
+use super::{ALLOCATOR, strikes};
 
 /// The most bans and allow entries, and the most observed bans.
 pub(crate) const MOST: usize = 10_000;
@@ -87,6 +87,7 @@ impl Entry {
         let texts = [&self.rule, &self.reason, &self.by, &self.acl_user];
         self.from <= self.until
             && self.until <= Timestamp::NEVER + Span::MAX
+            && self.strikes <= strikes::MOST
             && texts.iter().all(|text| text.len() <= 4 * MOST_TEXT)
     }
 }

@@ -10,14 +10,14 @@ pub(super) const TEXT: &str = "\
 login    guess     pair  attempt         5 leak 2m              challenge 15m      enforce
 login    stubborn  pair  failure         10 leak 1d             challenge 1d       enforce
 login    account   user  attempt         20 leak 6m             challenge 30m      enforce
-login    patient   user  failure         30 leak 12h            challenge 1d       enforce
+login    patient   user  failure         30 leak 12h            challenge 1d alert enforce
 login    otp       user  mfa             5 leak 10m             ban 15m max 1d     enforce
 login    brute     ip    failure         30 leak 10s            ban 10m max 1d     enforce
 login    stuffing  ip    failure         10 users leak 60s      ban 10m max 1d     enforce
 login    trickle   ip    failure         20 users leak 1h       challenge 1h       enforce
 login    silent    ip    open            30 users leak 20s      challenge 10m      enforce
 login    enumerate ip    unknown         10 users leak 60s      alert              enforce
-login    spray     user  failure         10 networks leak 3m    challenge 1h       enforce
+login    spray     user  failure         10 networks leak 1d    challenge 1d alert enforce
 http     probe     ip    401,403,404     15 values leak 5s      ban 10m max 1d     observe
 ";
 
@@ -41,14 +41,14 @@ mod tests {
                 "login guess pair attempt 5 leak 2m challenge 15m enforce",
                 "login stubborn pair failure 10 leak 1d challenge 1d enforce",
                 "login account user attempt 20 leak 6m challenge 30m enforce",
-                "login patient user failure 30 leak 12h challenge 1d enforce",
+                "login patient user failure 30 leak 12h challenge 1d alert enforce",
                 "login otp user mfa 5 leak 10m ban 15m max 1d enforce",
                 "login brute ip failure 30 leak 10s ban 10m max 1d enforce",
                 "login stuffing ip failure 10 users leak 1m ban 10m max 1d enforce",
                 "login trickle ip failure 20 users leak 1h challenge 1h enforce",
                 "login silent ip open 30 users leak 20s challenge 10m enforce",
                 "login enumerate ip unknown 10 users leak 1m alert enforce",
-                "login spray user failure 10 networks leak 3m challenge 1h enforce",
+                "login spray user failure 10 networks leak 1d challenge 1d alert enforce",
                 "http probe ip 401,403,404 15 values leak 5s ban 10m max 1d observe",
             ]
         );

@@ -1,5 +1,7 @@
 //! What a call does: LW.ATTEMPT before a password is checked, LW.EVENT afterwards.
 
+use crate::text::time::Span;
+
 use super::charge::{Event, Terms, charge, take_back};
 use super::edit::Edit;
 use super::hash::Hash;
@@ -31,6 +33,9 @@ pub(crate) fn attempt(edit: &mut Edit<'_>, ask: &Ask, solved: bool, terms: Terms
         return decision;
     }
     let pair = edit.guard.pair(ask, edit.now);
+    if let Some(pair) = pair.filter(|_| solved) {
+        solve(edit, pair);
+    }
     if !is_repeated(edit, pair, ask) {
         let is_known = edit.guard.knows(ask, edit.now);
         let event = |kind| Event { kind, ask, pair, is_known, solved };
@@ -55,6 +60,13 @@ pub(crate) fn attempt(edit: &mut Edit<'_>, ask: &Ask, solved: bool, terms: Terms
     decision
 }
 
+/// Notes that the challenges of a pair were solved.
+fn solve(edit: &mut Edit<'_>, pair: Who) {
+    if edit.guard.people.get(&pair).is_some_and(|state| !state.challenges().is_empty()) {
+        edit.existing_person(pair, State::solve);
+    }
+}
+
 /// Whether the password was among the last ones that the pair has tried: an application with a
 /// stale password does no harm.
 fn is_repeated(edit: &Edit<'_>, pair: Option<Who>, ask: &Ask) -> bool {
@@ -74,6 +86,7 @@ pub(crate) fn event(edit: &mut Edit<'_>, kind: &Kind, ask: &Ask, terms: Terms<'_
     let event = Event { kind, ask, pair, is_known, solved: false };
     // What is denied already is never counted as a failure, and does not prolong a ban.
     let counts = !decision.judged.is_allowed && decision.judged.enforced.level != Level::Deny;
+    let is_new_success = *kind == Kind::Success && !has_succeeded_lately(edit, ask);
     if is_outcome(kind) {
         close(edit, event);
     }
@@ -92,13 +105,21 @@ pub(crate) fn event(edit: &mut Edit<'_>, kind: &Kind, ask: &Ask, terms: Terms<'_
         }
     };
     if is_outcome(kind) {
-        take_pulse(edit, event, counts, terms, &mut decision.incidents);
+        take_pulse(edit, event, (counts, is_new_success), terms, &mut decision.incidents);
     }
     // A success and a reset end what stood against their user.
     if fired || matches!(kind, Kind::Success | Kind::Reset) {
         decision.judged = judge(edit.guard, ask, terms.observe, edit.now);
     }
     decision
+}
+
+/// Whether the user has succeeded within the last hour. The averages of the site count such a user
+/// once, so that nobody raises them with an account of their own, and then stops.
+fn has_succeeded_lately(edit: &Edit<'_>, ask: &Ask) -> bool {
+    const LATELY: Span = Span(3_600_000);
+    let known = ask.user.and_then(|user| edit.guard.known.get(&user));
+    known.is_some_and(|known| edit.now - known.used() < LATELY)
 }
 
 fn is_outcome(kind: &Kind) -> bool {
@@ -185,16 +206,16 @@ pub(crate) fn people_of(edit: &Edit<'_>, user: Hash) -> Vec<Who> {
 fn take_pulse(
     edit: &mut Edit<'_>,
     event: Event<'_>,
-    counts: bool,
+    (counts, is_new_success): (bool, bool),
     terms: Terms<'_>,
     incidents: &mut Vec<Incident>,
 ) {
-    let is_success = *event.kind == Kind::Success;
-    let is_failure = !is_success && *event.kind != Kind::Password;
+    let is_failure = !matches!(event.kind, Kind::Success | Kind::Password);
     if is_failure && !counts {
         return;
     }
-    let minute = Minute { successes: is_success.into(), failures: is_failure.into(), ..Minute::default() };
+    let minute =
+        Minute { successes: is_new_success.into(), failures: is_failure.into(), ..Minute::default() };
     let private = event.ask.ip.filter(|ip| terms.never_ban.holds(*ip)).and_then(|_| event.ask.place());
     let now = edit.now;
     let is_proxy = edit.pulse(|pulse| {

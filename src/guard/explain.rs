@@ -41,9 +41,9 @@ pub(crate) fn explain(guard: &Guard, targets: &Targets, ask: &Ask) -> Explained 
                 (ask.user, ask.key) = if is_key { (None, hash) } else { (hash, None) };
             }
         }
-        Targets::One(who) => {
-            people.push(*who);
-            people.extend((!who.is_key()).then(|| Who::user(who.hash)));
+        Targets::Some(named) => {
+            people.extend(named);
+            people.extend(named.first().filter(|who| !who.is_key()).map(|who| Who::user(who.hash)));
         }
         Targets::Block(_) | Targets::All => {}
     }

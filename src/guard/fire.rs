@@ -32,7 +32,7 @@ pub(super) fn fire(
     match rule.action {
         Action::Alert => incidents.push(Incident::of_rule(What::Alert, rule, subject.target())),
         Action::Challenge { lasts, alert } => {
-            let denies = event.solved && rule.scope == Scope::Pair;
+            let denies = rule.scope == Scope::Pair && is_after_solving(edit, rule, subject, event);
             let until = challenge(edit, rule, subject, lasts, denies);
             let mut incident = Incident::of_rule(What::Challenge, rule, subject.target());
             incident.until = Some(until);
@@ -44,6 +44,17 @@ pub(super) fn fire(
     }
 }
 
+/// Whether a challenge was solved for the attempt, or for an earlier one while the rule's own
+/// challenge is in force: an outcome does not say whether its attempt was challenged.
+fn is_after_solving(edit: &Edit<'_>, rule: &ActiveRule, subject: Subject, event: Event<'_>) -> bool {
+    let state = match subject {
+        Subject::Place(_) => None,
+        Subject::Who(who) => edit.guard.people.get(&who),
+    };
+    let own = state.and_then(|state| state.challenge_of(rule.tag, edit.now));
+    event.solved || own.is_some_and(|challenge| challenge.solved)
+}
+
 /// Sets a challenge. Returns its end.
 fn challenge(
     edit: &mut Edit<'_>,
@@ -53,7 +64,8 @@ fn challenge(
     denies: bool,
 ) -> Timestamp {
     let until = edit.now + lasts;
-    let challenge = Challenge { tag: rule.tag, rule: rule.name.clone(), from: edit.now, until, denies };
+    let challenge =
+        Challenge { tag: rule.tag, rule: rule.name.clone(), from: edit.now, until, denies, solved: false };
     let act = |state: &mut State| state.challenge(challenge);
     match subject {
         Subject::Place(place) => edit.place(place, act),
@@ -106,11 +118,18 @@ fn ban(
         Subject::Who(who) => edit.guard.people.get(&who),
     };
     let strikes = state.map(|state| state.strikes(rule.tag)).unwrap_or_default();
+    let is_challenged = state.is_some_and(|state| state.challenge_of(rule.tag, now).is_some());
     let key = (subject.target(), Source::Rule(rule.tag));
     let lasts = strikes.next_ban(base, most, (terms.jitter)(), now);
     let ban = entry(now, lasts, rule, true, strikes.at(now));
     if let Some(why) = restraint(edit, subject, key.1, terms) {
-        let until = challenge(edit, rule, subject, base, false);
+        // Who trips the cap on purpose gains nothing: what it restrains grows like a ban. But those
+        // who solve the challenge in an outage don't make it longer.
+        let grows = why == Restraint::Capped && !is_challenged;
+        let until = challenge(edit, rule, subject, if grows { lasts } else { base }, false);
+        if grows {
+            strike(edit, rule, subject, strikes.banned(lasts, now));
+        }
         let mut incident = Incident::of_rule(What::Challenge, rule, subject.target());
         incident.until = Some(until);
         incident.in_place_of_ban = Some(why);
@@ -122,17 +141,20 @@ fn ban(
     }
     let until = ban.until;
     if edit.set_ban(key, ban) {
-        let struck = strikes.banned(lasts, now);
-        let act = |state: &mut State| state.set_strikes(rule.tag, struck);
-        match subject {
-            Subject::Place(place) => edit.place(place, act),
-            Subject::Who(who) => edit.person(who, act),
-        };
+        strike(edit, rule, subject, strikes.banned(lasts, now));
         let mut incident = Incident::of_rule(What::Ban, rule, subject.target());
         incident.until = Some(until);
         incident.strikes = strikes.at(now);
         incidents.push(incident);
     }
+}
+
+fn strike(edit: &mut Edit<'_>, rule: &ActiveRule, subject: Subject, strikes: Strikes) {
+    let act = |state: &mut State| state.set_strikes(rule.tag, strikes);
+    match subject {
+        Subject::Place(place) => edit.place(place, act),
+        Subject::Who(who) => edit.person(who, act),
+    };
 }
 
 /// Why a new ban becomes a challenge.

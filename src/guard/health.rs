@@ -14,13 +14,16 @@ const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60;
 /// The averages are used from so many minutes on.
 const WARM: u64 = 10;
-/// The fewest outcomes in a minute that say anything.
+/// The fewest outcomes in a minute that say anything, and the fewest failures that are an attack:
+/// fewer come together by chance.
 const FEWEST: u64 = 20;
 /// The lowest average of successes, in thousandths a minute, of which a lack says anything. With
 /// fewer, a minute without a success is ordinary, and an attacker could bring it about at night.
 const EXPECTED: u64 = 6000;
 /// The lowest average of failures, in thousandths a minute, that an attack is compared with.
 const FAILURES: u64 = 1000;
+/// Numbers of files are lower. Counts stay so.
+const HIGHEST: u64 = 1 << 50;
 /// Averages of empty minutes beyond this number are 0 anyway.
 const IDLE: u64 = 1200;
 
@@ -58,7 +61,7 @@ impl Health {
     /// Counts events of `now`.
     pub(crate) fn count(&mut self, events: Minute, now: Timestamp) {
         self.roll(now);
-        self.current = self.current.each(events, u64::saturating_add);
+        self.current = self.current.each(events, |sum, events| sum.saturating_add(events).min(HIGHEST - 1));
     }
 
     /// Whether logins fail although as many people try as usual.
@@ -70,12 +73,19 @@ impl Health {
             && last.attempts * 2 >= average.attempts
     }
 
-    /// Whether many more logins fail than usual while others succeed as usual.
+    /// Whether many more logins fail than usual while others succeed as usual. In a morning rush
+    /// failures grow no faster than successes do, which is no attack.
     pub(crate) fn is_attacked(&self, now: Timestamp) -> bool {
         let (last, average) = (self.last(now), self.average);
+        let usual = average.failures.max(FAILURES);
+        let grows_faster = || {
+            let [failures, successes] = [u128::from(last.failures), u128::from(last.successes)];
+            failures * u128::from(average.successes) > 3 * u128::from(usual) * successes
+        };
         self.says_something(last)
-            && last.failures > 3 * average.failures.max(FAILURES)
+            && last.failures > (3 * usual).max(FEWEST * 1000)
             && last.successes * 2 >= average.successes
+            && (last.failures > last.successes || grows_faster())
     }
 
     fn says_something(&self, last: Minute) -> bool {
@@ -119,12 +129,11 @@ impl Health {
         let minutes = self.minutes;
         self.average = self.average.each(ended, |average, ended| {
             let sum = average.saturating_mul(minutes - 1).saturating_add(ended.saturating_mul(1000));
-            sum / minutes
+            (sum / minutes).min(HIGHEST - 1)
         });
     }
 
     pub(crate) fn is_sound(&self) -> bool {
-        const HIGHEST: u64 = 1 << 50;
         let is_sound = |minute: Minute| {
             [minute.attempts, minute.successes, minute.failures].iter().all(|n| *n < HIGHEST)
         };
@@ -176,6 +185,26 @@ mod tests {
         let end = run(&mut health, START, 60, 40, 5);
         let end = run(&mut health, end, 2, 40, 100);
         assert!(health.is_attacked(Timestamp(end)) && !health.is_broken(Timestamp(end)));
+    }
+
+    #[test]
+    fn a_morning_rush_is_no_attack() {
+        let mut health = Health::default();
+        let mut end = run(&mut health, START, 60, 1, 0);
+        for minute in 1..=90 {
+            end = run(&mut health, end, 1, minute.min(20) * 3, minute.min(20) / 2);
+            assert!(!health.is_attacked(Timestamp(end)), "minute {minute}");
+        }
+        let end = run(&mut health, end, 2, 60, 50);
+        assert!(health.is_attacked(Timestamp(end)), "five times as many failures, and as many successes");
+    }
+
+    #[test]
+    fn an_attacker_with_logins_of_his_own_is_noticed_at_night() {
+        let mut health = Health::default();
+        let end = run(&mut health, START, 60, 1, 0);
+        let end = run(&mut health, end, 2, 20, 25);
+        assert!(health.is_attacked(Timestamp(end)));
     }
 
     #[test]

@@ -12,8 +12,8 @@ pub(crate) enum Targets {
     Block(Block),
     /// Users with all their pairs, and free keys.
     Hashes(Vec<Hash>),
-    /// One pair or one free key.
-    One(Who),
+    /// Pairs, or one free key.
+    Some(Vec<Who>),
     All,
 }
 
@@ -37,7 +37,7 @@ impl Targets {
                     || place.is_some_and(|place| place.block() == block)
                     || place.and_then(Place::wide).is_some_and(|wide| wide.block() == block)
             }
-            Self::Hashes(_) | Self::One(_) => false,
+            Self::Hashes(_) | Self::Some(_) => false,
         }
     }
 
@@ -45,7 +45,7 @@ impl Targets {
         match self {
             Self::All => true,
             Self::Hashes(hashes) => hashes.contains(&who.hash),
-            Self::One(one) => *one == who,
+            Self::Some(people) => people.contains(&who),
             Self::Block(_) => false,
         }
     }
@@ -62,7 +62,7 @@ impl Targets {
         let all = |from| edit.guard.people.from(from).map(|(who, _)| who);
         match self {
             Self::All => all(Who::LOWEST).collect(),
-            Self::One(who) => vec![*who],
+            Self::Some(people) => people.clone(),
             Self::Hashes(hashes) => {
                 let of = |hash| all(Who::user(hash)).take_while(move |who| who.hash == hash);
                 hashes.iter().flat_map(|hash| of(*hash)).collect()
@@ -80,7 +80,7 @@ impl Targets {
                 return [place, wide].into_iter().flatten().collect();
             }
             Self::Block(_) | Self::All => edit.guard.places.iter(),
-            Self::Hashes(_) | Self::One(_) => return Vec::new(),
+            Self::Hashes(_) | Self::Some(_) => return Vec::new(),
         };
         found.map(|(place, _)| place).filter(|place| self.has_block(place.block())).collect()
     }
@@ -130,7 +130,7 @@ fn known(edit: &mut Edit<'_>, targets: &Targets) {
     let users: Vec<_> = match targets {
         Targets::Hashes(hashes) => hashes.clone(),
         Targets::All => edit.guard.known.iter().map(|(user, _)| user).collect(),
-        Targets::Block(_) | Targets::One(_) => Vec::new(),
+        Targets::Block(_) | Targets::Some(_) => Vec::new(),
     };
     users.into_iter().for_each(|user| edit.forget_known(user));
 }

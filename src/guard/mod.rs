@@ -88,6 +88,8 @@ pub(crate) mod value;
 mod corpus;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod traffic;
 
 /// The allocator's approximate overhead per allocation.
 const ALLOCATOR: usize = 16;

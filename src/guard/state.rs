@@ -43,6 +43,8 @@ pub(crate) struct Challenge {
     pub until: Timestamp,
     /// Whether the pair is denied, because its rule fired again after a challenge was solved.
     pub denies: bool,
+    /// Whether an attempt has solved it.
+    pub solved: bool,
 }
 
 /// The hash of a password that was tried.
@@ -155,6 +157,16 @@ impl State {
     /// Forgets what the rules have counted.
     pub(crate) fn empty_counts(&mut self) {
         self.rules = Vec::new();
+    }
+
+    /// Notes that an attempt has solved the challenges in force.
+    pub(crate) fn solve(&mut self) {
+        self.more.iter_mut().flat_map(|more| &mut more.challenges).for_each(|one| one.solved = true);
+    }
+
+    /// The challenge of a rule, if it is in force.
+    pub(crate) fn challenge_of(&self, tag: Tag, now: Timestamp) -> Option<&Challenge> {
+        self.challenges().iter().find(|one| one.tag == tag && one.left(now) > Span(0))
     }
 
     /// Ends the challenges. Returns how many of them were in force.

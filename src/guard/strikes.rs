@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::text::time::{Span, Timestamp};
 
 /// The most doublings of a ban.
-const MOST: u8 = 20;
+pub(crate) const MOST: u8 = 20;
 /// A strike is forgiven at the earliest after so long without a ban.
 const FORGIVEN_AFTER: Span = Span(86_400_000);
 /// A strike is forgiven after this many times the last ban.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::address::Place;
+use super::address::{Block, Place};
 use super::hash::Hash;
 
 /// A user, a pair, or a free key. A user and its pairs are next to each other in the order.
@@ -13,7 +13,7 @@ use super::hash::Hash;
 pub(crate) struct Who {
     pub hash: Hash,
     at: At,
-    /// The address or the device of a pair; else 0.
+    /// The address, the network or the device of a pair; else 0.
     bits: u64,
 }
 
@@ -22,6 +22,8 @@ enum At {
     User,
     V4,
     V6,
+    /// A network that the user is known at.
+    Network,
     Device,
     Key,
 }
@@ -42,6 +44,11 @@ impl Who {
         Self { hash: user, at: if place.is_v4() { At::V4 } else { At::V6 }, bits: place.bits() }
     }
 
+    /// The pair of a user and the network of an address, which the user is known at.
+    pub(crate) fn in_network(user: Hash, place: Place) -> Self {
+        Self { hash: user, at: At::Network, bits: place.network() }
+    }
+
     /// The pair of a user and a device that the user is known by.
     pub(crate) fn at_device(user: Hash, device: u64) -> Self {
         Self { hash: user, at: At::Device, bits: device }
@@ -59,7 +66,7 @@ impl Who {
     pub(crate) fn place(self) -> Option<Place> {
         match self.at {
             At::V4 | At::V6 => Some(Place::of_bits(self.at == At::V4, self.bits)),
-            At::User | At::Device | At::Key => None,
+            At::User | At::Network | At::Device | At::Key => None,
         }
     }
 
@@ -72,7 +79,7 @@ impl Who {
         match self.at {
             At::User | At::Key => self.bits == 0,
             At::V4 => self.bits <= u64::from(u32::MAX),
-            At::V6 | At::Device => true,
+            At::V6 | At::Network | At::Device => true,
         }
     }
 }
@@ -83,6 +90,9 @@ impl fmt::Display for Who {
         write!(f, "{} {}", if self.is_key() { "key" } else { "user" }, self.hash)?;
         if let Some(place) = self.place() {
             write!(f, " at {place}")?;
+        }
+        if self.at == At::Network {
+            write!(f, " at {}", Block::of_network(self.bits))?;
         }
         match self.device() {
             Some(device) => write!(f, " at device {device:016x}"),

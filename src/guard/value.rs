@@ -111,15 +111,20 @@ impl Guard {
             || ask.device.is_some_and(|device| known.has_device(device, now))
     }
 
-    /// The pair of the call. A device that the user is known by has a pair of its own.
+    /// The pair of the call. A device that the user is known by has a pair of its own. All addresses
+    /// of a network that the user is known at are one pair: nothing else bounds guesses from there,
+    /// and an IPv6 network has 65 536 of them.
     pub(crate) fn pair(&self, ask: &Ask, now: Timestamp) -> Option<Who> {
         let user = ask.user?;
-        let is_known =
-            |device: &u64| self.known.get(&user).is_some_and(|known| known.has_device(*device, now));
-        match ask.device.filter(is_known) {
-            Some(device) => Some(Who::at_device(user, device)),
-            None => ask.place().map(|place| Who::pair(user, place)),
+        let known = self.known.get(&user);
+        let is_known = |device: &u64| known.is_some_and(|known| known.has_device(*device, now));
+        if let Some(device) = ask.device.filter(is_known) {
+            return Some(Who::at_device(user, device));
         }
+        let place = ask.place()?;
+        let network = self.header.hash_key.network(place.network());
+        let is_known = known.is_some_and(|known| known.has_network(network, now));
+        Some(if is_known { Who::in_network(user, place) } else { Who::pair(user, place) })
     }
 
     /// The approximate size in bytes, as if nothing were shared with a copy.

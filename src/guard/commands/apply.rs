@@ -40,8 +40,16 @@ impl Command for ApplyGuard {
         let Some(mut guard) = key.value::<Boxed<Guard>>()? else {
             return Err(Refusal::BadEffect("there is no guard to change"));
         };
+        // As the primary does, so that an expiry that was set by hand stays. The AOF holds that of a
+        // whole guard.
+        let before = guard.header.until;
+        let mut sets_expiry = false;
         match effect {
-            GuardEffect::Step(step) => guard.apply(step),
+            GuardEffect::Step(step) => {
+                sets_expiry = step.open.is_some();
+                guard.apply(step);
+                sets_expiry |= guard.header.until != before;
+            }
             GuardEffect::Opening(opening) => {
                 std::mem::replace(&mut **guard, opening.into_guard()).dispose();
             }
@@ -52,7 +60,9 @@ impl Command for ApplyGuard {
         guard.count(Timestamp::from_system_clock());
         let until = guard.header.until;
         drop(guard);
-        key.expire_at(until);
+        if sets_expiry {
+            key.expire_at(until);
+        }
         key.pass_effect_on();
         call.reply_ok();
         Ok(())

@@ -77,8 +77,8 @@ impl Command for Event {
 
 fn kind(text: &[u8]) -> Result<Kind, String> {
     let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
-    let word = std::str::from_utf8(text).ok().filter(|_| text.iter().all(is_word));
-    let word = word.filter(|word| (1..=MOST_KIND).contains(&word.len()));
+    let is_kind = (1..=MOST_KIND).contains(&text.len()) && text.iter().all(is_word);
+    let word = std::str::from_utf8(text).ok().filter(|_| is_kind);
     let word = word.ok_or("is not a word of up to 32 letters, digits, dots, hyphens and underscores")?;
     match Kind::of(&word.to_ascii_lowercase()) {
         Kind::Attempt | Kind::Open => Err("is counted by LW.ATTEMPT".to_owned()),

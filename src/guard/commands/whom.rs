@@ -47,6 +47,11 @@ impl<'a> Whom<'a> {
         }
     }
 
+    /// Whether it is a block that no rule counts as one.
+    pub(super) fn is_wide(self) -> bool {
+        matches!(self, Self::Block(block) if block.place().is_none())
+    }
+
     /// The same as plain text, for alerts and audit events.
     pub(super) fn subjects(self) -> Subjects<'a> {
         let (ip, user, key) = match self {
@@ -77,8 +82,11 @@ impl<'a> Whom<'a> {
         match self {
             Self::Block(block) => Targets::Block(block),
             Self::User(user) => Targets::Hashes(vec![hash_key.user(user)]),
-            Self::Pair(ip, user) => Targets::One(pair(hash_key, ip, user)),
-            Self::Key(key) => Targets::One(Who::key(hash_key.key(key))),
+            Self::Pair(ip, user) => {
+                let (user, place) = (hash_key.user(user), Place::of(ip));
+                Targets::Some(vec![Who::pair(user, place), Who::in_network(user, place)])
+            }
+            Self::Key(key) => Targets::Some(vec![Who::key(hash_key.key(key))]),
             Self::Hash(short) => Targets::Hashes(hashes(guard, short)),
             Self::All => Targets::All,
         }

@@ -50,6 +50,9 @@ impl Command for Why {
         let (name, _) = call.key_and_args();
         let given = Self::SPEC.parse(call)?;
         let whom = Whom::parse(&given, false)?;
+        if whom.is_wide() {
+            return Err(given.malformed("IP is a block of addresses: LW.BANS lists what stands").into());
+        }
         let rules = rules::current();
         let guard_rules = rules.set.of_key(name.bytes())?;
         let key = call.read(name);

@@ -31,7 +31,7 @@ impl Set {
     }
 
     #[cfg(test)]
-    pub(super) fn values(&self) -> Vec<u64> {
+    pub(in crate::guard) fn values(&self) -> Vec<u64> {
         self.values.iter().map(|sighting| sighting.0).collect()
     }
 

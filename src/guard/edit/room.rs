@@ -41,14 +41,19 @@ pub(super) fn change_state<K: Copy + Ord, C: Fn(Tag) -> Option<Count>, R>(
     act: impl FnOnce(&mut State) -> R,
 ) -> Option<R> {
     if !table.contains(&key) {
-        if !make_room(table, touched, room, &counts) {
+        if !make_room(table, touched, room, &counts, None) {
             *refused += 1;
             return None;
         }
         table.set(key, Some(State::default()));
     }
     touch(touched, key);
-    table.change(&key, act)
+    let result = table.change(&key, act);
+    if table.size() > room.most {
+        // Sets of distinct values grow. Others make room for that too.
+        make_room(table, touched, room, &counts, Some(key));
+    }
+    result
 }
 
 /// Changes the state of `key`, if there is one, and removes it if nothing is left.
@@ -69,19 +74,21 @@ fn make_room<K: Copy + Ord, C: Fn(Tag) -> Option<Count>>(
     touched: &mut Vec<K>,
     room: Room,
     counts: &impl Fn(&K) -> C,
+    spared: Option<K>,
 ) -> bool {
     if !room.may_create {
         return false;
     }
     for _ in 0..TRIES {
         let is_full = table.size() > room.most;
+        // What is challenged or has strikes comes last: the sooner it ends, the earlier.
         let weight = |key: &K, state: &State| {
-            let is_live = state.ends(counts(key)) > room.now;
-            is_live.then(|| state.fill(counts(key), room.now))
+            let ends = state.ends(counts(key));
+            let is_spared = spared.as_ref() == Some(key);
+            (is_spared || ends > room.now).then(|| (is_spared, state.fill(counts(key), room.now), ends))
         };
         let (ended, lowest) = table.candidates(if is_full { usize::MAX } else { SWEEP }, weight);
-        // What is challenged or has strikes never makes room for a new one.
-        let lowest = lowest.filter(|(fill, _)| is_full && *fill <= State::FULL).map(|(_, key)| key);
+        let lowest = lowest.filter(|((is_spared, ..), _)| is_full && !is_spared).map(|(_, key)| key);
         for key in ended.into_iter().chain(lowest) {
             table.set(key, None);
             touch(touched, key);

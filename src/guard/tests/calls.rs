@@ -117,7 +117,7 @@ pub(super) fn targets(subject: Subject) -> Targets {
     match (subject, target(subject)) {
         (_, Target::Block(block)) => Targets::Block(block),
         (Subject::User(_), Target::Who(who)) => Targets::Hashes(vec![who.hash]),
-        (_, Target::Who(who)) => Targets::One(Who::key(who.hash)),
+        (_, Target::Who(who)) => Targets::Some(vec![Who::key(who.hash)]),
     }
 }
 

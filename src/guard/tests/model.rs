@@ -22,6 +22,7 @@ const PRIVATE: usize = 5;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum At {
     Address(usize),
+    Network(usize),
     Device(u8),
 }
 
@@ -63,6 +64,8 @@ struct Stand {
     /// Whether it belongs to the counts, which a success and a reset drop.
     is_challenge: bool,
     denies: bool,
+    /// Whether an attempt has solved the challenge.
+    solved: bool,
     until: u64,
     strikes: u8,
 }
@@ -95,7 +98,8 @@ impl Model {
     pub(super) fn operator(&mut self, subject: Subject, by: By, lasts: u64) {
         self.stands.retain(|one| (one.subject, one.by) != (subject, by));
         let (until, denies) = (self.now + lasts, by == By::Operator);
-        let stand = Stand { subject, by, observed: false, is_challenge: false, denies, until, strikes: 0 };
+        let (observed, is_challenge, solved) = (false, false, false);
+        let stand = Stand { subject, by, observed, is_challenge, denies, solved, until, strikes: 0 };
         self.stands.push(stand);
     }
 
@@ -121,6 +125,10 @@ impl Model {
             return judged;
         }
         let pair = self.pair(ask);
+        if ask.solved {
+            let of_pair = |one: &&mut Stand| one.is_challenge && Some(one.subject) == pair;
+            self.stands.iter_mut().filter(of_pair).for_each(|one| one.solved = true);
+        }
         let values = pair.and_then(|pair| self.values.get(&pair));
         let is_repeated =
             ask.value.is_some_and(|value| values.is_some_and(|all| all.iter().any(|one| one.0 == value)));
@@ -221,7 +229,7 @@ impl Model {
             }
         }
         self.leave_sets(ask, |_| true);
-        let network = ask.address.map(|at| At::Address(NETWORKS[at] as usize));
+        let network = ask.address.map(|at| At::Network(NETWORKS[at] as usize));
         self.known.extend([network, ask.device.map(At::Device)].into_iter().flatten().map(|at| (user, at)));
     }
 

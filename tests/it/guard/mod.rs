@@ -15,19 +15,39 @@ mod bans;
 #[cfg(feature = "debug-commands")]
 mod builtin;
 #[cfg(feature = "debug-commands")]
+mod calls;
+#[cfg(feature = "debug-commands")]
+mod cluster;
+#[cfg(feature = "debug-commands")]
+mod contexts;
+#[cfg(feature = "debug-commands")]
 mod corpus;
 #[cfg(feature = "debug-commands")]
+mod damaged;
+#[cfg(feature = "debug-commands")]
 mod event;
+#[cfg(feature = "debug-commands")]
+mod health;
+#[cfg(feature = "debug-commands")]
+mod hostile;
 #[cfg(feature = "debug-commands")]
 mod known;
 #[cfg(feature = "debug-commands")]
 mod lift;
 #[cfg(feature = "debug-commands")]
+mod lost;
+#[cfg(feature = "debug-commands")]
 mod modes;
+#[cfg(feature = "debug-commands")]
+mod oom;
 #[cfg(feature = "debug-commands")]
 mod parallel;
 #[cfg(feature = "debug-commands")]
+mod persistence;
+#[cfg(feature = "debug-commands")]
 mod precedence;
+#[cfg(feature = "debug-commands")]
+mod replica;
 #[cfg(feature = "debug-commands")]
 mod why;
 

@@ -151,7 +151,6 @@ const OTHER_COMMANDS: &[&str] = &[
     "LW.LIFT login ALL",
     "LW.BANS login",
     "LW.WHY login USER u",
-    "RENAME login k2",
     "CONFIG SET lockwatch.top-keys 3",
     "CONFIG SET lockwatch.top-keys 100",
     "INFO lockwatch",

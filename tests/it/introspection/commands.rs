@@ -191,18 +191,18 @@ fn command_docs_and_info_cover_the_commands_of_guards() {
     let hidden = ["module", "skip_monitor", "skip_slowlog"];
     let set = ["key", "subject", "duration", "reason", "by"];
     for (command, arity, arguments, flags) in [
-        ("LW.ATTEMPT", -4, &["key", "ip", "user", "device", "value", "solved"][..], &["fast", "write"][..]),
+        ("LW.ATTEMPT", -3, &["key", "ip", "user", "device", "value", "solved"][..], &["fast", "write"][..]),
         ("LW.EVENT", -3, &["key", "kind", "ip", "user", "free-key", "value", "device"], &["fast", "write"]),
-        ("LW.CHECK", -4, &[&subject[..], &["device"]].concat(), &["fast", "readonly"]),
+        ("LW.CHECK", -3, &[&subject[..], &["device"]].concat(), &["fast", "readonly"]),
         ("LW.BAN", -6, &set, &["admin", "denyoom", "write"]),
         ("LW.ALLOW", -6, &set, &["admin", "denyoom", "write"]),
         (
             "LW.LIFT",
-            -4,
+            -3,
             &[&subject[..], &["hash", "all", "forget", "allowed", "by"]].concat(),
             &["admin", "write"],
         ),
-        ("LW.WHY", -4, &[&subject[..], &["hash"]].concat(), &["admin", "readonly"]),
+        ("LW.WHY", -3, &[&subject[..], &["hash"]].concat(), &["admin", "readonly"]),
         ("LW.BANS", -2, &["key", "what", "count", "after"], &["admin", "readonly"]),
     ] {
         let docs = docs(&mut client, command);

@@ -1,8 +1,8 @@
 //! Applying an effect a second time changes nothing.
 
 use std::fs;
-use std::ops::Range;
 
+use super::super::support::aof::{Records, records};
 use super::super::support::state::State;
 use super::super::support::workload::{MAX_ENTRIES, Workload};
 use super::super::support::{Client, Random, Server, wait_until};
@@ -49,9 +49,6 @@ fn an_effect_repeated_after_later_ones_changes_nothing() {
         before.assert_same(&State::of(&mut server.client()));
     }
 }
-
-/// The commands in an AOF, each with its encoded bytes.
-type Records = Vec<Vec<u8>>;
 
 fn load_of_a_changed_aof_keeps_every_decision(change: fn(&[Vec<u8>], &mut Random) -> Records) {
     let mut server = with_aof(false).start();
@@ -109,28 +106,4 @@ fn edit_aof(server: &Server, edit: impl FnOnce(&[Vec<u8>]) -> Records) {
     let edited = edit(&records);
     assert!(edited.len() > records.len() || edited.concat().len() > records.concat().len());
     fs::write(&file, edited.concat()).expect("the AOF can be written");
-}
-
-fn records(aof: &[u8]) -> Records {
-    let line = |from: usize| -> Range<usize> {
-        let end = aof[from..].windows(2).position(|pair| pair == b"\r\n").expect("a whole line");
-        from..from + end
-    };
-    let number = |line: Range<usize>| -> usize {
-        let digits = std::str::from_utf8(&aof[line.start + 1..line.end]).expect("digits");
-        digits.parse().expect("a number")
-    };
-    let mut records = Records::new();
-    let mut at = 0;
-    while at < aof.len() {
-        let start = at;
-        let head = line(at);
-        at = head.end + 2;
-        for _ in 0..number(head) {
-            let length = line(at);
-            at = length.end + 2 + number(length.clone()) + 2;
-        }
-        records.push(aof[start..at].to_vec());
-    }
-    records
 }

@@ -13,6 +13,7 @@
 
 #[cfg(feature = "debug-commands")]
 pub mod alerts;
+pub mod aof;
 pub mod audits;
 mod beside;
 mod bracket;

@@ -78,6 +78,7 @@ impl Model {
             observed,
             is_challenge: false,
             denies: false,
+            solved: false,
             until: self.now,
             strikes: 0,
         };
@@ -86,7 +87,8 @@ impl Model {
             Action::Challenge { lasts, .. } => {
                 stand.until += lasts.0;
                 stand.is_challenge = !observed;
-                stand.denies = !observed && rule.scope == Scope::Pair && is_attempt && ask.solved;
+                let is_solved = is_attempt && ask.solved || old.as_ref().is_some_and(|old| old.solved);
+                stand.denies = !observed && rule.scope == Scope::Pair && is_solved;
                 if let Some(old) = old.filter(|_| !observed) {
                     stand.until = stand.until.max(old.until);
                     stand.denies |= old.denies;

@@ -8,7 +8,8 @@ impl Model {
     pub(super) fn knows(&self, ask: &Ask) -> bool {
         self.known.iter().any(|(user, at)| {
             let is_there = match at {
-                At::Address(network) => ask.address.map(|at| NETWORKS[at] as usize) == Some(*network),
+                At::Address(_) => false,
+                At::Network(network) => ask.address.map(|at| NETWORKS[at] as usize) == Some(*network),
                 At::Device(device) => ask.device == Some(*device),
             };
             ask.user == Some(*user) && is_there
@@ -18,7 +19,9 @@ impl Model {
     pub(super) fn pair(&self, ask: &Ask) -> Option<Subject> {
         let user = ask.user?;
         let device = ask.device.filter(|device| self.known.contains(&(user, At::Device(*device))));
-        let at = device.map(At::Device).or(ask.address.map(At::Address))?;
+        let network = ask.address.map(|at| At::Network(NETWORKS[at] as usize));
+        let network = network.filter(|network| self.known.contains(&(user, *network)));
+        let at = device.map(At::Device).or(network).or(ask.address.map(At::Address))?;
         Some(Subject::Pair(user, at))
     }
 
