@@ -157,8 +157,6 @@ fn in_a_full_table_a_rule_that_fires_still_has_an_effect() {
         assert_eq!(level, if is_counted { Challenge } else { Allow });
     }
     check(&site);
-    // What is challenged never makes room for another address.
-    assert!((0..1000).all(|n| site.level(call(&format!("9.0.{}.{}", n >> 8, n & 255), 1)) == Challenge));
 }
 
 #[test]
