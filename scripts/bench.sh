@@ -13,6 +13,7 @@
 #                                     compares CL.THROTTLE alone: first redis-cell, then the module
 #   scripts/bench.sh --json FILE      writes the numbers to FILE as well
 #   scripts/bench.sh --clients        measures the middleware instead: FastAPI, Flask, Express
+#   scripts/bench.sh --guards         measures guards instead
 #   scripts/bench.sh --no-install     fails if something is missing, instead of installing it
 #
 # The server has one core and redis-benchmark another; nothing is persisted. Within a round every
@@ -29,12 +30,15 @@
 . scripts/shipping.sh
 # shellcheck source=scripts/tokens.sh
 . scripts/tokens.sh
+# shellcheck source=scripts/guards.sh
+. scripts/guards.sh
 
 server="redis-server"
 rounds=5
 json=
 quick=
 clients_only=
+guards_only=
 # A redis-cell to compare with.
 redis_cell=
 # The builds to measure: the release build of this directory, unless --module is given.
@@ -148,8 +152,11 @@ main() {
     # shellcheck source=scripts/setup.sh
     . scripts/setup.sh
     set_up
-    cargo build --release --locked --quiet --lib --examples
-    if ((${#modules[@]} == 0)); then modules=("$release_module"); fi
+    if ((${#modules[@]} == 0)); then
+        cargo build --release --locked --quiet
+        modules=("$release_module")
+    fi
+    if [[ ! $guards_only ]]; then cargo build --release --locked --quiet --examples; fi
     if [[ $redis_cell ]]; then
         modules=("$redis_cell" "${modules[@]}")
         row_ids=(cell cell_denied)
@@ -160,6 +167,13 @@ main() {
         return
     fi
     choose_cores
+    if [[ $guards_only ]]; then
+        measure_guards "$rounds"
+        guard_table
+        printf '\n%-42s %10s %17s\n' "targets, by CPU" measured target
+        guard_targets
+        return
+    fi
     if ((${#modules[@]} > 1)); then
         compare_modules
         return
@@ -189,6 +203,8 @@ main() {
     if ((${#shipped[@]} > 0)); then shipping_table; fi
     if [[ $quick ]]; then measure_tokens 1 2 100000; else measure_tokens 3 5 1000000; fi
     token_table
+    measure_guards "$rounds"
+    guard_table
     targets
     if [[ $json ]]; then write_json >"$json"; fi
 }
@@ -252,6 +268,7 @@ read_options() {
     while (($# > 0)); do
         case $1 in
             --clients) clients_only=1 ;;
+            --guards) guards_only=1 ;;
             --quick) quick=1 rounds=1 memory_seconds=6 ;;
             --rounds)
                 [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || die "--rounds needs a number"
@@ -621,6 +638,7 @@ targets() {
             "$(ratio "$(median_of "${p99_beside[@]}")" "$(median_of "${p99_alone[@]}")")"
     fi
     token_targets
+    guard_targets
     at_most 600 "bytes a key at 100 hits" "${bytes[lockwatch.100]}"
     at_most 5120 "bytes a key at 1000 hits" "${bytes[lockwatch.1000]}"
 }

@@ -20,6 +20,13 @@ pub(crate) struct Sorted<K, V = ()> {
     len: usize,
 }
 
+/// Where an entry was found. Changes of the map may move it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Slot {
+    chunk: usize,
+    place: usize,
+}
+
 /// The first key and the length are kept here, so that a search reads one chunk and counting none.
 #[derive(Clone)]
 struct Chunk<K, V> {
@@ -84,6 +91,24 @@ impl<K: Copy + Ord, V: Clone> Sorted<K, V> {
         self.find(key).is_ok()
     }
 
+    /// Where the entry of `key` is.
+    pub(crate) fn slot(&self, key: &K) -> Option<Slot> {
+        self.find(key).ok().map(|(chunk, place)| Slot { chunk, place })
+    }
+
+    /// The entry in a slot, if there still is one.
+    #[inline]
+    pub(crate) fn at(&self, slot: Slot) -> Option<(&K, &V)> {
+        self.chunks.get(slot.chunk)?.entries.get(slot.place).map(|(key, value)| (key, value))
+    }
+
+    /// The value in a slot, which this map shares with no clone afterwards.
+    #[inline]
+    pub(crate) fn at_mut(&mut self, slot: Slot) -> Option<&mut V> {
+        let chunk = self.chunks.get_mut(slot.chunk)?;
+        Arc::make_mut(&mut chunk.entries).get_mut(slot.place).map(|(_, value)| value)
+    }
+
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
         let (at, place) = self.find(key).ok()?;
         Some(&self.chunks[at].entries[place].1)
@@ -95,14 +120,17 @@ impl<K: Copy + Ord, V: Clone> Sorted<K, V> {
         Some(&mut Arc::make_mut(&mut self.chunks[at].entries)[place].1)
     }
 
-    /// Adds an entry. An entry that has the key already stays.
-    pub(crate) fn insert(&mut self, key: K, value: V) {
-        let Err((at, place)) = self.find(&key) else { return };
+    /// Adds an entry and returns where it is. An entry that has the key already stays.
+    pub(crate) fn insert(&mut self, key: K, value: V) -> Option<Slot> {
+        let Err((at, place)) = self.find(&key) else { return None };
         self.len += 1;
         let is_last = at + 1 == self.chunks.len();
         match self.chunks.get_mut(at) {
             None => self.chunks.push(Chunk::new(vec![(key, value)])),
-            Some(chunk) if chunk.len < MOST => chunk.insert(place, key, value),
+            Some(chunk) if chunk.len < MOST => {
+                chunk.insert(place, key, value);
+                return Some(Slot { chunk: at, place });
+            }
             // Keys that only ascend fill each chunk.
             Some(_) if place == MOST && is_last => {
                 self.chunks.push(Chunk::new(vec![(key, value)]));
@@ -121,6 +149,7 @@ impl<K: Copy + Ord, V: Clone> Sorted<K, V> {
                 self.chunks.insert(at + 1, upper);
             }
         }
+        self.slot(&key)
     }
 
     /// Removes the entry of `key` and returns its value.
@@ -299,7 +328,9 @@ mod tests {
     #[test]
     fn few_entries_stay_in_few_chunks_after_most_were_removed() {
         let mut map = Sorted::default();
-        (0..100_000_u32).for_each(|key| map.insert(key.wrapping_mul(2_654_435_761), ()));
+        (0..100_000_u32).for_each(|key| {
+            map.insert(key.wrapping_mul(2_654_435_761), ());
+        });
         let keys: Vec<_> = map.iter().map(|(key, ())| key).collect();
         keys.iter().enumerate().filter(|(n, _)| n % 100 != 0).for_each(|(_, key)| {
             map.remove(key);
@@ -312,7 +343,9 @@ mod tests {
     #[test]
     fn a_change_after_a_clone_copies_one_chunk() {
         let mut map = Sorted::default();
-        (0..10_000_u32).for_each(|key| map.insert(key, key));
+        (0..10_000_u32).for_each(|key| {
+            map.insert(key, key);
+        });
         let clone = map.clone();
         map.get_mut(&5000).into_iter().for_each(|value| *value = 1);
         let shared = map.chunks.iter().zip(&clone.chunks);

@@ -190,7 +190,11 @@ fn share(part: u64, whole: u64) -> u8 {
     if part >= whole {
         return u8::MAX;
     }
-    u8::try_from(u128::from(part) * 255 / u128::from(whole)).unwrap_or(u8::MAX)
+    let share = match part.checked_mul(255) {
+        Some(parts) => u128::from(parts / whole),
+        None => u128::from(part) * 255 / u128::from(whole),
+    };
+    u8::try_from(share).unwrap_or(u8::MAX)
 }
 
 /// What fits in a slice of at most `most` entries.

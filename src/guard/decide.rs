@@ -7,12 +7,12 @@ use super::edit::Edit;
 use super::hash::Hash;
 use super::health::Minute;
 use super::incident::{Incident, What};
-use super::judge::{Judged, Level, Verdict, judge};
+use super::judge::{Judged, Level, Verdict, judge, judge_as};
 use super::rule::{Count, Kind, Of, Scope};
 use super::settle::settle;
 use super::state::State;
 use super::subject::Who;
-use super::value::Ask;
+use super::value::{Acquaintance, Ask};
 
 /// The answer to a call, and what has to be reported.
 pub(crate) struct Decision {
@@ -23,7 +23,8 @@ pub(crate) struct Decision {
 /// Judges an attempt to log in. If it is admitted, the rules that count attempts count it at once,
 /// so that of parallel attempts exactly as many pass as a rule admits.
 pub(crate) fn attempt(edit: &mut Edit<'_>, ask: &Ask, solved: bool, terms: Terms<'_>) -> Decision {
-    let judged = judge(edit.guard, ask, terms.observe, edit.now);
+    let acquaintance = edit.guard.acquaintance(ask, edit.now);
+    let judged = judge_as(edit.guard, ask, acquaintance, terms.observe, edit.now);
     if judged.is_ahead {
         settle(edit, ask);
     }
@@ -32,12 +33,11 @@ pub(crate) fn attempt(edit: &mut Edit<'_>, ask: &Ask, solved: bool, terms: Terms
     if decision.judged.is_allowed || level == Level::Deny || (level == Level::Challenge && !solved) {
         return decision;
     }
-    let pair = edit.guard.pair(ask, edit.now);
+    let Acquaintance { is_known, pair } = acquaintance;
     if let Some(pair) = pair.filter(|_| solved) {
         solve(edit, pair);
     }
     if !is_repeated(edit, pair, ask) {
-        let is_known = edit.guard.knows(ask, edit.now);
         let event = |kind| Event { kind, ask, pair, is_known, solved };
         let fired = charge(edit, event(&Kind::Attempt), terms, &mut decision.incidents)
             | charge(edit, event(&Kind::Open), terms, &mut decision.incidents);
@@ -76,13 +76,13 @@ fn is_repeated(edit: &Edit<'_>, pair: Option<Who>, ask: &Ask) -> bool {
 
 /// Takes in an event: the outcome of an attempt, or anything else that rules count.
 pub(crate) fn event(edit: &mut Edit<'_>, kind: &Kind, ask: &Ask, terms: Terms<'_>) -> Decision {
-    let judged = judge(edit.guard, ask, terms.observe, edit.now);
+    let acquaintance = edit.guard.acquaintance(ask, edit.now);
+    let Acquaintance { is_known, pair } = acquaintance;
+    let judged = judge_as(edit.guard, ask, acquaintance, terms.observe, edit.now);
     if judged.is_ahead {
         settle(edit, ask);
     }
     let mut decision = Decision { judged, incidents: Vec::new() };
-    let pair = edit.guard.pair(ask, edit.now);
-    let is_known = edit.guard.knows(ask, edit.now);
     let event = Event { kind, ask, pair, is_known, solved: false };
     // What is denied already is never counted as a failure, and does not prolong a ban.
     let counts = !decision.judged.is_allowed && decision.judged.enforced.level != Level::Deny;
@@ -114,10 +114,10 @@ pub(crate) fn event(edit: &mut Edit<'_>, kind: &Kind, ask: &Ask, terms: Terms<'_
     decision
 }
 
-/// Whether the user has succeeded within the last hour. The averages of the site count such a user
-/// once, so that nobody raises them with an account of their own, and then stops.
+/// Whether the user has succeeded within the last minute. The averages of the site count such a user
+/// once, so that nobody raises them much with an account of their own, and then stops.
 fn has_succeeded_lately(edit: &Edit<'_>, ask: &Ask) -> bool {
-    const LATELY: Span = Span(3_600_000);
+    const LATELY: Span = Span(60_000);
     let known = ask.user.and_then(|user| edit.guard.known.get(&user));
     known.is_some_and(|known| edit.now - known.used() < LATELY)
 }

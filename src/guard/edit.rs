@@ -5,6 +5,8 @@
 
 mod room;
 
+use smallvec::SmallVec;
+
 use crate::text::time::{Span, Timestamp};
 
 use super::address::Place;
@@ -56,17 +58,22 @@ impl Limits {
     }
 }
 
+/// The subjects of one kind that a call has touched: as many as an ordinary call touches without an
+/// allocation.
+type Touched<K> = SmallVec<[K; 4]>;
+
 pub(crate) struct Edit<'a> {
     pub guard: &'a mut Guard,
     pub rules: &'a GuardRules,
     pub now: Timestamp,
     limits: Limits,
-    people: Vec<Who>,
-    places: Vec<Place>,
-    known: Vec<Hash>,
-    bans: Vec<BanKey>,
+    people: Touched<Who>,
+    places: Touched<Place>,
+    known: Touched<Hash>,
+    bans: Touched<BanKey>,
     pulse: bool,
     cap: bool,
+    forgets: bool,
     /// How many subjects were not added because memory is short.
     pub refused: u64,
 }
@@ -78,12 +85,13 @@ impl<'a> Edit<'a> {
             rules,
             now,
             limits,
-            people: Vec::new(),
-            places: Vec::new(),
-            known: Vec::new(),
-            bans: Vec::new(),
+            people: Touched::new(),
+            places: Touched::new(),
+            known: Touched::new(),
+            bans: Touched::new(),
             pulse: false,
             cap: false,
+            forgets: false,
             refused: 0,
         }
     }
@@ -176,6 +184,15 @@ impl<'a> Edit<'a> {
         }
     }
 
+    /// Forgets all addresses, people and known users.
+    pub(crate) fn forget_all(&mut self) {
+        self.guard.forget();
+        self.people.clear();
+        self.places.clear();
+        self.known.clear();
+        self.forgets = true;
+    }
+
     /// The least recently used of a few goes where the budget is used up.
     fn make_room_for_known(&mut self) -> bool {
         if !self.limits.may_create {
@@ -246,15 +263,20 @@ impl<'a> Edit<'a> {
         self.guard.cap.admit(network, self.now)
     }
 
-    /// The step that makes every copy equal to the guard, if anything was changed.
-    pub(crate) fn finish(mut self) -> Option<Step<ChangeOf<'a>>> {
-        let is_changed = self.pulse
+    /// Whether anything was changed.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.pulse
             || self.cap
+            || self.forgets
             || !(self.people.is_empty()
                 && self.places.is_empty()
                 && self.known.is_empty()
-                && self.bans.is_empty());
-        if !is_changed {
+                && self.bans.is_empty())
+    }
+
+    /// The step that makes every copy equal to the guard, if anything was changed.
+    pub(crate) fn finish(mut self) -> Option<Step<ChangeOf<'a>>> {
+        if !self.is_changed() {
             return None;
         }
         let is_new = self.guard.header.seq == 0;
@@ -266,13 +288,15 @@ impl<'a> Edit<'a> {
         self.guard.header.seq = self.guard.header.seq.wrapping_add(1).max(1);
         let guard: &'a Guard = self.guard;
         let Header { seq, until, hash_key, created } = guard.header;
-        let people = self.people.iter().map(|who| Change::Person(*who, guard.people.get(who)));
-        let places = self.places.iter().map(|place| Change::Place(*place, guard.places.get(place)));
-        let known = self.known.iter().map(|user| Change::Known(*user, guard.known.get(user)));
-        let bans = self.bans.iter().map(|key| Change::Ban(*key, guard.bans.get(key)));
-        let pulse = self.pulse.then_some(Change::Pulse(&guard.pulse));
-        let cap = self.cap.then_some(Change::Cap(&guard.cap));
-        let changes = people.chain(places).chain(known).chain(bans).chain(pulse).chain(cap).collect();
+        let subjects = self.people.len() + self.places.len() + self.known.len() + self.bans.len();
+        let mut changes = Vec::with_capacity(subjects + 3);
+        changes.extend(self.forgets.then_some(Change::Forget));
+        changes.extend(self.people.iter().map(|who| Change::Person(*who, guard.people.get(who))));
+        changes.extend(self.places.iter().map(|place| Change::Place(*place, guard.places.get(place))));
+        changes.extend(self.known.iter().map(|user| Change::Known(*user, guard.known.get(user))));
+        changes.extend(self.bans.iter().map(|key| Change::Ban(*key, guard.bans.get(key))));
+        changes.extend(self.pulse.then_some(Change::Pulse(&guard.pulse)));
+        changes.extend(self.cap.then_some(Change::Cap(&guard.cap)));
         Some(Step { seq, open: is_new.then_some(Open { hash_key, created }), changes, until })
     }
 

@@ -4,9 +4,11 @@
 //! So nobody can choose names that collide, and a dump of the guard shows no names without guessing
 //! them one by one.
 
+use std::cmp::Ordering;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 /// The random key of a guard.
@@ -14,8 +16,45 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 pub(crate) struct HashKey(pub [u8; 16]);
 
 /// A hash of a user or of a free key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Hash(pub [u64; 2]);
+
+impl Hash {
+    fn number(self) -> u128 {
+        u128::from(self.0[0]) << 64 | u128::from(self.0[1])
+    }
+}
+
+/// The derived order, as one comparison of numbers: searches compare a lot.
+impl Ord for Hash {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.number().cmp(&other.number())
+    }
+}
+
+impl PartialOrd for Hash {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// As bytes: random numbers are longer as variable-length integers.
+impl Serialize for Hash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.number().to_be_bytes())
+    }
+}
+
+impl<'de> Deserialize<'de> for Hash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = <&[u8]>::deserialize(deserializer)?;
+        let bytes = bytes.try_into().map_err(|_| D::Error::invalid_length(bytes.len(), &"16 bytes"))?;
+        let all = u128::from_be_bytes(bytes);
+        Ok(Self([(all >> 64) as u64, all as u64]))
+    }
+}
 
 /// What a hash is of. Two equal texts of different kinds have different hashes.
 #[derive(Clone, Copy)]

@@ -6,7 +6,7 @@ use super::bans::{Entry, Source, Target};
 use super::rule::Tag;
 use super::state::State;
 use super::subject::Who;
-use super::value::{Ask, Guard};
+use super::value::{Acquaintance, Ask, Guard};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
@@ -120,7 +120,17 @@ impl Strongest {
 
 /// Judges a call by what stands at `now`.
 pub(crate) fn judge(guard: &Guard, ask: &Ask, observe: bool, now: Timestamp) -> Judged {
-    let is_known = guard.knows(ask, now);
+    judge_as(guard, ask, guard.acquaintance(ask, now), observe, now)
+}
+
+/// The same, where it is known already what the guard knows of the user.
+pub(crate) fn judge_as(
+    guard: &Guard,
+    ask: &Ask,
+    Acquaintance { is_known, pair }: Acquaintance,
+    observe: bool,
+    now: Timestamp,
+) -> Judged {
     let operators = if guard.bans.is_empty() { Operators::default() } else { operators(guard, ask, now) };
     let mut strongest = Strongest { now, enforced: None, observed: None, is_ahead: operators.is_ahead };
     if operators.is_allowed {
@@ -129,7 +139,7 @@ pub(crate) fn judge(guard: &Guard, ask: &Ask, observe: bool, now: Timestamp) -> 
     if let Some(entry) = operators.ban {
         strongest.entry(Rank::Operator, Source::Operator, entry);
     }
-    if let Some(pair) = guard.pair(ask, now) {
+    if let Some(pair) = pair {
         strongest.of(guard, Rank::Pair, pair, operators.allows_user);
     }
     if let Some(key) = ask.key {

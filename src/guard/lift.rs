@@ -1,9 +1,12 @@
 //! Ends bans, challenges and allow entries.
 
+use crate::text::time::Span;
+
 use super::address::{Block, Place};
 use super::bans::{BanKey, Source, Target};
 use super::edit::Edit;
 use super::hash::Hash;
+use super::state::State;
 use super::subject::Who;
 
 /// Whom LW.LIFT concerns.
@@ -91,6 +94,9 @@ impl Targets {
 pub(crate) fn lift(edit: &mut Edit<'_>, targets: &Targets, extent: Extent) -> u64 {
     let mut ended = bans(edit, targets, extent);
     let now = edit.now;
+    if extent.forget && matches!(targets, Targets::All) {
+        return ended + forget_all(edit);
+    }
     for who in targets.people(edit) {
         let Some(state) = edit.guard.people.get(&who) else { continue };
         if extent.forget || !state.challenges().is_empty() {
@@ -115,6 +121,20 @@ pub(crate) fn lift(edit: &mut Edit<'_>, targets: &Targets, extent: Extent) -> u6
     ended
 }
 
+/// Forgets everybody, in a step of a few bytes. Returns the number of challenges in force.
+fn forget_all(edit: &mut Edit<'_>) -> u64 {
+    let (guard, now) = (&*edit.guard, edit.now);
+    let is_empty = guard.subjects() == 0 && guard.known.is_empty();
+    let people = guard.people.iter().map(|(_, state)| state);
+    let states = people.chain(guard.places.iter().map(|(_, state)| state));
+    let challenges = states.flat_map(State::challenges);
+    let ended = challenges.filter(|challenge| challenge.left(now) > Span(0)).count() as u64;
+    if !is_empty {
+        edit.forget_all();
+    }
+    ended
+}
+
 fn bans(edit: &mut Edit<'_>, targets: &Targets, extent: Extent) -> u64 {
     let concerned =
         |(target, source): &BanKey| targets.has(*target) && (extent.allowed || *source != Source::Allow);
@@ -129,8 +149,89 @@ fn bans(edit: &mut Edit<'_>, targets: &Targets, extent: Extent) -> u64 {
 fn known(edit: &mut Edit<'_>, targets: &Targets) {
     let users: Vec<_> = match targets {
         Targets::Hashes(hashes) => hashes.clone(),
-        Targets::All => edit.guard.known.iter().map(|(user, _)| user).collect(),
-        Targets::Block(_) | Targets::Some(_) => Vec::new(),
+        Targets::All | Targets::Block(_) | Targets::Some(_) => Vec::new(),
     };
     users.into_iter().for_each(|user| edit.forget_known(user));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guard::edit::Limits;
+    use crate::guard::effect::GuardEffect;
+    use crate::guard::hash::HashKey;
+    use crate::guard::rule::Tag;
+    use crate::guard::ruleset::RuleSet;
+    use crate::guard::state::Challenge;
+    use crate::guard::value::Guard;
+    use crate::guard::{builtin, snapshot};
+    use crate::text::time::Timestamp;
+
+    const NOW: Timestamp = Timestamp(1_790_000_000_000);
+
+    /// Runs `act` on a guard. Returns what it answers, and the encoded step.
+    fn edit<R>(guard: &mut Guard, act: impl FnOnce(&mut Edit<'_>) -> R) -> (R, Vec<u8>) {
+        let rules = RuleSet::new(builtin::entries(), None);
+        let limits = Limits { max_bytes: 20 << 20, may_create: true };
+        let mut edit = Edit::new(guard, rules.of_key(b"login").unwrap(), limits, NOW);
+        let answer = act(&mut edit);
+        (answer, edit.finish().unwrap().encode())
+    }
+
+    fn apply(guard: &mut Guard, step: &[u8]) {
+        match GuardEffect::decode(step).unwrap() {
+            GuardEffect::Step(step) => guard.apply(step),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn bytes(guard: &Guard) -> Vec<u8> {
+        let mut all = Vec::new();
+        snapshot::write(guard, &mut |piece| all.extend_from_slice(piece));
+        all
+    }
+
+    fn challenge() -> Challenge {
+        let (from, until) = (NOW, NOW + Span(1000));
+        Challenge { tag: Tag::of("guess"), rule: "guess".into(), from, until, denies: false, solved: false }
+    }
+
+    /// A guard in which many users are challenged and known, and a copy that has applied its steps.
+    fn pair_of_guards(users: u64) -> (Guard, Guard) {
+        let (mut guard, mut copy) = (Guard::new(HashKey([7; 16]), NOW), Guard::default());
+        let ((), step) = edit(&mut guard, |edit| {
+            for user in (0..users).map(|user| Hash([user, user])) {
+                edit.person(Who::user(user), |state| state.challenge(challenge()));
+                edit.known(user, |known| known.remember_device(1, NOW));
+            }
+        });
+        apply(&mut copy, &step);
+        assert_eq!(bytes(&copy), bytes(&guard));
+        (guard, copy)
+    }
+
+    #[test]
+    fn a_step_has_each_of_many_subjects_once_however_often_they_changed() {
+        let (mut guard, _) = pair_of_guards(1);
+        let ((), step) = edit(&mut guard, |edit| {
+            for n in 0..300 {
+                edit.person(Who::user(Hash([n % 100, 0])), |state| state.challenge(challenge()));
+            }
+        });
+        match GuardEffect::decode(&step).unwrap() {
+            GuardEffect::Step(step) => assert_eq!(step.changes.len(), 100),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn all_are_forgotten_in_a_step_of_a_few_bytes() {
+        let (mut guard, mut copy) = pair_of_guards(3000);
+        let extent = Extent { forget: true, allowed: false };
+        let (ended, step) = edit(&mut guard, |edit| lift(edit, &Targets::All, extent));
+        assert_eq!((ended, guard.is_empty()), (3000, true));
+        assert!(step.len() < 64, "{}", step.len());
+        apply(&mut copy, &step);
+        assert_eq!(bytes(&copy), bytes(&guard));
+    }
 }

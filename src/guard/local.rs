@@ -60,8 +60,9 @@ impl Local {
             *copies().entry(id).or_default() += 1;
             self.id = id;
         }
-        let before = self.counted.replace(size).unwrap_or_default();
-        adjust(before, size);
+        if self.counted != Some(size) {
+            adjust(self.counted.replace(size).unwrap_or_default(), size);
+        }
     }
 
     /// Whether this is the last copy of the guard that is counted.

@@ -10,8 +10,12 @@ use crate::text::quoted::Quoted;
 /// The most networks. Each event of an address is compared with all of them.
 const MOST_NETWORKS: usize = 256;
 
+/// Masks with the addresses of the networks, by family: every outcome is compared with them.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct NeverBan(Box<[IpNet]>);
+pub(crate) struct NeverBan {
+    v4: Box<[(u32, u32)]>,
+    v6: Box<[(u128, u128)]>,
+}
 
 impl NeverBan {
     /// Reads networks and addresses that blanks separate.
@@ -26,14 +30,25 @@ impl NeverBan {
         if networks.len() > MOST_NETWORKS {
             return Err(format!("there are more than {MOST_NETWORKS} networks"));
         }
-        Ok(Self(networks))
+        let v4 = networks.iter().filter_map(|network| match network {
+            IpNet::V4(v4) => Some((v4.netmask().to_bits(), v4.network().to_bits())),
+            IpNet::V6(_) => None,
+        });
+        let v6 = networks.iter().filter_map(|network| match network {
+            IpNet::V4(_) => None,
+            IpNet::V6(v6) => Some((v6.netmask().to_bits(), v6.network().to_bits())),
+        });
+        Ok(Self { v4: v4.collect(), v6: v6.collect() })
     }
 
     /// Whether `address` is in one of the networks. IPv4-mapped IPv6 addresses must have been
     /// converted to IPv4.
     #[inline]
     pub(crate) fn holds(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&address))
+        match address {
+            IpAddr::V4(v4) => self.v4.iter().any(|(mask, network)| v4.to_bits() & mask == *network),
+            IpAddr::V6(v6) => self.v6.iter().any(|(mask, network)| v6.to_bits() & mask == *network),
+        }
     }
 }
 

@@ -51,6 +51,8 @@ pub(crate) struct GuardRules {
     pub name: Box<str>,
     /// In the order of the file, those of `*` last.
     pub rules: Box<[Arc<ActiveRule>]>,
+    /// Their tags, in the same order: a search reads nothing else.
+    tags: Box<[Tag]>,
     /// The rules that count a kind: those of the built-in kinds by [`slot`].
     built_in: [Counting; SLOTS],
     /// Those of other words, ordered by the word.
@@ -106,7 +108,8 @@ impl GuardRules {
             (kind, rules)
         };
         let other = words.into_iter().map(with_rules).collect();
-        Self { name: name.into(), rules, built_in, other }
+        let tags = rules.iter().map(|rule| rule.tag).collect();
+        Self { name: name.into(), rules, tags, built_in, other }
     }
 
     /// The rules that count events of `kind`, in the order of the file.
@@ -121,7 +124,7 @@ impl GuardRules {
 
     /// The rule of a tag, unless the rules were changed since.
     pub(crate) fn of_tag(&self, tag: Tag) -> Option<&Arc<ActiveRule>> {
-        self.rules.iter().find(|rule| rule.tag == tag)
+        self.rules.get(self.tags.iter().position(|known| *known == tag)?)
     }
 }
 

@@ -10,7 +10,7 @@ use super::value::Ask;
 /// Moves all that stands against a call. It lasts as long as before, from now on.
 pub(crate) fn settle(edit: &mut Edit<'_>, ask: &Ask) {
     let now = edit.now;
-    let pair = edit.guard.pair(ask, now);
+    let pair = edit.guard.acquaintance(ask, now).pair;
     let people = [pair, ask.user.map(Who::user), ask.key.map(Who::key)].into_iter().flatten();
     for who in people {
         entries(edit, Target::Who(who));

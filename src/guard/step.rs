@@ -47,6 +47,8 @@ pub(crate) enum Change<S = State, K = Known, E = Entry, P = Pulse, C = Cap> {
     Ban(BanKey, Option<E>),
     Pulse(P),
     Cap(C),
+    /// Removes all addresses, people and known users. Comes before the other changes of a step.
+    Forget,
 }
 
 /// A change that refers to its guard.
@@ -62,6 +64,7 @@ impl Change {
             Self::Ban((target, _), None) => target.is_sound(),
             Self::Pulse(pulse) => pulse.is_sound(),
             Self::Cap(cap) => cap.is_sound(),
+            Self::Forget => true,
         }
     }
 }
@@ -101,6 +104,7 @@ impl Guard {
             Change::Ban(key, entry) => self.bans.set(key, entry),
             Change::Pulse(pulse) => self.pulse = pulse,
             Change::Cap(cap) => self.cap = cap,
+            Change::Forget => self.forget(),
         }
     }
 }

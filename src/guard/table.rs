@@ -1,6 +1,8 @@
 //! A sorted map that knows how much memory it takes, and makes room by dropping what matters least.
 
-use crate::sorted::Sorted;
+use std::cell::Cell;
+
+use crate::sorted::{Slot, Sorted};
 
 /// How many entries are looked at to make room for a new one.
 const LOOKED_AT: usize = 16;
@@ -17,11 +19,29 @@ pub(crate) struct Table<K, V> {
     heap: usize,
     /// Where the search for room goes on. Not part of the value: copies may differ.
     hand: Option<K>,
+    recent: Recent,
+}
+
+/// Where keys were found last. A call looks for the same one or two keys several times: a user and a
+/// pair, or an IPv6 /64 and its /48.
+#[derive(Clone, Default)]
+struct Recent {
+    slots: [Cell<Slot>; 2],
+    /// The place of the next one.
+    next: Cell<usize>,
+}
+
+impl Recent {
+    fn add(&self, slot: Slot) {
+        let next = self.next.get() % self.slots.len();
+        self.slots[next].set(slot);
+        self.next.set(next + 1);
+    }
 }
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
-        Self { map: Sorted::default(), heap: 0, hand: None }
+        Self { map: Sorted::default(), heap: 0, hand: None, recent: Recent::default() }
     }
 }
 
@@ -34,12 +54,25 @@ impl<K: Copy + Ord, V: Clone + HeapSize> Table<K, V> {
         self.map.is_empty()
     }
 
+    #[inline]
     pub(crate) fn get(&self, key: &K) -> Option<&V> {
-        self.map.get(key)
+        self.map.at(self.slot(key)?).map(|(_, value)| value)
     }
 
+    #[inline]
     pub(crate) fn contains(&self, key: &K) -> bool {
-        self.map.contains(key)
+        self.slot(key).is_some()
+    }
+
+    fn slot(&self, key: &K) -> Option<Slot> {
+        let is_here = |slot: &Slot| self.map.at(*slot).is_some_and(|(found, _)| found == key);
+        let recent = self.recent.slots.iter().map(Cell::get).find(is_here);
+        if recent.is_some() {
+            return recent;
+        }
+        let slot = self.map.slot(key)?;
+        self.recent.add(slot);
+        Some(slot)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (K, &V)> {
@@ -58,11 +91,20 @@ impl<K: Copy + Ord, V: Clone + HeapSize> Table<K, V> {
 
     /// Changes the value of `key`, if there is one.
     pub(crate) fn change<R>(&mut self, key: &K, act: impl FnOnce(&mut V) -> R) -> Option<R> {
-        let value = self.map.get_mut(key)?;
+        let value = self.map.at_mut(self.slot(key)?)?;
         let before = value.heap_size();
         let result = act(value);
         self.heap = self.heap + value.heap_size() - before;
         Some(result)
+    }
+
+    /// Adds an entry. One that has the key already stays.
+    pub(crate) fn add(&mut self, key: K, value: V) {
+        let size = value.heap_size();
+        if let Some(slot) = self.map.insert(key, value) {
+            self.heap += size;
+            self.recent.add(slot);
+        }
     }
 
     /// Sets the value of `key`; `None` removes it.
@@ -74,13 +116,13 @@ impl<K: Copy + Ord, V: Clone + HeapSize> Table<K, V> {
                 }
             }
             Some(value) => {
-                self.heap += value.heap_size();
-                match self.map.get_mut(&key) {
+                let slot = self.slot(&key);
+                match slot.and_then(|slot| self.map.at_mut(slot)) {
                     Some(old) => {
-                        self.heap -= old.heap_size();
+                        self.heap = self.heap + value.heap_size() - old.heap_size();
                         *old = value;
                     }
-                    None => self.map.insert(key, value),
+                    None => self.add(key, value),
                 }
             }
         }

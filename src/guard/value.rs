@@ -1,5 +1,6 @@
 //! A guard: all that is known about the subjects of one login or site.
 
+use std::mem::take;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -82,6 +83,15 @@ pub(crate) struct Ask {
     pub value: Option<u64>,
 }
 
+/// What a guard knows of the user of a call.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Acquaintance {
+    /// The user is known at the network or by the device of the call.
+    pub is_known: bool,
+    /// The user at the address. A device that the user is known by has a pair of its own.
+    pub pair: Option<Who>,
+}
+
 impl Ask {
     pub(crate) fn place(&self) -> Option<Place> {
         self.ip.map(Place::of)
@@ -102,34 +112,40 @@ impl Guard {
         self.bans.is_empty() && self.known.is_empty() && self.places.is_empty() && self.people.is_empty()
     }
 
-    /// Whether the user of the call is known at its network or by its device.
-    pub(crate) fn knows(&self, ask: &Ask, now: Timestamp) -> bool {
-        let Some(known) = ask.user.and_then(|user| self.known.get(&user)) else { return false };
-        let hash_key = &self.header.hash_key;
-        let network = ask.place().map(|place| hash_key.network(place.network()));
-        network.is_some_and(|hash| known.has_network(hash, now))
-            || ask.device.is_some_and(|device| known.has_device(device, now))
-    }
-
-    /// The pair of the call. A device that the user is known by has a pair of its own. All addresses
-    /// of a network that the user is known at are one pair: nothing else bounds guesses from there,
-    /// and an IPv6 network has 65 536 of them.
-    pub(crate) fn pair(&self, ask: &Ask, now: Timestamp) -> Option<Who> {
-        let user = ask.user?;
-        let known = self.known.get(&user);
-        let is_known = |device: &u64| known.is_some_and(|known| known.has_device(*device, now));
-        if let Some(device) = ask.device.filter(is_known) {
-            return Some(Who::at_device(user, device));
+    /// What is known of the user of a call, and the pair. A device that the user is known by has a
+    /// pair of its own. All addresses of a network that the user is known at are one pair: nothing
+    /// else bounds guesses from there, and an IPv6 network has 65 536 of them.
+    pub(crate) fn acquaintance(&self, ask: &Ask, now: Timestamp) -> Acquaintance {
+        let Some(user) = ask.user else { return Acquaintance::default() };
+        let place = ask.place();
+        let at_place = place.map(|place| Who::pair(user, place));
+        let Some(known) = self.known.get(&user) else {
+            return Acquaintance { is_known: false, pair: at_place };
+        };
+        let device = ask.device.filter(|device| known.has_device(*device, now));
+        let has_network =
+            |place: &Place| known.has_network(self.header.hash_key.network(place.network()), now);
+        let network = place.filter(has_network);
+        let at_device = device.map(|device| Who::at_device(user, device));
+        let in_network = network.map(|place| Who::in_network(user, place));
+        Acquaintance {
+            is_known: device.is_some() || network.is_some(),
+            pair: at_device.or(in_network).or(at_place),
         }
-        let place = ask.place()?;
-        let network = self.header.hash_key.network(place.network());
-        let is_known = known.is_some_and(|known| known.has_network(network, now));
-        Some(if is_known { Who::in_network(user, place) } else { Who::pair(user, place) })
     }
 
     /// The approximate size in bytes, as if nothing were shared with a copy.
     pub(crate) fn size(&self) -> usize {
         size_of::<Self>() + self.bans.size() + self.known.size() + self.places.size() + self.people.size()
+    }
+
+    /// Removes all addresses, people and known users. They are freed on a thread if there are many.
+    pub(crate) fn forget(&mut self) {
+        let is_large = self.subjects() + self.known.len() >= MANY;
+        let old = (take(&mut self.people), take(&mut self.places), take(&mut self.known));
+        if is_large {
+            drop_elsewhere(old);
+        }
     }
 
     /// Frees the guard, on a thread if it is large.

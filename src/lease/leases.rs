@@ -258,7 +258,9 @@ impl Leases {
             self.leases.iter().map(|(fence, lease)| ((lease.end(), fence), lease.cost)).collect();
         ends.sort_unstable();
         self.ends = Sorted::default();
-        ends.into_iter().for_each(|(end, cost)| self.ends.insert(end, cost));
+        for (end, cost) in ends {
+            self.ends.insert(end, cost);
+        }
         self.ended = Ended::default();
     }
 

@@ -65,7 +65,8 @@ impl Command for Lift {
         let ended = update(call, call.write(key), guard_rules, now, |edit| {
             let targets = whom.targets(edit.guard);
             let ended = lift::lift(edit, &targets, extent);
-            if ended > 0 {
+            // What FORGET removes is reported too, even if nothing was in force.
+            if ended > 0 || (extent.forget && edit.is_changed()) {
                 let entry = Entry { by, acl_user, ..Entry::of_operator(now, now, Source::Operator) };
                 let deed = report::Deed::Ended(ended, &entry);
                 report::by_operator(call, report::LIFT, whom.shown(edit.guard), deed, &whom.subjects(), now);

@@ -7,16 +7,16 @@ use super::super::rule::{Count, Tag};
 use super::super::ruleset::GuardRules;
 use super::super::state::State;
 use super::super::table::Table;
-use super::{SWEEP, TRIES};
+use super::{SWEEP, TRIES, Touched};
 
 /// Notes a change. Repeated ones are dropped at the end: a search for each would be quadratic.
-pub(super) fn touch<K: PartialEq>(touched: &mut Vec<K>, key: K) {
+pub(super) fn touch<K: PartialEq>(touched: &mut Touched<K>, key: K) {
     if touched.last() != Some(&key) {
         touched.push(key);
     }
 }
 
-pub(super) fn distinct<K: Ord>(touched: &mut Vec<K>) {
+pub(super) fn distinct<K: Ord>(touched: &mut Touched<K>) {
     touched.sort_unstable();
     touched.dedup();
 }
@@ -34,7 +34,7 @@ pub(super) struct Room {
 pub(super) fn change_state<K: Copy + Ord, C: Fn(Tag) -> Option<Count>, R>(
     table: &mut Table<K, State>,
     key: K,
-    touched: &mut Vec<K>,
+    touched: &mut Touched<K>,
     refused: &mut u64,
     room: Room,
     counts: impl Fn(&K) -> C,
@@ -45,7 +45,7 @@ pub(super) fn change_state<K: Copy + Ord, C: Fn(Tag) -> Option<Count>, R>(
             *refused += 1;
             return None;
         }
-        table.set(key, Some(State::default()));
+        table.add(key, State::default());
     }
     touch(touched, key);
     let result = table.change(&key, act);
@@ -71,7 +71,7 @@ pub(super) fn change_existing<K: Copy + Ord, R>(
 
 fn make_room<K: Copy + Ord, C: Fn(Tag) -> Option<Count>>(
     table: &mut Table<K, State>,
-    touched: &mut Vec<K>,
+    touched: &mut Touched<K>,
     room: Room,
     counts: &impl Fn(&K) -> C,
     spared: Option<K>,
@@ -83,9 +83,11 @@ fn make_room<K: Copy + Ord, C: Fn(Tag) -> Option<Count>>(
         let is_full = table.size() > room.most;
         // What is challenged or has strikes comes last: the sooner it ends, the earlier.
         let weight = |key: &K, state: &State| {
-            let ends = state.ends(counts(key));
-            let is_spared = spared.as_ref() == Some(key);
-            (is_spared || ends > room.now).then(|| (is_spared, state.fill(counts(key), room.now), ends))
+            let (fill, is_spared) = (state.fill(counts(key), room.now), spared.as_ref() == Some(key));
+            // What is filled has not ended, and its end takes longer to find out.
+            let ends = || state.ends(counts(key));
+            (fill > 0 || is_spared || ends() > room.now)
+                .then(|| (is_spared, fill, if fill > State::FULL { ends() } else { Timestamp(0) }))
         };
         let (ended, lowest) = table.candidates(if is_full { usize::MAX } else { SWEEP }, weight);
         let lowest = lowest.filter(|((is_spared, ..), _)| is_full && !is_spared).map(|(_, key)| key);
@@ -93,11 +95,11 @@ fn make_room<K: Copy + Ord, C: Fn(Tag) -> Option<Count>>(
             table.set(key, None);
             touch(touched, key);
         }
-        if !is_full {
+        if !is_full || table.size() <= room.most {
             return true;
         }
     }
-    table.size() <= room.most
+    false
 }
 
 /// The count of a rule for addresses of one kind.

@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 
+use super::super::edit::count_of;
 use super::super::effect::{self, GuardEffect};
+use super::super::rule_state::RuleState;
+use super::super::state::State;
 use super::super::step::Change;
 use super::super::value::Guard;
 use super::calls::{acts, rules, steps_back};
@@ -24,12 +27,21 @@ fn from_effects(guard: &Guard) -> Guard {
 fn ends(site: &Site) -> Timestamp {
     let guard = &site.guard;
     let rules = site.rules();
-    let count = |is_wide| move |tag| super::super::edit::count_of(rules, tag, is_wide);
+    let count = |is_wide| move |tag| count_of(rules, tag, is_wide);
     let people = guard.people.iter().map(|(_, state)| state.ends(count(false)));
     let places = guard.places.iter().map(|(place, state)| state.ends(count(place.is_wide())));
     let known = guard.known.iter().map(|(_, known)| known.ends());
     let bans = guard.bans.iter().map(|(_, entry)| entry.until);
     people.chain(places).chain(known).chain(bans).max().unwrap_or_default()
+}
+
+fn has_no_empty_count(site: &Site) -> bool {
+    let is_full = |is_wide, state: &State| {
+        let ends = |one: &RuleState| Some(one.ends(&count_of(site.rules(), one.tag, is_wide)?));
+        state.rules().iter().all(|one| ends(one).flatten().is_some())
+    };
+    site.guard.people.iter().all(|(_, state)| is_full(false, state))
+        && site.guard.places.iter().all(|(place, state)| is_full(place.is_wide(), state))
 }
 
 fn is_sound(guard: &Guard) -> bool {
@@ -51,7 +63,7 @@ proptest! {
         for (act, back) in acts.iter().zip(back) {
             site.now -= back;
             act.run(&mut site);
-            prop_assert!(is_sound(&site.guard));
+            prop_assert!(is_sound(&site.guard) && has_no_empty_count(&site));
             prop_assert!(ends(&site) <= site.guard.header.until || site.guard.header.seq == 0);
         }
         prop_assume!(site.guard.header.seq > 0);

@@ -2,15 +2,48 @@
 
 use proptest::prelude::*;
 
+use super::super::bans::Source;
 use super::super::effect::GuardEffect;
 use super::super::lift::{Extent, Targets};
 use super::calls::{acts, rules};
-use super::site::{Site, bytes, read};
+use super::site::{Call, Site, block, bytes, call, read};
+use crate::text::time::{Span, Timestamp};
 
 /// Bytes to overwrite, by the piece and the place from its start or end.
 fn damage() -> impl Strategy<Value = Vec<(prop::sample::Index, prop::sample::Index, u8)>> {
     let byte = prop_oneof![any::<u8>(), Just(0), Just(1), Just(0x7f), Just(0x80), Just(0xff)];
     prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), byte), 1..4)
+}
+
+#[test]
+fn an_entry_that_comes_twice_is_refused() {
+    let from = call("203.0.113.7", 1);
+    let sites: [fn(&mut Site, Call); 4] = [
+        |site, from| drop(site.attempt(from)),
+        |site, from| drop(site.event("404", from)),
+        |site, from| drop(site.event("success", from)),
+        |site, _| assert!(site.set(block("203.0.113.7"), Source::Operator, 1000)),
+    ];
+    for act in sites {
+        let mut site =
+            Site::new("login p pair attempt 9 leak 1h alert enforce\nlogin r ip 404 9 leak 1h alert enforce");
+        act(&mut site, from);
+        let mut pieces = site.bytes();
+        assert!(read(&pieces).is_ok());
+        let items = pieces[0].last_mut().unwrap();
+        assert_eq!(std::mem::replace(items, 2), 1, "the number of entries is the last byte");
+        pieces.push(pieces[1].clone());
+        assert!(read(&pieces).is_err());
+    }
+}
+
+#[test]
+fn an_end_later_than_any_clock_makes_a_step_that_replicas_accept() {
+    let mut site = Site::new(super::super::builtin::TEXT).with_replica();
+    let latest = Timestamp::NEVER + Span::MAX;
+    assert!(site.set(block("203.0.113.7"), Source::Operator, latest.0 - site.now));
+    assert_eq!(site.replica.as_ref().map(bytes), Some(site.bytes()));
+    assert!(read(&site.bytes()).is_ok());
 }
 
 proptest! {

@@ -43,6 +43,19 @@ fn a_pair_that_goes_on_after_a_solved_challenge_is_denied() {
 }
 
 #[test]
+fn an_allow_entry_of_a_user_does_not_soften_the_denial_of_a_pair() {
+    let mut site = Site::new(BUILT_IN);
+    let call = call("203.0.113.7", 1);
+    (0..6).for_each(|_| drop(site.attempt(call)));
+    (0..6).for_each(|_| drop(site.attempt(call.solved())));
+    assert_eq!(site.level(call), Deny);
+    site.set(super::site::user(1), Source::Allow, MINUTE);
+    (0..6).for_each(|_| assert_eq!(site.tries(call), Allow));
+    site.now += MINUTE;
+    assert_eq!(site.level(call), Deny);
+}
+
+#[test]
 fn a_stale_password_is_charged_once_and_fails_once() {
     let mut site = Site::new(BUILT_IN);
     for n in 0..100 {
@@ -180,4 +193,28 @@ fn strikes_double_a_ban_up_to_its_maximum() {
     assert_eq!(lasts, [(10, 0), (20, 1), (40, 2), (60, 3), (60, 4)]);
     let state = site.guard.places.iter().next().unwrap().1;
     assert_eq!(state.strikes(Tag::of("r")).at(crate::text::time::Timestamp(site.now)), 5);
+}
+
+#[test]
+fn strikes_that_are_forgiven_stay_forgiven() {
+    const DAY: u64 = 24 * 60 * MINUTE;
+    let mut site = Site::new("login r ip 404 each ban 10m enforce");
+    let mut ban = |wait: u64| {
+        site.now += wait;
+        let verdict = site.event("404", call("203.0.113.7", 1)).judged.enforced;
+        site.now += verdict.left.0;
+        verdict.strikes
+    };
+    assert_eq!([0, 0, 0, DAY, 3 * DAY, 0].map(&mut ban), [0, 1, 2, 2, 0, 1]);
+}
+
+#[test]
+fn a_challenge_is_not_shortened_by_a_rules_file() {
+    let mut site = Site::new("login r pair attempt 1 leak 1d challenge 1h enforce");
+    let call = call("203.0.113.7", 1);
+    (0..2).for_each(|_| drop(site.attempt(call)));
+    site.rules = Site::new("login r pair attempt 1 leak 1d challenge 1m enforce").rules;
+    (0..2).for_each(|_| drop(site.attempt(call.solved())));
+    site.now += 59 * MINUTE;
+    assert_ne!(site.level(call), Allow);
 }

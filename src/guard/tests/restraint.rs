@@ -48,7 +48,7 @@ fn hour(site: &mut Site, successes: u64, failures: u64) {
 fn minute(site: &mut Site, successes: u64, failures: u64) {
     let total = successes + failures;
     for n in 0..total {
-        let call = call("198.51.100.1", (1000 + n % 500) as u32);
+        let call = call("198.51.100.1", (site.now / 1000) as u32);
         site.attempt(call);
         let kind = if n * successes / total == (n + 1) * successes / total { "failure" } else { "success" };
         site.event(kind, call);

@@ -17,6 +17,7 @@ use super::super::never_ban::NeverBan;
 use super::super::rule::Kind;
 use super::super::ruleset::{GuardRules, RuleSet};
 use super::super::snapshot;
+use super::super::step::{Change, Step};
 use super::super::subject::Who;
 use super::super::value::{Ask, Guard};
 use crate::text::time::{Span, Timestamp};
@@ -78,6 +79,8 @@ pub(super) struct Site {
     /// Whether the last call has changed something.
     pub wrote: bool,
     pub incidents: Vec<What>,
+    /// The payload of the last step.
+    pub last: Vec<u8>,
 }
 
 impl Site {
@@ -94,6 +97,7 @@ impl Site {
             limits: Limits { max_bytes: 20 << 20, may_create: true },
             wrote: false,
             incidents: Vec::new(),
+            last: Vec::new(),
         }
     }
 
@@ -114,13 +118,14 @@ impl Site {
         let step = edit.finish();
         self.wrote = step.is_some();
         if let (Some(replica), Some(step)) = (&mut self.replica, step) {
+            // A step that was applied before changes nothing, whatever came after it.
             let payload = step.encode();
-            let decode = || match GuardEffect::decode(&payload) {
-                Ok(GuardEffect::Step(step)) => step,
-                other => panic!("{other:?}"),
-            };
-            replica.apply(decode());
-            replica.apply(decode());
+            replica.apply(decode(&payload));
+            replica.apply(decode(&payload));
+            if !self.last.is_empty() {
+                replica.apply(decode(&self.last));
+            }
+            self.last = payload;
         }
         result
     }
@@ -172,6 +177,13 @@ impl Site {
     /// The bytes of all that the guard holds.
     pub(super) fn bytes(&self) -> Vec<Vec<u8>> {
         bytes(&self.guard)
+    }
+}
+
+fn decode(payload: &[u8]) -> Step<Change> {
+    match GuardEffect::decode(payload) {
+        Ok(GuardEffect::Step(step)) => step,
+        other => panic!("{other:?}"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Guards: LW.ATTEMPT, LW.EVENT and LW.CHECK, what operators do by LW.BAN, LW.ALLOW and LW.LIFT, and
 //! what LW.BANS, LW.WHY and LW.RULES show.
 
+mod bounds;
 mod rules;
 
 // These tests stop the clock, which needs this feature.

@@ -6,6 +6,7 @@
 
 mod first;
 mod guards;
+mod large_guards;
 mod scenes;
 mod stage;
 mod stores;
