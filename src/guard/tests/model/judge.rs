@@ -49,7 +49,7 @@ impl Model {
         if self.is_allowed(ask) {
             return Default::default();
         }
-        let mut found: Vec<(Level, u8, u64, bool, (Option<Tag>, u8))> = Vec::new();
+        let mut found: Vec<Found> = Vec::new();
         let is_known = self.knows(ask);
         let is_spared =
             ask.user.is_some_and(|user| self.live(Subject::User(user)).any(|one| one.by == By::Allow));
