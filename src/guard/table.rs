@@ -19,6 +19,8 @@ pub(crate) struct Table<K, V> {
     heap: usize,
     /// Where the search for room goes on. Not part of the value: copies may differ.
     hand: Option<K>,
+    /// How many entries it has looked at in a row without one that may go. Not part of the value.
+    barren: usize,
     recent: Recent,
 }
 
@@ -41,7 +43,7 @@ impl Recent {
 
 impl<K, V> Default for Table<K, V> {
     fn default() -> Self {
-        Self { map: Sorted::default(), heap: 0, hand: None, recent: Recent::default() }
+        Self { map: Sorted::default(), heap: 0, hand: None, barren: 0, recent: Recent::default() }
     }
 }
 
@@ -151,6 +153,13 @@ impl<K: Copy + Ord, V: Clone + HeapSize> Table<K, V> {
         }
         self.hand = last.or(self.hand);
         (ended, lowest)
+    }
+
+    /// Notes whether a search for room has found an entry that may go. Returns whether the table has
+    /// been searched from end to end without one.
+    pub(crate) fn is_barren(&mut self, has_found: bool) -> bool {
+        self.barren = if has_found { 0 } else { self.barren.saturating_add(LOOKED_AT).min(2 * self.len()) };
+        self.barren >= self.len()
     }
 }
 

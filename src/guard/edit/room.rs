@@ -81,7 +81,8 @@ fn make_room<K: Copy + Ord, C: Fn(Tag) -> Option<Count>>(
     }
     for _ in 0..TRIES {
         let is_full = table.size() > room.most;
-        // What is challenged or has strikes comes last: the sooner it ends, the earlier.
+        // What is challenged or has strikes goes only where nothing else is left: the sooner it ends,
+        // the earlier. Subjects next to each other are often challenged together.
         let weight = |key: &K, state: &State| {
             let (fill, is_spared) = (state.fill(counts(key), room.now), spared.as_ref() == Some(key));
             // What is filled has not ended, and its end takes longer to find out.
@@ -90,7 +91,10 @@ fn make_room<K: Copy + Ord, C: Fn(Tag) -> Option<Count>>(
                 .then(|| (is_spared, fill, if fill > State::FULL { ends() } else { Timestamp(0) }))
         };
         let (ended, lowest) = table.candidates(if is_full { usize::MAX } else { SWEEP }, weight);
-        let lowest = lowest.filter(|((is_spared, ..), _)| is_full && !is_spared).map(|(_, key)| key);
+        let lowest = lowest.filter(|((is_spared, ..), _)| is_full && !is_spared);
+        let is_weak = lowest.as_ref().is_some_and(|((_, fill, _), _)| *fill <= State::FULL);
+        let may_go = is_full && (table.is_barren(is_weak || !ended.is_empty()) || is_weak);
+        let lowest = lowest.filter(|_| may_go).map(|(_, key)| key);
         for key in ended.into_iter().chain(lowest) {
             table.set(key, None);
             touch(touched, key);

@@ -63,3 +63,14 @@ fn a_clock_that_steps_back_admits_no_more() {
     site.now -= HOUR;
     assert_eq!(site.tries(call), Level::Challenge);
 }
+
+#[test]
+fn a_rules_ban_of_a_key_lasts_no_longer_when_the_clock_steps_back() {
+    let mut site = Site::new("login r key 404 each ban 10m enforce");
+    let call = super::site::Call { key: Some(1), ..Default::default() };
+    site.event("404", call);
+    site.now -= HOUR;
+    assert_eq!(site.event("other", call).judged.enforced.level, Level::Deny);
+    site.now += 600_000;
+    assert_eq!(site.level(call), Level::Allow);
+}

@@ -218,3 +218,16 @@ fn a_challenge_is_not_shortened_by_a_rules_file() {
     site.now += 59 * MINUTE;
     assert_ne!(site.level(call), Allow);
 }
+
+#[test]
+fn failures_of_a_pair_after_a_solved_challenge_deny_it() {
+    let mut site = Site::new("login r pair failure 2 leak 1h challenge 1h enforce");
+    let call = call("203.0.113.7", 1);
+    (0..3).for_each(|_| drop(site.event("failure", call)));
+    assert_eq!(site.level(call), Challenge);
+    for _ in 0..3 {
+        assert_eq!(site.tries(call.solved()), Allow);
+        site.event("failure", call);
+    }
+    assert_eq!(site.tries(call.solved()), Deny);
+}

@@ -100,3 +100,32 @@ fn a_denied_failure_says_nothing_about_the_site() {
     minute(&mut site, 30, 1);
     assert_eq!(count(&site, What::Attack), 0);
 }
+
+#[test]
+fn what_the_cap_restrains_grows_like_a_ban() {
+    let mut site = Site::new(TRAP);
+    let victim = call("203.0.200.1", 1);
+    let mut restrained = Vec::new();
+    for round in 0..3 {
+        (0..60).for_each(|n| drop(site.event("404", call(&format!("9.{round}.{n}.1"), n))));
+        let verdict = site.event("404", victim).judged.enforced;
+        // While it is challenged it grows no further.
+        (0..5).for_each(|_| drop(site.event("404", victim)));
+        restrained.push((verdict.level, verdict.left.0 / MINUTE));
+        site.now += verdict.left.0;
+    }
+    assert_eq!(restrained, [(Challenge, 60), (Challenge, 120), (Challenge, 240)]);
+}
+
+#[test]
+fn one_user_alone_does_not_raise_the_averages() {
+    let mut site = Site::new(TRAP);
+    for _ in 0..60 * 30 {
+        site.attempt(call("198.51.100.1", 1));
+        site.event("success", call("198.51.100.1", 1));
+        site.now += MINUTE / 30;
+    }
+    minute(&mut site, 0, 35);
+    minute(&mut site, 0, 35);
+    assert_eq!(count(&site, What::Broken), 0);
+}

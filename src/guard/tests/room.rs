@@ -170,3 +170,35 @@ fn lifting_all_of_a_large_guard_is_one_step() {
     site.lift(&Targets::All, Extent { forget: true, allowed: true });
     assert!(site.guard.is_empty());
 }
+
+#[test]
+fn what_is_challenged_stays_while_counts_make_room() {
+    let mut site = Site { limits: SMALL, ..Site::new("login r ip 404 2 leak 1d challenge 1h enforce") };
+    let challenged: Vec<_> = (0..200).map(|n| call(&format!("198.51.100.{n}"), 1)).collect();
+    challenged.iter().for_each(|from| (0..3).for_each(|_| drop(site.event("404", *from))));
+    // Each of them is half full.
+    (0..20_000).for_each(|n| drop(site.event("404", call(&address(n), 1))));
+    check(&site);
+    assert!(challenged.iter().all(|from| site.level(*from) == Challenge));
+}
+
+#[test]
+fn sets_that_grow_keep_to_the_budget() {
+    let mut site = Site { limits: SMALL, ..Site::new("login r ip 404 64 values leak 1d alert enforce") };
+    for value in 0..60 {
+        for n in 0..1000 {
+            let from = call(&format!("9.0.{}.{}", n >> 8, n & 255), 1).value(value);
+            site.event("404", from);
+        }
+        check(&site);
+    }
+}
+
+#[test]
+fn where_all_are_challenged_a_new_attacker_is_challenged_too() {
+    let mut site = Site { limits: SMALL, ..Site::new("login r ip 404 1 leak 1d challenge 1d enforce") };
+    (0..10_000).for_each(|n| (0..2).for_each(|_| drop(site.event("404", call(&address(n), 1)))));
+    let late = call("198.51.100.1", 1);
+    let tries = (1..500).find(|_| site.event("404", late).judged.enforced.level == Challenge);
+    assert!(tries.is_some_and(|tries| tries < 100), "{tries:?}");
+}
