@@ -1,67 +1,17 @@
 //! Counts events by the rules of a guard.
 
-use crate::text::time::Span;
-
 use super::address::Place;
-use super::bans::{Source, Target};
+use super::bans::Source;
 use super::counter::NETWORK_FACTOR;
 use super::edit::Edit;
+use super::event::{Event, Subject, Terms};
 use super::fire::fire;
 use super::incident::Incident;
-use super::never_ban::NeverBan;
 use super::rule::{Action, Count, Kind, Of, Scope};
 use super::ruleset::ActiveRule;
 use super::state::State;
 use super::subject::Who;
 use super::value::Ask;
-
-/// What a decision reads besides the guard and its rules.
-#[derive(Clone, Copy)]
-pub(crate) struct Terms<'a> {
-    /// `guard-mode observe`.
-    pub observe: bool,
-    pub never_ban: &'a NeverBan,
-    /// `guard-learn`.
-    pub learn: Span,
-    /// Returns a random number up to 100: by how many thousandths a new ban is longer.
-    pub jitter: fn() -> u64,
-}
-
-/// An event that rules count.
-#[derive(Clone, Copy)]
-pub(crate) struct Event<'a> {
-    pub kind: &'a Kind,
-    pub ask: &'a Ask,
-    pub pair: Option<Who>,
-    /// The user is known at the network or by the device.
-    pub is_known: bool,
-    /// A challenge was solved for this attempt.
-    pub solved: bool,
-}
-
-/// What one rule counts an event for.
-#[derive(Clone, Copy)]
-pub(super) enum Subject {
-    Place(Place),
-    Who(Who),
-}
-
-impl Subject {
-    pub(super) fn target(self) -> Target {
-        match self {
-            Self::Place(place) => Target::Block(place.block()),
-            Self::Who(who) => Target::Who(who),
-        }
-    }
-
-    /// What the cap on new bans counts.
-    pub(super) fn network(self) -> u64 {
-        match self {
-            Self::Place(place) => place.network(),
-            Self::Who(who) => who.hash.short(),
-        }
-    }
-}
 
 /// Counts `event` by every rule on its kind. Returns whether a rule has fired.
 pub(crate) fn charge(

@@ -2,8 +2,9 @@
 
 use crate::text::time::Span;
 
-use super::charge::{Event, Terms, charge, take_back};
+use super::charge::{charge, take_back};
 use super::edit::Edit;
+use super::event::{Event, Terms};
 use super::hash::Hash;
 use super::health::Minute;
 use super::incident::{Incident, What};

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::text::time::{Span, Timestamp};
 
 use super::bans::{Entry, Source};
-use super::charge::{Event, Subject, Terms};
 use super::edit::Edit;
-use super::incident::{Incident, What};
+use super::event::{Event, Subject, Terms};
+use super::incident::{Incident, Restraint, What};
 use super::rule::{Action, Mode, Scope};
 use super::ruleset::ActiveRule;
 use super::state::{Challenge, State};
@@ -155,43 +155,6 @@ fn strike(edit: &mut Edit<'_>, rule: &ActiveRule, subject: Subject, strikes: Str
         Subject::Place(place) => edit.place(place, act),
         Subject::Who(who) => edit.person(who, act),
     };
-}
-
-/// Why a new ban becomes a challenge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Restraint {
-    /// The guard is younger than `guard-learn`.
-    Learning,
-    /// The site seems to be broken: nobody's login succeeds.
-    Broken,
-    /// Too many networks were banned in the last minute.
-    Capped,
-    /// There are too many bans already.
-    Full,
-    /// The server is above `maxmemory`.
-    Memory,
-}
-
-impl Restraint {
-    /// The word in audit events.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Learning => "learning",
-            Self::Broken => "broken",
-            Self::Capped => "capped",
-            Self::Full => "full",
-            Self::Memory => "memory",
-        }
-    }
-
-    fn own_alert(self) -> Option<What> {
-        match self {
-            Self::Learning | Self::Memory => None,
-            Self::Broken => Some(What::Broken),
-            Self::Capped => Some(What::Capped),
-            Self::Full => Some(What::Full),
-        }
-    }
 }
 
 fn restraint(edit: &mut Edit<'_>, subject: Subject, source: Source, terms: Terms<'_>) -> Option<Restraint> {

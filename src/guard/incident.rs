@@ -6,7 +6,6 @@ use crate::text::time::Timestamp;
 
 use super::address::Place;
 use super::bans::Target;
-use super::fire::Restraint;
 use super::ruleset::ActiveRule;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +24,43 @@ pub(crate) enum What {
     Full,
     /// Most outcomes come from one private address, which is probably a proxy's.
     Proxy,
+}
+
+/// Why a new ban becomes a challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Restraint {
+    /// The guard is younger than `guard-learn`.
+    Learning,
+    /// The site seems to be broken: nobody's login succeeds.
+    Broken,
+    /// Too many networks were banned in the last minute.
+    Capped,
+    /// There are too many bans already.
+    Full,
+    /// The server is above `maxmemory`.
+    Memory,
+}
+
+impl Restraint {
+    /// The word in audit events.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Learning => "learning",
+            Self::Broken => "broken",
+            Self::Capped => "capped",
+            Self::Full => "full",
+            Self::Memory => "memory",
+        }
+    }
+
+    pub(crate) fn own_alert(self) -> Option<What> {
+        match self {
+            Self::Learning | Self::Memory => None,
+            Self::Broken => Some(What::Broken),
+            Self::Capped => Some(What::Capped),
+            Self::Full => Some(What::Full),
+        }
+    }
 }
 
 pub(crate) struct Incident {

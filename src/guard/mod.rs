@@ -24,9 +24,10 @@
 //!
 //! - [`step`] lists every way in which a guard changes, and applies a change. [`edit`] makes
 //!   changes within the budgets.
-//! - [`judge`] says what stands against a call. [`charge`] counts an event by the rules, and [`fire`]
-//!   acts when one fires. [`decide`] is what a call does as a whole. [`incident`]: what it has to report.
-//! - [`settle`] moves what is later than now to now. [`lift`] ends bans. [`explain`] finds what is held about a subject.
+//! - [`judge`] says what stands against a call. [`charge`] counts an [`event`] by the rules, and
+//!   [`fire`] acts when one fires. [`incident`]: what that has to report.
+//! - [`decide`] is what a call does as a whole. [`settle`] moves what is later than now to now.
+//! - [`lift`] ends bans. [`explain`] finds what is held about a subject.
 //! - [`snapshot`] writes and reads a whole guard; [`effect`] encodes changes for replicas and the
 //!   AOF.
 //!
@@ -51,6 +52,7 @@ mod counters;
 mod decide;
 mod edit;
 mod effect;
+mod event;
 mod explain;
 mod fire;
 mod grammar;

@@ -2,7 +2,7 @@
 
 use crate::server::events::random_u64;
 
-use super::charge::Terms;
+use super::event::Terms;
 use super::rule::Mode;
 use super::rules::Rules;
 use super::settings::GUARD_LEARN;

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use super::super::address::{self, Block};
 use super::super::bans::{Entry, Source, Target};
-use super::super::charge::Terms;
 use super::super::decide::{self, Decision};
 use super::super::edit::{Edit, Limits};
 use super::super::effect::GuardEffect;
+use super::super::event::Terms;
 use super::super::grammar::parse;
 use super::super::hash::HashKey;
 use super::super::incident::What;

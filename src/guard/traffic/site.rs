@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::super::address::Place;
 use super::super::builtin;
-use super::super::charge::Terms;
 use super::super::decide::{self, Decision};
 use super::super::edit::{Edit, Limits};
+use super::super::event::Terms;
 use super::super::hash::{Hash, HashKey};
 use super::super::incident::{Incident, What};
 use super::super::judge::{Judged, Level};
