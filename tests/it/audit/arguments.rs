@@ -59,7 +59,7 @@ fn the_error_for_a_malformed_event_names_the_argument() {
         ("LW.AUDIT USER a KIND token.reuse", "kind 'token.reuse' is the module's own"),
         (
             "LW.AUDIT USER a KIND Audit.Lag",
-            "begin with audit., burst., lockwatch., token. or end with .summary",
+            "begin with audit., burst., guard., lockwatch., token. or end with .summary",
         ),
         ("LW.AUDIT USER a KIND a/b", "kind 'a/b' is not 1 to 64 letters"),
         ("LW.AUDIT IP 10.0.0.256", "ip '10.0.0.256' is not an IPv4 or IPv6 address"),
