@@ -119,7 +119,8 @@ fn among_blocks_the_longest_prefix_wins_and_allow_at_a_tie() {
     client.run("LW.BAN login IP 2001:db8::/32 FOR 1h");
     client.run("LW.ALLOW login IP 2001:db8::7 FOR 1h");
     assert_eq!(says(&mut client, "2001:db8::7"), 0);
-    assert_eq!(says(&mut client, "2001:db8::8"), 2, "a single address is no /64");
+    assert_eq!(says(&mut client, "2001:db8::8"), 0, "a single address is its /64");
+    assert_eq!(says(&mut client, "2001:db8:0:1::8"), 2);
 }
 
 #[test]
