@@ -12,7 +12,7 @@ use crate::text::time::{Span, Timestamp};
 const MINUTE: u64 = 60_000;
 /// The number of minutes over which averages are taken.
 const HOUR: u64 = 60;
-/// The averages are used from so many minutes on.
+/// The number of minutes from which on the averages are used.
 const WARM: u64 = 10;
 /// The fewest outcomes in a minute that say anything, and the fewest failures that are an attack:
 /// fewer come together by chance.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::address::Place;
 
-/// The share of the outcomes of one address is taken among so many.
+/// The number of outcomes among which the share of one address is taken.
 const BLOCK: u8 = 100;
 
 /// Counts the outcomes of the private address that most come from, after Boyer and Moore's majority

@@ -40,7 +40,7 @@ fn the_sixty_first_network_of_a_minute_is_challenged_and_standing_bans_stay() {
     assert_eq!(trap(&mut site, 61, 1), Deny);
 }
 
-/// An hour with so many logins a minute.
+/// An hour with these numbers of logins a minute.
 fn hour(site: &mut Site, successes: u64, failures: u64) {
     (0..60).for_each(|_| minute(site, successes, failures));
 }

@@ -12,9 +12,9 @@ pub(super) const WRONG_CODE: u64 = 60;
 /// Of all people, on each working day: somebody new in the place of somebody who leaves.
 pub(super) const NEW: u64 = 10;
 
-/// After so many failures, one who has forgotten the password asks for a new one.
+/// The number of failures after which one who has forgotten the password asks for a new one.
 pub(super) const UNTIL_RESET: u32 = 3;
-/// After so many failures everybody stops, and comes back [`PAUSE`] later.
+/// The number of failures after which everybody stops, and comes back [`PAUSE`] later.
 pub(super) const PATIENCE: u32 = 6;
 pub(super) const PAUSE: u64 = 5 * MINUTE;
 
