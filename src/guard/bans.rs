@@ -173,9 +173,9 @@ impl Bans {
         self.prefixes.retain(|(_, count)| *count > 0);
     }
 
-    /// Whether there is no room for another entry of the kind that `source` is, with texts of `size`
-    /// bytes. Observed entries have an eighth of the budget of `most` bytes, so that they take no room
-    /// of those that are in force.
+    /// Whether there is no room for another entry of the kind that `source` is, with texts of
+    /// `size` bytes. Observed entries have an eighth of the budget of `most` bytes, so that they
+    /// take no room of those that are in force.
     pub(crate) fn is_full(&self, source: Source, size: usize, most: usize) -> bool {
         let (len, most) = match source {
             Source::Observed(_) => (self.observed, most / 8),

@@ -9,7 +9,6 @@ use super::fire::fire;
 use super::incident::Incident;
 use super::rule::{Action, Count, Kind, Of, Scope};
 use super::ruleset::ActiveRule;
-use super::state::State;
 use super::subject::Who;
 use super::value::Ask;
 
@@ -28,7 +27,7 @@ pub(crate) fn charge(
             if !is_banned(edit, rule, subject) && count(edit, rule, subject, event) {
                 has_fired = true;
                 fire(edit, rule, subject, event, terms, incidents);
-                tidy(edit, subject);
+                edit.tidy(subject);
             }
         }
     }
@@ -38,13 +37,6 @@ pub(crate) fn charge(
 fn is_banned(edit: &Edit<'_>, rule: &ActiveRule, subject: Subject) -> bool {
     let ban = || edit.guard.bans.get(&(subject.target(), Source::Rule(rule.tag)));
     matches!(rule.action, Action::Ban { .. }) && ban().is_some_and(|ban| !ban.is_over(edit.now))
-}
-
-fn tidy(edit: &mut Edit<'_>, subject: Subject) {
-    match subject {
-        Subject::Place(place) => edit.tidy_place(place),
-        Subject::Who(who) => edit.tidy_person(who),
-    }
 }
 
 /// The subjects for which a rule counts an event: at most an address and its /48.
@@ -93,32 +85,18 @@ fn count(edit: &mut Edit<'_>, rule: &ActiveRule, subject: Subject, event: Event<
         return false;
     }
     let now = edit.now;
-    let act = |state: &mut State| state.charge(rule, &count, value, now);
-    let fires = match subject {
-        Subject::Place(place) => edit.place(place, act),
-        Subject::Who(who) => edit.person(who, act),
-    };
-    fires.unwrap_or(false)
+    edit.subject(subject, |state| state.charge(rule, &count, value, now)).unwrap_or(false)
 }
 
 /// Takes an event back out of the counts of `rule`: that of an attempt that had an outcome.
 pub(crate) fn take_back(edit: &mut Edit<'_>, rule: &ActiveRule, event: Event<'_>) {
     for subject in subjects(rule, event) {
+        if !edit.state(subject).is_some_and(|state| state.has_rule(rule.tag)) {
+            continue;
+        }
         let count = count_for(rule, subject);
         let value = value(edit, &count, event.ask);
         let now = edit.now;
-        match subject {
-            Subject::Place(place) if has(edit.guard.places.get(&place), rule) => {
-                edit.existing_place(place, |state| state.take_back(rule.tag, &count, value, now));
-            }
-            Subject::Who(who) if has(edit.guard.people.get(&who), rule) => {
-                edit.existing_person(who, |state| state.take_back(rule.tag, &count, value, now));
-            }
-            _ => {}
-        }
+        edit.existing(subject, |state| state.take_back(rule.tag, &count, value, now));
     }
-}
-
-fn has(state: Option<&State>, rule: &ActiveRule) -> bool {
-    state.is_some_and(|state| state.has_rule(rule.tag))
 }

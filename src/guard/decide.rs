@@ -115,8 +115,8 @@ pub(crate) fn event(edit: &mut Edit<'_>, kind: &Kind, ask: &Ask, terms: Terms<'_
     decision
 }
 
-/// Whether the user has succeeded within the last minute. The averages of the site count such a user
-/// once, so that nobody raises them much with an account of their own, and then stops.
+/// Whether the user has succeeded within the last minute. The averages of the site count such a
+/// user once, so that nobody raises them much with an account of their own, and then stops.
 fn has_succeeded_lately(edit: &Edit<'_>, ask: &Ask) -> bool {
     const LATELY: Span = Span(60_000);
     let known = ask.user.and_then(|user| edit.guard.known.get(&user));

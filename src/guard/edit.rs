@@ -11,6 +11,7 @@ use crate::text::time::{Span, Timestamp};
 
 use super::address::Place;
 use super::bans::{BanKey, Entry, Source};
+use super::event::Subject;
 use super::hash::Hash;
 use super::known::Known;
 use super::ruleset::GuardRules;
@@ -97,7 +98,7 @@ impl<'a> Edit<'a> {
     }
 
     /// Changes what is held about a person. Without an entry, an empty one is added if there is
-    /// room. An entry that `act` leaves empty stays until [`Self::tidy_person`], because a rule that
+    /// room. An entry that `act` leaves empty stays until [`Self::tidy`], because a rule that
     /// fires empties its count, and then has more to note.
     pub(crate) fn person<R>(&mut self, who: Who, act: impl FnOnce(&mut State) -> R) -> Option<R> {
         let rules = self.rules;
@@ -134,16 +135,36 @@ impl<'a> Edit<'a> {
         Some(result)
     }
 
-    /// Removes an entry in which nothing is left.
-    pub(crate) fn tidy_person(&mut self, who: Who) {
-        if self.guard.people.get(&who).is_some_and(State::is_empty) {
-            self.guard.people.set(who, None);
+    /// What is held about a subject.
+    pub(crate) fn state(&self, subject: Subject) -> Option<&State> {
+        match subject {
+            Subject::Place(place) => self.guard.places.get(&place),
+            Subject::Who(who) => self.guard.people.get(&who),
         }
     }
 
-    pub(crate) fn tidy_place(&mut self, place: Place) {
-        if self.guard.places.get(&place).is_some_and(State::is_empty) {
-            self.guard.places.set(place, None);
+    /// Changes what is held about a subject: see [`Self::person`].
+    pub(crate) fn subject<R>(&mut self, subject: Subject, act: impl FnOnce(&mut State) -> R) -> Option<R> {
+        match subject {
+            Subject::Place(place) => self.place(place, act),
+            Subject::Who(who) => self.person(who, act),
+        }
+    }
+
+    /// Changes what is held about a subject, if anything is.
+    pub(crate) fn existing<R>(&mut self, subject: Subject, act: impl FnOnce(&mut State) -> R) -> Option<R> {
+        match subject {
+            Subject::Place(place) => self.existing_place(place, act),
+            Subject::Who(who) => self.existing_person(who, act),
+        }
+    }
+
+    /// Removes the entry of a subject if nothing is left in it.
+    pub(crate) fn tidy(&mut self, subject: Subject) {
+        match subject {
+            _ if !self.state(subject).is_some_and(State::is_empty) => {}
+            Subject::Place(place) => self.guard.places.set(place, None),
+            Subject::Who(who) => self.guard.people.set(who, None),
         }
     }
 
@@ -316,7 +337,8 @@ impl<'a> Edit<'a> {
         let needed = ends.unwrap_or(Timestamp(0)).max(self.now + IDLE);
         if needed > self.guard.header.until {
             let rounded = Timestamp(needed.0.saturating_add(SLACK) / SLACK * SLACK);
-            // Only a guard from a damaged or hostile file has later ends, and replicas refuse those.
+            // Only a guard from a damaged or hostile file has later ends, and replicas refuse
+            // those.
             self.guard.header.until = rounded.min(Timestamp::NEVER + Span::MAX);
         }
     }

@@ -10,7 +10,7 @@ use super::event::{Event, Subject, Terms};
 use super::incident::{Incident, Restraint, What};
 use super::rule::{Action, Mode, Scope};
 use super::ruleset::ActiveRule;
-use super::state::{Challenge, State};
+use super::state::Challenge;
 use super::strikes::Strikes;
 
 /// Does what `rule` says for `subject`.
@@ -47,11 +47,7 @@ pub(super) fn fire(
 /// Whether a challenge was solved for the attempt, or for an earlier one while the rule's own
 /// challenge is in force: an outcome does not say whether its attempt was challenged.
 fn is_after_solving(edit: &Edit<'_>, rule: &ActiveRule, subject: Subject, event: Event<'_>) -> bool {
-    let state = match subject {
-        Subject::Place(_) => None,
-        Subject::Who(who) => edit.guard.people.get(&who),
-    };
-    let own = state.and_then(|state| state.challenge_of(rule.tag, edit.now));
+    let own = edit.state(subject).and_then(|state| state.challenge_of(rule.tag, edit.now));
     event.solved || own.is_some_and(|challenge| challenge.solved)
 }
 
@@ -66,11 +62,7 @@ fn challenge(
     let until = edit.now + lasts;
     let challenge =
         Challenge { tag: rule.tag, rule: rule.name.clone(), from: edit.now, until, denies, solved: false };
-    let act = |state: &mut State| state.challenge(challenge);
-    match subject {
-        Subject::Place(place) => edit.place(place, act),
-        Subject::Who(who) => edit.person(who, act),
-    };
+    edit.subject(subject, |state| state.challenge(challenge));
     until
 }
 
@@ -113,10 +105,7 @@ fn ban(
     incidents: &mut Vec<Incident>,
 ) {
     let now = edit.now;
-    let state = match subject {
-        Subject::Place(place) => edit.guard.places.get(&place),
-        Subject::Who(who) => edit.guard.people.get(&who),
-    };
+    let state = edit.state(subject);
     let strikes = state.map(|state| state.strikes(rule.tag)).unwrap_or_default();
     let is_challenged = state.is_some_and(|state| state.challenge_of(rule.tag, now).is_some());
     let key = (subject.target(), Source::Rule(rule.tag));
@@ -128,7 +117,7 @@ fn ban(
         let grows = why == Restraint::Capped && !is_challenged;
         let until = challenge(edit, rule, subject, if grows { lasts } else { base }, false);
         if grows {
-            strike(edit, rule, subject, strikes.banned(lasts, now));
+            edit.subject(subject, |state| state.set_strikes(rule.tag, strikes.banned(lasts, now)));
         }
         let mut incident = Incident::of_rule(What::Challenge, rule, subject.target());
         incident.until = Some(until);
@@ -141,20 +130,12 @@ fn ban(
     }
     let until = ban.until;
     if edit.set_ban(key, ban) {
-        strike(edit, rule, subject, strikes.banned(lasts, now));
+        edit.subject(subject, |state| state.set_strikes(rule.tag, strikes.banned(lasts, now)));
         let mut incident = Incident::of_rule(What::Ban, rule, subject.target());
         incident.until = Some(until);
         incident.strikes = strikes.at(now);
         incidents.push(incident);
     }
-}
-
-fn strike(edit: &mut Edit<'_>, rule: &ActiveRule, subject: Subject, strikes: Strikes) {
-    let act = |state: &mut State| state.set_strikes(rule.tag, strikes);
-    match subject {
-        Subject::Place(place) => edit.place(place, act),
-        Subject::Who(who) => edit.person(who, act),
-    };
 }
 
 fn restraint(edit: &mut Edit<'_>, subject: Subject, source: Source, terms: Terms<'_>) -> Option<Restraint> {

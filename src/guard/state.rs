@@ -252,8 +252,8 @@ impl State {
         u16::from(fills.max().unwrap_or(0))
     }
 
-    /// The size of its allocations. Not by their capacities, which a copy does not have: the sum of a
-    /// table would be wrong for one.
+    /// The size of its allocations. Not by their capacities, which a copy does not have: the sum of
+    /// a table would be wrong for one.
     pub(crate) fn heap_size(&self) -> usize {
         let vec = |bytes: usize| if bytes == 0 { 0 } else { bytes + ALLOCATOR };
         let rules = vec(self.rules.len() * size_of::<RuleState>());

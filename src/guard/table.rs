@@ -24,8 +24,8 @@ pub(crate) struct Table<K, V> {
     recent: Recent,
 }
 
-/// Where keys were found last. A call looks for the same one or two keys several times: a user and a
-/// pair, or an IPv6 /64 and its /48.
+/// Where keys were found last. A call looks for the same one or two keys several times: a user and
+/// a pair, or an IPv6 /64 and its /48.
 #[derive(Clone, Default)]
 struct Recent {
     slots: [Cell<Slot>; 2],
@@ -155,8 +155,8 @@ impl<K: Copy + Ord, V: Clone + HeapSize> Table<K, V> {
         (ended, lowest)
     }
 
-    /// Notes whether a search for room has found an entry that may go. Returns whether the table has
-    /// been searched from end to end without one.
+    /// Notes whether a search for room has found an entry that may go. Returns whether the table
+    /// has been searched from end to end without one.
     pub(crate) fn is_barren(&mut self, has_found: bool) -> bool {
         self.barren = if has_found { 0 } else { self.barren.saturating_add(LOOKED_AT).min(2 * self.len()) };
         self.barren >= self.len()

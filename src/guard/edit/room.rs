@@ -81,8 +81,8 @@ fn make_room<K: Copy + Ord, C: Fn(Tag) -> Option<Count>>(
     }
     for _ in 0..TRIES {
         let is_full = table.size() > room.most;
-        // What is challenged or has strikes goes only where nothing else is left: the sooner it ends,
-        // the earlier. Subjects next to each other are often challenged together.
+        // What is challenged or has strikes goes only where nothing else is left: the sooner it
+        // ends, the earlier. Subjects next to each other are often challenged together.
         let weight = |key: &K, state: &State| {
             let (fill, is_spared) = (state.fill(counts(key), room.now), spared.as_ref() == Some(key));
             // What is filled has not ended, and its end takes longer to find out.

@@ -14,7 +14,7 @@ impl Display for Entry {
     }
 }
 
-/// What stands behind the name of the guard.
+/// Prints the rule without the name of its guard.
 impl Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} ", self.name, self.scope)?;

@@ -81,8 +81,8 @@ fn an_outage_bans_nobody_who_has_logged_in_before() {
     }
 }
 
-/// The worst case: nobody is known, the site has no history that shows that it is broken, and it does
-/// not learn.
+/// The worst case: nobody is known, the site has no history that shows that it is broken, and it
+/// does not learn.
 #[test]
 fn an_outage_of_a_new_site_bans_at_most_sixty_networks_a_minute() {
     let people = people(12_000, 40, false);

@@ -101,7 +101,7 @@ def rate_limit_exceeded(limit: RateLimitResult) -> Reply:
 
 
 def blocked(result: GuardResult) -> Reply:
-    """429. `retry_after` is null if a challenge that nobody can pass stands for the denial."""
+    """429. `retry_after` is null if the denial comes from a challenge that nobody can pass."""
     seconds = result.retry_after_seconds
     headers = {} if seconds is None else {"Retry-After": str(seconds)}
     return json_reply(429, {"error": "temporarily_blocked", "retry_after": seconds}, headers)
