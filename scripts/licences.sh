@@ -31,7 +31,7 @@ main() {
 }
 
 list_crates() {
-    cargo tree --locked --offline --all-features --prefix none --format '{p}|{l}' | sed 's/ (\*)$//' | sort -u
+    cargo tree --workspace --locked --offline --all-features --prefix none --format '{p}|{l}' | sed 's/ (\*)$//; /^$/d' | sort -u
 }
 
 read_lists() {

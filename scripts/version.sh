@@ -13,9 +13,9 @@
 
 # Pairs: a file, and a Perl expression for what is before the version in it.
 places=(
-    Cargo.toml '^\[package\]\n(?:(?!\[).*\n)*?version = "'
+    Cargo.toml '^\[workspace\.package\]\n(?:(?!\[).*\n)*?version = "'
     README.md '\bVersion '
-    Cargo.lock '^name = "lockwatch"\nversion = "'
+    Cargo.lock '^name = "lockwatch(?:-cli|-test-support)?"\nversion = "'
     clients/python/src/lockwatch/__init__.py '^__version__ = "'
     clients/node/package.json '^  "version": "'
     clients/node/package-lock.json '"name": "lockwatch",\n\s*"version": "'

@@ -78,10 +78,10 @@ pub mod measured {
     pub use crate::audit::link::Link;
     pub use crate::audit::partitions::Partitions;
     pub use crate::audit::schema;
-    pub use crate::audit::target::Target;
     pub use crate::journal::id::Id;
     pub use crate::text::time::Timestamp;
     pub use crate::token::key::Key;
+    pub use lockwatch_common::postgres::target::Target;
 }
 
 use burst::Cooldown;

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::server::directive::{Bytes, Count, Seconds, Switch, Text};
-use crate::server::file::read_small;
 use crate::server::log;
+use lockwatch_common::file::read_small;
 
 use super::endpoint::{self, Endpoint, EndpointId, MAX_ENDPOINTS};
 use super::secret::{self, Secret};

@@ -17,7 +17,7 @@ use tokio_postgres::{Client, Error, Row};
 
 use super::encoding::Encoding;
 pub(crate) use super::failure::Failure;
-use super::target::Target;
+use lockwatch_common::postgres::target::Target;
 
 /// The maximum time to connect: look up names, try each host, TLS, authentication.
 const CONNECT: Duration = Duration::from_secs(30);

@@ -55,7 +55,4 @@ pub(crate) mod shipper;
 pub(crate) mod sqlstate;
 pub(crate) mod state;
 pub(crate) mod status;
-pub(crate) mod target;
-pub(crate) mod tls;
-pub(crate) mod url;
 pub(crate) mod wake;

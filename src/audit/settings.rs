@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::server::directive::{Bytes, Count, Seconds, Text};
-use crate::server::file::read_small;
+use lockwatch_common::file::read_small;
 
-use super::target::Target;
+use lockwatch_common::postgres::target::Target;
 
 /// The file with the URL of the database.
 pub(crate) static POSTGRES_URL_FILE: Text<Option<Arc<Target>>> =

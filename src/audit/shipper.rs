@@ -26,7 +26,7 @@ use super::partitions::Partitions;
 use super::retention::{Retention, Sweep, Swept};
 use super::schema;
 use super::status::{self, ShipperState};
-use super::target::Target;
+use lockwatch_common::postgres::target::Target;
 
 /// The maximum number of batches with the thread: one in flight and the next, so that it never
 /// waits for the main thread.

@@ -19,8 +19,8 @@ use super::entry::{Entry, Fields, GAP, Record};
 use super::ledger::{ALL, Change, Ledger, Share};
 use super::refused::{DataError, Refused};
 use super::settings::{AUDIT_BATCH, AUDIT_MAX_BYTES, AUDIT_MAX_EVENTS};
-use super::target::Target;
 use super::{counters, wake};
+use lockwatch_common::postgres::target::Target;
 
 static STATE: LazyLock<Mutex<State>> = LazyLock::new(|| {
     let mut state = State::default();

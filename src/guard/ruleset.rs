@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::server::error::Refusal;
 use crate::server::info::Counter;
-use crate::text::nearest::nearest;
 use crate::text::quoted::Quoted;
+use lockwatch_common::nearest::nearest;
 
 use super::grammar::{EVERY, Entry, LONGEST_NAME, merged};
 use super::rule::{Kind, Rule, Tag};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::server::directive::{Bytes, Seconds, Text};
-use crate::server::file::read_small;
-use crate::text::nearest::nearest;
 use crate::text::quoted::Quoted;
+use lockwatch_common::file::read_small;
+use lockwatch_common::nearest::nearest;
 
 use super::grammar::{self, Entry};
 use super::never_ban::NeverBan;

@@ -12,8 +12,8 @@ use crate::server::error::Refusal;
 use crate::server::log;
 use crate::server::native::Piece;
 use crate::server::node::{self, NodeState};
-use crate::text::nearest::nearest;
 use crate::text::quoted::Quoted;
+use lockwatch_common::nearest::nearest;
 
 use super::effect::EFFECT;
 use super::store::{Applied, Store};

@@ -18,7 +18,6 @@ pub(crate) mod directive;
 pub(crate) mod docs;
 pub(crate) mod error;
 pub(crate) mod events;
-pub(crate) mod file;
 pub(crate) mod flat;
 mod guard;
 pub(crate) mod info;

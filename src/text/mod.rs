@@ -7,7 +7,6 @@ pub(crate) mod escape;
 pub(crate) mod http;
 pub(crate) mod json;
 pub(crate) mod lines;
-pub(crate) mod nearest;
 pub(crate) mod network;
 pub(crate) mod number;
 pub(crate) mod options;

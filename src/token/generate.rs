@@ -12,7 +12,7 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::server::file::read_small;
+use lockwatch_common::file::read_small;
 
 use super::key::Key;
 use super::secrets;

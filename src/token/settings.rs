@@ -5,9 +5,9 @@ use std::sync::Arc;
 use aws_lc_rs::hmac;
 
 use crate::server::directive::{Count, Integer, Seconds, Text};
-use crate::server::file::{is_open_to_all, read_small};
 use crate::server::log;
 use crate::text::time::Timestamp;
+use lockwatch_common::file::{is_open_to_all, read_small};
 
 use super::key::Key;
 use super::rotation::Rules;

@@ -10,7 +10,7 @@
     reason = "a test that cannot continue panics with its location, also in helpers"
 )]
 
-mod support;
+extern crate lockwatch_test_support as support;
 
 mod audit;
 mod burst;

@@ -31,11 +31,11 @@ use crate::text::time::Timestamp;
 use super::super::entry::{ERASED, Fields};
 use super::super::link::Failure;
 use super::super::state::State;
-use super::super::target::Target;
 use super::super::{counters, status, wake};
 use super::rows::Rows;
 use super::search::{self, PORTION, Range};
 use super::worker::{self, Deletion, Work};
+use lockwatch_common::postgres::target::Target;
 
 /// The maximum time in which the shipper ships nothing of what was recorded before the command.
 const STALLED: Duration = Duration::from_secs(60);

@@ -12,10 +12,10 @@ use crate::server::thread;
 
 use super::super::entry::Entry;
 use super::super::link::{Failure, Link};
-use super::super::target::Target;
 use super::super::wake;
 use super::rows::{self, Rows};
 use super::search::{self, Range};
+use lockwatch_common::postgres::target::Target;
 
 /// The stack of the thread: several times what TLS takes.
 const STACK_BYTES: usize = 2 << 20;

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 use super::super::link::{Failure, Link};
-use super::super::target::Target;
 use super::found::Found;
 use super::page::Page;
 use super::sql::{self, Query};
 use super::windows::{self, windows};
+use lockwatch_common::postgres::target::Target;
 
 /// The maximum number of queries that Postgres runs at a time.
 const MAX_LINKS: usize = 4;

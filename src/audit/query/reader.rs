@@ -20,11 +20,11 @@ use crate::server::thread::{panic_if_asked, spawn};
 
 use super::super::entry::Entry;
 use super::super::link::Failure;
-use super::super::target::Target;
 use super::asker::{self, Asker};
 use super::links::{IDLE, Links};
 use super::page::Page;
 use super::search::in_queue;
+use lockwatch_common::postgres::target::Target;
 
 /// The maximum time that Postgres may take for a query, including those before it and connecting.
 const TIMEOUT: Duration = Duration::from_secs(75);

@@ -4,10 +4,10 @@ use std::str::SplitWhitespace;
 
 use crate::text::duration;
 use crate::text::escape::label;
-use crate::text::nearest::nearest;
 use crate::text::number;
 use crate::text::quoted::Quoted;
 use crate::text::time::Span;
+use lockwatch_common::nearest::nearest;
 
 use super::super::rule::{
     Action, Count, Kind, MOST_DISTINCT, MOST_GAPS, Mode, Of, PAIR_BAN, Rule, Scope, Tag,

@@ -17,10 +17,10 @@ fn fill(client: &mut Client, key: &str) -> Vec<Tokens> {
         ][n % 5];
         let tokens = client.issue(&format!("{key} user{}{options}", n % 7));
         match n % 6 {
-            0 => kept.push(client.rotate_if_any(key, &tokens)),
+            0 => kept.push(rotate_if_any(client, key, &tokens)),
             1 => {
                 client.call(&["LW.REVOKE", key, "TOKEN", &tokens.access]);
-                kept.push(client.rotate_if_any(key, &tokens));
+                kept.push(rotate_if_any(client, key, &tokens));
             }
             2 => {
                 client.call(&["LW.REVOKE", key, "SESSION", &tokens.session]);
@@ -42,10 +42,8 @@ fn fill(client: &mut Client, key: &str) -> Vec<Tokens> {
     kept
 }
 
-impl Client {
-    fn rotate_if_any(&mut self, key: &str, tokens: &Tokens) -> Tokens {
-        if tokens.refresh.is_empty() { tokens.clone() } else { self.rotate(key, &tokens.refresh) }
-    }
+fn rotate_if_any(client: &mut Client, key: &str, tokens: &Tokens) -> Tokens {
+    if tokens.refresh.is_empty() { tokens.clone() } else { client.rotate(key, &tokens.refresh) }
 }
 
 /// Asserts that each token is still active.

@@ -8,15 +8,15 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::{ffi::OsStr, io};
 
-pub(crate) const MAX_BYTES: u64 = 64 * 1024;
+pub const MAX_BYTES: u64 = 64 * 1024;
 
 /// Reads the regular file at `path`, of at most [`MAX_BYTES`]. Errors do not contain its name.
-pub(crate) fn read_small(path: &[u8]) -> Result<Vec<u8>, String> {
+pub fn read_small(path: &[u8]) -> Result<Vec<u8>, String> {
     read_regular(path, MAX_BYTES)
 }
 
 /// Like [`read_small`], with another limit. Large files belong on a worker.
-pub(crate) fn read_regular(path: &[u8], most: u64) -> Result<Vec<u8>, String> {
+pub fn read_regular(path: &[u8], most: u64) -> Result<Vec<u8>, String> {
     let path = Path::new(OsStr::from_bytes(path));
     let is_url = path.to_string_lossy().contains("://");
     let failed = |why: io::Error| {
@@ -46,7 +46,7 @@ pub(crate) fn read_regular(path: &[u8], most: u64) -> Result<Vec<u8>, String> {
 }
 
 /// Whether every user of the machine may read the file at `path`.
-pub(crate) fn is_open_to_all(path: &[u8]) -> bool {
+pub fn is_open_to_all(path: &[u8]) -> bool {
     let meta = std::fs::metadata(Path::new(OsStr::from_bytes(path)));
     meta.is_ok_and(|meta| meta.permissions().mode() & 0o004 != 0)
 }

@@ -2,7 +2,7 @@
 
 /// The word of `known` that `word` is a misspelling of: at most two letters are wrong, missing or
 /// too many, and fewer than half of them. Ignores the case.
-pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let word = word.to_ascii_lowercase();
     let scored = known.iter().map(|candidate| (distance(word.as_bytes(), candidate.as_bytes()), *candidate));
     let (distance, candidate) = scored.min_by_key(|(distance, _)| *distance)?;

@@ -25,7 +25,7 @@ use tokio_postgres::config::Host;
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_rustls::{TlsConnector, client};
 
-use crate::server::file::read_regular;
+use crate::file::read_regular;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

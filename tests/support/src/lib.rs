@@ -11,7 +11,12 @@
 //! - [`tokens`] makes keys and parses replies of the token commands.
 //! - [`written`] checks at each server's end that its logs have no panic, flood or secret.
 
-#[cfg(feature = "debug-commands")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot continue panics with its location, also in helpers"
+)]
+
 pub mod alerts;
 pub mod aof;
 pub mod audits;
@@ -23,22 +28,21 @@ mod client;
 pub mod cluster;
 mod directives;
 mod footprint;
+pub mod guards;
+pub mod leases;
 pub mod payload;
 pub mod pgbouncer;
 mod ports;
 pub mod postgres;
-#[cfg(feature = "debug-commands")]
 pub mod probe;
 pub mod proxy;
 mod random;
-#[cfg(feature = "debug-commands")]
 pub mod receiver;
 mod reply;
 pub mod sentinel;
 mod server;
 pub mod state;
 mod template;
-#[cfg(feature = "debug-commands")]
 pub mod tokens;
 mod unprivileged;
 mod value;

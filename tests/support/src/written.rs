@@ -35,7 +35,7 @@ pub fn register_secret(text: &str) {
 #[track_caller]
 pub fn faults_in_logs(dir: &Path, allowed: &Allowed) -> String {
     let mut command = Command::new("perl");
-    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/check-log.pl"));
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/check-log.pl"));
     if allowed.panics {
         command.arg("--may-panic");
     }

@@ -4,7 +4,7 @@
 
 use tokio_postgres::Config;
 
-use crate::text::nearest::nearest;
+use crate::nearest::nearest;
 
 /// The parameters that can be used.
 const KNOWN: &[&str] = &[
