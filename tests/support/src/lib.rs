@@ -14,6 +14,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::new_without_default,
     reason = "a test that cannot continue panics with its location, also in helpers"
 )]
 
