@@ -243,7 +243,7 @@ mod tests {
 
     fn connect(receiver: &Receiver) -> std::io::Result<TcpStream> {
         let stream = TcpStream::connect(receiver.address)?;
-        stream.set_read_timeout(Some(crate::support::SOON))?;
+        stream.set_read_timeout(Some(crate::SOON))?;
         Ok(stream)
     }
 

@@ -1,0 +1,16 @@
+//! `lockwatch doctor`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::connect::options::Options;
+
+/// Checks servers, and says what is wrong and what to do.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+pub async fn run(_args: &Args, connection: &Options) -> Result<ExitCode> {
+    crate::connect::fleet::Fleet::connect(connection).await?;
+    anyhow::bail!("not written yet")
+}

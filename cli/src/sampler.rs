@@ -1,0 +1,109 @@
+//! INFO of all nodes at once. However many ask, a node is asked at most once in [`MAX_AGE`].
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use futures_util::future::join_all;
+use redis::cmd;
+
+use crate::connect::failure::Failure;
+use crate::connect::fleet::{Fleet, Kind, Member};
+use crate::info::Info;
+use crate::reply;
+
+/// How old a sample may be.
+pub const MAX_AGE: Duration = Duration::from_secs(5);
+
+/// What all nodes said at one time.
+pub struct Sample {
+    pub at: SystemTime,
+    /// For rates: the difference of two samples' times does not depend on the clock.
+    pub taken: Instant,
+    pub kind: Kind,
+    pub nodes: Vec<NodeSample>,
+    /// Why the list of nodes may be out of date.
+    pub failure: Option<String>,
+}
+
+#[derive(Clone)]
+pub struct NodeSample {
+    pub name: String,
+    pub member: Member,
+    /// How long the node took to answer.
+    pub elapsed: Duration,
+    pub info: Result<Arc<Info>, Failure>,
+}
+
+impl NodeSample {
+    /// The role that the node itself says it has, else that of the topology.
+    pub fn is_primary(&self) -> bool {
+        let said = self.info.as_ref().ok().and_then(|info| info.text("role"));
+        said.map_or(self.member.primary, |role| role == "master")
+    }
+}
+
+impl Sample {
+    /// The nodes that answered and have the module.
+    pub fn answers(&self) -> impl Iterator<Item = (&NodeSample, &Info)> {
+        let answer = |node: &'_ NodeSample| node.info.as_ref().ok().is_some_and(|info| info.has_module());
+        self.nodes
+            .iter()
+            .filter(move |node| answer(node))
+            .filter_map(|node| Some((node, &**node.info.as_ref().ok()?)))
+    }
+
+    /// The sum of a number of the module, `lockwatch_<name>`, over all nodes that answered.
+    pub fn sum(&self, name: &str) -> i64 {
+        self.answers().filter_map(|(_, info)| info.lockwatch(name)).sum()
+    }
+}
+
+pub struct Sampler {
+    fleet: Arc<Fleet>,
+    max_age: Duration,
+    last: tokio::sync::Mutex<Option<Arc<Sample>>>,
+}
+
+impl Sampler {
+    pub fn new(fleet: Arc<Fleet>, max_age: Duration) -> Self {
+        Self { fleet, max_age, last: tokio::sync::Mutex::new(None) }
+    }
+
+    pub fn fleet(&self) -> &Arc<Fleet> {
+        &self.fleet
+    }
+
+    /// The last sample, or a new one if that is older than the maximum age. Takes at most about the
+    /// time limit of a call, however many nodes are away.
+    pub async fn sample(&self) -> Arc<Sample> {
+        let mut last = self.last.lock().await;
+        if let Some(sample) = last.as_ref().filter(|sample| sample.taken.elapsed() < self.max_age) {
+            return Arc::clone(sample);
+        }
+        let sample = Arc::new(self.take().await);
+        *last = Some(Arc::clone(&sample));
+        sample
+    }
+
+    async fn take(&self) -> Sample {
+        self.fleet.refresh_if_old().await;
+        let nodes = join_all(self.fleet.members().into_iter().map(ask)).await;
+        if nodes.iter().any(|node| node.info.is_err() || node.is_primary() != node.member.primary) {
+            self.fleet.refresh().await;
+        }
+        Sample {
+            at: SystemTime::now(),
+            taken: Instant::now(),
+            kind: self.fleet.kind(),
+            nodes,
+            failure: self.fleet.failure(),
+        }
+    }
+}
+
+async fn ask(member: Member) -> NodeSample {
+    let began = Instant::now();
+    let info = member.node.read(cmd("INFO").arg(Info::SECTIONS)).await;
+    let info = info.map(|reply| Arc::new(Info::parse(&reply::text(&reply).unwrap_or_default())));
+    NodeSample { name: member.node.name(), member, elapsed: began.elapsed(), info }
+}

@@ -1,0 +1,44 @@
+//! What the command line says about itself to a shell and to `man`.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::args::Cli;
+
+/// Prints the completions for a shell.
+///
+/// For bash: lockwatch completions bash > /etc/bash_completion.d/lockwatch
+#[derive(Debug, clap::Args)]
+pub struct Completions {
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+/// Prints the manual page, or writes one page for each subcommand.
+#[derive(Debug, clap::Args)]
+pub struct Man {
+    /// Writes the pages into this directory instead of printing the first.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+pub fn completions(args: &Completions) -> Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "lockwatch", &mut script);
+    io::stdout().write_all(&script)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub fn man(args: &Man) -> Result<ExitCode> {
+    match &args.dir {
+        Some(dir) => clap_mangen::generate_to(Cli::command(), dir)
+            .with_context(|| format!("can't write into {}", dir.display()))?,
+        None => clap_mangen::Man::new(Cli::command()).render(&mut io::stdout())?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

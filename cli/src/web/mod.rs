@@ -1,0 +1,18 @@
+//! `lockwatch web`.
+
+pub mod app;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::connect::options::Options;
+
+/// Serves the page for operators.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+pub async fn run(_args: &Args, connection: &Options) -> Result<ExitCode> {
+    crate::connect::fleet::Fleet::connect(connection).await?;
+    anyhow::bail!("not written yet")
+}

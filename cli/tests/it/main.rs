@@ -1,0 +1,8 @@
+//! Tests of the program as a user runs it, against real servers.
+//!
+//! The module is the one that was built with the same profile, or the file in `LOCKWATCH_MODULE`.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot continue panics")]
+
+mod program;
+mod shell;

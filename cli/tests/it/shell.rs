@@ -1,0 +1,32 @@
+//! The command line itself.
+
+use crate::program::{run, text};
+
+#[test]
+fn every_subcommand_has_help_completions_and_a_manual_page() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(run(["man", "--dir", dir.path().to_str().unwrap()]).status.success());
+    let bash = text(&run(["completions", "bash"]).stdout);
+    for command in ["doctor", "metrics", "top", "web", "hunt"] {
+        let help = run([command, "--help"]);
+        assert!(help.status.success() && text(&help.stdout).contains("--redis"), "{command}");
+        assert!(bash.contains(&format!("lockwatch__{command}")) || bash.contains(command), "{command}");
+        let page = std::fs::read_to_string(dir.path().join(format!("lockwatch-{command}.1"))).unwrap();
+        assert!(page.contains("SYNOPSIS"), "{command}");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_exits_with_2() {
+    for args in [&["nonsense"][..], &["doctor", "--nonsense"], &["doctor", "--timeout", "1h"], &[]] {
+        assert_eq!(run(args.iter().copied()).status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn a_url_that_cannot_be_read_is_not_repeated() {
+    let output = run(["doctor", "--redis", "redis:/:hunter2@host"]);
+    assert_eq!(output.status.code(), Some(2));
+    let error = text(&output.stderr);
+    assert!(error.contains("redis://HOST:PORT") && !error.contains("hunter2"), "{error}");
+}
