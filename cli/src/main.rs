@@ -5,6 +5,8 @@
 //! - [`connect`] finds the nodes behind one address and calls them.
 //! - [`reply`] reads replies, [`info`] what INFO says, [`sampler`] INFO of all nodes at once.
 //! - [`database`] reads the audit log from Postgres.
+//! - [`facts`] are the replies of the module's commands as types, merged over all nodes.
+//! - [`finder`] finds the guards and token stores.
 //! - [`text`] makes bytes of clients safe to print.
 //! - [`doctor`], [`metrics`], [`top`], [`web`] and [`hunt`] are the subcommands; [`shell`] has the
 //!   completions and the manual page.
@@ -15,6 +17,8 @@ mod args;
 mod connect;
 mod database;
 mod doctor;
+mod facts;
+mod finder;
 mod hunt;
 mod info;
 mod metrics;
