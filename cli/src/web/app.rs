@@ -15,6 +15,20 @@ pub enum Role {
     Admin,
 }
 
+impl Role {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::View => "view",
+            Self::Support => "support",
+            Self::Admin => "admin",
+        }
+    }
+
+    pub fn of(name: &str) -> Option<Self> {
+        [Self::View, Self::Support, Self::Admin].into_iter().find(|role| role.name() == name)
+    }
+}
+
 /// Who makes a request. The session's middleware puts one into the extensions of every request
 /// that it lets through.
 #[derive(Clone, Debug)]
@@ -22,9 +36,27 @@ pub struct Visitor {
     /// The name in the auth file; `local` for who came by the one-time link.
     pub name: String,
     pub role: Role,
-    /// The token that every form of an action has to carry, in the field `csrf`.
+    /// The token that every form that posts has to carry, in the field `csrf`.
     pub csrf: String,
+    /// The outcome of the visitor's last action, to be shown once. Only a request for a whole page
+    /// gets it, see [`LIVE`].
+    pub flash: Option<Flash>,
 }
+
+/// The outcome of an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flash {
+    /// Whether the action has changed anything.
+    pub done: bool,
+    pub text: String,
+}
+
+/// Requests for paths that begin with this are made by the page itself, for live updates. They do
+/// not count as use of the session, which otherwise would never end while a page is open.
+pub const LIVE: &str = "/live";
+
+/// Files for everybody, also those who have not signed in.
+pub const STATIC: &str = "/static/";
 
 /// The state of the server.
 #[derive(Clone)]
