@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::future::join_all;
 use redis::cmd;
+use tokio::task::JoinHandle;
 
 use crate::connect::failure::Failure;
 use crate::connect::fleet::{Fleet, Kind, Member};
@@ -86,10 +87,17 @@ impl Sampler {
     }
 
     async fn take(&self) -> Sample {
-        self.fleet.refresh_if_old().await;
-        let nodes = join_all(self.fleet.members().into_iter().map(ask)).await;
+        let mut members = self.fleet.members();
+        // A search for the servers may take long if many of them are away. This sample does not wait
+        // for it, unless no server is known yet.
+        let search = self.search(false);
+        if members.is_empty() {
+            let _ = tokio::time::timeout(self.fleet.timeout(), search).await;
+            members = self.fleet.members();
+        }
+        let nodes = join_all(members.into_iter().map(ask)).await;
         if nodes.iter().any(|node| node.info.is_err() || node.is_primary() != node.member.primary) {
-            self.fleet.refresh().await;
+            self.search(true);
         }
         Sample {
             at: SystemTime::now(),
@@ -98,6 +106,14 @@ impl Sampler {
             nodes,
             failure: self.fleet.failure(),
         }
+    }
+
+    /// Looks for the servers in the background: if that was long ago, or after a sign of a change.
+    fn search(&self, changed: bool) -> JoinHandle<()> {
+        let fleet = Arc::clone(&self.fleet);
+        tokio::spawn(
+            async move { if changed { fleet.refresh().await } else { fleet.refresh_if_old().await } },
+        )
     }
 }
 

@@ -30,6 +30,10 @@ impl Failure {
         Self { kind: Kind::Away, code: String::new(), text: text.into() }
     }
 
+    pub fn slow(text: impl Into<String>) -> Self {
+        Self { kind: Kind::Slow, ..Self::away(text) }
+    }
+
     /// Whether the connection can't be used any more.
     pub fn breaks_connection(&self) -> bool {
         self.kind != Kind::Refused
@@ -39,7 +43,7 @@ impl Failure {
 impl From<RedisError> for Failure {
     fn from(why: RedisError) -> Self {
         if why.is_timeout() {
-            return Self { kind: Kind::Slow, code: String::new(), text: "no answer in time".into() };
+            return Self::slow("no answer in time");
         }
         if why.is_io_error() || why.is_connection_dropped() {
             return Self::away(printable(why.to_string().as_bytes()));

@@ -90,6 +90,11 @@ impl Fleet {
         Self { dial, sentinel, single, state, refreshing: tokio::sync::Mutex::new(()) }
     }
 
+    /// How long to wait for a server's answer.
+    pub fn timeout(&self) -> Duration {
+        self.dial.timeout
+    }
+
     pub fn kind(&self) -> Kind {
         self.state().kind
     }

@@ -7,7 +7,7 @@ use redis::{Cmd, Pipeline, Value};
 use tokio::sync::Mutex;
 
 use super::dial::{Dial, Place};
-use super::failure::Failure;
+use super::failure::{Failure, Kind};
 
 pub struct Node {
     place: Place,
@@ -30,12 +30,22 @@ impl Node {
     }
 
     /// Calls a command that changes nothing. If the connection turns out to be broken, it is made
-    /// anew and the command repeated once.
+    /// anew and the command repeated once. All of that together takes no longer than the time limit.
     pub async fn read(&self, command: &Cmd) -> Result<Value, Failure> {
-        match self.write(command).await {
-            Err(why) if why.kind == super::failure::Kind::Away => self.write(command).await,
-            outcome => outcome,
+        let attempts = async {
+            match self.write(command).await {
+                Err(why) if why.kind == Kind::Away => self.write(command).await,
+                outcome => outcome,
+            }
+        };
+        if let Ok(outcome) = tokio::time::timeout(self.dial.timeout, attempts).await {
+            return outcome;
         }
+        // Whoever holds the lock is making a new connection.
+        if let Ok(mut link) = self.link.try_lock() {
+            *link = None;
+        }
+        Err(Failure::slow("no answer in time"))
     }
 
     /// Calls a command once. After a failure of the connection it is unknown whether it ran.
@@ -60,7 +70,7 @@ impl Node {
         }
         let made = tokio::time::timeout(self.dial.timeout, self.dial.connect(&self.place))
             .await
-            .map_err(|_| Failure { text: "no connection in time".into(), ..Failure::away("") })??;
+            .map_err(|_| Failure::slow("no connection in time"))??;
         *link = Some(made.clone());
         Ok(made)
     }
