@@ -24,7 +24,7 @@ pub enum Command {
     Metrics(metrics::Args),
     Top(top::Args),
     Web(web::Args),
-    Hunt(hunt::Args),
+    Hunt(Box<hunt::Args>),
     Completions(shell::Completions),
     Man(shell::Man),
 }

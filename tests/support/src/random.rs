@@ -19,6 +19,11 @@ impl Random {
         Self(seed)
     }
 
+    /// For data that has to be the same in every run.
+    pub fn seeded(seed: u64) -> Self {
+        Self(seed)
+    }
+
     pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
