@@ -7,6 +7,7 @@
 //! - [`database`] reads the audit log from Postgres.
 //! - [`facts`] are the replies of the module's commands as types, merged over all nodes.
 //! - [`finder`] finds the guards and token stores.
+//! - [`signal`] are the signals that stop it.
 //! - [`text`] makes bytes of clients safe to print.
 //! - [`doctor`], [`metrics`], [`top`], [`web`] and [`hunt`] are the subcommands; [`shell`] has the
 //!   completions and the manual page.
@@ -25,6 +26,7 @@ mod metrics;
 mod reply;
 mod sampler;
 mod shell;
+mod signal;
 mod text;
 mod top;
 mod web;

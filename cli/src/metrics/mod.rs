@@ -1,16 +1,91 @@
-//! `lockwatch metrics`.
+//! `lockwatch metrics`: what INFO of all servers says, for Prometheus.
+//!
+//! - [`source`] samples the servers, at most once in five seconds.
+//! - [`family`] makes metrics of single fields by the tables [`limits`], [`guards`], [`tokens`],
+//!   [`deliveries`] and [`server`]; [`lists`] of lines such as those of policies; [`nodes`] of what
+//!   the program itself knows of a server. [`known`] finds fields of which none is made.
+//! - [`metric`] is a metric, and writes both text formats.
+//! - [`http`] serves them, [`accept`] chooses the format, [`watch`] says what to log.
 
+mod accept;
+mod deliveries;
+mod family;
+mod guards;
+mod http;
+mod known;
+mod limits;
+mod lists;
+mod metric;
+mod nodes;
+mod server;
+mod source;
+mod tokens;
+mod watch;
+
+use std::io::Write;
+use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use tokio::net::TcpListener;
 
+use crate::connect::fleet::Fleet;
 use crate::connect::options::Options;
+use crate::signal::Stop;
+
+use metric::Format;
+use source::Source;
 
 /// Serves metrics for Prometheus.
+///
+/// One program serves the metrics of all servers: give it the address of any of them. They are at
+/// the path /metrics. /healthz answers as long as the program runs, whether Redis does or not.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Address and port to listen at.
+    ///
+    /// The metrics hold no secret, no key, no user and no address of a client, but they tell how
+    /// busy the servers are. There is no TLS and no password: where others can reach the port, put a
+    /// firewall or a proxy before it.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9600")]
+    listen: SocketAddr,
 
-pub async fn run(_args: &Args, connection: &Options) -> Result<ExitCode> {
-    crate::connect::fleet::Fleet::connect(connection).await?;
-    anyhow::bail!("not written yet")
+    /// Prints the metrics once and ends.
+    #[arg(long, conflicts_with = "listen")]
+    once: bool,
+
+    /// Prints them in the format OpenMetrics instead of that of Prometheus.
+    #[arg(long, requires = "once")]
+    openmetrics: bool,
+}
+
+pub async fn run(args: &Args, connection: &Options) -> Result<ExitCode> {
+    if args.once {
+        let format = if args.openmetrics { Format::OpenMetrics } else { Format::Prometheus };
+        let source = Source::new(Fleet::connect(connection).await?);
+        std::io::stdout().write_all(source.text(format).await?.as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let fleet = Fleet::connect_or_wait(connection).await?;
+    let mut stop = Stop::listen()?;
+    let listener =
+        TcpListener::bind(args.listen).await.with_context(|| format!("can't listen at {}", args.listen))?;
+    // With port 0 the system chooses one.
+    log(&format!("the metrics are at http://{}/metrics", listener.local_addr()?));
+    let source = Arc::new(Source::new(fleet));
+    // Logs which servers there are before anybody asks for metrics.
+    let first = Arc::clone(&source);
+    tokio::spawn(async move {
+        let sample = first.sample().await;
+        log(&format!("found {}", nodes::summary(&sample)));
+    });
+    http::serve(listener, source, &mut stop).await;
+    log("stopped by a signal");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a line to the log, which is the standard error.
+fn log(line: &str) {
+    eprintln!("lockwatch: {line}");
 }

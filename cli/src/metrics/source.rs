@@ -1,0 +1,45 @@
+//! Samples the servers, and writes what they said as metrics.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::connect::fleet::Fleet;
+use crate::sampler::{MAX_AGE, Sample, Sampler};
+
+use super::metric::Format;
+use super::watch::Watch;
+use super::{family, lists, nodes};
+
+pub struct Source {
+    sampler: Sampler,
+    watch: Mutex<Watch>,
+}
+
+impl Source {
+    pub fn new(fleet: Fleet) -> Self {
+        Self { sampler: Sampler::new(Arc::new(fleet), MAX_AGE), watch: Mutex::default() }
+    }
+
+    /// How long to wait for a server's answer.
+    pub fn time_limit(&self) -> Duration {
+        self.sampler.fleet().timeout()
+    }
+
+    /// What all servers say. Logs what has changed since the last time.
+    pub async fn sample(&self) -> Arc<Sample> {
+        let sample = self.sampler.sample().await;
+        let lines = self.watch.lock().unwrap_or_else(PoisonError::into_inner).changes(&sample);
+        lines.iter().for_each(|line| super::log(line));
+        sample
+    }
+
+    /// The metrics of all servers.
+    pub async fn text(&self, format: Format) -> Result<String, fmt::Error> {
+        let sample = self.sample().await;
+        let mut metrics = nodes::metrics(&sample);
+        metrics.extend(family::metrics(&sample));
+        metrics.extend(lists::metrics(&sample));
+        format.write(metrics)
+    }
+}
