@@ -35,6 +35,10 @@ impl Fields {
         self.0.get(name).map_or("", String::as_str)
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     pub fn of(pairs: Vec<(String, String)>) -> Self {
         Self(pairs.into_iter().collect())
     }

@@ -119,7 +119,7 @@ fn ask() -> Result<String> {
 fn type_line() -> Result<String> {
     const ETX: u8 = 3;
     let mut typed = Vec::new();
-    for byte in std::io::stdin().bytes() {
+    for byte in std::io::stdin().lock().bytes() {
         match byte? {
             b'\r' | b'\n' => break,
             ETX => bail!("interrupted"),
