@@ -88,15 +88,11 @@ pub async fn peek(fleet: &Fleet, key: &[u8], policy: &str) -> Result<Peeked, Fai
     let which = cmd("LW.POLICY").arg("WHICH").arg(policy).arg(key).to_owned();
     let which = Record::of(&ask_owner(fleet, key, &which).await?).ok_or_else(|| unreadable("LW.POLICY"))?;
     let limits = which.get("limits").map(reply::items).unwrap_or_default();
-    let pair = |value: &Value| match reply::items(value) {
-        [limit, window] => Some((reply::int(limit)?, reply::int(window)?)),
-        _ => None,
-    };
     Ok(Peeked {
         limit,
         remaining,
         reset_after_ms,
-        limits: limits.iter().filter_map(pair).collect(),
+        limits: limits.iter().filter_map(super::policies::limit).collect(),
         shadow: which.int("shadow") == Some(1),
         override_for: which.text("override"),
     })

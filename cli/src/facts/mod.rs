@@ -3,7 +3,8 @@
 //! - [`top`] are the keys that were denied most, [`bans`] those who are banned, [`why`] explains
 //!   one of them.
 //! - [`alerts`] are the newest alerts and dead letters, [`audit`] searches the audit log.
-//! - [`sessions`] are the sessions of a subject, [`keys`] explains one key.
+//! - [`sessions`] are the sessions of a subject, [`keys`] explains one key, [`policies`] are the named
+//!   limits.
 //! - [`gathered`] asks several nodes at once.
 
 pub mod alerts;
@@ -11,6 +12,7 @@ pub mod audit;
 pub mod bans;
 pub mod gathered;
 pub mod keys;
+pub mod policies;
 pub mod sessions;
 pub mod top;
 pub mod why;

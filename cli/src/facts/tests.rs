@@ -10,6 +10,7 @@ use lockwatch_test_support::{Client, Server};
 use super::audit::{Query, search};
 use super::bans::{List, bans};
 use super::keys::{inspect, peek};
+use super::policies::policies;
 use super::sessions::sessions;
 use super::top::top_keys;
 use super::why::{Subject, why};
@@ -72,6 +73,10 @@ async fn a_server_shows_what_it_denied_banned_and_recorded() {
     assert_eq!(inspect(&fleet, b"missing").await.unwrap(), None);
     let left = peek(&fleet, b"{acme}", "api").await.unwrap();
     assert_eq!((left.limit, left.remaining, left.limits.as_slice()), (3, 2, &[(3, 60_000)][..]));
+
+    let named = policies(&fleet).await.items;
+    assert_eq!((named.len(), named[0].name.as_str(), named[0].calls), (1, "api", 1));
+    assert_eq!((named[0].limits.as_slice(), named[0].shadow), (&[(3, 60_000)][..], false));
 
     let all = Query { count: 10, ..Query::default() };
     let events = search(&fleet, &Query { kind: "request".into(), ..all.clone() }).await.items;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::pages::Pages;
 use crate::sampler::Sampler;
 
 /// What a visitor may do. Each role may do what those before it may.
@@ -62,11 +63,18 @@ pub const STATIC: &str = "/static/";
 #[derive(Clone)]
 pub struct App {
     pub sampler: Arc<Sampler>,
+    pub pages: Arc<Pages>,
     /// Whether `--allow-actions` was given.
     pub allow_actions: bool,
 }
 
 impl App {
+    /// Starts what goes on in the background: finding keys, and counting what happens.
+    pub fn start(sampler: Arc<Sampler>, allow_actions: bool) -> Self {
+        let pages = Arc::new(Pages::start(&sampler));
+        Self { sampler, pages, allow_actions }
+    }
+
     /// Whether to show a visitor the button of an action that needs `role`.
     pub fn may(&self, visitor: &Visitor, role: Role) -> bool {
         self.allow_actions && visitor.role >= role

@@ -4,6 +4,7 @@
 //! - [`serve`] accepts [`connections`], over [`tls`] or not, and gives up on clients that are not
 //!   [`patient`].
 //! - [`access`] decides who may see the page. Every request passes its middleware.
+//! - [`pages`] say what goes on. [`history`] keeps the last minutes, [`shared`] what visitors share.
 //! - [`actions`] change something, if that is allowed.
 //! - [`notice`] are short pages that say one thing. [`log`] is the log.
 
@@ -11,11 +12,14 @@ mod access;
 mod actions;
 pub mod app;
 mod connections;
+mod history;
 mod log;
 mod notice;
 mod options;
+mod pages;
 mod patient;
 mod serve;
+mod shared;
 mod tls;
 
 use std::io::Write;
@@ -58,7 +62,7 @@ pub async fn run(args: &Args, connection: &Options) -> Result<ExitCode> {
     };
     let fleet = Fleet::connect_or_wait(connection).await?;
     let sampler = Arc::new(Sampler::new(Arc::new(fleet), MAX_AGE));
-    let app = App { sampler, allow_actions: args.allow_actions };
+    let app = App::start(sampler, args.allow_actions);
     let (stopper, stop) = watch::channel(false);
     let server = Server { listener, tls, router: router(app, &access), stop };
     let signals = tokio::spawn(heed_signals(Arc::clone(&access), stopper)?);
@@ -78,7 +82,8 @@ fn site(args: &Args, listener: &TcpListener) -> Result<Site> {
 }
 
 fn router(app: App, access: &Arc<Access>) -> Router {
-    actions::routes()
+    pages::routes()
+        .merge(actions::routes())
         .with_state(app)
         .merge(login_page::routes().with_state(Arc::clone(access)))
         .layer(middleware::from_fn_with_state(Arc::clone(access), gate))

@@ -1,0 +1,80 @@
+//! The pages, as HTML from templates.
+//!
+//! - [`overview`] says what is going on: [`headline`] in a sentence, [`remarks`] what is wrong,
+//!   [`spark`] the last minutes.
+//! - [`limits`], [`bans`], [`sessions`], [`audit`], [`delivery`] and [`nodes`] say more.
+//! - [`frame`] surrounds them. [`assets`] are the style sheet and the script.
+//! - [`words`] puts numbers and times in words, [`alerts`] puts alerts in words, [`query`] reads and
+//!   writes URLs, [`forms`] links to actions.
+//!
+//! Whatever a client wrote passes [`words::shown`] when a view is made, and is escaped by the
+//! template.
+
+mod alerts;
+mod assets;
+mod audit;
+mod bans;
+mod delivery;
+mod forms;
+mod frame;
+mod headline;
+mod limits;
+mod nodes;
+mod overview;
+mod query;
+mod remarks;
+mod sessions;
+mod spark;
+mod words;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{MethodRouter, get};
+
+use super::app::{App, LIVE};
+use super::history::History;
+use super::shared::Shared;
+use crate::finder::Finder;
+use crate::sampler::Sampler;
+
+/// What the pages keep between requests.
+pub struct Pages {
+    pub finder: Finder,
+    pub history: History,
+    overview: Shared<overview::Facts>,
+}
+
+impl Pages {
+    pub fn start(sampler: &Arc<Sampler>) -> Self {
+        Self {
+            finder: Finder::start(Arc::clone(sampler), Vec::new(), Vec::new()),
+            history: History::start(Arc::clone(sampler)),
+            overview: Shared::default(),
+        }
+    }
+
+    /// Forgets what was fetched, because an action has changed something.
+    pub async fn forget(&self) {
+        self.overview.clear().await;
+    }
+}
+
+pub fn routes() -> Router<App> {
+    let pages: [(&str, MethodRouter<App>); 9] = [
+        ("/", get(overview::overview)),
+        ("/limits", get(limits::list)),
+        ("/key", get(limits::key)),
+        ("/bans", get(bans::list)),
+        ("/why", get(bans::explain)),
+        ("/sessions", get(sessions::list)),
+        ("/audit", get(audit::list)),
+        ("/delivery", get(delivery::list)),
+        ("/nodes", get(nodes::list)),
+    ];
+    // The script asks for the same pages below another path.
+    let add = |router: Router<App>, (path, page): (&str, MethodRouter<App>)| {
+        router.route(path, page.clone()).route(&format!("{LIVE}{path}"), page)
+    };
+    pages.into_iter().fold(assets::routes(), add)
+}

@@ -1,0 +1,205 @@
+//! The first page: what is going on, in one look.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Extension, State};
+use axum::response::Response;
+use futures_util::future::join_all;
+
+use super::alerts::data_of;
+use super::bans::Row as BanRow;
+use super::delivery::{AlertRow, Delivery};
+use super::frame::{Frame, Trouble, page};
+use super::headline::{self, Headline};
+use super::limits::Row as KeyRow;
+use super::nodes::Row as NodeRow;
+use super::remarks;
+use super::spark::Spark;
+use super::words::{percent, rate};
+use crate::facts::alerts::{Alert, recent};
+use crate::facts::bans::{Ban, List, bans};
+use crate::facts::gathered::Gathered;
+use crate::facts::policies::{Policy, policies};
+use crate::facts::top::{TopKey, top_keys};
+use crate::sampler::{MAX_AGE, Sample};
+use crate::web::app::{App, Visitor};
+use crate::web::history::{Counter, STEPS, Step, total};
+
+/// How many of each the page shows.
+const KEYS: usize = 8;
+const ALERTS: usize = 8;
+const BANS: usize = 8;
+/// Alerts that are fetched: those of the last minutes make the headline.
+const FETCHED_ALERTS: usize = 100;
+/// Guards that are asked for their bans, and the entries of each. The others are on the page of bans.
+const GUARDS: usize = 10;
+const ENTRIES: usize = 1000;
+
+/// What the page shows of all servers. Visitors share it.
+pub struct Facts {
+    pub top: Gathered<TopKey>,
+    pub alerts: Gathered<Alert>,
+    pub bans: Gathered<Ban>,
+    /// Guards that were not asked.
+    pub other_guards: usize,
+    /// Whether a guard has more bans than were fetched.
+    pub more_bans: bool,
+    pub policies: Gathered<Policy>,
+}
+
+impl Facts {
+    async fn fetch(app: &App) -> Self {
+        let fleet = app.sampler.fleet();
+        let (top, alerts, policies) =
+            tokio::join!(top_keys(fleet, KEYS), recent(fleet, FETCHED_ALERTS), policies(fleet));
+        let guards = app.pages.finder.guards();
+        let asked = first_guards(guards.clone(), &alerts.items);
+        let each = asked.iter().map(|guard| bans(fleet, std::slice::from_ref(guard), List::Bans, ENTRIES));
+        let mut all = Gathered::default();
+        let mut more_bans = false;
+        for one in join_all(each).await {
+            more_bans |= one.items.len() >= ENTRIES;
+            all.items.extend(one.items);
+            all.failures.extend(one.failures);
+        }
+        all.items.sort_by_key(|ban| std::cmp::Reverse(ban.from_ms));
+        all.failures.dedup_by(|a, b| a.0 == b.0 && a.1.text == b.1.text);
+        Self { top, alerts, bans: all, other_guards: guards.len() - asked.len(), more_bans, policies }
+    }
+}
+
+/// The guards to ask: those that alerts are about, and then the others.
+fn first_guards(mut guards: Vec<Vec<u8>>, alerts: &[Alert]) -> Vec<Vec<u8>> {
+    if guards.len() > GUARDS {
+        let of_alert = |alert: &Alert| data_of(alert)["key"].as_str().map(|key| key.as_bytes().to_vec());
+        let named: BTreeSet<Vec<u8>> = alerts.iter().filter_map(of_alert).collect();
+        guards.sort_by_key(|guard| !named.contains(guard));
+        guards.truncate(GUARDS);
+    }
+    guards
+}
+
+/// A number of now, with its last minutes.
+struct Tile {
+    name: &'static str,
+    value: String,
+    unit: &'static str,
+    detail: String,
+    class: &'static str,
+    spark: Spark,
+}
+
+impl Tile {
+    fn of(name: &'static str, steps: &[Step], counter: Counter) -> Self {
+        let rates: Vec<f64> = steps.iter().map(|step| step.rate(counter)).collect();
+        let spark = Spark::of(&rates, STEPS);
+        let value = steps.last().map_or_else(|| "–".into(), |step| rate(step.rate(counter)));
+        let detail =
+            if spark.highest > 0.0 { format!("peak {}", rate(spark.highest)) } else { String::new() };
+        Self { name, value, unit: "/s", detail, class: "", spark }
+    }
+
+    fn detail(mut self, detail: String) -> Self {
+        self.detail = if self.detail.is_empty() { detail } else { format!("{detail}, {}", self.detail) };
+        self
+    }
+
+    fn bad(mut self) -> Self {
+        self.class = "bad";
+        self
+    }
+}
+
+fn tiles(steps: &[Step]) -> Vec<Tile> {
+    let share = |part: Counter, whole: Counter| {
+        let (part, whole) = steps.last().map_or((0, 0), |step| (step.count(part), step.count(whole)));
+        percent(part as f64 / whole.max(1) as f64)
+    };
+    let bans = total(steps, Counter::Bans);
+    let mut banned = Tile::of("Bans by rules", steps, Counter::Bans).bad();
+    banned.value = if steps.is_empty() { "–".into() } else { super::words::number(bans) };
+    banned.unit = "";
+    banned.detail = if steps.is_empty() { String::new() } else { format!("in {}", headline::period(steps)) };
+    vec![
+        Tile::of("Calls of limits", steps, Counter::Calls),
+        Tile::of("Denied", steps, Counter::Denied)
+            .bad()
+            .detail(format!("{} of calls", share(Counter::Denied, Counter::Calls))),
+        Tile::of("Would be denied (shadow)", steps, Counter::Shadow),
+        Tile::of("Logins and checks of guards", steps, Counter::Attempts)
+            .detail(format!("{} stopped", share(Counter::Stopped, Counter::Attempts))),
+        banned,
+    ]
+}
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct Page {
+    frame: Frame,
+    headline: Headline,
+    tiles: Vec<Tile>,
+    keys: Vec<KeyRow>,
+    key_troubles: Vec<Trouble>,
+    alerts: Vec<AlertRow>,
+    alert_troubles: Vec<Trouble>,
+    bans: Vec<BanRow>,
+    bans_in_all: String,
+    has_guards: bool,
+    ban_troubles: Vec<Trouble>,
+    delivery: Delivery,
+    nodes: Vec<NodeRow>,
+    has_calls: bool,
+}
+
+pub async fn overview(State(app): State<App>, Extension(visitor): Extension<Visitor>) -> Response {
+    let (sample, facts) = tokio::join!(app.sampler.sample(), facts(&app));
+    let steps = app.pages.history.steps();
+    let mut frame = Frame::new(&app, &visitor, "/", "").live();
+    let headline = headline_of(&app, &sample, &facts, &steps, frame.now_ms);
+    frame.title.clone_from(&headline.state);
+    let limits: BTreeMap<&str, &Policy> =
+        facts.policies.items.iter().map(|policy| (policy.name.as_str(), policy)).collect();
+    let has_endpoint = sample.sum("alert_endpoints") > 0;
+    let shown_bans = facts.bans.items.iter().take(BANS);
+    page(&Page {
+        tiles: tiles(&steps),
+        keys: KeyRow::all(&facts.top.items, &limits),
+        key_troubles: Trouble::all("LW.TOP", &facts.top.failures),
+        alerts: facts.alerts.items.iter().take(ALERTS).map(|one| AlertRow::of(one, has_endpoint)).collect(),
+        alert_troubles: Trouble::all("LW.ALERTS RECENT", &facts.alerts.failures),
+        bans: shown_bans.map(|ban| BanRow::of(ban, frame.may_support)).collect(),
+        bans_in_all: bans_in_all(&facts),
+        has_guards: sample.sum("guards") > 0 || !app.pages.finder.guards().is_empty(),
+        ban_troubles: Trouble::all("LW.BANS", &facts.bans.failures),
+        delivery: Delivery::of(&sample, &steps),
+        nodes: NodeRow::all(&sample, &app.pages.history),
+        has_calls: sample.sum("ratelimit_calls_total") + sample.sum("mratelimit_calls_total") > 0,
+        headline,
+        frame,
+    })
+}
+
+async fn facts(app: &App) -> Arc<Facts> {
+    app.pages.overview.get(MAX_AGE, || Facts::fetch(app)).await
+}
+
+fn headline_of(app: &App, sample: &Sample, facts: &Facts, steps: &[Step], now_ms: i64) -> Headline {
+    let history = &app.pages.history;
+    let mut wrong = remarks::of(sample, |node| history.answered(node));
+    let names: Vec<String> = wrong.iter().map(|remark| remark.name.clone()).collect();
+    for (remark, since) in wrong.iter_mut().zip(history.wrong(&names, sample.at)) {
+        remark.since_ms = remark.since_ms.or(since.map(super::words::unix_ms));
+    }
+    headline::of(steps, &facts.alerts.items, wrong, now_ms)
+}
+
+fn bans_in_all(facts: &Facts) -> String {
+    let known = super::words::count(facts.bans.items.len() as i64, "ban", "bans");
+    let known = if facts.more_bans { format!("more than {known}") } else { known };
+    match facts.other_guards {
+        0 => format!("{known} in force"),
+        others => format!("{known} in force in {GUARDS} guards, {others} more guards not asked"),
+    }
+}
