@@ -46,7 +46,7 @@ impl Options {
 pub async fn connect(target: &Target, limit: Duration) -> Result<Client> {
     let mut config: Config = target.config().clone();
     // A standby will do.
-    config.target_session_attrs(TargetSessionAttrs::Any).application_name("lockwatch");
+    config.target_session_attrs(TargetSessionAttrs::Any).application_name("lockwatch program");
     let tls = target.tls().connector().map_err(|why| anyhow!(why))?;
     let connecting = tokio::time::timeout(CONNECT, config.connect(tls));
     let (client, connection) = match connecting.await {

@@ -1,0 +1,177 @@
+//! Who may do what.
+
+use super::super::check::{Check, Look, Outcome};
+use super::super::facts::{Answers, Missing, Seen, asked};
+use super::super::finding::{Finding, Level};
+use super::super::remedy::word;
+use super::super::users::User;
+use super::well;
+
+pub const CHECKS: &[Check] = &[
+    Check {
+        name: "own-rights",
+        about: "the program's user has the rights that the other checks need",
+        look: Look::Server(own_rights),
+    },
+    Check {
+        name: "default-user",
+        about: "the user default has a password or is off",
+        look: Look::Server(default_user),
+    },
+    Check {
+        name: "exposed",
+        about: "a server without a password listens on loopback only",
+        look: Look::Server(exposed),
+    },
+    Check {
+        name: "user-rights",
+        about: "users of applications may not call what is for people, such as LW.BAN",
+        look: Look::Module(user_rights),
+    },
+    Check {
+        name: "internal-commands",
+        about: "no user has a rule for an internal command of the module",
+        look: Look::Module(internal),
+    },
+];
+
+fn own_rights(node: Seen<'_>) -> Outcome {
+    let lacking = lacking(node.answers);
+    if lacking.is_empty() {
+        return well();
+    }
+    let user = node.answers.whoami.as_deref().unwrap_or("NAME");
+    let rights = lacking.join(" ");
+    Ok(vec![
+        Finding::warning(format!("the program's user lacks {rights}"))
+            .why("Checks that need these rights are skipped, so this report is incomplete.")
+            .todo("Grant them. None of them changes data.")
+            .redis(format!("ACL SETUSER {} {rights}", word(user))),
+    ])
+}
+
+/// The rights that were missing, each once.
+fn lacking(answers: &Answers) -> Vec<&'static str> {
+    fn right<T>(fact: &Result<T, Missing>) -> Option<&'static str> {
+        fact.as_ref().err()?.right
+    }
+    let users = answers.users.as_deref().unwrap_or_default();
+    let mut rights: Vec<&'static str> = [
+        right(&answers.info),
+        right(&answers.config),
+        right(&answers.modules),
+        right(&answers.clock),
+        right(&answers.whoami),
+        right(&answers.users),
+        users.iter().find_map(|user| right(&user.may)),
+        right(&answers.rules),
+        right(&answers.alerts),
+        right(&answers.throttle),
+        right(&answers.cluster),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    rights.dedup();
+    rights
+}
+
+fn open_default<'a>(node: Seen<'a>) -> Result<Option<&'a User>, Missing> {
+    let users = asked(&node.answers.users)?;
+    Ok(users.iter().find(|user| user.name == "default" && user.on && user.nopass))
+}
+
+fn default_user(node: Seen<'_>) -> Outcome {
+    let Some(user) = open_default(node)? else { return well() };
+    let may = if user.superuser { "everything" } else { "what its rules allow" };
+    Ok(vec![
+        Finding::warning(format!("the user default is on, needs no password and may do {may}"))
+            .why(
+                "Whoever reaches the port reads and changes all limits, tokens and bans; CONFIG SET even \
+                 lets them read files.",
+            )
+            .todo(
+                "Give each application a user of its own (docs/guides/operate/acl.md), then turn the \
+                 default user off. Save it by ACL SAVE or CONFIG REWRITE.",
+            )
+            .redis("ACL SETUSER default off"),
+    ])
+}
+
+fn exposed(node: Seen<'_>) -> Outcome {
+    let (bind, protected) = (node.directive("bind")?, node.directive("protected-mode")?);
+    if protected != "no" || open_default(node)?.is_none() {
+        return well();
+    }
+    let is_loopback = |address: &str| {
+        let address = address.trim_start_matches('-');
+        address.starts_with("127.") || address == "::1"
+    };
+    if !bind.is_empty() && bind.split_ascii_whitespace().all(is_loopback) {
+        return well();
+    }
+    let bind = if bind.is_empty() { "all addresses" } else { bind };
+    Ok(vec![
+        Finding::error(format!(
+            "protected-mode is no, no password is needed, and the server listens on {bind}"
+        ))
+        .why(
+            "Everybody in the network has the rights of the default user. Such servers are found and taken \
+             over within minutes.",
+        )
+        .todo("Turn protected mode on at once, and then give users passwords.")
+        .redis("CONFIG SET protected-mode yes"),
+    ])
+}
+
+fn user_rights(node: Seen<'_>) -> Outcome {
+    let mut findings = Vec::new();
+    for user in
+        asked(&node.answers.users)?.iter().filter(|user| user.on && !user.superuser && user.name != "default")
+    {
+        let may = asked(&user.may)?;
+        let names = |application: bool| -> Vec<&str> {
+            may.iter().filter(|tried| tried.application == application).map(|tried| tried.name).collect()
+        };
+        let (application, person) = (names(true), names(false));
+        if application.is_empty() || person.is_empty() {
+            continue;
+        }
+        let level = if person.contains(&"CONFIG SET") { Level::Error } else { Level::Warning };
+        let seen = format!(
+            "the user {} calls {} and may call {}, too",
+            user.name,
+            application[0],
+            person.join(", ")
+        );
+        findings.push(
+            Finding::at(level, seen)
+                .why(
+                    "Whoever takes over the application can ban users, lift bans, change limits, or read \
+                     and erase the audit log. CONFIG SET is root: it can name any file that the server \
+                     may read.",
+                )
+                .todo(
+                    "Take these commands away: start from -@all, and add what the role needs by name \
+                     (docs/guides/operate/acl.md). On Redis 7.0 -@dangerous does not hold commands of \
+                     modules.",
+                )
+                .redis(format!("ACL GETUSER {}", word(&user.name))),
+        );
+    }
+    Ok(findings)
+}
+
+fn internal(node: Seen<'_>) -> Outcome {
+    let users = asked(&node.answers.users)?.iter().filter(|user| user.on && !user.internal.is_empty());
+    let finding = |user: &User| {
+        Finding::warning(format!("the user {} has {}", user.name, user.internal.join(" ")))
+            .why(
+                "Internal commands carry changes to replicas and into the AOF. The module refuses them \
+                 from every client, so the rule is useless, and shows that somebody meant to try.",
+            )
+            .todo("Remove the rule.")
+            .redis(format!("ACL SETUSER {} {}", word(&user.name), user.internal.join(" ").replace('+', "-")))
+    };
+    Ok(users.map(finding).collect())
+}

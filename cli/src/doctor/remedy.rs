@@ -1,0 +1,76 @@
+//! Remedies as lines for a shell.
+
+use super::finding::Remedy;
+use crate::connect::options::Options;
+
+/// `text` as one word of a shell. Names come from servers, and must not run anything when copied.
+pub fn word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.:/@".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// How to call redis-cli for this deployment. Users and passwords are left to the reader.
+pub struct Shell {
+    tls: bool,
+    ca: Option<String>,
+}
+
+impl Shell {
+    pub fn of(options: &Options) -> Self {
+        let tls = options.redis.iter().any(|url| url.starts_with("rediss:"));
+        let ca = options.tls_ca.as_ref().map(|path| path.display().to_string());
+        Self { tls, ca }
+    }
+
+    /// The line for a remedy on `node`.
+    pub fn line(&self, remedy: &Remedy, node: Option<&str>) -> String {
+        match remedy {
+            Remedy::Redis(command) => format!("redis-cli{} {command}", self.options(node)),
+            Remedy::Sql(statement) => format!("psql -c '{}'", statement.replace('\'', "'\\''")),
+            Remedy::Shell(line) => line.clone(),
+        }
+    }
+
+    fn options(&self, node: Option<&str>) -> String {
+        let address = match node {
+            None => String::new(),
+            Some(path) if path.starts_with('/') => format!(" -s {}", word(path)),
+            Some(node) => match node.rsplit_once(':') {
+                Some((host, port)) => {
+                    format!(" -h {} -p {}", word(host.trim_matches(['[', ']'])), word(port))
+                }
+                None => String::new(),
+            },
+        };
+        let tls = if self.tls && node.is_none_or(|node| !node.starts_with('/')) { " --tls" } else { "" };
+        let ca = self.ca.as_ref().filter(|_| !tls.is_empty()).map(|ca| format!(" --cacert {}", word(ca)));
+        format!("{address}{tls}{}", ca.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remedy_becomes_a_line_to_copy() {
+        let plain = Shell { tls: false, ca: None };
+        let config = Remedy::Redis("CONFIG SET maxmemory 2gb".into());
+        for (node, line) in [
+            (Some("10.0.0.1:6379"), "redis-cli -h 10.0.0.1 -p 6379 CONFIG SET maxmemory 2gb"),
+            (Some("[2001:db8::1]:7000"), "redis-cli -h 2001:db8::1 -p 7000 CONFIG SET maxmemory 2gb"),
+            (Some("/run/redis.sock"), "redis-cli -s /run/redis.sock CONFIG SET maxmemory 2gb"),
+            (Some("$(reboot):1"), "redis-cli -h '$(reboot)' -p 1 CONFIG SET maxmemory 2gb"),
+            (None, "redis-cli CONFIG SET maxmemory 2gb"),
+        ] {
+            assert_eq!(plain.line(&config, node), line);
+        }
+        let tls = Shell { tls: true, ca: Some("/etc/ca.pem".into()) };
+        let line = tls.line(&Remedy::Redis("PING".into()), Some("a:1"));
+        assert_eq!(line, "redis-cli -h a -p 1 --tls --cacert /etc/ca.pem PING");
+        assert_eq!(plain.line(&Remedy::Sql("SELECT 'x'".into()), None), "psql -c 'SELECT '\\''x'\\'''");
+    }
+}
