@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use crate::info::Info;
 
-use super::{family, lists};
+use super::{endpoints, family, lists};
 
 /// Fields of which no metric is made.
 const LEFT_OUT: &[&str] = &[
@@ -48,7 +48,7 @@ fn is_known(name: &str, line: &str) -> bool {
     if name.starts_with(lists::RULE) && name.contains('/') {
         return has(&["fired", "challenged", "denied", "observed"]) && members.len() == 4;
     }
-    if let Some(rest) = name.strip_prefix(lists::ENDPOINT) {
+    if let Some(rest) = name.strip_prefix(endpoints::FIELD) {
         let known = ["url", "source", "state", "pending", "delivered", "failed", "last_status"];
         let times = ["last_error_ms", "last_error"];
         let line = is_number(rest) && has(&known) && has(&times) && members.len() == 9;

@@ -10,7 +10,6 @@ use super::nodes::answers;
 
 pub const POLICY: &str = "lockwatch_policy_";
 pub const RULE: &str = "lockwatch_guard_";
-pub const ENDPOINT: &str = "lockwatch_alert_endpoint_";
 pub const KEY: &str = "lockwatch_token_key_";
 pub const DIGEST: &str = "lockwatch_policies_digest";
 
@@ -31,14 +30,13 @@ pub const HISTOGRAMS: &[(&str, &str, &str)] = &[
 pub fn metrics(sample: &Sample) -> Vec<Metric> {
     let mut metrics = vec![policies(sample), digests(sample), keys(sample)];
     metrics.extend(rules(sample));
-    metrics.extend(endpoints(sample));
     metrics.extend(HISTOGRAMS.iter().map(|(name, field, help)| histogram(sample, name, field, help)));
     metrics
 }
 
-type Members<'a> = BTreeMap<&'a str, &'a str>;
+pub type Members<'a> = BTreeMap<&'a str, &'a str>;
 
-fn number(members: &Members<'_>, name: &str) -> Option<i64> {
+pub fn number(members: &Members<'_>, name: &str) -> Option<i64> {
     members.get(name)?.parse().ok()
 }
 
@@ -123,65 +121,6 @@ fn rules(sample: &Sample) -> [Metric; 2] {
     [fired, verdicts]
 }
 
-fn endpoints(sample: &Sample) -> [Metric; 6] {
-    let state = "A webhook endpoint: 0 ok, 1 idle, 2 held, 3 failing, 4 open, 5 disabled";
-    let metric = Metric::new;
-    let mut metrics = [
-        ("state", metric("lockwatch_alert_endpoint_state", state, Kind::Gauge)),
-        ("pending", metric("lockwatch_alert_endpoint_pending", "Alerts that wait for it", Kind::Gauge)),
-        (
-            "delivered",
-            metric("lockwatch_alert_endpoint_delivered", "Alerts that it has taken", Kind::Counter),
-        ),
-        ("failed", metric("lockwatch_alert_endpoint_failed", "Tries that failed", Kind::Counter)),
-        (
-            "last_status",
-            metric(
-                "lockwatch_alert_endpoint_last_status",
-                "The HTTP status of its last answer, or 0",
-                Kind::Gauge,
-            ),
-        ),
-        (
-            "last_error_ms",
-            metric(
-                "lockwatch_alert_endpoint_last_error_timestamp",
-                "When a try failed last, in Unix time",
-                Kind::Gauge,
-            )
-            .in_unit(Unit::Seconds),
-        ),
-    ];
-    for (node, info) in answers(sample) {
-        for (i, members) in info.endpoints().into_iter().enumerate() {
-            // Two endpoints of one host differ in the place where they are listed.
-            let source = members.get("source").map_or_else(|| i.to_string(), |source| (*source).to_owned());
-            let endpoint = without_secrets(members.get("url").copied().unwrap_or_default());
-            for (name, metric) in &mut metrics {
-                let number = match *name {
-                    "state" => info.number(&format!("{ENDPOINT}{i}_state_number")).map(Number::Whole),
-                    // 0 means never.
-                    "last_error_ms" => {
-                        number(&members, name).filter(|at| *at > 0).map(|at| Number::Real(at as f64 / 1000.0))
-                    }
-                    _ => number(&members, name).map(Number::Whole),
-                };
-                let Some(number) = number else { continue };
-                let labels = [("endpoint", endpoint), ("source", &source)];
-                metric.points.push(Point::of(&node.name, number).with(&labels));
-            }
-        }
-    }
-    metrics.map(|(_, metric)| metric)
-}
-
-/// The scheme, host and port of a URL. INFO shows no more; this is a second line of defence.
-fn without_secrets(url: &str) -> &str {
-    let Some((scheme, rest)) = url.split_once("://") else { return "" };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if authority.contains('@') { "" } else { &url[..scheme.len() + 3 + authority.len()] }
-}
-
 fn histogram(sample: &Sample, name: &'static str, field: &str, help: &'static str) -> Metric {
     let mut metric = Metric::new(name, help, Kind::Histogram).in_unit(Unit::Seconds);
     for (node, info) in answers(sample) {
@@ -225,20 +164,6 @@ mod tests {
         assert_eq!(read, Some(Number::Histogram { sum: 7.5, count: 6, buckets }));
         for no_histogram in ["", "count=1", "count=x,sum=1", "calls=1,denied=2", "count=1,sum=1,le_x=1"] {
             assert_eq!(histogram_of(no_histogram), None, "{no_histogram}");
-        }
-    }
-
-    #[test]
-    fn an_endpoint_is_its_scheme_host_and_port() {
-        for (url, shown) in [
-            ("https://hooks.example.com", "https://hooks.example.com"),
-            ("http://[::1]:8080", "http://[::1]:8080"),
-            ("https://a.example/services/T0/SECRET", "https://a.example"),
-            ("https://a.example?token=SECRET", "https://a.example"),
-            ("https://user:SECRET@a.example/", ""),
-            ("SECRET", ""),
-        ] {
-            assert_eq!(without_secrets(url), shown);
         }
     }
 }

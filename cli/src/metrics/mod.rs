@@ -2,13 +2,15 @@
 //!
 //! - [`source`] samples the servers, at most once in five seconds.
 //! - [`family`] makes metrics of single fields by the tables [`limits`], [`guards`], [`tokens`],
-//!   [`deliveries`] and [`server`]; [`lists`] of lines such as those of policies; [`nodes`] of what
-//!   the program itself knows of a server. [`known`] finds fields of which none is made.
+//!   [`deliveries`] and [`server`]; [`lists`] of lines such as those of policies, [`endpoints`] of
+//!   those of webhook endpoints; [`nodes`] of what the program itself knows of a server.
+//! - [`known`] finds the fields of which no metric is made.
 //! - [`metric`] is a metric, and writes both text formats.
 //! - [`http`] serves them, [`accept`] chooses the format, [`watch`] says what to log.
 
 mod accept;
 mod deliveries;
+mod endpoints;
 mod family;
 mod guards;
 mod http;

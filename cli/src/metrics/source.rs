@@ -9,7 +9,7 @@ use crate::sampler::{MAX_AGE, Sample, Sampler};
 
 use super::metric::Format;
 use super::watch::Watch;
-use super::{family, lists, nodes};
+use super::{endpoints, family, lists, nodes};
 
 pub struct Source {
     sampler: Sampler,
@@ -40,6 +40,7 @@ impl Source {
         let mut metrics = nodes::metrics(&sample);
         metrics.extend(family::metrics(&sample));
         metrics.extend(lists::metrics(&sample));
+        metrics.extend(endpoints::metrics(&sample));
         format.write(metrics)
     }
 }

@@ -4,5 +4,6 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot continue panics")]
 
+mod metrics;
 mod program;
 mod shell;

@@ -44,6 +44,11 @@ impl Sentinel {
         sentinel
     }
 
+    /// The URL for clients of the `redis` crate.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/", self.port)
+    }
+
     /// Begins a failover, as an administrator does.
     #[track_caller]
     pub fn fail_over(&self) {
