@@ -60,7 +60,7 @@ pub struct Dial {
     login: Login,
     sentinel_login: Login,
     tls: Option<TlsCertificates>,
-    db: i64,
+    pub(super) db: i64,
     pub timeout: Duration,
 }
 

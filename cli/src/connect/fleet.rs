@@ -95,6 +95,11 @@ impl Fleet {
         self.dial.timeout
     }
 
+    /// The database of all connections.
+    pub fn db(&self) -> i64 {
+        self.dial.db
+    }
+
     pub fn kind(&self) -> Kind {
         self.state().kind
     }
