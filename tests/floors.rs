@@ -1,4 +1,5 @@
-//! The structure of `src/`: an import only points down, and no files import each other in a circle.
+//! The structure of the module (`src/`) and of the program (`cli/src/`): an import only points down,
+//! and no files import each other in a circle.
 //!
 //! Reads the paths in `use` lines and expressions as text, without the parts that only tests
 //! compile. `cargo test --test floors -- --nocapture` prints the floors.
@@ -10,9 +11,11 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The parts of `src/`, lowest first. A part may import those in the lines above its own, and
+/// The parts of a crate, lowest first. A part may import those in the lines above its own, and
 /// itself.
-const FLOORS: &[&[&str]] = &[
+type Floors = &'static [&'static [&'static str]];
+
+const MODULE: Floors = &[
     &["text"],
     &["server"],
     &["journal", "sorted", "window", "ship", "top"],
@@ -27,23 +30,49 @@ const FLOORS: &[&[&str]] = &[
     &["lib"],
 ];
 
+const PROGRAM: Floors = &[
+    &["text", "reply", "info", "signal"],
+    &["connect"],
+    &["database", "sampler"],
+    &["finder"],
+    &["facts"],
+    &["doctor", "metrics", "top", "web", "hunt"],
+    &["args"],
+    &["shell"],
+    &["main"],
+];
+
 /// For each file, named by its module path, the files that it imports.
 type Imports = BTreeMap<String, BTreeSet<String>>;
 
 #[test]
-fn an_import_only_points_down_and_there_is_no_cycle() {
-    let imports = imports_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
-    let upward = upward_imports(&imports);
+fn an_import_of_the_module_only_points_down_and_there_is_no_cycle() {
+    check("src", MODULE);
+}
+
+#[test]
+fn an_import_of_the_program_only_points_down_and_there_is_no_cycle() {
+    check("cli/src", PROGRAM);
+}
+
+#[track_caller]
+fn check(sources: &str, floors: Floors) {
+    let imports = imports_below(&below_root(sources));
+    let upward = upward_imports(&imports, floors);
     let cycles = cycles(&imports);
-    print!("{}", show_floors(&imports));
+    print!("{}", show_floors(&imports, floors));
     println!("{} files, {} upward imports, {} cycles", imports.len(), upward.len(), cycles.len());
     assert!(upward.is_empty() && cycles.is_empty(), "upward: {upward:#?}\ncycles: {cycles:#?}");
+}
+
+fn below_root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
 #[test]
 fn every_thread_starts_in_the_module_that_counts_its_panics() {
     let mut sources = Vec::new();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = below_root("src");
     read_sources(&root, &root, &mut sources);
     let only_tests: BTreeSet<String> =
         sources.iter().flat_map(|(name, text)| test_modules(name, text)).collect();
@@ -61,9 +90,9 @@ fn every_thread_starts_in_the_module_that_counts_its_panics() {
 
 #[test]
 fn an_import_of_a_higher_floor_is_reported() {
-    let mut imports = imports_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let mut imports = imports_below(&below_root("src"));
     imports.entry("text::number".into()).or_default().insert("server::call".into());
-    assert_eq!(upward_imports(&imports), ["text::number imports server::call"]);
+    assert_eq!(upward_imports(&imports, MODULE), ["text::number imports server::call"]);
 }
 
 #[test]
@@ -143,7 +172,7 @@ fn test_modules(name: &str, text: &str) -> Vec<String> {
     let modules =
         pairs.filter_map(|pair| pair[1].trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';'));
     modules
-        .map(|module| if name == "lib" { module.to_owned() } else { format!("{name}::{module}") })
+        .map(|module| if is_root(name) { module.to_owned() } else { format!("{name}::{module}") })
         .collect()
 }
 
@@ -214,7 +243,7 @@ fn read_path(text: &str, prefix: &mut Vec<String>, found: &mut Vec<Vec<String>>)
 
 /// The file that `path`, written in the file `from`, leads into.
 fn resolve(from: &str, path: &[String], files: &BTreeSet<&str>) -> Option<String> {
-    let mut module: Vec<&str> = if from == "lib" { Vec::new() } else { from.split("::").collect() };
+    let mut module: Vec<&str> = if is_root(from) { Vec::new() } else { from.split("::").collect() };
     let mut words = path.iter().map(String::as_str).peekable();
     match words.next()? {
         "crate" => module.clear(),
@@ -237,20 +266,25 @@ fn resolve(from: &str, path: &[String], files: &BTreeSet<&str>) -> Option<String
     files.contains(reached.as_str()).then_some(reached)
 }
 
+/// Whether the file is the root of its crate.
+fn is_root(file: &str) -> bool {
+    ["lib", "main"].contains(&file)
+}
+
 // --- judging ---
 
 fn part(file: &str) -> &str {
     file.split("::").next().unwrap_or(file)
 }
 
-fn floor(file: &str) -> usize {
-    let floor = FLOORS.iter().position(|parts| parts.contains(&part(file)));
-    floor.unwrap_or_else(|| panic!("{file} is on no floor: add its part to FLOORS"))
+fn floor(file: &str, floors: Floors) -> usize {
+    let floor = floors.iter().position(|parts| parts.contains(&part(file)));
+    floor.unwrap_or_else(|| panic!("{file} is on no floor: add its part to the list of floors"))
 }
 
-fn upward_imports(imports: &Imports) -> Vec<String> {
+fn upward_imports(imports: &Imports, floors: Floors) -> Vec<String> {
     let all = imports.iter().flat_map(|(from, to)| to.iter().map(move |to| (from, to)));
-    let upward = all.filter(|(from, to)| part(from) != part(to) && floor(from) <= floor(to));
+    let upward = all.filter(|(from, to)| part(from) != part(to) && floor(from, floors) <= floor(to, floors));
     upward.map(|(from, to)| format!("{from} imports {to}")).collect()
 }
 
@@ -287,9 +321,9 @@ fn reachable<'a>(file: &'a str, imports: &'a Imports) -> BTreeSet<&'a str> {
 
 /// The parts by floor, highest first; in each part, its files by how far they stand above its
 /// lowest ones.
-fn show_floors(imports: &Imports) -> String {
+fn show_floors(imports: &Imports, floors: Floors) -> String {
     let mut shown = String::new();
-    for parts in FLOORS.iter().rev() {
+    for parts in floors.iter().rev() {
         for name in *parts {
             let files: Vec<&str> =
                 imports.keys().map(String::as_str).filter(|file| part(file) == *name).collect();
