@@ -31,14 +31,13 @@ const MODULE: Floors = &[
 ];
 
 const PROGRAM: Floors = &[
-    &["text", "reply", "info", "signal"],
+    &["text", "reply", "info", "signal", "shell"],
     &["connect"],
     &["database", "sampler"],
     &["finder"],
     &["facts"],
     &["doctor", "metrics", "top", "web", "hunt"],
     &["args"],
-    &["shell"],
     &["main"],
 ];
 

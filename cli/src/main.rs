@@ -34,7 +34,7 @@ mod web;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use args::{Cli, Command};
 
@@ -64,8 +64,8 @@ fn run(cli: &Cli) -> Result<ExitCode> {
             Command::Top(args) => top::run(args, connection).await,
             Command::Web(args) => web::run(args, connection).await,
             Command::Hunt(args) => hunt::run(args, connection).await,
-            Command::Completions(args) => shell::completions(args),
-            Command::Man(args) => shell::man(args),
+            Command::Completions(args) => shell::completions(args, Cli::command()),
+            Command::Man(args) => shell::man(args, Cli::command()),
         }
     })
 }

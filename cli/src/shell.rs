@@ -5,10 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::CommandFactory;
+use clap::Command;
 use clap_complete::Shell;
-
-use crate::args::Cli;
 
 /// Prints the completions for a shell.
 ///
@@ -27,18 +25,18 @@ pub struct Man {
     dir: Option<PathBuf>,
 }
 
-pub fn completions(args: &Completions) -> Result<ExitCode> {
+pub fn completions(args: &Completions, mut program: Command) -> Result<ExitCode> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "lockwatch", &mut script);
+    clap_complete::generate(args.shell, &mut program, "lockwatch", &mut script);
     io::stdout().write_all(&script)?;
     Ok(ExitCode::SUCCESS)
 }
 
-pub fn man(args: &Man) -> Result<ExitCode> {
+pub fn man(args: &Man, program: Command) -> Result<ExitCode> {
     match &args.dir {
-        Some(dir) => clap_mangen::generate_to(Cli::command(), dir)
+        Some(dir) => clap_mangen::generate_to(program, dir)
             .with_context(|| format!("can't write into {}", dir.display()))?,
-        None => clap_mangen::Man::new(Cli::command()).render(&mut io::stdout())?,
+        None => clap_mangen::Man::new(program).render(&mut io::stdout())?,
     }
     Ok(ExitCode::SUCCESS)
 }

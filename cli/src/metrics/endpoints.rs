@@ -3,9 +3,9 @@
 use crate::info::Info;
 use crate::sampler::Sample;
 
+use super::answers::answers;
 use super::lists::{Members, number};
 use super::metric::{Kind, Metric, Number, Point, Unit};
-use super::nodes::answers;
 
 pub const FIELD: &str = "lockwatch_alert_endpoint_";
 

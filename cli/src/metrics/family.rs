@@ -1,10 +1,10 @@
-//! The metrics that are made of single fields of INFO, as tables.
+//! A metric that is made of single fields of INFO.
 
 use crate::info::Info;
 use crate::sampler::Sample;
 
+use super::answers::answers;
 use super::metric::{Kind, Metric, Number, Point, Unit};
-use super::{deliveries, guards, limits, nodes, server, tokens};
 
 /// A metric with a series for each [`Series`] of each node.
 pub struct Family {
@@ -32,25 +32,6 @@ pub enum Value {
     Time(&'static str),
 }
 
-/// All tables, in the order in which the metrics are shown.
-const TABLES: &[&[Family]] = &[
-    limits::FAMILIES,
-    guards::FAMILIES,
-    tokens::FAMILIES,
-    deliveries::ALERTS,
-    deliveries::AUDIT,
-    server::FAMILIES,
-];
-
-pub fn all() -> impl Iterator<Item = &'static Family> {
-    TABLES.iter().flat_map(|table| table.iter())
-}
-
-/// The metrics of all tables. A series whose field a server does not have is missing.
-pub fn metrics(sample: &Sample) -> Vec<Metric> {
-    all().map(|family| family.metric(sample)).collect()
-}
-
 impl Family {
     pub const fn counter(name: &'static str, help: &'static str, series: &'static [Series]) -> Self {
         Self { name, help, kind: Kind::Counter, unit: Unit::None, series }
@@ -65,9 +46,9 @@ impl Family {
         Self { name, help, kind, unit, series }
     }
 
-    fn metric(&self, sample: &Sample) -> Metric {
+    pub fn metric(&self, sample: &Sample) -> Metric {
         let mut metric = Metric::new(self.name, self.help, self.kind).in_unit(self.unit);
-        for (node, info) in nodes::answers(sample) {
+        for (node, info) in answers(sample) {
             for series in self.series {
                 if let Some(number) = series.value.read(info) {
                     metric.points.push(Point::of(&node.name, number).with(series.labels));

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use crate::info::Info;
 
-use super::{endpoints, family, lists};
+use super::{endpoints, lists, tables};
 
 /// Fields of which no metric is made.
 const LEFT_OUT: &[&str] = &[
@@ -25,7 +25,7 @@ const LEFT_OUT: &[&str] = &[
 const LEFT_OUT_LISTS: &[&str] = &["lockwatch_token_refresh_secret_"];
 
 static KNOWN: LazyLock<BTreeSet<&str>> = LazyLock::new(|| {
-    let tables = family::all().flat_map(|family| family.series).flat_map(|series| series.value.fields());
+    let tables = tables::all().flat_map(|family| family.series).flat_map(|series| series.value.fields());
     tables.chain(LEFT_OUT.iter().copied()).chain([lists::DIGEST]).collect()
 });
 
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn no_two_metrics_have_one_name() {
         let mut seen = BTreeSet::new();
-        for family in family::all() {
+        for family in tables::all() {
             assert!(seen.insert((family.name, format!("{:?}", family.unit))), "{}", family.name);
         }
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::info::Info;
 use crate::sampler::Sample;
 
+use super::answers::answers;
 use super::metric::{Kind, Metric, Number, Point, Unit};
-use super::nodes::answers;
 
 pub const POLICY: &str = "lockwatch_policy_";
 pub const RULE: &str = "lockwatch_guard_";

@@ -1,14 +1,16 @@
 //! `lockwatch metrics`: what INFO of all servers says, for Prometheus.
 //!
 //! - [`source`] samples the servers, at most once in five seconds.
-//! - [`family`] makes metrics of single fields by the tables [`limits`], [`guards`], [`tokens`],
-//!   [`deliveries`] and [`server`]; [`lists`] of lines such as those of policies, [`endpoints`] of
-//!   those of webhook endpoints; [`nodes`] of what the program itself knows of a server.
+//! - [`family`] makes metrics of single fields; [`tables`] lists those of [`limits`], [`guards`],
+//!   [`tokens`], [`deliveries`] and [`server`].
+//! - [`lists`] makes metrics of lines such as those of policies, [`endpoints`] of those of webhook
+//!   endpoints, [`nodes`] of what the program itself knows of a server.
 //! - [`known`] finds the fields of which no metric is made.
 //! - [`metric`] is a metric, and writes both text formats.
 //! - [`http`] serves them, [`accept`] chooses the format, [`watch`] says what to log.
 
 mod accept;
+mod answers;
 mod deliveries;
 mod endpoints;
 mod family;
@@ -17,10 +19,12 @@ mod http;
 mod known;
 mod limits;
 mod lists;
+mod log;
 mod metric;
 mod nodes;
 mod server;
 mod source;
+mod tables;
 mod tokens;
 mod watch;
 
@@ -74,20 +78,15 @@ pub async fn run(args: &Args, connection: &Options) -> Result<ExitCode> {
     let listener =
         TcpListener::bind(args.listen).await.with_context(|| format!("can't listen at {}", args.listen))?;
     // With port 0 the system chooses one.
-    log(&format!("the metrics are at http://{}/metrics", listener.local_addr()?));
+    log::line(&format!("the metrics are at http://{}/metrics", listener.local_addr()?));
     let source = Arc::new(Source::new(fleet));
     // Logs which servers there are before anybody asks for metrics.
     let first = Arc::clone(&source);
     tokio::spawn(async move {
         let sample = first.sample().await;
-        log(&format!("found {}", nodes::summary(&sample)));
+        log::line(&format!("found {}", nodes::summary(&sample)));
     });
     http::serve(listener, source, &mut stop).await;
-    log("stopped by a signal");
+    log::line("stopped by a signal");
     Ok(ExitCode::SUCCESS)
-}
-
-/// Writes a line to the log, which is the standard error.
-fn log(line: &str) {
-    eprintln!("lockwatch: {line}");
 }

@@ -6,13 +6,9 @@ use crate::connect::fleet::Kind as Deployment;
 use crate::info::Info;
 use crate::sampler::{NodeSample, Sample};
 
+use super::answers::answers;
 use super::known;
 use super::metric::{Kind, Metric, Number, Point, Unit};
-
-/// The servers that answered, with the module or without it.
-pub fn answers(sample: &Sample) -> impl Iterator<Item = (&NodeSample, &Info)> {
-    sample.nodes.iter().filter_map(|node| Some((node, &**node.info.as_ref().ok()?)))
-}
 
 pub fn metrics(sample: &Sample) -> Vec<Metric> {
     let mut discovery = Metric::new(

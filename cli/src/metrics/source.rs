@@ -9,7 +9,7 @@ use crate::sampler::{MAX_AGE, Sample, Sampler};
 
 use super::metric::Format;
 use super::watch::Watch;
-use super::{endpoints, family, lists, nodes};
+use super::{endpoints, lists, log, nodes, tables};
 
 pub struct Source {
     sampler: Sampler,
@@ -30,7 +30,7 @@ impl Source {
     pub async fn sample(&self) -> Arc<Sample> {
         let sample = self.sampler.sample().await;
         let lines = self.watch.lock().unwrap_or_else(PoisonError::into_inner).changes(&sample);
-        lines.iter().for_each(|line| super::log(line));
+        lines.iter().for_each(|line| log::line(line));
         sample
     }
 
@@ -38,7 +38,7 @@ impl Source {
     pub async fn text(&self, format: Format) -> Result<String, fmt::Error> {
         let sample = self.sample().await;
         let mut metrics = nodes::metrics(&sample);
-        metrics.extend(family::metrics(&sample));
+        metrics.extend(tables::metrics(&sample));
         metrics.extend(lists::metrics(&sample));
         metrics.extend(endpoints::metrics(&sample));
         format.write(metrics)

@@ -1,0 +1,5 @@
+//! The log, which is the standard error.
+
+pub fn line(line: &str) {
+    eprintln!("lockwatch: {line}");
+}
