@@ -13,5 +13,5 @@ pub(crate) static SHIP: Switch = Switch::new(c"ship", true);
 pub(crate) const SECTION: Section = Section { name: c"ship", counters: &[], made: Some(field) };
 
 fn field(field: &mut dyn FnMut(&CStr, Value<'_>)) {
-    field(c"ship", Value::Text(if SHIP.get() { "yes" } else { "no" }));
+    field(c"ship", Value::Number(SHIP.get().into()));
 }

@@ -4,10 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::journal::id::Id;
+use crate::server::histogram::Histogram;
 
 use super::Alert;
 use super::endpoint::{Endpoint, EndpointId};
 use super::webhook::DeliveryStatus;
+
+/// How long each attempt took, in milliseconds. The longest `webhook-timeout` is a minute.
+pub(crate) static DURATIONS: Histogram<12> =
+    Histogram::new([5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000]);
 
 /// An attempt to deliver an alert to an endpoint.
 #[derive(Clone, Debug)]

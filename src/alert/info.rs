@@ -6,6 +6,7 @@ use crate::server::clock;
 use crate::server::info::{Section, Value};
 use crate::ship::SHIP;
 
+use super::attempt::DURATIONS;
 use super::counters::{
     DEAD, DEAD_DROPPED, DEDUPLICATED, DELIVERED, DROPPED, RAISED, REFUSED, RETRIED, ROLLED_UP,
 };
@@ -41,6 +42,7 @@ fn gauges(field: &mut dyn FnMut(&CStr, Value<'_>)) {
     field(c"alert_max_bytes", Value::Number(ALERT_MAX_BYTES.get() as u64));
     field(c"alert_dead", Value::Number(outbox.dead().len() as u64));
     field(c"alert_oldest_ms", Value::Number(oldest));
+    field(c"alert_delivery_ms", Value::Text(&DURATIONS.line()));
     field(c"alert_endpoints", Value::Number(state.endpoints().len() as u64));
     for (i, endpoint) in state.endpoints().iter().enumerate() {
         let shown = EndpointState::of(&state, endpoint.id);

@@ -54,6 +54,7 @@ fn gauges(field: &mut dyn FnMut(&CStr, Value<'_>)) {
     field(c"audit_state_number", Value::Number(number));
     field(c"audit_batches_total", Value::Number(status.batches));
     field(c"audit_retries_total", Value::Number(status.retries));
+    field(c"audit_ship_ms", Value::Text(&status::DURATIONS.line()));
     field(c"audit_last_error", Value::Text(&status.last_error));
     field(c"audit_last_error_ms", Value::Number(status.last_error_at.0));
 }

@@ -265,10 +265,12 @@ impl Thread {
             unmade: None,
             is_judged: false,
         };
+        let started = Instant::now();
         run(&self.runtime, &self.shared, store.store(events, progress))?;
+        let took = started.elapsed();
         let stored = progress.take_stored();
         self.succeeded();
-        status::count_batch();
+        status::count_batch(took);
         Ok(Some(Shipped { generation: *generation, from: first.seq, through: last.seq, stored }))
     }
 

@@ -8,7 +8,12 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::server::histogram::Histogram;
 use crate::text::time::Timestamp;
+
+/// How long each batch that Postgres has taken took, in milliseconds.
+pub(crate) static DURATIONS: Histogram<14> =
+    Histogram::new([1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000]);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum ShipperState {
@@ -98,7 +103,9 @@ pub(crate) fn set(state: ShipperState) {
     status.state = state;
 }
 
-pub(crate) fn count_batch() {
+/// Postgres has taken a batch.
+pub(crate) fn count_batch(took: Duration) {
+    DURATIONS.observe(took);
     status().batches += 1;
 }
 

@@ -6,6 +6,7 @@
 
 use std::ffi::CStr;
 
+use crate::server::gauge::Gauge;
 use crate::server::native::TypeHandle;
 use crate::text::time::{Span, Timestamp};
 use crate::window::entries::Reader;
@@ -69,6 +70,11 @@ impl Extra for Cooldown {
     #[inline]
     fn matters_until(self) -> Timestamp {
         self.quiet_until
+    }
+
+    fn bytes() -> &'static Gauge {
+        static BYTES: Gauge = Gauge::new();
+        &BYTES
     }
 }
 

@@ -1,7 +1,12 @@
 //! The section `lockwatch_burst` of INFO.
 
-use crate::server::info::Section;
+use std::ffi::CStr;
 
+use crate::server::info::{Section, Value};
+use crate::window::extra::Extra;
+use crate::window::native::Kind;
+
+use super::cooldown::Cooldown;
 use super::counters;
 
 pub(crate) const SECTION: Section = Section {
@@ -12,5 +17,10 @@ pub(crate) const SECTION: Section = Section {
         (c"burst_alerts_total", &counters::ALERTS),
         (c"burst_clock_steps_total", &counters::CLOCK_STEPS),
     ],
-    made: None,
+    made: Some(gauges),
 };
+
+fn gauges(field: &mut dyn FnMut(&CStr, Value<'_>)) {
+    field(c"burst_keys", Value::Number(Cooldown::handle().keys.get()));
+    field(c"burst_bytes", Value::Number(Cooldown::bytes().get()));
+}

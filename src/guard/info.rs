@@ -4,8 +4,11 @@ use std::ffi::{CStr, CString};
 use std::sync::atomic::Ordering;
 
 use crate::server::info::{Section, Value};
+use crate::server::native::{Boxed, NativeType};
 
-use super::{counters, local, rules};
+use super::rule::Mode;
+use super::value::Guard;
+use super::{counters, local, rules, settings};
 
 /// The most rules whose counts INFO shows.
 const BUSIEST: usize = 100;
@@ -31,18 +34,20 @@ pub(crate) const SECTION: Section = Section {
 };
 
 fn show(show: &mut dyn FnMut(&CStr, Value<'_>)) {
+    show(c"guards", Value::Number(Boxed::<Guard>::handle().keys.get()));
     for (name, gauge) in [
-        (c"guards", &local::GUARDS),
+        (c"guard_bytes", &local::BYTES),
         (c"guard_bans", &local::BANS),
         (c"guard_subjects", &local::SUBJECTS),
         (c"guard_known_users", &local::KNOWN),
-        (c"guard_bytes", &local::BYTES),
         (c"guard_restrained", &local::RESTRAINED),
     ] {
         show(name, Value::Number(gauge.load(Ordering::Relaxed)));
     }
     let rules = rules::current();
     show(c"guard_rules", Value::Number(rules.set.entries.len() as u64));
+    let observes = settings::GUARD_MODE.get() == Mode::Observe;
+    show(c"guard_observes", Value::Number(observes.into()));
     let all = rules.set.guards().iter().flat_map(|guard| guard.rules.iter().map(move |rule| (guard, rule)));
     let mut busiest: Vec<_> = all.collect();
     // The sort is stable, so rules that fired equally often keep their order.

@@ -10,11 +10,10 @@ use crate::text::time::{Span, Timestamp};
 use super::hash::HashKey;
 
 /// All guards of this server. Values are freed on threads, too.
-pub(crate) static GUARDS: AtomicU64 = AtomicU64::new(0);
+pub(crate) static BYTES: AtomicU64 = AtomicU64::new(0);
 pub(crate) static BANS: AtomicU64 = AtomicU64::new(0);
 pub(crate) static SUBJECTS: AtomicU64 = AtomicU64::new(0);
 pub(crate) static KNOWN: AtomicU64 = AtomicU64::new(0);
-pub(crate) static BYTES: AtomicU64 = AtomicU64::new(0);
 /// Guards in which new bans become challenges, as of their last change: because of the cap, a broken
 /// site, or because there are too many bans.
 pub(crate) static RESTRAINED: AtomicU64 = AtomicU64::new(0);
@@ -22,10 +21,10 @@ pub(crate) static RESTRAINED: AtomicU64 = AtomicU64::new(0);
 /// The size of a guard, as INFO adds it up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Size {
+    pub bytes: u64,
     pub bans: u64,
     pub subjects: u64,
     pub known: u64,
-    pub bytes: u64,
     pub restrained: u64,
 }
 
@@ -56,7 +55,6 @@ impl Local {
     /// Sets this guard's share of the gauges.
     pub(crate) fn count(&mut self, id: HashKey, size: Size) {
         if self.counted.is_none() {
-            GUARDS.fetch_add(1, Ordering::Relaxed);
             *copies().entry(id).or_default() += 1;
             self.id = id;
         }
@@ -86,7 +84,6 @@ impl Local {
 impl Drop for Local {
     fn drop(&mut self) {
         let Some(size) = self.counted else { return };
-        GUARDS.fetch_sub(1, Ordering::Relaxed);
         adjust(size, Size::default());
         let mut copies = copies();
         if let Some(count) = copies.get_mut(&self.id) {
@@ -100,10 +97,10 @@ impl Drop for Local {
 
 fn adjust(before: Size, after: Size) {
     for (gauge, before, after) in [
+        (&BYTES, before.bytes, after.bytes),
         (&BANS, before.bans, after.bans),
         (&SUBJECTS, before.subjects, after.subjects),
         (&KNOWN, before.known, after.known),
-        (&BYTES, before.bytes, after.bytes),
         (&RESTRAINED, before.restrained, after.restrained),
     ] {
         gauge.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);

@@ -75,10 +75,10 @@ impl Guard {
             || self.bans.is_full(Source::Operator, 0, usize::MAX)
             || self.pulse.health.is_broken(now);
         let size = Size {
+            bytes: self.size() as u64,
             bans: self.bans.len() as u64,
             subjects: self.subjects() as u64,
             known: self.known.len() as u64,
-            bytes: self.size() as u64,
             restrained: is_restrained.into(),
         };
         self.local.count(self.header.hash_key, size);

@@ -3,7 +3,9 @@
 use std::ffi::CStr;
 
 use crate::server::info::{Section, Value};
+use crate::server::native::{Boxed, NativeType};
 
+use super::leases::Leases;
 use super::{close, counters};
 
 pub(crate) const SECTION: Section = Section {
@@ -24,4 +26,8 @@ fn gauges(field: &mut dyn FnMut(&CStr, Value<'_>)) {
     let (leases, connections) = close::counts();
     field(c"lease_onclose_leases", Value::Number(leases as u64));
     field(c"lease_onclose_connections", Value::Number(connections as u64));
+    let handle = Boxed::<Leases>::handle();
+    field(c"lease_keys", Value::Number(handle.keys.get()));
+    field(c"lease_bytes", Value::Number(handle.bytes.get()));
+    field(c"lease_leases", Value::Number(handle.items.get()));
 }

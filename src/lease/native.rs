@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use crate::server::error::Refusal;
 use crate::server::key::WriteKey;
-use crate::server::native::{Boxed, NativeType, Piece, TypeHandle};
+use crate::server::native::{Boxed, NativeType, Piece, Share, TypeHandle};
 use crate::text::time::Timestamp;
 
 use super::effect::{self, EFFECT};
@@ -41,6 +41,10 @@ impl NativeType for Boxed<Leases> {
 
     fn size(&self) -> Option<usize> {
         Some(Leases::size(self))
+    }
+
+    fn share(&self) -> Share {
+        Share { bytes: Leases::size(self), items: self.len() }
     }
 
     fn free(self) {

@@ -7,5 +7,5 @@ use super::settings::JOURNAL;
 pub(crate) const SECTION: Section = Section {
     name: c"outbox",
     counters: &[],
-    made: Some(|show| show(c"journal", Value::Text(if JOURNAL.get() { "yes" } else { "no" }))),
+    made: Some(|show| show(c"journal", Value::Number(JOURNAL.get().into()))),
 };

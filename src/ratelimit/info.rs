@@ -1,6 +1,10 @@
 //! The section `lockwatch_ratelimit` of INFO.
 
-use crate::server::info::Section;
+use std::ffi::CStr;
+
+use crate::server::info::{Section, Value};
+use crate::window::extra::Extra;
+use crate::window::native::Kind;
 
 use super::counters;
 
@@ -18,5 +22,10 @@ pub(crate) const SECTION: Section = Section {
         (c"mratelimit_denied_total", &counters::MULTI_DENIED),
         (c"mratelimit_peeks_total", &counters::MULTI_PEEKS),
     ],
-    made: None,
+    made: Some(gauges),
 };
+
+fn gauges(field: &mut dyn FnMut(&CStr, Value<'_>)) {
+    field(c"ratelimit_keys", Value::Number(<() as Kind>::handle().keys.get()));
+    field(c"ratelimit_bytes", Value::Number(<() as Extra>::bytes().get()));
+}

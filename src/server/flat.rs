@@ -7,14 +7,23 @@ use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error, realloc};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 
+use super::gauge::Gauge;
+
+/// The header of a block.
+pub(crate) trait Header: Copy {
+    /// The sum of the sizes of all blocks of this kind. A block adds its own when it is allocated,
+    /// resized and freed, so that calls which change only its contents pay nothing.
+    fn bytes() -> &'static Gauge;
+}
+
 /// A block with header `A` and no bytes, or one with header `B` and bytes, behind one thin pointer.
 /// The capacity, which both begin with, tells which it is.
-pub(crate) enum EitherFlat<A: Copy, B: Copy> {
+pub(crate) enum EitherFlat<A: Header, B: Header> {
     Bare(Flat<A>),
     Full(Flat<B>),
 }
 
-impl<A: Copy, B: Copy> EitherFlat<A, B> {
+impl<A: Header, B: Header> EitherFlat<A, B> {
     #[inline]
     pub(crate) fn into_raw(self) -> NonNull<u8> {
         match self {
@@ -52,7 +61,7 @@ impl<A: Copy, B: Copy> EitherFlat<A, B> {
 /// One allocation that holds a header `H` and a growable run of bytes.
 ///
 /// `H` is `Copy`, so dropping it never runs code.
-pub(crate) struct Flat<H: Copy> {
+pub(crate) struct Flat<H: Header> {
     block: NonNull<Block<H>>,
     owns: PhantomData<Block<H>>,
 }
@@ -64,7 +73,7 @@ struct Block<H> {
     // `capacity` bytes follow.
 }
 
-impl<H: Copy> Flat<H> {
+impl<H: Header> Flat<H> {
     /// The size of the allocation without the caller's bytes.
     pub(crate) const OVERHEAD: usize = size_of::<Block<H>>();
 
@@ -77,6 +86,7 @@ impl<H: Copy> Flat<H> {
         // SAFETY: the block was just allocated with the layout of a `Block`, and nothing else
         // refers to it.
         unsafe { block.write(Block { capacity, header }) };
+        H::bytes().add(layout.size());
         Self { block, owns: PhantomData }
     }
 
@@ -143,6 +153,7 @@ impl<H: Copy> Flat<H> {
         self.block = block;
         // SAFETY: `realloc` moved the block, `capacity` and header included.
         unsafe { self.block.as_mut() }.capacity = capacity;
+        H::bytes().replace(Self::layout(old).size(), layout.size());
         if capacity > old {
             // SAFETY: `old` is within the new capacity.
             let fresh = unsafe { self.data().add(old) };
@@ -172,7 +183,7 @@ impl<H: Copy> Flat<H> {
     }
 }
 
-impl<H: Copy> Clone for Flat<H> {
+impl<H: Header> Clone for Flat<H> {
     fn clone(&self) -> Self {
         let mut copy = Self::new(*self.header(), self.capacity());
         copy.bytes_mut().copy_from_slice(self.bytes());
@@ -180,23 +191,70 @@ impl<H: Copy> Clone for Flat<H> {
     }
 }
 
-impl<H: Copy> Drop for Flat<H> {
+impl<H: Header> Drop for Flat<H> {
     fn drop(&mut self) {
         let layout = Self::layout(self.capacity());
         // SAFETY: `block` came from this allocator with this layout, and nobody uses it after the
         // drop.
         unsafe { dealloc(self.block.as_ptr().cast(), layout) };
+        H::bytes().subtract(layout.size());
     }
 }
 
 // SAFETY: a `Flat` owns its allocation alone, like a `Box<H>`.
-unsafe impl<H: Copy + Send> Send for Flat<H> {}
+unsafe impl<H: Header + Send> Send for Flat<H> {}
 // SAFETY: a shared `Flat` only hands out shared references.
-unsafe impl<H: Copy + Sync> Sync for Flat<H> {}
+unsafe impl<H: Header + Sync> Sync for Flat<H> {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    static BYTES: Gauge = Gauge::new();
+
+    impl Header for u32 {
+        fn bytes() -> &'static Gauge {
+            &BYTES
+        }
+    }
+
+    impl Header for u64 {
+        fn bytes() -> &'static Gauge {
+            &BYTES
+        }
+    }
+
+    impl Header for [u64; 2] {
+        fn bytes() -> &'static Gauge {
+            &BYTES
+        }
+    }
+
+    impl Header for [u8; 8] {
+        fn bytes() -> &'static Gauge {
+            static BYTES: Gauge = Gauge::new();
+            &BYTES
+        }
+    }
+
+    #[test]
+    fn the_sizes_of_all_blocks_are_summed_up() {
+        let sum = || <[u8; 8]>::bytes().get() as usize;
+        let mut flat = Flat::new([0_u8; 8], 10);
+        assert_eq!(sum(), flat.allocated());
+        let copy = flat.clone();
+        flat.resize(100);
+        assert_eq!(sum(), flat.allocated() + copy.allocated());
+        flat.resize(5);
+        assert_eq!(sum(), flat.allocated() + copy.allocated());
+        let raw = flat.into_raw();
+        drop(copy);
+        // SAFETY: `raw` was handed over by `into_raw` above.
+        let back: Flat<[u8; 8]> = unsafe { Flat::from_raw(raw) };
+        assert_eq!(sum(), back.allocated());
+        drop(back);
+        assert_eq!(sum(), 0);
+    }
 
     #[test]
     fn resizing_keeps_header_and_bytes_and_zeroes_what_is_new() {

@@ -9,7 +9,7 @@ use std::ptr::{self, NonNull};
 use super::api::api;
 use super::args::Arg;
 use super::error::Refusal;
-use super::native::{NativeType, Thin, memory_of, server_type};
+use super::native::{NativeType, ShareOf, Shares, Thin, give, memory_of, server_type};
 use super::raw;
 use super::replicated;
 use crate::text::time::Timestamp;
@@ -140,13 +140,17 @@ impl WriteKey<'_> {
         match self.key.held::<T>() {
             Held::Nothing => Ok(None),
             Held::Another => Err(Refusal::WrongType),
-            Held::Value(raw) => Ok(Some(ValueMut {
+            Held::Value(raw) => {
                 // SAFETY: the key's value is of type `T`, and this key is borrowed exclusively.
-                value: ManuallyDrop::new(unsafe { T::Repr::from_raw(raw) }.into()),
-                original: raw,
-                key: self.key.key,
-                borrow: PhantomData,
-            })),
+                let value: T = unsafe { T::Repr::from_raw(raw) }.into();
+                Ok(Some(ValueMut {
+                    before: Shares::of(&value),
+                    value: ManuallyDrop::new(value),
+                    original: raw,
+                    key: self.key.key,
+                    borrow: PhantomData,
+                }))
+            }
         }
     }
 
@@ -166,7 +170,7 @@ impl WriteKey<'_> {
     /// Sets the value of the key, whatever it held.
     pub(crate) fn set<T: NativeType>(&mut self, value: T) {
         let set = api!(RedisModule_ModuleTypeSetValue);
-        let raw = value.into().into_raw();
+        let raw = give(value);
         // SAFETY: `key` is open for writing, and `raw` is a value of that type, which the server
         // now owns.
         unsafe { set(self.key.key, server_type::<T>(), raw.as_ptr().cast()) };
@@ -287,6 +291,7 @@ impl<T> Deref for ValueRef<'_, T> {
 /// the key.
 pub(crate) struct ValueMut<'k, T: NativeType> {
     value: ManuallyDrop<T>,
+    before: ShareOf<T>,
     original: NonNull<u8>,
     key: *mut raw::RedisModuleKey,
     borrow: PhantomData<&'k mut ()>,
@@ -312,6 +317,7 @@ impl<T: NativeType> Drop for ValueMut<'_, T> {
     fn drop(&mut self) {
         // SAFETY: `value` is not used again.
         let value = unsafe { ManuallyDrop::take(&mut self.value) };
+        ShareOf::<T>::of(&value).replace::<T>(self.before);
         let raw = value.into().into_raw();
         if raw != self.original {
             let replace = api!(RedisModule_ModuleTypeReplaceValue);

@@ -10,12 +10,17 @@ use std::slice;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 use super::api::api;
-use super::flat::{EitherFlat, Flat};
+use super::flat::{EitherFlat, Flat, Header};
+use super::gauge::Gauge;
 use super::guard::guarded;
 use super::raw;
 
 /// A value that the server can hold as one pointer.
 pub(crate) trait Thin: Sized {
+    /// What is remembered of a value while a command changes it. `()` for a value of one allocation,
+    /// which [`Header::bytes`] sums up, so that its commands pay nothing.
+    type Share: Shares;
+
     fn into_raw(self) -> NonNull<u8>;
     /// The inverse of [`Thin::into_raw`].
     ///
@@ -53,6 +58,8 @@ impl<T> DerefMut for Boxed<T> {
 }
 
 impl<T> Thin for Boxed<T> {
+    type Share = Share;
+
     #[inline]
     fn into_raw(self) -> NonNull<u8> {
         NonNull::from(Box::leak(self.0)).cast()
@@ -64,7 +71,9 @@ impl<T> Thin for Boxed<T> {
     }
 }
 
-impl<H: Copy> Thin for Flat<H> {
+impl<H: Header> Thin for Flat<H> {
+    type Share = ();
+
     #[inline]
     fn into_raw(self) -> NonNull<u8> {
         Flat::into_raw(self)
@@ -76,7 +85,9 @@ impl<H: Copy> Thin for Flat<H> {
     }
 }
 
-impl<A: Copy, B: Copy> Thin for EitherFlat<A, B> {
+impl<A: Header, B: Header> Thin for EitherFlat<A, B> {
+    type Share = ();
+
     #[inline]
     fn into_raw(self) -> NonNull<u8> {
         EitherFlat::into_raw(self)
@@ -114,6 +125,11 @@ pub(crate) trait NativeType: Sized + From<Self::Repr> + Into<Self::Repr> {
     fn size(&self) -> Option<usize> {
         None
     }
+    /// What a value in a box adds to the sums of its type.
+    #[inline]
+    fn share(&self) -> Share {
+        Share::default()
+    }
     /// Frees the value on the main thread, unless the server frees it on another.
     fn free(self) {
         drop(self);
@@ -124,13 +140,69 @@ pub(crate) trait NativeType: Sized + From<Self::Repr> + Into<Self::Repr> {
     }
 }
 
-/// The server's handle of a data type. Null until the type is registered.
-pub(crate) struct TypeHandle(AtomicPtr<raw::RedisModuleType>);
+/// The server's handle of a data type, and the sums over all its values.
+pub(crate) struct TypeHandle {
+    /// Null until the type is registered.
+    server: AtomicPtr<raw::RedisModuleType>,
+    /// The number of values.
+    pub keys: Gauge,
+    /// The sums of [`NativeType::share`].
+    pub bytes: Gauge,
+    pub items: Gauge,
+}
 
 impl TypeHandle {
     pub(crate) const fn new() -> Self {
-        Self(AtomicPtr::new(ptr::null_mut()))
+        let server = AtomicPtr::new(ptr::null_mut());
+        Self { server, keys: Gauge::new(), bytes: Gauge::new(), items: Gauge::new() }
     }
+}
+
+/// What a value adds to the sums of its type.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Share {
+    pub bytes: usize,
+    /// How many things the value holds.
+    pub items: usize,
+}
+
+/// A [`Share`], or nothing.
+pub(crate) trait Shares: Copy + Default {
+    fn of<T: NativeType>(value: &T) -> Self;
+    /// Puts this share of a value into the sums of its type in place of an earlier one.
+    fn replace<T: NativeType>(self, before: Self);
+}
+
+impl Shares for () {
+    #[inline]
+    fn of<T: NativeType>(_value: &T) -> Self {}
+    #[inline]
+    fn replace<T: NativeType>(self, (): Self) {}
+}
+
+impl Shares for Share {
+    #[inline]
+    fn of<T: NativeType>(value: &T) -> Self {
+        value.share()
+    }
+
+    #[inline]
+    fn replace<T: NativeType>(self, before: Self) {
+        let handle = T::handle();
+        handle.bytes.replace(before.bytes, self.bytes);
+        handle.items.replace(before.items, self.items);
+    }
+}
+
+/// The share of values of type `T`.
+pub(super) type ShareOf<T> = <<T as NativeType>::Repr as Thin>::Share;
+
+/// Gives a new value to the server.
+#[inline]
+pub(super) fn give<T: NativeType>(value: T) -> NonNull<u8> {
+    T::handle().keys.add(1);
+    ShareOf::<T>::of(&value).replace::<T>(Default::default());
+    value.into().into_raw()
 }
 
 impl Default for TypeHandle {
@@ -141,7 +213,7 @@ impl Default for TypeHandle {
 
 #[inline]
 pub(super) fn server_type<T: NativeType>() -> *mut raw::RedisModuleType {
-    T::handle().0.load(Ordering::Relaxed)
+    T::handle().server.load(Ordering::Relaxed)
 }
 
 /// The registration of a type, as the module's table lists it.
@@ -196,7 +268,7 @@ unsafe fn register<T: NativeType>(ctx: *mut raw::RedisModuleCtx) -> bool {
     let create = api!(RedisModule_CreateDataType);
     // SAFETY: the caller's promise; the server copies the table.
     let handle = unsafe { create(ctx, T::NAME.as_ptr(), T::ENCODING, &mut methods) };
-    T::handle().0.store(handle, Ordering::Relaxed);
+    T::handle().server.store(handle, Ordering::Relaxed);
     !handle.is_null()
 }
 
@@ -221,7 +293,7 @@ unsafe extern "C" fn rdb_load<T: NativeType>(io: *mut raw::RedisModuleIO, encodi
         T::load(&first, &mut more)
     });
     match loaded {
-        Some(Ok(value)) => value.into().into_raw().as_ptr().cast(),
+        Some(Ok(value)) => give(value).as_ptr().cast(),
         Some(Err(why)) => {
             // A client reaches this through RESTORE and must not be able to fill the log.
             if REFUSED.fetch_add(1, Ordering::Relaxed) < LOGGED_REFUSALS {
@@ -360,6 +432,8 @@ unsafe extern "C" fn free<T: NativeType>(value: *mut c_void) {
     guarded(|| {
         // SAFETY: the server passes a value of this type and forgets it.
         if let Some(value) = unsafe { borrow::<T>(value) } {
+            T::handle().keys.subtract(1);
+            ShareOf::<T>::default().replace::<T>(Shares::of(&*value));
             ManuallyDrop::into_inner(value).free();
         }
     });
@@ -383,7 +457,7 @@ unsafe extern "C" fn copy<T: NativeType>(
 ) -> *mut c_void {
     // SAFETY: the server passes a live value of this type.
     let copied = guarded(|| unsafe { borrow::<T>(value) }.map(|value| value.copy()));
-    copied.flatten().map_or(ptr::null_mut(), |value| value.into().into_raw().as_ptr().cast())
+    copied.flatten().map_or(ptr::null_mut(), |value| give(value).as_ptr().cast())
 }
 
 unsafe extern "C" fn defrag(

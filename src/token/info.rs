@@ -4,8 +4,10 @@ use std::ffi::{CStr, CString};
 
 use crate::server::clock as server_clock;
 use crate::server::info::{Section, Value};
+use crate::server::native::{Boxed, NativeType};
 
-use super::{clock, counters, keyring, life, signer};
+use super::store::Store;
+use super::{clock, counters, keyring, life, refresh, signer};
 
 pub(crate) const SECTION: Section = Section {
     name: c"token",
@@ -29,11 +31,20 @@ pub(crate) const SECTION: Section = Section {
 };
 
 fn gauges(field: &mut dyn FnMut(&CStr, Value<'_>)) {
+    let handle = Boxed::<Store>::handle();
+    field(c"token_stores", Value::Number(handle.keys.get()));
+    field(c"token_bytes", Value::Number(handle.bytes.get()));
+    field(c"token_sessions", Value::Number(handle.items.get()));
     let ring = keyring::known();
     field(c"token_clock_ahead_ms", Value::Number(clock::ahead(server_clock::now()).0));
     field(c"token_alive_since_ms", Value::Number(life::current().1.0));
     field(c"token_sign_queue", Value::Number(signer::in_flight() as u64));
     field(c"token_refresh_secrets", Value::Number(ring.refresh.len() as u64));
+    for (i, secret) in ring.refresh.iter().enumerate() {
+        let Ok(name) = CString::new(format!("token_refresh_secret_{i}")) else { continue };
+        let role = if i == 0 { "signing" } else { "verifying" };
+        field(&name, Value::Text(&format!("id={},use={role}", refresh::secret_id(secret))));
+    }
     field(c"token_keys", Value::Number(ring.keys.len() as u64));
     for (i, key) in ring.keys.iter().enumerate() {
         let Ok(name) = CString::new(format!("token_key_{i}")) else { continue };

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use crate::server::error::Refusal;
 use crate::server::key::WriteKey;
-use crate::server::native::{Boxed, NativeType, Piece, TypeHandle};
+use crate::server::native::{Boxed, NativeType, Piece, Share, TypeHandle};
 use crate::text::time::Timestamp;
 
 use super::change::Change;
@@ -48,6 +48,10 @@ impl NativeType for Boxed<Store> {
 
     fn size(&self) -> Option<usize> {
         Some(Store::size(self))
+    }
+
+    fn share(&self) -> Share {
+        Share { bytes: Store::size(self), items: self.len() }
     }
 
     fn free(self) {

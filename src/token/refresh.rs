@@ -36,6 +36,12 @@ pub(crate) fn make(secret: &hmac::Key, token: &Presented) -> String {
     format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes))
 }
 
+/// Names a secret, so that those of several servers can be compared. Says nothing else of it.
+pub(crate) fn secret_id(secret: &hmac::Key) -> String {
+    let tag = hmac::sign(secret, b"lockwatch refresh secret id\0");
+    BASE64_URL_SAFE_NO_PAD.encode(&tag.as_ref()[..16])
+}
+
 fn code(secret: &hmac::Key, body: &[u8]) -> hmac::Tag {
     let mut context = hmac::Context::with_key(secret);
     context.update(DOMAIN);

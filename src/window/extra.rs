@@ -4,6 +4,7 @@
 
 use std::fmt::Debug;
 
+use crate::server::gauge::Gauge;
 use crate::text::time::Timestamp;
 
 use super::entries::Reader;
@@ -19,6 +20,8 @@ pub(crate) trait Extra: Copy + Debug + Default + 'static {
     fn read(reader: &mut Reader<'_>) -> Option<Self>;
     /// When the value loses its meaning. The key is kept until then.
     fn matters_until(self) -> Timestamp;
+    /// The memory of all logs of this kind, in bytes.
+    fn bytes() -> &'static Gauge;
 }
 
 impl Extra for () {
@@ -35,6 +38,12 @@ impl Extra for () {
     #[inline]
     fn matters_until(self) -> Timestamp {
         Timestamp(0)
+    }
+
+    #[inline]
+    fn bytes() -> &'static Gauge {
+        static BYTES: Gauge = Gauge::new();
+        &BYTES
     }
 }
 

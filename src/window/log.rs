@@ -9,7 +9,8 @@
 //! Answers depend on the entries and the time alone, never on the positions of the cursors. So a
 //! replica, a reloaded copy and the original agree.
 
-use crate::server::flat::Flat;
+use crate::server::flat::{self, Flat};
+use crate::server::gauge::Gauge;
 use crate::text::time::{Span, Timestamp};
 
 use super::entries::{self, Entry, MAX_BYTES};
@@ -66,6 +67,13 @@ pub(crate) struct Header<X: Extra = ()> {
     pub(super) windows: u8,
     /// The extra of this kind of log. The limiter's takes no bytes.
     pub(super) extra: X,
+}
+
+impl<X: Extra> flat::Header for Header<X> {
+    #[inline]
+    fn bytes() -> &'static Gauge {
+        X::bytes()
+    }
 }
 
 /// A window and its cursor: 32 bytes.
@@ -641,7 +649,7 @@ impl<X: Extra> View<'_, X> {
 
 /// The capacity that fills the allocator's size class for a block of `bytes`. There are four
 /// classes per doubling.
-fn size_class<H: Copy>(bytes: usize) -> usize {
+fn size_class<H: flat::Header>(bytes: usize) -> usize {
     let size = Flat::<H>::OVERHEAD + bytes;
     let step = (size.next_power_of_two() / 8).max(16);
     size.next_multiple_of(step) - Flat::<H>::OVERHEAD

@@ -4,10 +4,13 @@
 //! It has no cursors: with two entries, looking at both is all there is to do. Whatever it can't
 //! hold or do is left to a [`Log`] (see [`super::value`]).
 
+use crate::server::flat::Header;
+use crate::server::gauge::Gauge;
 use crate::text::time::{Span, Timestamp};
 
 use super::effect::{Step, is_after};
 use super::entries::Entry;
+use super::extra::Extra;
 use super::log::{Log, expiry_beyond, seconds};
 use super::verdict::{History, Seen};
 
@@ -50,6 +53,14 @@ pub(crate) struct Small {
 }
 
 const _: () = assert!(size_of::<Small>() == 56);
+
+/// The general form is the limiter's.
+impl Header for Small {
+    #[inline]
+    fn bytes() -> &'static Gauge {
+        <() as Extra>::bytes()
+    }
+}
 
 /// What became of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

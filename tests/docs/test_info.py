@@ -36,13 +36,14 @@ SECONDS = 20.0
 
 @pytest.fixture(scope="module")
 def primary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """A server with a policy, a key, an endpoint and a database, neither of which answers."""
+    """A server with a policy, a key, a secret, an endpoint and a database, neither of which answers."""
     directory = tmp_path_factory.mktemp("files")
-    key, url = directory / "key.pem", directory / "postgres.url"
+    key, url, secret = directory / "key.pem", directory / "postgres.url", directory / "secret"
     subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True, capture_output=True)
     url.write_text("postgres://u@127.0.0.1:1/d\n")
+    secret.write_text("x" * 32 + "\n")
     settings = {"jwt-keys": str(key), "postgres-url-file": str(url), "webhook-allow-private": "yes"}
-    settings["webhook-urls"] = "http://127.0.0.1:1/"
+    settings |= {"webhook-urls": "http://127.0.0.1:1/", "refresh-secret-file": str(secret)}
     arguments = [word for name, value in settings.items() for word in (f"--lockwatch.{name}", value)]
     with server(*arguments) as running:
         call(running, "LW.POLICY", "SET", "a.policy", "5", "1m")
@@ -97,8 +98,22 @@ def test_types_fit_the_names_and_values(primary: RedisServer) -> None:
         [kind] = [ROWS[name]["type"] for name, pattern in PATTERNS.items() if pattern.fullmatch(field)]
         assert (kind == "counter") == field.endswith("_total"), field
         assert (kind == "state") == field.endswith("_state_number"), field
+        if kind == "histogram":
+            assert_histogram(value)
+            continue
         # The version of the module is a text, too.
         assert (kind != "text") == value.isdecimal(), f"{field}:{value}"
+
+
+def assert_histogram(line: str) -> None:
+    names, numbers = zip(*(member.split("=") for member in line.split(",")), strict=True)
+    assert names[:2] == ("count", "sum")
+    bounds = [float(name.removeprefix("le_")) for name in names[2:]]
+    assert bounds == sorted(bounds)
+    assert bounds[-1] == float("inf")
+    counts = [int(number) for number in numbers[2:]]
+    assert counts == sorted(counts)
+    assert counts[-1] == int(numbers[0])
 
 
 def test_counters_are_left_alone_by_resetstat(primary: RedisServer) -> None:

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use crate::alert::attempt::{Attempt, AttemptResult};
+use crate::alert::attempt::{Attempt, AttemptResult, DURATIONS};
 use crate::alert::dial::{DialOptions, KEEP_ALIVE};
 use crate::alert::webhook::{self, DeliveryStatus};
 use crate::server::thread::guarded;
@@ -75,6 +75,8 @@ fn make(attempt: &Attempt, sender: &mut webhook::Sender, reporter: &Reporter) ->
         DeliveryStatus::no_answer("internal error: the try panicked")
     });
     let is_delivered = status.is_delivered();
-    reporter.report(attempt, status, started.elapsed());
+    let took = started.elapsed();
+    DURATIONS.observe(took);
+    reporter.report(attempt, status, took);
     is_delivered
 }

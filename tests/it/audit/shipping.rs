@@ -16,6 +16,11 @@ fn a_row_has_all_fields_of_its_event() {
     );
     client.audit("USER bob");
     client.wait_until_shipped();
+    let info = client.info("lockwatch_audit");
+    let (durations, batches) =
+        (info.text("lockwatch_audit_ship_ms"), info.text("lockwatch_audit_batches_total"));
+    assert!(durations.starts_with(&format!("count={batches},sum=")), "{durations}");
+    assert!(durations.ends_with(&format!(",le_inf={batches}")) && batches != "0", "{durations}");
     let rows = postgres.sql(
         "audit",
         "SELECT event_id(l), timestamp, kind, user_id, ip, endpoint, method, status_code, rate_limit_hit, \

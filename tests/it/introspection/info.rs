@@ -5,6 +5,10 @@ fn own(info: &Info) -> Vec<(&str, &str)> {
     fields.map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
+const NO_DELIVERY: &str = "count=0,sum=0.000,le_5=0,le_10=0,le_20=0,le_50=0,le_100=0,le_200=0,le_500=0,\
+    le_1000=0,le_2000=0,le_5000=0,le_10000=0,le_30000=0,le_inf=0";
+const NO_BATCH: &str = "count=0,sum=0.000,le_1=0,le_2=0,le_5=0,le_10=0,le_20=0,le_50=0,le_100=0,le_200=0,\
+    le_500=0,le_1000=0,le_2000=0,le_5000=0,le_10000=0,le_30000=0,le_inf=0";
 const NO_RULE_FIRED: &str = "fired=0,challenged=0,denied=0,observed=0";
 
 #[test]
@@ -18,6 +22,7 @@ fn info_fields_have_stable_names_and_start_at_zero() {
             ("lockwatch_alert_dead_total", "0"),
             ("lockwatch_alert_deduplicated_total", "0"),
             ("lockwatch_alert_delivered_total", "0"),
+            ("lockwatch_alert_delivery_ms", NO_DELIVERY),
             ("lockwatch_alert_dropped_total", "0"),
             ("lockwatch_alert_endpoints", "0"),
             ("lockwatch_alert_max_bytes", "16777216"),
@@ -50,13 +55,16 @@ fn info_fields_have_stable_names_and_start_at_zero() {
             ("lockwatch_audit_postgres", ""),
             ("lockwatch_audit_refused_total", "0"),
             ("lockwatch_audit_retries_total", "0"),
+            ("lockwatch_audit_ship_ms", NO_BATCH),
             ("lockwatch_audit_shipped_total", "0"),
             ("lockwatch_audit_state", "off"),
             ("lockwatch_audit_state_number", "0"),
             ("lockwatch_burst_alerts_total", "0"),
             ("lockwatch_burst_bursts_total", "0"),
+            ("lockwatch_burst_bytes", "0"),
             ("lockwatch_burst_calls_total", "0"),
             ("lockwatch_burst_clock_steps_total", "0"),
+            ("lockwatch_burst_keys", "0"),
             ("lockwatch_cell_calls_total", "0"),
             ("lockwatch_cell_denied_total", "0"),
             ("lockwatch_guard_attempts_admitted_total", "0"),
@@ -84,6 +92,7 @@ fn info_fields_have_stable_names_and_start_at_zero() {
             ("lockwatch_guard_login/stubborn", NO_RULE_FIRED),
             ("lockwatch_guard_login/stuffing", NO_RULE_FIRED),
             ("lockwatch_guard_login/trickle", NO_RULE_FIRED),
+            ("lockwatch_guard_observes", "0"),
             ("lockwatch_guard_outcomes_total", "0"),
             ("lockwatch_guard_refused_subjects_total", "0"),
             ("lockwatch_guard_restrained", "0"),
@@ -91,10 +100,13 @@ fn info_fields_have_stable_names_and_start_at_zero() {
             ("lockwatch_guard_subjects", "0"),
             ("lockwatch_guard_successes_total", "0"),
             ("lockwatch_guards", "0"),
-            ("lockwatch_journal", "yes"),
+            ("lockwatch_journal", "1"),
             ("lockwatch_lease_acquired_total", "0"),
+            ("lockwatch_lease_bytes", "0"),
             ("lockwatch_lease_closed_total", "0"),
             ("lockwatch_lease_denied_total", "0"),
+            ("lockwatch_lease_keys", "0"),
+            ("lockwatch_lease_leases", "0"),
             ("lockwatch_lease_missed_total", "0"),
             ("lockwatch_lease_onclose_connections", "0"),
             ("lockwatch_lease_onclose_leases", "0"),
@@ -108,16 +120,19 @@ fn info_fields_have_stable_names_and_start_at_zero() {
             ("lockwatch_policies", "0"),
             ("lockwatch_policies_digest", "08395407b4f1363f"),
             ("lockwatch_policies_overrides", "0"),
+            ("lockwatch_ratelimit_bytes", "0"),
             ("lockwatch_ratelimit_calls_total", "0"),
             ("lockwatch_ratelimit_clock_steps_total", "0"),
             ("lockwatch_ratelimit_denied_total", "0"),
             ("lockwatch_ratelimit_forced_total", "0"),
+            ("lockwatch_ratelimit_keys", "0"),
             ("lockwatch_ratelimit_peeks_total", "0"),
             ("lockwatch_ratelimit_refunds_total", "0"),
             ("lockwatch_ratelimit_settles_total", "0"),
-            ("lockwatch_ship", "yes"),
+            ("lockwatch_ship", "1"),
             ("lockwatch_token_alive_since_ms", "0"),
             ("lockwatch_token_busy_total", "0"),
+            ("lockwatch_token_bytes", "0"),
             ("lockwatch_token_claims_set_total", "0"),
             ("lockwatch_token_clock_ahead_ms", "0"),
             ("lockwatch_token_evicted_total", "0"),
@@ -131,7 +146,9 @@ fn info_fields_have_stable_names_and_start_at_zero() {
             ("lockwatch_token_rolled_forward_total", "0"),
             ("lockwatch_token_rotate_refused_total", "0"),
             ("lockwatch_token_rotated_total", "0"),
+            ("lockwatch_token_sessions", "0"),
             ("lockwatch_token_sign_queue", "0"),
+            ("lockwatch_token_stores", "0"),
             ("lockwatch_token_verified_total", "0"),
             ("lockwatch_token_verify_cache_hits_total", "0"),
             ("lockwatch_token_verify_refused_total", "0"),
@@ -227,7 +244,7 @@ fn a_server_that_holds_everything_back_says_so() {
         .start();
     let mut client = server.client();
     let info = client.info("lockwatch");
-    assert_eq!(info.text("lockwatch_ship"), "no");
+    assert_eq!(info.number("lockwatch_ship"), 0);
     assert_eq!(info.text("lockwatch_audit_state"), "held");
     assert_eq!(info.number("lockwatch_audit_state_number"), 2);
     for place in 0..2 {
@@ -236,6 +253,6 @@ fn a_server_that_holds_everything_back_says_so() {
     }
     client.set("ship", "yes");
     let info = client.info("lockwatch");
-    assert_eq!((&info.text("lockwatch_ship")[..], &info.text("lockwatch_audit_state")[..]), ("yes", "off"));
+    assert_eq!((&info.text("lockwatch_ship")[..], &info.text("lockwatch_audit_state")[..]), ("1", "off"));
     assert_eq!(client.endpoint_info(0)["state"], "ok");
 }

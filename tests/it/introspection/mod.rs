@@ -8,3 +8,5 @@ mod config_set;
 mod info;
 mod memory;
 mod module;
+#[cfg(feature = "debug-commands")]
+mod sums;

@@ -64,7 +64,7 @@ fn after_the_documented_steps_a_server_without_the_module_loads_the_data() {
             run(&server, save);
             let data = server.into_data();
             server = with(aof, preamble).module_args("journal no").data_dir(data).start();
-            assert_eq!(server.info("lockwatch").text("lockwatch_journal"), "no");
+            assert_eq!(server.info("lockwatch").text("lockwatch_journal"), "0");
         }
         run(&server, save);
         if aof == "yes" {

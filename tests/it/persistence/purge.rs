@@ -141,7 +141,7 @@ fn with_journal_no_alerts_and_events_are_neither_in_the_rdb_nor_in_the_aof() {
         };
         let server = with("yes").module_args("journal no").start();
         assert!(server.log().contains("kept in memory only"), "{}", server.log());
-        assert_eq!(server.info("lockwatch").text("lockwatch_journal"), "no");
+        assert_eq!(server.info("lockwatch").text("lockwatch_journal"), "0");
         // A replica with a journal gets the changes.
         let replica = Server::builder().config("appendonly yes").replica_of(&server).start();
         server.wait_for_replica(&replica);

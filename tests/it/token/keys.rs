@@ -46,6 +46,29 @@ fn lw_jwks_lists_public_keys_only() {
 }
 
 #[test]
+fn servers_with_the_same_refresh_secrets_show_the_same_ids() {
+    let other = "another refresh secret of more than 32 bytes";
+    let lines = |client: &mut Client| {
+        let info = client.info("lockwatch_token");
+        let lines =
+            (0..2).map_while(|i| info.fields.get(&format!("lockwatch_token_refresh_secret_{i}")).cloned());
+        lines.collect::<Vec<_>>()
+    };
+    let keys = Keys::new();
+    let both = keys.file("both", &format!("{REFRESH_SECRET}\n{other}\n"));
+    let start =
+        |file: &str| Server::builder().config(format!("lockwatch.refresh-secret-file {file}")).start();
+    let (one, same, two) = (start(&keys.refresh()), start(&keys.refresh()), start(&both));
+    let (first, second, all) =
+        (lines(&mut one.client()), lines(&mut same.client()), lines(&mut two.client()));
+    assert_eq!((first.len(), &first), (1, &second));
+    assert_eq!((all.len(), &all[0]), (2, &first[0]));
+    let (id, usage) = all[1].split_once(',').unwrap();
+    assert_eq!((id.len(), usage), ("id=".len() + 22, "use=verifying"));
+    assert!(first[0].ends_with(",use=signing") && !first[0].contains(id), "{all:?}");
+}
+
+#[test]
 fn signing_keys_can_be_replaced_under_load_without_a_failed_verification() {
     let keys = Keys::new();
     let server = Server::builder().issuing(&keys, Algorithm::Rs256).start();
