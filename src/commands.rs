@@ -80,6 +80,7 @@ pub(crate) static COMMANDS: &[CommandEntry] = &[
     CommandEntry::of::<RaiseAlert>(),
     CommandEntry::container(<Alerts as Managed>::CONTAINER),
     CommandEntry::of::<alerts::list::List>(),
+    CommandEntry::of::<alerts::recent::Recent>(),
     CommandEntry::of::<Dead<Alerts>>(),
     CommandEntry::of::<Replay<Alerts>>(),
     CommandEntry::of::<Discard<Alerts>>(),
@@ -203,6 +204,7 @@ mod tests {
             -3 LW.ALERT type json [DEDUP text COOLDOWN d]\n\
             -2 LW.ALERTS\n\
             -2 LW.ALERTS LIST [COUNT n] [BEFORE id]\n\
+            -2 LW.ALERTS RECENT [COUNT n] [BEFORE id]\n\
             -2 LW.ALERTS DEAD [COUNT n] [BEFORE id]\n\
             3 LW.ALERTS REPLAY id|ALL\n\
             3 LW.ALERTS DISCARD id|ALL\n\

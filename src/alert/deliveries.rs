@@ -19,6 +19,7 @@ use super::counters;
 use super::dedup::{DedupTable, Digest, Suppression};
 use super::endpoint::EndpointId;
 use super::letter::Letter;
+use super::recent::Recent;
 use super::rollup::Rollup;
 use super::schedule;
 
@@ -29,6 +30,9 @@ pub(crate) struct Deliveries {
     disabled: BTreeSet<EndpointId>,
     callers: Space,
     own: Space,
+    /// Neither saved nor replicated.
+    #[serde(skip)]
+    recent: Recent,
 }
 
 /// Alerts of callers and of the module are suppressed and rolled up separately, so that no caller
@@ -117,6 +121,10 @@ impl Deliveries {
         ends.into_iter().flatten().min()
     }
 
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.recent
+    }
+
     pub(crate) fn disabled(&self) -> &BTreeSet<EndpointId> {
         &self.disabled
     }
@@ -188,10 +196,16 @@ impl Extension for Deliveries {
             }
             Change::Summary(source, kind, alert) => {
                 if let Some(id) = self.space_mut(source).rollup.end(&kind) {
-                    queue.insert(id, Arc::new(alert));
+                    let alert = Arc::new(alert);
+                    self.added(id, &alert);
+                    queue.insert(id, alert);
                 }
             }
         }
+    }
+
+    fn added(&mut self, id: Id, alert: &Arc<Alert>) {
+        self.recent.add(id, alert);
     }
 
     fn removing(&mut self, from: u64, through: u64, _queue: &Queue<Alert>) {

@@ -12,7 +12,7 @@
 //!
 //! Pure, with the time passed in:
 //! - [`rollup`]: many alerts of a type become one. [`dedup`]: which alerts are suppressed.
-//! - [`letter`], [`deliveries`]: what the outbox keeps besides alerts. [`endpoint_queue`]: what is
+//! - [`letter`], [`recent`], [`deliveries`]: what the outbox keeps besides alerts. [`endpoint_queue`]: what is
 //!   due at one endpoint.
 //!
 //! On the main thread, with the server:
@@ -41,6 +41,7 @@ pub(crate) mod raise;
 pub(crate) mod reason;
 #[cfg(test)]
 mod receiver;
+pub(crate) mod recent;
 pub(crate) mod rollup;
 pub(crate) mod schedule;
 pub(crate) mod scheduler;

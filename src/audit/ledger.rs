@@ -2,6 +2,7 @@
 //! Postgres, which were denials, and the gap.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -121,7 +122,7 @@ impl Extension for Ledger {
         }
     }
 
-    fn added(&mut self, id: Id, entry: &Entry) {
+    fn added(&mut self, id: Id, entry: &Arc<Entry>) {
         if entry.is_limited() {
             self.limited.insert(id.seq);
             self.limited_bytes += entry.size() + Queue::<Entry>::OVERHEAD;

@@ -1,5 +1,7 @@
 //! What one outbox adds to the shared one.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -24,7 +26,7 @@ pub(crate) trait Extension: Default + Serialize + DeserializeOwned + Send + 'sta
     fn apply(&mut self, change: Self::Change, queue: &mut Queue<Self::Entry>);
 
     /// An entry was put into the queue: appended, replayed or loaded.
-    fn added(&mut self, _id: Id, _entry: &Self::Entry) {}
+    fn added(&mut self, _id: Id, _entry: &Arc<Self::Entry>) {}
 
     /// The entries numbered `from` to `through`, with `from <= through`, are about to leave the
     /// queue.

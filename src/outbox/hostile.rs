@@ -47,7 +47,7 @@ impl Extension for Count {
 
     fn apply(&mut self, (): (), _queue: &mut Queue<Note>) {}
 
-    fn added(&mut self, _id: Id, _entry: &Note) {
+    fn added(&mut self, _id: Id, _entry: &Arc<Note>) {
         self.entries += 1;
     }
 

@@ -1,6 +1,7 @@
 //! `LW.ALERTS`: the alerts that wait, the dead letters, and what an administrator does about them.
 //!
 //! - `LIST [COUNT n] [BEFORE id]`: see [`list`].
+//! - `RECENT [COUNT n] [BEFORE id]`: see [`recent`].
 //! - `DEAD [COUNT n] [BEFORE id]`: a page of the dead letters, newest first: alerts that an
 //!   endpoint did not take in all its tries. A map each of `id`, `type`, `timestamp_ms`,
 //!   `endpoint`, `tries`, `died_ms`, `reason` and `body`.
@@ -11,6 +12,7 @@
 //! - `HELP`: the subcommands, a line each.
 
 pub(crate) mod list;
+pub(crate) mod recent;
 pub(crate) mod test;
 
 use crate::journal::id::Id;
@@ -49,8 +51,15 @@ impl Managed for State {
         ..manage::CHANGE
     };
     const HELP: &'static Spec = &Spec { name: c"LW.ALERTS|HELP", flags: "readonly admin", ..Spec::HELP };
-    const SUBCOMMANDS: &'static [&'static Spec] =
-        &[list::List::SPEC, Self::DEAD, Self::REPLAY, Self::DISCARD, test::Test::SPEC, Self::HELP];
+    const SUBCOMMANDS: &'static [&'static Spec] = &[
+        list::List::SPEC,
+        recent::Recent::SPEC,
+        Self::DEAD,
+        Self::REPLAY,
+        Self::DISCARD,
+        test::Test::SPEC,
+        Self::HELP,
+    ];
 
     fn reply_dead(call: &Call<'_>, dead: &DeadLetter<Alert, Letter>, letter: &Letter) {
         call.reply_map(8);

@@ -19,6 +19,7 @@ mod killed;
 mod list;
 mod persistence;
 mod raising;
+mod recent;
 mod rollup;
 mod schedule;
 mod secrets;

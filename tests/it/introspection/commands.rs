@@ -93,7 +93,7 @@ fn command_docs_cover_alert_commands_and_subcommands() {
         ["DEDUP", "COOLDOWN"]
     );
     let container = docs(&mut client, "LW.ALERTS");
-    for name in ["LIST", "DEAD", "REPLAY", "DISCARD", "TEST", "HELP"] {
+    for name in ["LIST", "RECENT", "DEAD", "REPLAY", "DISCARD", "TEST", "HELP"] {
         let docs = container.field("subcommands").field(&format!("LW.ALERTS|{name}"));
         assert!(docs.field("summary").text().ends_with('.'), "{docs:?}");
         let help = client.run("LW.ALERTS HELP").texts();

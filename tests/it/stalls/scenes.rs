@@ -421,6 +421,7 @@ fn alerts() -> Scene {
             }),
             line("LW.ALERTS LIST"),
             line("LW.ALERTS LIST COUNT 10000"),
+            line("LW.ALERTS RECENT"),
             line("LW.ALERTS DEAD COUNT 10000"),
             line("LW.ALERTS REPLAY ALL"),
             row("LW.ALERTS TEST", |_, client| {
