@@ -258,7 +258,7 @@ def test_the_headers_that_are_refused_are_those_of_the_source(client: redis.Redi
 
 
 def test_the_parameters_of_libpq_that_are_refused_are_those_of_the_source() -> None:
-    source = (REPOSITORY / "src" / "audit" / "url.rs").read_text("utf-8")
+    source = (REPOSITORY / "common" / "src" / "postgres" / "url.rs").read_text("utf-8")
     listed = re.search(r"const UNSUPPORTED.*?\];", source, re.DOTALL)
     sentence = re.search(r"Parameters of libpq that are not supported: (.*?)\.", PAGE, re.DOTALL)
     assert listed
