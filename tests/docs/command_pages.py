@@ -73,7 +73,21 @@ GROUPS = {
 EVERYTHING = ("--lockwatch.cl-throttle", "yes")
 
 # The order of subcommands on the page of their container. The server lists them in none.
-SUBCOMMANDS = ["SET", "GET", "WHICH", "DEL", "LIST", "QUERY", "RECENT", "DEAD", "REPLAY", "DISCARD", "ERASE", "TEST", "HELP"]
+SUBCOMMANDS = [
+    "SET",
+    "GET",
+    "WHICH",
+    "DEL",
+    "LIST",
+    "QUERY",
+    "RECENT",
+    "DEAD",
+    "REPLAY",
+    "DISCARD",
+    "ERASE",
+    "TEST",
+    "HELP",
+]
 
 
 @dataclass(frozen=True)

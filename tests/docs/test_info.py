@@ -36,7 +36,7 @@ SECONDS = 20.0
 
 @pytest.fixture(scope="module")
 def primary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """A server with a policy, a key, a secret, an endpoint and a database, neither of which answers."""
+    """A server with a policy, keys, an endpoint and a database, neither of which answers."""
     directory = tmp_path_factory.mktemp("files")
     key, url, secret = directory / "key.pem", directory / "postgres.url", directory / "secret"
     subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", key], check=True, capture_output=True)
