@@ -58,6 +58,11 @@ pub struct Step {
 }
 
 impl Step {
+    #[cfg(test)]
+    pub fn made_of(seconds: f64, counts: &[(Counter, i64)]) -> Self {
+        Self { seconds, counts: counts.iter().copied().collect() }
+    }
+
     pub fn count(&self, counter: Counter) -> i64 {
         self.counts.get(&counter).copied().unwrap_or_default()
     }

@@ -22,7 +22,7 @@ const PAGES: [(&str, &str); 7] = [
     ("/sessions", "Sessions"),
     ("/audit", "Audit log"),
     ("/delivery", "Delivery"),
-    ("/nodes", "Nodes"),
+    ("/nodes", "Servers"),
 ];
 
 pub struct Frame {
@@ -93,7 +93,7 @@ impl Trouble {
                 let right = command.to_ascii_lowercase().replace(' ', "|");
                 format!("{node} refuses {command}: the user of this program needs the right +{right}. {text}")
             }
-            _ if text.to_ascii_lowercase().contains("unknown command") => {
+            _ if ["unknown command", "unknown subcommand"].iter().any(|what| text.contains(what)) => {
                 format!("{node} does not know {command}: it has no lockwatch, or an older version.")
             }
             _ => format!("{node} answers {command} with: {text}"),

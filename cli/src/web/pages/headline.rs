@@ -1,11 +1,15 @@
 //! What is going on, in one sentence.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
 
 use super::alerts::{Level, data_of, told};
 use super::remarks::Remark;
 use super::words::{MINUTE, count, duration, percent, rate, shown};
 use crate::facts::alerts::Alert;
+use crate::facts::bans::Ban;
 use crate::web::history::{Counter, Step, seconds, span, total};
 
 /// Alerts that are older than this do not make the headline.
@@ -22,10 +26,13 @@ pub struct Headline {
     pub remarks: Vec<Remark>,
 }
 
-/// The headline for what was counted in the last `steps`, the newest `alerts`, and what is `wrong`.
-pub fn of(steps: &[Step], alerts: &[Alert], wrong: Vec<Remark>, now_ms: i64) -> Headline {
-    let recent: Vec<&Alert> = alerts.iter().filter(|alert| now_ms - alert.timestamp_ms <= RECENT).collect();
-    let attack = attack(steps, &recent);
+/// The headline for what was counted in the last `steps`, the newest `alerts`, the `bans` in force,
+/// and what is `wrong`.
+pub fn of(steps: &[Step], alerts: &[Alert], bans: &[Ban], wrong: Vec<Remark>, now_ms: i64) -> Headline {
+    let is_recent = |ms: i64| now_ms - ms <= RECENT;
+    let recent: Vec<&Alert> = alerts.iter().filter(|alert| is_recent(alert.timestamp_ms)).collect();
+    let by_rules = bans.iter().filter(|ban| ban.source == "rule" && is_recent(ban.from_ms)).collect();
+    let attack = attack(steps, &recent, by_rules);
     let worst = wrong.iter().map(|remark| remark.level).max().unwrap_or(Level::Fine);
     let faults = wrong.iter().filter(|remark| remark.level >= Level::Warning).count();
     let class = match (&attack, worst) {
@@ -93,48 +100,63 @@ struct Attack {
     remarks: Vec<Remark>,
 }
 
-fn attack(steps: &[Step], recent: &[&Alert]) -> Option<Attack> {
-    let bans = total(steps, Counter::Bans);
-    let tokens = recent.iter().find(|alert| matches!(alert.event.as_str(), "token.reuse" | "token.forgery"));
-    let under_attack: Vec<&&Alert> = recent.iter().filter(|alert| alert.event == "guard.attack").collect();
-    let by_rules = |alert: &&&Alert| alert.event == "guard.ban" && data_of(alert)["rule"].is_string();
-    let mut guards: BTreeSet<String> = BTreeSet::new();
-    let banning = recent.iter().filter(by_rules);
-    guards.extend(banning.chain(under_attack.iter().copied()).filter_map(|alert| guard_of(alert)));
-    let bursts: Vec<&&Alert> = recent.iter().filter(|alert| alert.event == "burst").collect();
-
-    let mut remarks = Vec::new();
-    remarks.extend(under_attack.first().map(|alert| remark("attack", alert)));
+fn attack(steps: &[Step], recent: &[&Alert], bans: Vec<&Ban>) -> Option<Attack> {
     let last_of = |event: &str| recent.iter().find(|alert| alert.event == event);
-    remarks.extend(last_of("guard.broken").map(|alert| remark("guards", alert)));
-    remarks.extend(tokens.map(|alert| remark("tokens", alert)));
-    remarks.extend(bursts.first().map(|alert| remark("burst", alert)));
+    let tokens = last_of("token.reuse").or(last_of("token.forgery"));
+    let attacked = last_of("guard.attack");
+    let bursts: Vec<&&Alert> = recent.iter().filter(|alert| alert.event == "burst").collect();
+    // Bans that were lifted meanwhile are not in the list.
+    let banned = i64::try_from(bans.len()).unwrap_or(i64::MAX).max(total(steps, Counter::Bans));
+    let mut guards: BTreeSet<String> = bans.iter().map(|ban| shown(&ban.guard)).collect();
+    guards.extend(attacked.and_then(|alert| guard_of(alert)));
 
-    let where_to = match guards.len() {
+    let events = [attacked, last_of("guard.broken"), tokens, bursts.first().copied()];
+    let tags = ["attack", "guards", "tokens", "burst"];
+    let mut remarks: Vec<Remark> =
+        events.iter().zip(tags).filter_map(|(alert, tag)| alert.map(|alert| remark(tag, alert))).collect();
+    let place = match guards.len() {
         0 => String::new(),
         1..=2 => format!(" on {}", guards.into_iter().collect::<Vec<_>>().join(" and ")),
         many => format!(" on {many} guards"),
     };
-    let text = if bans > 0 {
-        let banned = count(bans, "subject", "subjects");
-        format!("Attack{where_to}: {banned} banned in the last {}", period(steps))
-    } else if !under_attack.is_empty() {
-        format!("Attack{where_to}: many more failures than usual")
+    let text = if banned > 0 {
+        format!("Attack{place}: {} in the last 5 min", banned_in_words(banned, &bans))
+    } else if attacked.is_some() {
+        format!("Attack{place}: many more failures than usual")
     } else if tokens.is_some() {
         "A stolen or forged refresh token was used".into()
     } else if let Some(last) = bursts.first() {
         let times = if bursts.len() == 1 { "Burst".into() } else { format!("{} bursts", bursts.len()) };
+        // The headline says it, so no remark has to.
+        remarks.retain(|remark| remark.tag != "burst");
         format!("{times}: {}", told(last).text)
     } else {
         return None;
     };
-    let is_severe = bans > 0 || !under_attack.is_empty() || tokens.is_some();
-    let state = if bans > 0 { format!("Attack{where_to}") } else { text.clone() };
-    if !is_severe && bursts.len() == 1 {
-        // The headline has said it.
-        remarks.retain(|remark| remark.tag != "burst");
-    }
+    let is_severe = banned > 0 || attacked.is_some() || tokens.is_some();
+    let state = if banned > 0 { format!("Attack{place}") } else { text.clone() };
     Some(Attack { is_severe, text, state, remarks })
+}
+
+/// `14 addresses of 3 networks banned`.
+fn banned_in_words(banned: i64, bans: &[&Ban]) -> String {
+    let addresses: Vec<IpAddr> = bans.iter().filter_map(|ban| ban.subject.parse().ok()).collect();
+    let networks: BTreeSet<IpNet> = addresses.iter().filter_map(|address| network(*address)).collect();
+    let all = usize::try_from(banned).is_ok_and(|banned| banned == addresses.len());
+    if !all {
+        return format!("{} banned", count(banned, "subject", "subjects"));
+    }
+    let from = match networks.len() {
+        many if many < 2 || many == addresses.len() => String::new(),
+        many => format!(" of {many} networks"),
+    };
+    format!("{}{from} banned", count(banned, "address", "addresses"))
+}
+
+/// The network of an address as guards see it: an IPv4 /24 or an IPv6 /48.
+fn network(address: IpAddr) -> Option<IpNet> {
+    let length = if address.is_ipv4() { 24 } else { 48 };
+    IpNet::new(address, length).ok().map(|network| network.trunc())
 }
 
 fn guard_of(alert: &Alert) -> Option<String> {
@@ -150,5 +172,115 @@ fn remark(tag: &'static str, alert: &Alert) -> Remark {
         link: told.link.unwrap_or_else(|| "/".into()),
         name: String::new(),
         since_ms: Some(alert.timestamp_ms),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_796_000_000_000;
+
+    fn alert(event: &str, age_ms: i64, data: &str) -> Alert {
+        Alert {
+            node: "a:1".into(),
+            id: "1-2-3".into(),
+            event: event.into(),
+            timestamp_ms: NOW - age_ms,
+            waiting: false,
+            dead: 0,
+            body: format!("{{\"data\":{data}}}"),
+        }
+    }
+
+    fn ban(subject: &str, age_ms: i64) -> Ban {
+        Ban {
+            guard: b"login".to_vec(),
+            subject: subject.into(),
+            hash: None,
+            source: "rule".into(),
+            rule: Some("stuffing".into()),
+            verdict: "deny".into(),
+            from_ms: NOW - age_ms,
+            until_ms: NOW + MINUTE,
+            strikes: 0,
+            count: 10,
+            window_ms: 600_000,
+            reason: None,
+            by: None,
+            acl_user: None,
+        }
+    }
+
+    fn fault(level: Level, text: &str) -> Remark {
+        Remark { level, tag: "audit", text: text.into(), link: "/".into(), name: "n".into(), since_ms: None }
+    }
+
+    #[test]
+    fn the_headline_says_what_matters_most() {
+        let busy = [Step::made_of(5.0, &[(Counter::Calls, 6000), (Counter::Denied, 24)])];
+        let burst = r#"{"key":"k","request_count_in_window":3,"window_seconds":10,"threshold":3}"#;
+        let bans = [
+            ban("203.0.113.9", 9),
+            ban("203.0.113.7", 9),
+            ban("198.51.100.1", 9),
+            ban("192.0.2.1", RECENT + 1),
+        ];
+        let bad = || vec![fault(Level::Bad, "a:1 is away")];
+        for (steps, alerts, bans, wrong, class, text) in [
+            (&busy[..], vec![], &[][..], vec![], "well", "All is well: 1,200 calls/s, 0.4 % denied"),
+            (&[], vec![], &[], vec![], "well", "All is well so far: rates show in a few seconds"),
+            (
+                &busy,
+                vec![alert("burst", RECENT + 1, burst)],
+                &[],
+                vec![],
+                "well",
+                "All is well: 1,200 calls/s, 0.4 % denied",
+            ),
+            (
+                &busy,
+                vec![alert("burst", 1, burst)],
+                &[],
+                vec![],
+                "warning",
+                "Burst: k made 3 calls in 10 s; 3 are a burst",
+            ),
+            (
+                &busy,
+                vec![],
+                &bans,
+                vec![],
+                "attack",
+                "Attack on login: 3 addresses of 2 networks banned in the last 5 min",
+            ),
+            (&busy, vec![], &[], bad(), "broken", "A:1 is away"),
+            (
+                &busy,
+                vec![],
+                &bans[..1],
+                bad(),
+                "attack",
+                "Attack on login: 1 address banned in the last 5 min; something is wrong",
+            ),
+            (
+                &busy,
+                vec![alert("guard.attack", 1, r#"{"key":"login"}"#)],
+                &[],
+                vec![],
+                "attack",
+                "Attack on login: many more failures than usual",
+            ),
+            (&busy, vec![], &[], [bad(), bad()].concat(), "broken", "2 things are wrong"),
+        ] {
+            let headline = of(steps, &alerts, bans, wrong, NOW);
+            assert_eq!((headline.class, headline.text.as_str()), (class, text));
+        }
+    }
+
+    #[test]
+    fn the_announced_state_has_no_numbers_that_change() {
+        let state = |bans: &[Ban]| of(&[], &[], bans, vec![], NOW).state;
+        assert_eq!(state(&[ban("203.0.113.9", 9)]), state(&[ban("203.0.113.9", 9), ban("203.0.113.7", 1)]));
     }
 }

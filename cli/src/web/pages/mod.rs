@@ -2,10 +2,10 @@
 //!
 //! - [`overview`] says what is going on: [`headline`] in a sentence, [`remarks`] what is wrong,
 //!   [`spark`] the last minutes.
-//! - [`limits`], [`bans`], [`sessions`], [`audit`], [`delivery`] and [`nodes`] say more.
+//! - [`limits`], [`bans`], [`why`], [`sessions`], [`audit`], [`delivery`] and [`nodes`] say more.
 //! - [`frame`] surrounds them. [`assets`] are the style sheet and the script.
-//! - [`words`] puts numbers and times in words, [`alerts`] puts alerts in words, [`query`] reads and
-//!   writes URLs, [`forms`] links to actions.
+//! - [`words`] puts numbers and times in words, [`alerts`] and [`rules`] what they are named for.
+//!   [`query`] reads and writes URLs, [`forms`] links to actions.
 //!
 //! Whatever a client wrote passes [`words::shown`] when a view is made, and is escaped by the
 //! template.
@@ -23,8 +23,10 @@ mod nodes;
 mod overview;
 mod query;
 mod remarks;
+mod rules;
 mod sessions;
 mod spark;
+mod why;
 mod words;
 
 use std::sync::Arc;
@@ -66,7 +68,7 @@ pub fn routes() -> Router<App> {
         ("/limits", get(limits::list)),
         ("/key", get(limits::key)),
         ("/bans", get(bans::list)),
-        ("/why", get(bans::explain)),
+        ("/why", get(why::explain)),
         ("/sessions", get(sessions::list)),
         ("/audit", get(audit::list)),
         ("/delivery", get(delivery::list)),

@@ -22,6 +22,7 @@ use crate::facts::alerts::{Alert, recent};
 use crate::facts::bans::{Ban, List, bans};
 use crate::facts::gathered::Gathered;
 use crate::facts::policies::{Policy, policies};
+use crate::facts::rules::{Rule, rules};
 use crate::facts::top::{TopKey, top_keys};
 use crate::sampler::{MAX_AGE, Sample};
 use crate::web::app::{App, Visitor};
@@ -47,13 +48,14 @@ pub struct Facts {
     /// Whether a guard has more bans than were fetched.
     pub more_bans: bool,
     pub policies: Gathered<Policy>,
+    pub rules: Vec<Rule>,
 }
 
 impl Facts {
     async fn fetch(app: &App) -> Self {
         let fleet = app.sampler.fleet();
-        let (top, alerts, policies) =
-            tokio::join!(top_keys(fleet, KEYS), recent(fleet, FETCHED_ALERTS), policies(fleet));
+        let (top, alerts, policies, rules) =
+            tokio::join!(top_keys(fleet, KEYS), recent(fleet, FETCHED_ALERTS), policies(fleet), rules(fleet));
         let guards = app.pages.finder.guards();
         let asked = first_guards(guards.clone(), &alerts.items);
         let each = asked.iter().map(|guard| bans(fleet, std::slice::from_ref(guard), List::Bans, ENTRIES));
@@ -66,7 +68,7 @@ impl Facts {
         }
         all.items.sort_by_key(|ban| std::cmp::Reverse(ban.from_ms));
         all.failures.dedup_by(|a, b| a.0 == b.0 && a.1.text == b.1.text);
-        Self { top, alerts, bans: all, other_guards: guards.len() - asked.len(), more_bans, policies }
+        Self { top, alerts, bans: all, other_guards: guards.len() - asked.len(), more_bans, policies, rules }
     }
 }
 
@@ -169,7 +171,7 @@ pub async fn overview(State(app): State<App>, Extension(visitor): Extension<Visi
         key_troubles: Trouble::all("LW.TOP", &facts.top.failures),
         alerts: facts.alerts.items.iter().take(ALERTS).map(|one| AlertRow::of(one, has_endpoint)).collect(),
         alert_troubles: Trouble::all("LW.ALERTS RECENT", &facts.alerts.failures),
-        bans: shown_bans.map(|ban| BanRow::of(ban, frame.may_support)).collect(),
+        bans: shown_bans.map(|ban| BanRow::of(ban, &facts.rules, frame.may_support.then_some("/"))).collect(),
         bans_in_all: bans_in_all(&facts),
         has_guards: sample.sum("guards") > 0 || !app.pages.finder.guards().is_empty(),
         ban_troubles: Trouble::all("LW.BANS", &facts.bans.failures),
@@ -192,7 +194,7 @@ fn headline_of(app: &App, sample: &Sample, facts: &Facts, steps: &[Step], now_ms
     for (remark, since) in wrong.iter_mut().zip(history.wrong(&names, sample.at)) {
         remark.since_ms = remark.since_ms.or(since.map(super::words::unix_ms));
     }
-    headline::of(steps, &facts.alerts.items, wrong, now_ms)
+    headline::of(steps, &facts.alerts.items, &facts.bans.items, wrong, now_ms)
 }
 
 fn bans_in_all(facts: &Facts) -> String {

@@ -79,7 +79,9 @@ pub fn count(value: i64, one: &str, many: &str) -> String {
 pub fn duration(ms: i64) -> String {
     let (first, second) = match ms.max(0) {
         ms if ms < SECOND => return format!("{ms} ms"),
-        ms if ms < 2 * MINUTE => return format!("{} s", ms / SECOND),
+        ms if ms < MINUTE || (ms < 2 * MINUTE && ms % MINUTE >= SECOND) => {
+            return format!("{} s", ms / SECOND);
+        }
         ms if ms < HOUR => ((ms / MINUTE, "min"), (ms % MINUTE / SECOND, "s")),
         ms if ms < DAY => ((ms / HOUR, "h"), (ms % HOUR / MINUTE, "min")),
         ms => ((ms / DAY, "d"), (ms % DAY / HOUR, "h")),
@@ -180,6 +182,7 @@ mod tests {
             (-5, "0 ms"),
             (250, "250 ms"),
             (90_000, "90 s"),
+            (60_000, "1 min"),
             (600_000, "10 min"),
             (630_000, "10 min 30 s"),
             (93_600_000, "1 d 2 h"),
