@@ -112,6 +112,7 @@ async fn act(
     }
     let outcome = action.run(app.sampler.fleet(), &visitor.name).await;
     log::line(&format!("{name} by '{}': {}", visitor.name, outcome.text));
+    app.pages.forget().await;
     session.keep(outcome);
     (StatusCode::SEE_OTHER, [(LOCATION, local_path(fields.get("back")).to_owned())]).into_response()
 }

@@ -31,6 +31,8 @@ mod words;
 
 use std::sync::Arc;
 
+pub use assets::url as asset;
+
 use axum::Router;
 use axum::routing::{MethodRouter, get};
 
