@@ -81,7 +81,7 @@ fn block_v6(ip: Ipv6Addr, prefix: u8) -> IpNet {
 }
 
 /// An IPv4 address that is written as an IPv6 one (mapped, or by NAT64) as IPv4.
-fn unmapped(ip: IpAddr) -> IpAddr {
+pub(super) fn unmapped(ip: IpAddr) -> IpAddr {
     const NAT64: u128 = 0x0064_ff9b << 96;
     match ip.to_canonical() {
         IpAddr::V6(v6) if v6.to_bits() >> 32 == NAT64 >> 32 => {

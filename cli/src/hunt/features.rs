@@ -1,6 +1,7 @@
 //! The features by which subjects are compared.
 
 use super::event::HOUR;
+use super::sketch::EXACT;
 use super::subject::{Hours, Subject};
 
 /// Features of a user, and of an address.
@@ -44,6 +45,8 @@ pub(super) fn quietest(hours: &Hours) -> (usize, usize) {
 pub(super) enum Unit {
     /// Compared by its logarithm: 100 is as far from 10 as 10 from 1.
     Count,
+    /// The same of distinct values, of which there may be too many to count exactly.
+    Distinct,
     /// From 0 to 1, written in percent.
     Share,
     /// Bits of entropy.
@@ -70,7 +73,7 @@ impl Feature {
     /// The value in a form in which differences are comparable, more being stranger.
     pub(super) fn scaled(&self, value: f64) -> f64 {
         match self.unit {
-            Unit::Count => value.max(0.0).ln_1p(),
+            Unit::Count | Unit::Distinct => value.max(0.0).ln_1p(),
             Unit::Share | Unit::Bits => value,
             Unit::Variation => -value,
         }
@@ -80,7 +83,7 @@ impl Feature {
     /// feature that nearly all have in common would make the least difference a strange one.
     pub(super) fn least_spread(&self) -> f64 {
         match self.unit {
-            Unit::Count => 0.5,
+            Unit::Count | Unit::Distinct => 0.5,
             Unit::Share => 0.1,
             Unit::Bits => 1.0,
             Unit::Variation => 0.5,
@@ -89,8 +92,9 @@ impl Feature {
 
     pub(super) fn words_for(&self, value: f64) -> String {
         match self.unit {
-            Unit::Count if value < 10.0 && value.fract() != 0.0 => format!("{value:.1}"),
-            Unit::Count => format!("{value:.0}"),
+            Unit::Distinct if value >= EXACT => format!("about {value:.0}"),
+            Unit::Count | Unit::Distinct if value < 10.0 && value.fract() != 0.0 => format!("{value:.1}"),
+            Unit::Count | Unit::Distinct => format!("{value:.0}"),
             Unit::Share => format!("{:.0} %", value * 100.0),
             Unit::Bits => format!("{value:.1} bits"),
             Unit::Variation => format!("{value:.1}"),
@@ -132,7 +136,7 @@ const ACTIVE: Feature = feature("active_hours", "hours with calls", Unit::Share,
 const PAUSES: Feature = feature("pauses", "variation of pauses", Unit::Variation, 1, |it, _| {
     it.pauses.variation().unwrap_or(HUMAN)
 });
-const PATHS: Feature = feature("paths", "distinct paths", Unit::Count, 1, |it, _| it.paths.count());
+const PATHS: Feature = feature("paths", "distinct paths", Unit::Distinct, 1, |it, _| it.paths.count());
 const ENTROPY: Feature =
     feature("path_entropy", "entropy of paths", Unit::Bits, 1, |it, _| it.spread.entropy());
 const NIGHT: Feature = cautious(
@@ -175,8 +179,8 @@ pub(super) const OF_ADDRESSES: [Feature; COUNT] = [
     FAILURES,
     cautious(feature("failure_share", "calls that failed", Unit::Share, 3, failure_share), failures_of_calls),
     feature("out_of_habit", NEW_PLACE, Unit::Count, 3, out_of_habit),
-    feature("agents", "agents of each user", Unit::Count, 1, |it, _| each_user(it.agents.count(), it)),
-    feature("failed_users", "users for whom all calls failed", Unit::Count, 4, |it, _| {
+    feature("agents", "agents of each user", Unit::Distinct, 1, |it, _| each_user(it.agents.count(), it)),
+    feature("failed_users", "users for whom all calls failed", Unit::Distinct, 4, |it, _| {
         it.failed_others.count_without(&it.others)
     }),
 ];
@@ -193,6 +197,6 @@ pub(super) const OF_USERS: [Feature; COUNT] = [
     FAILURES,
     cautious(feature("failure_share", "calls that failed", Unit::Share, 1, failure_share), failures_of_calls),
     feature("out_of_habit", NEW_PLACE, Unit::Count, 4, out_of_habit),
-    feature("agents", "distinct agents", Unit::Count, 1, |it, _| it.agents.count()),
-    feature("addresses", "distinct addresses", Unit::Count, 1, |it, _| it.others.count()),
+    feature("agents", "distinct agents", Unit::Distinct, 1, |it, _| it.agents.count()),
+    feature("addresses", "distinct addresses", Unit::Distinct, 1, |it, _| it.others.count()),
 ];

@@ -1,9 +1,11 @@
 //! The strangest of all subjects of a log.
 
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 
 use super::census::Census;
-use super::event::HOUR;
+use super::event::{HOUR, unmapped};
 use super::features::{OF_ADDRESSES, OF_USERS, Site, quietest};
 use super::name::Name;
 use super::options::{Args, By};
@@ -83,6 +85,7 @@ fn is_between(hour: usize, (from, to): (usize, usize)) -> bool {
 }
 
 /// Whether one of `blocks` has the address.
-pub(super) fn is_in(blocks: &[IpNet], address: IpNet) -> bool {
-    blocks.iter().any(|block| block.contains(&address))
+pub(super) fn is_in(blocks: &[IpNet], ip: IpAddr) -> bool {
+    let ip = unmapped(ip);
+    blocks.iter().any(|block| block.contains(&ip))
 }

@@ -144,7 +144,7 @@ fn meaning(why: &tokio_postgres::Error, timeout: Duration) -> anyhow::Error {
         &SqlState::INSUFFICIENT_PRIVILEGE => anyhow!(
             "this role may not read the audit log: its owner has to GRANT SELECT ON lockwatch_audit_log TO it"
         ),
-        &SqlState::QUERY_CANCELED => anyhow!(
+        &SqlState::QUERY_CANCELED | &SqlState::LOCK_NOT_AVAILABLE => anyhow!(
             "Postgres took longer than {timeout:?} or was told to stop: raise --query-timeout or read fewer --days"
         ),
         &SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN | &SqlState::CANNOT_CONNECT_NOW => {

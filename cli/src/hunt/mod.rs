@@ -37,7 +37,6 @@ use anyhow::{Context, Result, anyhow};
 use crate::connect::options::Options;
 use crate::text::printable;
 use census::{Bounds, Census};
-use event::customer;
 use findings::{Findings, Ranking, is_in};
 pub use options::Args;
 use report::Report;
@@ -61,7 +60,7 @@ pub async fn run(args: &Args, connection: &Options) -> Result<ExitCode> {
         timeout: args.query_timeout,
     };
     log::read(&target, &query, |event| {
-        let is_excluded = event.ip.is_some_and(|ip| is_in(&excluded, customer(ip)));
+        let is_excluded = event.ip.is_some_and(|ip| is_in(&excluded, ip));
         census.add(event, is_excluded);
     })
     .await?;

@@ -85,7 +85,7 @@ pub struct Args {
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = patience)]
     pub query_timeout: Duration,
 
-    /// How many users and how many addresses are kept in memory, at most; up to 5 KB each.
+    /// How many users and how many addresses are kept in memory, at most; up to 10 KB each.
     #[arg(long, value_name = "N", default_value_t = 50_000, hide_short_help = true,
           value_parser = clap::value_parser!(u32).range(20..=10_000_000))]
     pub max_subjects: u32,

@@ -7,7 +7,7 @@ pub(super) fn quoted(bytes: &[u8]) -> String {
     if !bytes.is_empty() && bytes.iter().all(is_word) {
         return String::from_utf8_lossy(bytes).into_owned();
     }
-    let is_plain = |byte: u8| is_word(&byte) || b" ,+=%".contains(&byte);
+    let is_plain = |byte: u8| is_word(&byte) || b" ,+=%;()".contains(&byte);
     let escaped = bytes.iter().map(|byte| match *byte {
         byte if is_plain(byte) => char::from(byte).to_string(),
         byte => format!("\\x{byte:02x}"),
@@ -27,7 +27,7 @@ mod tests {
             (b"", "\"\""),
             (b"two words", "\"two words\""),
             (b"a\"b\\c", "\"a\\x22b\\x5cc\""),
-            (b"$(reboot)`x`!1;'", "\"\\x24\\x28reboot\\x29\\x60x\\x60\\x211\\x3b\\x27\""),
+            (b"$(reboot)`x`!1;'", "\"\\x24(reboot)\\x60x\\x60\\x211;\\x27\""),
             (b"\x1b[2J\r\n\0\xff", "\"\\x1b\\x5b2J\\x0d\\x0a\\x00\\xff\""),
         ] {
             assert_eq!(quoted(bytes), expected);

@@ -154,7 +154,7 @@ fn rounded(value: f64) -> f64 {
 /// The first reasons in words of ours, for the reason of a ban.
 fn summary(strange: &Strange) -> String {
     let reasons: Vec<String> = strange.reasons.iter().take(REASONS_OF_BAN).map(words).collect();
-    if reasons.is_empty() { format!("score {:.2}", strange.score) } else { reasons.join(", ") }
+    if reasons.is_empty() { format!("score {:.2}", strange.score) } else { reasons.join("; ") }
 }
 
 fn words(reason: &Reason) -> String {

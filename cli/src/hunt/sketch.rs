@@ -5,6 +5,8 @@ use std::hash::{Hash, Hasher};
 
 /// Hashes that a [`Distinct`] keeps.
 const KEPT: usize = 128;
+/// Fewer values than this are counted exactly.
+pub(super) const EXACT: f64 = KEPT as f64;
 /// Paths that a [`Spread`] counts one by one.
 const COUNTED: usize = 128;
 
