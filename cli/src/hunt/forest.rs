@@ -3,8 +3,9 @@
 //! A tree splits a sample of the subjects at random values of random features until each is alone.
 //! A subject that is far from the others is alone after few splits, so a short path means strange.
 //!
-//! This is an implementation of our own because the same log has to give the same answer. A test
-//! compares its scores with those of the crate `extended-isolation-forest`, which takes no seed.
+//! The same log has to give the same answer, and no crate that could be used takes a seed
+//! (docs/decisions/isolation-forest.md). A test compares the scores with those of another
+//! implementation.
 
 use super::random::Random;
 
@@ -63,26 +64,7 @@ fn split<const N: usize>(
     if depth == 0 || sample.len() < 2 {
         return leaf;
     }
-    // A feature that is the same for all can't split them.
-    let ranges: Vec<(usize, f64, f64)> = (0..N)
-        .map(|feature| {
-            let values = sample.iter().map(|subject| subject[feature]);
-            let range = |(low, high): (f64, f64), value: f64| (low.min(value), high.max(value));
-            let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), range);
-            (feature, low, high)
-        })
-        .filter(|(feature, low, high)| low < high && weights[*feature] > 0)
-        .collect();
-    if ranges.is_empty() {
-        return leaf;
-    }
-    let mut ticket = random.below(ranges.iter().map(|(feature, ..)| weights[*feature]).sum());
-    let drawn = ranges.iter().find(|(feature, ..)| {
-        let is_drawn = ticket < weights[*feature];
-        ticket = ticket.saturating_sub(weights[*feature]);
-        is_drawn
-    });
-    let Some(&(feature, low, high)) = drawn else { return leaf };
+    let Some((feature, low, high)) = draw(sample, weights, random) else { return leaf };
     let at = random.between(low, high);
     // The lowest go below and the highest above, so neither side is empty.
     sample.sort_unstable_by(|one, other| one[feature].total_cmp(&other[feature]));
@@ -94,6 +76,32 @@ fn split<const N: usize>(
         below: Box::new(split(below, weights, depth - 1, random)),
         above: Box::new(split(above, weights, depth - 1, random)),
     }
+}
+
+/// A feature that differs within the sample, drawn by weight, with its least and greatest value.
+fn draw<const N: usize>(
+    sample: &[&[f64; N]],
+    weights: &[usize; N],
+    random: &mut Random,
+) -> Option<(usize, f64, f64)> {
+    let mut ranges: Vec<(usize, f64, f64)> = Vec::with_capacity(N);
+    for feature in (0..N).filter(|feature| weights[*feature] > 0) {
+        let values = sample.iter().map(|subject| subject[feature]);
+        let range = |(low, high): (f64, f64), value: f64| (low.min(value), high.max(value));
+        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), range);
+        if low < high {
+            ranges.push((feature, low, high));
+        }
+    }
+    let total: usize = ranges.iter().map(|(feature, ..)| weights[*feature]).sum();
+    let mut ticket = if total == 0 { return None } else { random.below(total) };
+    for range in ranges {
+        match ticket.checked_sub(weights[range.0]) {
+            Some(left) => ticket = left,
+            None => return Some(range),
+        }
+    }
+    None
 }
 
 fn path<const N: usize>(tree: &Node, subject: &[f64; N]) -> f64 {

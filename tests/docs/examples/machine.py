@@ -27,7 +27,8 @@ class Machine:
         """The environment of a page's programs; `files` is a directory of the runner."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("LOCKWATCH_", "PG"))}
         kept |= {
-            "PATH": f"{_BIN}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PATH": f"{_BIN}:{_operators_program().parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "LOCKWATCH_REDIS_URL": f"redis://127.0.0.1:{server_port}",
             "PYTHONPATH": str(REPOSITORY / "clients/python/src"),
             "PYTHONDONTWRITEBYTECODE": "1",
             "LC_ALL": "C.UTF-8",
@@ -64,6 +65,11 @@ def program(name: str) -> str:
     if found is None:
         raise RuntimeError(f"there is no {name}: scripts/docs.sh examples installs it")
     return found
+
+
+def _operators_program() -> Path:
+    """The program lockwatch, built beside the module unless LOCKWATCH_PROGRAM names another."""
+    return Path(os.environ.get("LOCKWATCH_PROGRAM") or REPOSITORY / "target/release/lockwatch").resolve()
 
 
 def module() -> Path:
