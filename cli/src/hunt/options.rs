@@ -14,9 +14,6 @@ use crate::database;
 /// nobody: somebody is always the strangest, so a person has to decide.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    #[command(flatten)]
-    pub database: database::Options,
-
     /// How many days before the end to read.
     #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..=366))]
     pub days: u16,
@@ -93,6 +90,10 @@ pub struct Args {
     /// Another number gives slightly other scores. The same number gives the same.
     #[arg(long, value_name = "N", default_value_t = 1, hide_short_help = true)]
     pub seed: u64,
+
+    // The last, because its heading applies to what follows.
+    #[command(flatten)]
+    pub database: database::Options,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
