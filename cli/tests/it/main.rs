@@ -8,3 +8,4 @@ mod hunt;
 mod metrics;
 mod program;
 mod shell;
+mod web;

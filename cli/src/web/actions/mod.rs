@@ -114,6 +114,7 @@ async fn act(
     log::line(&format!("{name} by '{}': {}", visitor.name, outcome.text));
     app.pages.forget().await;
     session.keep(outcome);
+    app.pages.forget().await;
     (StatusCode::SEE_OTHER, [(LOCATION, local_path(fields.get("back")).to_owned())]).into_response()
 }
 
@@ -149,7 +150,12 @@ fn why_not(why: &Failure) -> String {
             )
         }
         (_, "LWFULL") => "Not done, because it can't be recorded: the audit log is full.".into(),
-        (_, "NOPERM") => format!("Not done, because the program's Redis user may not: {}", why.text),
+        _ if lacks_right(why) => format!("Not done: the program's Redis user lacks a right. {}", why.text),
         _ => format!("Not done: {}", why.text),
     }
+}
+
+/// Whether an ACL forbids a command. Redis 7.0 has another error for commands of scripts.
+fn lacks_right(why: &Failure) -> bool {
+    why.code == "NOPERM" || why.text.contains("user executing the script")
 }

@@ -9,9 +9,10 @@ use crate::connect::fleet::Fleet;
 use crate::connect::node::Node;
 
 /// Calls `command` on the primary that has `key`. If that says that another one has it, the command
-/// has not run, and is called there.
+/// has not run, and is called there. The primary is asked for anew before: what is changed on one
+/// that a failover has replaced is lost.
 pub async fn change(fleet: &Fleet, key: &[u8], command: &Cmd) -> Result<Value, Failure> {
-    fleet.refresh_if_old().await;
+    fleet.refresh().await;
     match on_node(&*fleet.primary_of(key)?, command).await {
         Err(why) if is_elsewhere(&why) => {
             fleet.refresh().await;
@@ -30,7 +31,7 @@ pub async fn on_node(node: &Node, command: &Cmd) -> Result<Value, Failure> {
 
 /// The primaries: the one of this name, or all if it is empty.
 pub async fn primaries(fleet: &Fleet, name: &str) -> Vec<Arc<Node>> {
-    fleet.refresh_if_old().await;
+    fleet.refresh().await;
     let members = fleet.members().into_iter().filter(|member| member.primary);
     members.map(|member| member.node).filter(|node| name.is_empty() || node.name() == name).collect()
 }

@@ -11,6 +11,6 @@ end
 if not found then
   return 0
 end
-redis.call(queue, 'REPLAY', '0-0000000000000000-0')
+redis.call(queue, 'REPLAY', '0-0000000000000000-1')
 redis.call('LW.AUDIT', 'KIND', 'operator.retry', 'DATA', data)
 return redis.call(queue, 'REPLAY', id)

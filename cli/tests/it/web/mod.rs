@@ -1,0 +1,11 @@
+//! `lockwatch web`: raw requests to the real program.
+
+mod access;
+mod actions;
+mod clients;
+mod exchange;
+mod login;
+mod origins;
+mod outages;
+mod page;
+mod tls;
