@@ -2,81 +2,134 @@
 
 use std::io::{self, Write};
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::check::{Check, Checked};
 use super::facts::{Facts, NodeFacts};
-use super::finding::{Finding, Level};
+use super::finding::{self, Level};
 use super::remedy::Shell;
 use crate::connect::fleet::Kind;
 
 /// The version of the shape. It grows when a member is removed or means something else.
 const SHAPE: u32 = 1;
 
+#[derive(Serialize)]
+struct List<'a> {
+    shape: u32,
+    checks: Vec<Listed<'a>>,
+}
+
+#[derive(Serialize)]
+struct Listed<'a> {
+    name: &'a str,
+    about: &'a str,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    shape: u32,
+    deployment: &'static str,
+    /// The worst level.
+    level: &'static str,
+    counts: Counts,
+    nodes: Vec<Node<'a>>,
+    checks: Vec<CheckLevel<'a>>,
+    /// Worst first.
+    findings: Vec<Finding<'a>>,
+}
+
+#[derive(Serialize)]
+struct Counts {
+    error: usize,
+    warning: usize,
+    note: usize,
+    skipped: usize,
+}
+
+#[derive(Serialize)]
+struct Node<'a> {
+    name: &'a str,
+    role: &'static str,
+    reachable: bool,
+    /// The version of the module; null if it is not loaded.
+    lockwatch: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct CheckLevel<'a> {
+    name: &'a str,
+    level: &'static str,
+}
+
+#[derive(Serialize)]
+struct Finding<'a> {
+    check: &'a str,
+    level: &'static str,
+    node: Option<&'a str>,
+    seen: &'a str,
+    why: &'a str,
+    todo: &'a str,
+    commands: Vec<String>,
+}
+
 pub fn list(out: &mut impl Write, checks: &[&Check]) -> io::Result<()> {
-    let checks: Vec<Value> =
-        checks.iter().map(|check| json!({"name": check.name, "about": check.about})).collect();
-    write(out, &json!({"shape": SHAPE, "checks": checks}))
+    let checks = checks.iter().map(|check| Listed { name: check.name, about: check.about }).collect();
+    write(out, &List { shape: SHAPE, checks })
 }
 
 pub fn report(out: &mut impl Write, facts: &Facts, checked: &[Checked], shell: &Shell) -> io::Result<()> {
-    let count = |level: Level| {
-        checked.iter().flat_map(|it| &it.findings).filter(|finding| finding.level == level).count()
+    let mut found: Vec<(&str, &finding::Finding)> =
+        checked.iter().flat_map(|it| it.findings.iter().map(|finding| (it.check.name, finding))).collect();
+    found.sort_by_key(|(_, finding)| std::cmp::Reverse(finding.level));
+    let count = |level: Level| found.iter().filter(|(_, finding)| finding.level == level).count();
+    let report = Report {
+        shape: SHAPE,
+        deployment: match facts.kind {
+            Kind::Standalone => "standalone",
+            Kind::Sentinel => "sentinel",
+            Kind::Cluster => "cluster",
+        },
+        level: checked.iter().map(Checked::level).max().unwrap_or(Level::Ok).name(),
+        counts: Counts {
+            error: count(Level::Error),
+            warning: count(Level::Warning),
+            note: count(Level::Note),
+            skipped: count(Level::Skipped),
+        },
+        nodes: facts.nodes.iter().map(node).collect(),
+        checks: checked
+            .iter()
+            .map(|it| CheckLevel { name: it.check.name, level: it.level().name() })
+            .collect(),
+        findings: found.iter().map(|(check, it)| finding(check, it, shell)).collect(),
     };
-    let worst = checked.iter().map(Checked::level).max().unwrap_or(Level::Ok);
-    write(
-        out,
-        &json!({
-            "shape": SHAPE,
-            "deployment": match facts.kind {
-                Kind::Standalone => "standalone",
-                Kind::Sentinel => "sentinel",
-                Kind::Cluster => "cluster",
-            },
-            "nodes": facts.nodes.iter().map(node).collect::<Vec<_>>(),
-            "level": worst.name(),
-            "counts": {
-                "error": count(Level::Error),
-                "warning": count(Level::Warning),
-                "note": count(Level::Note),
-                "skipped": count(Level::Skipped),
-            },
-            "checks": checked.iter().map(|it| check(it, shell)).collect::<Vec<_>>(),
-        }),
-    )
+    write(out, &report)
 }
 
-fn node(node: &NodeFacts) -> Value {
+fn node(node: &NodeFacts) -> Node<'_> {
     let info = node.answers.as_ref().ok().and_then(|answers| answers.info.as_ref().ok());
-    json!({
-        "name": node.name,
-        "role": if node.primary { "primary" } else { "replica" },
-        "reachable": node.answers.is_ok(),
-        "lockwatch": info.and_then(|info| info.text("lockwatch_version")),
-    })
+    Node {
+        name: &node.name,
+        role: if node.primary { "primary" } else { "replica" },
+        reachable: node.answers.is_ok(),
+        lockwatch: info.and_then(|info| info.text("lockwatch_version")),
+    }
 }
 
-fn check(checked: &Checked, shell: &Shell) -> Value {
-    json!({
-        "name": checked.check.name,
-        "level": checked.level().name(),
-        "findings": checked.findings.iter().map(|it| finding(it, shell)).collect::<Vec<_>>(),
-    })
-}
-
-fn finding(finding: &Finding, shell: &Shell) -> Value {
+fn finding<'a>(check: &'a str, finding: &'a finding::Finding, shell: &Shell) -> Finding<'a> {
     let node = finding.node.as_deref();
-    json!({
-        "level": finding.level.name(),
-        "node": node,
-        "seen": finding.seen,
-        "why": finding.why,
-        "todo": finding.todo,
-        "commands": finding.remedies.iter().map(|remedy| shell.line(remedy, node)).collect::<Vec<_>>(),
-    })
+    Finding {
+        check,
+        level: finding.level.name(),
+        node,
+        seen: &finding.seen,
+        why: &finding.why,
+        todo: &finding.todo,
+        commands: finding.remedies.iter().map(|remedy| shell.line(remedy, node)).collect(),
+    }
 }
 
-fn write(out: &mut impl Write, value: &Value) -> io::Result<()> {
+fn write(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, value)?;
     writeln!(out)
 }

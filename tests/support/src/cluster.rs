@@ -1,14 +1,16 @@
-//! A Redis Cluster of three primaries whose slots can be moved.
+//! A Redis Cluster of three primaries, with replicas if a test wants them, whose slots can be moved.
 
 use redis::cluster::{ClusterClient, ClusterConnection};
 
-use super::{Client, SOON, Server, Value, poll_until, wait_until};
+use super::{Builder, Client, SOON, Server, Value, poll_until, wait_until};
 
 const SLOTS: usize = 16_384;
 
 /// Three primaries that share the slots evenly.
 pub struct Cluster {
+    /// The primaries.
     pub nodes: Vec<Server>,
+    pub replicas: Vec<Server>,
     ids: Vec<String>,
 }
 
@@ -16,7 +18,13 @@ impl Cluster {
     /// Starts and joins the nodes and waits until each knows all slots.
     #[track_caller]
     pub fn start() -> Self {
-        let nodes: Vec<Server> = (0..3).map(|_| Server::builder().cluster().start()).collect();
+        Self::start_with(|builder| builder)
+    }
+
+    /// Like [`Cluster::start`], with the configuration that `configure` adds.
+    #[track_caller]
+    pub fn start_with(configure: impl Fn(Builder) -> Builder) -> Self {
+        let nodes: Vec<Server> = (0..3).map(|_| configure(Server::builder()).cluster().start()).collect();
         let mut ids = Vec::new();
         for (i, node) in nodes.iter().enumerate() {
             let mut client = node.client();
@@ -25,22 +33,47 @@ impl Cluster {
             // Distinct epochs spare the nodes a conflict resolution.
             ok(&mut client, &format!("CLUSTER SET-CONFIG-EPOCH {}", i + 1));
             ids.push(client.run("CLUSTER MYID").text());
-            let bus = nodes[0].bus_port().expect("a cluster node has a bus");
-            let first = nodes[0].address();
-            ok(&mut client, &format!("CLUSTER MEET {} {} {bus}", first.ip(), first.port()));
+            meet(&mut client, &nodes[0]);
         }
-        let cluster = Self { nodes, ids };
-        cluster.wait_until_every_node("has joined", |info| {
-            ["cluster_state:ok", "cluster_slots_ok:16384", "cluster_known_nodes:3"]
-                .iter()
-                .all(|line| info.contains(line))
-        });
+        let cluster = Self { nodes, replicas: Vec::new(), ids };
+        cluster.wait_until_joined();
         cluster
+    }
+
+    /// Adds a replica to each primary and waits until it is synchronised and known to all.
+    #[track_caller]
+    pub fn add_replicas(&mut self, configure: impl Fn(Builder) -> Builder) {
+        for _ in 0..self.nodes.len() {
+            let replica = configure(Server::builder()).cluster().start();
+            meet(&mut replica.client(), &self.nodes[0]);
+            self.replicas.push(replica);
+        }
+        self.wait_until_joined();
+        for (replica, id) in self.replicas.iter().zip(&self.ids) {
+            ok(&mut replica.client(), &format!("CLUSTER REPLICATE {id}"));
+        }
+        for (replica, primary) in self.replicas.iter().zip(&self.nodes) {
+            primary.wait_for_replica(replica);
+        }
+        for node in self.nodes.iter().chain(&self.replicas) {
+            let mut client = node.client();
+            wait_until("the node knows the replicas", || {
+                client.run("CLUSTER NODES").text().matches("slave").count() == self.replicas.len()
+            });
+        }
+    }
+
+    #[track_caller]
+    fn wait_until_joined(&self) {
+        let known = format!("cluster_known_nodes:{}\r", self.nodes.len() + self.replicas.len());
+        self.wait_until_every_node("has joined", |info| {
+            ["cluster_state:ok", "cluster_slots_ok:16384", &known].iter().all(|line| info.contains(line))
+        });
     }
 
     #[track_caller]
     fn wait_until_every_node(&self, what: &str, holds: impl Fn(&str) -> bool) {
-        for node in &self.nodes {
+        for node in self.nodes.iter().chain(&self.replicas) {
             let mut client = node.client();
             wait_until(&format!("the node {what}"), || holds(&client.run("CLUSTER INFO").text()));
         }
@@ -116,6 +149,14 @@ impl Cluster {
         // NOKEY means that the keys expired in between.
         assert!(matches!(answer.text().as_str(), "OK" | "NOKEY"), "{answer:?}");
     }
+}
+
+/// Joins the node of `client` to the cluster of `first`.
+#[track_caller]
+fn meet(client: &mut Client, first: &Server) {
+    let bus = first.bus_port().expect("a cluster node has a bus");
+    let address = first.address();
+    ok(client, &format!("CLUSTER MEET {} {} {bus}", address.ip(), address.port()));
 }
 
 #[track_caller]

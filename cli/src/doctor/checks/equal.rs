@@ -6,6 +6,7 @@ use super::super::check::{Check, Look, Outcome};
 use super::super::facts::{Asked, Facts, Seen, asked};
 use super::super::finding::{Finding, Level};
 use super::well;
+use crate::info::Info;
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -113,24 +114,30 @@ fn directives(facts: &Facts) -> Outcome {
     Ok(findings)
 }
 
-fn key_ids(facts: &Facts) -> Outcome {
-    let ids = |node: Seen<'_>| -> Asked<Vec<String>> {
-        let info = node.info()?;
-        let line = |i: usize| info.text(&format!("lockwatch_token_key_{i}"));
-        let id = |line: &str| crate::info::Info::members(line).get("kid").map(|id| (*id).to_owned());
-        Ok((0..).map_while(line).filter_map(id).collect())
-    };
-    let groups = groups(facts.with_module(), |node| Ok(ids(node)?.join(" ")))?;
-    if groups.len() < 2 {
-        return well();
-    }
-    let sorted = |ids: &str| {
+/// The member `id` of the numbered lines `field` of a server, in their order.
+fn ids(node: Seen<'_>, field: &str, id: &str) -> Asked<String> {
+    let info = node.info()?;
+    let lines = (0..).map_while(|i| info.text(&format!("{field}_{i}")));
+    let ids: Vec<&str> = lines.filter_map(|line| Info::members(line).get(id).copied()).collect();
+    Ok(ids.join(" "))
+}
+
+/// Whether all servers have the same ids, in another order.
+fn is_reordered(groups: &Groups) -> bool {
+    let sorted = |(ids, _): &(String, Vec<String>)| {
         let mut ids: Vec<String> = ids.split(' ').map(str::to_owned).collect();
         ids.sort();
         ids
     };
-    let same_set = groups.iter().all(|(ids, _)| sorted(ids) == sorted(&groups[0].0));
-    let (level, why) = if same_set {
+    groups.iter().all(|group| sorted(group) == sorted(&groups[0]))
+}
+
+fn key_ids(facts: &Facts) -> Outcome {
+    let groups = groups(facts.with_module(), |node| ids(node, "lockwatch_token_key", "kid"))?;
+    if groups.len() < 2 {
+        return well();
+    }
+    let (level, why) = if is_reordered(&groups) {
         (
             Level::Warning,
             "The servers sign with different keys, which is part of a change of keys. All of them verify \
@@ -155,29 +162,29 @@ fn key_ids(facts: &Facts) -> Outcome {
 }
 
 fn refresh_secrets(facts: &Facts) -> Outcome {
-    let ids = |node: Seen<'_>| {
-        let info = node.info()?;
-        let count = info.lockwatch("token_refresh_secrets").unwrap_or(0);
-        Ok(match info.text("lockwatch_token_refresh_ids") {
-            Some(ids) => ids.replace(',', " "),
-            None => format!("{count} secrets"),
-        })
-    };
-    let groups = groups(facts.with_module(), ids)?;
+    let groups = groups(facts.with_module(), |node| ids(node, "lockwatch_token_refresh_secret", "id"))?;
     if groups.len() < 2 {
         return well();
     }
-    Ok(vec![
-        Finding::error(format!(
-            "the ids of refresh secrets (the first one makes tokens): {}",
-            shown(&groups)
-        ))
-        .why(
-            "After a failover, or on another node of a cluster, refresh tokens are refused (LWINVALID) and \
-             users have to log in again.",
+    let (level, why) = if is_reordered(&groups) {
+        (
+            Level::Warning,
+            "The servers make refresh tokens with different secrets, which is part of a change of \
+             secrets. All of them take both.",
         )
-        .todo("Give all servers the same refresh-secret-file, then on each:")
-        .redis("LW.RELOAD"),
+    } else {
+        (
+            Level::Error,
+            "After a failover, or on another node of a cluster, refresh tokens are refused (LWINVALID) \
+             and users have to log in again.",
+        )
+    };
+    let seen = format!("the ids of refresh secrets (the first one makes tokens): {}", shown(&groups));
+    Ok(vec![
+        Finding::at(level, seen)
+            .why(why)
+            .todo("Give all servers the same refresh-secret-file, then on each:")
+            .redis("LW.RELOAD"),
     ])
 }
 

@@ -113,7 +113,8 @@ fn size(node: Seen<'_>) -> Outcome {
     }
     let (held, max) = (node.lockwatch("guard_bytes")? / guards, node.directive("lockwatch.guard-max-bytes")?);
     let max = max.parse::<i64>().unwrap_or(0);
-    if max > 0 && percent(held, max) >= 90 {
+    // Without bans, seven eighths are the most that a guard takes.
+    if max > 0 && percent(held, max) >= 80 {
         findings.push(
             Finding::warning(format!("{each} {} of at most {}", bytes(held), bytes(max)))
                 .why(
