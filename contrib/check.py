@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks the dashboard and the alert rules against a running Prometheus and PostgreSQL.
+"""Checks the dashboard, the alert rules and the metrics of INFO against running programs.
 
 scripts/contrib-test.sh starts them and calls this.
 """
@@ -49,7 +49,8 @@ def dashboard_queries() -> tuple[list[str], list[str]]:
     for panel in dashboard["panels"]:
         for target in panel.get("targets", []):
             if "expr" in target:
-                expressions.append(target["expr"].replace("$instance", ".*").replace("$__rate_interval", "1m"))
+                expression = target["expr"].replace("$instance", ".*").replace("$node", ".*")
+                expressions.append(expression.replace("$__rate_interval", "1m"))
             else:
                 statements.append(TIME_FILTER.sub(r"\1 > now() - interval '1 hour'", target["rawSql"]))
     return expressions, statements
@@ -58,7 +59,7 @@ def dashboard_queries() -> tuple[list[str], list[str]]:
 def metrics_of_rules() -> set[str]:
     rules = (CONTRIB / "prometheus/alerts.yml").read_text()
     expressions = re.sub(r"#.*|(?:summary|description): .*", "", rules)
-    return set(re.findall(r"\b(?:lockwatch|redis)_[a-z0-9_]+", expressions))
+    return set(re.findall(r"\blockwatch_[a-z0-9_]+", expressions))
 
 
 def faults_of_rules() -> list[str]:
@@ -94,9 +95,27 @@ def rows(psql: str, url: str, statement: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+def faults_of_exporter(exporter: str, prometheus: str, info: Path) -> list[str]:
+    """Numbers of INFO that redis_exporter does not export, or that do not get names of their own."""
+    raw = re.findall(r'^redis_script_values\{.*?key="(\w+)".*?\} ', get(exporter), re.MULTILINE)
+    numbers = re.findall(r"^(lockwatch_\w+):\d+$", info.read_text(), re.MULTILINE)
+    faults = [f"the exporter lacks {name}" for name in numbers if name not in raw]
+    for name in raw:
+        arrived = re.sub(r"^(lockwatch_alert_endpoint)_\d+_", r"\1_", name)
+        fault = await_series(prometheus, arrived)
+        if fault:
+            faults.append(f"{name} does not arrive as {arrived}: {fault}")
+    if query(prometheus, "redis_script_values"):
+        faults.append("redis_script_values was not renamed")
+    if not numbers:
+        faults.append("INFO has no field of lockwatch")
+    print(f"{len(raw)} fields of INFO arrive in Prometheus by redis_exporter")
+    return faults
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    for option in ("--prometheus", "--exporter", "--info", "--psql", "--postgres"):
+    for option in ("--prometheus", "--exporter", "--exporter-prometheus", "--info", "--psql", "--postgres"):
         parser.add_argument(option, required=True)
     parser.add_argument("--firing", nargs="+", required=True, help="the alerts that have to fire")
     options = parser.parse_args()
@@ -112,23 +131,10 @@ def main() -> None:
     faults += [
         f"no rows: {statement}" for statement in statements if not rows(options.psql, options.postgres, statement)
     ]
-
-    # Every number of INFO is exported, and arrives under its own name.
-    raw = re.findall(r'^redis_script_values\{.*?key="(\w+)".*?\} ', get(options.exporter), re.MULTILINE)
-    numbers = re.findall(r"^(lockwatch_\w+):\d+$", Path(options.info).read_text(), re.MULTILINE)
-    faults += [f"the exporter lacks {name}" for name in numbers if name not in raw]
-    for name in raw:
-        arrived = re.sub(r"^(lockwatch_alert_endpoint)_\d+_", r"\1_", name)
-        if not query(options.prometheus, arrived):
-            faults.append(f"{name} does not arrive as {arrived}")
-    if query(options.prometheus, "redis_script_values"):
-        faults.append("redis_script_values was not renamed")
-    if not numbers:
-        faults.append("INFO has no field of lockwatch")
+    faults += faults_of_exporter(options.exporter, options.exporter_prometheus, Path(options.info))
 
     if faults:
         sys.exit("\n".join(faults))
-    print(f"{len(raw)} fields of INFO arrive in Prometheus")
     print(f"{len(expressions)} queries and {len(statements)} SQL statements of the dashboard return values")
     print(f"{len(metrics)} metrics of the alert rules exist, and {len(alerts)} alerts fire")
 

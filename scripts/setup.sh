@@ -277,9 +277,11 @@ find_missing_for_app() {
 }
 
 find_missing_for_monitoring() {
-    has curl || needs "asks the exporter and Prometheus whether they run" curl
+    has curl || needs "asks the programs whether they run" curl
     has python3 || needs "checks the queries of the dashboard" python3
     has prometheus promtool || needs_service "tries the alert rules" prometheus
+    has openssl || needs "generates keys for tokens" openssl
+    /usr/bin/python3 -c 'import prometheus_client' 2>/dev/null || needs "reads OpenMetrics strictly" python3-prometheus-client
     has prometheus-redis-exporter || needs_service "gets INFO into Prometheus" prometheus-redis-exporter
 }
 

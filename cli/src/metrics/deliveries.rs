@@ -60,20 +60,20 @@ pub const ALERTS: &[Family] = &[
         "Alerts that became part of a summary",
         &[one("lockwatch_alert_rolled_up_total")],
     ),
-    Family::gauge("lockwatch_alert_queued", "Alerts that wait", &[one("lockwatch_alert_queued")]),
+    Family::gauge("lockwatch_alert_queue_length", "Alerts that wait", &[one("lockwatch_alert_queued")]),
     Family::gauge(
-        "lockwatch_alert_queued",
+        "lockwatch_alert_queue",
         "Bytes of the alerts that wait",
         &[one("lockwatch_alert_queued_bytes")],
     )
     .in_unit(Unit::Bytes),
     Family::gauge(
-        "lockwatch_alert_max_queued",
+        "lockwatch_alert_queue_max_length",
         "The directive alert-max-events",
         &[one("lockwatch_alert_max_events")],
     ),
     Family::gauge(
-        "lockwatch_alert_max_queued",
+        "lockwatch_alert_queue_max",
         "The directive alert-max-bytes",
         &[one("lockwatch_alert_max_bytes")],
     )
@@ -139,16 +139,20 @@ pub const AUDIT: &[Family] = &[
         "Failures that were followed by another try",
         &[one("lockwatch_audit_retries_total")],
     ),
-    Family::gauge("lockwatch_audit_events", "Events in the journal", &[one("lockwatch_audit_events")]),
-    Family::gauge("lockwatch_audit_events", "Memory of the journal", &[one("lockwatch_audit_bytes")])
+    Family::gauge(
+        "lockwatch_audit_journal_events",
+        "Events in the journal",
+        &[one("lockwatch_audit_events")],
+    ),
+    Family::gauge("lockwatch_audit_journal", "Memory of the journal", &[one("lockwatch_audit_bytes")])
         .in_unit(Unit::Bytes),
     Family::gauge(
-        "lockwatch_audit_max_events",
+        "lockwatch_audit_journal_max_events",
         "The directive audit-max-events",
         &[one("lockwatch_audit_max_events")],
     ),
     Family::gauge(
-        "lockwatch_audit_max_events",
+        "lockwatch_audit_journal_max",
         "The directive audit-max-bytes",
         &[one("lockwatch_audit_max_bytes")],
     )

@@ -1,6 +1,6 @@
 -- Gets the numbers of `INFO lockwatch` into Prometheus, by redis_exporter:
 --
---   redis_exporter -redis.addr redis://localhost:6379 -script contrib/prometheus/lockwatch.lua
+--   redis_exporter -redis.addr redis://localhost:6379 -script contrib/exporter/lockwatch.lua
 --
 -- redis_exporter runs this with EVAL at each scrape and shows every pair of the reply as
 -- redis_script_values{key="<name>"}. The rules in prometheus.yml make a metric of its own of that.
