@@ -12,7 +12,8 @@ use super::standing::Standing;
 const MOST: usize = 10;
 const TYPE: &str = "hunt.strange";
 
-/// Returns how many were raised, and how many were not because they had been in the last day.
+/// Raises alerts for those that had none in the last day, the strangest first. Returns how many were
+/// raised, and how many were passed over because they had one.
 pub(super) async fn raise(
     findings: &Findings,
     standing: &Standing,
@@ -25,7 +26,10 @@ pub(super) async fn raise(
     // Alerts are remembered by a node, so that every run has to ask the same one.
     let node = standing.fleet().primary_of(guard.as_bytes())?;
     let (mut raised, mut repeated) = (0, 0);
-    for it in strange.into_iter().take(MOST) {
+    for it in strange {
+        if raised == MOST {
+            break;
+        }
         let mut command = cmd("LW.ALERT");
         command.arg(TYPE).arg(data(it).to_string());
         command.arg("DEDUP").arg([it.name.sort().as_bytes(), b" ", &it.name.bytes()].concat());

@@ -8,9 +8,10 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use lockwatch_test_support::cluster::Cluster;
 use serde_json::Value;
 
-use crate::program::text;
+use crate::program::{run, text};
 use site::{Site, succeeded};
 
 #[path = "../../../src/hunt/traffic/mod.rs"]
@@ -124,9 +125,32 @@ fn a_cron_run_raises_at_most_ten_alerts_and_none_again_for_a_day() {
     assert_eq!(report["alerts"]["raised"], 10);
     let waiting = site.client().waiting();
     assert_eq!((alerts(&site) - before, waiting.len()), (10, 10));
-    let line = succeeded(&site.hunt(&["--alert", "--alert-score", "0", "--quiet"]));
-    assert!(line.ends_with("0 alerts raised, 10 raised before\n") && line.lines().count() == 1, "{line}");
-    assert_eq!(alerts(&site) - before, 10);
+    // Ten addresses and ten users are printed.
+    for (raised, repeated) in [(10, 10), (0, 20)] {
+        let line = succeeded(&site.hunt(&["--alert", "--alert-score", "0", "--quiet"]));
+        let expected = format!("{raised} alerts raised, {repeated} raised before\n");
+        assert!(line.ends_with(&expected) && line.lines().count() == 1, "{line}");
+    }
+    assert_eq!(alerts(&site) - before, 20);
     let line = succeeded(&site.hunt(&["--alert", "--alert-score", "1", "--quiet"]));
     assert!(line.ends_with("0 alerts raised, 0 raised before\n"), "{line}");
+}
+
+#[test]
+fn in_a_cluster_the_guard_is_asked_where_it_is() {
+    let (site, cluster) = (Site::start(), Cluster::start());
+    site.load_people(30);
+    let owner = &cluster.nodes[cluster.owner(cluster.slot("login:{t7}"))];
+    assert!(!owner.client().run("LW.ALLOW login:{t7} IP 203.0.113.5 FOR 1h").is_error());
+    let more =
+        ["--guard", "login:{t7}", "--by", "ip", "--top", "40", "--alert", "--alert-score", "0", "--quiet"];
+    // Whichever node is named, the one with the guard remembers the alerts.
+    for (node, alerts) in
+        cluster.nodes.iter().zip(["10 alerts raised, 0", "10 alerts raised, 10", "9 alerts raised, 20"])
+    {
+        let url = node.url();
+        let line = ["hunt", "--redis", &url, "--database-url-file", &site.url_file, "--until", "2026-03-09"];
+        let printed = succeeded(&run(line.into_iter().chain(more)));
+        assert!(printed.contains("29 addresses") && printed.contains(alerts), "{printed}");
+    }
 }
