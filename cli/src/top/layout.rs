@@ -44,7 +44,8 @@ impl Layout {
         let is_wide = width >= WIDE.0 && height >= WIDE.1;
         let main_width = if is_wide { width * 3 / 5 } else { width };
         let main = Rect { width: main_width, ..body };
-        let side = Rect { x: main_width + 1, width: width.saturating_sub(main_width + 1), ..body };
+        // A line and a space are between them.
+        let side = Rect { x: main_width + 2, width: width.saturating_sub(main_width + 2), ..body };
         Some(Self { title, problems, overview, tabs, main, side: is_wide.then_some(side), footer })
     }
 

@@ -10,13 +10,13 @@ use ratatui::DefaultTerminal;
 use ratatui::crossterm::event;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::detail::{self, Line};
+use super::detail;
 use super::draw::draw;
 use super::fetch::Fetcher;
 use super::state::{Effect, Event, State};
-use super::table::Target;
 use super::theme::Theme;
 use crate::connect::fleet::Fleet;
 
@@ -62,7 +62,7 @@ async fn serve(
     let size = terminal.size()?;
     let mut state = State::new(Theme::from_environment(), every, (size.width, size.height), Instant::now());
     let mut events = input();
-    let (answers_to, mut answers) = mpsc::channel::<(Target, Vec<Line>)>(8);
+    let mut asking = JoinSet::new();
     let (snapshots_to, mut snapshots) = mpsc::channel(1);
     let fleet = Arc::clone(fetcher.fleet());
     let mut fetching = tokio::spawn(fetcher.run(every, snapshots_to));
@@ -72,7 +72,10 @@ async fn serve(
         terminal.draw(|frame| draw(&state, frame))?;
         let event = tokio::select! {
             Some(snapshot) = snapshots.recv() => Event::Snapshot(Box::new(snapshot)),
-            Some((target, lines)) = answers.recv() => Event::Answer(target, lines),
+            Some(answer) = asking.join_next() => {
+                let (target, lines) = answer?;
+                Event::Answer(target, lines)
+            }
             event = events.recv() => match event {
                 Some(event) => event?,
                 // The terminal is gone.
@@ -84,21 +87,18 @@ async fn serve(
         };
         match state.update(event, Instant::now()) {
             Some(Effect::Quit) => return Ok(End::Quit),
-            Some(Effect::Ask(target)) => ask(&fleet, target, &state, answers_to.clone()),
+            Some(Effect::Ask(target)) => {
+                // The screen does not wait for the answer.
+                let (fleet, now_ms) = (Arc::clone(&fleet), state.seen().map_or(0, |seen| seen.now_ms()));
+                asking.spawn(async move {
+                    let lines = detail::ask(&fleet, &target, now_ms).await;
+                    (target, lines)
+                });
+            }
             Some(Effect::Redraw) => terminal.clear()?,
             None => {}
         }
     }
-}
-
-/// Asks the servers without keeping the screen waiting.
-fn ask(fleet: &Arc<Fleet>, target: Target, state: &State, to: mpsc::Sender<(Target, Vec<Line>)>) {
-    let fleet = Arc::clone(fleet);
-    let now_ms = state.seen().map_or(0, |seen| seen.now_ms());
-    tokio::spawn(async move {
-        let lines = detail::ask(&fleet, &target, now_ms).await;
-        let _ = to.send((target, lines)).await;
-    });
 }
 
 /// Reads the terminal's events on a thread, which ends with the program.

@@ -9,4 +9,5 @@ mod hunt;
 mod metrics;
 mod program;
 mod shell;
+mod top;
 mod web;

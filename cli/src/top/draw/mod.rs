@@ -13,7 +13,7 @@ use ratatui::widgets::{Clear, Widget};
 use super::layout::{Layout, SMALLEST};
 use super::panels::{Panel, Seen};
 use super::state::{Mode, State};
-use super::table::Order;
+use super::table::{Order, Tone};
 
 pub fn draw(state: &State, frame: &mut Frame) {
     let area = frame.area();
@@ -82,6 +82,8 @@ fn beside(state: &State, seen: &Seen, side: Rect, buffer: &mut Buffer) {
         rows.saturating_add(3).min(side.height / 4)
     };
     let heights = [side.height - needs(1) - needs(2), needs(1), needs(2)];
+    let line = Line::styled("│", state.theme.of(Tone::Faint));
+    put(buffer, Rect { x: side.x - 2, width: 1, ..side }, &vec![line; usize::from(side.height)]);
     let mut y = side.y;
     for ((panel, table), height) in tables.iter().zip(heights) {
         let area = Rect { y, height, ..side };
