@@ -4,7 +4,7 @@
 //!   servers, apart from [`detail`], which explains one row.
 //! - [`snapshot`] is what was fetched at one time, [`rates`] the differences between snapshots,
 //!   [`activity`] the lines of the overview, [`problems`] what is wrong.
-//! - [`state`] is a function of events, [`keys`] says what each key does.
+//! - [`events`] change the [`state`], [`keys`] says what each key does.
 //! - [`panels`] make a [`table`] each. [`cell`] makes text harmless and of a known width.
 //! - [`draw`] makes lines of all that and puts them where [`layout`] says, as [`theme`] says;
 //!   [`once`] prints them.
@@ -13,6 +13,7 @@ mod activity;
 mod cell;
 mod detail;
 mod draw;
+mod events;
 mod fetch;
 mod keys;
 mod layout;

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use ratatui::text::Line;
 
 use super::draw::{overview, table};
+use super::events::Event;
 use super::fetch::Fetcher;
 use super::panels::Panel;
 use super::snapshot::Snapshot;
-use super::state::{Event, State};
+use super::state::State;
 use super::table::Order;
 use super::theme::Theme;
 

@@ -1,12 +1,8 @@
-//! The state of the view: events go in, and what is to be done comes out. It reads no clock and
-//! calls nobody.
+//! The state of the view. It reads no clock and calls nobody.
 
 use std::time::{Duration, Instant};
 
-use ratatui::crossterm::event::KeyEvent;
-
-use super::detail::{Detail, Line};
-use super::keys;
+use super::detail::Detail;
 use super::layout::Layout;
 use super::panels::{Panel, Seen};
 use super::problems::{self, Away, Problem};
@@ -14,16 +10,6 @@ use super::rates::History;
 use super::snapshot::Snapshot;
 use super::table::{Cursor, Order, Table, Target};
 use super::theme::Theme;
-
-pub enum Event {
-    Snapshot(Box<Snapshot>),
-    /// The answer to [`Effect::Ask`] about this target.
-    Answer(Target, Vec<Line>),
-    Key(KeyEvent),
-    Resize(u16, u16),
-    /// Time has passed.
-    Tick,
-}
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,31 +74,8 @@ impl State {
         state
     }
 
-    pub fn update(&mut self, event: Event, now: Instant) -> Option<Effect> {
-        self.now = now;
-        let effect = match event {
-            Event::Snapshot(snapshot) => {
-                self.see(*snapshot);
-                None
-            }
-            Event::Answer(target, lines) => {
-                if let Some(detail) = self.detail.as_mut().filter(|detail| detail.target == target) {
-                    detail.lines = Some(lines);
-                }
-                None
-            }
-            Event::Key(key) => keys::press(self, key),
-            Event::Resize(width, height) => {
-                self.size = (width, height);
-                None
-            }
-            Event::Tick => None,
-        };
-        self.arrange();
-        effect
-    }
-
-    fn see(&mut self, snapshot: Snapshot) {
+    /// Takes in a snapshot, also while paused.
+    pub(super) fn see(&mut self, snapshot: Snapshot) {
         let (mut history, mut away) = match self.live.take() {
             Some(view) => (view.history, view.away),
             None => (History::default(), Away::default()),
@@ -122,8 +85,13 @@ impl State {
         self.live = Some(View { snapshot, history, away, problems: Vec::new() });
     }
 
+    /// Moves the clock to `now`.
+    pub(super) fn advance(&mut self, now: Instant) {
+        self.now = now;
+    }
+
     /// Makes the table of the selected panel anew.
-    fn arrange(&mut self) {
+    pub(super) fn arrange(&mut self) {
         let now = self.now;
         if let Some(view) = &mut self.live {
             view.problems = problems::find(&view.snapshot, &view.away, now);

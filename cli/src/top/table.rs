@@ -20,7 +20,7 @@ pub enum Tone {
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
     pub title: &'static str,
-    /// In columns of the terminal. The last one of a table takes what is left.
+    /// In columns of the terminal. If the last one of a table is text, it takes what is left.
     pub width: usize,
     /// Numbers are aligned at the right.
     pub right: bool,

@@ -15,10 +15,10 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::detail;
 use super::draw::draw;
+use super::events::Event;
 use super::fetch::Fetcher;
-use super::state::{Effect, Event, State};
+use super::state::{Effect, State};
 use super::theme::Theme;
-use crate::connect::fleet::Fleet;
 
 /// How long the loop may take to end after a signal: a terminal that takes no output blocks it.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -8,9 +8,10 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::style::{Color, Modifier};
 
 use super::draw::draw;
+use super::events::Event;
 use super::sketch::{START_MS, Sketch, after};
 use super::snapshot::Snapshot;
-use super::state::{Effect, Event, State};
+use super::state::{Effect, State};
 use super::table::{Target, Tone};
 use super::theme::Theme;
 use crate::connect::fleet::Kind;

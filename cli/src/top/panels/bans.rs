@@ -1,6 +1,6 @@
 //! Who is banned.
 
-use super::Seen;
+use super::seen::Seen;
 use crate::facts::bans::Ban;
 use crate::top::cell::{harmless, millis};
 use crate::top::table::{Cell, Column, Row, Table, Target, Tone};

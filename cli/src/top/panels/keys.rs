@@ -1,6 +1,6 @@
 //! The keys that were denied most.
 
-use super::Seen;
+use super::seen::Seen;
 use crate::facts::top::TopKey;
 use crate::top::cell::{harmless, millis, share};
 use crate::top::table::{Cell, Column, Row, Table, Target, Tone};

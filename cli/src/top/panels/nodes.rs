@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Seen;
+use super::seen::Seen;
 use crate::info::Info;
 use crate::top::activity::Activity;
 use crate::top::cell::{bytes, harmless, time};

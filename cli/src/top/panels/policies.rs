@@ -1,6 +1,6 @@
 //! Calls and denials of each policy.
 
-use super::Seen;
+use super::seen::Seen;
 use crate::top::cell::{harmless, share};
 use crate::top::table::{Cell, Column, Row, Table, Target, Tone};
 

@@ -1,6 +1,6 @@
 //! What is wrong.
 
-use super::Seen;
+use super::seen::Seen;
 use crate::top::problems::Level;
 use crate::top::table::{Cell, Column, Row, Table, Target, Tone};
 

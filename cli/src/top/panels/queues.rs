@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Seen;
+use super::seen::Seen;
 use crate::info::Info;
 use crate::top::cell::{harmless, millis, share};
 use crate::top::rates::Rates;

@@ -1,6 +1,6 @@
 //! How often each rule of a guard fired, and what came of it.
 
-use super::Seen;
+use super::seen::Seen;
 use crate::top::cell::harmless;
 use crate::top::table::{Cell, Column, Row, Table, Target, Tone};
 

@@ -1,0 +1,47 @@
+//! Events go into the state, and what is to be done comes out.
+
+use std::time::Instant;
+
+use ratatui::crossterm::event::KeyEvent;
+
+use super::detail::Line;
+use super::keys::press;
+use super::snapshot::Snapshot;
+use super::state::{Effect, State};
+use super::table::Target;
+
+pub enum Event {
+    Snapshot(Box<Snapshot>),
+    /// The answer to [`Effect::Ask`] about this target.
+    Answer(Target, Vec<Line>),
+    Key(KeyEvent),
+    Resize(u16, u16),
+    /// Time has passed.
+    Tick,
+}
+
+impl State {
+    pub fn update(&mut self, event: Event, now: Instant) -> Option<Effect> {
+        self.advance(now);
+        let effect = match event {
+            Event::Snapshot(snapshot) => {
+                self.see(*snapshot);
+                None
+            }
+            Event::Answer(target, lines) => {
+                if let Some(detail) = self.detail.as_mut().filter(|detail| detail.target == target) {
+                    detail.lines = Some(lines);
+                }
+                None
+            }
+            Event::Key(key) => press(self, key),
+            Event::Resize(width, height) => {
+                self.size = (width, height);
+                None
+            }
+            Event::Tick => None,
+        };
+        self.arrange();
+        effect
+    }
+}
