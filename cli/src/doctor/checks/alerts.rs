@@ -74,7 +74,7 @@ fn no_webhook(node: Seen<'_>) -> Outcome {
         return well();
     }
     found(
-        Finding::warning(format!("{raised} alerts were raised since the start, and there is no endpoint"))
+        Finding::warning(format!("alerts since the start: {raised}; endpoints: none"))
             .why(
                 "Nobody is told of bursts, stolen tokens and bans. The newest alerts are kept, and the \
                  oldest dropped for them.",
@@ -127,7 +127,7 @@ fn dead(node: Seen<'_>) -> Outcome {
         return well();
     }
     found(
-        Finding::warning(format!("{dead} alerts have dead letters"))
+        Finding::warning(format!("alerts with dead letters: {dead}"))
             .why("An endpoint did not take them in ten tries. Nobody was told.")
             .todo("See the reasons, repair the receiver, then LW.ALERTS REPLAY ALL, or DISCARD ALL.")
             .redis("LW.ALERTS DEAD COUNT 10"),

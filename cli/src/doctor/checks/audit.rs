@@ -166,7 +166,7 @@ fn dead(node: Seen<'_>) -> Outcome {
         )
     };
     found(
-        Finding::at(level, format!("{dead} audit events are dead letters"))
+        Finding::at(level, format!("dead letters of the audit log: {dead}"))
             .why(why)
             .todo(
                 "See the reasons, repair the table or its rights, then LW.AUDITLOG REPLAY ALL, or DISCARD \

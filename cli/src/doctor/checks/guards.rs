@@ -61,7 +61,7 @@ fn restrained(node: Seen<'_>) -> Outcome {
         return well();
     }
     found(
-        Finding::warning(format!("in {guards} guards new bans become challenges"))
+        Finding::warning(format!("guards in which new bans become challenges: {guards}"))
             .why(
                 "There are more than 60 new bans a minute, the budget for bans is full, or the login seems \
                  broken. Attackers who pass challenges are not banned.",

@@ -3,7 +3,7 @@
 use super::super::check::{Check, Look, Outcome};
 use super::super::facts::{Asked, Seen};
 use super::super::finding::{Finding, Level};
-use super::{bytes, found, percent, well};
+use super::{bytes, count, found, percent, well};
 
 pub const CHECKS: &[Check] = &[
     Check { name: "eviction", about: "maxmemory-policy is noeviction", look: Look::Module(eviction) },
@@ -21,8 +21,10 @@ fn eviction(node: Seen<'_>) -> Outcome {
     // Without maxmemory nothing is evicted yet; limits alone start anew, which some accept.
     let level = if limited && guards + stores > 0 { Level::Error } else { Level::Warning };
     let seen = format!(
-        "maxmemory-policy is {policy}, with {guards} guards and {stores} token stores; {evicted} keys were \
-         evicted since the start"
+        "maxmemory-policy is {policy}, with {} and {}; evicted since the start: {}",
+        count(guards, "guard"),
+        count(stores, "token store"),
+        count(evicted, "key")
     );
     found(
         Finding::at(level, seen)

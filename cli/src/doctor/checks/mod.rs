@@ -16,6 +16,8 @@ mod policies;
 mod replication;
 mod server;
 mod sizes;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 use super::check::{Check, Outcome};
@@ -53,6 +55,11 @@ fn well() -> Outcome {
 /// One thing was found.
 fn found(finding: super::finding::Finding) -> Outcome {
     Ok(vec![finding])
+}
+
+/// `1 guard`, `2 guards`
+fn count(number: i64, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 
 /// A number of bytes for people.

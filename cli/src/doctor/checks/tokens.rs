@@ -55,7 +55,7 @@ fn keys(node: Seen<'_>) -> Outcome {
         return well();
     }
     found(
-        Finding::error(format!("{stores} token stores, {keys} keys and {secrets} refresh secrets"))
+        Finding::error(format!("token stores: {stores}, keys: {keys}, refresh secrets: {secrets}"))
             .why("Token commands answer LWNOKEY. Replicas and nodes of a cluster generate no keys.")
             .todo(
                 "Set jwt-keys and refresh-secret-file to the files that the other servers have, then \

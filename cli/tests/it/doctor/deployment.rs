@@ -25,6 +25,8 @@ pub fn sound(builder: Builder) -> Builder {
 pub struct Sound {
     /// A connection as the user default.
     pub admin: Client,
+    /// Connections that do nothing.
+    pub idle: Vec<Client>,
     pub server: Server,
 }
 
@@ -40,7 +42,7 @@ impl Sound {
         let mut admin = server.client();
         ok(&mut admin, &format!("ACL SETUSER {USER} on >{PASSWORD} resetkeys -@all"));
         ok(&mut admin, "ACL SETUSER default resetpass >a-password-of-the-default-user");
-        let mut sound = Self { admin, server };
+        let mut sound = Self { admin, idle: Vec::new(), server };
         sound.grant();
         sound
     }

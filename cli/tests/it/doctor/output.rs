@@ -109,3 +109,22 @@ fn looking_changes_nothing_and_costs_little() {
     assert!(asked < 60, "{asked} calls");
     assert_eq!(sound.admin.footprint(), before);
 }
+
+#[test]
+fn the_reference_lists_all_checks_and_the_rights_that_they_need() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/program/doctor.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let rows: Vec<(&str, &str)> = page
+        .split_once("\n## Checks\n")
+        .unwrap()
+        .1
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |")?.split_once("` | "))
+        .collect();
+    let listed = text(&run(["doctor", "--list"]).stdout);
+    let listed: Vec<(&str, &str)> = listed.lines().filter_map(|line| line.split_once(' ')).collect();
+    let listed: Vec<(&str, &str)> = listed.into_iter().map(|(name, about)| (name, about.trim())).collect();
+    assert_eq!(rows, listed);
+    let rights = super::deployment::RIGHTS.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(page.contains(&rights), "{rights}");
+}
