@@ -112,7 +112,6 @@ async fn act(
     }
     let outcome = action.run(app.sampler.fleet(), &visitor.name).await;
     log::line(&format!("{name} by '{}': {}", visitor.name, outcome.text));
-    app.pages.forget().await;
     session.keep(outcome);
     app.pages.forget().await;
     (StatusCode::SEE_OTHER, [(LOCATION, local_path(fields.get("back")).to_owned())]).into_response()

@@ -8,4 +8,5 @@ mod login;
 mod origins;
 mod outages;
 mod page;
+mod rights;
 mod tls;
