@@ -124,7 +124,6 @@ fn heed_signals(access: Arc<Access>, stopper: watch::Sender<bool>) -> Result<imp
                 }
             }
         }
-        access.sessions.end_all();
         let _ = stopper.send(true);
         // Keeps the channel open until the server has stopped.
         std::future::pending::<()>().await;

@@ -16,7 +16,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::sessions::Session;
-use super::{Access, Denied, headers, login_page, secret, streams};
+use super::{Access, Denied, headers, login_page, secret};
 use crate::web::app::{LIVE, STATIC, Visitor};
 use crate::web::connections::Ticket;
 use crate::web::notice;
@@ -46,15 +46,12 @@ impl Fields {
 
 pub async fn gate(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
     let mut response = match admit(&access, request).await {
-        Ok((request, None)) => next.run(request).await,
-        Ok((request, Some(session))) => streams::bound(next.run(request).await, &access, &session),
+        Ok(request) => next.run(request).await,
         Err(Refusal(answer)) => *answer,
     };
     headers::protect(response.headers_mut(), access.site.is_strict());
     response
 }
-
-type Admitted = (Request, Option<Arc<Session>>);
 
 /// The answer to a request that no handler sees.
 struct Refusal(Box<Response>);
@@ -65,7 +62,7 @@ impl<T: IntoResponse> From<T> for Refusal {
     }
 }
 
-async fn admit(access: &Arc<Access>, request: Request) -> Result<Admitted, Refusal> {
+async fn admit(access: &Arc<Access>, request: Request) -> Result<Request, Refusal> {
     let method = request.method().clone();
     if ![Method::GET, Method::HEAD, Method::POST].contains(&method) {
         let allowed = [(ALLOW, HeaderValue::from_static("GET, HEAD, POST"))];
@@ -84,7 +81,7 @@ async fn admit(access: &Arc<Access>, request: Request) -> Result<Admitted, Refus
     };
     let Some((session, visitor)) = visitor(access, &request)? else {
         let public = is_public(request.uri().path());
-        return if public { Ok((request, None)) } else { refuse(login_page::needed(access, &request)) };
+        return if public { Ok(request) } else { refuse(login_page::needed(access, &request)) };
     };
     if let Some(ticket) = request.extensions().get::<Arc<Ticket>>() {
         ticket.vouch();
@@ -94,8 +91,8 @@ async fn admit(access: &Arc<Access>, request: Request) -> Result<Admitted, Refus
         return refuse(notice::page(StatusCode::FORBIDDEN, "Not done", text));
     }
     request.extensions_mut().insert(visitor);
-    request.extensions_mut().insert(Arc::clone(&session));
-    Ok((request, Some(session)))
+    request.extensions_mut().insert(session);
+    Ok(request)
 }
 
 fn refuse<T>(answer: impl IntoResponse) -> Result<T, Refusal> {

@@ -31,7 +31,9 @@ pub enum Refused {
     Wrong,
     /// There were too many tries; the next one is possible after this time.
     TooMany(Duration),
-    /// Too many are signing in at the same time, or the auth file can't be used.
+    /// Too many are signing in at the same time.
+    Busy,
+    /// The auth file can't be used.
     Unavailable,
 }
 
@@ -54,8 +56,8 @@ impl Login {
             return Err(Refused::TooMany(wait));
         }
         let table = self.accounts.current().map_err(|_| Refused::Unavailable)?;
-        let _place = self.waiting.try_acquire().map_err(|_| Refused::Unavailable)?;
-        let permit = Arc::clone(&self.working).acquire_owned().await.map_err(|_| Refused::Unavailable)?;
+        let _place = self.waiting.try_acquire().map_err(|_| Refused::Busy)?;
+        let permit = Arc::clone(&self.working).acquire_owned().await.map_err(|_| Refused::Busy)?;
         let (name, password) = (name.to_owned(), password.to_owned());
         let compared = tokio::task::spawn_blocking(move || {
             let _permit = permit;
@@ -64,7 +66,7 @@ impl Login {
             let right = password.len() <= LONGEST && hash.is_of(&password);
             (name, account.filter(|_| right).map(|account| account.mark), account.is_some())
         });
-        let (name, mark, known) = compared.await.map_err(|_| Refused::Unavailable)?;
+        let (name, mark, known) = compared.await.map_err(|_| Refused::Busy)?;
         let Some(mark) = mark else {
             // A name that does not exist may be a password that was typed into the wrong field.
             let whom = if known { format!("of '{name}'") } else { "of an unknown name".into() };

@@ -106,6 +106,10 @@ async fn sign_in(
     };
     let (status, text, wait) = match refused {
         Refused::Wrong => (StatusCode::UNAUTHORIZED, "The name or the password is wrong.".into(), None),
+        Refused::Busy => {
+            let text = "Too many are signing in at the same time. Try again in a few seconds.".to_owned();
+            (StatusCode::SERVICE_UNAVAILABLE, text, Some(5))
+        }
         Refused::Unavailable => return unavailable(),
         Refused::TooMany(wait) => {
             let seconds = wait.as_secs() + 1;

@@ -4,7 +4,6 @@
 //! - [`gate`] is the middleware that all requests pass, [`headers`] what all answers carry.
 //! - [`sessions`] are those who signed in: by a [`link`], or by a name and password ([`login`],
 //!   [`login_page`]) of the auth file ([`accounts`], [`password`]). [`limiter`] bounds the tries.
-//! - [`streams`] ends live updates with their session.
 
 pub mod accounts;
 pub mod address;
@@ -18,7 +17,6 @@ pub mod password;
 pub mod secret;
 pub mod sessions;
 pub mod site;
-mod streams;
 
 use std::sync::Arc;
 

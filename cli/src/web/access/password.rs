@@ -108,8 +108,8 @@ fn first_line() -> Result<String> {
 
 /// Asks at the terminal, which does not show what is typed.
 fn ask() -> Result<String> {
-    eprint!("Password: ");
     terminal::enable_raw_mode()?;
+    eprint!("Password: ");
     let typed = type_line();
     terminal::disable_raw_mode()?;
     eprintln!();

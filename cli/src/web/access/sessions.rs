@@ -85,11 +85,6 @@ impl Sessions {
     pub fn get(&self, secret: &str) -> Option<Arc<Session>> {
         lock(&self.0).get(&secret::mark(secret.as_bytes())).map(Arc::clone)
     }
-
-    /// Ends all sessions, so that the streams that belong to them end.
-    pub fn end_all(&self) {
-        lock(&self.0).drain().for_each(|(_, session)| session.end());
-    }
 }
 
 /// Ends the session that was used longest ago while `most` of those that `counts` are there.

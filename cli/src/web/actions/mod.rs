@@ -111,7 +111,9 @@ async fn act(
         return action.question().page(&name, &fields, &visitor);
     }
     let outcome = action.run(app.sampler.fleet(), &visitor.name).await;
-    log::line(&format!("{name} by '{}': {}", visitor.name, outcome.text));
+    // The audit log says whom it concerned.
+    let done = if outcome.done { "done" } else { "not done" };
+    log::line(&format!("{name} by '{}': {done}", visitor.name));
     session.keep(outcome);
     app.pages.forget().await;
     (StatusCode::SEE_OTHER, [(LOCATION, local_path(fields.get("back")).to_owned())]).into_response()

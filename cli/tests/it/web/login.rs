@@ -1,6 +1,7 @@
 //! The auth file, and signing in by name and password.
 
 use std::fs::{self, Permissions};
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Instant;
@@ -174,4 +175,37 @@ fn sessions_of_one_name_are_bounded() {
         !visitors[0].is_signed_in() && !visitors[1].is_signed_in()
     });
     assert!(visitors[2..].iter().all(|visitor| visitor.is_signed_in()));
+}
+
+#[test]
+fn a_password_that_is_typed_is_not_shown() {
+    let pty = portable_pty::native_pty_system().openpty(portable_pty::PtySize::default()).unwrap();
+    let mut command = portable_pty::CommandBuilder::new(env!("CARGO_BIN_EXE_lockwatch"));
+    command.args(["web", "--hash-password", "dora", "view"]);
+    let mut child = pty.slave.spawn_command(command).unwrap();
+    drop(pty.slave);
+    let (mut from, mut to) = (pty.master.try_clone_reader().unwrap(), pty.master.take_writer().unwrap());
+    let shown = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let copy = std::sync::Arc::clone(&shown);
+    let reader = std::thread::spawn(move || {
+        let mut part = [0; 1024];
+        while let Ok(read @ 1..) = from.read(&mut part) {
+            copy.lock().unwrap().push_str(&String::from_utf8_lossy(&part[..read]));
+        }
+    });
+    wait_until("it asks", || shown.lock().unwrap().contains("Password: "));
+    to.write_all("correct horse battery stapleé\u{7f}\r".as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+    drop((to, pty.master));
+    reader.join().unwrap();
+    let shown = shown.lock().unwrap().clone();
+    assert!(!shown.contains("horse"), "{shown}");
+    let line = shown.lines().find(|line| line.starts_with("dora view $argon2id$")).expect("a line");
+    let dir = tempfile::tempdir().unwrap();
+    let auth = dir.path().join("auth");
+    fs::write(&auth, line.trim_end()).unwrap();
+    fs::set_permissions(&auth, Permissions::from_mode(0o600)).unwrap();
+    let server = Server::start();
+    let page = Page::with(&server, &["--auth-file", auth.to_str().unwrap()]);
+    assert!(page.sign_in("dora", PASSWORD).is_signed_in());
 }
