@@ -87,25 +87,19 @@ impl Sampler {
     }
 
     async fn take(&self) -> Sample {
-        let mut members = self.fleet.members();
+        let mut seen = self.fleet.snapshot();
         // A search for the servers may take long if many of them are away. This sample does not wait
         // for it, unless no server is known yet.
         let search = self.search(false);
-        if members.is_empty() {
+        if seen.members.is_empty() {
             let _ = tokio::time::timeout(self.fleet.timeout(), search).await;
-            members = self.fleet.members();
+            seen = self.fleet.snapshot();
         }
-        let nodes = join_all(members.into_iter().map(ask)).await;
+        let nodes = join_all(seen.members.into_iter().map(ask)).await;
         if nodes.iter().any(|node| node.info.is_err() || node.is_primary() != node.member.primary) {
             self.search(true);
         }
-        Sample {
-            at: SystemTime::now(),
-            taken: Instant::now(),
-            kind: self.fleet.kind(),
-            nodes,
-            failure: self.fleet.failure(),
-        }
+        Sample { at: SystemTime::now(), taken: Instant::now(), kind: seen.kind, nodes, failure: seen.failure }
     }
 
     /// Looks for the servers in the background: if that was long ago, or after a sign of a change.

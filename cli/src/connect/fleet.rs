@@ -19,6 +19,13 @@ const FRESH: Duration = Duration::from_secs(10);
 /// After a failure, it is asked for again at most this often.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// What was known at one moment.
+pub struct Snapshot {
+    pub kind: Kind,
+    pub members: Vec<Member>,
+    pub failure: Option<String>,
+}
+
 /// A server and its role when the topology was last seen.
 #[derive(Clone)]
 pub struct Member {
@@ -102,6 +109,11 @@ impl Fleet {
 
     pub fn kind(&self) -> Kind {
         self.state().kind
+    }
+
+    pub fn snapshot(&self) -> Snapshot {
+        let state = self.state();
+        Snapshot { kind: state.kind, members: state.members.clone(), failure: state.failure.clone() }
     }
 
     /// The servers as last seen, primaries first.

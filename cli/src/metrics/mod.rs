@@ -7,8 +7,10 @@
 //!   endpoints, [`nodes`] of what the program itself knows of a server.
 //! - [`known`] finds the fields of which no metric is made.
 //! - [`metric`] is a metric, and writes both text formats.
+//! - [`absent`] remembers servers that are gone.
 //! - [`http`] serves them, [`accept`] chooses the format, [`watch`] says what to log.
 
+mod absent;
 mod accept;
 mod answers;
 mod deliveries;
@@ -83,7 +85,7 @@ pub async fn run(args: &Args, connection: &Options) -> Result<ExitCode> {
     // Logs which servers there are before anybody asks for metrics.
     let first = Arc::clone(&source);
     tokio::spawn(async move {
-        let sample = first.sample().await;
+        let (sample, _) = first.sample().await;
         log::line(&format!("found {}", nodes::summary(&sample)));
     });
     http::serve(listener, source, &mut stop).await;

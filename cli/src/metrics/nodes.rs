@@ -10,7 +10,8 @@ use super::answers::answers;
 use super::known;
 use super::metric::{Kind, Metric, Number, Point, Unit};
 
-pub fn metrics(sample: &Sample) -> Vec<Metric> {
+/// `absent` are servers that were there and are gone.
+pub fn metrics(sample: &Sample, absent: &[String]) -> Vec<Metric> {
     let mut discovery = Metric::new(
         "lockwatch_discovery_up",
         "0 if the list of servers could not be read the last time, else 1",
@@ -18,8 +19,9 @@ pub fn metrics(sample: &Sample) -> Vec<Metric> {
     );
     discovery.points.push(Point::of_all(Number::Whole(sample.failure.is_none().into())));
     let mut up = Metric::new("lockwatch_up", "1 if the server answered in time, else 0", Kind::Gauge);
-    let all = sample.nodes.iter();
-    up.points = all.map(|node| Point::of(&node.name, Number::Whole(node.info.is_ok().into()))).collect();
+    let all = sample.nodes.iter().map(|node| (&node.name, node.info.is_ok()));
+    let all = all.chain(absent.iter().map(|name| (name, false)));
+    up.points = all.map(|(name, answers)| Point::of(name, Number::Whole(answers.into()))).collect();
     let mut took = Metric::new(
         "lockwatch_scrape_duration",
         "How long the server took to answer INFO, the network included",

@@ -126,6 +126,24 @@ fn a_primary_that_dies_under_a_sentinel_leaves_the_metrics_of_the_new_one() {
     running.wait_for("the replica is the primary", |it| it.sum("lockwatch_role", &role) == Some(1.0));
 }
 
+/// Its primary forgets it, but it has to be seen that it is away.
+#[test]
+fn a_replica_that_died_stays_in_the_metrics() {
+    let primary = Server::start();
+    let mut replica = Server::builder().replica_of(&primary).start();
+    primary.wait_for_replica(&replica);
+    let running = Running::of(&primary.url(), &[]);
+    let node = replica.address().to_string();
+    running.wait_for("both answer", |it| it.sum("lockwatch_up", &[]) == Some(2.0));
+    replica.kill();
+    let gone = format!("{node}: no longer one of the servers");
+    let metrics = running.wait_for("the primary has forgotten it", |_| running.logged(&gone) == 1);
+    assert_eq!(metrics.sum("lockwatch_up", &[("node", &node)]), Some(0.0));
+    assert_eq!(metrics.sum("lockwatch_server_replicas", &[]), Some(0.0));
+    replica.start_again();
+    running.wait_for("it is back", |it| it.sum("lockwatch_up", &[]) == Some(2.0));
+}
+
 #[test]
 fn all_nodes_of_a_cluster_are_found_from_one() {
     let cluster = Cluster::start();

@@ -1,6 +1,7 @@
 //! What the metrics say of policies, rules and outcomes, and how many series there can be.
 
 use std::fmt::Write;
+use std::time::Instant;
 
 use lockwatch_test_support::Server;
 
@@ -54,6 +55,27 @@ fn rules_are_counted_by_outcome() {
     assert_eq!(all, Some(9.0));
 }
 
+/// However many scrape, a server is asked once in five seconds, and for its replicas once in ten.
+#[test]
+fn many_scrapers_cost_a_server_no_more_than_one() {
+    let server = Server::start();
+    let running = Running::of(&server.url(), &[]);
+    running.scrape();
+    let mut client = server.client();
+    let mut calls = || {
+        let line = client.info("commandstats").text("cmdstat_info");
+        let count = line.split(['=', ',']).nth(1).and_then(|count| count.parse::<u64>().ok());
+        count.expect("a number of calls")
+    };
+    let (before, began) = (calls(), Instant::now());
+    std::thread::scope(|scope| {
+        (0..8).for_each(|_| drop(scope.spawn(|| (0..25).for_each(|_| drop(running.scrape())))));
+    });
+    let rounds = began.elapsed().as_secs() / 5 + 1;
+    // A sample is one call, a search two. One more is that of this test.
+    assert!(calls() - before <= 3 * rounds + 1, "{} calls for 200 scrapes", calls() - before);
+}
+
 /// However many policies, rules and endpoints there are, a server adds a bounded number of series.
 #[test]
 fn the_number_of_series_is_bounded() {
@@ -70,9 +92,19 @@ fn the_number_of_series_is_bounded() {
         .map(|i| ["LW.POLICY", "SET", &format!("policy-{i}"), "5", "1m"].map(str::to_owned).to_vec())
         .collect();
     assert!(client.pipeline(&calls).iter().all(|answer| answer.text() == "OK"));
-    let metrics = Running::of(&server.url(), &[]).scrape();
+    let running = Running::of(&server.url(), &[]);
+    let metrics = running.scrape();
     assert_eq!(metrics.sum("lockwatch_policies", &[]), Some(1000.0));
     assert_eq!(metrics.count("lockwatch_policy_calls_total"), 300);
     assert_eq!(metrics.count("lockwatch_guard_rule_fired_total"), 200);
     assert!(metrics.names().count() < 1000, "{} series", metrics.names().count());
+    // The fastest of some calls: others may have had to wait for a busy machine.
+    let all = "INFO server clients memory persistence stats replication cluster lockwatch";
+    let micros = (0..20).map(|_| {
+        client.run("CONFIG RESETSTAT");
+        client.run(all);
+        let line = client.info("commandstats").text("cmdstat_info");
+        line.split(['=', ',']).nth(3).and_then(|usec| usec.parse::<u64>().ok()).expect("a time")
+    });
+    assert!(micros.min() < Some(1000), "INFO takes a server a millisecond or more");
 }
