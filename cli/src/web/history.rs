@@ -12,7 +12,7 @@ use crate::info::Info;
 use crate::sampler::{MAX_AGE, Sample, Sampler};
 
 /// Steps that are kept: five minutes.
-pub const STEPS: usize = 60;
+const STEPS: usize = 60;
 /// A counter that the page shows, and the fields of INFO whose sum it is.
 const COUNTERS: [(Counter, &[&str]); 9] = [
     (Counter::Calls, &["ratelimit_calls_total", "mratelimit_calls_total", "cell_calls_total"]),

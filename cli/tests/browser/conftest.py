@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -36,7 +37,12 @@ def page(browser: Browser, stand: Stand) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = stands.sign_in(context, stand.web)
     faults: list[str] = []
-    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    # The browser reports answers such as 401 too, which a test may want.
+    is_fault = re.compile(r"(?!Failed to load resource: the server responded)")
+    page.on(
+        "console",
+        lambda message: faults.append(message.text) if message.type == "error" and is_fault.match(message.text) else None,
+    )
     page.on("pageerror", lambda error: faults.append(str(error)))
     yield page
     context.close()

@@ -121,7 +121,9 @@ class Web:
 class Stand:
     """A server with the module, its receiver and the program, for one test or several."""
 
-    def __init__(self, *options: str, database: str | None = None, module: bool = True) -> None:
+    def __init__(
+        self, *options: str, database: str | None = None, module: bool = True, hurry: int | None = None
+    ) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="lockwatch-browser-")
         directory = Path(self._directory.name)
         self.receiver = Receiver()
@@ -135,9 +137,14 @@ class Stand:
             file.chmod(0o600)
             words += ["--lockwatch.postgres-url-file", str(file)]
         self.server = RedisServer(*words) if module else RedisServer(module=None)
+        if hurry is not None:
+            # A module with debug commands divides the waits between the tries of an alert by it.
+            os.environ["LOCKWATCH_HURRY"] = str(hurry)
         self.server.start()
-        self.redis: redis.Redis[bytes] = redis.Redis(port=self.server.port)
+        os.environ.pop("LOCKWATCH_HURRY", None)
+        self.redis: redis.Redis[bytes] = redis.Redis(port=self.server.port, protocol=2)
         self.web = Web(directory, self.server.url, *options)
+        self._others: list[Web] = []
 
     def call(self, *words: str | bytes | int) -> Any:
         return self.redis.execute_command(*words)
@@ -160,9 +167,16 @@ class Stand:
         data: dict[str, Any] = json.loads(self.events("KIND", kind)[0]["data"])
         return data
 
+    def other_web(self, url: str) -> Web:
+        """A second program, which connects by `url`."""
+        directory = Path(tempfile.mkdtemp(dir=self._directory.name))
+        self._others.append(Web(directory, url))
+        return self._others[-1]
+
     def stop(self) -> None:
         try:
-            self.web.stop()
+            for web in [self.web, *self._others]:
+                web.stop()
         finally:
             self.redis.close()
             self.server.stop()

@@ -28,6 +28,13 @@ impl Level {
     }
 }
 
+/// What alerts have in common that are told as one: their type, key and rule.
+pub fn group(alert: &Alert) -> (String, String, String) {
+    let data = Data(data_of(alert));
+    let text = |name: &str| data.raw(name).unwrap_or_default().to_owned();
+    (alert.event.clone(), text("key"), text("rule"))
+}
+
 /// What an alert says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Told {
@@ -76,11 +83,6 @@ impl Data {
     fn operator(&self) -> String {
         self.text("by").or_else(|| self.text("acl_user")).unwrap_or_else(|| "An operator".into())
     }
-
-    /// `more than 10 in 10 min`.
-    fn measure(&self) -> String {
-        format!("more than {} in {}", number(self.int("count")), duration(self.int("window_ms")))
-    }
 }
 
 /// The data of an alert's body. Null if the body can't be read.
@@ -121,7 +123,7 @@ fn guard(event: &str, data: &Data) -> (String, Level) {
     let rule = data.named("rule");
     let text = match event {
         "guard.ban" if is_rule => {
-            format!("{subject} is banned from {guard} by the rule {rule}: {}", data.measure())
+            format!("{subject} is banned from {guard} by the rule {rule}")
         }
         "guard.ban" => format!("{} banned {subject} from {guard}{}", data.operator(), data.reason()),
         "guard.lift" => {
@@ -130,9 +132,9 @@ fn guard(event: &str, data: &Data) -> (String, Level) {
         }
         "guard.allow" => format!("{} allowed {subject} in {guard}{}", data.operator(), data.reason()),
         "guard.challenge" => {
-            format!("{subject} is challenged at {guard} by the rule {rule}: {}", data.measure())
+            format!("{subject} is challenged at {guard} by the rule {rule}")
         }
-        "guard.alert" => format!("{subject} at {guard}, rule {rule}: {}", data.measure()),
+        "guard.alert" => format!("{subject} at {guard} made the rule {rule} fire"),
         "guard.attack" => {
             format!("{guard} is under attack: many more failures than usual, while people still log in")
         }
@@ -270,7 +272,7 @@ mod tests {
                 "guard.ban",
                 r#"{"key":"login","subject":"203.0.113.9","ip":"203.0.113.9","user":"u 1","rule":"stuffing",
                     "count":10,"window_ms":600000,"until_ms":1}"#,
-                "203.0.113.9 is banned from login by the rule stuffing: more than 10 in 10 min",
+                "203.0.113.9 is banned from login by the rule stuffing",
                 Some("/why?guard=login&ip=203.0.113.9&user=u%201"),
             ),
             (

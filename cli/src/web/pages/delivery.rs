@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{Extension, State};
 use axum::response::Response;
 
-use super::alerts::{Told, told};
+use super::alerts::{Told, group, told};
 use super::forms;
 use super::frame::{Frame, Trouble, page};
 use super::words::{count, duration, number, percent, rate, shown};
@@ -26,9 +26,38 @@ pub struct AlertRow {
     /// Whether it was delivered, in a word, and the class for it.
     pub state: &'static str,
     pub state_class: &'static str,
+    /// Older alerts like it that are not listed.
+    pub more: usize,
 }
 
 impl AlertRow {
+    /// The newest alerts, at most `most` rows. Alerts of one type, key and rule share a row.
+    pub fn grouped(alerts: &[Alert], has_endpoint: bool, most: usize) -> Vec<Self> {
+        let mut rows: Vec<Self> = Vec::new();
+        let mut groups = Vec::new();
+        for alert in alerts {
+            let group = group(alert);
+            match groups.iter().position(|known| *known == group) {
+                Some(index) => rows[index].add(Self::of(alert, has_endpoint)),
+                None => {
+                    groups.push(group);
+                    rows.push(Self::of(alert, has_endpoint));
+                }
+            }
+        }
+        rows.truncate(most);
+        rows
+    }
+
+    /// Adds an older alert of the group. Its state counts if it is worse.
+    fn add(&mut self, older: Self) {
+        self.more += 1;
+        let rank = |class: &str| ["bad", "warn", "", "good"].iter().position(|known| *known == class);
+        if rank(older.state_class) < rank(self.state_class) {
+            (self.state, self.state_class) = (older.state, older.state_class);
+        }
+    }
+
     pub fn of(alert: &Alert, has_endpoint: bool) -> Self {
         let (state, state_class) = match (alert.dead, alert.waiting) {
             (1.., _) => ("given up", "bad"),
@@ -43,6 +72,7 @@ impl AlertRow {
             at_ms: alert.timestamp_ms,
             state,
             state_class,
+            more: 0,
         }
     }
 }
@@ -51,7 +81,7 @@ impl AlertRow {
 pub struct Endpoint {
     pub url: String,
     pub node: String,
-    pub state: String,
+    pub state: &'static str,
     pub class: &'static str,
     pub delivered: String,
     pub pending: String,
@@ -66,16 +96,18 @@ impl Endpoint {
         let each = info.endpoints().into_iter().enumerate().map(|(index, members)| {
             let text = |name: &str| members.get(name).copied().unwrap_or_default();
             let count = |name: &str| text(name).parse().unwrap_or_default();
-            let class = match number_of(index).unwrap_or_default() {
-                0 => "good",
-                1 | 2 => "",
-                3 => "warn",
-                _ => "bad",
+            let (state, class) = match number_of(index).unwrap_or_default() {
+                0 => ("ok", "good"),
+                1 => ("idle", ""),
+                2 => ("held back", ""),
+                3 => ("fails", "warn"),
+                4 => ("fails, tried once a minute", "bad"),
+                _ => ("disabled by 410", "bad"),
             };
             Self {
                 url: shown(text("url")),
                 node: node.name.clone(),
-                state: shown(text("state")),
+                state,
                 class,
                 delivered: number(count("delivered")),
                 pending: number(count("pending")),

@@ -44,10 +44,9 @@ pub fn of(steps: &[Step], alerts: &[Alert], bans: &[Ban], wrong: Vec<Remark>, no
     let first_fault = wrong.iter().find(|remark| remark.level >= Level::Warning);
     let (text, state) = match (&attack, first_fault) {
         (Some(attack), None) => (attack.text.clone(), attack.state.clone()),
-        (Some(attack), Some(_)) => {
-            let more =
-                if faults == 1 { "something is wrong".into() } else { format!("{faults} things are wrong") };
-            (format!("{}; {more}", attack.text), format!("{}; something is wrong", attack.state))
+        (Some(attack), Some(fault)) => {
+            let more = if faults == 1 { fault.short().into() } else { format!("{faults} things are wrong") };
+            (format!("{}; {more}", attack.text), format!("{}; {}", attack.state, fault.short()))
         }
         (None, Some(fault)) if faults == 1 => (sentence(&fault.text), sentence(&fault.text)),
         (None, Some(_)) => (format!("{faults} things are wrong"), "Several things are wrong".into()),
@@ -213,7 +212,14 @@ mod tests {
     }
 
     fn fault(level: Level, text: &str) -> Remark {
-        Remark { level, tag: "audit", text: text.into(), link: "/".into(), name: "n".into(), since_ms: None }
+        Remark {
+            level,
+            tag: "audit",
+            text: text.into(),
+            link: "/".into(),
+            name: "is away a:1".into(),
+            since_ms: None,
+        }
     }
 
     #[test]
@@ -261,7 +267,7 @@ mod tests {
                 &bans[..1],
                 bad(),
                 "attack",
-                "Attack on login: 1 address banned in the last 5 min; something is wrong",
+                "Attack on login: 1 address banned in the last 5 min; a server is away",
             ),
             (
                 &busy,

@@ -26,7 +26,7 @@ use crate::facts::rules::{Rule, rules};
 use crate::facts::top::{TopKey, top_keys};
 use crate::sampler::{MAX_AGE, Sample};
 use crate::web::app::{App, Visitor};
-use crate::web::history::{Counter, STEPS, Step, total};
+use crate::web::history::{Counter, Step, total};
 
 /// How many of each the page shows.
 const KEYS: usize = 8;
@@ -37,6 +37,8 @@ const FETCHED_ALERTS: usize = 100;
 /// Guards that are asked for their bans, and the entries of each. The others are on the page of bans.
 const GUARDS: usize = 10;
 const ENTRIES: usize = 1000;
+/// Steps that fill the width of a chart at least: a minute.
+const FEWEST_STEPS: usize = 12;
 
 /// What the page shows of all servers. Visitors share it.
 pub struct Facts {
@@ -96,7 +98,7 @@ struct Tile {
 impl Tile {
     fn of(name: &'static str, steps: &[Step], counter: Counter) -> Self {
         let rates: Vec<f64> = steps.iter().map(|step| step.rate(counter)).collect();
-        let spark = Spark::of(&rates, STEPS);
+        let spark = Spark::of(&rates, rates.len().max(FEWEST_STEPS));
         let value = steps.last().map_or_else(|| "–".into(), |step| rate(step.rate(counter)));
         let detail =
             if spark.highest > 0.0 { format!("peak {}", rate(spark.highest)) } else { String::new() };
@@ -149,6 +151,7 @@ struct Page {
     bans: Vec<BanRow>,
     bans_in_all: String,
     has_guards: bool,
+    many_guards: bool,
     ban_troubles: Vec<Trouble>,
     delivery: Delivery,
     nodes: Vec<NodeRow>,
@@ -169,10 +172,11 @@ pub async fn overview(State(app): State<App>, Extension(visitor): Extension<Visi
         tiles: tiles(&steps),
         keys: KeyRow::all(&facts.top.items, &limits),
         key_troubles: Trouble::all("LW.TOP", &facts.top.failures),
-        alerts: facts.alerts.items.iter().take(ALERTS).map(|one| AlertRow::of(one, has_endpoint)).collect(),
+        alerts: AlertRow::grouped(&facts.alerts.items, has_endpoint, ALERTS),
         alert_troubles: Trouble::all("LW.ALERTS RECENT", &facts.alerts.failures),
         bans: shown_bans.map(|ban| BanRow::of(ban, &facts.rules, frame.may_support.then_some("/"))).collect(),
         bans_in_all: bans_in_all(&facts),
+        many_guards: app.pages.finder.guards().len() > 1,
         has_guards: sample.sum("guards") > 0 || !app.pages.finder.guards().is_empty(),
         ban_troubles: Trouble::all("LW.BANS", &facts.bans.failures),
         delivery: Delivery::of(&sample, &steps),

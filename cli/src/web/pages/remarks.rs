@@ -23,6 +23,33 @@ pub struct Remark {
     pub since_ms: Option<i64>,
 }
 
+/// What names of remarks begin with, and the remark in a few words.
+const SHORT: [(&str, &str); 15] = [
+    ("endpoint", "a webhook fails"),
+    ("alert dead", "alerts were not delivered"),
+    ("alert queue", "alerts pile up"),
+    ("ship", "deliveries are held back"),
+    ("audit lag", "audit events wait for Postgres"),
+    ("audit dead", "Postgres refused audit events"),
+    ("journal", "the journal fills up"),
+    ("restrained", "guards only challenge"),
+    ("module", "a server has no lockwatch"),
+    ("is away", "a server is away"),
+    ("does not answer", "a server does not answer"),
+    ("refuses INFO", "a server refuses INFO"),
+    ("panics", "lockwatch had a panic"),
+    ("link", "a replica is cut off"),
+    ("memory", "memory is short"),
+];
+
+impl Remark {
+    /// The remark in a few words, for a headline that has more to say.
+    pub fn short(&self) -> &'static str {
+        let found = SHORT.iter().find(|(name, _)| self.name.starts_with(name));
+        found.map_or("something is wrong", |(_, short)| short)
+    }
+}
+
 /// Half and nine tenths of what fits.
 const HALF: f64 = 0.5;
 const NEARLY_FULL: f64 = 0.9;
