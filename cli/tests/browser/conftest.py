@@ -1,12 +1,14 @@
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
 import stand as stands
-from playwright.sync_api import Browser, Page, sync_playwright
 from stand import Stand
+
+expect.set_options(timeout=stands.PATIENCE * 1000)
 
 
 @pytest.fixture(scope="session")
@@ -31,18 +33,18 @@ def stand() -> Iterator[Stand]:
     stand.stop()
 
 
+def is_fault(message: ConsoleMessage) -> bool:
+    """Answers such as 401 are reported as well, and a test may want one."""
+    return message.type == "error" and not message.text.startswith("Failed to load resource: the server responded")
+
+
 @pytest.fixture
 def page(browser: Browser, stand: Stand) -> Iterator[Page]:
-    """The overview, signed in. The test fails if the page reports an error of a script or the policy."""
+    """The overview, signed in. The test fails if a script or the policy reports an error."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = stands.sign_in(context, stand.web)
     faults: list[str] = []
-    # The browser reports answers such as 401 too, which a test may want.
-    is_fault = re.compile(r"(?!Failed to load resource: the server responded)")
-    page.on(
-        "console",
-        lambda message: faults.append(message.text) if message.type == "error" and is_fault.match(message.text) else None,
-    )
+    page.on("console", lambda message: faults.append(message.text) if is_fault(message) else None)
     page.on("pageerror", lambda error: faults.append(str(error)))
     yield page
     context.close()

@@ -142,11 +142,11 @@ class Stand:
             os.environ["LOCKWATCH_HURRY"] = str(hurry)
         self.server.start()
         os.environ.pop("LOCKWATCH_HURRY", None)
-        self.redis: redis.Redis[bytes] = redis.Redis(port=self.server.port, protocol=2)
+        self.redis = redis.Redis(port=self.server.port, protocol=2)
         self.web = Web(directory, self.server.url, *options)
         self._others: list[Web] = []
 
-    def call(self, *words: str | bytes | int) -> Any:
+    def call(self, *words: str | bytes | int) -> Any:  # noqa: ANN401 # replies have many shapes
         return self.redis.execute_command(*words)
 
     def info(self, name: str) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from playwright.sync_api import Browser, Page, expect
-from stand import Stand, sign_in
 
-expect.set_options(timeout=30_000)
+from stand import Stand, sign_in
 
 
 def test_a_new_server_is_quiet(page: Page, stand: Stand) -> None:
@@ -45,7 +44,9 @@ def test_missing_rights_are_named(browser: Browser) -> None:
     stand = Stand()
     context = browser.new_context()
     try:
-        stand.call("ACL", "SETUSER", "looker", "on", ">secret", "resetkeys", "+@connection", "+info", "-@dangerous", "+info")
+        stand.call(
+            "ACL", "SETUSER", "looker", "on", ">secret", "resetkeys", "+@connection", "+info", "-@dangerous", "+info"
+        )
         url = f"redis://looker:secret@127.0.0.1:{stand.server.port}"
         page = sign_in(context, stand.other_web(url))
         expect(page.locator("#limited .note")).to_contain_text("needs the right +lw.top")

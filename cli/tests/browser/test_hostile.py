@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
-import stand as stands
 from playwright.sync_api import Browser, Page
+
+import stand as stands
 from stand import Stand, wait_for
 
 # Each leaves its context in some way that HTML, attributes, URLs, scripts or SVG know.
@@ -41,7 +43,15 @@ def fill(stand: Stand) -> None:
         call("LW.ATTEMPT", "login", "IP", "203.0.113.9", "USER", payload, "DEVICE", payload[:64], "VALUE", payload[:64])
         if "\x00" not in payload:
             subject = payload
-            call("LW.ISSUE", "auth", subject, "META", json.dumps({"device": payload}), "CLAIMS", json.dumps({"x": payload}))
+            call(
+                "LW.ISSUE",
+                "auth",
+                subject,
+                "META",
+                json.dumps({"device": payload}),
+                "CLAIMS",
+                json.dumps({"x": payload}),
+            )
             call("LW.ISSUE", f"auth:{payload}", subject)
     call("LW.POLICY", "SET", "api", 1, "1m")
     call("LW.POLICY", "SET", "api", 0, "1m", "FOR", EVIL[:200])
@@ -82,8 +92,6 @@ PATHS = [
 
 def reflected(payload: str) -> list[str]:
     """Paths that show what their query says."""
-    from urllib.parse import quote
-
     value = quote(payload, safe="")
     return [
         f"/key?key={value}&policy={value}&db={value}",
@@ -111,14 +119,18 @@ _STATE = """() => ({
   handlers: [...document.querySelectorAll("*")].flatMap((e) => [...e.attributes]).filter(
     (a) => a.name.startsWith("on") || /^\\s*javascript:/i.test(a.value) && ["href", "src", "action"].includes(a.name)
   ).map((a) => `${a.name}=${a.value}`),
-  foreign: [...document.querySelectorAll("iframe, object, embed, base, style, img:not([src^='/static/'])")].map((e) => e.outerHTML),
+  foreign: [...document.querySelectorAll("iframe, object, embed, base, style, img:not([src^='/static/'])")].map(
+    (e) => e.outerHTML
+  ),
   hidden: /[\\u202a-\\u202e\\u2066-\\u2069\\u200b-\\u200f\\ufeff]/.test(document.body.innerText),
 })"""
 
 
 def check(page: Page, url: str) -> None:
     faults: list[str] = []
-    page.on("console", lambda message: faults.append(message.text) if "Content Security Policy" in message.text else None)
+    page.on(
+        "console", lambda message: faults.append(message.text) if "Content Security Policy" in message.text else None
+    )
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("dialog", lambda dialog: faults.append(dialog.message))
     page.goto(url)
@@ -130,7 +142,8 @@ def check(page: Page, url: str) -> None:
 
 
 def test_what_clients_wrote_stays_text(page: Page, hostile: Stand) -> None:
-    wait_for("guards are found", lambda: page.goto(f"{hostile.web.url}/bans") and page.locator("nav[aria-label=Guards] a").count() > 5)
+    guards = page.locator("nav[aria-label=Guards] a")
+    wait_for("guards are found", lambda: page.goto(f"{hostile.web.url}/bans") and guards.count() > 5)
     for path in PATHS:
         check(page, hostile.web.url + path)
     page.goto(hostile.web.url)

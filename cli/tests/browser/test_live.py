@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import Page, expect
+
 from stand import Stand, wait_for
-
-
-@pytest.fixture(autouse=True)
-def patience() -> None:
-    expect.set_options(timeout=30_000)
 
 
 def burst(stand: Stand, key: str, *more: str) -> None:

@@ -132,7 +132,6 @@ pub struct Shipping {
     /// How full the journal is, in percent.
     pub full: String,
     pub shipped: String,
-    pub dead: i64,
     pub last_error: Option<String>,
     pub last_error_ms: i64,
 }
@@ -158,7 +157,6 @@ impl Shipping {
             journal: count(int("audit_events"), "event", "events"),
             full: percent(full),
             shipped: number(int("audit_shipped_total")),
-            dead: int("audit_dead"),
             last_error: text("lockwatch_audit_last_error"),
             last_error_ms: int("audit_last_error_ms"),
         }

@@ -34,10 +34,13 @@ use std::sync::Arc;
 pub use assets::url as asset;
 
 use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 
 use super::app::{App, LIVE};
 use super::history::History;
+use super::notice;
 use super::shared::Shared;
 use crate::finder::Finder;
 use crate::sampler::Sampler;
@@ -80,5 +83,9 @@ pub fn routes() -> Router<App> {
     let add = |router: Router<App>, (path, page): (&str, MethodRouter<App>)| {
         router.route(path, page.clone()).route(&format!("{LIVE}{path}"), page)
     };
-    pages.into_iter().fold(assets::routes(), add)
+    pages.into_iter().fold(assets::routes(), add).fallback(nothing)
+}
+
+async fn nothing() -> Response {
+    notice::page(StatusCode::NOT_FOUND, "Not found", "There is no such page.")
 }
