@@ -101,7 +101,7 @@ pub async fn search(fleet: &Fleet, query: &Query) -> Gathered<Event> {
     }
     let mut seen = BTreeSet::new();
     gathered.items.retain(|event| event.timestamp_ms >= cut_ms && seen.insert(event.id.clone()));
-    gathered.items.sort_by(|a, b| b.order().cmp(&a.order()));
+    gathered.items.sort_by_key(|event| std::cmp::Reverse(event.order()));
     gathered.items.truncate(query.count.max(1));
     gathered
 }

@@ -50,7 +50,7 @@ pub async fn list(State(app): State<App>, Extension(visitor): Extension<Visitor>
     let revoke = |session: &str| frame.may_support.then(|| forms::revoke(&store, &subject, session, &back));
     if !store.is_empty() && !subject.is_empty() {
         match sessions(app.sampler.fleet(), &store, &subject).await {
-            Ok(found) => rows = Some(found.iter().map(|session| row(session, &revoke)).collect::<Vec<_>>()),
+            Ok(found) => rows = Some(found.iter().map(|session| row(session, revoke)).collect::<Vec<_>>()),
             Err(why) if why.code == "WRONGTYPE" => {
                 troubles.push(Trouble(format!("The key {} is not a store of tokens.", shown(&store))));
             }
