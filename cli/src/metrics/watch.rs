@@ -89,13 +89,19 @@ impl State {
             lines.push(format!("is now a {}", role(self.primary)));
         }
         if self.unknown > 0 && before.is_none_or(|before| before.unknown != self.unknown) {
-            lines.push(format!(
-                "INFO has {} fields that this version of the program does not know; see lockwatch_unknown_fields",
-                self.unknown
-            ));
+            lines.push(format!("INFO has fields that this version does not know: {}", unknown_names(node)));
         }
         lines.into_iter().map(|line| format!("{}: {line}", node.name)).collect()
     }
+}
+
+/// The first of the fields that the program does not know.
+fn unknown_names(node: &NodeSample) -> String {
+    const SHOWN: usize = 10;
+    let names = node.info.as_ref().map(|info| known::unknown(info)).unwrap_or_default();
+    let more = if names.len() > SHOWN { ", …" } else { "" };
+    let shown = names.into_iter().take(SHOWN).collect::<Vec<_>>().join(", ");
+    format!("{}{more}", printable(shown.as_bytes()))
 }
 
 fn role(primary: bool) -> &'static str {

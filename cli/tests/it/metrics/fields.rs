@@ -2,6 +2,10 @@
 //! names all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufReader, Write};
+use std::net::{SocketAddr, TcpListener};
+
+use lockwatch_test_support::{Value, wait_until};
 
 use super::everything::Everything;
 use super::running::{Metrics, Running};
@@ -115,4 +119,40 @@ fn the_help_of_no_metric_is_empty() {
     for (name, help) in helps {
         assert!(help.len() > 5 && !help.ends_with('.'), "{name}: {help}");
     }
+}
+
+/// A module that is newer than the program has fields that the program does not know.
+#[test]
+fn a_field_of_a_newer_module_is_counted_and_logged() {
+    let newer = "redis_version:7.0.15\r\nredis_mode:standalone\r\nrole:master\r\nrun_id:1\r\n\
+                 lockwatch_version:9.0.0\r\nlockwatch_panics_total:0\r\nlockwatch_future_total:7\r\n";
+    let address = answer_info_with(newer);
+    let running = Running::of(&format!("redis://{address}/"), &[]);
+    let metrics = running.scrape();
+    assert_eq!(metrics.sum("lockwatch_unknown_fields", &[]), Some(1.0), "{}", running.log());
+    wait_until("the log names it", || running.logged("does not know: lockwatch_future_total") == 1);
+}
+
+/// Starts something that answers INFO with `text` and other commands with nothing. It ends with the
+/// test.
+fn answer_info_with(text: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || {
+                let mut requests = BufReader::new(stream);
+                while let Ok(call) = Value::read(&mut requests) {
+                    let answer = match call.items()[0].text().as_str() {
+                        "INFO" => format!("${}\r\n{text}\r\n", text.len()),
+                        _ => "%0\r\n".to_owned(),
+                    };
+                    if requests.get_mut().write_all(answer.as_bytes()).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    address
 }
