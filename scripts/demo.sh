@@ -6,6 +6,8 @@
 #   scripts/demo.sh --keep           leaves it running and says how to connect and to stop it
 #   scripts/demo.sh --postgres       ships the audit log to a PostgreSQL of its own
 #   scripts/demo.sh --app            shows the example applications instead, over HTTP
+#   scripts/demo.sh --web            shows the operators' page instead, of a shop whose login is being
+#                                    attacked, until you press Ctrl-C
 #   scripts/demo.sh --no-install     fails if something is missing, instead of installing it
 #
 # Installs and builds what is missing and says so first. On two cores and a fast line, the first run
@@ -20,11 +22,13 @@
 keep=
 postgres=
 app=
+web=
 for word; do
     case $word in
         --keep) keep=1 ;;
         --postgres) postgres=1 ;;
         --app) app=1 ;;
+        --web) web=1 ;;
         --no-install) export LOCKWATCH_NO_INSTALL=1 ;;
         -h | --help) usage && exit ;;
         *) die "unknown argument '$word'; see --help" ;;
@@ -35,6 +39,11 @@ wrong=0
 
 main() {
     ready_module demo
+    if [[ $web ]]; then
+        # shellcheck source=scripts/web.sh
+        . scripts/web.sh
+        show_web
+    fi
     if [[ $postgres ]]; then set_up postgres; fi
     start_server "${LOCKWATCH_SERVER:-redis-server}" --loadmodule "$module"
     if [[ $app ]]; then

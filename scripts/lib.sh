@@ -12,9 +12,12 @@ fi
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 target_dir=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
-# The release build of the module, and the build for trying out, which module.sh makes.
+# The release builds of the module and of the program, and the builds for trying out, which module.sh
+# makes.
 # shellcheck disable=SC2034 # used by those who source this
 release_module=$target_dir/release/liblockwatch.so demo_module=$target_dir/demo/liblockwatch.so
+# shellcheck disable=SC2034 # as above
+release_program=$target_dir/program/lockwatch demo_program=$target_dir/demo/lockwatch
 
 note() { printf '%s\n' "$*" >&2; }
 

@@ -238,6 +238,7 @@ check_server_wheel() {
         note "leaves out the extra [server], which comes from PyPI"
         first_reply "$path" env LOCKWATCH_SERVER="$real_server" lockwatch-server
     fi
+    check_version run_as_user "$path" lockwatch
     refuses_bad_servers "$path" lockwatch-server
     starts_as_told "$path" lockwatch-server
     takes_a_configuration_file "$path" lockwatch-server
@@ -302,7 +303,7 @@ check_server_npm() {
     takes_its_server_along "$path" lockwatch-server
     path_of_module=$(run_as_user "$path" lockwatch-server --module-path)
     cmp "$module" "$path_of_module"
-    cmp "$licences" "${path_of_module%/*}/third-party-licences"
+    cmp "$module_licences" "${path_of_module%/*}/third-party-licences"
     run_as_user "$path" env LOCKWATCH_SERVER="$real_server" node --input-type=module -e "
 import assert from 'node:assert';
 import { modulePath, serverPath } from 'lockwatch-server';

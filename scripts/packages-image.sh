@@ -20,13 +20,14 @@ build_image() {
 }
 
 # Where the Dockerfile finds in the directory of write_context what it copies.
-build_arguments=(--build-arg MODULE=liblockwatch.so --build-arg LICENCES=licences)
+build_arguments=(--build-arg MODULE=liblockwatch.so --build-arg PROGRAM=lockwatch --build-arg LICENCES=licences)
 
-# write_context DIR: what the Dockerfile copies, with the module without its symbols.
+# write_context DIR: what the Dockerfile copies, without symbols.
 write_context() {
     collect_licences
     mkdir -p "$1/packaging/container" "$1/licences"
     cp "$module" "$1/liblockwatch.so"
+    cp "$program" "$1/lockwatch"
     cp LICENSE "$licences" "$1/licences/"
     cp packaging/container/lockwatch-* "$1/packaging/container/"
 }
@@ -164,6 +165,7 @@ try_image() {
         die "the image has no health check"
     [[ $(bud run --isolation chroot "$container" -- "$(entrypoint_of "$container")" --version) == *" server v="* ]] ||
         die "the image does not print the version of its server"
+    check_version bud run --isolation chroot "$container" -- lockwatch
     cmp "$licences" "$(bud mount "$container")/usr/share/doc/lockwatch/third-party-licences"
     # Options alone, the server with options, a configuration file, and one that loads the module
     # too.
@@ -199,6 +201,7 @@ run_image() {
         sleep 0.1
     done
     expect_limit "$port"
+    check_doctor "$port" bud run --isolation chroot "$container" -- lockwatch
     redis-cli -p "$port" FLUSHALL SYNC >/dev/null
     redis-cli -p "$port" SAVE >/dev/null
     owner=$(stat -c %u "$(bud mount "$container")/data/dump.rdb")

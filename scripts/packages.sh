@@ -1,27 +1,31 @@
 #!/usr/bin/env bash
-# Builds the packages that carry the release build of the module.
+# Builds the packages that carry the release builds of the module and of the program for operators.
 #
-#   scripts/packages.sh server-wheel [DIR]   the wheel lockwatch-server (packaging/python-server)
+#   scripts/packages.sh server-wheel [DIR]   the wheel lockwatch-server (packaging/python-server),
+#                                            with the program
 #   scripts/packages.sh server-npm [DIR]     the npm packages lockwatch-server
 #                                            (packaging/npm-server) and
 #                                            lockwatch-server-linux-x64-gnu, which has the module
-#   scripts/packages.sh deb [DIR]            the Debian package lockwatch (packaging/debian)
+#   scripts/packages.sh deb [DIR]            the Debian package lockwatch (packaging/debian), with the
+#                                            program, its manual pages and completions
 #   scripts/packages.sh licences [DIR]       third-party-licences: those of the crates in the
-#                                            modules of a release; each package has such a file
-#                                            for its own module
-#   scripts/packages.sh image                the container image lockwatch (packaging/container), by
-#                                            docker, podman or buildah; LOCKWATCH_BASE=IMAGE is its
-#                                            base
+#                                            modules and programs of a release; each package has such
+#                                            a file for what it carries
+#   scripts/packages.sh image                the container image lockwatch (packaging/container), with
+#                                            the program, by docker, podman or buildah;
+#                                            LOCKWATCH_BASE=IMAGE is its base
 #   scripts/packages.sh module-2.28          the module itself, for glibc 2.28 and later
+#   scripts/packages.sh program-2.28         the program itself, for the same
 #   scripts/packages.sh --check [PART ...]   lints, builds, installs and tries them: server-wheel,
-#                                            server-npm, deb, image, compose and, only if it is
-#                                            named, module-2.28
+#                                            server-npm, deb, image, compose and, only if they are
+#                                            named, module-2.28 and program-2.28
 #
 # Prints the paths of the packages, which are put into DIR (target/packages). The version is that of
-# Cargo.toml. The packages' names or dependencies say which C library the module needs. To support
-# older ones, make the packages from the module for glibc 2.28, in the directory that is printed:
+# Cargo.toml. The packages' names or dependencies say which C library they need. To support older
+# ones, make the packages from the builds for glibc 2.28, in the directory that is printed:
 #
 #   scripts/packages.sh module-2.28
+#   scripts/packages.sh program-2.28
 #   CARGO_TARGET_DIR=target/glibc-2.28/x86_64-unknown-linux-gnu scripts/packages.sh deb
 #
 # The check installs without a compiler and, where it is run by root, as the user nobody. It reaches
@@ -29,7 +33,8 @@
 # Debian package and the image are tried in a Debian system, which root alone can make; others only
 # build the package.
 #
-# Build first: cargo build --release. Installs what is missing (scripts/setup.sh packages python
+# Build first: cargo build --release, and, except for npm, cargo build --profile program -p
+# lockwatch-cli. Installs what is missing (scripts/setup.sh packages python
 # node roots glibc).
 
 # shellcheck source=scripts/lib.sh
@@ -48,6 +53,8 @@
 . scripts/packages-glibc.sh
 # shellcheck source=scripts/packages-licences.sh
 . scripts/packages-licences.sh
+# shellcheck source=scripts/packages-program.sh
+. scripts/packages-program.sh
 
 crate_version=$(scripts/version.sh)
 
@@ -56,15 +63,17 @@ main() {
     case $command in
         -h | --help) usage && exit ;;
         module-2.28) build_module_for_old_glibc && exit ;;
+        program-2.28) build_program_for_old_glibc && exit ;;
         server-wheel | server-npm | deb | licences | image | --check) shift ;;
         *) die "unknown command '$command'; see --help" ;;
     esac
     make_temp_dir
-    if [[ "$command $*" == "--check module-2.28" ]]; then
-        check_module_for_old_glibc
+    if [[ "$command $*" =~ ^"--check"(" "(module|program)-2.28)+$ ]]; then
+        for part; do "check_${part%-2.28}_for_old_glibc"; done
         return
     fi
     [[ $command == licences ]] || prepare_module
+    [[ $command == licences || $command == server-npm || "$command $*" == "--check server-npm" ]] || prepare_program
     if [[ $command != --check ]]; then
         output=$(from_caller "${1:-$PWD/target/packages}")
         mkdir -p "$output"
@@ -80,7 +89,7 @@ main() {
     for part; do
         case $part in
             server-wheel | server-npm | deb | image | compose) "check_${part//-/_}" ;;
-            module-2.28) check_module_for_old_glibc ;;
+            module-2.28 | program-2.28) "check_${part%-2.28}_for_old_glibc" ;;
             *) die "unknown part '$part'; see --help" ;;
         esac
     done
@@ -111,21 +120,21 @@ build_server_wheel() {
     (
         cd packaging/python-server
         LOCKWATCH_PACKAGE_VERSION=$crate_version LOCKWATCH_PACKAGE_MODULE=$module LOCKWATCH_PACKAGE_MACHINE=$machine \
-            LOCKWATCH_PACKAGE_GLIBC=$glibc LOCKWATCH_PACKAGE_LICENCES=$licences \
+            LOCKWATCH_PACKAGE_PROGRAM=$program LOCKWATCH_PACKAGE_GLIBC=$glibc_of_both LOCKWATCH_PACKAGE_LICENCES=$licences \
             "$build_venv/bin/python" -m hatchling build -t wheel -d "$output" >&2
     )
-    wheel=$(printf '%s\n' "$output/lockwatch_server-$crate_version-"*"_${glibc/./_}_$machine.whl")
+    wheel=$(printf '%s\n' "$output/lockwatch_server-$crate_version-"*"_${glibc_of_both/./_}_$machine.whl")
     echo "$wheel"
 }
 
 build_server_npm() {
     has npm || set_up node
-    collect_licences
+    collect_module_licences
     local platform=lockwatch-server-linux-$npm_cpu-gnu dir cpu optional=()
     dir=$(mktemp -d "$temp_dir/npm.XXXXXX")
     mkdir "$dir/$platform"
     cp -R packaging/npm-server "$dir/lockwatch-server"
-    cp packaging/npm-server/LICENSE "$module" "$licences" "$dir/$platform/"
+    cp packaging/npm-server/LICENSE "$module" "$module_licences" "$dir/$platform/"
     cat >"$dir/$platform/README.md" <<END
 # $platform
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs every check: formatting, lints, licences, unit and property tests, the tests against a real
-# server, a smoke test of the release build, the clients' checks, the packages and the
-# documentation. The last line says whether all of them passed.
+# Runs every check: formatting, lints, licences, unit and property tests, the tests of the module and
+# of the program against a real server, a smoke test of the release build, the clients' checks, the
+# packages and the documentation. The last line says whether all of them passed.
 #
 #   scripts/test.sh                  with the redis-server of this machine
 #   scripts/test.sh --server PATH    with that server instead: Redis 7.0 or later, or Valkey
@@ -10,7 +10,8 @@
 #   scripts/test.sh --no-install     fails if something is missing, instead of installing it
 #
 # Installs what is missing and says so first (scripts/setup.sh). To run one test:
-#   cargo test --profile it --features debug-commands NAME
+#   cargo test --profile it --features debug-commands NAME      of the module
+#   cargo test --profile it -p lockwatch-cli NAME               of the program, after one of the module
 # with LOCKWATCH_SERVER=PATH for another server.
 
 # shellcheck source=scripts/lib.sh
@@ -26,11 +27,13 @@ main() {
     set_up build interop python node docs packages workflows app monitoring
     # Only root tries packages in a Debian system.
     if ((EUID == 0)); then set_up roots; fi
-    local server build=(--profile it --features debug-commands --locked)
-    step "formatting" cargo fmt --check
-    step "lints" cargo clippy --all-targets "${build[@]}" -- -D warnings
+    # The module and the program are built apart, each with the features of dependencies that it asks
+    # for. The libraries of the workspace ask for none that the module does not.
+    local server build=(--profile it --features debug-commands --locked) program=(--profile it --locked -p lockwatch-cli)
+    step "formatting" cargo fmt --all --check
+    step "lints" cargo clippy --workspace --all-targets "${build[@]}" -- -D warnings
     step "licences" scripts/licences.sh
-    step "unit and property tests" cargo test "${build[@]}" --lib
+    step "unit and property tests" cargo test "${build[@]}" -p lockwatch -p lockwatch-common -p lockwatch-test-support --lib
     step "imports only point down" cargo test "${build[@]}" --test floors
     step "examples in the documentation" cargo test "${build[@]}" --doc
     step "one version everywhere" scripts/version-test.sh
@@ -38,6 +41,8 @@ main() {
     # The server tests load it, and neither clippy nor the unit tests link it.
     step "the module for the tests" cargo build "${build[@]}"
     step "the module for release" cargo build --release --locked
+    step "unit tests of the program" cargo test "${program[@]}" --bin lockwatch
+    step "the program for release" cargo build --profile program --locked -p lockwatch-cli
     if [[ $matrix ]]; then
         mapfile -t -O "${#servers[@]}" servers < <(scripts/servers.sh)
         ((${#servers[@]} > 1)) || die "could not fetch the other servers"
@@ -45,9 +50,13 @@ main() {
     for server in "${servers[@]}"; do
         step "server tests on $(version_of "$server")" \
             env LOCKWATCH_SERVER="$server" cargo test "${build[@]}" --test it
+        step "tests of the program on $(version_of "$server")" \
+            env LOCKWATCH_SERVER="$server" cargo test "${program[@]}" --test it
         step "release build on $(version_of "$server")" scripts/smoke.sh "$server"
     done
     step "a server to play with" scripts/serve-test.sh
+    step "the demo of the page" scripts/web-test.sh
+    step "the page in a browser" scripts/browser.sh
     step "lints of the scripts" scripts/lint-scripts.sh
     step "dashboard and alert rules" scripts/contrib-test.sh
     step "the Python client" scripts/clients.sh python

@@ -25,7 +25,7 @@ main() {
     done
     # Versions of dependencies stay.
     expect_count 1 Cargo.toml
-    expect_count 1 Cargo.lock
+    expect_count 4 Cargo.lock
     expect_count 2 clients/node/package-lock.json
     if scripts/version.sh --set 1.2 2>message; then die "--set accepted 1.2"; fi
     grep -qF "'1.2' is no version" message || die "the error of --set 1.2 is: $(cat message)"

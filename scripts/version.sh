@@ -15,7 +15,7 @@
 places=(
     Cargo.toml '^\[workspace\.package\]\n(?:(?!\[).*\n)*?version = "'
     README.md '\bVersion '
-    Cargo.lock '^name = "lockwatch(?:-cli|-test-support)?"\nversion = "'
+    Cargo.lock '^name = "lockwatch(?:-cli|-common|-test-support)?"\nversion = "'
     clients/python/src/lockwatch/__init__.py '^__version__ = "'
     clients/node/package.json '^  "version": "'
     clients/node/package-lock.json '"name": "lockwatch",\n\s*"version": "'

@@ -34,6 +34,9 @@ show_web() {
         "  Other views of it:    ${program#"$PWD/"} top --redis redis://127.0.0.1:$server_port" \
         "                        ${program#"$PWD/"} doctor --redis redis://127.0.0.1:$server_port" \
         "  Stop all of it:       Ctrl-C"
+    # What it prints for another link.
+    tail --lines=+4 --follow "$temp_dir/web.out" &
+    started+=("$!")
     open_page "$link"
     # The first that ends by itself ends the others.
     wait -n "$server_pid" "$web_pid" "$traffic_pid" || true
@@ -60,7 +63,7 @@ configure_shop() {
 # Sets `link` to the one that the page prints.
 await_link() {
     local deadline=$((SECONDS + web_seconds))
-    until link=$(grep -m 1 -o 'http://[^ ]*/login?token=[^ ]*' "$temp_dir/web.out"); do
+    until link=$(grep -m 1 -o 'http://[^ ]*/login?token=[^ ]*' "$temp_dir/web.out" 2>/dev/null); do
         if ! kill -0 "$web_pid" 2>/dev/null || ((SECONDS >= deadline)); then
             cat "$temp_dir/web.log" >&2
             die "the page did not start"

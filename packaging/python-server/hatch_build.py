@@ -1,4 +1,4 @@
-"""Puts the compiled module into the wheel and gives the wheel the tag of its platform."""
+"""Puts the compiled module and the program into the wheel, and gives it the tag of its platform."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class ModuleHook(BuildHookInterface):  # type: ignore[type-arg,misc,unused-ignore]
-    """Reads from the environment what scripts/packages.sh found out about the module."""
+    """Reads from the environment what scripts/packages.sh found out about the module and the program."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  # the interface has it
-        """Adds the module, the licences of its crates, and `needs.json` for `module_path`."""
+        """Adds the module, the program, the licences of their crates, and `needs.json` for `module_path`."""
         try:
             module = os.environ["LOCKWATCH_PACKAGE_MODULE"]
+            program = os.environ["LOCKWATCH_PACKAGE_PROGRAM"]
             machine = os.environ["LOCKWATCH_PACKAGE_MACHINE"]
             glibc = os.environ["LOCKWATCH_PACKAGE_GLIBC"]
             licences = os.environ["LOCKWATCH_PACKAGE_LICENCES"]
@@ -29,6 +30,8 @@ class ModuleHook(BuildHookInterface):  # type: ignore[type-arg,misc,unused-ignor
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-manylinux_{glibc.replace('.', '_')}_{machine}"
         build_data["force_include"][module] = "lockwatch_server/liblockwatch.so"
+        # An installer puts it beside the interpreter, as the command `lockwatch`.
+        build_data["shared_scripts"][program] = "lockwatch"
         build_data["force_include"][licences] = "lockwatch_server/third-party-licences"
         build_data["force_include"][str(needs)] = "lockwatch_server/needs.json"
 
