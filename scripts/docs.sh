@@ -8,7 +8,8 @@
 #   scripts/docs.sh shots DIR           takes pictures of it, as wide as a desktop and a phone
 #   scripts/docs.sh serve               serves it while you write, and shows each change at once
 #
-# Examples need the release build: cargo build --release. Installs what is missing
+# Examples need the release builds: cargo build --release, and cargo build --profile program -p
+# lockwatch-cli. Installs what is missing
 # (scripts/setup.sh).
 # tests/docs/README.md says how examples are written.
 
@@ -32,8 +33,9 @@ main() {
 # run_examples [PAGE ...]: without one it also checks the tests themselves.
 run_examples() {
     local page tests=(test_pages.py)
-    export LOCKWATCH_MODULE=${LOCKWATCH_MODULE:-$release_module}
+    export LOCKWATCH_MODULE=${LOCKWATCH_MODULE:-$release_module} LOCKWATCH_PROGRAM=${LOCKWATCH_PROGRAM:-$release_program}
     [[ -e $LOCKWATCH_MODULE ]] || die "there is no $LOCKWATCH_MODULE: cargo build --release"
+    [[ -e $LOCKWATCH_PROGRAM ]] || die "there is no $LOCKWATCH_PROGRAM: cargo build --profile program -p lockwatch-cli"
     set_up server postgres python node interop app
     export PATH=$venv/bin:$PATH
     for page; do tests+=(--page "$(from_caller "$page")"); done

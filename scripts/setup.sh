@@ -243,6 +243,7 @@ find_missing_for_roots() {
     has mmdebstrap || needs "makes the Debian system in which packages are tried" mmdebstrap
     has buildah || needs "builds and runs the container image" buildah
     has lintian || needs "checks the Debian package" lintian
+    has man || needs "shows the manual pages of the program" man-db
 }
 
 find_missing_for_glibc() {

@@ -12,10 +12,10 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class ModuleHook(BuildHookInterface):  # type: ignore[type-arg,misc,unused-ignore]
-    """Reads from the environment what scripts/packages.sh found out about the module and the program."""
+    """Reads from the environment what scripts/packages.sh found out about both."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002  # the interface has it
-        """Adds the module, the program, the licences of their crates, and `needs.json` for `module_path`."""
+        """Adds the module, the program, their licences, and `needs.json` for `module_path`."""
         try:
             module = os.environ["LOCKWATCH_PACKAGE_MODULE"]
             program = os.environ["LOCKWATCH_PACKAGE_PROGRAM"]

@@ -68,8 +68,11 @@ def program(name: str) -> str:
 
 
 def _operators_program() -> Path:
-    """The program lockwatch, built beside the module unless LOCKWATCH_PROGRAM names another."""
-    return Path(os.environ.get("LOCKWATCH_PROGRAM") or REPOSITORY / "target/release/lockwatch").resolve()
+    """The program for operators. Raises a RuntimeError if there is none."""
+    path = Path(os.environ.get("LOCKWATCH_PROGRAM") or REPOSITORY / "target/program/lockwatch").resolve()
+    if not path.is_file():
+        raise RuntimeError(f"there is no {path}: cargo build --profile program -p lockwatch-cli, or set LOCKWATCH_PROGRAM")
+    return path
 
 
 def module() -> Path:

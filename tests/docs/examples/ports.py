@@ -16,7 +16,7 @@ _ALWAYS = r"(?<![\d.\w])(?P<always>63(?:79|8\d)|543[23]|26379|2638\d)(?![\w]|\.\
 _IN_CONTEXT = (
     r"(?P<before>(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1?\]|^|(?<=[\s=])):"
     r"|(?i:\bport)['\"]?[ \t]*[:=,]?[ \t]*['\"]?|(?<![\w-])-p ?|\blisten\()"
-    r"(?P<port>3000|3001|800[0-9]|900[0-9]|70[0-9]{2})(?![\d\w])"
+    r"(?P<port>3000|3001|800[0-9]|900[0-9]|9600|9700|70[0-9]{2})(?![\d\w])"
 )
 _PORT = re.compile(f"{_ALWAYS}|{_IN_CONTEXT}", re.MULTILINE)
 # URLs without a port mean the well-known one.
