@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The program for operators in the packages, with its manual pages and its completions.
 #
-# shellcheck disable=SC2154 # variables of packages.sh and lib.sh
+# shellcheck disable=SC2154,SC2034 # variables of packages.sh and lib.sh
 
 # Copies the program without its symbols. Sets `program`, and `glibc_of_both`, the C library that
 # the module and the program need.

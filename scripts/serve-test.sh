@@ -111,9 +111,9 @@ check_directories() {
 # A copy of the repository whose sources are newer than the module.
 check_rebuild() {
     local copy=$temp_dir/copy
-    mkdir -p "$copy/clients/python"
-    cp -r Cargo.toml Cargo.lock src scripts "$copy"
-    cp clients/python/pyproject.toml "$copy/clients/python"
+    mkdir -p "$copy"
+    cp -r Cargo.toml Cargo.lock common src scripts "$copy"
+    cp --parents clients/python/pyproject.toml cli/tests/browser/requirements.txt "$copy"
     if (cd "$copy" && CARGO_TARGET_DIR=$target_dir serve) 2>"$temp_dir/error"; then die "a changed source was ignored"; fi
     grep -q "cargo was called" "$temp_dir/error" || die "cargo was not called: $(cat "$temp_dir/error")"
 }

@@ -14,6 +14,7 @@
 #   python     the Python client with what its tests need
 #   node       the Node client with what its tests need
 #   docs       what builds and tests the site of docs/
+#   browser    what scripts/browser.sh needs, which tests the operators' page
 #   packages   what builds the packages of scripts/packages.sh
 #   roots      what makes the Debian system and the container image in which packages are tried
 #   glibc      what builds the module for an older C library
@@ -44,6 +45,7 @@ node_prefix=$setup_cache/clients/node
 venv=$setup_cache/clients/python-$( (pwd; cat clients/python/pyproject.toml) | sha256sum | cut -c 1-16)
 build_venv=$setup_cache/packages
 zig_venv=$setup_cache/zig
+browser_venv=$setup_cache/browser-$(sha256sum cli/tests/browser/requirements.txt | cut -c 1-16)
 actionlint=actionlint@v1.7.12
 
 # What is missing: Debian packages, the services among them, functions that install the rest, and a
@@ -219,6 +221,16 @@ find_missing_for_docs() {
 install_vitepress() {
     (cd docs && npm ci --silent --no-audit --no-fund --ignore-scripts >&2) || die "could not install VitePress"
 }
+
+find_missing_for_browser() {
+    find_missing_for_server
+    find_missing_for_postgres
+    has chromium || needs "opens the operators' page" chromium
+    [[ -x $browser_venv/bin/mypy ]] ||
+        needs_other "drives it; from PyPI into $browser_venv" "Playwright" install_playwright
+}
+
+install_playwright() { install_from_pypi "$browser_venv" --requirement cli/tests/browser/requirements.txt; }
 
 find_missing_for_packages() {
     local tools=$build_venv/bin
@@ -433,7 +445,7 @@ disable_services() {
     done
 }
 
-groups=(server rust postgres build interop python node docs packages roots glibc workflows app monitoring perf valgrind)
+groups=(server rust postgres build interop python node docs browser packages roots glibc workflows app monitoring perf valgrind)
 
 main() {
     local list='' wanted=() word

@@ -24,7 +24,7 @@ main() {
     read_options "$@"
     # shellcheck source=scripts/setup.sh
     . scripts/setup.sh
-    set_up build interop python node docs packages workflows app monitoring
+    set_up build interop python node docs browser packages workflows app monitoring
     # Only root tries packages in a Debian system.
     if ((EUID == 0)); then set_up roots; fi
     # The module and the program are built apart, each with the features of dependencies that it asks
