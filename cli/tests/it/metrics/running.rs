@@ -74,10 +74,6 @@ impl Running {
         self.child.try_wait().expect("a child").is_none()
     }
 
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Sends a signal and waits for the end.
     #[track_caller]
     pub fn stop(mut self, name: &str) -> ExitStatus {
