@@ -5,11 +5,16 @@ use crate::connect::options::Options;
 
 /// `text` as one word of a shell. Names come from servers, and must not run anything when copied.
 pub fn word(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.:/@".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/@".contains(byte);
+    if !text.is_empty() && text.as_bytes().iter().all(is_plain) {
         return text.to_owned();
     }
-    format!("'{}'", text.replace('\'', "'\\''"))
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return format!("'{}'", text.replace('\'', "'\\''"));
+    }
+    let escaped =
+        |byte: u8| if is_plain(&byte) { char::from(byte).to_string() } else { format!("\\x{byte:02x}") };
+    format!("$'{}'", text.bytes().map(escaped).collect::<String>())
 }
 
 /// How to call redis-cli for this deployment. Users and passwords are left to the reader.
@@ -68,6 +73,7 @@ mod tests {
         ] {
             assert_eq!(plain.line(&config, node), line);
         }
+        assert_eq!(word("e\x1b[2J"), "$'e\\x1b\\x5b2J'");
         let tls = Shell { tls: true, ca: Some("/etc/ca.pem".into()) };
         let line = tls.line(&Remedy::Redis("PING".into()), Some("a:1"));
         assert_eq!(line, "redis-cli -h a -p 1 --tls --cacert /etc/ca.pem PING");

@@ -12,6 +12,11 @@ pub const CHECKS: &[Check] = &[
         about: "the server answers at once, and the commands of hot paths take microseconds",
         look: Look::Server(latency),
     },
+    Check {
+        name: "slow-deliveries",
+        about: "Postgres and the webhook endpoints answer quickly",
+        look: Look::Module(deliveries),
+    },
     Check { name: "connections", about: "there is room for more clients", look: Look::Server(connections) },
 ];
 
@@ -71,6 +76,37 @@ fn latency(node: Seen<'_>) -> Outcome {
                     "Is the machine out of CPU, or swapping? If not, please report it, with INFO \
                      everything.",
                 ),
+            );
+        }
+    }
+    Ok(findings)
+}
+
+/// More than a tenth of the durations are longer than a second.
+fn deliveries(node: Seen<'_>) -> Outcome {
+    const SECOND: &str = "le_1000";
+    let mut findings = Vec::new();
+    for (field, what, todo) in [
+        (
+            "lockwatch_audit_ship_ms",
+            "batches for Postgres",
+            "Look at the database's disk and locks, and at the network.",
+        ),
+        (
+            "lockwatch_alert_delivery_ms",
+            "deliveries to endpoints",
+            "Let the receiver answer first and work afterwards.",
+        ),
+    ] {
+        let members = Info::members(node.text(field)?);
+        let member = |name: &str| members.get(name).and_then(|n| n.parse::<i64>().ok());
+        let (Some(all), Some(quick)) = (member("count"), member(SECOND)) else { continue };
+        if all >= 20 && percent(all - quick, all) >= 10 {
+            findings.push(
+                Finding::note(format!("{} of {all} {what} took more than a second", all - quick))
+                    .why("If more comes than is taken, the queue fills until calls are refused.")
+                    .todo(todo)
+                    .redis("INFO lockwatch"),
             );
         }
     }

@@ -83,6 +83,16 @@ fn leases(node: Seen<'_>) -> Outcome {
             .todo("Release in a finally block, or use ONCLOSE: docs/guides/limit/concurrency.md."),
         );
     }
+    let repeated = node.lockwatch("lease_repeated_total")?;
+    if repeated >= 100 && percent(repeated, acquired) >= 50 {
+        findings.push(
+            Finding::note(format!(
+                "{acquired} leases were taken since the start, and {repeated} calls repeated one"
+            ))
+            .why("Clients lose replies, or use an id twice: then two believe that they hold the lease.")
+            .todo("Make a new id for each lease, and look at the clients' timeouts."),
+        );
+    }
     let (renewed, missed) = (node.lockwatch("lease_renewed_total")?, node.lockwatch("lease_missed_total")?);
     if missed >= 100 && percent(missed, renewed + ended + missed) >= 10 {
         findings.push(

@@ -1,9 +1,10 @@
 //! Tokens.
 
 use super::super::check::{Check, Look, Outcome};
+use super::super::collect::now_ms;
 use super::super::facts::Seen;
 use super::super::finding::Finding;
-use super::{found, percent, well};
+use super::{duration, found, percent, well};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -22,6 +23,16 @@ pub const CHECKS: &[Check] = &[
         name: "refused-tokens",
         about: "most tokens that are presented are good",
         look: Look::Module(refused),
+    },
+    Check {
+        name: "lost-replies",
+        about: "few refresh tokens are presented again by clients that lost the reply",
+        look: Look::Module(replayed),
+    },
+    Check {
+        name: "tokens-not-before",
+        about: "tokens-not-before does not lie in the future",
+        look: Look::Module(not_before),
     },
     Check {
         name: "signing",
@@ -136,6 +147,43 @@ fn refused(node: Seen<'_>) -> Outcome {
         }
     }
     Ok(findings)
+}
+
+fn replayed(node: Seen<'_>) -> Outcome {
+    let (rotated, replayed) =
+        (node.lockwatch("token_rotated_total")?, node.lockwatch("token_replayed_total")?);
+    if replayed < 100 || percent(replayed, rotated) < 50 {
+        return well();
+    }
+    found(
+        Finding::note(format!(
+            "{rotated} refresh tokens were exchanged since the start, and {replayed} were presented again"
+        ))
+        .why(
+            "Clients lose replies, or several tabs rotate at once. What comes after rotate-grace is taken \
+             for theft and ends the session.",
+        )
+        .todo("Look at timeouts between client and application, and let tabs share one rotation."),
+    )
+}
+
+fn not_before(node: Seen<'_>) -> Outcome {
+    let at = node.directive("lockwatch.tokens-not-before")?.parse::<i64>().unwrap_or(0);
+    // Below that it is in seconds.
+    let at_ms = if at < 100_000_000_000 { at.saturating_mul(1000) } else { at };
+    let ahead = at_ms - now_ms();
+    if ahead <= 0 {
+        return well();
+    }
+    found(
+        Finding::error(format!("tokens-not-before lies {} in the future", duration(ahead)))
+            .why("Until then LW.ISSUE is refused and all sessions are over: nobody can log in.")
+            .todo(
+                "Set the time of the incident, in Unix milliseconds or seconds; 0 turns it off. Then \
+                 CONFIG REWRITE.",
+            )
+            .redis("CONFIG SET lockwatch.tokens-not-before 0"),
+    )
 }
 
 fn signing(node: Seen<'_>) -> Outcome {

@@ -120,3 +120,19 @@ fn no_output_contains_a_secret() {
         }
     }
 }
+
+#[test]
+fn a_hostile_name_of_a_user_reaches_no_terminal_and_no_shell() {
+    let mut sound = Sound::start();
+    let name = "e\x1b[2J$(reboot)\u{202e}il";
+    let rules = ["on", ">p", "~lw:*", "+@all"];
+    let words = [&["ACL", "SETUSER", name][..], &rules].concat();
+    assert!(!sound.admin.call(&words).is_error());
+    let mut command = crate::program::lockwatch(["doctor", "--redis", &sound.server.url()]);
+    let login = [("LOCKWATCH_REDIS_USER", "doctor"), ("LOCKWATCH_REDIS_PASSWORD", super::report::PASSWORD)];
+    let output = crate::program::text(&command.envs(login).output().unwrap().stdout);
+    assert!(output.contains("the user e\\x1b[2J$(reboot)\\u{202e}il"), "{output}");
+    assert!(!output.contains(['\x1b', '\u{202e}']), "{output}");
+    let copied = output.lines().find(|line| line.contains("ACL GETUSER")).unwrap();
+    assert!(copied.contains(r"ACL GETUSER $'e\x1b") && !copied.contains("$("), "{copied}");
+}
