@@ -91,7 +91,7 @@ impl Activity {
                 if failed > 0.05 {
                     all.push(format!("{} failed", number(failed)));
                 }
-                all.extend(of(&[("guard_successes_total", "ok"), ("guard_bans_total", "new bans")]));
+                all.extend(of(&[("guard_successes_total", "ok"), ("guard_bans_total", "bans")]));
                 all
             }
             Self::Checks => Vec::new(),

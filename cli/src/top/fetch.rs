@@ -31,7 +31,7 @@ pub struct Fetcher {
     finder: Finder,
     bans: Arc<Vec<Ban>>,
     bans_failures: Vec<String>,
-    /// When the bans were fetched, and what [`Self::signs`] were then.
+    /// When the bans were fetched, and the [`Signs`] were then.
     seen: Option<(Instant, Signs)>,
 }
 
@@ -65,6 +65,11 @@ impl Fetcher {
         }
     }
 
+    /// Lets the next snapshot have the bans of the guards that were found meanwhile.
+    pub fn forget_bans(&mut self) {
+        self.seen = None;
+    }
+
     pub async fn fetch(&mut self) -> Snapshot {
         let sample = self.sampler.sample().await;
         let mut snapshot = Snapshot::of(&sample);
@@ -73,6 +78,7 @@ impl Fetcher {
         snapshot.failures.extend(top.failures.iter().filter_map(|failure| refusal("LW.TOP", failure)));
         self.fetch_bans_if_changed(&snapshot).await;
         snapshot.bans = Arc::clone(&self.bans);
+        snapshot.guards = self.seen.as_ref().map_or(0, |(_, (_, guards))| guards.len());
         snapshot.failures.extend(self.bans_failures.iter().cloned());
         snapshot
     }

@@ -18,6 +18,7 @@ use super::theme::Theme;
 pub async fn fetch(fetcher: &mut Fetcher, interval: Duration) -> [Snapshot; 2] {
     let first = fetcher.fetch().await;
     tokio::time::sleep_until((first.taken + interval).into()).await;
+    fetcher.forget_bans();
     [first, fetcher.fetch().await]
 }
 

@@ -27,6 +27,7 @@ impl Sketch {
             nodes: Vec::new(),
             keys: Vec::new(),
             bans: Arc::default(),
+            guards: 0,
             failures: Vec::new(),
         })
     }
@@ -83,6 +84,7 @@ impl Sketch {
 
     /// A ban by a rule of the guard `login`, with the seconds that are left.
     pub fn ban(mut self, subject: &str, rule: &str, seconds: i64) -> Self {
+        self.0.guards = 1;
         let operator = rule.is_empty();
         Arc::make_mut(&mut self.0.bans).push(Ban {
             guard: b"login".to_vec(),

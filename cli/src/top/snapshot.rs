@@ -19,8 +19,10 @@ pub struct Snapshot {
     pub nodes: Vec<NodeView>,
     /// The keys that were denied most, over all nodes.
     pub keys: Vec<TopKey>,
-    /// The bans of all guards, the newest first.
+    /// The bans of the guards that are known, the newest first.
     pub bans: Arc<Vec<Ban>>,
+    /// How many guards are known.
+    pub guards: usize,
     /// What could not be asked, and why the list of nodes may be out of date.
     pub failures: Vec<String>,
 }
@@ -57,6 +59,7 @@ impl Snapshot {
             nodes: sample.nodes.iter().map(view).collect(),
             keys: Vec::new(),
             bans: Arc::default(),
+            guards: 0,
             failures: sample.failure.iter().cloned().collect(),
         }
     }
@@ -70,6 +73,11 @@ impl Snapshot {
     pub fn sum(&self, name: &str) -> i64 {
         let primaries = self.answers().filter(|(node, _)| node.primary);
         primaries.filter_map(|(_, info)| info.lockwatch(name)).sum()
+    }
+
+    /// Whether there are guards that the search has not found yet.
+    pub fn lacks_guards(&self) -> bool {
+        usize::try_from(self.sum("guards")).is_ok_and(|count| count > self.guards)
     }
 
     /// The time of the servers' clock in Unix milliseconds: that of a node, or ours if none says.

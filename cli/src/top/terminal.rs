@@ -10,7 +10,7 @@ use ratatui::DefaultTerminal;
 use ratatui::crossterm::event;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::detail;
@@ -46,7 +46,12 @@ pub async fn run(fetcher: Fetcher, every: Duration) -> Result<ExitCode> {
     let signals = signals()?;
     let mut terminal = ratatui::try_init()?;
     let outcome = serve(&mut terminal, fetcher, every, signals).await;
-    ratatui::try_restore()?;
+    // After a panic of a task the hook of ratatui has restored the terminal. A second time would move
+    // the cursor onto its message.
+    let panicked = outcome.as_ref().err().and_then(|why| why.downcast_ref::<JoinError>());
+    if !panicked.is_some_and(JoinError::is_panic) {
+        ratatui::try_restore()?;
+    }
     Ok(match outcome? {
         End::Quit => ExitCode::SUCCESS,
         End::Signal(number) => ExitCode::from(128 + number),

@@ -214,6 +214,13 @@ fn a_quiet_server_says_that_nothing_is_wrong() {
     screen.at(1, Sketch::new().node("127.0.0.1:6379", "")).is("80x24-quiet");
 }
 
+#[test]
+fn nobody_is_said_to_be_free_of_bans_before_all_guards_are_known() {
+    let mut screen = Screen::new(80, 24);
+    screen.at(0, Sketch::new().node("127.0.0.1:6379", "lockwatch_guards:1"));
+    screen.keys("2").shows("The search for guards goes on").shows("0…").hides("Nobody is banned.");
+}
+
 /// Rows of the table, without its head.
 fn rows(screen: &mut Screen) -> Vec<String> {
     let lines = screen.lines();

@@ -128,7 +128,7 @@ const NUMBERS: usize = 34;
 /// A head and a line for each activity; at the right, gauges.
 pub fn overview(theme: Theme, seen: Option<&Seen>, columns: u16) -> Vec<Line<'static>> {
     let columns = usize::from(columns);
-    let room = columns.saturating_sub(NUMBERS + STATE + 2);
+    let room = columns.saturating_sub(NUMBERS + STATE + 3);
     // A point is a sample; beside it there is room for words.
     let points = (room * 2 / 5).clamp(8, 60);
     let words = room.saturating_sub(points + 1);
@@ -145,7 +145,7 @@ pub fn overview(theme: Theme, seen: Option<&Seen>, columns: u16) -> Vec<Line<'st
     let mut lines = vec![vec![Span::styled(head, theme.heading())]];
     lines.extend(Activity::ALL.map(|activity| activity_line(theme, seen, activity, points, words)));
     for (index, line) in lines.iter_mut().enumerate() {
-        line.push(Span::raw(" "));
+        line.push(Span::raw("  "));
         if let Some((label, value, tone)) = gauges.get(index) {
             line.push(Span::raw(format!("{label:<13}")));
             line.push(Span::styled(fit(value, STATE - 13, true), theme.of(*tone)));
@@ -176,7 +176,7 @@ fn activity_line(
         Span::styled(format!("{:>7} ", number(calls)), tone(calls, Tone::Plain)),
         Span::styled(format!("{:>8} ", number(denied)), tone(denied, Tone::Bad)),
         Span::styled(format!("{:>5}  ", share(denied, calls)), tone(denied, Tone::Bad)),
-        Span::styled(fit(&bars(&past), points, true), tone(1.0, Tone::Bad)),
+        Span::styled(fit(&bars(&past), points, true), tone(past.iter().sum(), Tone::Bad)),
         Span::raw(" "),
         Span::raw(fit(&as_many_as_fit(activity.others(rates), words), words, false)),
     ]
@@ -216,11 +216,13 @@ fn gauges(seen: &Seen) -> Vec<(&'static str, String, Tone)> {
     let lag = most("audit_lag_ms");
     let dead = snapshot.sum("alert_dead") + snapshot.sum("audit_dead");
     let bad_if = |bad: bool, tone: Tone| if bad { tone } else { Tone::Plain };
-    let bans = seen.snapshot.bans.len();
+    let bans = snapshot.bans.len();
+    // While guards are missing, the list is not complete.
+    let more = if snapshot.lacks_guards() { "…" } else { "" };
     vec![
         ("nodes", format!("{up} of {all}"), bad_if(up < all, Tone::Bad)),
         ("memory", bytes(memory as f64), Tone::Plain),
-        ("bans", bans.to_string(), bad_if(bans > 0, Tone::Warn)),
+        ("bans", format!("{bans}{more}"), bad_if(bans > 0, Tone::Warn)),
         ("sessions", snapshot.sum("token_sessions").to_string(), Tone::Plain),
         ("alerts wait", snapshot.sum("alert_queued").to_string(), Tone::Plain),
         ("audit lag", millis(lag), bad_if(lag > 60_000, Tone::Warn)),

@@ -18,7 +18,11 @@ pub const COLUMNS: &[Column] = &[
 pub fn table(seen: &Seen) -> Table {
     let now = seen.now_ms();
     let bans = seen.snapshot.bans.iter().filter(|ban| ban.until_ms > now);
-    Table { columns: COLUMNS, rows: bans.map(|ban| row(ban, now)).collect(), empty: "Nobody is banned." }
+    let rows = bans.map(|ban| row(ban, now)).collect();
+    let searches = seen.snapshot.lacks_guards();
+    let empty =
+        if searches { "The search for guards goes on; --guard names one." } else { "Nobody is banned." };
+    Table { columns: COLUMNS, rows, empty }
 }
 
 fn row(ban: &Ban, now: i64) -> Row {
