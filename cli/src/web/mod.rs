@@ -37,6 +37,7 @@ pub use options::Args;
 use crate::connect::fleet::Fleet;
 use crate::connect::options::Options;
 use crate::sampler::{MAX_AGE, Sampler};
+use crate::signal::Stop;
 use access::accounts::Accounts;
 use access::gate::gate;
 use access::site::Site;
@@ -109,14 +110,12 @@ fn announce(access: &Access) -> Result<()> {
 
 /// Ends the server at SIGTERM and SIGINT, and prints another link at SIGUSR1.
 fn heed_signals(access: Arc<Access>, stopper: watch::Sender<bool>) -> Result<impl Future<Output = ()>> {
-    let mut term = signal(SignalKind::terminate())?;
-    let mut int = signal(SignalKind::interrupt())?;
+    let mut stop = Stop::listen()?;
     let mut usr1 = signal(SignalKind::user_defined1())?;
     Ok(async move {
         loop {
             tokio::select! {
-                _ = term.recv() => break,
-                _ = int.recv() => break,
+                () = stop.requested() => break,
                 _ = usr1.recv() => {
                     if let Err(why) = announce(&access) {
                         log::line(&format!("no link can be made: {why:#}"));
