@@ -45,11 +45,16 @@ fn clocks(facts: &Facts) -> Outcome {
             .shell("timedatectl timesync-status"),
         );
     }
+    from_program(&clocks)
+}
+
+/// All servers agree: whether the program's machine does, too.
+fn from_program(clocks: &[(&str, &Clock)]) -> Outcome {
     let near = clocks.iter().map(|(_, clock)| clock.ahead_ms.abs() - clock.uncertain_ms).min().unwrap_or(0);
     if near <= APART_MS {
         return well();
     }
-    let offset = fast.ahead_ms;
+    let offset = clocks.iter().map(|(_, clock)| clock.ahead_ms).max().unwrap_or(0);
     let how = if offset > 0 { "ahead of" } else { "behind" };
     found(
         Finding::warning(format!(

@@ -60,6 +60,13 @@ fn latency(node: Seen<'_>) -> Outcome {
             .redis("SLOWLOG GET 10"),
         );
     }
+    findings.extend(hot(node)?);
+    Ok(findings)
+}
+
+/// Commands of hot paths that take long.
+fn hot(node: Seen<'_>) -> Outcome {
+    let mut findings = Vec::new();
     for name in HOT {
         let line = node.text(&format!("cmdstat_{name}"))?;
         let stats = Info::members(line);
