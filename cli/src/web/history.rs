@@ -89,13 +89,14 @@ pub struct History {
 }
 
 impl History {
-    pub fn start(sampler: Arc<Sampler>) -> Self {
+    /// `faults` names what is wrong in a sample.
+    pub fn start(sampler: Arc<Sampler>, faults: fn(&Sample) -> Vec<String>) -> Self {
         let past = Arc::<Mutex<Past>>::default();
         let kept = Arc::clone(&past);
         let task = tokio::spawn(async move {
             loop {
                 let sample = sampler.sample().await;
-                lock(&kept).add(&sample);
+                lock(&kept).add(&sample, &faults(&sample));
                 sleep(MAX_AGE).await;
             }
         });
@@ -112,13 +113,9 @@ impl History {
         lock(&self.past).answered.get(node).copied()
     }
 
-    /// Notes what is wrong at `now`, and returns since when each of it is, as far as that was seen.
-    pub fn wrong(&self, names: &[String], now: SystemTime) -> Vec<Option<SystemTime>> {
-        let mut past = lock(&self.past);
-        past.wrong.retain(|name, _| names.contains(name));
-        let from_start = past.steps.len() < 2;
-        let since = (!from_start).then_some(now);
-        names.iter().map(|name| *past.wrong.entry(name.clone()).or_insert(since)).collect()
+    /// Since when something is wrong, if its beginning was seen.
+    pub fn since(&self, fault: &str) -> Option<SystemTime> {
+        lock(&self.past).wrong.get(fault).copied().flatten()
     }
 }
 
@@ -133,7 +130,12 @@ fn lock(past: &Mutex<Past>) -> MutexGuard<'_, Past> {
 }
 
 impl Past {
-    fn add(&mut self, sample: &Arc<Sample>) {
+    fn add(&mut self, sample: &Arc<Sample>, faults: &[String]) {
+        let since = self.last.is_some().then_some(sample.at);
+        self.wrong.retain(|name, _| faults.contains(name));
+        for name in faults {
+            self.wrong.entry(name.clone()).or_insert(since);
+        }
         for (node, _) in sample.answers() {
             self.answered.insert(node.name.clone(), sample.at);
         }

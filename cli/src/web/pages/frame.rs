@@ -73,6 +73,11 @@ impl Frame {
         assets::url(name)
     }
 
+    /// How long something has lasted since `ms`.
+    pub fn lasting(&self, ms: &i64) -> String {
+        words::duration((self.now_ms - *ms).max(1000) / 1000 * 1000)
+    }
+
     pub fn when(&self, ms: &i64) -> words::When {
         words::When::of(*ms, self.now_ms)
     }

@@ -56,7 +56,7 @@ impl Pages {
     pub fn start(sampler: &Arc<Sampler>) -> Self {
         Self {
             finder: Finder::start(Arc::clone(sampler), Vec::new(), Vec::new()),
-            history: History::start(Arc::clone(sampler)),
+            history: History::start(Arc::clone(sampler), remarks::names),
             overview: Shared::default(),
         }
     }

@@ -5,7 +5,7 @@ use axum::extract::{Extension, State};
 use axum::response::Response;
 
 use super::frame::{Frame, page};
-use super::words::{SECOND, bytes, duration, number, shown, unix_ms};
+use super::words::{SECOND, bytes, count, duration, number, shown, unix_ms};
 use crate::connect::failure::Kind;
 use crate::connect::fleet::Kind as FleetKind;
 use crate::info::Info;
@@ -37,7 +37,8 @@ pub struct Facts {
     /// How far a replica is behind.
     pub lag: Option<String>,
     pub took: String,
-    pub keys: Vec<(&'static str, String, String)>,
+    /// How many keys of a type, and their bytes.
+    pub keys: Vec<(String, String)>,
     pub policies: String,
 }
 
@@ -82,12 +83,13 @@ impl Row {
     }
 }
 
-const KEYS: [(&str, &str, &str); 5] = [
-    ("limits", "ratelimit_keys", "ratelimit_bytes"),
-    ("bursts", "burst_keys", "burst_bytes"),
-    ("guards", "guards", "guard_bytes"),
-    ("stores of tokens", "token_stores", "token_bytes"),
-    ("leases", "lease_keys", "lease_bytes"),
+/// Types of keys: one, several, and the fields of INFO with their number and bytes.
+const KEYS: [(&str, &str, &str, &str); 5] = [
+    ("limit", "limits", "ratelimit_keys", "ratelimit_bytes"),
+    ("burst", "bursts", "burst_keys", "burst_bytes"),
+    ("guard", "guards", "guards", "guard_bytes"),
+    ("token store", "token stores", "token_stores", "token_bytes"),
+    ("key of leases", "keys of leases", "lease_keys", "lease_bytes"),
 ];
 
 impl Facts {
@@ -103,9 +105,9 @@ impl Facts {
             most => format!("{} of {}", bytes(int("used_memory")), bytes(most)),
         };
         let lag = info.number("master_last_io_seconds_ago").filter(|seconds| *seconds >= 0);
-        let present = KEYS.into_iter().filter_map(|(name, keys, size)| {
-            let count = info.lockwatch(keys).filter(|count| *count > 0)?;
-            Some((name, number(count), bytes(info.lockwatch(size).unwrap_or_default())))
+        let present = KEYS.into_iter().filter_map(|(one, many, keys, size)| {
+            let keys = info.lockwatch(keys).filter(|keys| *keys > 0)?;
+            Some((count(keys, one, many), bytes(info.lockwatch(size).unwrap_or_default())))
         });
         Self {
             server,
@@ -125,8 +127,8 @@ impl Facts {
 #[template(path = "nodes.html")]
 struct NodesPage {
     frame: Frame,
-    /// What the servers are together.
-    kind: &'static str,
+    /// How many servers there are, and what they are together.
+    kind: String,
     failure: Option<String>,
     nodes: Vec<Row>,
     policies_differ: bool,
@@ -144,10 +146,11 @@ pub async fn list(State(app): State<App>, Extension(visitor): Extension<Visitor>
     };
     page(&NodesPage {
         frame: Frame::new(&app, &visitor, "/nodes", "Servers").live(),
-        kind: match sample.kind {
-            FleetKind::Standalone => "a primary and its replicas",
-            FleetKind::Cluster => "a cluster",
-            FleetKind::Sentinel => "servers that a Sentinel watches",
+        kind: match (sample.kind, nodes.len()) {
+            (FleetKind::Standalone, ..=1) => "One server".into(),
+            (FleetKind::Standalone, many) => format!("{many} servers: a primary and its replicas"),
+            (FleetKind::Cluster, many) => format!("{many} servers of a cluster"),
+            (FleetKind::Sentinel, many) => format!("{many} servers that a Sentinel watches"),
         },
         failure: sample.failure.as_deref().map(shown),
         policies_differ: differ(|facts| &facts.policies),

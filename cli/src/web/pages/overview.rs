@@ -17,7 +17,7 @@ use super::limits::Row as KeyRow;
 use super::nodes::Row as NodeRow;
 use super::remarks;
 use super::spark::Spark;
-use super::words::{percent, rate};
+use super::words::{percent, rate, unix_ms};
 use crate::facts::alerts::{Alert, recent};
 use crate::facts::bans::{Ban, List, bans};
 use crate::facts::gathered::Gathered;
@@ -151,7 +151,6 @@ struct Page {
     bans: Vec<BanRow>,
     bans_in_all: String,
     has_guards: bool,
-    many_guards: bool,
     ban_troubles: Vec<Trouble>,
     delivery: Delivery,
     nodes: Vec<NodeRow>,
@@ -176,7 +175,6 @@ pub async fn overview(State(app): State<App>, Extension(visitor): Extension<Visi
         alert_troubles: Trouble::all("LW.ALERTS RECENT", &facts.alerts.failures),
         bans: shown_bans.map(|ban| BanRow::of(ban, &facts.rules, frame.may_support.then_some("/"))).collect(),
         bans_in_all: bans_in_all(&facts),
-        many_guards: app.pages.finder.guards().len() > 1,
         has_guards: sample.sum("guards") > 0 || !app.pages.finder.guards().is_empty(),
         ban_troubles: Trouble::all("LW.BANS", &facts.bans.failures),
         delivery: Delivery::of(&sample, &steps),
@@ -194,9 +192,9 @@ async fn facts(app: &App) -> Arc<Facts> {
 fn headline_of(app: &App, sample: &Sample, facts: &Facts, steps: &[Step], now_ms: i64) -> Headline {
     let history = &app.pages.history;
     let mut wrong = remarks::of(sample, |node| history.answered(node));
-    let names: Vec<String> = wrong.iter().map(|remark| remark.name.clone()).collect();
-    for (remark, since) in wrong.iter_mut().zip(history.wrong(&names, sample.at)) {
-        remark.since_ms = remark.since_ms.or(since.map(super::words::unix_ms));
+    for remark in &mut wrong {
+        let since = history.since(&remark.name).map(unix_ms);
+        remark.since_ms = remark.since_ms.or(since);
     }
     headline::of(steps, &facts.alerts.items, &facts.bans.items, wrong, now_ms)
 }
