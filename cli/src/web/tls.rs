@@ -1,10 +1,12 @@
 //! The certificate of the page.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, anyhow};
+use lockwatch_common::file;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -30,6 +32,9 @@ struct Last {
 
 impl Tls {
     pub fn open(cert: &Path, key: &Path) -> Result<Self> {
+        if file::is_open_to_all(key.as_os_str().as_bytes()) {
+            log::line("every user of this machine can read the key of the certificate");
+        }
         let last =
             Last { acceptor: read(cert, key)?, changed: [cert, key].map(changed), looked: Instant::now() };
         Ok(Self { cert: cert.to_owned(), key: key.to_owned(), last: Mutex::new(last) })

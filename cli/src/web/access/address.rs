@@ -1,6 +1,6 @@
 //! From where a visitor comes.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::http::HeaderMap;
 
@@ -14,7 +14,9 @@ pub struct Peer(pub IpAddr);
 pub fn visitor(peer: Peer, headers: &HeaderMap, proxied: bool) -> IpAddr {
     let forwarded = || {
         let last = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
-        last.rsplit(',').next()?.trim().parse::<IpAddr>().ok()
+        let last = last.rsplit(',').next()?.trim();
+        // Some proxies add the port.
+        last.parse().or_else(|_| last.parse().map(|place: SocketAddr| place.ip())).ok()
     };
     let address = if proxied { forwarded().unwrap_or(peer.0) } else { peer.0 };
     address.to_canonical()
@@ -43,6 +45,8 @@ mod tests {
         assert_eq!(seen(false, &["203.0.113.9"]), "10.0.0.1");
         assert_eq!(seen(true, &["198.51.100.1, 203.0.113.9"]), "203.0.113.9");
         assert_eq!(seen(true, &["198.51.100.1", "::ffff:203.0.113.9"]), "203.0.113.9");
+        assert_eq!(seen(true, &["198.51.100.1, 203.0.113.9:4711"]), "203.0.113.9");
+        assert_eq!(seen(true, &["[2001:db8::1]:4711"]), "2001:db8::1");
         assert_eq!(seen(true, &["unknown"]), "10.0.0.1");
         assert_eq!(seen(true, &[]), "10.0.0.1");
         let of = |text: &str| network(text.parse().unwrap()).to_string();

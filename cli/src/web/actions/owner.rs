@@ -1,7 +1,5 @@
 //! Calls commands that change something, once, on the server that has what they change.
 
-use std::sync::Arc;
-
 use redis::{Cmd, Value, cmd};
 
 use crate::connect::failure::Failure;
@@ -27,13 +25,6 @@ pub async fn change(fleet: &Fleet, key: &[u8], command: &Cmd) -> Result<Value, F
 pub async fn on_node(node: &Node, command: &Cmd) -> Result<Value, Failure> {
     node.read(&cmd("PING")).await?;
     node.write(command).await.map_err(without_script)
-}
-
-/// The primaries: the one of this name, or all if it is empty.
-pub async fn primaries(fleet: &Fleet, name: &str) -> Vec<Arc<Node>> {
-    fleet.refresh().await;
-    let members = fleet.members().into_iter().filter(|member| member.primary);
-    members.map(|member| member.node).filter(|node| name.is_empty() || node.name() == name).collect()
 }
 
 fn is_elsewhere(why: &Failure) -> bool {

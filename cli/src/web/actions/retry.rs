@@ -2,15 +2,18 @@
 //! in one script.
 //!
 //! Fields: `queue` (`alerts` or `audit`), `id`, and the name of the `node` that has the letter. If
-//! that is empty, all are asked.
+//! that is empty or no primary any more, all are asked.
+
+use std::sync::Arc;
 
 use redis::{Cmd, cmd};
 use serde_json::json;
 
 use super::confirm::Question;
-use super::owner::{on_node, primaries};
+use super::owner::on_node;
 use crate::connect::failure::Failure;
 use crate::connect::fleet::Fleet;
+use crate::connect::node::Node;
 use crate::facts::alerts::Queue;
 use crate::reply;
 use crate::text::printable;
@@ -56,7 +59,7 @@ impl Retry {
     pub async fn run(&self, fleet: &Fleet, by: &str) -> Result<Flash, Failure> {
         let command = self.command(by);
         let (mut replayed, mut failure) = (0, None);
-        for node in primaries(fleet, &self.node).await {
+        for node in self.nodes(fleet).await? {
             match on_node(&node, &command).await {
                 Ok(reply) => replayed += reply::int(&reply).unwrap_or_default(),
                 Err(why) => failure = Some(why),
@@ -66,6 +69,16 @@ impl Retry {
             Some(why) if replayed == 0 => Err(why),
             _ => Ok(outcome(replayed)),
         }
+    }
+
+    /// The servers that may have the letter. After a failover, another one has it.
+    async fn nodes(&self, fleet: &Fleet) -> Result<Vec<Arc<Node>>, Failure> {
+        fleet.refresh().await;
+        let members = fleet.members().into_iter().filter(|member| member.primary);
+        let all: Vec<_> = members.map(|member| member.node).collect();
+        let named: Vec<_> = all.iter().filter(|node| node.name() == self.node).map(Arc::clone).collect();
+        let nodes = if named.is_empty() { all } else { named };
+        if nodes.is_empty() { Err(Failure::away("no primary is known")) } else { Ok(nodes) }
     }
 
     fn command(&self, by: &str) -> Cmd {

@@ -191,6 +191,14 @@ fn the_page_does_not_start_unprotected() {
 }
 
 #[test]
+fn a_port_that_is_taken_is_named() {
+    let server = Server::start();
+    let page = Page::of(&server);
+    let why = refused(&server.url(), &["--listen", &page.address]);
+    assert!(why.contains(&page.address) && why.contains("in use"), "{why}");
+}
+
+#[test]
 fn signals_end_it_with_exit_code_0() {
     let server = Server::start();
     for signal in ["TERM", "INT"] {

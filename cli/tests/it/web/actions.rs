@@ -239,7 +239,7 @@ fn dead_letters_are_retried_and_the_audit_log_says_by_whom() {
     };
     assert_eq!(dead(&mut client), [ids[2].clone(), ids[0].clone()]);
     assert!(confirm(&visitor, "retry", &fields).contains("no dead letter"));
-    let anywhere = [("queue", "alerts"), ("id", &*ids[2])];
+    let anywhere = [("queue", "alerts"), ("id", &*ids[2]), ("node", "gone.example:6379")];
     assert!(confirm(&visitor, "retry", &anywhere).contains("One dead letter"));
     assert_eq!(dead(&mut client), [ids[0].clone()]);
     let expected: Vec<_> =

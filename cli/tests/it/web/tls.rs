@@ -1,8 +1,9 @@
 //! The page over TLS of its own, and behind a proxy.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::Read;
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +36,9 @@ impl Certificate {
     fn write(dir: &TempDir, name: &str) -> CertificateDer<'static> {
         let CertifiedKey { cert, key_pair } = generate_simple_self_signed([name.to_owned()]).unwrap();
         fs::write(dir.path().join("cert.pem"), cert.pem()).unwrap();
-        fs::write(dir.path().join("key.pem"), key_pair.serialize_pem()).unwrap();
+        let key = dir.path().join("key.pem");
+        fs::write(&key, key_pair.serialize_pem()).unwrap();
+        fs::set_permissions(key, Permissions::from_mode(0o600)).unwrap();
         cert.der().clone()
     }
 
@@ -79,6 +82,7 @@ fn the_page_speaks_tls() {
         ],
     );
     assert!(page.out().contains("https://ops.example.com:9700/"), "{}", page.out());
+    assert!(!page.log().contains("can read the key"), "{}", page.log());
     let send = |request: Request| {
         let request =
             if request.has("host") { request } else { request.with("host", "ops.example.com:9700") };
@@ -107,7 +111,9 @@ fn a_renewed_certificate_is_used() {
     let mut certificate = Certificate::of("localhost");
     let (cert, key) = (certificate.path("cert.pem"), certificate.path("key.pem"));
     let files = ["--https-cert", cert.to_str().unwrap(), "--https-key", key.to_str().unwrap()];
+    fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
     let page = Page::with(&server, &files);
+    assert!(page.log().contains("can read the key"), "{}", page.log());
     let ask = |certificate: &Certificate| {
         let request = Request::get("/login").with("host", &page.address);
         let mut stream = certificate.connect(&page, "localhost");
