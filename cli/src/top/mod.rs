@@ -2,8 +2,8 @@
 //!
 //! - [`terminal`] is the only part that touches the terminal, [`fetch`] the only one that asks
 //!   servers, apart from [`detail`], which explains one row.
-//! - [`snapshot`] is what was fetched at one time, [`rates`] the differences between snapshots,
-//!   [`activity`] the lines of the overview, [`problems`] what is wrong.
+//! - [`snapshot`] is what was fetched at one time, [`rates`] the difference of two, [`history`] all
+//!   of them, [`activity`] the lines of the overview, [`problems`] what is wrong.
 //! - [`events`] change the [`state`], [`keys`] says what each key does.
 //! - [`panels`] make a [`table`] each. [`cell`] makes text harmless and of a known width.
 //! - [`draw`] makes lines of all that and puts them where [`layout`] says, as [`theme`] says;
@@ -15,6 +15,7 @@ mod detail;
 mod draw;
 mod events;
 mod fetch;
+mod history;
 mod keys;
 mod layout;
 mod once;

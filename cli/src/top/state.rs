@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use super::detail::Detail;
+use super::history::History;
 use super::layout::Layout;
 use super::panels::{Panel, Seen};
 use super::problems::{self, Away, Problem};
-use super::rates::History;
 use super::snapshot::Snapshot;
 use super::table::{Cursor, Order, Table, Target};
 use super::theme::Theme;

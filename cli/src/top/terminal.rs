@@ -13,12 +13,14 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::detail;
+use super::detail::{self, Line};
 use super::draw::draw;
 use super::events::Event;
 use super::fetch::Fetcher;
 use super::state::{Effect, State};
+use super::table::Target;
 use super::theme::Theme;
+use crate::connect::fleet::Fleet;
 
 /// How long the loop may take to end after a signal: a terminal that takes no output blocks it.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -92,18 +94,20 @@ async fn serve(
         };
         match state.update(event, Instant::now()) {
             Some(Effect::Quit) => return Ok(End::Quit),
-            Some(Effect::Ask(target)) => {
-                // The screen does not wait for the answer.
-                let (fleet, now_ms) = (Arc::clone(&fleet), state.seen().map_or(0, |seen| seen.now_ms()));
-                asking.spawn(async move {
-                    let lines = detail::ask(&fleet, &target, now_ms).await;
-                    (target, lines)
-                });
-            }
+            Some(Effect::Ask(target)) => ask(&mut asking, &fleet, &state, target),
             Some(Effect::Redraw) => terminal.clear()?,
             None => {}
         }
     }
+}
+
+/// Asks the servers about a target. The screen does not wait for the answer.
+fn ask(asking: &mut JoinSet<(Target, Vec<Line>)>, fleet: &Arc<Fleet>, state: &State, target: Target) {
+    let (fleet, now_ms) = (Arc::clone(fleet), state.seen().map_or(0, |seen| seen.now_ms()));
+    asking.spawn(async move {
+        let lines = detail::ask(&fleet, &target, now_ms).await;
+        (target, lines)
+    });
 }
 
 /// Reads the terminal's events on a thread, which ends with the program.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::info::Info;
+use crate::top::history::History;
 use crate::top::problems::{Away, Problem};
-use crate::top::rates::{History, Rates};
+use crate::top::rates::Rates;
 use crate::top::snapshot::Snapshot;
 
 /// What a panel shows.
