@@ -27,7 +27,7 @@ const titles: Record<string, string> = {
 
 // The order in a directory. What is not named follows, by name.
 const order: Record<string, string[]> = {
-  tutorials: ["first-limit", "fastapi", "flask", "express", "fastify", "catch-a-thief"],
+  tutorials: ["first-limit", "fastapi", "flask", "express", "fastify", "catch-a-thief", "see-an-attack"],
   guides: ["install", "limit", "guard", "tokens", "alerts", "audit", "operate", "migrate"],
   "guides/install": ["wheel", "debian", "container", "kubernetes", "managed-redis", "macos", "source"],
   "guides/limit": ["login", "plans", "policies", "several-keys", "costs", "llm-tokens", "concurrency", "outbound", "behind-a-proxy"],
@@ -48,6 +48,7 @@ const order: Record<string, string[]> = {
     "persistence",
     "acl",
     "monitor",
+    "investigate",
     "size",
     "upgrade",
     "leave",

@@ -61,11 +61,13 @@ struct Node<'a> {
     name: &'a str,
     is_primary: bool,
     info: Result<&'a Info, &'a Failure>,
+    /// Whether there are others, so that a remark has to name it.
+    has_others: bool,
 }
 
 impl<'a> Node<'a> {
-    fn of(node: &'a NodeSample) -> Self {
-        Self { name: &node.name, is_primary: node.is_primary(), info: node.info.as_deref() }
+    fn of(node: &'a NodeSample, has_others: bool) -> Self {
+        Self { name: &node.name, is_primary: node.is_primary(), info: node.info.as_deref(), has_others }
     }
 }
 
@@ -93,7 +95,9 @@ pub fn of(sample: &Sample, answered: impl Fn(&str) -> Option<SystemTime>) -> Vec
     if sample.nodes.is_empty() {
         add(Level::Bad, "empty", "no server is known".into());
     }
-    remarks.extend(sample.nodes.iter().flat_map(|node| of_node(&Node::of(node), answered(&node.name))));
+    let has_others = sample.nodes.len() > 1;
+    let each = sample.nodes.iter().map(|node| (Node::of(node, has_others), answered(&node.name)));
+    remarks.extend(each.flat_map(|(node, answered)| of_node(&node, answered)));
     remarks.sort_by_key(|remark| std::cmp::Reverse(remark.level));
     remarks
 }
@@ -126,9 +130,10 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// Adds a remark that ends with the node's name.
+    /// Adds a remark that ends with the node's name, if there are others.
     fn add(&mut self, level: Level, tag: &'static str, name: &str, text: String) {
-        self.add_plain(level, tag, name, format!("{text} ({})", self.node.name));
+        let text = if self.node.has_others { format!("{text} ({})", self.node.name) } else { text };
+        self.add_plain(level, tag, name, text);
     }
 
     fn add_plain(&mut self, level: Level, tag: &'static str, name: &str, text: String) {

@@ -4,7 +4,7 @@ use super::*;
 
 fn on(is_primary: bool, info: Result<&str, Failure>) -> Vec<(Level, &'static str, String)> {
     let info = info.map(Info::parse);
-    let node = Node { name: "a:1", is_primary, info: info.as_ref() };
+    let node = Node { name: "a:1", is_primary, info: info.as_ref(), has_others: true };
     let remarks = of_node(&node, Some(SystemTime::UNIX_EPOCH));
     remarks.into_iter().map(|remark| (remark.level, remark.tag, remark.text)).collect()
 }
