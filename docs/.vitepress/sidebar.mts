@@ -21,6 +21,7 @@ const titles: Record<string, string> = {
   "guides/migrate": "Migrate",
   reference: "Reference",
   "reference/commands": "Commands",
+  "reference/program": "The program lockwatch",
   explanation: "Explanation",
   decisions: "Decisions",
 };
@@ -64,6 +65,7 @@ const order: Record<string, string[]> = {
   ],
   reference: [
     "commands",
+    "program",
     "configuration",
     "errors",
     "info",
@@ -76,6 +78,7 @@ const order: Record<string, string[]> = {
     "node",
     "compatibility",
   ],
+  "reference/program": ["doctor", "metrics", "top", "web", "hunt"],
   "reference/commands": [
     "lw.ratelimit",
     "lw.peek",

@@ -8,6 +8,7 @@ mod doctor;
 mod hunt;
 mod metrics;
 mod program;
+mod rights;
 mod shell;
 mod top;
 mod web;

@@ -7,6 +7,6 @@ mod exchange;
 mod login;
 mod origins;
 mod outages;
-mod page;
+pub mod page;
 mod rights;
 mod tls;
