@@ -71,7 +71,9 @@ def _operators_program() -> Path:
     """The program for operators. Raises a RuntimeError if there is none."""
     path = Path(os.environ.get("LOCKWATCH_PROGRAM") or REPOSITORY / "target/program/lockwatch").resolve()
     if not path.is_file():
-        raise RuntimeError(f"there is no {path}: cargo build --profile program -p lockwatch-cli, or set LOCKWATCH_PROGRAM")
+        raise RuntimeError(
+            f"there is no {path}: cargo build --profile program -p lockwatch-cli, or set LOCKWATCH_PROGRAM"
+        )
     return path
 
 
