@@ -1,4 +1,5 @@
-//! The structure of `src/`: an import only points down, and no files import each other in a circle.
+//! The structure of the module (`src/`) and of the program (`cli/src/`): an import only points down,
+//! and no files import each other in a circle.
 //!
 //! Reads the paths in `use` lines and expressions as text, without the parts that only tests
 //! compile. `cargo test --test floors -- --nocapture` prints the floors.
@@ -29,12 +30,28 @@ const MODULE: Floors = &[
     &["lib"],
 ];
 
+const PROGRAM: Floors = &[
+    &["text", "reply", "info", "signal", "shell"],
+    &["connect"],
+    &["database", "sampler"],
+    &["finder"],
+    &["facts"],
+    &["doctor", "metrics", "top", "web", "hunt"],
+    &["args"],
+    &["main"],
+];
+
 /// For each file, named by its module path, the files that it imports.
 type Imports = BTreeMap<String, BTreeSet<String>>;
 
 #[test]
 fn an_import_of_the_module_only_points_down_and_there_is_no_cycle() {
     check("src", MODULE);
+}
+
+#[test]
+fn an_import_of_the_program_only_points_down_and_there_is_no_cycle() {
+    check("cli/src", PROGRAM);
 }
 
 #[track_caller]

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use redis::{Value, cmd};
 
 use super::facts::{Answers, Asked, Clock, Loads, Missing, Module, NodeFacts, RecentAlert, asked};
 use super::host;
+use super::time::{millis, now_ms};
 use super::users::{self, TRIED, User};
 use crate::connect::failure::{Failure, Kind};
 use crate::connect::fleet::Member;
@@ -144,14 +145,6 @@ async fn clock(node: &Node) -> Asked<Clock> {
     times.sort();
     let (fastest, ahead_ms) = best.ok_or_else(|| Missing::because("TIME has no answer that can be read"))?;
     Ok(Clock { ahead_ms, uncertain_ms: millis(fastest) / 2 + 1, round_trip: times[times.len() / 2] })
-}
-
-pub fn now_ms() -> i64 {
-    millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
-}
-
-fn millis(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 async fn acl_users(node: &Node) -> Asked<Vec<User>> {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use lockwatch_common::postgres::target::Target;
 use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 
-use super::collect::now_ms;
+use super::time::now_ms;
 use crate::database;
 
 /// The limit of a statement.

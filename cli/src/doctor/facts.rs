@@ -3,28 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use super::asked::{Asked, Missing, asked};
 use super::database::Database;
+pub use super::host::Loads;
 use super::users::User;
 use crate::connect::failure::Failure;
 use crate::connect::fleet::Kind;
 use crate::info::Info;
-
-/// Why something could not be asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Missing {
-    /// The rule that an ACL user lacks, such as `+config|get`.
-    pub right: Option<&'static str>,
-    pub why: String,
-}
-
-impl Missing {
-    pub fn because(why: impl Into<String>) -> Self {
-        Self { right: None, why: why.into() }
-    }
-}
-
-/// A fact, or why it is missing.
-pub type Asked<T> = Result<T, Missing>;
 
 pub struct Facts {
     pub kind: Kind,
@@ -97,15 +82,6 @@ pub struct RecentAlert {
     pub at_ms: i64,
 }
 
-/// Which lines of redis.conf load the module.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Loads {
-    /// File and number of each line.
-    pub lines: Vec<String>,
-    /// Whether one of them was added by CONFIG REWRITE.
-    pub rewritten: bool,
-}
-
 /// A server that answered, as a check sees it.
 #[derive(Clone, Copy)]
 pub struct Seen<'a> {
@@ -148,10 +124,6 @@ impl<'a> Seen<'a> {
     pub fn text(&self, name: &str) -> Asked<&'a str> {
         Ok(self.info()?.text(name).unwrap_or_default())
     }
-}
-
-pub fn asked<T>(fact: &Asked<T>) -> Asked<&T> {
-    fact.as_ref().map_err(Clone::clone)
 }
 
 impl Facts {

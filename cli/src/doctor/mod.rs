@@ -1,10 +1,11 @@
 //! `lockwatch doctor`: looks for faults in servers and in the audit log's database.
 //!
-//! - [`collect`] and [`database`] ask for all facts ([`facts`], [`users`], [`host`]).
+//! - [`collect`] and [`database`] ask for all facts ([`facts`], [`users`], [`host`]), each [`asked`].
 //! - [`checks`] has the checks, each of which reads the facts and returns findings ([`finding`]);
 //!   [`check`] runs them.
 //! - [`text`] and [`json`] print the result.
 
+mod asked;
 mod check;
 mod checks;
 mod collect;
@@ -15,6 +16,7 @@ mod host;
 mod json;
 mod remedy;
 mod text;
+mod time;
 mod users;
 
 use std::io::{IsTerminal, Write};

@@ -1,6 +1,6 @@
 //! ACL users of a server, and which commands they may call.
 
-use super::facts::Asked;
+use super::asked::Asked;
 
 /// A user as ACL LIST shows it, without its passwords.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::pages::Pages;
+use super::pages::state::Pages;
 use crate::sampler::Sampler;
 
 /// What a visitor may do. Each role may do what those before it may.

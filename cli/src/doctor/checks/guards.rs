@@ -1,9 +1,9 @@
 //! Guards.
 
 use super::super::check::{Check, Look, Outcome};
-use super::super::collect::now_ms;
 use super::super::facts::{Seen, asked};
 use super::super::finding::Finding;
+use super::super::time::now_ms;
 use super::{bytes, duration, found, percent, well};
 
 pub const CHECKS: &[Check] = &[

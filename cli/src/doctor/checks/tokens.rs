@@ -1,9 +1,9 @@
 //! Tokens.
 
 use super::super::check::{Check, Look, Outcome};
-use super::super::collect::now_ms;
 use super::super::facts::Seen;
 use super::super::finding::Finding;
+use super::super::time::now_ms;
 use super::{duration, found, percent, well};
 
 pub const CHECKS: &[Check] = &[

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Result, anyhow};
 use lockwatch_common::file;
 
+use super::name;
 use super::password::Hash;
 use super::secret::{self, Mark};
 use crate::web::app::Role;
@@ -63,17 +64,10 @@ impl Table {
 fn parse_line(line: &str) -> Result<(String, Account), String> {
     let words: Vec<&str> = line.split_ascii_whitespace().collect();
     let [name, role, hash] = words.as_slice() else { return Err("it must be NAME ROLE HASH".into()) };
-    if !valid_name(name) {
-        return Err("a name has 1 to 64 characters of A-Z a-z 0-9 . _ @ -".into());
-    }
+    name::check(name)?;
     let role = Role::of(role).ok_or("the role must be view, support or admin")?;
     let mark = secret::mark(format!("{name} {hash}").as_bytes());
     Ok(((*name).to_owned(), Account { role, hash: Hash::parse(hash)?, mark }))
-}
-
-pub fn valid_name(name: &str) -> bool {
-    (1..=64).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._@-".contains(&byte))
 }
 
 /// The file, which is read again when it changes. While it can't be used, nobody may sign in, and

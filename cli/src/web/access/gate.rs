@@ -3,18 +3,18 @@
 //! It answers requests for other names, from other origins and without a session, so that a handler
 //! behind it needs to look at none of these. What it lets through carries a [`Visitor`].
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::RequestExt;
 use axum::body::{self, Body};
 use axum::extract::{Form, Request, State};
-use axum::http::header::{ALLOW, CONTENT_LENGTH, COOKIE, HeaderMap, HeaderValue};
+use axum::http::header::{ALLOW, CONTENT_LENGTH, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::request::{Fields, is_document, session};
 use super::sessions::Session;
 use super::{Access, Denied, headers, login_page, secret};
 use crate::web::app::{LIVE, STATIC, Visitor};
@@ -24,25 +24,6 @@ use crate::web::notice;
 /// The largest body of a request, and how long a client may take to send it.
 const MAX_BODY: usize = 16 * 1024;
 const BODY_TIME: Duration = Duration::from_secs(10);
-
-/// The fields of a form that was posted, in the extensions of the request.
-#[derive(Clone, Debug, Default)]
-pub struct Fields(BTreeMap<String, String>);
-
-impl Fields {
-    /// The value of a field, empty if it is missing.
-    pub fn get(&self, name: &str) -> &str {
-        self.0.get(name).map_or("", String::as_str)
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
-    }
-
-    pub fn of(pairs: Vec<(String, String)>) -> Self {
-        Self(pairs.into_iter().collect())
-    }
-}
 
 pub async fn gate(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
     let mut response = match admit(&access, request).await {
@@ -145,18 +126,4 @@ fn visitor(access: &Access, request: &Request) -> Result<Option<(Arc<Session>, V
     let flash = if shows_flash { session.take_flash() } else { None };
     let visitor = Visitor { name: session.name.clone(), role, csrf: session.csrf.clone(), flash };
     Ok(Some((session, visitor)))
-}
-
-/// The session of a request's cookie.
-pub fn session(access: &Access, headers: &HeaderMap) -> Option<Arc<Session>> {
-    let name = access.site.cookie();
-    let pairs = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = pairs.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let (_, secret) = pairs.find(|(given, _)| *given == name)?;
-    access.sessions.get(secret)
-}
-
-/// Whether a browser asks for a page to show. Programs do not say.
-pub fn is_document(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-dest").is_none_or(|dest| dest == "document")
 }

@@ -12,8 +12,8 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 
 use super::address::{self, Peer};
-use super::gate::{self, Fields, is_document};
 use super::login::Refused;
+use super::request::{self, Fields, is_document};
 use super::secret::Mark;
 use super::sessions::{LIFE, Session};
 use super::site::only;
@@ -76,7 +76,7 @@ struct Asked {
 
 /// Redeems a link, or shows the form.
 async fn show(State(access): State<Arc<Access>>, Query(asked): Query<Asked>, request: Request) -> Response {
-    let session = gate::session(&access, request.headers());
+    let session = request::session(&access, request.headers());
     match (&access.entrance, asked.token) {
         // HEAD is what programs send that only look whether a link is alive.
         (Entrance::Link(link), Some(token)) if request.method() == Method::GET => {
@@ -101,7 +101,7 @@ async fn sign_in(
     let (name, next) = (fields.get("name").trim(), local_path(fields.get("next")));
     let from = address::visitor(peer, &headers, access.site.proxied);
     let refused = match login.check(name, fields.get("password"), from).await {
-        Ok(mark) => return begin(&access, name, Some(mark), next, gate::session(&access, &headers)),
+        Ok(mark) => return begin(&access, name, Some(mark), next, request::session(&access, &headers)),
         Err(refused) => refused,
     };
     let (status, text, wait) = match refused {

@@ -1,9 +1,10 @@
 //! Who may see the page.
 //!
 //! - [`site`] are the names by which the page is reached: the Host and Origin of every request.
-//! - [`gate`] is the middleware that all requests pass, [`headers`] what all answers carry.
+//! - [`gate`] is the middleware that all requests pass, [`request`] what they say, [`headers`] what
+//!   all answers carry.
 //! - [`sessions`] are those who signed in: by a [`link`], or by a name and password ([`login`],
-//!   [`login_page`]) of the auth file ([`accounts`], [`password`]). [`limiter`] bounds the tries.
+//!   [`login_page`]) of the auth file ([`accounts`], [`name`], [`password`]). [`limiter`] bounds the tries.
 
 pub mod accounts;
 pub mod address;
@@ -13,7 +14,9 @@ mod limiter;
 pub mod link;
 pub mod login;
 pub mod login_page;
+mod name;
 pub mod password;
+pub mod request;
 pub mod secret;
 pub mod sessions;
 pub mod site;

@@ -8,7 +8,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use aws_lc_rs::rand;
 use ratatui::crossterm::terminal;
 
-use super::accounts::valid_name;
+use super::name;
 use super::secret;
 use crate::web::app::Role;
 
@@ -88,9 +88,7 @@ fn hash(password: &str) -> Result<String> {
 
 /// `lockwatch web --hash-password NAME ROLE`.
 pub fn print_line(name: &str, role: &str) -> Result<()> {
-    if !valid_name(name) {
-        bail!("a name has 1 to 64 characters of A-Z a-z 0-9 . _ @ -");
-    }
+    name::check(name).map_err(|why| anyhow!(why))?;
     let Some(role) = Role::of(role) else { bail!("the role must be view, support or admin") };
     let password = if std::io::stdin().is_terminal() { ask()? } else { first_line()? };
     if password.chars().count() < SHORTEST || password.len() > LONGEST {

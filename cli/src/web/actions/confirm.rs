@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::web::access::gate::Fields;
+use crate::web::access::request::Fields;
 use crate::web::app::Visitor;
 use crate::web::notice::{self, local_path};
 

@@ -12,7 +12,7 @@ use crate::connect::fleet::Fleet;
 use crate::facts::why::Subject;
 use crate::reply;
 use crate::text::{printable, unprintable};
-use crate::web::access::gate::Fields;
+use crate::web::access::request::Fields;
 use crate::web::app::Flash;
 
 pub struct Lift {

@@ -24,7 +24,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 
-use super::access::gate::Fields;
+use super::access::request::Fields;
 use super::access::sessions::Session;
 use super::app::{App, Flash, Role, Visitor};
 use super::log;

@@ -17,7 +17,7 @@ use crate::connect::node::Node;
 use crate::facts::alerts::Queue;
 use crate::reply;
 use crate::text::printable;
-use crate::web::access::gate::Fields;
+use crate::web::access::request::Fields;
 use crate::web::app::Flash;
 
 const SCRIPT: &str = include_str!("retry.lua");

@@ -11,7 +11,7 @@ use crate::connect::failure::Failure;
 use crate::connect::fleet::Fleet;
 use crate::reply;
 use crate::text::{printable, unprintable};
-use crate::web::access::gate::Fields;
+use crate::web::access::request::Fields;
 use crate::web::app::Flash;
 
 const SCRIPT: &str = include_str!("revoke.lua");

@@ -1,7 +1,7 @@
 //! The pages, as HTML from templates.
 //!
 //! - [`overview`] says what is going on: [`headline`] in a sentence, [`remarks`] what is wrong,
-//!   [`spark`] the last minutes.
+//!   [`spark`] the last minutes. [`facts`] are fetched for it, [`state`] keeps them.
 //! - [`limits`], [`bans`], [`why`], [`sessions`], [`audit`], [`delivery`] and [`nodes`] say more.
 //! - [`frame`] surrounds them. [`assets`] are the style sheet and the script.
 //! - [`words`] puts numbers and times in words, [`alerts`] and [`rules`] what they are named for.
@@ -15,6 +15,7 @@ mod assets;
 mod audit;
 mod bans;
 mod delivery;
+mod facts;
 mod forms;
 mod frame;
 mod headline;
@@ -26,10 +27,9 @@ mod remarks;
 mod rules;
 mod sessions;
 mod spark;
+pub mod state;
 mod why;
 mod words;
-
-use std::sync::Arc;
 
 pub use assets::url as asset;
 
@@ -39,33 +39,7 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 
 use super::app::{App, LIVE};
-use super::history::History;
 use super::notice;
-use super::shared::Shared;
-use crate::finder::Finder;
-use crate::sampler::Sampler;
-
-/// What the pages keep between requests.
-pub struct Pages {
-    pub finder: Finder,
-    pub history: History,
-    overview: Shared<overview::Facts>,
-}
-
-impl Pages {
-    pub fn start(sampler: &Arc<Sampler>) -> Self {
-        Self {
-            finder: Finder::start(Arc::clone(sampler), Vec::new(), Vec::new()),
-            history: History::start(Arc::clone(sampler), remarks::names),
-            overview: Shared::default(),
-        }
-    }
-
-    /// Forgets what was fetched, because an action has changed something.
-    pub async fn forget(&self) {
-        self.overview.clear().await;
-    }
-}
 
 pub fn routes() -> Router<App> {
     let pages: [(&str, MethodRouter<App>); 9] = [

@@ -1,16 +1,15 @@
 //! The first page: what is going on, in one look.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Extension, State};
 use axum::response::Response;
-use futures_util::future::join_all;
 
-use super::alerts::data_of;
 use super::bans::Row as BanRow;
 use super::delivery::{AlertRow, Delivery};
+use super::facts::{Facts, GUARDS};
 use super::frame::{Frame, Trouble, page};
 use super::headline::{self, Headline};
 use super::limits::Row as KeyRow;
@@ -18,72 +17,16 @@ use super::nodes::Row as NodeRow;
 use super::remarks;
 use super::spark::Spark;
 use super::words::{percent, rate, unix_ms};
-use crate::facts::alerts::{Alert, recent};
-use crate::facts::bans::{Ban, List, bans};
-use crate::facts::gathered::Gathered;
-use crate::facts::policies::{Policy, policies};
-use crate::facts::rules::{Rule, rules};
-use crate::facts::top::{TopKey, top_keys};
+use crate::facts::policies::Policy;
 use crate::sampler::{MAX_AGE, Sample};
 use crate::web::app::{App, Visitor};
 use crate::web::history::{Counter, Step, total};
 
 /// How many of each the page shows.
-const KEYS: usize = 8;
 const ALERTS: usize = 8;
 const BANS: usize = 8;
-/// Alerts that are fetched: those of the last minutes make the headline.
-const FETCHED_ALERTS: usize = 100;
-/// Guards that are asked for their bans, and the entries of each. The others are on the page of bans.
-const GUARDS: usize = 10;
-const ENTRIES: usize = 1000;
 /// Steps that fill the width of a chart at least: a minute.
 const FEWEST_STEPS: usize = 12;
-
-/// What the page shows of all servers. Visitors share it.
-pub struct Facts {
-    pub top: Gathered<TopKey>,
-    pub alerts: Gathered<Alert>,
-    pub bans: Gathered<Ban>,
-    /// Guards that were not asked.
-    pub other_guards: usize,
-    /// Whether a guard has more bans than were fetched.
-    pub more_bans: bool,
-    pub policies: Gathered<Policy>,
-    pub rules: Vec<Rule>,
-}
-
-impl Facts {
-    async fn fetch(app: &App) -> Self {
-        let fleet = app.sampler.fleet();
-        let (top, alerts, policies, rules) =
-            tokio::join!(top_keys(fleet, KEYS), recent(fleet, FETCHED_ALERTS), policies(fleet), rules(fleet));
-        let guards = app.pages.finder.guards();
-        let asked = first_guards(guards.clone(), &alerts.items);
-        let each = asked.iter().map(|guard| bans(fleet, std::slice::from_ref(guard), List::Bans, ENTRIES));
-        let mut all = Gathered::default();
-        let mut more_bans = false;
-        for one in join_all(each).await {
-            more_bans |= one.items.len() >= ENTRIES;
-            all.items.extend(one.items);
-            all.failures.extend(one.failures);
-        }
-        all.items.sort_by_key(|ban| std::cmp::Reverse(ban.from_ms));
-        all.failures.dedup_by(|a, b| a.0 == b.0 && a.1.text == b.1.text);
-        Self { top, alerts, bans: all, other_guards: guards.len() - asked.len(), more_bans, policies, rules }
-    }
-}
-
-/// The guards to ask: those that alerts are about, and then the others.
-fn first_guards(mut guards: Vec<Vec<u8>>, alerts: &[Alert]) -> Vec<Vec<u8>> {
-    if guards.len() > GUARDS {
-        let of_alert = |alert: &Alert| data_of(alert)["key"].as_str().map(|key| key.as_bytes().to_vec());
-        let named: BTreeSet<Vec<u8>> = alerts.iter().filter_map(of_alert).collect();
-        guards.sort_by_key(|guard| !named.contains(guard));
-        guards.truncate(GUARDS);
-    }
-    guards
-}
 
 /// A number of now, with its last minutes.
 struct Tile {
@@ -186,7 +129,8 @@ pub async fn overview(State(app): State<App>, Extension(visitor): Extension<Visi
 }
 
 async fn facts(app: &App) -> Arc<Facts> {
-    app.pages.overview.get(MAX_AGE, || Facts::fetch(app)).await
+    let guards = app.pages.finder.guards();
+    app.pages.overview.get(MAX_AGE, || Facts::fetch(app.sampler.fleet(), guards)).await
 }
 
 fn headline_of(app: &App, sample: &Sample, facts: &Facts, steps: &[Step], now_ms: i64) -> Headline {
