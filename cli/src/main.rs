@@ -8,6 +8,7 @@
 //! - [`facts`] are the replies of the module's commands as types, merged over all nodes.
 //! - [`finder`] finds the guards and token stores.
 //! - [`signal`] are the signals that stop it.
+//! - [`output`] prints, and [`connections`] bounds the connections of servers.
 //! - [`text`] makes bytes of clients safe to print.
 //! - [`doctor`], [`metrics`], [`top`], [`web`] and [`hunt`] are the subcommands; [`shell`] has the
 //!   completions and the manual page.
@@ -16,6 +17,7 @@
 
 mod args;
 mod connect;
+mod connections;
 mod database;
 mod doctor;
 mod facts;
@@ -23,6 +25,7 @@ mod finder;
 mod hunt;
 mod info;
 mod metrics;
+mod output;
 mod reply;
 mod sampler;
 mod shell;
@@ -46,7 +49,7 @@ fn main() -> ExitCode {
     match run(&cli) {
         Ok(code) => code,
         Err(why) => {
-            eprintln!("lockwatch: {}", text::printable(format!("{why:#}").as_bytes()));
+            output::complain(&text::printable(format!("{why:#}").as_bytes()));
             ExitCode::from(FAILED)
         }
     }

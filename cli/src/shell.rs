@@ -1,12 +1,13 @@
 //! What the command line says about itself to a shell and to `man`.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Command;
 use clap_complete::Shell;
+
+use crate::output;
 
 /// Prints the completions for a shell.
 ///
@@ -28,7 +29,7 @@ pub struct Man {
 pub fn completions(args: &Completions, mut program: Command) -> Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut program, "lockwatch", &mut script);
-    io::stdout().write_all(&script)?;
+    output::print(&script)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -36,7 +37,11 @@ pub fn man(args: &Man, program: Command) -> Result<ExitCode> {
     match &args.dir {
         Some(dir) => clap_mangen::generate_to(program, dir)
             .with_context(|| format!("can't write into {}", dir.display()))?,
-        None => clap_mangen::Man::new(program).render(&mut io::stdout())?,
+        None => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(program).render(&mut page)?;
+            output::print(&page)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

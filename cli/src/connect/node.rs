@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, Pipeline, Value};
+use redis::{Cmd, Value};
 use tokio::sync::Mutex;
 
 use super::dial::{Dial, Place};
@@ -52,14 +52,6 @@ impl Node {
     pub async fn write(&self, command: &Cmd) -> Result<Value, Failure> {
         let mut link = self.link().await?;
         let outcome = link.send_packed_command(command).await.and_then(Value::extract_error);
-        self.settled(outcome).await
-    }
-
-    /// Calls commands in one round trip, and in one MULTI if the pipeline is atomic. The replies are
-    /// in the order of the commands. An error reply of any command is the result.
-    pub async fn write_all(&self, pipeline: &Pipeline) -> Result<Vec<Value>, Failure> {
-        let mut link = self.link().await?;
-        let outcome = pipeline.query_async::<Vec<Value>>(&mut link).await;
         self.settled(outcome).await
     }
 

@@ -19,7 +19,6 @@ mod text;
 mod time;
 mod users;
 
-use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,6 +33,7 @@ use self::remedy::Shell;
 use crate::connect::fleet::Fleet;
 use crate::connect::node::Node;
 use crate::connect::options::Options;
+use crate::output;
 
 /// Checks servers, and says what is wrong and what to do.
 ///
@@ -102,7 +102,7 @@ pub async fn run(args: &Args, connection: &Options) -> Result<ExitCode> {
     if args.json {
         json::report(&mut out, &facts, &checked, &shell)?;
     } else {
-        text::report(&mut out, &facts, &checked, &shell, colours())?;
+        text::report(&mut out, &facts, &checked, &shell, output::has_colours())?;
     }
     print(&out, ExitCode::from(exit_code(&checked)))
 }
@@ -123,16 +123,9 @@ fn exit_code(checked: &[Checked]) -> u8 {
     }
 }
 
-fn colours() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
-
 fn print(out: &[u8], code: ExitCode) -> Result<ExitCode> {
-    match std::io::stdout().write_all(out) {
-        // The reader, such as `head`, has seen enough.
-        Err(why) if why.kind() == std::io::ErrorKind::BrokenPipe => Ok(code),
-        outcome => outcome.map(|()| code).map_err(Into::into),
-    }
+    output::print(out)?;
+    Ok(code)
 }
 
 async fn collect(args: &Args, connection: &Options) -> Result<Facts> {

@@ -29,12 +29,12 @@ mod traffic;
 #[cfg(test)]
 mod trial;
 
-use std::io::{IsTerminal, Write, stdout};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
 
 use crate::connect::options::Options;
+use crate::output;
 use crate::text::printable;
 use census::{Bounds, Census};
 use findings::{Findings, Ranking, is_in};
@@ -94,7 +94,7 @@ async fn servers(args: &Args, connection: &Options) -> Result<(Option<Standing>,
         Err(why) if args.alert => Err(why).context("alerts need a server"),
         Err(why) => {
             let why = printable(format!("{why:#}").as_bytes());
-            eprintln!("lockwatch: allowed and never banned addresses are not left out: {why}");
+            output::complain(&format!("allowed and never banned addresses are not left out: {why}"));
             Ok((None, Vec::new()))
         }
     }
@@ -112,7 +112,8 @@ async fn settle(ranking: &mut Ranking, mut standing: Option<&Standing>, top: usi
                 Ok((true, _)) => continue,
                 Ok((false, now)) => strange.standing = now,
                 Err(why) => {
-                    eprintln!("lockwatch: what the guard says about those found is not shown: {why}");
+                    let why = format!("what the guard says about those found is not shown: {why}");
+                    output::complain(&why);
                     standing = None;
                 }
             }
@@ -123,15 +124,11 @@ async fn settle(ranking: &mut Ranking, mut standing: Option<&Standing>, top: usi
 }
 
 fn print(args: &Args, report: &Report) -> Result<()> {
-    let is_bold = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let is_bold = output::has_colours();
     let text = match args {
         Args { json: true, .. } => format!("{:#}\n", report.json()),
         Args { quiet: true, .. } => format!("{}\n", report.line()),
         _ => format!("{}{}\n", report.text(is_bold), report.line()),
     };
-    match stdout().write_all(text.as_bytes()) {
-        // Whoever reads has seen enough, such as `head`.
-        Err(why) if why.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("the report can't be printed"),
-    }
+    output::print(text.as_bytes()).context("the report can't be printed")
 }

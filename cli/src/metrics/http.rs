@@ -15,12 +15,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 use super::accept;
 use super::source::Source;
+use crate::connections::{Connections, Ticket};
 use crate::signal::Stop;
 
 /// How long a client may take to send the head of its request.
@@ -29,8 +29,6 @@ const HEAD: Duration = Duration::from_secs(5);
 const REST: Duration = Duration::from_secs(20);
 /// The most bytes of a request's head.
 const HEAD_BYTES: usize = 16 * 1024;
-/// The most connections at a time. Further ones wait.
-const CONNECTIONS: usize = 100;
 /// How long answers that are under way may take after the signal to stop.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// The pause after a connection could not be accepted, because files are short for example.
@@ -40,26 +38,24 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub async fn serve(listener: TcpListener, source: Arc<Source>, stop: &mut Stop) {
     let limit = HEAD + REST + source.time_limit() * 2;
     let router = router(source);
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let open = Arc::new(Connections::default());
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
-        let next = async {
-            let permit = Arc::clone(&room).acquire_owned().await;
-            (permit, listener.accept().await)
-        };
-        let (permit, accepted) = tokio::select! {
-            next = next => next,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
             () = stop.requested() => break,
         };
         let Ok((stream, _)) = accepted else {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
-        let router = router.clone();
+        let (router, ticket) = (router.clone(), open.open());
         connections.spawn(async move {
-            let _ = tokio::time::timeout(limit, answer(stream, router)).await;
-            drop(permit);
+            tokio::select! {
+                _ = tokio::time::timeout(limit, answer(stream, router, &ticket)) => {}
+                () = ticket.evicted() => {}
+            }
         });
     }
     drop(listener);
@@ -67,8 +63,9 @@ pub async fn serve(listener: TcpListener, source: Arc<Source>, stop: &mut Stop) 
 }
 
 /// Serves one request of a connection. A client that breaks off is no failure of ours.
-async fn answer(stream: TcpStream, router: Router) {
+async fn answer(stream: TcpStream, router: Router, ticket: &Ticket) {
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        ticket.vouch();
         router.clone().oneshot(request.map(Body::new))
     });
     let mut http = http1::Builder::new();

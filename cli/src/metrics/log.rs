@@ -1,5 +1,7 @@
 //! The log, which is the standard error.
 
+use crate::output;
+
 pub fn line(line: &str) {
-    eprintln!("lockwatch: {line}");
+    output::complain(line);
 }

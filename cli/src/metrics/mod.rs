@@ -30,7 +30,6 @@ mod tables;
 mod tokens;
 mod watch;
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -40,6 +39,7 @@ use tokio::net::TcpListener;
 
 use crate::connect::fleet::Fleet;
 use crate::connect::options::Options;
+use crate::output;
 use crate::signal::Stop;
 
 use metric::Format;
@@ -72,7 +72,7 @@ pub async fn run(args: &Args, connection: &Options) -> Result<ExitCode> {
     if args.once {
         let format = if args.openmetrics { Format::OpenMetrics } else { Format::Prometheus };
         let source = Source::new(Fleet::connect(connection).await?);
-        std::io::stdout().write_all(source.text(format).await?.as_bytes())?;
+        output::print(source.text(format).await?.as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
     let fleet = Fleet::connect_or_wait(connection).await?;

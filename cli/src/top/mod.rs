@@ -39,6 +39,7 @@ use anyhow::Result;
 
 use crate::connect::fleet::Fleet;
 use crate::connect::options::Options;
+use crate::output;
 use fetch::Fetcher;
 
 /// Shows live in the terminal what is limited and who attacks.
@@ -85,7 +86,7 @@ pub async fn run(args: &Args, connection: &Options) -> Result<ExitCode> {
     if args.once {
         let mut fetcher = Fetcher::new(Fleet::connect(connection).await?, args.interval, guards);
         let snapshots = once::fetch(&mut fetcher, args.interval).await;
-        print!("{}", once::print(snapshots, args.interval, args.rows, args.width));
+        output::print(once::print(snapshots, args.interval, args.rows, args.width).as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
     terminal::check()?;

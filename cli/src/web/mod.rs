@@ -1,7 +1,7 @@
 //! `lockwatch web`: a page for operators.
 //!
 //! - [`options`] is the command line, [`app`] what all requests share.
-//! - [`serve`] accepts [`connections`], over [`tls`] or not, and gives up on clients that are not
+//! - [`serve`] accepts connections, over [`tls`] or not, and gives up on clients that are not
 //!   [`patient`].
 //! - [`access`] decides who may see the page. Every request passes its middleware.
 //! - [`pages`] say what goes on. [`history`] keeps the last minutes, [`shared`] what visitors share.
@@ -11,7 +11,6 @@
 mod access;
 mod actions;
 pub mod app;
-mod connections;
 mod history;
 mod log;
 mod notice;

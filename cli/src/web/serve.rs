@@ -17,9 +17,9 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 
 use super::access::address::Peer;
-use super::connections::{Connections, Ticket};
 use super::patient::Patient;
 use super::tls::Tls;
+use crate::connections::{Connections, Ticket};
 
 /// How long a client may take for the TLS handshake, and for the head of a request. An idle
 /// connection is closed after the same time.

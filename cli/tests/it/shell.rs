@@ -1,6 +1,8 @@
 //! The command line itself.
 
-use crate::program::{run, text};
+use std::process::Stdio;
+
+use crate::program::{lockwatch, run, text};
 
 #[test]
 fn every_subcommand_has_help_completions_and_a_manual_page() {
@@ -29,4 +31,16 @@ fn a_url_that_cannot_be_read_is_not_repeated() {
     assert_eq!(output.status.code(), Some(2));
     let error = text(&output.stderr);
     assert!(error.contains("redis://HOST:PORT") && !error.contains("hunter2"), "{error}");
+}
+
+#[test]
+fn output_that_nobody_reads_is_no_failure() {
+    for args in [&["man"][..], &["completions", "bash"]] {
+        let mut child = lockwatch(args.iter().copied()).stdout(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{args:?}");
+    }
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = lockwatch(["top", "--once", "--redis", "redis://127.0.0.1:1"]);
+    assert_eq!(command.stderr(full).status().unwrap().code(), Some(2));
 }

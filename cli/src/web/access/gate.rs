@@ -17,8 +17,8 @@ use axum::response::{IntoResponse, Response};
 use super::request::{Fields, is_document, session};
 use super::sessions::Session;
 use super::{Access, Denied, headers, login_page, secret};
+use crate::connections::Ticket;
 use crate::web::app::{LIVE, STATIC, Visitor};
-use crate::web::connections::Ticket;
 use crate::web::notice;
 
 /// The largest body of a request, and how long a client may take to send it.

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::time::Instant;
 
 use lockwatch_test_support::receiver::Receiver;
-use lockwatch_test_support::{SOON, Server};
+use lockwatch_test_support::{SOON, Server, wait_until};
 
 use super::running::{Running, connect};
 use crate::program::lockwatch;
@@ -14,10 +14,15 @@ fn clients_that_send_nothing_do_not_keep_others_away() {
     let server = Server::start();
     let running = Running::of(&server.url(), &[]);
     // More than the program serves at a time.
-    let idle: Vec<_> = (0..150).map(|_| connect(running.address())).collect();
+    let idle: Vec<_> = (0..400).map(|_| connect(running.address())).collect();
     let mut slow = connect(running.address());
     slow.write_all(b"GET /metrics HTTP/1.1\r\nX: ").unwrap();
     assert_eq!(running.get("/healthz").status, 200);
+    // It did not wait until those before it were given up.
+    slow.set_nonblocking(true).unwrap();
+    let unread = slow.read(&mut [0]).map_err(|why| why.kind());
+    assert_eq!(unread, Err(std::io::ErrorKind::WouldBlock));
+    slow.set_nonblocking(false).unwrap();
     // Each of them is dropped in the end.
     for mut stream in idle.into_iter().chain([slow]) {
         let mut rest = Vec::new();
@@ -124,4 +129,23 @@ fn a_user_who_may_only_call_info_is_enough() {
     assert_eq!(metrics.sum("lockwatch_module_loaded", &[]), Some(1.0));
     let refused = server.client().run("ACL LOG");
     assert!(refused.items().is_empty(), "{refused:?}");
+}
+
+#[test]
+fn a_log_that_cannot_be_written_does_not_stop_it() {
+    let server = Server::start();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let args = ["metrics", "--listen", &address.to_string(), "--redis", &server.url()];
+    let mut child = lockwatch(args).stderr(full).spawn().unwrap();
+    wait_until("it listens", || std::net::TcpStream::connect(address).is_ok());
+    let mut stream = connect(address);
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    let read = stream.read_to_string(&mut answer);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(read.is_ok() && answer.starts_with("HTTP/1.1 200"), "{answer}");
 }

@@ -1,7 +1,8 @@
-//! The connections that are open. Their number is bounded.
+//! The connections that are open to a server of the program. Their number is bounded.
 //!
-//! Clients that have not shown a session can't keep out those that have: each kind has a bound of
-//! its own, and at the bound the oldest connection of the kind is closed for a new one.
+//! Connections that have not shown yet that they are welcome can't keep out those that have: each
+//! kind has a bound of its own, and at the bound the oldest connection of the kind is closed for a
+//! new one.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -59,7 +60,7 @@ impl Connections {
 }
 
 impl Ticket {
-    /// Notes that a request of the connection had a session.
+    /// Notes that the connection is welcome: it had a request, or one with a session.
     pub fn vouch(&self) {
         let mut state = self.all.lock();
         if let Some(end) = state.unknown.remove(&self.id) {
