@@ -9,7 +9,7 @@
 //! - [`finder`] finds the guards and token stores.
 //! - [`signal`] are the signals that stop it.
 //! - [`output`] prints, and [`connections`] bounds the connections of servers.
-//! - [`text`] makes bytes of clients safe to print.
+//! - [`text`] makes bytes of clients safe to print, [`quote`] safe to paste into redis-cli.
 //! - [`doctor`], [`metrics`], [`top`], [`web`] and [`hunt`] are the subcommands; [`shell`] has the
 //!   completions and the manual page.
 
@@ -26,6 +26,7 @@ mod hunt;
 mod info;
 mod metrics;
 mod output;
+mod quote;
 mod reply;
 mod sampler;
 mod shell;

@@ -6,7 +6,7 @@
 //! - [`features`] says by what subjects are compared, [`forest`] how strange a point is among
 //!   others, [`score`] ranks the subjects and says why.
 //! - [`findings`] puts it together, [`standing`] asks the servers who is allowed or denied already.
-//! - [`report`] prints, [`alerts`] raises alerts, [`name`] and [`quote`] write who it is.
+//! - [`report`] prints, [`alerts`] raises alerts, [`name`] writes who it is.
 
 mod alerts;
 mod census;
@@ -17,7 +17,6 @@ mod forest;
 mod log;
 mod name;
 mod options;
-mod quote;
 mod random;
 mod report;
 mod score;

@@ -2,8 +2,8 @@
 
 use ipnet::IpNet;
 
-use super::quote::quoted;
 use crate::facts::why;
+use crate::quote::quoted;
 use crate::text::printable;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,6 +8,7 @@ use crate::facts::bans::Ban;
 use crate::facts::keys::{self, Inspected, Peeked};
 use crate::facts::top::TopKey;
 use crate::facts::why::{self, Subject, Why};
+use crate::quote::quoted;
 
 /// A line of the details.
 pub type Line = (Tone, String);
@@ -99,12 +100,17 @@ async fn about_ban(fleet: &Fleet, ban: &Ban, now_ms: i64) -> Vec<Line> {
             Err(failure) => text.failed("LW.WHY", &failure),
         }
     }
-    let words = match subject {
-        Subject::Hash(hash) => format!("HASH {hash}"),
-        _ => format!("IP {}", harmless(ban.subject.as_bytes())),
-    };
-    text.say("To end it", &format!("LW.LIFT {} {words} BY your-name", harmless(&ban.guard)));
+    text.say("To end it", &lift(ban, &subject));
     text.0
+}
+
+/// The line for redis-cli that ends a ban.
+fn lift(ban: &Ban, subject: &Subject) -> String {
+    let (option, who) = match subject {
+        Subject::Hash(hash) => ("HASH", hash.as_bytes()),
+        _ => ("IP", ban.subject.as_bytes()),
+    };
+    format!("LW.LIFT {} {option} {} BY your-name", quoted(&ban.guard), quoted(who))
 }
 
 #[derive(Default)]
@@ -243,5 +249,21 @@ impl Text {
                 one.units, one.count, one.strikes
             ));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::top::sketch::Sketch;
+
+    #[test]
+    fn the_line_that_ends_a_ban_is_quoted_for_redis_cli() {
+        let bans = Sketch::new().ban("203.0.113.9", "stuffing", 60).taken_after(0).bans;
+        let ban = Ban { guard: b"a b\" ALL\x1b".to_vec(), ..bans[0].clone() };
+        let line = lift(&ban, &Subject::of(&ban));
+        assert_eq!(line, "LW.LIFT \"a b\\x22 ALL\\x1b\" IP 203.0.113.9 BY your-name");
+        let ban = Ban { hash: Some("0123456789abcdef".into()), guard: b"login".to_vec(), ..ban };
+        assert_eq!(lift(&ban, &Subject::of(&ban)), "LW.LIFT login HASH 0123456789abcdef BY your-name");
     }
 }

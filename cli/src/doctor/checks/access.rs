@@ -165,13 +165,14 @@ fn user_rights(node: Seen<'_>) -> Outcome {
 fn internal(node: Seen<'_>) -> Outcome {
     let users = asked(&node.answers.users)?.iter().filter(|user| user.on && !user.internal.is_empty());
     let finding = |user: &User| {
+        let taken: Vec<String> = user.internal.iter().map(|rule| word(&rule.replacen('+', "-", 1))).collect();
         Finding::warning(format!("the user {} has {}", user.name, user.internal.join(" ")))
             .why(
                 "Internal commands carry changes to replicas and into the AOF. The module refuses them \
                  from every client, so the rule is useless, and shows that somebody meant to try.",
             )
             .todo("Remove the rule.")
-            .redis(format!("ACL SETUSER {} {}", word(&user.name), user.internal.join(" ").replace('+', "-")))
+            .redis(format!("ACL SETUSER {} {}", word(&user.name), taken.join(" ")))
     };
     Ok(users.map(finding).collect())
 }

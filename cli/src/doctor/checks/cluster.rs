@@ -3,6 +3,7 @@
 use super::super::check::{Check, Look, Outcome};
 use super::super::facts::{Seen, asked};
 use super::super::finding::Finding;
+use super::super::remedy::word;
 use super::{found, well};
 
 pub const CHECKS: &[Check] = &[
@@ -28,7 +29,10 @@ fn slots(node: Seen<'_>) -> Outcome {
              cluster-require-full-coverage so are all others.",
         )
         .todo("Bring the missing nodes back, or give their slots to others.")
-        .shell(format!("redis-cli --cluster check {0}    # then: redis-cli --cluster fix {0}", node.name)),
+        .shell(format!(
+            "redis-cli --cluster check {0}    # then: redis-cli --cluster fix {0}",
+            word(node.name)
+        )),
     )
 }
 

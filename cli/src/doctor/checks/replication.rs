@@ -3,6 +3,7 @@
 use super::super::check::{Check, Look, Outcome};
 use super::super::facts::{Facts, Seen};
 use super::super::finding::{Finding, Level};
+use super::super::remedy::word;
 use super::{bytes, duration, found, well};
 use crate::connect::fleet::Kind;
 
@@ -179,7 +180,7 @@ fn cluster_replicas(facts: &Facts) -> Outcome {
         Finding::at(Level::Warning, "this primary has no connected replica, and others have")
             .why("If it fails, its slots are served by nobody, and what only it had is lost.")
             .todo("Start its replica, or add one.")
-            .shell(format!("redis-cli --cluster check {name}"))
+            .shell(format!("redis-cli --cluster check {}", word(name)))
             .on(name)
     };
     Ok(alone.map(finding).collect())

@@ -70,6 +70,8 @@ fn found_on(info: &str, config: &str) -> Vec<(Level, &'static str)> {
     found(&facts(vec![node("a:1", info, config)]))
 }
 
+mod hostile;
+
 use Level::{Error, Note, Skipped, Warning};
 
 #[test]

@@ -2,7 +2,7 @@
 
 /// `bytes` as one argument of redis-cli. Names are hostile: everything but plain characters is
 /// written as `\xHH`, so that a terminal shows what it is and a shell expands nothing.
-pub(super) fn quoted(bytes: &[u8]) -> String {
+pub fn quoted(bytes: &[u8]) -> String {
     let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"._:/@-".contains(byte);
     if !bytes.is_empty() && bytes.iter().all(is_word) {
         return String::from_utf8_lossy(bytes).into_owned();
