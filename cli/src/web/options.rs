@@ -7,7 +7,8 @@ use anyhow::{Result, bail};
 
 use super::access::site::Origin;
 
-/// Serves a page for operators: what is limited, who attacks, whether alerts and audit flow.
+/// Serves a page for operators: what is limited, who is attacking, and whether alerts and
+/// audit events arrive.
 ///
 /// By default it listens on this machine only, and prints a link that works once and for 60
 /// seconds. The link is exchanged for a session of at most 12 hours, which ends after an hour

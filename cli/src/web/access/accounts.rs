@@ -116,7 +116,7 @@ fn read(path: &Path) -> Result<Arc<Table>, String> {
     let bytes = file::read_small(path.as_os_str().as_bytes())?;
     let meta = std::fs::metadata(path).map_err(|why| why.kind().to_string())?;
     if !is_private(&meta) {
-        return Err("others than its owner have rights to it: chmod 600".into());
+        return Err("other users may read or change it: run chmod 600 on it".into());
     }
     let text = String::from_utf8(bytes).map_err(|_| "it is not text")?;
     Table::parse(&text).map(Arc::new)

@@ -83,7 +83,7 @@ async fn show(State(access): State<Arc<Access>>, Query(asked): Query<Asked>, req
             if !link.redeem(&token) {
                 return entrance(&access, "/", Some("The link has been used, or is too old"));
             }
-            log::line("somebody came in by the link");
+            log::line("signed in by the one-time link");
             begin(&access, "local", None, "/", session)
         }
         (_, None) if request.extensions().get::<Arc<Session>>().is_some() => redirect("/", None),
