@@ -76,7 +76,7 @@ impl Step {
 struct Past {
     last: Option<Arc<Sample>>,
     steps: VecDeque<Step>,
-    /// When each node answered last, by its name.
+    /// When each node of the last sample answered last, by its name.
     answered: BTreeMap<String, SystemTime>,
     /// Since when something is wrong, by a name for it; `None` if it was so from the start.
     wrong: BTreeMap<String, Option<SystemTime>>,
@@ -136,6 +136,7 @@ impl Past {
         for name in faults {
             self.wrong.entry(name.clone()).or_insert(since);
         }
+        self.answered.retain(|name, _| sample.nodes.iter().any(|node| node.name == *name));
         for (node, _) in sample.answers() {
             self.answered.insert(node.name.clone(), sample.at);
         }
@@ -199,6 +200,19 @@ pub fn span(steps: &[Step]) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connect::fleet::Kind;
+    use std::time::Instant;
+
+    #[test]
+    fn a_node_that_is_gone_is_forgotten() {
+        let at = SystemTime::now();
+        let mut past = Past::default();
+        past.answered.insert("gone:6379".into(), at);
+        let sample =
+            Sample { at, taken: Instant::now(), kind: Kind::Cluster, nodes: Vec::new(), failure: None };
+        past.add(&Arc::new(sample), &[]);
+        assert!(past.answered.is_empty());
+    }
 
     #[test]
     fn a_counter_that_fell_began_anew() {

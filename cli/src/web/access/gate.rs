@@ -3,6 +3,7 @@
 //! It answers requests for other names, from other origins and without a session, so that a handler
 //! behind it needs to look at none of these. What it lets through carries a [`Visitor`].
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,13 +14,14 @@ use axum::http::header::{ALLOW, CONTENT_LENGTH, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
 
 use super::request::{Fields, is_document, session};
 use super::sessions::Session;
 use super::{Access, Denied, headers, login_page, secret};
 use crate::connections::Ticket;
 use crate::web::app::{LIVE, STATIC, Visitor};
-use crate::web::notice;
+use crate::web::{log, notice};
 
 /// The largest body of a request, and how long a client may take to send it.
 const MAX_BODY: usize = 16 * 1024;
@@ -27,11 +29,20 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 
 pub async fn gate(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
     let mut response = match admit(&access, request).await {
-        Ok(request) => next.run(request).await,
+        // A handler that panics leaves no half-written state that others see: what visitors share is
+        // replaced as a whole.
+        Ok(request) => AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| failed()),
         Err(Refusal(answer)) => *answer,
     };
     headers::protect(response.headers_mut(), access.site.is_strict());
     response
+}
+
+/// The answer in place of a handler's that panicked. The panic itself is on stderr.
+fn failed() -> Response {
+    log::line("a request failed by a fault of this program");
+    let text = "This is a fault of `lockwatch web`. Its log says more. The other pages may work.";
+    notice::page(StatusCode::INTERNAL_SERVER_ERROR, "The page can't be shown", text)
 }
 
 /// The answer to a request that no handler sees.
@@ -126,4 +137,31 @@ fn visitor(access: &Access, request: &Request) -> Result<Option<(Arc<Session>, V
     let flash = if shows_flash { session.take_flash() } else { None };
     let visitor = Visitor { name: session.name.clone(), role, csrf: session.csrf.clone(), flash };
     Ok(Some((session, visitor)))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use axum::{Router, middleware};
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::web::access::site::Site;
+
+    async fn broken() -> &'static str {
+        panic!("broken")
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_answered_for() {
+        let access = Access::by_link(Site::at("127.0.0.1:9700".parse().unwrap(), false));
+        let router = Router::new()
+            .route("/static/broken", get(broken))
+            .layer(middleware::from_fn_with_state(access, gate));
+        let request = Request::builder().uri("/static/broken").header("host", "127.0.0.1:9700");
+        let answer = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(answer.headers().contains_key("content-security-policy"));
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+    }
 }

@@ -100,6 +100,9 @@ fn coarse(ms: i64) -> String {
     }
 }
 
+/// The last millisecond of the year 9999: later times can't be written.
+const LATEST: i64 = 253_402_300_799_999;
+
 /// A time, for a `<time>` element: relative to now, with the time in UTC beside it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct When {
@@ -117,8 +120,10 @@ impl When {
         self.exact.trim_end_matches(" UTC")
     }
 
+    /// A time before 1970 or after the year 9999 becomes the nearest one between them.
     pub fn of(ms: i64, now_ms: i64) -> Self {
-        let at = UNIX_EPOCH + Duration::from_millis(ms.max(0).unsigned_abs());
+        let ms = ms.clamp(0, LATEST);
+        let at = UNIX_EPOCH + Duration::from_millis(ms.unsigned_abs());
         let machine = humantime::format_rfc3339_seconds(at).to_string();
         let exact = format!("{} UTC", machine.trim_end_matches('Z').replace('T', " "));
         let relative = match now_ms - ms {
@@ -202,6 +207,17 @@ mod tests {
         );
         assert_eq!(When::of(now + 30 * HOUR, now).relative, "in 30 h");
         assert_eq!(When::of(now, now).relative, "now");
+    }
+
+    #[test]
+    fn any_number_is_a_time() {
+        let now = 1_796_000_000_000;
+        for far in [LATEST, LATEST + 1, 9_000_000_000_000_000, i64::MAX] {
+            assert_eq!(When::of(far, now).machine, "9999-12-31T23:59:59Z");
+        }
+        for old in [0, -1, i64::MIN] {
+            assert_eq!(When::of(old, now).machine, "1970-01-01T00:00:00Z");
+        }
     }
 
     #[test]
