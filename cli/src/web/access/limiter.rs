@@ -1,6 +1,10 @@
 //! Bounds the passwords that can be tried for one name and from one address.
+//!
+//! Tries for a name are counted strictly for each network, and loosely from everywhere: else anybody
+//! could keep the owner of a name out by wrong tries. Networks from which the owner has signed in
+//! are not subject to the loose count.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,16 +12,21 @@ use std::time::{Duration, Instant};
 use super::secret::{self, Mark};
 
 /// This many tries may be made at once, and one more in each interval.
-const TRIES_OF_NAME: f64 = 10.0;
+const TRIES_OF_PAIR: f64 = 10.0;
+const TRIES_OF_NAME: f64 = 100.0;
 const TRIES_OF_ADDRESS: f64 = 20.0;
 const INTERVAL: Duration = Duration::from_secs(30);
-/// The most names and addresses that are remembered. In place of one more, the one with the fewest
-/// tries is forgotten.
-const MOST: usize = 1024;
+/// The most names, addresses and pairs of these that are remembered. In place of one more, the one
+/// with the fewest tries is forgotten.
+const MOST: usize = 4096;
+/// The most names with a network from which they signed in that are remembered.
+const MOST_KNOWN: usize = 256;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Subject {
-    /// The hash of a name, which can be of any length.
+    /// A name from one network. Of the name only the hash is kept: it can be of any length.
+    Pair(Mark, IpAddr),
+    /// A name from all networks.
     Name(Mark),
     Address(IpAddr),
 }
@@ -25,6 +34,7 @@ enum Subject {
 impl Subject {
     fn capacity(self) -> f64 {
         match self {
+            Self::Pair(..) => TRIES_OF_PAIR,
             Self::Name(_) => TRIES_OF_NAME,
             Self::Address(_) => TRIES_OF_ADDRESS,
         }
@@ -46,7 +56,14 @@ impl Level {
 }
 
 #[derive(Default)]
-pub struct Limiter(Mutex<HashMap<Subject, Level>>);
+struct State {
+    levels: HashMap<Subject, Level>,
+    /// Names with a network from which they signed in, the latest last.
+    known: VecDeque<(Mark, IpAddr)>,
+}
+
+#[derive(Default)]
+pub struct Limiter(Mutex<State>);
 
 impl Limiter {
     /// Counts a try for `name` from `network`, or says how long to wait for the next one.
@@ -55,35 +72,49 @@ impl Limiter {
     }
 
     fn admit_at(&self, name: &str, network: IpAddr, now: Instant) -> Result<(), Duration> {
-        let mut levels = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let subjects = subjects(name, network);
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let subjects = state.subjects(secret::mark(name.as_bytes()), network);
+        let levels = &mut state.levels;
         let level = |subject| levels.get(&subject).map_or(0.0, |level: &Level| level.now(now));
         let over = |subject: Subject| level(subject) + 1.0 - subject.capacity();
-        let worst = subjects.into_iter().map(over).fold(0.0, f64::max);
+        let worst = subjects.iter().copied().map(over).fold(0.0, f64::max);
         if worst > 0.0 {
             return Err(INTERVAL.mul_f64(worst));
         }
         for subject in subjects {
             let tries = levels.get(&subject).map_or(0.0, |level| level.now(now)) + 1.0;
-            make_room(&mut levels, subject, now);
+            make_room(levels, subject, now);
             levels.insert(subject, Level { tries, at: now });
         }
         Ok(())
     }
 
-    /// Takes a try back that turned out to be right.
-    pub fn forgive(&self, name: &str, network: IpAddr) {
-        let mut levels = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for subject in subjects(name, network) {
-            if let Some(level) = levels.get_mut(&subject) {
+    /// Takes a try back that turned out to be right, and remembers from where it came.
+    pub fn welcome(&self, name: &str, network: IpAddr) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = secret::mark(name.as_bytes());
+        for subject in state.subjects(name, network) {
+            if let Some(level) = state.levels.get_mut(&subject) {
                 level.tries = (level.tries - 1.0).max(0.0);
             }
+        }
+        state.known.retain(|known| *known != (name, network));
+        state.known.push_back((name, network));
+        if state.known.len() > MOST_KNOWN {
+            state.known.pop_front();
         }
     }
 }
 
-fn subjects(name: &str, network: IpAddr) -> [Subject; 2] {
-    [Subject::Name(secret::mark(name.as_bytes())), Subject::Address(network)]
+impl State {
+    /// For what a try counts.
+    fn subjects(&self, name: Mark, network: IpAddr) -> Vec<Subject> {
+        let mut subjects = vec![Subject::Pair(name, network), Subject::Address(network)];
+        if !self.known.contains(&(name, network)) {
+            subjects.push(Subject::Name(name));
+        }
+        subjects
+    }
 }
 
 fn make_room(levels: &mut HashMap<Subject, Level>, subject: Subject, now: Instant) {
@@ -111,12 +142,12 @@ mod tests {
     #[test]
     fn tries_for_a_name_and_from_an_address_are_limited() {
         let (limiter, start) = (Limiter::default(), Instant::now());
-        for n in 0..10 {
-            assert_eq!(limiter.admit_at("dora", address(n), start), Ok(()));
+        for _ in 0..10 {
+            assert_eq!(limiter.admit_at("dora", address(1), start), Ok(()));
         }
-        assert_eq!(limiter.admit_at("dora", address(99), start), Err(INTERVAL));
-        assert_eq!(limiter.admit_at("dora", address(99), start + INTERVAL), Ok(()));
-        assert!(limiter.admit_at("dora", address(99), start + INTERVAL).is_err());
+        assert_eq!(limiter.admit_at("dora", address(1), start), Err(INTERVAL));
+        assert_eq!(limiter.admit_at("dora", address(1), start + INTERVAL), Ok(()));
+        assert!(limiter.admit_at("dora", address(1), start + INTERVAL).is_err());
         for n in 0..20 {
             assert_eq!(limiter.admit_at(&format!("user{n}"), address(1000), start), Ok(()));
         }
@@ -125,24 +156,40 @@ mod tests {
     }
 
     #[test]
+    fn wrong_tries_from_elsewhere_keep_nobody_out() {
+        let (limiter, now) = (Limiter::default(), Instant::now());
+        limiter.welcome("dora", address(1));
+        for n in 100..150 {
+            assert_eq!(limiter.admit_at("dora", address(n), now), Ok(()));
+        }
+        assert_eq!(limiter.admit_at("dora", address(2), now), Ok(()), "a new network");
+        for n in 150..199 {
+            assert_eq!(limiter.admit_at("dora", address(n), now), Ok(()));
+        }
+        assert_eq!(limiter.admit_at("dora", address(1), now), Ok(()), "a network that is known");
+        assert!(limiter.admit_at("dora", address(3), now).is_err(), "all together are bounded");
+    }
+
+    #[test]
     fn right_passwords_are_not_counted() {
         let limiter = Limiter::default();
-        for _ in 0..1000 {
-            assert_eq!(limiter.admit("dora", address(1)), Ok(()));
-            limiter.forgive("dora", address(1));
+        for n in 0..1000 {
+            assert_eq!(limiter.admit("dora", address(n % 300)), Ok(()));
+            limiter.welcome("dora", address(n % 300));
         }
+        assert_eq!(limiter.0.lock().unwrap().known.len(), MOST_KNOWN);
     }
 
     #[test]
     fn a_flood_of_names_makes_nobody_forgotten_who_is_limited() {
         let (limiter, now) = (Limiter::default(), Instant::now());
-        for n in 0..10 {
-            assert_eq!(limiter.admit_at("dora", address(n), now), Ok(()));
+        for _ in 0..10 {
+            assert_eq!(limiter.admit_at("dora", address(1), now), Ok(()));
         }
-        for n in 0..2000 {
+        for n in 0..5000 {
             assert_eq!(limiter.admit_at(&format!("user{n}"), address(100 + n), now), Ok(()));
         }
-        assert!(limiter.admit_at("dora", address(99), now).is_err());
-        assert!(limiter.0.lock().unwrap().len() <= MOST);
+        assert!(limiter.admit_at("dora", address(1), now).is_err());
+        assert!(limiter.0.lock().unwrap().levels.len() <= MOST);
     }
 }
