@@ -34,7 +34,7 @@ use super::app::Role;
 /// How visitors come in.
 pub enum Entrance {
     Link(Link),
-    Login(Login),
+    Login(Box<Login>),
 }
 
 /// The state of everything that decides who may see the page.
@@ -60,7 +60,7 @@ impl Access {
 
     /// By a name and password of the auth file.
     pub fn by_login(site: Site, accounts: Accounts) -> Arc<Self> {
-        let entrance = Entrance::Login(Login::new(accounts));
+        let entrance = Entrance::Login(Box::new(Login::new(accounts)));
         Arc::new(Self { site, sessions: Sessions::default(), entrance })
     }
 
