@@ -1,5 +1,7 @@
 //! Who is banned, or allowed.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::extract::{Extension, State};
 use axum::response::Response;
@@ -14,8 +16,11 @@ use crate::facts::rules::{Rule, find, rules};
 use crate::facts::why::Subject;
 use crate::web::app::{App, Visitor};
 
-/// Entries of a page.
+/// Entries of one guard, and of each where all are listed.
 const ENTRIES: usize = 1000;
+const ENTRIES_OF_MANY: usize = 200;
+/// Guards that are asked where all are listed.
+const GUARDS: usize = 20;
 
 /// An entry of a guard.
 pub struct Row {
@@ -118,11 +123,14 @@ const LISTS: [(&str, List, &str, &str); 3] = [
 pub async fn list(State(app): State<App>, Extension(visitor): Extension<Visitor>, query: Query) -> Response {
     let guards = app.pages.finder.guards();
     let wanted = query.key("guard");
-    let asked = if wanted.is_empty() { guards.clone() } else { vec![wanted.clone()] };
+    let (asked, most) = match wanted.is_empty() {
+        true => (guards.iter().take(GUARDS).cloned().collect(), ENTRIES_OF_MANY),
+        false => (vec![wanted.clone()], ENTRIES),
+    };
     let chosen = query.text("list");
     let (_, list, _, empty) = LISTS.into_iter().find(|(name, ..)| *name == chosen).unwrap_or(LISTS[0]);
     let fleet = app.sampler.fleet();
-    let (found, rules) = tokio::join!(bans(fleet, &asked, list, ENTRIES), rules(fleet));
+    let (found, rules) = tokio::join!(bans(fleet, &asked, list, most), rules(fleet));
     let frame = Frame::new(&app, &visitor, "/bans", "Bans").live();
     let tabs = LISTS.into_iter().map(|(name, each, title, _)| Tab {
         name: title,
@@ -135,12 +143,19 @@ pub async fn list(State(app): State<App>, Extension(visitor): Extension<Visitor>
         guards: choices(&guards, &wanted, "/bans", "guard"),
         guard: (!wanted.is_empty()).then(|| shown(&wanted)),
         tabs: tabs.collect(),
-        is_cut: found.items.len() > ENTRIES,
-        rows: found.items.iter().take(ENTRIES).map(|ban| Row::of(ban, &rules, back)).collect(),
+        is_cut: is_cut(&found.items, most) || (wanted.is_empty() && guards.len() > GUARDS),
+        rows: found.items.iter().map(|ban| Row::of(ban, &rules, back)).collect(),
         empty,
         troubles: Trouble::all("LW.BANS", &found.failures),
         frame,
     })
+}
+
+/// Whether a guard has as many entries as were asked for, and perhaps more.
+fn is_cut(entries: &[Ban], most: usize) -> bool {
+    let mut counts: BTreeMap<&[u8], usize> = BTreeMap::new();
+    entries.iter().for_each(|entry| *counts.entry(&entry.guard).or_default() += 1);
+    counts.values().any(|count| *count >= most)
 }
 
 /// The keys that were found, and the one that is asked for if it is another one.

@@ -146,6 +146,9 @@ fn headline_of(app: &App, sample: &Sample, facts: &Facts, steps: &[Step], now_ms
 fn bans_in_all(facts: &Facts) -> String {
     let known = super::words::count(facts.bans.items.len() as i64, "ban", "bans");
     let known = if facts.more_bans { format!("more than {known}") } else { known };
+    if !facts.bans.failures.is_empty() {
+        return format!("{known} known");
+    }
     match facts.other_guards {
         0 => format!("{known} in force"),
         others => format!("{known} in force in {GUARDS} guards, {others} more guards not asked"),
