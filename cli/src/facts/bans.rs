@@ -1,8 +1,13 @@
 //! Bans, allow entries and what observed rules would have done: LW.BANS.
 
-use redis::cmd;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures_util::stream::{self, StreamExt};
+use redis::{Cmd, cmd};
 
 use super::gathered::{Gathered, ask_owner};
+use crate::connect::failure::Failure;
 use crate::connect::fleet::Fleet;
 use crate::reply::{self, Record};
 
@@ -62,42 +67,78 @@ impl Ban {
 /// The entries of one page of LW.BANS.
 const PAGE: usize = 500;
 
+/// So many guards are asked at the same time.
+const AT_ONCE: usize = 8;
+
+/// The names of nodes that did not answer. They are asked about no other guard.
+type Silent = Mutex<BTreeSet<String>>;
+
 /// At most `most` entries of each guard, those that began last first. A failure names the guard's
 /// node.
 pub async fn bans(fleet: &Fleet, guards: &[Vec<u8>], list: List, most: usize) -> Gathered<Ban> {
-    let mut gathered = Gathered::default();
+    let silent = Silent::default();
+    let mut asked = Vec::new();
     for guard in guards {
-        let mut cursor: Option<Vec<u8>> = None;
-        let mut left = most;
-        while left > 0 {
-            let count = left.min(PAGE);
-            let mut command = cmd("LW.BANS");
-            command.arg(guard);
-            match list {
-                List::Bans => {}
-                List::Allowed => _ = command.arg("ALLOWED"),
-                List::Observed => _ = command.arg("OBSERVED"),
-            }
-            command.arg("COUNT").arg(count);
-            if let Some(cursor) = &cursor {
-                command.arg("AFTER").arg(cursor);
-            }
-            let page = match ask_owner(fleet, guard, &command).await {
-                Ok(reply) => reply::records(&reply),
-                Err(why) => {
-                    let node = fleet.primary_of(guard).map(|node| node.name()).unwrap_or_default();
-                    gathered.failures.push((node, why));
-                    break;
-                }
-            };
-            gathered.items.extend(page.iter().filter_map(|record| Ban::of(guard, record)));
-            cursor = page.last().and_then(|record| record.bytes("cursor")).map(<[u8]>::to_vec);
-            left -= count;
-            if page.len() < count || cursor.is_none() {
-                break;
-            }
-        }
+        asked.push(bans_of(fleet, guard, list, most, &silent));
+    }
+    let mut gathered = Gathered::default();
+    let mut answers = stream::iter(asked).buffered(AT_ONCE);
+    while let Some((bans, failure)) = answers.next().await {
+        gathered.items.extend(bans);
+        gathered.failures.extend(failure);
     }
     gathered.items.sort_by_key(|ban| std::cmp::Reverse(ban.from_ms));
     gathered
+}
+
+/// The entries of one guard, and why there are no more of them. A silent node is reported once.
+async fn bans_of(
+    fleet: &Fleet,
+    guard: &[u8],
+    list: List,
+    most: usize,
+    silent: &Silent,
+) -> (Vec<Ban>, Option<(String, Failure)>) {
+    let owner = || fleet.primary_of(guard).map(|node| node.name()).unwrap_or_default();
+    let (mut bans, mut cursor, mut left) = (Vec::new(), None::<Vec<u8>>, most);
+    while left > 0 {
+        if lock(silent).contains(&owner()) {
+            break;
+        }
+        let count = left.min(PAGE);
+        let page = match ask_owner(fleet, guard, &command(guard, list, count, cursor.as_deref())).await {
+            Ok(reply) => reply::records(&reply),
+            Err(why) => {
+                let node = owner();
+                let is_new = !why.breaks_connection() || lock(silent).insert(node.clone());
+                return (bans, is_new.then_some((node, why)));
+            }
+        };
+        bans.extend(page.iter().filter_map(|record| Ban::of(guard, record)));
+        cursor = page.last().and_then(|record| record.bytes("cursor")).map(<[u8]>::to_vec);
+        left = left.saturating_sub(count);
+        if page.len() < count || cursor.is_none() {
+            break;
+        }
+    }
+    (bans, None)
+}
+
+fn command(guard: &[u8], list: List, count: usize, after: Option<&[u8]>) -> Cmd {
+    let mut command = cmd("LW.BANS");
+    command.arg(guard);
+    match list {
+        List::Bans => {}
+        List::Allowed => _ = command.arg("ALLOWED"),
+        List::Observed => _ = command.arg("OBSERVED"),
+    }
+    command.arg("COUNT").arg(count);
+    if let Some(cursor) = after {
+        command.arg("AFTER").arg(cursor);
+    }
+    command
+}
+
+fn lock(silent: &Silent) -> MutexGuard<'_, BTreeSet<String>> {
+    silent.lock().unwrap_or_else(PoisonError::into_inner)
 }

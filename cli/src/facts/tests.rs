@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lockwatch_test_support::cluster::Cluster;
+use lockwatch_test_support::proxy::{Proxy, Way};
 use lockwatch_test_support::tokens::{Algorithm, issuer};
 use lockwatch_test_support::{Client, Server};
 
@@ -20,7 +21,11 @@ use crate::finder::Finder;
 use crate::sampler::Sampler;
 
 async fn fleet_of(server: &Server) -> Fleet {
-    let cli = <Cli as clap::Parser>::parse_from(["lockwatch", "top", "--redis", &server.url()]);
+    fleet_at(&["--redis", &server.url()]).await
+}
+
+async fn fleet_at(options: &[&str]) -> Fleet {
+    let cli = <Cli as clap::Parser>::parse_from(["lockwatch", "top"].iter().chain(options));
     Fleet::connect(&cli.connection).await.unwrap()
 }
 
@@ -131,4 +136,33 @@ async fn a_cluster_is_found_from_one_node_and_asked_as_a_whole() {
     }
     let banned = bans(&fleet, &finder.guards(), List::Bans, 10).await;
     assert_eq!((banned.items.len(), banned.failures.len()), (keys.len(), 0), "{:?}", banned.failures);
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_not_asked_about_every_guard() {
+    let server = Server::start();
+    let mut client = server.client();
+    let guards: Vec<Vec<u8>> = (0..40).map(|n| format!("login:{n}").into_bytes()).collect();
+    for guard in &guards {
+        client.run(&format!("LW.BAN {} IP 203.0.113.9 FOR 1h", String::from_utf8_lossy(guard)));
+    }
+    let proxy = Proxy::to(server.address());
+    let url = format!("redis://{}/", proxy.address());
+    let fleet = fleet_at(&["--redis", &url, "--single", "--timeout", "500ms"]).await;
+    let all = bans(&fleet, &guards, List::Bans, 10).await;
+    assert_eq!((all.items.len(), all.failures.len()), (40, 0));
+
+    proxy.set(Way::Cut);
+    let began = Instant::now();
+    let none = bans(&fleet, &guards, List::Bans, 10).await;
+    // One after the other would take 20 s at least.
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    let silent: Vec<_> = none.failures.iter().map(|(node, _)| node.as_str()).collect();
+    assert_eq!((none.items.len(), silent), (0, vec![proxy.address().to_string().as_str()]));
+
+    proxy.set(Way::Open);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while bans(&fleet, &guards, List::Bans, 10).await.items.len() < 40 {
+        assert!(Instant::now() < deadline, "the bans do not come back");
+    }
 }

@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn the_line_that_ends_a_ban_is_quoted_for_redis_cli() {
-        let bans = Sketch::new().ban("203.0.113.9", "stuffing", 60).taken_after(0).bans;
+        let bans = Sketch::new().ban("203.0.113.9", "stuffing", 60).taken_after(0).bans.list;
         let ban = Ban { guard: b"a b\" ALL\x1b".to_vec(), ..bans[0].clone() };
         let line = lift(&ban, &Subject::of(&ban));
         assert_eq!(line, "LW.LIFT \"a b\\x22 ALL\\x1b\" IP 203.0.113.9 BY your-name");

@@ -6,12 +6,14 @@ use ratatui::crossterm::event::KeyEvent;
 
 use super::detail::Line;
 use super::keys::press;
-use super::snapshot::Snapshot;
+use super::snapshot::{Bans, Snapshot};
 use super::state::{Effect, State};
 use super::table::Target;
 
 pub enum Event {
     Snapshot(Box<Snapshot>),
+    /// The bans, which come after the snapshot.
+    Bans(Bans),
     /// The answer to [`Effect::Ask`] about this target.
     Answer(Target, Vec<Line>),
     Key(KeyEvent),
@@ -26,6 +28,10 @@ impl State {
         let effect = match event {
             Event::Snapshot(snapshot) => {
                 self.see(*snapshot);
+                None
+            }
+            Event::Bans(bans) => {
+                self.see_bans(bans);
                 None
             }
             Event::Answer(target, lines) => {

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Sender;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep_until;
 
-use super::snapshot::Snapshot;
+use super::events::Event;
+use super::snapshot::{Bans, Snapshot};
 use crate::connect::failure::{Failure, Kind};
 use crate::connect::fleet::Fleet;
-use crate::facts::bans::{Ban, List, bans};
+use crate::facts::bans::{List, bans};
 use crate::facts::top::top_keys;
 use crate::finder::Finder;
 use crate::sampler::Sampler;
@@ -29,8 +31,7 @@ pub struct Fetcher {
     fleet: Arc<Fleet>,
     sampler: Arc<Sampler>,
     finder: Finder,
-    bans: Arc<Vec<Ban>>,
-    bans_failures: Vec<String>,
+    bans: Bans,
     /// When the bans were fetched, and the [`Signs`] were then.
     seen: Option<(Instant, Signs)>,
 }
@@ -44,64 +45,87 @@ impl Fetcher {
         let fleet = Arc::new(fleet);
         let sampler = Arc::new(Sampler::new(Arc::clone(&fleet), interval));
         let finder = Finder::start(Arc::clone(&sampler), guards, Vec::new());
-        Self { fleet, sampler, finder, bans: Arc::default(), bans_failures: Vec::new(), seen: None }
+        Self { fleet, sampler, finder, bans: Bans::default(), seen: None }
     }
 
     pub fn fleet(&self) -> &Arc<Fleet> {
         &self.fleet
     }
 
-    /// Sends a snapshot in each interval until nobody receives them any more.
-    pub async fn run(mut self, interval: Duration, to: Sender<Snapshot>) {
+    /// Sends a snapshot in each interval until nobody receives them any more. The bans come after
+    /// it: a server that does not answer LW.BANS holds no snapshot up.
+    pub async fn run(mut self, interval: Duration, to: Sender<Event>) -> Result<(), JoinError> {
         let mut last = None;
+        let mut asking = JoinSet::new();
         loop {
             let snapshot = self.fetch().await;
             let taken = snapshot.taken;
-            // The search for guards may have taken the sample that is still young enough.
-            if last.replace(taken) != Some(taken) && to.send(snapshot).await.is_err() {
-                return;
+            let signs = self.signs(&snapshot);
+            if asking.is_empty() && self.is_due(&signs) {
+                asking.spawn(ask(Arc::clone(&self.fleet), signs));
             }
-            sleep_until((taken + interval).into()).await;
+            // The search for guards may have taken the sample that is still young enough.
+            let is_new = last.replace(taken) != Some(taken);
+            if is_new && to.send(Event::Snapshot(Box::new(snapshot))).await.is_err() {
+                return Ok(());
+            }
+            let next = sleep_until((taken + interval).into());
+            tokio::pin!(next);
+            loop {
+                tokio::select! {
+                    Some(answer) = asking.join_next() => {
+                        self.take(answer?);
+                        if to.send(Event::Bans(self.bans.clone())).await.is_err() {
+                            return Ok(());
+                        }
+                    }
+                    () = &mut next => break,
+                }
+            }
         }
     }
 
-    /// Lets the next snapshot have the bans of the guards that were found meanwhile.
-    pub fn forget_bans(&mut self) {
-        self.seen = None;
-    }
-
-    pub async fn fetch(&mut self) -> Snapshot {
+    /// A snapshot with the bans that are known.
+    pub async fn fetch(&self) -> Snapshot {
         let sample = self.sampler.sample().await;
         let mut snapshot = Snapshot::of(&sample);
         let top = top_keys(&self.fleet, KEYS).await;
         snapshot.keys = top.items;
         snapshot.failures.extend(top.failures.iter().filter_map(|failure| refusal("LW.TOP", failure)));
-        self.fetch_bans_if_changed(&snapshot).await;
-        snapshot.bans = Arc::clone(&self.bans);
-        snapshot.guards = self.seen.as_ref().map_or(0, |(_, (_, guards))| guards.len());
-        snapshot.failures.extend(self.bans_failures.iter().cloned());
+        snapshot.bans = self.bans.clone();
         snapshot
     }
 
-    async fn fetch_bans_if_changed(&mut self, snapshot: &Snapshot) {
+    /// A snapshot with the bans of all guards that were found meanwhile.
+    pub async fn fetch_with_bans(&mut self) -> Snapshot {
+        let mut snapshot = self.fetch().await;
+        let signs = self.signs(&snapshot);
+        self.take(ask(Arc::clone(&self.fleet), signs).await);
+        snapshot.bans = self.bans.clone();
+        snapshot
+    }
+
+    fn signs(&self, snapshot: &Snapshot) -> Signs {
         let counters = ["guard_bans_total", "guard_lifted_total", "guard_bans", "guards"];
-        let signs = (counters.map(|name| snapshot.sum(name)), self.finder.guards());
-        let is_due = match &self.seen {
-            None => true,
-            Some((at, seen)) => {
-                let age = at.elapsed();
-                age >= BANS_ANYWAY || (age >= BANS_EVERY && *seen != signs)
-            }
-        };
-        if !is_due {
-            return;
-        }
-        let found = bans(&self.fleet, &signs.1, List::Bans, BANS).await;
-        self.bans_failures =
-            found.failures.iter().filter_map(|failure| refusal("LW.BANS", failure)).collect();
-        self.bans = Arc::new(found.items);
+        (counters.map(|name| snapshot.sum(name)), self.finder.guards())
+    }
+
+    fn is_due(&self, signs: &Signs) -> bool {
+        let Some((at, seen)) = &self.seen else { return true };
+        let age = at.elapsed();
+        age >= BANS_ANYWAY || (age >= BANS_EVERY && seen != signs)
+    }
+
+    fn take(&mut self, (bans, signs): (Bans, Signs)) {
+        self.bans = bans;
         self.seen = Some((Instant::now(), signs));
     }
+}
+
+async fn ask(fleet: Arc<Fleet>, signs: Signs) -> (Bans, Signs) {
+    let found = bans(&fleet, &signs.1, List::Bans, BANS).await;
+    let failures = found.failures.iter().filter_map(|failure| refusal("LW.BANS", failure)).collect();
+    (Bans { list: Arc::new(found.items), guards: signs.1.len(), failures }, signs)
 }
 
 /// What a node refused. That it is away is said elsewhere.

@@ -18,8 +18,7 @@ use super::theme::Theme;
 pub async fn fetch(fetcher: &mut Fetcher, interval: Duration) -> [Snapshot; 2] {
     let first = fetcher.fetch().await;
     tokio::time::sleep_until((first.taken + interval).into()).await;
-    fetcher.forget_bans();
-    [first, fetcher.fetch().await]
+    [first, fetcher.fetch_with_bans().await]
 }
 
 /// The overview and all panels, each with at most `rows` rows.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use super::snapshot::{NodeView, Snapshot};
+use super::snapshot::{Bans, NodeView, Snapshot};
 use crate::connect::failure::Failure;
 use crate::connect::fleet::Kind;
 use crate::facts::bans::Ban;
@@ -26,8 +26,7 @@ impl Sketch {
             kind: Kind::Standalone,
             nodes: Vec::new(),
             keys: Vec::new(),
-            bans: Arc::default(),
-            guards: 0,
+            bans: Bans::default(),
             failures: Vec::new(),
         })
     }
@@ -84,9 +83,9 @@ impl Sketch {
 
     /// A ban by a rule of the guard `login`, with the seconds that are left.
     pub fn ban(mut self, subject: &str, rule: &str, seconds: i64) -> Self {
-        self.0.guards = 1;
+        self.0.bans.guards = 1;
         let operator = rule.is_empty();
-        Arc::make_mut(&mut self.0.bans).push(Ban {
+        Arc::make_mut(&mut self.0.bans.list).push(Ban {
             guard: b"login".to_vec(),
             subject: subject.into(),
             hash: None,

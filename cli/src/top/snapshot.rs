@@ -19,11 +19,19 @@ pub struct Snapshot {
     pub nodes: Vec<NodeView>,
     /// The keys that were denied most, over all nodes.
     pub keys: Vec<TopKey>,
-    /// The bans of the guards that are known, the newest first.
-    pub bans: Arc<Vec<Ban>>,
+    pub bans: Bans,
+    /// What could not be asked, and why the list of nodes may be out of date.
+    pub failures: Vec<String>,
+}
+
+/// The bans of the guards that are known.
+#[derive(Clone, Default)]
+pub struct Bans {
+    /// The newest first.
+    pub list: Arc<Vec<Ban>>,
     /// How many guards are known.
     pub guards: usize,
-    /// What could not be asked, and why the list of nodes may be out of date.
+    /// What could not be asked.
     pub failures: Vec<String>,
 }
 
@@ -58,8 +66,7 @@ impl Snapshot {
             kind: sample.kind,
             nodes: sample.nodes.iter().map(view).collect(),
             keys: Vec::new(),
-            bans: Arc::default(),
-            guards: 0,
+            bans: Bans::default(),
             failures: sample.failure.iter().cloned().collect(),
         }
     }
@@ -77,7 +84,7 @@ impl Snapshot {
 
     /// Whether there are guards that the search has not found yet.
     pub fn lacks_guards(&self) -> bool {
-        usize::try_from(self.sum("guards")).is_ok_and(|count| count > self.guards)
+        usize::try_from(self.sum("guards")).is_ok_and(|count| count > self.bans.guards)
     }
 
     /// The time of the servers' clock in Unix milliseconds: that of a node, or ours if none says.

@@ -7,7 +7,7 @@ use super::history::History;
 use super::layout::Layout;
 use super::panels::{Panel, Seen};
 use super::problems::{self, Away, Problem};
-use super::snapshot::Snapshot;
+use super::snapshot::{Bans, Snapshot};
 use super::table::{Cursor, Order, Table, Target};
 use super::theme::Theme;
 
@@ -83,6 +83,13 @@ impl State {
         history.add(&snapshot);
         away.add(&snapshot);
         self.live = Some(View { snapshot, history, away, problems: Vec::new() });
+    }
+
+    /// Takes in the bans, which came after the last snapshot.
+    pub(super) fn see_bans(&mut self, bans: Bans) {
+        if let Some(view) = &mut self.live {
+            view.snapshot.bans = bans;
+        }
     }
 
     /// Moves the clock to `now`.

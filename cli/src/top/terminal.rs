@@ -70,15 +70,15 @@ async fn serve(
     let mut state = State::new(Theme::from_environment(), every, (size.width, size.height), Instant::now());
     let mut events = input();
     let mut asking = JoinSet::new();
-    let (snapshots_to, mut snapshots) = mpsc::channel(1);
+    let (news_to, mut news) = mpsc::channel(1);
     let fleet = Arc::clone(fetcher.fleet());
-    let mut fetching = tokio::spawn(fetcher.run(every, snapshots_to));
+    let mut fetching = tokio::spawn(fetcher.run(every, news_to));
     let mut clock = interval(Duration::from_secs(1));
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         terminal.draw(|frame| draw(&state, frame))?;
         let event = tokio::select! {
-            Some(snapshot) = snapshots.recv() => Event::Snapshot(Box::new(snapshot)),
+            Some(event) = news.recv() => event,
             Some(answer) = asking.join_next() => {
                 let (target, lines) = answer?;
                 Event::Answer(target, lines)
@@ -90,7 +90,7 @@ async fn serve(
             },
             Some(signal) = signals.recv() => return Ok(End::Signal(signal)),
             _ = clock.tick() => Event::Tick,
-            ended = &mut fetching => { ended?; bail!("the data does not come any more"); }
+            ended = &mut fetching => { ended??; bail!("the data does not come any more"); }
         };
         match state.update(event, Instant::now()) {
             Some(Effect::Quit) => return Ok(End::Quit),

@@ -106,7 +106,7 @@ pub fn tabs(state: &State) -> Line<'static> {
 /// How many there are, where that says something.
 fn count(panel: Panel, view: &View) -> Option<usize> {
     let count = match panel {
-        Panel::Bans => view.snapshot.bans.len(),
+        Panel::Bans => view.snapshot.bans.list.len(),
         Panel::Nodes => view.snapshot.nodes.len(),
         Panel::Problems => view.problems.len(),
         _ => 0,
@@ -216,7 +216,7 @@ fn gauges(seen: &Seen) -> Vec<(&'static str, String, Tone)> {
     let lag = most("audit_lag_ms");
     let dead = snapshot.sum("alert_dead") + snapshot.sum("audit_dead");
     let bad_if = |bad: bool, tone: Tone| if bad { tone } else { Tone::Plain };
-    let bans = snapshot.bans.len();
+    let bans = snapshot.bans.list.len();
     // While guards are missing, the list is not complete.
     let more = if snapshot.lacks_guards() { "…" } else { "" };
     vec![

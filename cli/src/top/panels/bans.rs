@@ -17,7 +17,7 @@ pub const COLUMNS: &[Column] = &[
 
 pub fn table(seen: &Seen) -> Table {
     let now = seen.now_ms();
-    let bans = seen.snapshot.bans.iter().filter(|ban| ban.until_ms > now);
+    let bans = seen.snapshot.bans.list.iter().filter(|ban| ban.until_ms > now);
     let rows = bans.map(|ban| row(ban, now)).collect();
     let searches = seen.snapshot.lacks_guards();
     let empty =

@@ -73,7 +73,8 @@ fn reason(failure: &Failure) -> String {
 pub fn find(snapshot: &Snapshot, away: &Away, now: Instant) -> Vec<Problem> {
     let mut found = Found::default();
     snapshot.nodes.iter().for_each(|node| of_node(node, away, now, &mut found));
-    snapshot.failures.iter().for_each(|why| found.add(Level::Warn, harmless(why.as_bytes())));
+    let failures = snapshot.failures.iter().chain(&snapshot.bans.failures);
+    failures.for_each(|why| found.add(Level::Warn, harmless(why.as_bytes())));
     differences(snapshot, &mut found);
     new_bans(snapshot, &mut found);
     found.0.sort_by_key(|problem| problem.level);
@@ -236,7 +237,7 @@ fn differences(snapshot: &Snapshot, found: &mut Found) {
 fn new_bans(snapshot: &Snapshot, found: &mut Found) {
     let since = snapshot.server_ms() - 60_000;
     let mut rules: BTreeMap<String, usize> = BTreeMap::new();
-    for ban in snapshot.bans.iter().filter(|ban| ban.source == "rule" && ban.from_ms >= since) {
+    for ban in snapshot.bans.list.iter().filter(|ban| ban.source == "rule" && ban.from_ms >= since) {
         let rule = format!("{}/{}", harmless(&ban.guard), ban.rule.as_deref().unwrap_or_default());
         *rules.entry(rule).or_default() += 1;
     }
