@@ -8,14 +8,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use redis::{Value, cmd};
-use tokio::task::JoinHandle;
+use tokio::task::JoinError;
 use tokio::time::sleep;
 
+use crate::background::Background;
 use crate::connect::failure::Failure;
 use crate::connect::fleet::Member;
 use crate::connect::node::Node;
 use crate::reply;
 use crate::sampler::Sampler;
+use crate::sum::sum;
 
 /// Keys that one call of SCAN looks at.
 const STEP: usize = 1000;
@@ -54,7 +56,7 @@ impl Type {
     }
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Found {
     guards: BTreeSet<Vec<u8>>,
     stores: BTreeSet<Vec<u8>>,
@@ -72,16 +74,18 @@ impl Found {
 /// Searches in the background until it is dropped.
 pub struct Finder {
     found: Arc<Mutex<Found>>,
-    task: JoinHandle<()>,
+    task: Background,
 }
 
 impl Finder {
     /// `guards` and `stores` are names that the user gave: these are always part of the result.
     pub fn start(sampler: Arc<Sampler>, guards: Vec<Vec<u8>>, stores: Vec<Vec<u8>>) -> Self {
         let given = Found { guards: guards.into_iter().collect(), stores: stores.into_iter().collect() };
-        let start = Found { guards: given.guards.clone(), stores: given.stores.clone() };
-        let found = Arc::new(Mutex::new(start));
-        let task = tokio::spawn(search(sampler, Arc::clone(&found), given));
+        let found = Arc::new(Mutex::new(given.clone()));
+        let task = Background::run("the search for guards", {
+            let found = Arc::clone(&found);
+            move || search(Arc::clone(&sampler), Arc::clone(&found), given.clone())
+        });
         Self { found, task }
     }
 
@@ -90,15 +94,14 @@ impl Finder {
         lock(&self.found).guards.iter().cloned().collect()
     }
 
+    /// The last panic of the search, once. The search begins anew after it.
+    pub fn panic(&self) -> Option<JoinError> {
+        self.task.panic()
+    }
+
     /// The keys of the token stores that were found so far, in their order.
     pub fn stores(&self) -> Vec<Vec<u8>> {
         lock(&self.found).stores.iter().cloned().collect()
-    }
-}
-
-impl Drop for Finder {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 
@@ -113,7 +116,7 @@ async fn search(sampler: Arc<Sampler>, found: Arc<Mutex<Found>>, mut given: Foun
         let sample = sampler.sample().await;
         for (kind, complete) in [Type::Guard, Type::Store].into_iter().zip(&mut complete) {
             let primaries = sample.answers().filter(|(node, _)| node.is_primary());
-            let counted: i64 = primaries.filter_map(|(_, info)| info.lockwatch(kind.counted_by())).sum();
+            let counted = sum(primaries.filter_map(|(_, info)| info.lockwatch(kind.counted_by())));
             let known = i64::try_from(lock(&found).of(kind).len()).unwrap_or(i64::MAX);
             let is_due = complete
                 .is_none_or(|(then, at)| counted != then || (counted > known && at.elapsed() >= AGAIN));

@@ -3,10 +3,11 @@
 //!
 //! - [`args`] is the command line.
 //! - [`connect`] finds the nodes behind one address and calls them.
-//! - [`reply`] reads replies, [`info`] what INFO says, [`sampler`] INFO of all nodes at once.
+//! - [`reply`] reads replies, [`info`] what INFO says, [`sampler`] INFO of all nodes at once,
+//!   [`sum`] adds numbers.
 //! - [`database`] reads the audit log from Postgres.
 //! - [`facts`] are the replies of the module's commands as types, merged over all nodes.
-//! - [`finder`] finds the guards and token stores.
+//! - [`finder`] finds the guards and token stores. [`background`] keeps such work running.
 //! - [`signal`] are the signals that stop it.
 //! - [`output`] prints, and [`connections`] bounds the connections of servers.
 //! - [`text`] makes bytes of clients safe to print, [`quote`] safe to paste into redis-cli.
@@ -16,6 +17,7 @@
 #![deny(unsafe_code)]
 
 mod args;
+mod background;
 mod connect;
 mod connections;
 mod database;
@@ -31,6 +33,7 @@ mod reply;
 mod sampler;
 mod shell;
 mod signal;
+mod sum;
 mod text;
 mod top;
 mod web;

@@ -11,6 +11,7 @@ use crate::connect::failure::Failure;
 use crate::connect::fleet::{Fleet, Kind, Member};
 use crate::info::Info;
 use crate::reply;
+use crate::sum::sum;
 
 /// How old a sample may be.
 pub const MAX_AGE: Duration = Duration::from_secs(5);
@@ -55,7 +56,7 @@ impl Sample {
 
     /// The sum of a number of the module, `lockwatch_<name>`, over all nodes that answered.
     pub fn sum(&self, name: &str) -> i64 {
-        self.answers().filter_map(|(_, info)| info.lockwatch(name)).sum()
+        sum(self.answers().filter_map(|(_, info)| info.lockwatch(name)))
     }
 }
 

@@ -76,14 +76,14 @@ pub async fn ask(target: &Target) -> Result<Database> {
          (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
     )
     .await?;
-    let took = now_ms() - before;
+    let took = now_ms().saturating_sub(before);
     let about = about.first().context("the database does not say what it is")?;
     let log = table(&client).await?;
     Ok(Database {
         label: target.label().to_owned(),
         version: number(about, 0),
         role: column(about, 1),
-        ahead_ms: number(about, 2) - before - took / 2,
+        ahead_ms: number(about, 2).saturating_sub(before).saturating_sub(took / 2),
         uncertain_ms: took / 2 + 1,
         log,
     })

@@ -77,7 +77,7 @@ impl Value {
             Self::Less(name, others) => {
                 let mut rest = info.number(name)?;
                 for other in *others {
-                    rest -= info.number(other)?;
+                    rest = rest.saturating_sub(info.number(other)?);
                 }
                 Some(Number::Whole(rest.max(0)))
             }

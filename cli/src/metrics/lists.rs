@@ -53,7 +53,7 @@ fn policies(sample: &Sample) -> Metric {
             else {
                 continue;
             };
-            let admitted = (calls - denied - shadow).max(0);
+            let admitted = calls.saturating_sub(denied).saturating_sub(shadow).max(0);
             for (outcome, number) in [("admitted", admitted), ("denied", denied), ("shadow_denied", shadow)] {
                 let point = Point::of(&node.name, Number::Whole(number));
                 metric.points.push(point.with(&[("policy", policy), ("outcome", outcome)]));
@@ -110,7 +110,7 @@ fn rules(sample: &Sample) -> [Metric; 2] {
                 Point::of(&node.name, Number::Whole(number)).with(&labels)
             };
             if let (Some(all), Some(observed)) = (count("fired"), count("observed")) {
-                fired.points.push(point("enforced", (all - observed).max(0)));
+                fired.points.push(point("enforced", all.saturating_sub(observed).max(0)));
                 fired.points.push(point("observed", observed));
             }
             for outcome in ["challenged", "denied"] {
@@ -144,10 +144,10 @@ pub fn histogram_of(line: &str) -> Option<Number> {
         below.push((bound.parse::<f64>().ok()? / 1000.0, value.parse().ok()?));
     }
     below.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut before = 0;
+    let mut before: u64 = 0;
     let own = below.into_iter().map(|(bound, count)| {
         let own = u64::saturating_sub(count, before);
-        before = count;
+        before = before.max(count);
         (bound, own)
     });
     Some(Number::Histogram { sum, count, buckets: own.collect() })
@@ -162,6 +162,11 @@ mod tests {
         let read = histogram_of("count=6,sum=7500.000,le_1=2,le_10=4,le_100=4,le_5=3,le_inf=6");
         let buckets = vec![(0.001, 2), (0.005, 1), (0.01, 1), (0.1, 0), (f64::INFINITY, 2)];
         assert_eq!(read, Some(Number::Histogram { sum: 7.5, count: 6, buckets }));
+        // The buckets of a hostile server: no sum of them overflows.
+        let most = u64::MAX;
+        let read = histogram_of(&format!("count=1,sum=1,le_1={most},le_2=0,le_inf={most}"));
+        let buckets = vec![(0.001, most), (0.002, 0), (f64::INFINITY, 0)];
+        assert_eq!(read, Some(Number::Histogram { sum: 0.001, count: 1, buckets }));
         for no_histogram in ["", "count=1", "count=x,sum=1", "calls=1,denied=2", "count=1,sum=1,le_x=1"] {
             assert_eq!(histogram_of(no_histogram), None, "{no_histogram}");
         }

@@ -65,7 +65,7 @@ async fn about_key(fleet: &Fleet, key: &TopKey, now_ms: i64) -> Vec<Line> {
     text.field("node", format!("{}, database {}", harmless(key.node.as_bytes()), key.db));
     let too_many = if key.error > 0 { format!(", at most {} too many", key.error) } else { String::new() };
     text.field("denied", format!("{} calls lately{too_many}", key.denied));
-    text.field("last", format!("{} ago", millis(now_ms - key.last_ms)));
+    text.field("last", format!("{} ago", millis(now_ms.saturating_sub(key.last_ms))));
     if key.key.len() >= CUT {
         text.say("Not looked up", "LW.TOP has only the first 256 bytes of a longer key.");
         return text.0;
@@ -171,9 +171,9 @@ impl Text {
             Err(why) => return self.failed("LW.INSPECT", &why),
         };
         self.heading("What it holds");
-        let expires = key
-            .expires_ms
-            .map_or("does not expire".into(), |ms| format!("expires in {}", millis(ms - now_ms)));
+        let expires = key.expires_ms.map_or("does not expire".into(), |ms| {
+            format!("expires in {}", millis(ms.saturating_sub(now_ms)))
+        });
         self.line(format!(
             "  {}, {} bytes, {} entries, {expires}",
             harmless(key.kind.as_bytes()),
@@ -195,10 +195,10 @@ impl Text {
     fn ban(&mut self, ban: &Ban, now_ms: i64) {
         let said = |text: &Option<String>| harmless(text.as_deref().unwrap_or("-").as_bytes());
         self.field("subject", harmless(ban.subject.as_bytes()));
-        let left = millis(ban.until_ms - now_ms);
+        let left = millis(ban.until_ms.saturating_sub(now_ms));
         self.field(
             "since",
-            format!("{}, {left} left, {} strikes", millis(now_ms - ban.from_ms), ban.strikes),
+            format!("{}, {left} left, {} strikes", millis(now_ms.saturating_sub(ban.from_ms)), ban.strikes),
         );
         if ban.source == "operator" {
             self.field("by", format!("{}, as the user {}", said(&ban.by), said(&ban.acl_user)));
@@ -221,7 +221,7 @@ impl Text {
         if why.would != why.verdict {
             self.line(format!("  {} if observed rules were enforced", harmless(why.would.as_bytes())));
         }
-        if why.known_networks + why.known_devices > 0 {
+        if why.known_networks > 0 || why.known_devices > 0 {
             self.line(format!(
                 "  known at {} networks, with {} devices",
                 why.known_networks, why.known_devices
@@ -232,7 +232,10 @@ impl Text {
         }
         for one in &why.challenges {
             let [rule, subject] = [&one.rule, &one.subject].map(|text| harmless(text.as_bytes()));
-            self.line(format!("  {rule:<12} {:>8} left   {subject}", millis(one.until_ms - now_ms)));
+            self.line(format!(
+                "  {rule:<12} {:>8} left   {subject}",
+                millis(one.until_ms.saturating_sub(now_ms))
+            ));
         }
         if !why.counts.is_empty() {
             self.heading("What rules have counted");

@@ -60,6 +60,10 @@ impl Fetcher {
         loop {
             let snapshot = self.fetch().await;
             let taken = snapshot.taken;
+            // Its message has restored the terminal, so this must end.
+            if let Some(why) = self.finder.panic() {
+                return Err(why);
+            }
             let signs = self.signs(&snapshot);
             if asking.is_empty() && self.is_due(&signs) {
                 asking.spawn(ask(Arc::clone(&self.fleet), signs));

@@ -29,7 +29,7 @@ impl Rates {
     pub fn between(old: &BTreeMap<String, i64>, new: &BTreeMap<String, i64>, seconds: f64) -> Self {
         let growth = |(name, value): (&String, &i64)| {
             let before = old.get(name).copied().filter(|before| before <= value).unwrap_or(0);
-            (name.clone(), (value - before) as f64 / seconds)
+            (name.clone(), value.saturating_sub(before) as f64 / seconds)
         };
         Self(new.iter().map(growth).filter(|(_, rate)| *rate > 0.0).collect())
     }

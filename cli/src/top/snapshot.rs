@@ -9,6 +9,7 @@ use crate::facts::bans::Ban;
 use crate::facts::top::TopKey;
 use crate::info::Info;
 use crate::sampler::Sample;
+use crate::sum::sum;
 
 #[derive(Clone)]
 pub struct Snapshot {
@@ -79,7 +80,7 @@ impl Snapshot {
     /// The sum of a gauge, `lockwatch_<name>`, over the primaries. Their replicas hold the same.
     pub fn sum(&self, name: &str) -> i64 {
         let primaries = self.answers().filter(|(node, _)| node.primary);
-        primaries.filter_map(|(_, info)| info.lockwatch(name)).sum()
+        sum(primaries.filter_map(|(_, info)| info.lockwatch(name)))
     }
 
     /// Whether there are guards that the search has not found yet.

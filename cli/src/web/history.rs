@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use crate::background::Background;
 use crate::info::Info;
 use crate::sampler::{MAX_AGE, Sample, Sampler};
+use crate::sum::sum;
 
 /// Steps that are kept: five minutes.
 const STEPS: usize = 60;
@@ -85,7 +86,7 @@ struct Past {
 /// Samples in the background until it is dropped.
 pub struct History {
     past: Arc<Mutex<Past>>,
-    task: JoinHandle<()>,
+    _task: Background,
 }
 
 impl History {
@@ -93,14 +94,10 @@ impl History {
     pub fn start(sampler: Arc<Sampler>, faults: fn(&Sample) -> Vec<String>) -> Self {
         let past = Arc::<Mutex<Past>>::default();
         let kept = Arc::clone(&past);
-        let task = tokio::spawn(async move {
-            loop {
-                let sample = sampler.sample().await;
-                lock(&kept).add(&sample, &faults(&sample));
-                sleep(MAX_AGE).await;
-            }
+        let task = Background::run("the history of the page", move || {
+            watch(Arc::clone(&sampler), Arc::clone(&kept), faults)
         });
-        Self { past, task }
+        Self { past, _task: task }
     }
 
     /// The steps, oldest first.
@@ -119,9 +116,12 @@ impl History {
     }
 }
 
-impl Drop for History {
-    fn drop(&mut self) {
-        self.task.abort();
+async fn watch(sampler: Arc<Sampler>, past: Arc<Mutex<Past>>, faults: fn(&Sample) -> Vec<String>) {
+    loop {
+        let sample = sampler.sample().await;
+        let wrong = faults(&sample);
+        lock(&past).add(&sample, &wrong);
+        sleep(MAX_AGE).await;
     }
 }
 
@@ -158,9 +158,10 @@ fn step(before: &Sample, now: &Sample) -> Step {
         for (counter, fields) in COUNTERS {
             let grown = match counter {
                 Counter::Shadow => shadow_denials(info, earlier),
-                _ => fields.iter().map(|field| grown(info.lockwatch(field), earlier.lockwatch(field))).sum(),
+                _ => sum(fields.iter().map(|field| grown(info.lockwatch(field), earlier.lockwatch(field)))),
             };
-            *counts.entry(counter).or_default() += grown;
+            let count = counts.entry(counter).or_default();
+            *count = count.saturating_add(grown);
         }
     }
     Step { seconds: (now.taken - before.taken).max(Duration::from_millis(1)).as_secs_f64(), counts }
@@ -169,7 +170,7 @@ fn step(before: &Sample, now: &Sample) -> Step {
 /// A counter that is smaller than before began anew at a restart.
 fn grown(now: Option<i64>, before: Option<i64>) -> i64 {
     let (now, before) = (now.unwrap_or_default(), before.unwrap_or_default());
-    if now < before { now } else { now - before }
+    if now < before { now } else { now.saturating_sub(before) }
 }
 
 fn shadow_denials(now: &Info, before: &Info) -> i64 {
@@ -179,12 +180,12 @@ fn shadow_denials(now: &Info, before: &Info) -> i64 {
         None => 0,
         earlier => grown(denials(Some(line)), denials(earlier)),
     };
-    now.below("lockwatch_policy_").map(grown_of).sum()
+    sum(now.below("lockwatch_policy_").map(grown_of))
 }
 
 /// The total of the last steps.
 pub fn total(steps: &[Step], counter: Counter) -> i64 {
-    steps.iter().map(|step| step.count(counter)).sum()
+    sum(steps.iter().map(|step| step.count(counter)))
 }
 
 /// The seconds that the steps cover.
@@ -219,6 +220,7 @@ mod tests {
         assert_eq!(grown(Some(7), Some(3)), 4);
         assert_eq!(grown(Some(2), Some(30)), 2);
         assert_eq!(grown(None, Some(3)), 0);
+        assert_eq!(grown(Some(i64::MAX), Some(i64::MIN)), i64::MAX);
     }
 
     #[test]

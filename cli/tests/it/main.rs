@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot continue panics")]
 
 mod doctor;
+mod hostile;
 mod hunt;
 mod metrics;
 mod program;

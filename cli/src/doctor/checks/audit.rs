@@ -29,7 +29,7 @@ fn ship(node: Seen<'_>) -> Outcome {
     if node.info()?.lockwatch("ship") != Some(0) {
         return well();
     }
-    let waiting = node.lockwatch("alert_queued")? + node.lockwatch("audit_pending")?;
+    let waiting = node.lockwatch("alert_queued")?.saturating_add(node.lockwatch("audit_pending")?);
     found(
         Finding::warning(format!("ship is no; {waiting} alerts and audit events wait"))
             .why(

@@ -26,16 +26,14 @@ fn clocks(facts: &Facts) -> Outcome {
     }
     let Some((behind, slow)) = clocks.iter().min_by_key(|(_, clock)| clock.ahead_ms) else { return well() };
     let Some((ahead, fast)) = clocks.iter().max_by_key(|(_, clock)| clock.ahead_ms) else { return well() };
-    let apart = (fast.ahead_ms - slow.ahead_ms) - (fast.uncertain_ms + slow.uncertain_ms);
+    let between = fast.ahead_ms.saturating_sub(slow.ahead_ms);
+    let apart = between.saturating_sub(fast.uncertain_ms.saturating_add(slow.uncertain_ms));
     if apart > APART_MS {
         let level = if apart > LEEWAY_MS { Level::Error } else { Level::Warning };
         return found(
             Finding::at(
                 level,
-                format!(
-                    "the clock of {ahead} is ahead of that of {behind} by {}",
-                    duration(fast.ahead_ms - slow.ahead_ms)
-                ),
+                format!("the clock of {ahead} is ahead of that of {behind} by {}", duration(between)),
             )
             .why(
                 "After a failover limits last longer or end early by as much, bans too, and access tokens \
@@ -50,7 +48,11 @@ fn clocks(facts: &Facts) -> Outcome {
 
 /// All servers agree: whether the program's machine does, too.
 fn from_program(clocks: &[(&str, &Clock)]) -> Outcome {
-    let near = clocks.iter().map(|(_, clock)| clock.ahead_ms.abs() - clock.uncertain_ms).min().unwrap_or(0);
+    let near = clocks
+        .iter()
+        .map(|(_, clock)| clock.ahead_ms.saturating_abs().saturating_sub(clock.uncertain_ms))
+        .min()
+        .unwrap_or(0);
     if near <= APART_MS {
         return well();
     }
@@ -59,7 +61,7 @@ fn from_program(clocks: &[(&str, &Clock)]) -> Outcome {
     found(
         Finding::warning(format!(
             "the servers' clocks are {how} the clock of this program's machine by {}",
-            duration(offset.abs())
+            duration(offset.saturating_abs())
         ))
         .why(
             "One of them is wrong. If it is the servers', tokens that others verify by JWKS look expired \
@@ -72,7 +74,9 @@ fn from_program(clocks: &[(&str, &Clock)]) -> Outcome {
 
 fn steps(node: Seen<'_>) -> Outcome {
     let ahead = node.lockwatch("token_clock_ahead_ms")?;
-    let steps = node.lockwatch("ratelimit_clock_steps_total")? + node.lockwatch("burst_clock_steps_total")?;
+    let steps = node
+        .lockwatch("ratelimit_clock_steps_total")?
+        .saturating_add(node.lockwatch("burst_clock_steps_total")?);
     if ahead > 0 {
         return found(
             Finding::warning(format!(

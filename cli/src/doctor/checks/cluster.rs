@@ -40,7 +40,7 @@ fn nodes(node: Seen<'_>) -> Outcome {
     let cluster = asked(&node.answers.cluster)?;
     let number = |name: &str| cluster.number(name).unwrap_or(0);
     let (suspected, failed) = (number("cluster_slots_pfail"), number("cluster_slots_fail"));
-    if suspected + failed == 0 {
+    if suspected == 0 && failed == 0 {
         return well();
     }
     found(

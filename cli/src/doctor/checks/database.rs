@@ -95,14 +95,14 @@ fn hosts(label: &str) -> &str {
 
 fn clock(database: &Database, _: &Facts) -> Outcome {
     const APART_MS: i64 = 2000;
-    if database.ahead_ms.abs() - database.uncertain_ms <= APART_MS {
+    if database.ahead_ms.saturating_abs().saturating_sub(database.uncertain_ms) <= APART_MS {
         return well();
     }
     let how = if database.ahead_ms > 0 { "ahead of" } else { "behind" };
     found(
         Finding::warning(format!(
             "the database's clock is {how} that of this program's machine by {}",
-            duration(database.ahead_ms.abs())
+            duration(database.ahead_ms.saturating_abs())
         ))
         .why("Partitions are made ahead and dropped by it.")
         .todo("Synchronise both machines by NTP.")
@@ -265,7 +265,7 @@ fn retention(database: &Database, facts: &Facts) -> Outcome {
     let days = retention_days(facts)?;
     // Only partitions that lockwatch has made are dropped, and it takes until the next connection.
     let is_late = |partition: &&super::super::database::Partition| {
-        partition.name.contains("lockwatch_audit_log_") && partition.days_old > days + 1
+        partition.name.contains("lockwatch_audit_log_") && partition.days_old > days.saturating_add(1)
     };
     let late: Vec<&str> =
         log(database)?.partitions.iter().filter(is_late).map(|it| it.name.as_str()).collect();

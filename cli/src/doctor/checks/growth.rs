@@ -79,7 +79,7 @@ fn growth(node: Seen<'_>) -> Outcome {
     let servers = SERVER.iter().map(|counter| (counter.0.to_owned(), counter));
     let mut findings = Vec::new();
     for (field, (_, level, why)) in own.chain(servers) {
-        let grown = later.number(&field).unwrap_or(0) - before.number(&field).unwrap_or(0);
+        let grown = later.number(&field).unwrap_or(0).saturating_sub(before.number(&field).unwrap_or(0));
         // Without an endpoint the oldest alerts are dropped, as intended.
         let is_meant =
             field == "lockwatch_alert_dropped_total" && before.lockwatch("alert_endpoints") == Some(0);
@@ -99,7 +99,8 @@ fn growth(node: Seen<'_>) -> Outcome {
 
 /// Events are recorded, and none is shipped.
 fn stalled(node: Seen<'_>, before: &crate::info::Info, later: &crate::info::Info) -> Option<Finding> {
-    let grown = |name: &str| later.lockwatch(name).unwrap_or(0) - before.lockwatch(name).unwrap_or(0);
+    let grown =
+        |name: &str| later.lockwatch(name).unwrap_or(0).saturating_sub(before.lockwatch(name).unwrap_or(0));
     let has_database = later.text("lockwatch_audit_postgres").is_some_and(|hosts| !hosts.is_empty());
     let is_stalled = has_database
         && node.primary

@@ -94,7 +94,7 @@ fn refused(node: Seen<'_>) -> Outcome {
 /// the average is near the limit.
 fn size(node: Seen<'_>) -> Outcome {
     let guards = node.lockwatch("guards")?;
-    if guards == 0 {
+    if guards <= 0 {
         return well();
     }
     let each = if guards == 1 { "the guard has" } else { "the guards have on average" };
@@ -155,7 +155,9 @@ fn alerts(node: Seen<'_>) -> Outcome {
         ),
     ] {
         let newest = alerts.iter().filter(|alert| alert.kind == kind).map(|alert| alert.at_ms).max();
-        let Some(ago) = newest.map(|at| now - at).filter(|ago| *ago < RECENT_MS) else { continue };
+        let Some(ago) = newest.map(|at| now.saturating_sub(at)).filter(|ago| *ago < RECENT_MS) else {
+            continue;
+        };
         findings.push(
             Finding::warning(format!("{kind} was raised {} ago", duration(ago.max(0) / 1000 * 1000)))
                 .why(format!("It means that {what}."))

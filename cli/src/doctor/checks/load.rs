@@ -108,9 +108,10 @@ fn deliveries(node: Seen<'_>) -> Outcome {
         let members = Info::members(node.text(field)?);
         let member = |name: &str| members.get(name).and_then(|n| n.parse::<i64>().ok());
         let (Some(all), Some(quick)) = (member("count"), member(SECOND)) else { continue };
-        if all >= 20 && percent(all - quick, all) >= 10 {
+        let slow = all.saturating_sub(quick);
+        if all >= 20 && percent(slow, all) >= 10 {
             findings.push(
-                Finding::note(format!("{} of {all} {what} took more than a second", all - quick))
+                Finding::note(format!("{slow} of {all} {what} took more than a second"))
                     .why("If more comes than is taken, the queue fills until calls are refused.")
                     .todo(todo)
                     .redis("INFO lockwatch"),

@@ -19,7 +19,7 @@ fn eviction(node: Seen<'_>) -> Outcome {
     let (guards, stores) = (node.lockwatch("guards")?, node.lockwatch("token_stores")?);
     let limited = node.number("maxmemory")? > 0;
     // Without maxmemory nothing is evicted yet; limits alone start anew, which some accept.
-    let level = if limited && guards + stores > 0 { Level::Error } else { Level::Warning };
+    let level = if limited && (guards > 0 || stores > 0) { Level::Error } else { Level::Warning };
     let seen = format!(
         "maxmemory-policy is {policy}, with {} and {}; evicted since the start: {}",
         count(guards, "guard"),
@@ -66,7 +66,7 @@ fn maxmemory(node: Seen<'_>) -> Outcome {
 
 /// The memory that counts, and its limit. Buffers of replicas and of the AOF do not count.
 fn used(node: Seen<'_>) -> Asked<(i64, i64)> {
-    let used = node.number("used_memory")? - node.number("mem_not_counted_for_evict")?;
+    let used = node.number("used_memory")?.saturating_sub(node.number("mem_not_counted_for_evict")?);
     Ok((used, node.number("maxmemory")?))
 }
 

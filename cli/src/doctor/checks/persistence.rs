@@ -48,13 +48,13 @@ fn persistence(node: Seen<'_>) -> Outcome {
             )
             .redis("CONFIG SET appendonly yes")
     };
-    if !saves && (keeps_journal || stores + guards > 0) {
+    if !saves && (keeps_journal || stores > 0 || guards > 0) {
         return found(fix(Finding::warning("neither an AOF nor RDB saves are configured").why(
             "A restart or crash loses everything: limits, bans, tokens (everybody logs in again), and \
              alerts and audit events that were not delivered.",
         )));
     }
-    if saves && stores + guards + events > 0 {
+    if saves && (stores > 0 || guards > 0 || events > 0) {
         let seen = format!(
             "only RDB saves are configured, with {stores} token stores, {guards} guards and {events} audit \
              events since the start"
@@ -116,7 +116,8 @@ fn journal(node: Seen<'_>) -> Outcome {
     if node.info()?.lockwatch("journal") != Some(0) {
         return well();
     }
-    let events = node.lockwatch("audit_appended_total")? + node.lockwatch("alert_raised_total")?;
+    let events =
+        node.lockwatch("audit_appended_total")?.saturating_add(node.lockwatch("alert_raised_total")?);
     if events == 0
         && node.text("lockwatch_audit_postgres")?.is_empty()
         && node.lockwatch("alert_endpoints")? == 0

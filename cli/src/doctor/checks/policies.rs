@@ -4,6 +4,7 @@ use super::super::check::{Check, Look, Outcome};
 use super::super::facts::{Seen, asked};
 use super::super::finding::Finding;
 use super::{found, percent, well};
+use crate::sum::sum;
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -21,9 +22,11 @@ pub const CHECKS: &[Check] = &[
 ];
 
 fn denied(node: Seen<'_>) -> Outcome {
-    let sum = |names: [&str; 3]| names.iter().map(|name| node.lockwatch(name)).sum::<Result<i64, _>>();
-    let calls = sum(["ratelimit_calls_total", "mratelimit_calls_total", "cell_calls_total"])?;
-    let denied = sum(["ratelimit_denied_total", "mratelimit_denied_total", "cell_denied_total"])?;
+    let total = |names: [&str; 3]| {
+        names.iter().map(|name| node.lockwatch(name)).collect::<Result<Vec<_>, _>>().map(sum)
+    };
+    let calls = total(["ratelimit_calls_total", "mratelimit_calls_total", "cell_calls_total"])?;
+    let denied = total(["ratelimit_denied_total", "mratelimit_denied_total", "cell_denied_total"])?;
     if calls < 1000 || percent(denied, calls) < 50 {
         return well();
     }
@@ -72,15 +75,13 @@ fn throttle(node: Seen<'_>) -> Outcome {
 fn leases(node: Seen<'_>) -> Outcome {
     let mut findings = Vec::new();
     let (acquired, live) = (node.lockwatch("lease_acquired_total")?, node.lockwatch("lease_leases")?);
-    let ended = node.lockwatch("lease_released_total")? + node.lockwatch("lease_closed_total")?;
-    if acquired - live >= 100 && percent(ended, acquired - live) < 50 {
+    let ended = node.lockwatch("lease_released_total")?.saturating_add(node.lockwatch("lease_closed_total")?);
+    let over = acquired.saturating_sub(live);
+    if over >= 100 && percent(ended, over) < 50 {
         findings.push(
-            Finding::note(format!(
-                "{ended} of {} leases that ended since the start were released",
-                acquired - live
-            ))
-            .why("Holders crash, or forget to release: the others wait for the ttl.")
-            .todo("Release in a finally block, or use ONCLOSE: docs/guides/limit/concurrency.md."),
+            Finding::note(format!("{ended} of {over} leases that ended since the start were released"))
+                .why("Holders crash, or forget to release: the others wait for the ttl.")
+                .todo("Release in a finally block, or use ONCLOSE: docs/guides/limit/concurrency.md."),
         );
     }
     let repeated = node.lockwatch("lease_repeated_total")?;
@@ -94,7 +95,7 @@ fn leases(node: Seen<'_>) -> Outcome {
         );
     }
     let (renewed, missed) = (node.lockwatch("lease_renewed_total")?, node.lockwatch("lease_missed_total")?);
-    if missed >= 100 && percent(missed, renewed + ended + missed) >= 10 {
+    if missed >= 100 && percent(missed, sum([renewed, ended, missed])) >= 10 {
         findings.push(
             Finding::note(format!(
                 "{missed} calls of LW.RENEW and LW.RELEASE since the start came for a lease that had ended"

@@ -52,16 +52,19 @@ fn link(node: Seen<'_>) -> Outcome {
     let since = node.number("master_link_down_since_seconds")?.max(0);
     let primary = format!("{}:{}", node.text("master_host")?, node.text("master_port")?);
     found(
-        Finding::error(format!("the link to the primary {primary} is down for {}", duration(since * 1000)))
-            .why(
-                "The replica falls behind, and a failover to it would lose what it has not received: \
+        Finding::error(format!(
+            "the link to the primary {primary} is down for {}",
+            duration(since.saturating_mul(1000))
+        ))
+        .why(
+            "The replica falls behind, and a failover to it would lose what it has not received: \
                  limits, sessions, bans and audit events.",
-            )
-            .todo(
-                "Is the primary up and reachable from here? Are masteruser and masterauth right? The \
+        )
+        .todo(
+            "Is the primary up and reachable from here? Are masteruser and masterauth right? The \
                  replica's log says why.",
-            )
-            .redis("INFO replication"),
+        )
+        .redis("INFO replication"),
     )
 }
 
@@ -74,7 +77,7 @@ fn lag(node: Seen<'_>) -> Outcome {
     for line in (0..).map_while(|i| node.answers.info.as_ref().ok()?.text(&format!("slave{i}"))) {
         let members = crate::info::Info::members(line);
         let member = |name: &str| members.get(name).copied().unwrap_or_default();
-        let behind = sent - member("offset").parse::<i64>().unwrap_or(sent);
+        let behind = sent.saturating_sub(member("offset").parse().unwrap_or(sent));
         if member("state") == "online" && behind > LAG_BYTES {
             findings.push(
                 Finding::warning(format!(

@@ -138,9 +138,10 @@ fn refused(node: Seen<'_>) -> Outcome {
         ("token_rotated_total", "token_rotate_refused_total", "refresh tokens"),
     ] {
         let (good, bad) = (node.lockwatch(good)?, node.lockwatch(bad)?);
-        if good + bad >= MIN_CALLS && percent(bad, good + bad) >= 50 {
+        let all = good.saturating_add(bad);
+        if all >= MIN_CALLS && percent(bad, all) >= 50 {
             findings.push(
-                Finding::note(format!("{bad} of {} {what} were refused since the start", good + bad))
+                Finding::note(format!("{bad} of {all} {what} were refused since the start"))
                     .why("A change of keys, issuer or audience went wrong, or somebody guesses.")
                     .todo("Compare kid, iss and aud of a refused token with INFO and the directives."),
             );
@@ -171,7 +172,7 @@ fn not_before(node: Seen<'_>) -> Outcome {
     let at = node.directive("lockwatch.tokens-not-before")?.parse::<i64>().unwrap_or(0);
     // Below that it is in seconds.
     let at_ms = if at < 100_000_000_000 { at.saturating_mul(1000) } else { at };
-    let ahead = at_ms - now_ms();
+    let ahead = at_ms.saturating_sub(now_ms());
     if ahead <= 0 {
         return well();
     }

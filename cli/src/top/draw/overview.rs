@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ratatui::text::{Line, Span};
 
 use crate::connect::fleet::Kind;
+use crate::sum::sum;
 use crate::top::activity::Activity;
 use crate::top::cell::{bytes, fit, harmless, millis, number, share, time, width};
 use crate::top::panels::{Panel, Seen};
@@ -211,10 +212,10 @@ fn gauges(seen: &Seen) -> Vec<(&'static str, String, Tone)> {
     let snapshot = seen.snapshot;
     let primaries = || snapshot.answers().filter(|(node, _)| node.primary);
     let most = |name: &str| primaries().filter_map(|(_, info)| info.lockwatch(name)).max().unwrap_or(0);
-    let memory: i64 = primaries().filter_map(|(_, info)| info.number("used_memory")).sum();
+    let memory = sum(primaries().filter_map(|(_, info)| info.number("used_memory")));
     let (up, all) = (snapshot.answers().count(), snapshot.nodes.len());
     let lag = most("audit_lag_ms");
-    let dead = snapshot.sum("alert_dead") + snapshot.sum("audit_dead");
+    let dead = snapshot.sum("alert_dead").saturating_add(snapshot.sum("audit_dead"));
     let bad_if = |bad: bool, tone: Tone| if bad { tone } else { Tone::Plain };
     let bans = snapshot.bans.list.len();
     // While guards are missing, the list is not complete.

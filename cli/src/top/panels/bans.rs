@@ -26,7 +26,7 @@ pub fn table(seen: &Seen) -> Table {
 }
 
 fn row(ban: &Ban, now: i64) -> Row {
-    let (since, left) = ((now - ban.from_ms).max(0), ban.until_ms - now);
+    let (since, left) = (now.saturating_sub(ban.from_ms).max(0), ban.until_ms.saturating_sub(now));
     let rule = ban.rule.as_deref().unwrap_or(&ban.source);
     let strikes = if ban.strikes > 0 { Tone::Warn } else { Tone::Faint };
     let seconds = |ms: i64| millis(ms / 1000 * 1000);

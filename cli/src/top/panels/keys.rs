@@ -26,7 +26,7 @@ pub fn table(seen: &Seen) -> Table {
 }
 
 fn row(seen: &Seen, key: &TopKey, all: f64) -> Row {
-    let (denied, age) = (key.denied as f64, (seen.now_ms() - key.last_ms).max(0));
+    let (denied, age) = (key.denied as f64, seen.now_ms().saturating_sub(key.last_ms).max(0));
     // What was denied within the last seconds is what happens now.
     let tone = if age < 5_000 { Tone::Bad } else { Tone::Plain };
     let policy = match &key.policy {

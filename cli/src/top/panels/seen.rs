@@ -43,7 +43,8 @@ impl Seen<'_> {
                 let line = Info::members(line);
                 let sum = sums.entry(name.to_owned()).or_insert([0; N]);
                 for (sum, member) in sum.iter_mut().zip(members) {
-                    *sum += line.get(member).and_then(|value| value.parse::<i64>().ok()).unwrap_or(0);
+                    let number = line.get(member).and_then(|value| value.parse().ok()).unwrap_or(0);
+                    *sum = i64::saturating_add(*sum, number);
                 }
             }
         }

@@ -235,7 +235,7 @@ fn differences(snapshot: &Snapshot, found: &mut Found) {
 
 /// How many bans by rules began within the last minute, and by which rules.
 fn new_bans(snapshot: &Snapshot, found: &mut Found) {
-    let since = snapshot.server_ms() - 60_000;
+    let since = snapshot.server_ms().saturating_sub(60_000);
     let mut rules: BTreeMap<String, usize> = BTreeMap::new();
     for ban in snapshot.bans.list.iter().filter(|ban| ban.source == "rule" && ban.from_ms >= since) {
         let rule = format!("{}/{}", harmless(&ban.guard), ban.rule.as_deref().unwrap_or_default());

@@ -195,7 +195,7 @@ fn audit(event: &str, data: &Data) -> String {
 
 fn summary(data: &Data) -> String {
     let times = count(data.int("count"), "more alert", "more alerts");
-    let span = duration((data.int("to_ms") - data.int("from_ms")).max(1));
+    let span = duration(data.int("to_ms").saturating_sub(data.int("from_ms")).max(1));
     format!("{times} of the type {} within {span}", data.named("type"))
 }
 

@@ -29,7 +29,7 @@ pub struct Headline {
 /// The headline for what was counted in the last `steps`, the newest `alerts`, the `bans` in force,
 /// and what is `wrong`.
 pub fn of(steps: &[Step], alerts: &[Alert], bans: &[Ban], wrong: Vec<Remark>, now_ms: i64) -> Headline {
-    let is_recent = |ms: i64| now_ms - ms <= RECENT;
+    let is_recent = |ms: i64| now_ms.saturating_sub(ms) <= RECENT;
     let recent: Vec<&Alert> = alerts.iter().filter(|alert| is_recent(alert.timestamp_ms)).collect();
     let by_rules = bans.iter().filter(|ban| ban.source == "rule" && is_recent(ban.from_ms)).collect();
     let attack = attack(steps, &recent, by_rules);
@@ -87,7 +87,7 @@ fn calm(steps: &[Step]) -> String {
 pub fn period(steps: &[Step]) -> String {
     let ms = i64::try_from(span(steps).as_millis()).unwrap_or(i64::MAX);
     // Five minutes of steps are a little more or less.
-    let nearest = (ms + 5_000) / 10_000 * 10_000;
+    let nearest = ms.saturating_add(5_000) / 10_000 * 10_000;
     duration(if ms < 20_000 { ms / 1000 * 1000 } else { nearest })
 }
 

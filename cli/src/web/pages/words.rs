@@ -126,10 +126,10 @@ impl When {
         let at = UNIX_EPOCH + Duration::from_millis(ms.unsigned_abs());
         let machine = humantime::format_rfc3339_seconds(at).to_string();
         let exact = format!("{} UTC", machine.trim_end_matches('Z').replace('T', " "));
-        let relative = match now_ms - ms {
-            away if away.abs() < SECOND => "now".into(),
+        let relative = match now_ms.saturating_sub(ms) {
+            away if away.saturating_abs() < SECOND => "now".into(),
             away if away > 0 => format!("{} ago", coarse(away)),
-            away => format!("in {}", coarse(-away)),
+            away => format!("in {}", coarse(away.saturating_neg())),
         };
         Self { machine, exact, relative }
     }
