@@ -42,8 +42,9 @@ fn people_sign_in_by_name_and_password() {
         assert!(answer.body.contains("is wrong") && answer.header("set-cookie").is_none(), "{answer:?}");
     }
     assert_eq!(page.send(Request::get("/login?token=x")).status, 401);
-    let log = page.log();
-    assert!(log.contains("'dora' signed in from 127.0.0.1") && !log.contains("eve"), "{log}");
+    page.logged("'dora' signed in from 127.0.0.1");
+    let log = page.logged("a login of an unknown name from 127.0.0.1 was refused");
+    assert!(!log.contains("eve"), "{log}");
     assert!(!log.contains(PASSWORD) && !log.contains(OTHER), "{log}");
 }
 
@@ -70,23 +71,31 @@ fn tries_are_limited() {
     assert_eq!(status(PASSWORD).0, 429);
 }
 
+/// The shortest times, in seconds, in which a wrong password is refused for a name that exists and for
+/// one that does not.
+fn refusal_times(page: &Page) -> [f64; 2] {
+    let mut fastest = [f64::MAX; 2];
+    for _ in 0..8 {
+        for (name, fastest) in ["dora", "eve"].into_iter().zip(&mut fastest) {
+            let began = Instant::now();
+            let form = Request::post("/login", &[("name", name), ("password", "a wrong password")]);
+            assert_eq!(page.send(form).status, 401);
+            *fastest = fastest.min(began.elapsed().as_secs_f64());
+        }
+    }
+    fastest
+}
+
 #[test]
 fn an_unknown_name_takes_as_long_as_a_known_one() {
     let server = Server::start();
     let (_dir, auth) = auth_file(&[("dora", "support", PASSWORD)]);
-    let page = Page::with(&server, &["--auth-file", &auth]);
-    let fastest = |name: &str| {
-        let took = (0..8).map(|_| {
-            let began = Instant::now();
-            let form = Request::post("/login", &[("name", name), ("password", "a wrong password")]);
-            assert_eq!(page.send(form).status, 401);
-            began.elapsed()
-        });
-        took.min().unwrap().as_secs_f64()
-    };
-    let (known, unknown) = (fastest("dora"), fastest("eve"));
-    assert!(unknown > known / 3.0 && known > unknown / 3.0, "{known} s and {unknown} s");
-    assert!(known > 0.005, "argon2 takes time: {known} s");
+    // Other load may disturb a round. Without a hash to compare with, it is 20 times as fast in all.
+    let rounds: Vec<_> =
+        (0..5).map(|_| refusal_times(&Page::with(&server, &["--auth-file", &auth]))).collect();
+    let is_even = |[known, unknown]: &[f64; 2]| unknown > &(known / 3.0) && known > &(unknown / 3.0);
+    assert!(rounds.iter().any(is_even), "{rounds:?}");
+    assert!(rounds.iter().all(|[known, _]| *known > 0.005), "argon2 takes time: {rounds:?}");
 }
 
 #[test]
@@ -105,7 +114,7 @@ fn a_changed_auth_file_counts_at_once() {
     fs::set_permissions(path, Permissions::from_mode(0o640)).unwrap();
     assert_eq!(max.get("/").status, 503);
     assert_eq!(page.send(Request::post("/login", &[("name", "max"), ("password", OTHER)])).status, 503);
-    assert!(page.log().contains("chmod 600"), "{}", page.log());
+    page.logged("chmod 600");
     fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
     assert!(max.is_signed_in());
     fs::rename(path, path.with_extension("away")).unwrap();

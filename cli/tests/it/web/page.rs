@@ -67,6 +67,13 @@ impl Page {
         self.log.lock().unwrap().clone()
     }
 
+    /// Waits until the log contains `text`. Returns the log.
+    #[track_caller]
+    pub fn logged(&self, text: &str) -> String {
+        wait_until(text, || self.log().contains(text));
+        self.log()
+    }
+
     /// The path of the link that was printed last.
     #[track_caller]
     pub fn link(&self) -> String {

@@ -113,7 +113,7 @@ fn a_renewed_certificate_is_used() {
     let files = ["--https-cert", cert.to_str().unwrap(), "--https-key", key.to_str().unwrap()];
     fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
     let page = Page::with(&server, &files);
-    assert!(page.log().contains("can read the key"), "{}", page.log());
+    page.logged("can read the key");
     let ask = |certificate: &Certificate| {
         let request = Request::get("/login").with("host", &page.address);
         let mut stream = certificate.connect(&page, "localhost");
@@ -151,5 +151,5 @@ fn the_page_is_reached_by_the_name_at_the_proxy() {
     let cookie = answer.header("set-cookie").unwrap();
     assert!(cookie.starts_with("__Host-lockwatch=") && cookie.ends_with("; Secure"), "{cookie}");
     assert!(answer.header("strict-transport-security").is_some(), "{answer:?}");
-    assert!(page.log().contains("'dora' signed in from 203.0.113.9"), "{}", page.log());
+    page.logged("'dora' signed in from 203.0.113.9");
 }
