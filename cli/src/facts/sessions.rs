@@ -21,7 +21,7 @@ pub struct Session {
 }
 
 /// The sessions of `subject` in the token store at the key `store`.
-pub async fn sessions(fleet: &Fleet, store: &[u8], subject: &str) -> Result<Vec<Session>, Failure> {
+pub async fn sessions(fleet: &Fleet, store: &[u8], subject: &[u8]) -> Result<Vec<Session>, Failure> {
     let reply = ask_owner(fleet, store, cmd("LW.SESSIONS").arg(store).arg(subject)).await?;
     Ok(reply::records(&reply).iter().filter_map(session).collect())
 }

@@ -102,10 +102,10 @@ async fn sessions_of_a_subject_are_listed() {
     let (_keys, server) = issuer(Algorithm::EdDsa);
     server.client().issue("auth alice META {\"device\":\"phone\"}");
     let fleet = fleet_of(&server).await;
-    let of_alice = sessions(&fleet, b"auth", "alice").await.unwrap();
+    let of_alice = sessions(&fleet, b"auth", b"alice").await.unwrap();
     assert_eq!((of_alice.len(), of_alice[0].generation), (1, 1));
     assert_eq!(of_alice[0].meta.as_deref(), Some("{\"device\":\"phone\"}"));
-    assert!(sessions(&fleet, b"auth", "bob").await.unwrap().is_empty());
+    assert!(sessions(&fleet, b"auth", b"bob").await.unwrap().is_empty());
 }
 
 #[tokio::test]

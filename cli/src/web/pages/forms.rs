@@ -20,8 +20,8 @@ pub fn lift(guard: &[u8], subject: &Subject, back: &str) -> String {
 }
 
 /// Ends one session of `subject`, or all of them if `session` is empty.
-pub fn revoke(store: &[u8], subject: &str, session: &str, back: &str) -> String {
-    let (store, subject) = (printable(store), printable(subject.as_bytes()));
+pub fn revoke(store: &[u8], subject: &[u8], session: &str, back: &str) -> String {
+    let (store, subject) = (printable(store), printable(subject));
     link(
         "/actions/revoke",
         &[

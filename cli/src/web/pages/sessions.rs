@@ -42,14 +42,14 @@ pub async fn list(State(app): State<App>, Extension(visitor): Extension<Visitor>
     let only_one = || stores.first().filter(|_| stores.len() == 1).cloned().unwrap_or_default();
     let wanted = query.key("store");
     let store = if wanted.is_empty() { only_one() } else { wanted };
-    let subject = String::from_utf8_lossy(query.bytes("subject")).into_owned();
+    let subject = query.bytes("subject");
     let frame = Frame::new(&app, &visitor, "/sessions", "Sessions");
     let mut troubles = Vec::new();
     let mut rows = None;
-    let back = link("/sessions", &[("store", shown(&store).as_bytes()), ("subject", subject.as_bytes())]);
-    let revoke = |session: &str| frame.may_support.then(|| forms::revoke(&store, &subject, session, &back));
+    let back = link("/sessions", &[("store", shown(&store).as_bytes()), ("subject", subject)]);
+    let revoke = |session: &str| frame.may_support.then(|| forms::revoke(&store, subject, session, &back));
     if !store.is_empty() && !subject.is_empty() {
-        match sessions(app.sampler.fleet(), &store, &subject).await {
+        match sessions(app.sampler.fleet(), &store, subject).await {
             Ok(found) => rows = Some(found.iter().map(|session| row(session, revoke)).collect::<Vec<_>>()),
             Err(why) if why.code == "WRONGTYPE" => {
                 troubles.push(Trouble(format!("The key {} is not a store of tokens.", shown(&store))));
@@ -65,9 +65,9 @@ pub async fn list(State(app): State<App>, Extension(visitor): Extension<Visitor>
         store: shown(&store),
         revoke_all: rows.as_ref().filter(|rows| !rows.is_empty()).and_then(|_| revoke("")),
         rows,
-        audit: link("/audit", &[("user", subject.as_bytes())]),
-        subject_field: field(&subject),
-        subject: shown(&subject),
+        audit: link("/audit", &[("user", subject)]),
+        subject_field: field(subject),
+        subject: shown(subject),
         troubles,
         frame,
     })
