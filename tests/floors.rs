@@ -31,7 +31,8 @@ const MODULE: Floors = &[
 ];
 
 const PROGRAM: Floors = &[
-    &["text", "reply", "info", "signal", "shell"],
+    &["text", "reply", "info", "signal", "output", "quote", "sum"],
+    &["background", "connections", "detached", "shell"],
     &["connect"],
     &["database", "sampler"],
     &["finder"],

@@ -6,6 +6,7 @@
 //! - [`reply`] reads replies, [`info`] what INFO says, [`sampler`] INFO of all nodes at once,
 //!   [`sum`] adds numbers.
 //! - [`database`] reads the audit log from Postgres.
+//! - [`detached`] work goes on although its caller is gone.
 //! - [`facts`] are the replies of the module's commands as types, merged over all nodes.
 //! - [`finder`] finds the guards and token stores. [`background`] keeps such work running.
 //! - [`signal`] are the signals that stop it.
@@ -21,6 +22,7 @@ mod background;
 mod connect;
 mod connections;
 mod database;
+mod detached;
 mod doctor;
 mod facts;
 mod finder;

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::connect::failure::Failure;
 use crate::connect::fleet::{Fleet, Kind, Member};
+use crate::detached::detached;
 use crate::info::Info;
 use crate::reply;
 use crate::sum::sum;
@@ -63,12 +64,12 @@ impl Sample {
 pub struct Sampler {
     fleet: Arc<Fleet>,
     max_age: Duration,
-    last: tokio::sync::Mutex<Option<Arc<Sample>>>,
+    last: Arc<tokio::sync::Mutex<Option<Arc<Sample>>>>,
 }
 
 impl Sampler {
     pub fn new(fleet: Arc<Fleet>, max_age: Duration) -> Self {
-        Self { fleet, max_age, last: tokio::sync::Mutex::new(None) }
+        Self { fleet, max_age, last: Arc::default() }
     }
 
     pub fn fleet(&self) -> &Arc<Fleet> {
@@ -76,40 +77,43 @@ impl Sampler {
     }
 
     /// The last sample, or a new one if that is older than the maximum age. Takes at most about the
-    /// time limit of a call, however many nodes are away.
+    /// time limit of a call, however many nodes are away. A caller that is dropped meanwhile leaves
+    /// the sample to the next one.
     pub async fn sample(&self) -> Arc<Sample> {
-        let mut last = self.last.lock().await;
+        let mut last = Arc::clone(&self.last).lock_owned().await;
         if let Some(sample) = last.as_ref().filter(|sample| sample.taken.elapsed() < self.max_age) {
             return Arc::clone(sample);
         }
-        let sample = Arc::new(self.take().await);
-        *last = Some(Arc::clone(&sample));
-        sample
-    }
-
-    async fn take(&self) -> Sample {
-        let mut seen = self.fleet.snapshot();
-        // A search for the servers may take long if many of them are away. This sample does not wait
-        // for it, unless no server is known yet.
-        let search = self.search(false);
-        if seen.members.is_empty() {
-            let _ = tokio::time::timeout(self.fleet.timeout(), search).await;
-            seen = self.fleet.snapshot();
-        }
-        let nodes = join_all(seen.members.into_iter().map(ask)).await;
-        if nodes.iter().any(|node| node.info.is_err() || node.is_primary() != node.member.primary) {
-            self.search(true);
-        }
-        Sample { at: SystemTime::now(), taken: Instant::now(), kind: seen.kind, nodes, failure: seen.failure }
-    }
-
-    /// Looks for the servers in the background: if that was long ago, or after a sign of a change.
-    fn search(&self, changed: bool) -> JoinHandle<()> {
         let fleet = Arc::clone(&self.fleet);
-        tokio::spawn(
-            async move { if changed { fleet.refresh().await } else { fleet.refresh_if_old().await } },
-        )
+        detached(async move {
+            let sample = Arc::new(take(&fleet).await);
+            *last = Some(Arc::clone(&sample));
+            sample
+        })
+        .await
     }
+}
+
+async fn take(fleet: &Arc<Fleet>) -> Sample {
+    let mut seen = fleet.snapshot();
+    // A search for the servers may take long if many of them are away. This sample does not wait
+    // for it, unless no server is known yet.
+    let searching = search(fleet, false);
+    if seen.members.is_empty() {
+        let _ = tokio::time::timeout(fleet.timeout(), searching).await;
+        seen = fleet.snapshot();
+    }
+    let nodes = join_all(seen.members.into_iter().map(ask)).await;
+    if nodes.iter().any(|node| node.info.is_err() || node.is_primary() != node.member.primary) {
+        search(fleet, true);
+    }
+    Sample { at: SystemTime::now(), taken: Instant::now(), kind: seen.kind, nodes, failure: seen.failure }
+}
+
+/// Looks for the servers in the background: if that was long ago, or after a sign of a change.
+fn search(fleet: &Arc<Fleet>, changed: bool) -> JoinHandle<()> {
+    let fleet = Arc::clone(fleet);
+    tokio::spawn(async move { if changed { fleet.refresh().await } else { fleet.refresh_if_old().await } })
 }
 
 async fn ask(member: Member) -> NodeSample {

@@ -115,7 +115,7 @@ async fn act(
     let done = if outcome.done { "done" } else { "not done" };
     log::line(&format!("{name} by '{}': {done}", visitor.name));
     session.keep(outcome);
-    app.pages.forget().await;
+    app.pages.forget();
     (StatusCode::SEE_OTHER, [(LOCATION, local_path(fields.get("back")).to_owned())]).into_response()
 }
 

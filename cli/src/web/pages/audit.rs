@@ -1,13 +1,16 @@
 //! Searches the audit log.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::{Extension, State};
 use axum::response::Response;
 
+use super::fetch;
 use super::frame::{Frame, Trouble, page};
 use super::query::{Query, field, link};
 use super::words::{parse_time, shown};
-use crate::facts::audit::{Event, Query as Search, search};
+use crate::facts::audit::{Event, Query as Search};
 use crate::web::app::{App, Visitor};
 
 /// Events of a page.
@@ -107,8 +110,10 @@ pub async fn list(State(app): State<App>, Extension(visitor): Extension<Visitor>
     match search_of(&query) {
         Err(why) => troubles.push(Trouble(why)),
         Ok(search_for) => {
-            let found = search(app.sampler.fleet(), &search_for).await;
-            if found.failures.iter().any(|(_, why)| why.code == "LWUNAVAILABLE") && !search_for.local {
+            let is_local = search_for.local;
+            let fetch = fetch::events(Arc::clone(app.sampler.fleet()), search_for.clone());
+            let found = app.pages.audit.get(search_for, fetch).await;
+            if found.failures.iter().any(|(_, why)| why.code == "LWUNAVAILABLE") && !is_local {
                 offer_local = Some(page_link(&query, "", true));
             }
             troubles = Trouble::all("LW.AUDITLOG QUERY", &found.failures);

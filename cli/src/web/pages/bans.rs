@@ -1,18 +1,20 @@
 //! Who is banned, or allowed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Extension, State};
 use axum::response::Response;
 
+use super::fetch;
 use super::forms;
 use super::frame::{Frame, Trouble, page};
 use super::query::{Query, link};
 use super::rules::measure;
 use super::words::{duration, number, shown};
-use crate::facts::bans::{Ban, List, bans};
-use crate::facts::rules::{Rule, find, rules};
+use crate::facts::bans::{Ban, List};
+use crate::facts::rules::{Rule, find};
 use crate::facts::why::Subject;
 use crate::web::app::{App, Visitor};
 
@@ -129,8 +131,9 @@ pub async fn list(State(app): State<App>, Extension(visitor): Extension<Visitor>
     };
     let chosen = query.text("list");
     let (_, list, _, empty) = LISTS.into_iter().find(|(name, ..)| *name == chosen).unwrap_or(LISTS[0]);
-    let fleet = app.sampler.fleet();
-    let (found, rules) = tokio::join!(bans(fleet, &asked, list, most), rules(fleet));
+    let fetch = fetch::entries(Arc::clone(app.sampler.fleet()), asked, list, most);
+    let facts = app.pages.bans.get((wanted.clone(), list), fetch).await;
+    let (found, rules) = &*facts;
     let frame = Frame::new(&app, &visitor, "/bans", "Bans").live();
     let tabs = LISTS.into_iter().map(|(name, each, title, _)| Tab {
         name: title,
@@ -144,7 +147,7 @@ pub async fn list(State(app): State<App>, Extension(visitor): Extension<Visitor>
         guard: (!wanted.is_empty()).then(|| shown(&wanted)),
         tabs: tabs.collect(),
         is_cut: is_cut(&found.items, most) || (wanted.is_empty() && guards.len() > GUARDS),
-        rows: found.items.iter().map(|ban| Row::of(ban, &rules, back)).collect(),
+        rows: found.items.iter().map(|ban| Row::of(ban, rules, back)).collect(),
         empty,
         troubles: Trouble::all("LW.BANS", &found.failures),
         frame,

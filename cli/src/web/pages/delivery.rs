@@ -1,21 +1,21 @@
 //! Whether alerts and audit events arrive: webhook endpoints, shipping, dead letters.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::{Extension, State};
 use axum::response::Response;
 
 use super::alerts::{Told, group, told};
+use super::fetch;
 use super::forms;
 use super::frame::{Frame, Trouble, page};
 use super::words::{count, duration, number, percent, rate, shown};
-use crate::facts::alerts::{Alert, DeadLetter, Queue, dead, recent};
+use crate::facts::alerts::{Alert, DeadLetter, Queue};
 use crate::info::Info;
 use crate::sampler::{NodeSample, Sample};
 use crate::web::app::{App, Visitor};
 use crate::web::history::{Counter, Step};
-
-/// Alerts and dead letters on the page.
-const MOST: usize = 100;
 
 /// An alert.
 pub struct AlertRow {
@@ -226,27 +226,21 @@ struct DeliveryPage {
 }
 
 pub async fn list(State(app): State<App>, Extension(visitor): Extension<Visitor>) -> Response {
-    let fleet = app.sampler.fleet();
-    let (sample, alerts, dead_alerts, dead_events) = tokio::join!(
-        app.sampler.sample(),
-        recent(fleet, MOST),
-        dead(fleet, Queue::Alerts, MOST),
-        dead(fleet, Queue::Audit, MOST)
-    );
+    let fetch = fetch::letters(Arc::clone(app.sampler.fleet()));
+    let (sample, found) = tokio::join!(app.sampler.sample(), app.pages.letters.get((), fetch));
     let frame = Frame::new(&app, &visitor, "/delivery", "Delivery").live();
-    let mut letters = dead_alerts.items;
-    letters.extend(dead_events.items);
+    let mut letters: Vec<_> = found.dead_alerts.items.iter().chain(&found.dead_events.items).collect();
     letters.sort_by_key(|letter| std::cmp::Reverse(letter.died_ms));
-    let mut letter_troubles = Trouble::all("LW.ALERTS DEAD", &dead_alerts.failures);
-    letter_troubles.extend(Trouble::all("LW.AUDITLOG DEAD", &dead_events.failures));
+    let mut letter_troubles = Trouble::all("LW.ALERTS DEAD", &found.dead_alerts.failures);
+    letter_troubles.extend(Trouble::all("LW.AUDITLOG DEAD", &found.dead_events.failures));
     letter_troubles.dedup();
     let has_endpoint = sample.sum("alert_endpoints") > 0;
     page(&DeliveryPage {
         delivery: Delivery::of(&sample, &app.pages.history.steps()),
-        letters: letters.iter().map(|letter| Letter::of(letter, frame.may_admin)).collect(),
+        letters: letters.into_iter().map(|letter| Letter::of(letter, frame.may_admin)).collect(),
         letter_troubles,
-        alerts: alerts.items.iter().map(|alert| AlertRow::of(alert, has_endpoint)).collect(),
-        alert_troubles: Trouble::all("LW.ALERTS RECENT", &alerts.failures),
+        alerts: found.alerts.items.iter().map(|alert| AlertRow::of(alert, has_endpoint)).collect(),
+        alert_troubles: Trouble::all("LW.ALERTS RECENT", &found.alerts.failures),
         frame,
     })
 }

@@ -1,6 +1,7 @@
 //! What the first page shows of all servers.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 
@@ -36,7 +37,8 @@ pub struct Facts {
 
 impl Facts {
     /// Asks all nodes, and the guards for their bans.
-    pub async fn fetch(fleet: &Fleet, guards: Vec<Vec<u8>>) -> Self {
+    pub async fn fetch(fleet: Arc<Fleet>, guards: Vec<Vec<u8>>) -> Self {
+        let fleet = &*fleet;
         let (top, alerts, policies, rules) =
             tokio::join!(top_keys(fleet, KEYS), recent(fleet, FETCHED_ALERTS), policies(fleet), rules(fleet));
         let asked = first_guards(guards.clone(), &alerts.items);

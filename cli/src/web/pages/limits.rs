@@ -1,21 +1,20 @@
 //! Keys that are limited, and one key in detail.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Extension, State};
 use axum::response::Response;
 
+use super::fetch;
 use super::frame::{Frame, Trouble, page};
 use super::query::{Query, link};
 use super::words::{bytes, count, duration, number, percent, shown};
-use crate::facts::keys::{Inspected, Peeked, WindowUse, inspect, peek};
-use crate::facts::policies::{Policy, policies};
-use crate::facts::top::{TopKey, top_keys};
+use crate::facts::keys::{Inspected, Peeked, WindowUse};
+use crate::facts::policies::Policy;
+use crate::facts::top::TopKey;
 use crate::web::app::{App, Visitor};
-
-/// Keys on the page of limits.
-const KEYS: usize = 100;
 
 /// A key that was denied often.
 pub struct Row {
@@ -124,8 +123,8 @@ struct LimitsPage {
 }
 
 pub async fn list(State(app): State<App>, Extension(visitor): Extension<Visitor>) -> Response {
-    let fleet = app.sampler.fleet();
-    let (top, named) = tokio::join!(top_keys(fleet, KEYS), policies(fleet));
+    let facts = app.pages.limits.get((), fetch::limits(Arc::clone(app.sampler.fleet()))).await;
+    let (top, named) = &*facts;
     let by_name: BTreeMap<&str, &Policy> =
         named.items.iter().map(|policy| (policy.name.as_str(), policy)).collect();
     page(&LimitsPage {
@@ -247,27 +246,31 @@ pub async fn key(State(app): State<App>, Extension(visitor): Extension<Visitor>,
     let db = (!db.is_empty() && db != "0").then(|| shown(&db));
     let mut troubles = Vec::new();
     let node = fleet.primary_of(&name).map(|node| node.name()).unwrap_or_else(|_| "The primary".into());
-    let mut peeked = None;
-    let mut inspected = None;
+    let (mut peeked, mut inspected) = (None, None);
     // Commands read the database that the program is connected to.
-    if db.is_none() && !name.is_empty() {
-        if !policy.is_empty() {
-            match peek(fleet, &name, &policy).await {
-                Ok(found) => peeked = Some(found),
-                Err(why) => troubles.push(Trouble::of("LW.PEEK", &node, &why)),
-            }
+    let facts = if db.is_none() && !name.is_empty() {
+        let fetch = fetch::key(Arc::clone(fleet), name.clone(), policy.clone());
+        Some(app.pages.key.get((name.clone(), policy.clone()), fetch).await)
+    } else {
+        None
+    };
+    if let Some(facts) = &facts {
+        match &facts.peeked {
+            Some(Ok(found)) => peeked = Some(found),
+            Some(Err(why)) => troubles.push(Trouble::of("LW.PEEK", &node, why)),
+            None => {}
         }
-        match inspect(fleet, &name).await {
-            Ok(found) => inspected = found,
-            Err(why) => troubles.push(Trouble::of("LW.INSPECT", &node, &why)),
+        match &facts.inspected {
+            Ok(found) => inspected = found.as_ref(),
+            Err(why) => troubles.push(Trouble::of("LW.INSPECT", &node, why)),
         }
     }
-    let known: &[(i64, i64)] = peeked.as_ref().map(|peeked| peeked.limits.as_slice()).unwrap_or_default();
+    let known: &[(i64, i64)] = peeked.map(|peeked| peeked.limits.as_slice()).unwrap_or_default();
     let shown_key = shown(&name);
     page(&KeyPage {
         frame: Frame::new(&app, &visitor, "/limits", format!("Key {shown_key}")).live(),
-        inspected: inspected.map(|found| Details::of(&name, &found, known)),
-        peeked: peeked.as_ref().map(Verdict::of),
+        inspected: inspected.map(|found| Details::of(&name, found, known)),
+        peeked: peeked.map(Verdict::of),
         key: shown_key,
         policy: shown(&policy),
         db,

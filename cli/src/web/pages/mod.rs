@@ -16,6 +16,7 @@ mod audit;
 mod bans;
 mod delivery;
 mod facts;
+mod fetch;
 mod forms;
 mod frame;
 mod headline;

@@ -18,7 +18,7 @@ use super::remarks;
 use super::spark::Spark;
 use super::words::{percent, rate, unix_ms};
 use crate::facts::policies::Policy;
-use crate::sampler::{MAX_AGE, Sample};
+use crate::sampler::Sample;
 use crate::web::app::{App, Visitor};
 use crate::web::history::{Counter, Step, total};
 
@@ -130,7 +130,7 @@ pub async fn overview(State(app): State<App>, Extension(visitor): Extension<Visi
 
 async fn facts(app: &App) -> Arc<Facts> {
     let guards = app.pages.finder.guards();
-    app.pages.overview.get(MAX_AGE, || Facts::fetch(app.sampler.fleet(), guards)).await
+    app.pages.overview.get((), Facts::fetch(Arc::clone(app.sampler.fleet()), guards)).await
 }
 
 fn headline_of(app: &App, sample: &Sample, facts: &Facts, steps: &[Step], now_ms: i64) -> Headline {

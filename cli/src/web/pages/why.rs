@@ -1,10 +1,13 @@
 //! Why somebody is blocked: LW.WHY in plain words.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::{Extension, State};
 use axum::response::Response;
 
 use super::bans::{Choice, Row, choices, why_link};
+use super::fetch;
 use super::forms;
 use super::frame::{Frame, Trouble, page};
 use super::query::{Query, field, link};
@@ -12,8 +15,8 @@ use super::rules::sentence;
 use super::words::{When, count, duration, number, shown};
 use crate::connect::failure::Failure;
 use crate::facts::bans::Ban;
-use crate::facts::rules::{Rule, find, rules};
-use crate::facts::why::{Challenge, Count, Subject, Why, why};
+use crate::facts::rules::{Rule, find};
+use crate::facts::why::{Challenge, Count, Subject, Why};
 use crate::web::app::{App, Visitor};
 
 /// Bans and challenges that get a sentence each. The tables show all.
@@ -110,11 +113,11 @@ pub async fn explain(
     let mut troubles = Vec::new();
     let mut answer = None;
     if let Some(subject) = subject_of(&query).filter(|_| !guard.is_empty()) {
-        let fleet = app.sampler.fleet();
-        let (found, rules) = tokio::join!(why(fleet, &guard, &subject), rules(fleet));
-        match found {
-            Ok(found) => answer = Some(answer_of(&guard, &subject, &found, &rules, &frame)),
-            Err(failure) => troubles.push(trouble(&app, &guard, &failure)),
+        let fetch = fetch::reasons(Arc::clone(app.sampler.fleet()), guard.clone(), subject.clone());
+        let facts = app.pages.why.get((guard.clone(), subject.clone()), fetch).await;
+        match &*facts {
+            (Ok(found), rules) => answer = Some(answer_of(&guard, &subject, found, rules, &frame)),
+            (Err(failure), _) => troubles.push(trouble(&app, &guard, failure)),
         }
     }
     page(&WhyPage {

@@ -4,6 +4,7 @@ mod access;
 mod actions;
 mod clients;
 mod exchange;
+mod load;
 mod login;
 mod origins;
 mod outages;
