@@ -28,9 +28,8 @@ def database() -> Iterator[str]:
 @pytest.fixture
 def stand() -> Iterator[Stand]:
     """A server without a database, and the program with actions."""
-    stand = Stand("--allow-actions")
-    yield stand
-    stand.stop()
+    with Stand("--allow-actions") as stand:
+        yield stand
 
 
 def is_fault(message: ConsoleMessage) -> bool:

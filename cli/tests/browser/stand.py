@@ -146,6 +146,14 @@ class Stand:
         self.web = Web(directory, self.server.url, *options)
         self._others: list[Web] = []
 
+    def __enter__(self) -> Stand:
+        """The stand, which has started already."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stops everything."""
+        self.stop()
+
     def call(self, *words: str | bytes | int) -> Any:  # noqa: ANN401 # replies have many shapes
         return self.redis.execute_command(*words)
 

@@ -30,27 +30,26 @@ PATHS = [
 @pytest.fixture(scope="module")
 def busy() -> Iterator[Stand]:
     """A stand with something on every page, also long words without a place to break."""
-    stand = Stand("--allow-actions", hurry=100_000)
-    stand.call("LW.POLICY", "SET", "api", 2, "1m", "20", "1h")
-    for _ in range(9):
-        stand.call("LW.RATELIMIT", "lw:{key:acme}:api", "@api")
-        stand.call("LW.RATELIMIT", "k" * 250, 1, "1m")
-    for user in range(12):
-        words = ("IP", "203.0.113.9", "USER", f"user{user}")
-        if stand.call("LW.ATTEMPT", "login", *words)[0] == 0:
-            stand.call("LW.EVENT", "login", "failure", *words)
-    stand.call("LW.BAN", "login", "IP", "2001:db8:1:2::/64", "FOR", "1d", "REASON", "r" * 120, "BY", "b" * 60)
-    stand.call("LW.ALLOW", "login", "IP", "198.51.100.7", "FOR", "1d")
-    stand.call("LW.ISSUE", "auth", "alice", "META", '{"device":"' + "d" * 120 + '"}')
-    for _ in range(3):
-        stand.call("LW.BURST", "b" * 120, 3, "10s", "ENDPOINT", "/" + "p" * 120)
-    stand.call("LW.AUDIT", "USER", "u" * 120, "ENDPOINT", "/" + "e" * 300, "STATUS", 404, "LIMITED", "ANOMALY")
-    wait_for("the alerts are delivered", lambda: stand.info("alert_queued") == "0")
-    stand.receiver.status = 503
-    stand.call("LW.ALERT", "disk.full", '{"disk":"' + "x" * 200 + '"}')
-    wait_for("an alert is given up", lambda: stand.call("LW.ALERTS", "DEAD"))
-    yield stand
-    stand.stop()
+    with Stand("--allow-actions", hurry=100_000) as stand:
+        stand.call("LW.POLICY", "SET", "api", 2, "1m", "20", "1h")
+        for _ in range(9):
+            stand.call("LW.RATELIMIT", "lw:{key:acme}:api", "@api")
+            stand.call("LW.RATELIMIT", "k" * 250, 1, "1m")
+        for user in range(12):
+            words = ("IP", "203.0.113.9", "USER", f"user{user}")
+            if stand.call("LW.ATTEMPT", "login", *words)[0] == 0:
+                stand.call("LW.EVENT", "login", "failure", *words)
+        stand.call("LW.BAN", "login", "IP", "2001:db8:1:2::/64", "FOR", "1d", "REASON", "r" * 120, "BY", "b" * 60)
+        stand.call("LW.ALLOW", "login", "IP", "198.51.100.7", "FOR", "1d")
+        stand.call("LW.ISSUE", "auth", "alice", "META", '{"device":"' + "d" * 120 + '"}')
+        for _ in range(3):
+            stand.call("LW.BURST", "b" * 120, 3, "10s", "ENDPOINT", "/" + "p" * 120)
+        stand.call("LW.AUDIT", "USER", "u" * 120, "ENDPOINT", "/" + "e" * 300, "STATUS", 404, "LIMITED", "ANOMALY")
+        wait_for("the alerts are delivered", lambda: stand.info("alert_queued") == "0")
+        stand.receiver.status = 503
+        stand.call("LW.ALERT", "disk.full", '{"disk":"' + "x" * 200 + '"}')
+        wait_for("an alert is given up", lambda: stand.call("LW.ALERTS", "DEAD"))
+        yield stand
 
 
 def open_page(browser: Browser, stand: Stand, width: int, scheme: str) -> Page:

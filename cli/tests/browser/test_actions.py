@@ -138,15 +138,14 @@ def test_without_actions_there_are_no_buttons(browser: Browser) -> None:
 @pytest.fixture(scope="module")
 def shipped(database: str) -> Iterator[Stand]:
     """A stand whose audit log is in Postgres."""
-    stand = Stand(database=database)
-    for number in range(120):
-        words = ("USER", f"user{number % 3}", "IP", f"198.51.100.{number % 5}", "METHOD", "GET")
-        limited = ("LIMITED",) if number % 10 == 0 else ()
-        stand.call("LW.AUDIT", *words, "ENDPOINT", f"/v1/items/{number}", "STATUS", 200, *limited)
-    stand.call("LW.AUDIT", "KIND", "login", "USER", "alice", "DATA", '{"mfa":true}', "ANOMALY")
-    wait_for("Postgres has the events", lambda: stand.info("audit_pending") == "0")
-    yield stand
-    stand.stop()
+    with Stand(database=database) as stand:
+        for number in range(120):
+            words = ("USER", f"user{number % 3}", "IP", f"198.51.100.{number % 5}", "METHOD", "GET")
+            limited = ("LIMITED",) if number % 10 == 0 else ()
+            stand.call("LW.AUDIT", *words, "ENDPOINT", f"/v1/items/{number}", "STATUS", 200, *limited)
+        stand.call("LW.AUDIT", "KIND", "login", "USER", "alice", "DATA", '{"mfa":true}', "ANOMALY")
+        wait_for("Postgres has the events", lambda: stand.info("audit_pending") == "0")
+        yield stand
 
 
 def test_the_audit_log_is_searched(browser: Browser, shipped: Stand) -> None:

@@ -63,10 +63,9 @@ def fill(stand: Stand) -> None:
 
 @pytest.fixture(scope="module")
 def hostile() -> Iterator[Stand]:
-    stand = Stand("--allow-actions")
-    fill(stand)
-    yield stand
-    stand.stop()
+    with Stand("--allow-actions") as stand:
+        fill(stand)
+        yield stand
 
 
 @pytest.fixture
