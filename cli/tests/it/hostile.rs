@@ -2,7 +2,7 @@
 //! the tests, and panics at one.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,6 +11,7 @@ use std::thread;
 use lockwatch_test_support::Server;
 
 use crate::program::{run, text};
+use crate::top::pty::Terminal;
 
 /// Answers with numbers of this list, each time and in each field with the next one.
 #[derive(Clone)]
@@ -18,6 +19,8 @@ struct Hostile {
     numbers: &'static [i64],
     info: Arc<BTreeMap<String, String>>,
     next: Arc<AtomicUsize>,
+    /// A connection that has sent this command gets no answers any more.
+    silent_at: &'static str,
 }
 
 const LINES: [&str; 5] = [
@@ -30,8 +33,12 @@ const LINES: [&str; 5] = [
 ];
 
 impl Hostile {
-    fn start(numbers: &'static [i64], info: &BTreeMap<String, String>) -> SocketAddr {
-        let it = Self { numbers, info: Arc::new(info.clone()), next: Arc::default() };
+    fn start(
+        numbers: &'static [i64],
+        info: &BTreeMap<String, String>,
+        silent_at: &'static str,
+    ) -> SocketAddr {
+        let it = Self { numbers, info: Arc::new(info.clone()), next: Arc::default(), silent_at };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         thread::spawn(move || {
@@ -46,6 +53,10 @@ impl Hostile {
     fn serve(&self, stream: TcpStream) {
         let (mut from, mut to) = (BufReader::new(stream.try_clone().unwrap()), stream);
         while let Some(call) = read_call(&mut from) {
+            if call[0].eq_ignore_ascii_case(self.silent_at) {
+                let _ = io::copy(&mut from, &mut io::sink());
+                return;
+            }
             let answer = self.answer(&call.iter().map(String::as_str).collect::<Vec<_>>());
             if to.write_all(answer.as_bytes()).is_err() {
                 return;
@@ -137,15 +148,32 @@ fn read_call(from: &mut impl BufRead) -> Option<Vec<String>> {
     Some(call)
 }
 
-#[test]
-fn extreme_numbers_of_a_server_make_nothing_panic() {
+/// What a real server says.
+fn real_info() -> BTreeMap<String, String> {
     let server = Server::start();
-    let mut info = server.info("everything").fields.into_iter().collect::<BTreeMap<_, _>>();
+    let mut info = server.info("everything").fields;
     info.extend(server.info("lockwatch").fields);
     assert!(info.contains_key("lockwatch_guards") && info.contains_key("used_memory"));
+    info
+}
+
+#[test]
+fn top_shows_a_snapshot_before_the_bans_are_known() {
+    let url = format!("redis://{}/", Hostile::start(&[1], &real_info(), "LW.BANS"));
+    // The answers to LW.BANS would be waited for longer than the screen is.
+    let args = ["--redis", &url, "--single", "--timeout", "60s", "--guard", "login"];
+    let mut top = Terminal::start(&args, &[], 80, 24);
+    top.shows("1 of 1");
+    top.press("q");
+    assert_eq!(top.code(), 0);
+}
+
+#[test]
+fn extreme_numbers_of_a_server_make_nothing_panic() {
+    let info = real_info();
     const MIX: &[i64] = &[i64::MIN, i64::MAX, -1, i64::MAX - 1, 0, 1, i64::MAX];
     for numbers in [&[i64::MAX][..], &[i64::MIN], &[i64::MIN, i64::MAX], MIX] {
-        let url = format!("redis://{}/", Hostile::start(numbers, &info));
+        let url = format!("redis://{}/", Hostile::start(numbers, &info, "none"));
         for args in [
             &["metrics", "--once"][..],
             &["top", "--once", "--interval", "200ms", "--guard", "login"],

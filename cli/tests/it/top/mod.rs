@@ -4,7 +4,7 @@ mod attack;
 mod ending;
 mod failures;
 mod once;
-mod pty;
+pub mod pty;
 
 use lockwatch_test_support::{Client, Server};
 
