@@ -109,17 +109,6 @@ fn an_action_is_seen_at_once() {
     assert!(!has_ban(&visitor));
 }
 
-#[test]
-fn a_key_that_expires_after_the_year_9999_is_shown() {
-    let server = Server::start();
-    let mut client = server.client();
-    client.run("LW.RATELIMIT far 5 60");
-    assert!(!client.run("PEXPIREAT far 9000000000000000").is_error());
-    let page = Page::of(&server);
-    let answer = page.enter().get("/key?key=far");
-    assert!(answer.status == 200 && answer.body.contains("9999-12-31"), "{answer:?}");
-}
-
 /// The resident memory of a process in kB.
 fn resident(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();

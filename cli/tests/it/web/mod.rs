@@ -4,6 +4,7 @@ mod access;
 mod actions;
 mod clients;
 mod exchange;
+mod extremes;
 mod load;
 mod login;
 mod origins;
