@@ -54,7 +54,14 @@ impl From<RedisError> for Failure {
             Some(detail) => format!("{}: {detail}", why.category()),
             None => why.to_string(),
         };
-        Self { kind: Kind::Refused, code, text: printable(text.as_bytes()) }
+        let text = match code.as_str() {
+            "NOAUTH" => {
+                "this server wants a user and a password: --user, --password-file (NOAUTH)".to_owned()
+            }
+            "WRONGPASS" => "this server refuses the user or the password (WRONGPASS)".to_owned(),
+            _ => printable(text.as_bytes()),
+        };
+        Self { kind: Kind::Refused, code, text }
     }
 }
 

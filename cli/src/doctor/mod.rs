@@ -97,7 +97,7 @@ pub async fn run(args: &Args, connection: &Options) -> Result<ExitCode> {
         return print(&out, ExitCode::SUCCESS);
     }
     let facts = collect(args, connection).await?;
-    let checked: Vec<Checked> = chosen.iter().map(|check| check::run(check, &facts)).collect();
+    let checked = run_checks(args, &facts);
     let shell = Shell::of(connection);
     if args.json {
         json::report(&mut out, &facts, &checked, &shell)?;
@@ -112,6 +112,16 @@ impl Args {
         let named = |names: &[String]| names.iter().any(|it| it == name);
         (self.only.is_empty() || named(&self.only)) && !named(&self.skip)
     }
+}
+
+/// Runs the chosen checks, and reports servers that do not answer even if that was not chosen.
+fn run_checks(args: &Args, facts: &Facts) -> Vec<Checked> {
+    let checked = checks::all().filter_map(|check| {
+        let chosen = args.chooses(check.name);
+        let checked = (chosen || check.name == checks::REACHABLE).then(|| check::run(check, facts))?;
+        (chosen || !checked.findings.is_empty()).then_some(checked)
+    });
+    checked.collect()
 }
 
 /// 2 with errors, 1 with warnings.

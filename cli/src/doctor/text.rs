@@ -10,6 +10,8 @@ use crate::text::printable;
 
 const WIDTH: usize = 100;
 const INDENT: &str = "  ";
+/// More checks that were skipped for one reason are counted, and not named.
+const MANY: usize = 10;
 
 pub fn list(out: &mut impl Write, checks: &[&Check]) -> io::Result<()> {
     let width = checks.iter().map(|check| check.name.len()).max().unwrap_or(0);
@@ -39,7 +41,7 @@ pub fn report(
         write_group(out, group, shell, colours)?;
     }
     write_skipped(out, &skipped)?;
-    writeln!(out, "{}", summary(facts, checked))
+    writeln!(out, "{}", summary(facts, checked, &shown))
 }
 
 fn groups(checked: &[Checked]) -> Vec<Group<'_>> {
@@ -137,7 +139,8 @@ fn write_skipped(out: &mut impl Write, skipped: &[Group<'_>]) -> io::Result<()> 
     }
     for (reason, mut checks) in reasons {
         checks.dedup();
-        writeln!(out, "SKIPPED  {}", checks.join(", "))?;
+        let names = if checks.len() > MANY { plural(checks.len(), "check") } else { checks.join(", ") };
+        writeln!(out, "SKIPPED  {names}")?;
         paragraph(out, "Why", &reason)?;
         writeln!(out)?;
     }
@@ -145,9 +148,8 @@ fn write_skipped(out: &mut impl Write, skipped: &[Group<'_>]) -> io::Result<()> 
 }
 
 /// `2 errors, 1 warning; 60 checks on 3 servers`
-fn summary(facts: &Facts, checked: &[Checked]) -> String {
-    let count =
-        |level: Level| checked.iter().flat_map(|it| &it.findings).filter(|it| it.level == level).count();
+fn summary(facts: &Facts, checked: &[Checked], shown: &[Group<'_>]) -> String {
+    let count = |level: Level| shown.iter().filter(|group| group.finding.level == level).count();
     let some = |n: usize, word: &str| (n > 0).then(|| plural(n, word));
     let found: Vec<String> = [
         some(count(Level::Error), "error"),

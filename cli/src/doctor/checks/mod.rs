@@ -47,6 +47,10 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
     ALL.iter().copied().flatten()
 }
 
+/// The check whose errors are reported whichever checks were chosen: others can't look at a server
+/// that does not answer.
+pub const REACHABLE: &str = "reachable";
+
 /// Nothing was found.
 fn well() -> Outcome {
     Ok(Vec::new())

@@ -4,12 +4,13 @@ use super::super::check::{Check, Look, Outcome};
 use super::super::facts::{Facts, Seen, asked};
 use super::super::finding::Finding;
 use super::{found, well};
+use crate::connect::failure::Failure;
 
 pub const CHECKS: &[Check] = &[
     Check {
         name: "reachable",
         about: "every server answers and lets the program in",
-        look: Look::Fleet(reachable),
+        look: Look::Anyway(reachable),
     },
     Check { name: "loading", about: "no server is still loading its data", look: Look::Server(loading) },
     Check { name: "module", about: "the module is loaded on every server", look: Look::Server(module) },
@@ -39,15 +40,7 @@ fn reachable(facts: &Facts) -> Outcome {
     let mut findings = Vec::new();
     for node in &facts.nodes {
         if let Err(failure) = &node.answers {
-            findings.push(
-                Finding::error(format!("no answer: {failure}"))
-                    .why(
-                        "The clients of this server admit or refuse requests as they are configured for a \
-                         Redis that is away. No other check could look at it.",
-                    )
-                    .todo("Start it, or correct the address, user and password of this program.")
-                    .on(&node.name),
-            );
+            findings.push(away(failure).on(&node.name));
         }
     }
     if let Some(why) = facts.failure.as_ref().filter(|_| findings.is_empty()) {
@@ -58,6 +51,24 @@ fn reachable(facts: &Facts) -> Outcome {
         );
     }
     Ok(findings)
+}
+
+fn away(failure: &Failure) -> Finding {
+    let finding = Finding::error(format!("no answer: {failure}"));
+    match failure.code.as_str() {
+        "NOAUTH" => finding
+            .why("It lets nobody in without a password. No other check could look at it.")
+            .todo("Give this program a user and a password: --user and --password-file."),
+        "WRONGPASS" => finding
+            .why("There is no such user, it is off, or its password is another. No other check could look at it.")
+            .todo("Correct --user and --password-file. ACL users belong to a server: make them on each."),
+        _ => finding
+            .why(
+                "The clients of this server admit or refuse requests as they are configured for a Redis that \
+                 is away. No other check could look at it.",
+            )
+            .todo("Start it, or correct the address, user and password of this program."),
+    }
 }
 
 fn loading(node: Seen<'_>) -> Outcome {

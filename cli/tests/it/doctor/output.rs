@@ -46,7 +46,7 @@ fn findings_come_worst_first_and_equal_ones_of_several_servers_together() {
             "{printed}"
         );
     }
-    assert!(heads.last().unwrap().starts_with("1 error, 4 warnings, 2 notes; "), "{printed}");
+    assert!(heads.last().unwrap().starts_with("1 error, 2 warnings, 1 note; "), "{printed}");
     assert!(printed.lines().all(|line| line.chars().count() <= 110), "{printed}");
 }
 
@@ -127,4 +127,26 @@ fn the_reference_lists_all_checks_and_the_rights_that_they_need() {
     assert_eq!(rows, listed);
     let rights = super::deployment::RIGHTS.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
     assert!(page.contains(&rights), "{rights}");
+}
+
+#[test]
+fn a_server_that_does_not_answer_is_reported_whichever_checks_are_chosen() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let away = format!("redis://{}", listener.local_addr().unwrap());
+    drop(listener);
+    for args in [["--only", "clock"], ["--skip", "reachable"]] {
+        let (printed, code) = plain(&away, &args);
+        assert_eq!(code, Some(2), "{printed}");
+        assert!(printed.starts_with("ERROR  reachable  127.0.0.1"), "{printed}");
+        assert!(printed.contains("\nSKIPPED  ") && !printed.contains("all is well"), "{printed}");
+    }
+    let sound = Sound::start();
+    let refused =
+        lockwatch(["doctor", "--only", "eviction", "--redis", &sound.server.url()]).output().unwrap();
+    let printed = text(&refused.stdout);
+    assert_eq!(refused.status.code(), Some(2), "{printed}");
+    assert!(
+        printed.contains("this server wants a user and a password: --user, --password-file"),
+        "{printed}"
+    );
 }

@@ -191,9 +191,10 @@ fn a_server_that_does_not_answer_is_an_error() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap()
     };
-    doctor_at(&format!("redis://{gone}"), &[]).assert_is(&[("error", "reachable")]);
+    doctor_at(&format!("redis://{gone}"), &["--only", "reachable"]).assert_is(&[("error", "reachable")]);
     let sound = Sound::of(sound(Server::builder()).start());
-    let wrong = super::report::run_as(Some(("doctor", "a wrong password")), &sound.server.url(), &[]);
+    let login = Some(("doctor", "a wrong password"));
+    let wrong = super::report::run_as(login, &sound.server.url(), &["--only", "reachable"]);
     wrong.assert_is(&[("error", "reachable")]);
     assert!(
         wrong.seen("reachable").contains("WRONGPASS") && !wrong.printed.contains("a wrong password"),
