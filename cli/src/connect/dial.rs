@@ -101,6 +101,11 @@ impl Dial {
         Ok(Self { seeds, login, sentinel_login, tls, db, timeout: options.timeout })
     }
 
+    /// Whether servers are sent a password without TLS.
+    pub fn sends_plain_password(&self) -> bool {
+        self.login.password.is_some() && self.tls.is_none()
+    }
+
     /// Connects to a server.
     pub async fn connect(&self, place: &Place) -> Result<MultiplexedConnection, Failure> {
         self.connect_as(place, &self.login, self.db).await

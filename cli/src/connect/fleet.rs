@@ -97,6 +97,11 @@ impl Fleet {
         Self { dial, sentinel, single, state, refreshing: tokio::sync::Mutex::new(()) }
     }
 
+    /// Whether servers are sent a password without TLS.
+    pub fn sends_plain_password(&self) -> bool {
+        self.dial.sends_plain_password()
+    }
+
     /// How long to wait for a server's answer.
     pub fn timeout(&self) -> Duration {
         self.dial.timeout

@@ -16,6 +16,8 @@ pub struct Facts {
     pub nodes: Vec<NodeFacts>,
     /// Why the list of servers could not be asked for, if so.
     pub failure: Option<String>,
+    /// Whether the program sends its password without TLS.
+    pub plain_password: bool,
     pub database: DatabaseFacts,
 }
 

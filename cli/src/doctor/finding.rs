@@ -34,6 +34,8 @@ pub enum Remedy {
     Redis(String),
     /// A statement for Postgres.
     Sql(String),
+    /// What `redis-cli --cluster` is to do. It may be asked at any node of the cluster.
+    Cluster(&'static str),
     /// A line for a shell.
     Shell(String),
 }
@@ -101,6 +103,11 @@ impl Finding {
 
     pub fn sql(mut self, statement: impl Into<String>) -> Self {
         self.remedies.push(Remedy::Sql(statement.into()));
+        self
+    }
+
+    pub fn cluster(mut self, verb: &'static str) -> Self {
+        self.remedies.push(Remedy::Cluster(verb));
         self
     }
 

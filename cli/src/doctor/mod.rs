@@ -153,7 +153,13 @@ async fn collect(args: &Args, connection: &Options) -> Result<Facts> {
         }
     };
     let (nodes_facts, database) = tokio::join!(join_all(members.into_iter().map(collect::node)), database);
-    let mut facts = Facts { kind: fleet.kind(), nodes: nodes_facts, failure: fleet.failure(), database };
+    let mut facts = Facts {
+        kind: fleet.kind(),
+        nodes: nodes_facts,
+        failure: fleet.failure(),
+        plain_password: fleet.sends_plain_password(),
+        database,
+    };
     if let Some(time) = args.watch {
         look_again(&mut facts, &nodes, time).await;
     }

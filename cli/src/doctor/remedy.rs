@@ -24,6 +24,11 @@ pub struct Shell {
 }
 
 impl Shell {
+    #[cfg(test)]
+    pub fn plain() -> Self {
+        Self { tls: false, ca: None }
+    }
+
     pub fn of(options: &Options) -> Self {
         let tls = options.redis.iter().any(|url| url.starts_with("rediss:"));
         let ca = options.tls_ca.as_ref().map(|path| path.display().to_string());
@@ -34,6 +39,10 @@ impl Shell {
     pub fn line(&self, remedy: &Remedy, node: Option<&str>) -> String {
         match remedy {
             Remedy::Redis(command) => format!("redis-cli{} {command}", self.options(node)),
+            Remedy::Cluster(verb) => {
+                let address = node.map(|node| format!(" {}", word(node))).unwrap_or_default();
+                format!("redis-cli{} --cluster {verb}{address}", self.tls_options(node))
+            }
             Remedy::Sql(statement) => format!("psql -c '{}'", statement.replace('\'', "'\\''")),
             Remedy::Shell(line) => line.clone(),
         }
@@ -50,9 +59,13 @@ impl Shell {
                 None => String::new(),
             },
         };
+        format!("{address}{}", self.tls_options(node))
+    }
+
+    fn tls_options(&self, node: Option<&str>) -> String {
         let tls = if self.tls && node.is_none_or(|node| !node.starts_with('/')) { " --tls" } else { "" };
         let ca = self.ca.as_ref().filter(|_| !tls.is_empty()).map(|ca| format!(" --cacert {}", word(ca)));
-        format!("{address}{tls}{}", ca.unwrap_or_default())
+        format!("{tls}{}", ca.unwrap_or_default())
     }
 }
 
@@ -62,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_remedy_becomes_a_line_to_copy() {
-        let plain = Shell { tls: false, ca: None };
+        let plain = Shell::plain();
         let config = Remedy::Redis("CONFIG SET maxmemory 2gb".into());
         for (node, line) in [
             (Some("10.0.0.1:6379"), "redis-cli -h 10.0.0.1 -p 6379 CONFIG SET maxmemory 2gb"),
@@ -77,6 +90,9 @@ mod tests {
         let tls = Shell { tls: true, ca: Some("/etc/ca.pem".into()) };
         let line = tls.line(&Remedy::Redis("PING".into()), Some("a:1"));
         assert_eq!(line, "redis-cli -h a -p 1 --tls --cacert /etc/ca.pem PING");
+        assert_eq!(plain.line(&Remedy::Cluster("check"), Some("a:1")), "redis-cli --cluster check a:1");
+        let hostile = plain.line(&Remedy::Cluster("check"), Some("$(id):1"));
+        assert_eq!(hostile, "redis-cli --cluster check '$(id):1'");
         assert_eq!(plain.line(&Remedy::Sql("SELECT 'x'".into()), None), "psql -c 'SELECT '\\''x'\\'''");
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::check::{Check, Checked};
 use super::facts::Facts;
-use super::finding::{Finding, Level};
+use super::finding::{Finding, Level, Remedy};
 use super::remedy::Shell;
 use crate::text::printable;
 
@@ -88,8 +88,10 @@ fn write_group(out: &mut impl Write, group: &Group<'_>, shell: &Shell, colours: 
     }
     paragraph(out, "Why", &finding.why)?;
     paragraph(out, "Do", &finding.todo)?;
-    for (node, _) in &group.seen {
-        for remedy in &finding.remedies {
+    for (number, (node, _)) in group.seen.iter().enumerate() {
+        // One node of a cluster is enough.
+        let once = |remedy: &&Remedy| number == 0 || !matches!(remedy, Remedy::Cluster(_));
+        for remedy in finding.remedies.iter().filter(once) {
             writeln!(
                 out,
                 "{INDENT}      {}",

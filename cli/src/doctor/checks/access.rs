@@ -1,7 +1,9 @@
 //! Who may do what.
 
+use std::net::IpAddr;
+
 use super::super::check::{Check, Look, Outcome};
-use super::super::facts::{Answers, Missing, Seen, asked};
+use super::super::facts::{Answers, Facts, Missing, NodeFacts, Seen, asked};
 use super::super::finding::{Finding, Level};
 use super::super::remedy::word;
 use super::super::users::User;
@@ -22,6 +24,11 @@ pub const CHECKS: &[Check] = &[
         name: "exposed",
         about: "a server without a password listens on loopback only",
         look: Look::Server(exposed),
+    },
+    Check {
+        name: "plain-password",
+        about: "the program's password is sent with TLS, or stays on its machine",
+        look: Look::Fleet(plain_password),
     },
     Check {
         name: "user-rights",
@@ -84,18 +91,23 @@ fn open_default<'a>(node: Seen<'a>) -> Result<Option<&'a User>, Missing> {
 fn default_user(node: Seen<'_>) -> Outcome {
     let Some(user) = open_default(node)? else { return well() };
     let may = if user.superuser { "everything" } else { "what its rules allow" };
-    Ok(vec![
-        Finding::warning(format!("the user default is on, needs no password and may do {may}"))
-            .why(
-                "Whoever reaches the port reads and changes all limits, tokens and bans; CONFIG SET even \
-                 lets them read files.",
-            )
-            .todo(
-                "Give each application a user of its own (docs/guides/operate/acl.md), then turn the \
-                 default user off. Save it by ACL SAVE or CONFIG REWRITE.",
-            )
-            .redis("ACL SETUSER default off"),
-    ])
+    let finding = Finding::warning(format!("the user default is on, needs no password and may do {may}"))
+        .why(
+            "Whoever reaches the port reads and changes all limits, tokens and bans; CONFIG SET even lets \
+             them read files.",
+        )
+        .todo(
+            "Make a user for yourself, log in as it, and give each application a user of its own \
+             (docs/guides/operate/acl.md). Then turn the default user off: whoever still connects as it, \
+             also a replica without masteruser, is shut out. Save the users by ACL SAVE or CONFIG REWRITE.",
+        );
+    let is_admin = |user: &User| user.on && user.superuser && !user.nopass && user.name != "default";
+    let finding = if asked(&node.answers.users)?.iter().any(is_admin) {
+        finding
+    } else {
+        finding.redis("ACL SETUSER admin on '>CHOOSE-A-PASSWORD' '~*' '&*' +@all    # first")
+    };
+    Ok(vec![finding.redis("ACL SETUSER default off    # last")])
 }
 
 fn exposed(node: Seen<'_>) -> Outcome {
@@ -122,6 +134,32 @@ fn exposed(node: Seen<'_>) -> Outcome {
         .todo("Turn protected mode on at once, and then give users passwords.")
         .redis("CONFIG SET protected-mode yes"),
     ])
+}
+
+fn plain_password(facts: &Facts) -> Outcome {
+    if !facts.plain_password {
+        return well();
+    }
+    let away = facts.nodes.iter().filter(|node| !is_here(&node.name));
+    let finding = |node: &NodeFacts| {
+        Finding::warning("the program's password is sent to this server without TLS")
+            .why(
+                "Whoever can listen on the way reads it. The servers also name each other: a client that \
+                 may pose as a replica has the password sent to an address of its choice.",
+            )
+            .todo(
+                "Use TLS: tls-port at the servers, rediss:// here. Without it, --single sends the password \
+                 to the given address only.",
+            )
+            .on(&node.name)
+    };
+    Ok(away.map(finding).collect())
+}
+
+/// Whether the address of a server is one of this machine.
+fn is_here(node: &str) -> bool {
+    let host = node.rsplit_once(':').map_or(node, |(host, _)| host).trim_matches(['[', ']']);
+    node.starts_with('/') || host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
 fn user_rights(node: Seen<'_>) -> Outcome {

@@ -27,6 +27,8 @@ pub const CHECKS: &[Check] = &[
     },
 ];
 
+/// The directive that the error of an endpoint with a private address names.
+const ALLOW_PRIVATE: &str = "lockwatch.webhook-allow-private";
 /// How long the oldest alert may wait.
 const WAIT_MS: i64 = 5 * 60 * 1000;
 
@@ -37,17 +39,22 @@ fn webhooks(node: Seen<'_>) -> Outcome {
 
 fn webhook(endpoint: &BTreeMap<&str, &str>) -> Option<Finding> {
     let member = |name: &str| endpoint.get(name).copied().unwrap_or_default();
-    let (level, why) = match member("state") {
-        "failing" => {
-            (Level::Warning, "The last try failed. Alerts are tried ten times and then become dead letters.")
-        }
+    let (level, state, why) = match member("state") {
+        "failing" => (
+            Level::Warning,
+            "has failed",
+            "The last delivery failed. Each alert is tried ten times and then becomes a dead letter.",
+        ),
         "open" => (
             Level::Error,
-            "Ten tries in a row have failed. Only one probe a minute is sent, and alerts wait.",
+            "fails again and again, and is tried once a minute",
+            "The last ten deliveries or more, of one alert or of several, have failed. Alerts wait, and \
+             become dead letters after ten tries.",
         ),
         "disabled" => (
             Level::Error,
-            "It has answered 410, so it gets nothing until it is set again or passes LW.ALERTS TEST.",
+            "is turned off because it has answered 410",
+            "It gets nothing until it is set again or passes LW.ALERTS TEST.",
         ),
         _ => return None,
     };
@@ -57,15 +64,19 @@ fn webhook(endpoint: &BTreeMap<&str, &str>) -> Option<Finding> {
     };
     let error = match member("last_error") {
         "" => String::new(),
-        error => format!(": {error}"),
+        // INFO has a blank in place of each comma of the error.
+        error => format!(": {}", error.replace("  ", ", ")),
     };
-    let seen = format!("{} ({}) is {}{status}{error}", member("url"), member("source"), member("state"));
-    Some(
-        Finding::at(level, seen)
-            .why(why)
-            .todo("Repair the receiver, or correct its address, then try it.")
-            .redis("LW.ALERTS TEST"),
-    )
+    let seen = format!("{} ({}) {state}{status}{error}", member("url"), member("source"));
+    let finding = Finding::at(level, seen).why(why);
+    let finding = if error.contains(ALLOW_PRIVATE) {
+        finding
+            .todo("If this address is the receiver's, allow private addresses, then CONFIG REWRITE. Try it.")
+            .redis(format!("CONFIG SET {ALLOW_PRIVATE} yes"))
+    } else {
+        finding.todo("Repair the receiver, or correct its address, then try it.")
+    };
+    Some(finding.redis("LW.ALERTS TEST"))
 }
 
 fn no_webhook(node: Seen<'_>) -> Outcome {

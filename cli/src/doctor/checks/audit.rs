@@ -3,7 +3,7 @@
 use super::super::check::{Check, Look, Outcome};
 use super::super::facts::Seen;
 use super::super::finding::{Finding, Level};
-use super::{bytes, duration, found, percent, well};
+use super::{bytes, count, duration, found, percent, well};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -87,9 +87,9 @@ fn lag(node: Seen<'_>) -> Outcome {
     }
     found(
         Finding::error(format!(
-            "the oldest audit event has waited for {} ({} events wait)",
+            "the oldest audit event has waited for {}; waiting: {}",
             duration(lag),
-            node.lockwatch("audit_pending")?
+            count(node.lockwatch("audit_pending")?, "event")
         ))
         .why("The journal fills, and a crash without persistence loses what waits.")
         .todo(

@@ -3,7 +3,6 @@
 use super::super::check::{Check, Look, Outcome};
 use super::super::facts::{Seen, asked};
 use super::super::finding::Finding;
-use super::super::remedy::word;
 use super::{found, well};
 
 pub const CHECKS: &[Check] = &[
@@ -28,11 +27,11 @@ fn slots(node: Seen<'_>) -> Outcome {
             "Calls whose key is in a slot without a node are answered CLUSTERDOWN. With \
              cluster-require-full-coverage so are all others.",
         )
-        .todo("Bring the missing nodes back, or give their slots to others.")
-        .shell(format!(
-            "redis-cli --cluster check {0}    # then: redis-cli --cluster fix {0}",
-            word(node.name)
-        )),
+        .todo(
+            "Bring the missing nodes back. Only if one is lost for good, give its slots to others: \
+             redis-cli --cluster fix. What was in them is lost then.",
+        )
+        .cluster("check"),
     )
 }
 
@@ -47,7 +46,7 @@ fn nodes(node: Seen<'_>) -> Outcome {
         Finding::error(format!(
             "nodes of {failed} slots have failed, and those of {suspected} slots do not answer this node"
         ))
-        .why("Calls for these slots fail until a replica takes over.")
+        .why("Calls for these slots fail until the nodes are back, or replicas of theirs take over.")
         .todo("Look for nodes with 'fail' or 'fail?', and bring them back.")
         .redis("CLUSTER NODES"),
     )

@@ -3,7 +3,7 @@
 use super::super::check::{Check, Look, Outcome};
 use super::super::facts::{Asked, Seen};
 use super::super::finding::Finding;
-use super::{found, well};
+use super::{count, found, well};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -56,8 +56,10 @@ fn persistence(node: Seen<'_>) -> Outcome {
     }
     if saves && (stores > 0 || guards > 0 || events > 0) {
         let seen = format!(
-            "only RDB saves are configured, with {stores} token stores, {guards} guards and {events} audit \
-             events since the start"
+            "only RDB saves are configured, with {}, {} and {} since the start",
+            count(stores, "token store"),
+            count(guards, "guard"),
+            count(events, "audit event")
         );
         return found(fix(Finding::warning(seen).why(
             "A crash loses the writes since the last save, of minutes to an hour: revoked sessions live \

@@ -3,7 +3,6 @@
 use super::super::check::{Check, Look, Outcome};
 use super::super::facts::{Facts, Seen};
 use super::super::finding::{Finding, Level};
-use super::super::remedy::word;
 use super::{bytes, duration, found, well};
 use crate::connect::fleet::Kind;
 
@@ -31,7 +30,7 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         name: "cluster-replicas",
-        about: "every primary of a cluster has a replica, if some have",
+        about: "every primary of a cluster has a replica",
         look: Look::Fleet(cluster_replicas),
     },
 ];
@@ -126,7 +125,7 @@ fn min_replicas(node: Seen<'_>) -> Outcome {
     }
     found(
         Finding::error(format!(
-            "min-replicas-to-write is {wanted}, and {good} replicas are connected and not late"
+            "min-replicas-to-write is {wanted}; replicas that are connected and not late: {good}"
         ))
         .why("The primary answers NOREPLICAS to every write, also to LW.RATELIMIT and LW.AUDIT.")
         .todo("Bring the replicas back. If that takes long, accept the risk for a while:")
@@ -175,15 +174,19 @@ fn cluster_replicas(facts: &Facts) -> Outcome {
     for node in facts.seen().filter(|node| node.primary && !node.slots.is_empty()) {
         counts.push((node.name, node.number("connected_slaves")?));
     }
-    if counts.iter().all(|(_, replicas)| *replicas == 0) {
-        return well();
+    if !counts.is_empty() && counts.iter().all(|(_, replicas)| *replicas == 0) {
+        return found(
+            Finding::note("no primary of the cluster has a connected replica")
+                .why("If one fails, its slots are served by nobody, and what only it had is lost.")
+                .todo("Add a replica of each if the service must survive the loss of a server."),
+        );
     }
     let alone = counts.iter().filter(|(_, replicas)| *replicas == 0);
     let finding = |(name, _): &(&str, i64)| {
         Finding::at(Level::Warning, "this primary has no connected replica, and others have")
             .why("If it fails, its slots are served by nobody, and what only it had is lost.")
             .todo("Start its replica, or add one.")
-            .shell(format!("redis-cli --cluster check {}", word(name)))
+            .cluster("check")
             .on(name)
     };
     Ok(alone.map(finding).collect())

@@ -54,7 +54,13 @@ fn answers(node: &mut NodeFacts) -> &mut Answers {
 }
 
 fn facts(nodes: Vec<NodeFacts>) -> Facts {
-    Facts { kind: Kind::Standalone, nodes, failure: None, database: DatabaseFacts::NotAsked }
+    Facts {
+        kind: Kind::Standalone,
+        nodes,
+        failure: None,
+        plain_password: false,
+        database: DatabaseFacts::NotAsked,
+    }
 }
 
 /// What all checks found: level and name of the check.
@@ -70,6 +76,7 @@ fn found_on(info: &str, config: &str) -> Vec<(Level, &'static str)> {
     found(&facts(vec![node("a:1", info, config)]))
 }
 
+mod advice;
 mod hostile;
 
 use Level::{Error, Note, Skipped, Warning};

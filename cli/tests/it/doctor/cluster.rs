@@ -70,7 +70,7 @@ fn a_primary_that_is_away_is_found() {
     let report = doctor(&nodes[0].server, &[]);
     assert_eq!(
         (report.code, checks(&report)),
-        (2, vec!["reachable".into(), "cluster-slots".into(), "cluster-nodes".into()]),
+        (2, ["reachable", "cluster-slots", "cluster-nodes", "cluster-replicas"].map(String::from).to_vec()),
         "{}",
         report.printed
     );
