@@ -15,13 +15,13 @@ def test_a_new_server_is_quiet(page: Page, stand: Stand) -> None:
     for path, text in [
         ("/limits", "There are no policies"),
         ("/bans", "There is no guard yet"),
-        ("/sessions", "No token store was found"),
+        ("/sessions", "There is no token store yet"),
         ("/audit", "No event matches"),
         ("/delivery", "Nothing was given up"),
         ("/key?key=nothing", "There is no such key now"),
         ("/why?guard=login&ip=203.0.113.9", "There is no guard login"),
         ("/why?guard=nonsense&ip=203.0.113.9", "There are no rules for a guard of the name nonsense"),
-        ("/sessions?store=auth&subject=nobody", "The subject is not signed in"),
+        ("/sessions?store=auth&subject=nobody", "There is no token store of the name auth"),
     ]:
         page.goto(stand.web.url + path)
         expect(page.locator("main")).to_contain_text(text)

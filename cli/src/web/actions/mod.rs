@@ -72,13 +72,18 @@ impl Action {
         }
     }
 
-    async fn run(&self, fleet: &Fleet, by: &str) -> Flash {
+    /// What the visitor is told, and the outcome for the log: the audit log says whom it concerned.
+    async fn run(&self, fleet: &Fleet, by: &str) -> (Flash, &'static str) {
         let outcome = match self {
             Self::Lift(lift) => lift.run(fleet, by).await,
             Self::Revoke(revoke) => revoke.run(fleet, by).await,
             Self::Retry(retry) => retry.run(fleet, by).await,
         };
-        outcome.unwrap_or_else(|why| Flash { done: false, text: why_not(&why) })
+        match outcome {
+            Ok(flash) if flash.done => (flash, "done"),
+            Ok(flash) => (flash, "not done: there was nothing to do"),
+            Err(why) => (Flash { done: false, text: why_not(&why) }, for_log(&why)),
+        }
     }
 }
 
@@ -110,11 +115,9 @@ async fn act(
     if fields.get("confirm") != "yes" {
         return action.question().page(&name, &fields, &visitor);
     }
-    let outcome = action.run(app.sampler.fleet(), &visitor.name).await;
-    // The audit log says whom it concerned.
-    let done = if outcome.done { "done" } else { "not done" };
-    log::line(&format!("{name} by '{}': {done}", visitor.name));
-    session.keep(outcome);
+    let (flash, outcome) = action.run(app.sampler.fleet(), &visitor.name).await;
+    log::line(&format!("{name} by '{}': {outcome}", visitor.name));
+    session.keep(flash);
     app.pages.forget();
     (StatusCode::SEE_OTHER, [(LOCATION, local_path(fields.get("back")).to_owned())]).into_response()
 }
@@ -153,6 +156,17 @@ fn why_not(why: &Failure) -> String {
         (_, "LWFULL") => "Not done, because it can't be recorded: the audit log is full.".into(),
         _ if lacks_right(why) => format!("Not done: the program's Redis user lacks a right. {}", why.text),
         _ => format!("Not done: {}", why.text),
+    }
+}
+
+/// The same for the log, which never says whom an action concerned.
+fn for_log(why: &Failure) -> &'static str {
+    match (why.kind, why.code.as_str()) {
+        (Kind::Away, _) => "not known whether it was done: the server is away",
+        (Kind::Slow, _) => "not known whether it was done: the server did not answer in time",
+        (_, "LWFULL") => "not done: the audit log is full",
+        _ if lacks_right(why) => "not done: the program's Redis user lacks a right",
+        _ => "not done: the server refused it",
     }
 }
 

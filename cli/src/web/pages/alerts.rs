@@ -74,6 +74,18 @@ impl Data {
         self.0[name].as_i64().unwrap_or_default()
     }
 
+    /// The subject of a guard's alert. A user or key is named where the alert has the name beside
+    /// the hash.
+    fn subject(&self) -> String {
+        let subject = self.named("subject");
+        let named = |kind: &str, member: &str| {
+            let hash = subject.strip_prefix(kind)?;
+            let place = hash.split_once(' ').map(|(_, place)| format!(" {place}")).unwrap_or_default();
+            Some(format!("{kind}{}{place}", self.text(member)?))
+        };
+        named("user ", "user").or_else(|| named("key ", "free_key")).unwrap_or(subject)
+    }
+
     /// `: ` and the reason that an operator gave, if one did.
     fn reason(&self) -> String {
         self.text("reason").map(|reason| format!(": {reason}")).unwrap_or_default()
@@ -118,7 +130,7 @@ fn burst(data: &Data) -> String {
 }
 
 fn guard(event: &str, data: &Data) -> (String, Level) {
-    let (guard, subject) = (data.named("key"), data.named("subject"));
+    let (guard, subject) = (data.named("key"), data.subject());
     let is_rule = data.text("rule").is_some();
     let rule = data.named("rule");
     let text = match event {

@@ -10,6 +10,7 @@ use axum::response::Response;
 use super::fetch;
 use super::forms;
 use super::frame::{Frame, Trouble, page};
+use super::known::missing;
 use super::query::{Query, link};
 use super::rules::measure;
 use super::words::{duration, number, shown};
@@ -30,6 +31,8 @@ pub struct Row {
     pub guard_link: String,
     pub subject: String,
     pub why_link: String,
+    /// Whether the page is the one that `why_link` leads to.
+    pub is_here: bool,
     /// `rule stuffing`, or who did it.
     pub by: String,
     pub verdict: String,
@@ -65,6 +68,7 @@ impl Row {
             guard_link: link("/bans", &[("guard", shown(&ban.guard).as_bytes())]),
             subject: shown(&ban.subject),
             why_link: why_link(&ban.guard, &subject),
+            is_here: false,
             by,
             verdict: shown(&ban.verdict),
             from_ms: ban.from_ms,
@@ -132,8 +136,13 @@ pub async fn list(State(app): State<App>, Extension(visitor): Extension<Visitor>
     let chosen = query.text("list");
     let (_, list, _, empty) = LISTS.into_iter().find(|(name, ..)| *name == chosen).unwrap_or(LISTS[0]);
     let fetch = fetch::entries(Arc::clone(app.sampler.fleet()), asked, list, most);
-    let facts = app.pages.bans.get((wanted.clone(), list), fetch).await;
+    let (facts, sample) =
+        tokio::join!(app.pages.bans.get((wanted.clone(), list), fetch), app.sampler.sample());
     let (found, rules) = &*facts;
+    let mut troubles = Trouble::all("LW.BANS", &found.failures);
+    if wanted.is_empty() {
+        troubles.extend(missing(&sample, "guards", "guards", guards.len()));
+    }
     let frame = Frame::new(&app, &visitor, "/bans", "Bans").live();
     let tabs = LISTS.into_iter().map(|(name, each, title, _)| Tab {
         name: title,
@@ -149,7 +158,7 @@ pub async fn list(State(app): State<App>, Extension(visitor): Extension<Visitor>
         is_cut: is_cut(&found.items, most) || (wanted.is_empty() && guards.len() > GUARDS),
         rows: found.items.iter().map(|ban| Row::of(ban, rules, back)).collect(),
         empty,
-        troubles: Trouble::all("LW.BANS", &found.failures),
+        troubles,
         frame,
     })
 }

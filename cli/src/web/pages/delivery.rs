@@ -10,6 +10,7 @@ use super::alerts::{Told, group, told};
 use super::fetch;
 use super::forms;
 use super::frame::{Frame, Trouble, page};
+use super::known::is_complete;
 use super::words::{count, duration, number, percent, rate, shown};
 use crate::facts::alerts::{Alert, DeadLetter, Queue};
 use crate::info::Info;
@@ -170,6 +171,8 @@ pub struct Delivery {
     pub events: String,
     /// Whether nodes have to be told apart.
     pub many_nodes: bool,
+    /// Whether every primary answered.
+    pub is_complete: bool,
 }
 
 impl Delivery {
@@ -181,6 +184,7 @@ impl Delivery {
             shipping: primaries.iter().map(|(node, info)| Shipping::of(node, info)).collect(),
             events: steps.last().map_or_else(|| "–".into(), |step| rate(step.rate(Counter::Events))),
             many_nodes: primaries.len() > 1,
+            is_complete: is_complete(sample),
         }
     }
 }

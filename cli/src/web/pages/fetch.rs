@@ -16,7 +16,7 @@ use crate::facts::why::{Subject, Why, why};
 
 /// Keys on the page of limits.
 const KEYS: usize = 100;
-/// Alerts and dead letters on the page of deliveries.
+/// Alerts and dead letters.
 const MOST: usize = 100;
 
 pub type Limits = (Gathered<TopKey>, Gathered<Policy>);
@@ -44,10 +44,11 @@ pub async fn entries(fleet: Arc<Fleet>, guards: Vec<Vec<u8>>, list: List, most: 
     tokio::join!(bans(&fleet, &guards, list, most), rules(&fleet))
 }
 
-pub type Reasons = (Result<Why, Failure>, Vec<Rule>);
+/// With the newest alerts, among which a lift is looked for.
+pub type Reasons = (Result<Why, Failure>, Vec<Rule>, Gathered<Alert>);
 
 pub async fn reasons(fleet: Arc<Fleet>, guard: Vec<u8>, subject: Subject) -> Reasons {
-    tokio::join!(why(&fleet, &guard, &subject), rules(&fleet))
+    tokio::join!(why(&fleet, &guard, &subject), rules(&fleet), recent(&fleet, MOST))
 }
 
 pub async fn events(fleet: Arc<Fleet>, query: Query) -> Gathered<Event> {

@@ -12,6 +12,7 @@ use super::delivery::{AlertRow, Delivery};
 use super::facts::{Facts, GUARDS};
 use super::frame::{Frame, Trouble, page};
 use super::headline::{self, Headline};
+use super::known::missing;
 use super::limits::Row as KeyRow;
 use super::nodes::Row as NodeRow;
 use super::remarks;
@@ -109,17 +110,20 @@ pub async fn overview(State(app): State<App>, Extension(visitor): Extension<Visi
     let limits: BTreeMap<&str, &Policy> =
         facts.policies.items.iter().map(|policy| (policy.name.as_str(), policy)).collect();
     let has_endpoint = sample.sum("alert_endpoints") > 0;
+    let guards = app.pages.finder.guards().len();
+    let mut ban_troubles = Trouble::all("LW.BANS", &facts.bans.failures);
+    ban_troubles.extend(missing(&sample, "guards", "guards", guards));
     let shown_bans = facts.bans.items.iter().take(BANS);
     page(&Page {
-        tiles: tiles(&steps),
+        tiles: tiles(if sample.answers().next().is_some() { &steps } else { &[] }),
         keys: KeyRow::all(&facts.top.items, &limits),
         key_troubles: Trouble::all("LW.TOP", &facts.top.failures),
         alerts: AlertRow::grouped(&facts.alerts.items, has_endpoint, ALERTS),
         alert_troubles: Trouble::all("LW.ALERTS RECENT", &facts.alerts.failures),
         bans: shown_bans.map(|ban| BanRow::of(ban, &facts.rules, frame.may_support.then_some("/"))).collect(),
         bans_in_all: bans_in_all(&facts),
-        has_guards: sample.sum("guards") > 0 || !app.pages.finder.guards().is_empty(),
-        ban_troubles: Trouble::all("LW.BANS", &facts.bans.failures),
+        has_guards: sample.sum("guards") > 0 || guards > 0,
+        ban_troubles,
         delivery: Delivery::of(&sample, &steps),
         nodes: NodeRow::all(&sample, &app.pages.history),
         has_calls: sample.sum("ratelimit_calls_total") + sample.sum("mratelimit_calls_total") > 0,

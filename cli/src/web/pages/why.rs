@@ -10,6 +10,7 @@ use super::bans::{Choice, Row, choices, why_link};
 use super::fetch;
 use super::forms;
 use super::frame::{Frame, Trouble, page};
+use super::lifted::lifted;
 use super::query::{Query, field, link};
 use super::rules::sentence;
 use super::words::{When, count, duration, number, shown};
@@ -33,11 +34,17 @@ struct CountRow {
     full: i64,
     strikes: Option<String>,
     quiet_until_ms: Option<i64>,
+    /// Whether the count began anew with a ban in force, and is below what led to it.
+    is_set_back: bool,
 }
 
 impl CountRow {
-    fn of(counted: &Count, now_ms: i64) -> Self {
+    fn of(counted: &Count, entries: &[Ban], now_ms: i64) -> Self {
+        let is_cause = |ban: &Ban| {
+            ban.source == "rule" && ban.subject == counted.subject && ban.rule.as_ref() == Some(&counted.rule)
+        };
         Self {
+            is_set_back: counted.units < counted.count && entries.iter().any(is_cause),
             subject: shown(&counted.subject),
             rule: shown(&counted.rule),
             units: number(counted.units),
@@ -116,8 +123,13 @@ pub async fn explain(
         let fetch = fetch::reasons(Arc::clone(app.sampler.fleet()), guard.clone(), subject.clone());
         let facts = app.pages.why.get((guard.clone(), subject.clone()), fetch).await;
         match &*facts {
-            (Ok(found), rules) => answer = Some(answer_of(&guard, &subject, found, rules, &frame)),
-            (Err(failure), _) => troubles.push(trouble(&app, &guard, failure)),
+            (Ok(found), rules, alerts) => {
+                let mut all = answer_of(&guard, &subject, found, rules, &frame);
+                all.sentences.extend(lifted(&alerts.items, &guard, found, frame.now_ms));
+                all.sentences.extend(hint(&subject, found));
+                answer = Some(all);
+            }
+            (Err(failure), ..) => troubles.push(trouble(&app, &guard, failure)),
         }
     }
     page(&WhyPage {
@@ -130,6 +142,16 @@ pub async fn explain(
         answer,
         troubles,
         frame,
+    })
+}
+
+/// What a user's name means that looks like a hash.
+fn hint(subject: &Subject, why: &Why) -> Option<String> {
+    let Subject::User(user) = subject else { return None };
+    let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let is_hash = user.len() == 16 && user.iter().all(is_digit);
+    (is_hash && why.entries.is_empty()).then(|| {
+        "This name looks like a hash of the list of bans: ask for it in the field for a hash.".into()
     })
 }
 
@@ -181,12 +203,19 @@ fn answer_of(guard: &[u8], subject: &Subject, why: &Why, rules: &[Rule], frame: 
         class,
         verdict: format!("{who} {verb} at {}{rest}", shown(guard)),
         sentences: sentences(guard, why, rules, frame.now_ms),
-        entries: why.entries.iter().map(|entry| Row::of(entry, rules, None)).collect(),
+        entries: why.entries.iter().map(|entry| entry_row(entry, why, rules, &back)).collect(),
         challenges: why.challenges.iter().map(ChallengeRow::of).collect(),
-        counts: why.counts.iter().map(|count| CountRow::of(count, frame.now_ms)).collect(),
+        counts: why.counts.iter().map(|count| CountRow::of(count, &why.entries, frame.now_ms)).collect(),
         lift: (is_liftable && frame.may_support).then(|| forms::lift(guard, subject, &back)),
         audit,
     }
+}
+
+/// `here` is the link to this page.
+fn entry_row(entry: &Ban, why: &Why, rules: &[Rule], here: &str) -> Row {
+    let row = Row::of(entry, rules, None);
+    let is_here = row.why_link == here || (entry.hash.is_some() && entry.hash == why.hash);
+    Row { is_here, ..row }
 }
 
 /// The subject, by the name that was asked for where the guard only has a hash.

@@ -12,3 +12,4 @@ mod outages;
 pub mod page;
 mod rights;
 mod tls;
+mod unknown;

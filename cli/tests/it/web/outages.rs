@@ -31,6 +31,9 @@ fn a_server_that_is_killed_is_reported_and_found_again() {
     let lift = [("guard", "login"), ("kind", "ip"), ("value", "203.0.113.9"), ("confirm", "yes")];
     assert_eq!(visitor.post("/actions/lift", &lift).status, 303);
     assert!(visitor.get("/").body.contains("The server did not answer"));
+    wait_at_most(Duration::from_secs(30), "the log says why", || {
+        page.log().contains("lift by 'local': not known whether it was done: the server ")
+    });
     server.start_again();
     wait_at_most(Duration::from_secs(30), "the page is as before", || {
         let answer = visitor.get("/");

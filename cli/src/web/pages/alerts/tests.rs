@@ -32,6 +32,13 @@ fn alerts_are_sentences_with_links() {
             Some("/why?guard=login&ip=203.0.113.9&user=u%201"),
         ),
         (
+            "guard.ban",
+            r#"{"key":"login","subject":"user 0123456789abcdef at 203.0.113.9","ip":"203.0.113.9",
+                "user":"alice","rule":"stuffing","count":10,"window_ms":600000,"until_ms":1}"#,
+            "user alice at 203.0.113.9 is banned from login by the rule stuffing",
+            Some("/why?guard=login&ip=203.0.113.9&user=alice"),
+        ),
+        (
             "guard.lift",
             r#"{"key":"login","subject":"all","ended":2,"by":"dora","acl_user":"default"}"#,
             "dora lifted 2 bans and challenges of all in login",
