@@ -136,7 +136,10 @@ const ACTIVE: Feature = feature("active_hours", "hours with calls", Unit::Share,
 const PAUSES: Feature = feature("pauses", "variation of pauses", Unit::Variation, 1, |it, _| {
     it.pauses.variation().unwrap_or(HUMAN)
 });
-const PATHS: Feature = feature("paths", "distinct paths", Unit::Distinct, 1, |it, _| it.paths.count());
+const PATHS: Feature = feature("paths", "distinct paths", Unit::Distinct, 1, |it, _| {
+    // Many are estimated, and no call has two.
+    it.paths.count().min(it.calls.into())
+});
 const ENTROPY: Feature =
     feature("path_entropy", "entropy of paths", Unit::Bits, 1, |it, _| it.spread.entropy());
 const NIGHT: Feature = cautious(

@@ -73,7 +73,8 @@ pub async fn run(args: &Args, connection: &Options) -> Result<ExitCode> {
         }
         _ => None,
     };
-    print(args, &Report { range, totals: &census.totals, findings: &findings, guard: &args.guard, alerts })?;
+    let (guard, store) = (args.guard.as_str(), args.store.as_str());
+    print(args, &Report { range, totals: &census.totals, findings: &findings, guard, store, alerts })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -47,13 +47,22 @@ impl Name {
         }
     }
 
+    /// The line for redis-cli that ends the sessions of a user, also if somebody else has one of them.
+    /// `None` if the log has only the beginning of the name.
+    pub(super) fn revoke(&self, store: &str) -> Option<String> {
+        Some(format!("LW.REVOKE {} SUBJECT {}", quoted(store.as_bytes()), quoted(&self.whole()?)))
+    }
+
+    fn whole(&self) -> Option<Vec<u8>> {
+        let bytes = self.bytes();
+        let is_cut = bytes.len() >= CUT_AT && bytes.ends_with("…".as_bytes());
+        (!is_cut).then_some(bytes)
+    }
+
     /// The line for redis-cli that bans it, with words of ours as the reason. `None` if the log has
     /// only the beginning of the name.
     pub(super) fn ban(&self, guard: &str, reason: &str) -> Option<String> {
-        let bytes = self.bytes();
-        if bytes.len() >= CUT_AT && bytes.ends_with("…".as_bytes()) {
-            return None;
-        }
+        let bytes = self.whole()?;
         let guard = quoted(guard.as_bytes());
         let option = self.sort().to_uppercase();
         let reason = quoted(format!("hunt: {reason}").as_bytes());
@@ -85,6 +94,9 @@ mod tests {
         }
         let cut = Name::User([&[b'x'; 256][..], "…".as_bytes()].concat());
         assert_eq!(cut.ban("login", "x"), None);
+        assert_eq!(cut.revoke("auth"), None);
+        let revoke = Name::User(b"a b\xff".to_vec()).revoke("auth");
+        assert_eq!(revoke.as_deref(), Some("LW.REVOKE auth SUBJECT \"a b\\xff\""));
         assert!(Name::User("…".into()).ban("login", "x").is_some());
     }
 }

@@ -50,6 +50,10 @@ pub struct Args {
     #[arg(long, value_name = "KEY", default_value = "login")]
     pub guard: String,
 
+    /// The token store for which LW.REVOKE is printed.
+    #[arg(long, value_name = "KEY", default_value = "auth")]
+    pub store: String,
+
     /// Hours of the night in UTC, such as 22-6. Default: the quietest eight hours of the log.
     #[arg(long, value_name = "FROM-TO", value_parser = hours)]
     pub night: Option<(usize, usize)>,

@@ -6,7 +6,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use super::census::Totals;
+use super::event::{DAY, HOUR};
 use super::findings::{Findings, Ranking};
+use super::name::Name;
 use super::score::{Reason, Strange};
 use crate::text::printable;
 
@@ -19,6 +21,7 @@ pub(super) struct Report<'a> {
     pub(super) totals: &'a Totals,
     pub(super) findings: &'a Findings,
     pub(super) guard: &'a str,
+    pub(super) store: &'a str,
     /// Alerts raised and not raised because there was one in the last day.
     pub(super) alerts: Option<(usize, usize)>,
 }
@@ -36,16 +39,36 @@ impl Report<'_> {
             out.push('\n');
         }
         if self.findings.rankings().any(|ranking| !ranking.strangest.is_empty()) {
-            let (from, to) = self.findings.night;
-            _ = writeln!(
-                out,
-                "Night is {from}:00 to {to}:00 UTC. Somebody is always the strangest: judge by the"
-            );
-            out.push_str(
-                "reasons, not by the score alone. The commands are for redis-cli; nobody has been banned.\n",
-            );
+            self.add_advice(&mut out);
         }
         out
+    }
+
+    fn add_advice(&self, out: &mut String) {
+        let (from, to) = self.findings.night;
+        _ = writeln!(
+            out,
+            "Night is {from}:00 to {to}:00 UTC. Somebody is always the strangest: judge by the"
+        );
+        out.push_str(
+            "reasons, not by the score alone. The commands are for redis-cli; nobody has been banned.\n",
+        );
+        if self.findings.users.as_ref().is_some_and(|users| !users.strangest.is_empty()) {
+            out.push_str(
+                "A user may be the victim of an attack, or a customer whose program reaches a limit. LW.REVOKE\n\
+                 ends the user's sessions, a thief's too; LW.BAN also keeps the owner out.\n",
+            );
+        }
+        if self.is_short() {
+            out.push_str(
+                "The log covers less than three days. So nobody has habits to deviate from, and the night may\n\
+                 be none: a longer log gives better answers.\n",
+            );
+        }
+    }
+
+    fn is_short(&self) -> bool {
+        self.totals.last_ms.saturating_sub(self.totals.first_ms) < 3 * DAY - HOUR
     }
 
     fn add(&self, out: &mut String, place: usize, strange: &Strange, is_bold: bool) {
@@ -67,13 +90,17 @@ impl Report<'_> {
         if strange.reasons.is_empty() {
             out.push_str("     a little of everything, nothing by itself\n");
         }
-        match self.ban(strange) {
-            Some(ban) => _ = writeln!(out, "     {ban}"),
+        match self.command(strange) {
+            Some(command) => _ = writeln!(out, "     {command}"),
             None => out.push_str("     no command: the log has only the beginning of the name\n"),
         }
     }
 
-    fn ban(&self, strange: &Strange) -> Option<String> {
+    /// What an operator may do. A user with incidents is more often a victim than an attacker.
+    fn command(&self, strange: &Strange) -> Option<String> {
+        if matches!(strange.name, Name::User(_)) && strange.incidents > 0 {
+            return strange.name.revoke(self.store);
+        }
         strange.name.ban(self.guard, &summary(strange))
     }
 
@@ -109,6 +136,7 @@ impl Report<'_> {
             "from_ms": self.range.0,
             "to_ms": self.range.1,
             "events": self.totals.events,
+            "short_log": self.is_short(),
             "events_left_out": self.totals.left_out,
             "night_utc": {"from": self.findings.night.0, "to": self.findings.night.1},
             "addresses": ranking(&self.findings.addresses),
@@ -120,7 +148,7 @@ impl Report<'_> {
     fn json_of(&self, strange: &Strange) -> Value {
         let mut value = data(strange);
         value["now"] = json!(strange.standing);
-        value["command"] = json!(self.ban(strange));
+        value["command"] = json!(self.command(strange));
         value
     }
 }

@@ -16,6 +16,7 @@ pub(super) struct Strange {
     pub(super) name: Name,
     pub(super) score: f64,
     pub(super) calls: u32,
+    pub(super) incidents: u32,
     pub(super) first_ms: i64,
     pub(super) last_ms: i64,
     /// What makes it strange, the most important first.
@@ -30,6 +31,14 @@ pub(super) struct Reason {
     pub(super) median: f64,
     /// How much lower the score would be with the median.
     pub(super) weight: f64,
+}
+
+impl Reason {
+    /// Whether a reader sees a difference: shares of few calls are compared with caution, but written
+    /// as they are, so that a strange one may be written like the median.
+    fn is_visible(&self) -> bool {
+        self.feature.words_for(self.value) != self.feature.words_for(self.median)
+    }
 }
 
 type Subjects<'a> = [(Name, &'a Subject)];
@@ -66,9 +75,14 @@ pub(super) fn strangest(
             name: name.clone(),
             score: *score,
             calls: subject.calls,
+            incidents: subject.incidents,
             first_ms: subject.first_ms,
             last_ms: subject.last_ms,
-            reasons: weights(&forest, &points[*i], *score).into_iter().map(reason).collect(),
+            reasons: weights(&forest, &points[*i], *score)
+                .into_iter()
+                .map(reason)
+                .filter(Reason::is_visible)
+                .collect(),
             standing: None,
         }
     };
@@ -149,6 +163,18 @@ mod tests {
         let reason = &found[0].reasons[0];
         assert_eq!(reason.feature.name, "failure_share");
         assert!((reason.value - 28.0 / 30.0).abs() < 1e-9 && reason.median < 0.1);
+        for reason in found.iter().flat_map(|strange| &strange.reasons) {
+            let words = |value| reason.feature.words_for(value);
+            assert_ne!(words(reason.value), words(reason.median), "{}", reason.feature.name);
+        }
         assert!(strangest(&named[..19], &OF_ADDRESSES, &site, 3, 1).is_empty());
+    }
+
+    #[test]
+    fn what_is_written_like_the_median_is_no_reason() {
+        let feature = &OF_ADDRESSES[9];
+        let reason = |value, median| Reason { feature, value, median, weight: 0.1 };
+        assert!(!reason(1.0, 1.0).is_visible() && !reason(0.997, 1.0).is_visible());
+        assert!(reason(0.9, 1.0).is_visible());
     }
 }

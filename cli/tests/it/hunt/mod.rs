@@ -115,6 +115,28 @@ fn a_hostile_name_is_shown_as_text_and_banned_by_the_printed_line() {
 }
 
 #[test]
+fn a_user_whose_token_was_stolen_is_not_to_be_banned() {
+    let site = Site::start();
+    site.load_people(30);
+    let mut rows = String::new();
+    for call in 0..40 {
+        let time = format!("2026-03-02 09:{call:02}:30+00");
+        let kind = if call % 2 == 0 { "request" } else { "token.reuse" };
+        writeln!(rows, "{time}\t{kind}\tcarol\t2001:db8:5::1\t/\tGET\t200\tf\tf\t{{}}\t99\t{call}").unwrap();
+    }
+    site.copy(&rows);
+    let report = site.json(&["--by", "user", "--store", "my tokens"]);
+    let found = report["users"]["strangest"].as_array().unwrap();
+    let carol = found.iter().find(|it| it["subject"] == "carol").unwrap();
+    assert_eq!(carol["command"], "LW.REVOKE \"my tokens\" SUBJECT carol");
+    assert_eq!(report["short_log"], true);
+    let printed = succeeded(&site.hunt(&["--by", "user"]));
+    assert!(printed.contains("LW.REVOKE auth SUBJECT carol"), "{printed}");
+    assert!(printed.contains("may be the victim") && !printed.contains("USER carol"), "{printed}");
+    assert!(printed.contains("less than three days"), "{printed}");
+}
+
+#[test]
 fn a_cron_run_raises_at_most_ten_alerts_and_none_again_for_a_day() {
     let site = Site::start();
     site.load_people(40);
