@@ -14,7 +14,9 @@ fn every_subcommand_has_help_completions_and_a_manual_page() {
         assert!(help.status.success() && text(&help.stdout).contains("--redis"), "{command}");
         assert!(bash.contains(&format!("lockwatch__{command}")) || bash.contains(command), "{command}");
         let page = std::fs::read_to_string(dir.path().join(format!("lockwatch-{command}.1"))).unwrap();
-        assert!(page.contains("SYNOPSIS"), "{command}");
+        assert!(page.contains(&format!(".SH SYNOPSIS\nlockwatch {command} [OPTIONS]\n")), "{page}");
+        let mut lines = page.lines().skip_while(|line| !line.contains(r"\-\-sentinel\-user"));
+        assert!(lines.nth(1).is_some_and(|text| text.starts_with("User to authenticate as")), "{page}");
     }
 }
 
