@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use redis::{Value, cmd};
+use tokio::sync::watch;
 use tokio::task::JoinError;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::background::Background;
 use crate::connect::failure::Failure;
@@ -71,9 +72,25 @@ impl Found {
     }
 }
 
+/// How far the search has come.
+#[derive(Clone, Debug, Default)]
+pub enum Search {
+    /// No search of all primaries has ended yet.
+    #[default]
+    Begins,
+    /// The last one was complete.
+    Complete,
+    /// The last one ended with the failure of this node: what was found is not all.
+    Failed(String, Failure),
+}
+
+/// Of guards and of token stores.
+type Searches = [Search; 2];
+
 /// Searches in the background until it is dropped.
 pub struct Finder {
     found: Arc<Mutex<Found>>,
+    searches: watch::Receiver<Searches>,
     task: Background,
 }
 
@@ -82,11 +99,25 @@ impl Finder {
     pub fn start(sampler: Arc<Sampler>, guards: Vec<Vec<u8>>, stores: Vec<Vec<u8>>) -> Self {
         let given = Found { guards: guards.into_iter().collect(), stores: stores.into_iter().collect() };
         let found = Arc::new(Mutex::new(given.clone()));
+        let (ended, searches) = watch::channel(Searches::default());
         let task = Background::run("the search for guards", {
             let found = Arc::clone(&found);
-            move || search(Arc::clone(&sampler), Arc::clone(&found), given.clone())
+            move || search(Arc::clone(&sampler), Arc::clone(&found), given.clone(), ended.clone())
         });
-        Self { found, task }
+        Self { found, searches, task }
+    }
+
+    /// How far the search for guards has come.
+    pub fn guards_search(&self) -> Search {
+        self.searches.borrow()[0].clone()
+    }
+
+    /// Waits until a first search for guards has ended, complete or not, but no longer than `most`.
+    pub async fn first_search_for_guards(&self, most: Duration) {
+        let mut searches = self.searches.clone();
+        let ended = searches.wait_for(|[guards, _]| !matches!(guards, Search::Begins));
+        // Whoever asks sees in `guards_search` whether it has ended.
+        let _ = timeout(most, ended).await;
     }
 
     /// The keys of the guards that were found so far, in their order.
@@ -109,12 +140,18 @@ fn lock(found: &Mutex<Found>) -> MutexGuard<'_, Found> {
     found.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn search(sampler: Arc<Sampler>, found: Arc<Mutex<Found>>, mut given: Found) {
+async fn search(
+    sampler: Arc<Sampler>,
+    found: Arc<Mutex<Found>>,
+    mut given: Found,
+    ended: watch::Sender<Searches>,
+) {
     // When a search with what numbers in INFO was complete, of each type.
     let mut complete: [Option<(i64, Instant)>; 2] = [None, None];
     loop {
         let sample = sampler.sample().await;
-        for (kind, complete) in [Type::Guard, Type::Store].into_iter().zip(&mut complete) {
+        for (index, kind) in [Type::Guard, Type::Store].into_iter().enumerate() {
+            let complete = &mut complete[index];
             let primaries = sample.answers().filter(|(node, _)| node.is_primary());
             let counted = sum(primaries.filter_map(|(_, info)| info.lockwatch(kind.counted_by())));
             let known = i64::try_from(lock(&found).of(kind).len()).unwrap_or(i64::MAX);
@@ -124,17 +161,31 @@ async fn search(sampler: Arc<Sampler>, found: Arc<Mutex<Found>>, mut given: Foun
                 continue;
             }
             let members = sampler.fleet().members();
-            if pass(&members, kind, &found, given.of(kind)).await {
-                *complete = Some((counted, Instant::now()));
-            }
+            let end = match pass(&members, kind, &found, given.of(kind)).await {
+                Ok(()) => {
+                    *complete = Some((counted, Instant::now()));
+                    Search::Complete
+                }
+                Err((node, why)) => Search::Failed(node, why),
+            };
+            ended.send_modify(|searches| searches[index] = end);
         }
         sleep(EVERY).await;
     }
 }
 
-/// Searches all primaries, and then drops the names that are gone. Returns whether all answered.
-async fn pass(members: &[Member], kind: Type, found: &Mutex<Found>, given: &BTreeSet<Vec<u8>>) -> bool {
+/// Searches all primaries, and then drops the names that are gone. Fails with the node that did not
+/// answer.
+async fn pass(
+    members: &[Member],
+    kind: Type,
+    found: &Mutex<Found>,
+    given: &BTreeSet<Vec<u8>>,
+) -> Result<(), (String, Failure)> {
     let mut names = given.clone();
+    if !members.iter().any(|member| member.primary) {
+        return Err((String::new(), Failure::away("no primary is known")));
+    }
     for member in members.iter().filter(|member| member.primary) {
         let add = |key: &[u8]| {
             if names.len() < MOST {
@@ -142,12 +193,10 @@ async fn pass(members: &[Member], kind: Type, found: &Mutex<Found>, given: &BTre
                 lock(found).of(kind).insert(key.to_vec());
             }
         };
-        if scan(&member.node, kind, add).await.is_err() {
-            return false;
-        }
+        scan(&member.node, kind, add).await.map_err(|why| (member.node.name(), why))?;
     }
     *lock(found).of(kind) = names;
-    true
+    Ok(())
 }
 
 async fn scan(node: &Node, kind: Type, mut add: impl FnMut(&[u8])) -> Result<(), Failure> {

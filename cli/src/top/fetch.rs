@@ -16,7 +16,7 @@ use crate::connect::failure::{Failure, Kind};
 use crate::connect::fleet::Fleet;
 use crate::facts::bans::{List, bans};
 use crate::facts::top::top_keys;
-use crate::finder::Finder;
+use crate::finder::{Finder, Search};
 use crate::sampler::Sampler;
 
 /// The keys that are listed at most.
@@ -24,6 +24,8 @@ const KEYS: usize = 100;
 /// The bans of each guard that are listed at most.
 const BANS: usize = 1000;
 const BANS_EVERY: Duration = Duration::from_secs(5);
+/// How long `--once` waits for the search for guards.
+const SEARCH: Duration = Duration::from_secs(20);
 /// Also without a sign of a change.
 const BANS_ANYWAY: Duration = Duration::from_secs(60);
 
@@ -89,14 +91,21 @@ impl Fetcher {
         }
     }
 
+    /// Waits for the search for guards, but not for ever.
+    pub async fn find_guards(&self) {
+        self.finder.first_search_for_guards(SEARCH).await;
+    }
+
     /// A snapshot with the bans that are known.
     pub async fn fetch(&self) -> Snapshot {
         let sample = self.sampler.sample().await;
         let mut snapshot = Snapshot::of(&sample);
         let top = top_keys(&self.fleet, KEYS).await;
         snapshot.keys = top.items;
+        snapshot.keys_known = top.failures.is_empty();
         snapshot.failures.extend(top.failures.iter().filter_map(|failure| refusal("LW.TOP", failure)));
         snapshot.bans = self.bans.clone();
+        self.add_search(&mut snapshot);
         snapshot
     }
 
@@ -107,6 +116,18 @@ impl Fetcher {
         self.take(ask(Arc::clone(&self.fleet), signs).await);
         snapshot.bans = self.bans.clone();
         snapshot
+    }
+
+    /// What is said of a search that the servers refuse, if that hides guards.
+    fn add_search(&self, snapshot: &mut Snapshot) {
+        let Search::Failed(node, why) = self.finder.guards_search() else { return };
+        let Some(refusal) = refusal("SCAN", &(node, why)) else { return };
+        snapshot.may_search = false;
+        if snapshot.lacks_guards() {
+            snapshot
+                .failures
+                .push(format!("{refusal}; so not all guards are found, and their bans not shown"));
+        }
     }
 
     fn signs(&self, snapshot: &Snapshot) -> Signs {
@@ -129,7 +150,8 @@ impl Fetcher {
 async fn ask(fleet: Arc<Fleet>, signs: Signs) -> (Bans, Signs) {
     let found = bans(&fleet, &signs.1, List::Bans, BANS).await;
     let failures = found.failures.iter().filter_map(|failure| refusal("LW.BANS", failure)).collect();
-    (Bans { list: Arc::new(found.items), guards: signs.1.len(), failures }, signs)
+    let known = found.failures.is_empty();
+    (Bans { list: Arc::new(found.items), guards: signs.1.len(), known, failures }, signs)
 }
 
 /// What a node refused. That it is away is said elsewhere.

@@ -18,6 +18,7 @@ use super::theme::Theme;
 pub async fn fetch(fetcher: &mut Fetcher, interval: Duration) -> [Snapshot; 2] {
     let first = fetcher.fetch().await;
     tokio::time::sleep_until((first.taken + interval).into()).await;
+    fetcher.find_guards().await;
     [first, fetcher.fetch_with_bans().await]
 }
 
@@ -38,7 +39,7 @@ pub fn print(snapshots: [Snapshot; 2], interval: Duration, rows: usize, width: u
     for panel in Panel::ALL.into_iter().filter(|panel| *panel != Panel::Problems) {
         let all = panel.table(&seen);
         out.push('\n');
-        add(&mut out, &[overview::heading(theme, panel, all.rows.len())]);
+        add(&mut out, &[overview::heading(theme, panel, &seen, all.rows.len())]);
         let part = table::Part { width: usize::from(width), rows, top: 0, selected: None };
         add(&mut out, &table::lines(theme, &all, &Order::default(), part));
     }

@@ -26,7 +26,9 @@ impl Sketch {
             kind: Kind::Standalone,
             nodes: Vec::new(),
             keys: Vec::new(),
-            bans: Bans::default(),
+            keys_known: true,
+            bans: Bans { known: true, ..Bans::default() },
+            may_search: true,
             failures: Vec::new(),
         })
     }
@@ -101,6 +103,12 @@ impl Sketch {
             by: operator.then(|| "dora".into()),
             acl_user: None,
         });
+        self
+    }
+
+    /// Somebody who may call neither LW.TOP nor LW.BANS nor SCAN.
+    pub fn forbidden(mut self) -> Self {
+        (self.0.keys_known, self.0.bans.known, self.0.may_search) = (false, false, false);
         self
     }
 

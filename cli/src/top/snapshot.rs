@@ -20,7 +20,11 @@ pub struct Snapshot {
     pub nodes: Vec<NodeView>,
     /// The keys that were denied most, over all nodes.
     pub keys: Vec<TopKey>,
+    /// Whether all primaries were able to say which.
+    pub keys_known: bool,
     pub bans: Bans,
+    /// Whether the servers let guards be searched for.
+    pub may_search: bool,
     /// What could not be asked, and why the list of nodes may be out of date.
     pub failures: Vec<String>,
 }
@@ -30,6 +34,8 @@ pub struct Snapshot {
 pub struct Bans {
     /// The newest first.
     pub list: Arc<Vec<Ban>>,
+    /// Whether those guards were able to say who is banned.
+    pub known: bool,
     /// How many guards are known.
     pub guards: usize,
     /// What could not be asked.
@@ -67,7 +73,9 @@ impl Snapshot {
             kind: sample.kind,
             nodes: sample.nodes.iter().map(view).collect(),
             keys: Vec::new(),
+            keys_known: false,
             bans: Bans::default(),
+            may_search: true,
             failures: sample.failure.iter().cloned().collect(),
         }
     }
@@ -81,6 +89,17 @@ impl Snapshot {
     pub fn sum(&self, name: &str) -> i64 {
         let primaries = self.answers().filter(|(node, _)| node.primary);
         sum(primaries.filter_map(|(_, info)| info.lockwatch(name)))
+    }
+
+    /// Whether all primaries answered, so that sums over them are right.
+    pub fn is_complete(&self) -> bool {
+        let mut primaries = self.nodes.iter().filter(|node| node.primary).peekable();
+        primaries.peek().is_some() && primaries.all(|node| node.answer().is_some())
+    }
+
+    /// Whether the list of bans is complete, so that nobody else is banned.
+    pub fn has_all_bans(&self) -> bool {
+        self.bans.known && self.is_complete() && !self.lacks_guards()
     }
 
     /// Whether there are guards that the search has not found yet.

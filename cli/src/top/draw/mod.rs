@@ -87,7 +87,7 @@ fn beside(state: &State, seen: &Seen, side: Rect, buffer: &mut Buffer) {
     let mut y = side.y;
     for ((panel, table), height) in tables.iter().zip(heights) {
         let area = Rect { y, height, ..side };
-        put(buffer, area, &[overview::heading(state.theme, *panel, table.rows.len())]);
+        put(buffer, area, &[overview::heading(state.theme, *panel, seen, table.rows.len())]);
         let part = table::Part {
             width: usize::from(side.width),
             rows: usize::from(height.saturating_sub(3)),

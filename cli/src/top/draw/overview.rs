@@ -116,7 +116,8 @@ fn count(panel: Panel, view: &View) -> Option<usize> {
 }
 
 /// The heading of a panel that is not selected.
-pub fn heading(theme: Theme, panel: Panel, count: usize) -> Line<'static> {
+pub fn heading(theme: Theme, panel: Panel, seen: &Seen, count: usize) -> Line<'static> {
+    let count = if count > 0 || panel.is_known(seen) { count.to_string() } else { "?".into() };
     let name = Span::styled(format!("{} {count}", panel.name()), theme.bold());
     Line::from(vec![name, Span::styled(format!("  {}", panel.about()), theme.of(Tone::Faint))])
 }
@@ -163,8 +164,10 @@ fn activity_line(
     words: usize,
 ) -> Vec<Span<'static>> {
     let rates = seen.and_then(|seen| seen.history.now.as_ref());
-    let Some(rates) = rates else {
-        let line = format!(" {:<8} {:>7} {:>8}", activity.name(), "…", "…");
+    let known = seen.is_some_and(|seen| seen.snapshot.answers().next().is_some());
+    let Some(rates) = rates.filter(|_| known) else {
+        let mark = if seen.is_some() && !known { "?" } else { "…" };
+        let line = format!(" {:<8} {mark:>7} {mark:>8}", activity.name());
         return vec![Span::raw(fit(&line, NUMBERS + points + words + 1, false))];
     };
     let (calls, denied) = (activity.calls(rates), activity.denied(rates));
@@ -218,16 +221,22 @@ fn gauges(seen: &Seen) -> Vec<(&'static str, String, Tone)> {
     let dead = snapshot.sum("alert_dead").saturating_add(snapshot.sum("audit_dead"));
     let bad_if = |bad: bool, tone: Tone| if bad { tone } else { Tone::Plain };
     let bans = snapshot.bans.list.len();
-    // While guards are missing, the list is not complete.
-    let more = if snapshot.lacks_guards() { "…" } else { "" };
+    let bans_shown = match (bans, snapshot.has_all_bans()) {
+        (_, true) => bans.to_string(),
+        (0, false) => "?".into(),
+        // The list is not complete.
+        (_, false) => format!("{bans}…"),
+    };
+    // Where nobody answers, nothing is known, which is not 0.
+    let if_known = |text: String| if primaries().next().is_some() { text } else { "?".into() };
     vec![
         ("nodes", format!("{up} of {all}"), bad_if(up < all, Tone::Bad)),
-        ("memory", bytes(memory as f64), Tone::Plain),
-        ("bans", format!("{bans}{more}"), bad_if(bans > 0, Tone::Warn)),
-        ("sessions", snapshot.sum("token_sessions").to_string(), Tone::Plain),
-        ("alerts wait", snapshot.sum("alert_queued").to_string(), Tone::Plain),
-        ("audit lag", millis(lag), bad_if(lag > 60_000, Tone::Warn)),
-        ("dead letters", dead.to_string(), bad_if(dead > 0, Tone::Bad)),
+        ("memory", if_known(bytes(memory as f64)), Tone::Plain),
+        ("bans", bans_shown, bad_if(bans > 0, Tone::Warn)),
+        ("sessions", if_known(snapshot.sum("token_sessions").to_string()), Tone::Plain),
+        ("alerts wait", if_known(snapshot.sum("alert_queued").to_string()), Tone::Plain),
+        ("audit lag", if_known(millis(lag)), bad_if(lag > 60_000, Tone::Warn)),
+        ("dead letters", if_known(dead.to_string()), bad_if(dead > 0, Tone::Bad)),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! Who is banned.
 
 use super::seen::Seen;
+use super::{Panel, UNKNOWN};
 use crate::facts::bans::Ban;
 use crate::top::cell::{harmless, millis};
 use crate::top::table::{Cell, Column, Row, Table, Target, Tone};
@@ -19,10 +20,18 @@ pub fn table(seen: &Seen) -> Table {
     let now = seen.now_ms();
     let bans = seen.snapshot.bans.list.iter().filter(|ban| ban.until_ms > now);
     let rows = bans.map(|ban| row(ban, now)).collect();
-    let searches = seen.snapshot.lacks_guards();
-    let empty =
-        if searches { "The search for guards goes on; --guard names one." } else { "Nobody is banned." };
-    Table { columns: COLUMNS, rows, empty }
+    Table { columns: COLUMNS, rows, empty: empty(seen) }
+}
+
+fn empty(seen: &Seen) -> &'static str {
+    let snapshot = seen.snapshot;
+    match () {
+        () if Panel::Bans.is_known(seen) => "Nobody is banned.",
+        () if !snapshot.is_complete() => UNKNOWN,
+        () if !snapshot.bans.known => "Not known: LW.BANS has failed.",
+        () if !snapshot.may_search => "Not known: guards can't be searched for by SCAN; --guard names one.",
+        () => "The search for guards goes on; --guard names one.",
+    }
 }
 
 fn row(ban: &Ban, now: i64) -> Row {

@@ -1,6 +1,7 @@
 //! The keys that were denied most.
 
 use super::seen::Seen;
+use super::{Panel, UNKNOWN};
 use crate::facts::top::TopKey;
 use crate::top::cell::{harmless, millis, share};
 use crate::top::table::{Cell, Column, Row, Table, Target, Tone};
@@ -21,7 +22,11 @@ pub fn table(seen: &Seen) -> Table {
     Table {
         columns: COLUMNS,
         rows: seen.snapshot.keys.iter().map(|key| row(seen, key, all)).collect(),
-        empty: "No call was denied lately.",
+        empty: match () {
+            () if Panel::Keys.is_known(seen) => "No call was denied lately.",
+            () if !seen.snapshot.is_complete() => UNKNOWN,
+            () => "Not known: LW.TOP has failed.",
+        },
     }
 }
 

@@ -13,6 +13,9 @@ pub use seen::Seen;
 
 use super::table::{Column, Table};
 
+/// In place of rows.
+const UNKNOWN: &str = "Not known: not all primaries answer.";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Panel {
     Keys,
@@ -63,6 +66,17 @@ impl Panel {
             Self::Nodes => nodes::COLUMNS,
             Self::Queues => queues::COLUMNS,
             Self::Problems => problems::COLUMNS,
+        }
+    }
+
+    /// Whether the servers said all that the panel lists. If not, an empty list is no good news.
+    pub fn is_known(self, seen: &Seen) -> bool {
+        let snapshot = seen.snapshot;
+        match self {
+            Self::Keys => snapshot.keys_known && snapshot.is_complete(),
+            Self::Bans => snapshot.has_all_bans(),
+            Self::Policies | Self::Rules | Self::Queues => snapshot.is_complete(),
+            Self::Nodes | Self::Problems => true,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Calls and denials of each policy.
 
 use super::seen::Seen;
+use super::{Panel, UNKNOWN};
 use crate::top::cell::{harmless, share};
 use crate::top::table::{Cell, Column, Row, Table, Target, Tone};
 
@@ -26,7 +27,9 @@ pub fn table(seen: &Seen) -> Table {
     // The most denials first, then the most calls.
     let order = |row: &Row| [1, 0].map(|index: usize| row.cells[index].order.unwrap_or(0.0));
     rows.sort_by(|a, b| order(b).partial_cmp(&order(a)).unwrap_or(std::cmp::Ordering::Equal));
-    Table { columns: COLUMNS, rows, empty: "There is no policy. LW.POLICY SET makes one." }
+    let empty =
+        if Panel::Policies.is_known(seen) { "There is no policy. LW.POLICY SET makes one." } else { UNKNOWN };
+    Table { columns: COLUMNS, rows, empty }
 }
 
 fn row(name: &str, [calls, denied, shadow]: [f64; 3], totals: [i64; 3]) -> Row {

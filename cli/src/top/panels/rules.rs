@@ -1,6 +1,7 @@
 //! How often each rule of a guard fired, and what came of it.
 
 use super::seen::Seen;
+use super::{Panel, UNKNOWN};
 use crate::top::cell::harmless;
 use crate::top::table::{Cell, Column, Row, Table, Target, Tone};
 
@@ -27,7 +28,8 @@ pub fn table(seen: &Seen) -> Table {
     // What happens now first, then what has happened most.
     let order = |row: &Row| [2, 1, 0, 3].map(|index: usize| row.cells[index].order.unwrap_or(0.0));
     rows.sort_by(|a, b| order(b).partial_cmp(&order(a)).unwrap_or(std::cmp::Ordering::Equal));
-    Table { columns: COLUMNS, rows, empty: "No rule of a guard has fired yet." }
+    let empty = if Panel::Rules.is_known(seen) { "No rule of a guard has fired yet." } else { UNKNOWN };
+    Table { columns: COLUMNS, rows, empty }
 }
 
 fn row(name: &str, [fired, challenged, denied, _]: [f64; 4], totals: [i64; 4]) -> Row {
