@@ -83,8 +83,8 @@ pub fn problem_lines(theme: Theme, view: &View, rows: usize, columns: u16) -> Ve
 
 fn tone(level: Level) -> Tone {
     match level {
-        Level::Error => Tone::Bad,
-        Level::Warn | Level::Note => Tone::Warn,
+        Level::Attack | Level::Error => Tone::Bad,
+        Level::Warn => Tone::Warn,
     }
 }
 

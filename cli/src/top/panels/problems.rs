@@ -20,8 +20,7 @@ pub fn table(seen: &Seen) -> Table {
 
 pub fn tone(level: Level) -> Tone {
     match level {
-        Level::Error => Tone::Bad,
+        Level::Attack | Level::Error => Tone::Bad,
         Level::Warn => Tone::Warn,
-        Level::Note => Tone::Plain,
     }
 }

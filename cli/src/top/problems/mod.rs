@@ -8,23 +8,23 @@ use super::snapshot::{NodeView, Snapshot};
 use crate::connect::failure::{Failure, Kind};
 use crate::info::Info;
 
-/// How bad something is, the worst first.
+/// What has to be seen first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
+    /// Somebody attacks.
+    Attack,
     /// Something does not work.
     Error,
     /// Something will not work soon, or works in part.
     Warn,
-    /// Worth knowing, and as intended.
-    Note,
 }
 
 impl Level {
     pub fn word(self) -> &'static str {
         match self {
+            Self::Attack => "ATTACK",
             Self::Error => "ERROR",
             Self::Warn => "WARN",
-            Self::Note => "NOTE",
         }
     }
 }
@@ -152,6 +152,11 @@ fn alerts(node: &NodeView, info: &Info, add: &mut impl FnMut(Level, String)) {
         add(Level::Warn, format!("{} alerts were given up: LW.ALERTS DEAD says why", number("alert_dead")));
     }
     if endpoints.is_empty() {
+        if number("alert_queued") > 0 {
+            let count = number("alert_queued");
+            let wait = if count == 1 { "alert waits" } else { "alerts wait" };
+            add(Level::Warn, format!("{count} {wait}, and nobody is told: no webhook is set"));
+        }
         return;
     }
     if let Some(text) = more_than_half(info, "alert_queued", "alert_max_events") {
@@ -247,7 +252,7 @@ fn new_bans(snapshot: &Snapshot, found: &mut Found) {
     if let Some((rule, most)) = rules.first() {
         let bans = if count == 1 { "new ban" } else { "new bans" };
         let by = if *most == count { format!("by {rule}") } else { format!("{most} of them by {rule}") };
-        found.add(Level::Note, format!("{count} {bans} within a minute, {by}"));
+        found.add(Level::Attack, format!("{count} {bans} within a minute, {by}"));
     }
 }
 

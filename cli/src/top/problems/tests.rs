@@ -55,6 +55,7 @@ fn each_fault_is_named() {
              lockwatch_alert_endpoint_0_state_number:4",
             "ERROR a:1: alerts to https://a.example are open: connection refused",
         ),
+        ("lockwatch_alert_queued:2", "WARN a:1: 2 alerts wait, and nobody is told: no webhook is set"),
         ("lockwatch_alert_dead:3", "WARN a:1: 3 alerts were given up: LW.ALERTS DEAD says why"),
         (
             "lockwatch_audit_state:waiting\r\nlockwatch_audit_last_error:timeout",
@@ -81,5 +82,5 @@ fn nodes_that_differ_and_new_bans_are_reported() {
     let bans = Sketch::new().node("a:1", &time);
     let bans = bans.ban("203.0.113.9", "brute", 60).ban("203.0.113.10", "brute", 60);
     let bans = bans.ban("203.0.113.11", "stuffing", 60).ban("203.0.113.0/24", "", 60);
-    assert_eq!(texts(&bans.taken_after(0)), ["NOTE 3 new bans within a minute, 2 of them by login/brute"]);
+    assert_eq!(texts(&bans.taken_after(0)), ["ATTACK 3 new bans within a minute, 2 of them by login/brute"]);
 }
