@@ -66,7 +66,7 @@ fn many_visitors_cost_as_much_as_one() {
         ("lw.policy|list", 1),
         ("lw.auditlog|query", 1),
         ("lw.auditlog|dead", 1),
-        ("lw.alerts|recent", 1),
+        ("lw.alerts|recent", 2),
         ("lw.alerts|dead", 1),
     ];
     assert_shared(&mut client, began, &commands);

@@ -69,8 +69,11 @@ fn why_names_who_lifted_and_knows_a_hash() {
     let held = visitor.get("/why?guard=login&user=alice").body;
     assert!(held.contains("was banned") && !held.contains(">Why<"), "{held}");
     client.run("LW.LIFT login USER alice BY dora");
-    let free = visitor.get("/why?guard=login&user=alice").body;
-    assert!(free.contains("dora lifted 1 ban or challenge of user alice in login"), "{free}");
+    // A page may be five seconds old.
+    wait_until("the page says who lifted the ban", || {
+        let free = visitor.get("/why?guard=login&user=alice").body;
+        free.contains("dora lifted 1 ban or challenge of user alice in login")
+    });
     let hash = visitor.get("/why?guard=login&user=0123456789abcdef").body;
     assert!(hash.contains("looks like a hash"), "{hash}");
 }
