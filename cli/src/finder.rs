@@ -22,7 +22,7 @@ use crate::sum::sum;
 
 /// Keys that one call of SCAN looks at.
 const STEP: usize = 1000;
-/// SCAN may take this share of a server's time: one part in so many.
+/// SCAN takes at most one part in `SHARE` of a server's time.
 const SHARE: u32 = 20;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
 /// How often the numbers of INFO are compared.
@@ -116,7 +116,7 @@ impl Finder {
     pub async fn first_search_for_guards(&self, most: Duration) {
         let mut searches = self.searches.clone();
         let ended = searches.wait_for(|[guards, _]| !matches!(guards, Search::Begins));
-        // Whoever asks sees in `guards_search` whether it has ended.
+        // The caller sees in `guards_search` whether it has ended.
         let _ = timeout(most, ended).await;
     }
 

@@ -49,8 +49,8 @@ impl Info {
         (0..).map_while(line).map(Self::members).collect()
     }
 
-    /// The members of a line such as `calls=3,denied=1`. The last one may contain commas if its name
-    /// is `last_error`.
+    /// The members of a line such as `calls=3,denied=1`. The last one may contain commas if its
+    /// name is `last_error`.
     pub fn members(line: &str) -> BTreeMap<&str, &str> {
         let (line, error) = match line.split_once(",last_error=") {
             Some((line, error)) => (line, Some(error)),

@@ -1,5 +1,5 @@
-//! Replies of the module's commands. Records are maps in RESP3, which the program asks for, and flat
-//! arrays of fields and values where a server only speaks RESP2.
+//! Replies of the module's commands. Records are maps in RESP3, which the program asks for, and
+//! flat arrays of fields and values where a server only speaks RESP2.
 
 use std::collections::BTreeMap;
 

@@ -12,8 +12,8 @@
 //!
 //! Pure, with the time passed in:
 //! - [`rollup`]: many alerts of a type become one. [`dedup`]: which alerts are suppressed.
-//! - [`letter`], [`recent`], [`deliveries`]: what the outbox keeps besides alerts. [`endpoint_queue`]: what is
-//!   due at one endpoint.
+//! - [`letter`], [`recent`], [`deliveries`]: what the outbox keeps besides alerts.
+//!   [`endpoint_queue`]: what is due at one endpoint.
 //!
 //! On the main thread, with the server:
 //! - [`counters`], [`wake`], [`settings`]: used by everything above them.

@@ -14,8 +14,8 @@ pub(crate) static BYTES: AtomicU64 = AtomicU64::new(0);
 pub(crate) static BANS: AtomicU64 = AtomicU64::new(0);
 pub(crate) static SUBJECTS: AtomicU64 = AtomicU64::new(0);
 pub(crate) static KNOWN: AtomicU64 = AtomicU64::new(0);
-/// Guards in which new bans become challenges, as of their last change: because of the cap, a broken
-/// site, or because there are too many bans.
+/// Guards in which new bans become challenges, as of their last change: because of the cap, a
+/// broken site, or because there are too many bans.
 pub(crate) static RESTRAINED: AtomicU64 = AtomicU64::new(0);
 
 /// The size of a guard, as INFO adds it up.

@@ -17,8 +17,8 @@ use super::raw;
 
 /// A value that the server can hold as one pointer.
 pub(crate) trait Thin: Sized {
-    /// What is remembered of a value while a command changes it. `()` for a value of one allocation,
-    /// which [`Header::bytes`] sums up, so that its commands pay nothing.
+    /// What is remembered of a value while a command changes it. `()` for a value of one
+    /// allocation, which [`Header::bytes`] sums up, so that its commands pay nothing.
     type Share: Shares;
 
     fn into_raw(self) -> NonNull<u8>;

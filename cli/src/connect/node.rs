@@ -30,7 +30,8 @@ impl Node {
     }
 
     /// Calls a command that changes nothing. If the connection turns out to be broken, it is made
-    /// anew and the command repeated once. All of that together takes no longer than the time limit.
+    /// anew and the command repeated once. All of that together takes no longer than the time
+    /// limit.
     pub async fn read(&self, command: &Cmd) -> Result<Value, Failure> {
         let attempts = async {
             match self.write(command).await {
@@ -41,7 +42,7 @@ impl Node {
         if let Ok(outcome) = tokio::time::timeout(self.dial.timeout, attempts).await {
             return outcome;
         }
-        // Whoever holds the lock is making a new connection.
+        // The task that holds the lock is making a new connection.
         if let Ok(mut link) = self.link.try_lock() {
             *link = None;
         }

@@ -23,7 +23,8 @@ pub struct Database {
     pub version: i64,
     /// The program's own role.
     pub role: String,
-    /// By how many milliseconds its clock is ahead of the program's, and by how much that may be wrong.
+    /// By how many milliseconds its clock is ahead of the program's, and by how much that may be
+    /// wrong.
     pub ahead_ms: i64,
     pub uncertain_ms: i64,
     /// `None` if there is no table yet.
@@ -38,7 +39,8 @@ pub struct Log {
     pub owner: String,
     /// The version of the schema; `Err` if the program's role may not read it.
     pub version: Result<i64, String>,
-    /// Rights of each role that the module is connected as; those of the owner if it is not connected.
+    /// Rights of each role that the module is connected as; those of the owner if it is not
+    /// connected.
     pub roles: Vec<Role>,
     pub partitions: Vec<Partition>,
 }

@@ -1,6 +1,7 @@
 //! `lockwatch doctor`: looks for faults in servers and in the audit log's database.
 //!
-//! - [`collect`] and [`database`] ask for all facts ([`facts`], [`users`], [`host`]), each [`asked`].
+//! - [`collect`] and [`database`] ask for all facts ([`facts`], [`users`], [`host`]), each
+//!   [`asked`].
 //! - [`checks`] has the checks, each of which reads the facts and returns findings ([`finding`]);
 //!   [`check`] runs them.
 //! - [`text`] and [`json`] print the result.
@@ -37,8 +38,8 @@ use crate::output;
 
 /// Checks servers, and says what is wrong and what to do.
 ///
-/// It changes nothing. The exit code is 0 when all is well, 1 with warnings, and 2 with errors, also
-/// when no server can be reached.
+/// It changes nothing. The exit code is 0 when all is well, 1 with warnings, and 2 with errors,
+/// also when no server can be reached.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Prints the result as JSON.

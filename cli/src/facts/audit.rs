@@ -81,8 +81,8 @@ impl Query {
 /// Bytes of a page from which on the server may have ended it early; it does at about 2 MiB.
 const LONG_PAGE: usize = 1 << 20;
 
-/// The newest events that match, newest first. The page may be shorter than asked for although there
-/// are more; it is empty only at the end.
+/// The newest events that match, newest first. The page may be shorter than asked for although
+/// there are more; it is empty only at the end.
 ///
 /// Every node reads the same database, and its own journal. So the pages of the nodes overlap, and
 /// where one of them ended early, the others are cut to the same time.

@@ -67,7 +67,7 @@ impl Ban {
 /// The entries of one page of LW.BANS.
 const PAGE: usize = 500;
 
-/// So many guards are asked at the same time.
+/// The number of guards that are asked at the same time.
 const AT_ONCE: usize = 8;
 
 /// The names of nodes that did not answer. They are asked about no other guard.

@@ -3,8 +3,8 @@
 //! - [`top`] are the keys that were denied most, [`bans`] those who are banned, [`why`] explains
 //!   one of them, [`rules`] are what guards count.
 //! - [`alerts`] are the newest alerts and dead letters, [`audit`] searches the audit log.
-//! - [`sessions`] are the sessions of a subject, [`keys`] explains one key, [`policies`] are the named
-//!   limits.
+//! - [`sessions`] are the sessions of a subject, [`keys`] explains one key, [`policies`] are the
+//!   named limits.
 //! - [`gathered`] asks several nodes at once.
 
 pub mod alerts;

@@ -12,8 +12,8 @@ use super::standing::Standing;
 const MOST: usize = 10;
 const TYPE: &str = "hunt.strange";
 
-/// Raises alerts for those that had none in the last day, the strangest first. Returns how many were
-/// raised, and how many were passed over because they had one.
+/// Raises alerts for those that had none in the last day, the strangest first. Returns how many
+/// were raised, and how many were passed over because they had one.
 pub(super) async fn raise(
     findings: &Findings,
     standing: &Standing,

@@ -54,8 +54,8 @@ impl Census {
         }
     }
 
-    /// Adds an event, which must not be older than the last one. `is_excluded` says that its address
-    /// is not to be compared; the event still counts for its user.
+    /// Adds an event, which must not be older than the last one. `is_excluded` says that its
+    /// address is not to be compared; the event still counts for its user.
     pub(super) fn add(&mut self, event: &Event, is_excluded: bool) {
         self.totals.add(event);
         if event.is_housekeeping() {

@@ -31,7 +31,8 @@ impl Event<'_> {
         of_guards || matches!(self.kind, "gap" | "audit.erased")
     }
 
-    /// Whether lockwatch itself found something wrong: a guard fired, or a token was stolen or forged.
+    /// Whether lockwatch itself found something wrong: a guard fired, or a token was stolen or
+    /// forged.
     pub(super) fn is_incident(&self) -> bool {
         // An operator's ban is a `guard.ban` too. It is about the address, so it counts as well.
         let kinds =
@@ -56,7 +57,8 @@ impl Event<'_> {
     }
 }
 
-/// The address that stands for a customer: an IPv4 address, or the /64 of an IPv6 one, as guards see it.
+/// The address that stands for a customer: an IPv4 address, or the /64 of an IPv6 one, as guards
+/// see it.
 pub(super) fn customer(ip: IpAddr) -> IpNet {
     match unmapped(ip) {
         IpAddr::V4(ip) => Ipv4Net::from(ip).into(),

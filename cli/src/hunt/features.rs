@@ -65,7 +65,8 @@ pub(super) struct Feature {
     pub(super) weight: usize,
     /// The value that is compared.
     pub(super) of: Of,
-    /// The value that is written: shares of few calls are compared with caution and written as they are.
+    /// The value that is written: shares of few calls are compared with caution and written as they
+    /// are.
     pub(super) written: Of,
 }
 
@@ -79,8 +80,8 @@ impl Feature {
         }
     }
 
-    /// The smallest spread among subjects, in the same form, that counts as different: without it, a
-    /// feature that nearly all have in common would make the least difference a strange one.
+    /// The smallest spread among subjects, in the same form, that counts as different: without it,
+    /// a feature that nearly all have in common would make the least difference a strange one.
     pub(super) fn least_spread(&self) -> f64 {
         match self.unit {
             Unit::Count | Unit::Distinct => 0.5,
@@ -102,7 +103,8 @@ impl Feature {
     }
 }
 
-/// A share of few calls is moved towards the share of the site, as if these calls of it were among them.
+/// A share of few calls is moved towards the share of the site, as if these calls of it were among
+/// them.
 const PRIOR: f64 = 4.0;
 /// The variation of pauses of a person, taken where there are too few.
 const HUMAN: f64 = 2.0;
@@ -111,7 +113,8 @@ fn share(part: f64, subject: &Subject, site: f64) -> f64 {
     (part + PRIOR * site) / (f64::from(subject.calls) + PRIOR)
 }
 
-/// Calls of an address are divided by its users, so that a large office is no stranger than a small one.
+/// Calls of an address are divided by its users, so that a large office is no stranger than a small
+/// one.
 fn each_user(value: f64, subject: &Subject) -> f64 {
     value / subject.others.count().max(1.0)
 }

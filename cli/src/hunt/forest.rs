@@ -11,7 +11,8 @@ use super::random::Random;
 
 /// Trees in a forest: more than the 100 of the paper, so that scores depend less on the seed.
 const TREES: usize = 300;
-/// Subjects from which a tree is made, at most. From the paper: more would hide clusters of attackers.
+/// Subjects from which a tree is made, at most. From the paper: more would hide clusters of
+/// attackers.
 const SAMPLE: usize = 256;
 /// Euler's constant.
 const GAMMA: f64 = 0.577_215_664_901_532_9;
@@ -28,8 +29,8 @@ enum Node {
 }
 
 impl<const N: usize> Forest<N> {
-    /// Makes a forest of at least two subjects. A feature of weight 2 is drawn twice as often as one
-    /// of weight 1. The same subjects in the same order and the same seed make the same forest.
+    /// Makes a forest of at least two subjects. A feature of weight 2 is drawn twice as often as
+    /// one of weight 1. The same subjects in the same order and the same seed make the same forest.
     pub(super) fn grow(subjects: &[[f64; N]], weights: &[usize; N], seed: u64) -> Self {
         let size = subjects.len().min(SAMPLE);
         let deepest = (size.max(2) as f64).log2().ceil() as usize;
@@ -118,7 +119,8 @@ fn path<const N: usize>(tree: &Node, subject: &[f64; N]) -> f64 {
     }
 }
 
-/// The mean length of an unsuccessful search in a binary search tree of `size` values, as in the paper.
+/// The mean length of an unsuccessful search in a binary search tree of `size` values, as in the
+/// paper.
 fn mean_path(size: usize) -> f64 {
     let n = size as f64;
     match size {

@@ -120,7 +120,8 @@ impl<'a> FromSql<'a> for Bytes<'a> {
     }
 }
 
-/// What an error means to an operator. It repeats nothing that the server said, which may quote data.
+/// What an error means to an operator. It repeats nothing that the server said, which may quote
+/// data.
 fn meaning(why: &tokio_postgres::Error, timeout: Duration) -> anyhow::Error {
     let Some(code) = why.code() else {
         if why.is_closed() {

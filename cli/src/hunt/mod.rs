@@ -78,8 +78,8 @@ pub async fn run(args: &Args, connection: &Options) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The servers, and the addresses that they say are never banned. Without servers a log can still be
-/// read, unless an alert is to be raised.
+/// The servers, and the addresses that they say are never banned. Without servers a log can still
+/// be read, unless an alert is to be raised.
 async fn servers(args: &Args, connection: &Options) -> Result<(Option<Standing>, Vec<ipnet::IpNet>)> {
     if args.no_redis {
         return Ok((None, Vec::new()));

@@ -47,8 +47,8 @@ impl Name {
         }
     }
 
-    /// The line for redis-cli that ends the sessions of a user, also if somebody else has one of them.
-    /// `None` if the log has only the beginning of the name.
+    /// The line for redis-cli that ends the sessions of a user, also if somebody else has one of
+    /// them. `None` if the log has only the beginning of the name.
     pub(super) fn revoke(&self, store: &str) -> Option<String> {
         Some(format!("LW.REVOKE {} SUBJECT {}", quoted(store.as_bytes()), quoted(&self.whole()?)))
     }

@@ -34,8 +34,8 @@ pub(super) struct Reason {
 }
 
 impl Reason {
-    /// Whether a reader sees a difference: shares of few calls are compared with caution, but written
-    /// as they are, so that a strange one may be written like the median.
+    /// Whether a reader sees a difference: shares of few calls are compared with caution, but
+    /// written as they are, so that a strange one may be written like the median.
     fn is_visible(&self) -> bool {
         self.feature.words_for(self.value) != self.feature.words_for(self.median)
     }

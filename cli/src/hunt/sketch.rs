@@ -109,7 +109,8 @@ impl Spread {
     }
 }
 
-/// How much the pauses between calls vary: the standard deviation of their logarithm (Welford 1962).
+/// How much the pauses between calls vary: the standard deviation of their logarithm (Welford
+/// 1962).
 #[derive(Default)]
 pub(super) struct Pauses {
     count: f64,

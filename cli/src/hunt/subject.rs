@@ -45,8 +45,8 @@ impl Subject {
         self.add(event, user, is_out_of_habit, false);
     }
 
-    /// Adds an event of a user. A failure from an address without a success before says nothing about
-    /// the user's own ways, so it only counts in [`Subject::failed_others`].
+    /// Adds an event of a user. A failure from an address without a success before says nothing
+    /// about the user's own ways, so it only counts in [`Subject::failed_others`].
     pub(super) fn add_of_user(&mut self, event: &Event, address: Option<u64>, is_out_of_habit: bool) {
         self.add(event, address, is_out_of_habit, true);
     }

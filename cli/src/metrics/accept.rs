@@ -2,8 +2,8 @@
 
 use super::metric::Format;
 
-/// Chooses by the header Accept: OpenMetrics if the scraper likes it at least as well as plain text,
-/// and the format of Prometheus otherwise.
+/// Chooses by the header Accept: OpenMetrics if the scraper likes it at least as well as plain
+/// text, and the format of Prometheus otherwise.
 pub fn format(accept: &str) -> Format {
     let (mut open, mut plain) = (0.0, 0.0);
     for range in accept.split(',') {

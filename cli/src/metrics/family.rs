@@ -20,8 +20,8 @@ pub struct Series {
     pub value: Value,
 }
 
-/// Where the number of a series comes from. A field whose name ends in `_ms` holds milliseconds, and
-/// becomes seconds.
+/// Where the number of a series comes from. A field whose name ends in `_ms` holds milliseconds,
+/// and becomes seconds.
 pub enum Value {
     Field(&'static str),
     /// The first field less the others.

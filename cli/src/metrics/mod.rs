@@ -54,8 +54,8 @@ pub struct Args {
     /// Address and port to listen at.
     ///
     /// The metrics hold no secret, no key, no user and no address of a client, but they tell how
-    /// busy the servers are. There is no TLS and no password: where others can reach the port, put a
-    /// firewall or a proxy before it.
+    /// busy the servers are. There is no TLS and no password: where others can reach the port, put
+    /// a firewall or a proxy before it.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9600")]
     listen: SocketAddr,
 

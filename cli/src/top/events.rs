@@ -1,4 +1,4 @@
-//! Events go into the state, and what is to be done comes out.
+//! Events go into the state, and effects come out.
 
 use std::time::Instant;
 

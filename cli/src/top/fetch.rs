@@ -1,7 +1,7 @@
 //! Fetches snapshots: one INFO and one LW.TOP a node in each interval, however much happens.
 //!
-//! LW.BANS of each guard comes on top, but only after INFO has shown that the bans have changed, and
-//! at most once in [`BANS_EVERY`].
+//! LW.BANS of each guard comes on top, but only after INFO has shown that the bans have changed,
+//! and at most once in [`BANS_EVERY`].
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

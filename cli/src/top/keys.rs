@@ -98,7 +98,7 @@ fn in_table(state: &mut State, code: KeyCode) -> Option<Effect> {
     None
 }
 
-/// Shows the panel so many places further.
+/// Shows the panel that is this many places after the current one.
 fn turn(state: &mut State, by: usize) {
     let next = (state.panel as usize + by) % Panel::ALL.len();
     state.show(Panel::ALL[next]);

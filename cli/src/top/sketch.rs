@@ -112,7 +112,7 @@ impl Sketch {
         self
     }
 
-    /// The snapshot, taken so many seconds after the start.
+    /// The snapshot, taken `seconds` after the start.
     pub fn taken_after(mut self, seconds: u64) -> Snapshot {
         self.0.taken = *START + Duration::from_secs(seconds);
         self.0.at = UNIX_EPOCH + Duration::from_millis(START_MS as u64) + Duration::from_secs(seconds);
@@ -120,7 +120,7 @@ impl Sketch {
     }
 }
 
-/// A time so many seconds after the start.
+/// The time `seconds` after the start.
 pub fn after(seconds: u64) -> Instant {
     *START + Duration::from_secs(seconds)
 }

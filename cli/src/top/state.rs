@@ -11,7 +11,7 @@ use super::snapshot::{Bans, Snapshot};
 use super::table::{Cursor, Order, Table, Target};
 use super::theme::Theme;
 
-/// What is to be done.
+/// What an event asks the program to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     Quit,

@@ -48,8 +48,8 @@ pub async fn run(fetcher: Fetcher, every: Duration) -> Result<ExitCode> {
     let signals = signals()?;
     let mut terminal = ratatui::try_init()?;
     let outcome = serve(&mut terminal, fetcher, every, signals).await;
-    // After a panic of a task the hook of ratatui has restored the terminal. A second time would move
-    // the cursor onto its message.
+    // After a panic of a task the hook of ratatui has restored the terminal. A second time would
+    // move the cursor onto its message.
     let panicked = outcome.as_ref().err().and_then(|why| why.downcast_ref::<JoinError>());
     if !panicked.is_some_and(JoinError::is_panic) {
         ratatui::try_restore()?;

@@ -4,7 +4,8 @@
 //! - [`serve`] accepts connections, over [`tls`] or not, and gives up on clients that are not
 //!   [`patient`].
 //! - [`access`] decides who may see the page. Every request passes its middleware.
-//! - [`pages`] say what goes on. [`history`] keeps the last minutes, [`shared`] what visitors share.
+//! - [`pages`] say what goes on. [`history`] keeps the last minutes, [`shared`] what visitors
+//!   share.
 //! - [`actions`] change something, if that is allowed.
 //! - [`notice`] are short pages that say one thing. [`log`] is the log.
 

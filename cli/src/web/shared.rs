@@ -1,4 +1,5 @@
-//! Answers that many visitors share, so that the calls to the servers do not grow with the visitors.
+//! Answers that many visitors share, so that the calls to the servers do not grow with the
+//! visitors.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,8 +11,8 @@ use crate::sampler::MAX_AGE;
 /// The most questions whose answers are kept. One more forgets the one that was asked longest ago.
 const MOST: usize = 32;
 
-/// The last answers to questions, such as the guard and the list of a page of bans. However many ask
-/// the same at once, one of them fetches the answer.
+/// The last answers to questions, such as the guard and the list of a page of bans. However many
+/// ask the same at once, one of them fetches the answer.
 pub struct Shared<K, T> {
     max_age: Duration,
     /// In the order in which they were asked last.

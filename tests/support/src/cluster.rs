@@ -1,4 +1,5 @@
-//! A Redis Cluster of three primaries, with replicas if a test wants them, whose slots can be moved.
+//! A Redis Cluster of three primaries, with replicas if a test wants them, whose slots can be
+//! moved.
 
 use redis::cluster::{ClusterClient, ClusterConnection};
 

@@ -90,8 +90,8 @@ fn refused(node: Seen<'_>) -> Outcome {
     )
 }
 
-/// INFO has sums over all guards, so a single guard is judged only if it is the only one, or if even
-/// the average is near the limit.
+/// INFO has sums over all guards, so a single guard is judged only if it is the only one, or if
+/// even the average is near the limit.
 fn size(node: Seen<'_>) -> Outcome {
     let guards = node.lockwatch("guards")?;
     if guards <= 0 {

@@ -29,8 +29,8 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 
 pub async fn gate(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
     let mut response = match admit(&access, request).await {
-        // A handler that panics leaves no half-written state that others see: what visitors share is
-        // replaced as a whole.
+        // A handler that panics leaves no half-written state that others see: what visitors share
+        // is replaced as a whole.
         Ok(request) => AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|_| failed()),
         Err(Refusal(answer)) => *answer,
     };

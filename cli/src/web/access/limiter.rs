@@ -1,8 +1,8 @@
 //! Bounds the passwords that can be tried for one name and from one address.
 //!
-//! Tries for a name are counted strictly for each network, and loosely from everywhere: else anybody
-//! could keep the owner of a name out by wrong tries. Networks from which the owner has signed in
-//! are not subject to the loose count.
+//! Tries for a name are counted strictly for each network, and loosely from everywhere: else
+//! anybody could keep the owner of a name out by wrong tries. Networks from which the owner has
+//! signed in are not subject to the loose count.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;

@@ -13,7 +13,8 @@ use super::password::{LONGEST, Memory};
 use super::secret::Mark;
 use crate::web::log;
 
-/// Hashing takes memory and a processor: so many passwords are compared at once, and so many wait.
+/// Hashing takes memory and a processor. These are the numbers of passwords that are compared at
+/// once and that wait.
 const AT_ONCE: usize = 2;
 const WAITING: usize = 16;
 

@@ -39,8 +39,8 @@ struct LoginTemplate<'a> {
 pub fn needed(access: &Access, request: &Request) -> Response {
     let here = local_path(request.uri().path_and_query().map_or("/", |it| it.as_str()));
     let headers = request.headers();
-    // A browser that follows a link on another site leaves the cookie out, because it is SameSite=Strict.
-    // It sends the cookie when this page leads it on.
+    // A browser that follows a link on another site leaves the cookie out, because it is
+    // SameSite=Strict. It sends the cookie when this page leads it on.
     let comes_by_link = only(headers, "sec-fetch-site") == Some("cross-site");
     if comes_by_link && request.method() == Method::GET && is_document(headers) {
         return notice::lead_on(here);

@@ -4,7 +4,8 @@
 //! - [`gate`] is the middleware that all requests pass, [`request`] what they say, [`headers`] what
 //!   all answers carry.
 //! - [`sessions`] are those who signed in: by a [`link`], or by a name and password ([`login`],
-//!   [`login_page`]) of the auth file ([`accounts`], [`name`], [`password`]). [`limiter`] bounds the tries.
+//!   [`login_page`]) of the auth file ([`accounts`], [`name`], [`password`]). [`limiter`] bounds
+//!   the tries.
 
 pub mod accounts;
 pub mod address;

@@ -79,8 +79,8 @@ impl Site {
         self.https
     }
 
-    /// Whether a browser may be told to use HTTPS only. It would do so for every port of the name, so
-    /// not for a name that all servers of a machine share.
+    /// Whether a browser may be told to use HTTPS only. It would do so for every port of the name,
+    /// so not for a name that all servers of a machine share.
     pub fn is_strict(&self) -> bool {
         self.https && !self.hosts.iter().any(|host| host.starts_with("localhost"))
     }

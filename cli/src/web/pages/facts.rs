@@ -18,7 +18,8 @@ use crate::facts::top::{TopKey, top_keys};
 const KEYS: usize = 8;
 /// Alerts that are fetched: those of the last minutes make the headline.
 const FETCHED_ALERTS: usize = 100;
-/// Guards that are asked for their bans, and the entries of each. The others are on the page of bans.
+/// Guards that are asked for their bans, and the entries of each. The others are on the page of
+/// bans.
 pub const GUARDS: usize = 10;
 const ENTRIES: usize = 1000;
 

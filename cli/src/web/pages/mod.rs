@@ -3,9 +3,10 @@
 //! - [`overview`] says what is going on: [`headline`] in a sentence, [`remarks`] what is wrong,
 //!   [`spark`] the last minutes. [`facts`] are fetched for it, [`state`] keeps them.
 //! - [`limits`], [`bans`], [`why`], [`sessions`], [`audit`], [`delivery`] and [`nodes`] say more.
-//! - [`frame`] surrounds them, [`known`] says what is missing in them. [`assets`] are the style sheet and the script.
-//! - [`words`] puts numbers and times in words, [`alerts`], [`rules`] and [`lifted`] what they are named for.
-//!   [`query`] reads and writes URLs, [`forms`] links to actions.
+//! - [`frame`] surrounds them, [`known`] says what is missing in them. [`assets`] are the style
+//!   sheet and the script.
+//! - [`words`] puts numbers and times in words, [`alerts`], [`rules`] and [`lifted`] what they are
+//!   named for. [`query`] reads and writes URLs, [`forms`] links to actions.
 //!
 //! Whatever a client wrote passes [`words::shown`] when a view is made, and is escaped by the
 //! template.

@@ -60,8 +60,8 @@ impl Report {
         found.unwrap_or_else(|| panic!("nothing from {name}: {}", self.printed)).2
     }
 
-    /// Why the report differs from the expected one, if it does. A check may report a fault once for
-    /// each server.
+    /// Why the report differs from the expected one, if it does. A check may report a fault once
+    /// for each server.
     pub fn difference(&self, expected: &[Expected]) -> Option<String> {
         let found = self.findings();
         let is_expected = |(level, check, _): &(String, String, String)| {

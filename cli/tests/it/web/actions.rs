@@ -26,8 +26,8 @@ fn path(action: &str, fields: Fields<'_>) -> String {
     format!("/actions/{action}?{}", pairs.join("&"))
 }
 
-/// Does an action as a browser does: asks, and posts the form of the page that asks for confirmation.
-/// Returns what the next page says.
+/// Does an action as a browser does: asks, and posts the form of the page that asks for
+/// confirmation. Returns what the next page says.
 #[track_caller]
 fn confirm(visitor: &Visitor<'_>, action: &str, fields: Fields<'_>) -> String {
     let asked = visitor.get(&path(action, fields));

@@ -71,8 +71,8 @@ fn tries_are_limited() {
     assert_eq!(status(PASSWORD).0, 429);
 }
 
-/// The shortest times, in seconds, in which a wrong password is refused for a name that exists and for
-/// one that does not.
+/// The shortest times, in seconds, in which a wrong password is refused for a name that exists and
+/// for one that does not.
 fn refusal_times(page: &Page) -> [f64; 2] {
     let mut fastest = [f64::MAX; 2];
     for _ in 0..8 {
@@ -90,7 +90,8 @@ fn refusal_times(page: &Page) -> [f64; 2] {
 fn an_unknown_name_takes_as_long_as_a_known_one() {
     let server = Server::start();
     let (_dir, auth) = auth_file(&[("dora", "support", PASSWORD)]);
-    // Other load may disturb a round. Without a hash to compare with, it is 20 times as fast in all.
+    // Other load may disturb a round. Without a hash to compare with, it is 20 times as fast in
+    // all.
     let rounds: Vec<_> =
         (0..5).map(|_| refusal_times(&Page::with(&server, &["--auth-file", &auth]))).collect();
     let is_even = |[known, unknown]: &[f64; 2]| unknown > &(known / 3.0) && known > &(unknown / 3.0);
