@@ -61,7 +61,7 @@ impl Retry {
         let (mut replayed, mut failure) = (0, None);
         for node in self.nodes(fleet).await? {
             match on_node(&node, &command).await {
-                Ok(reply) => replayed += reply::int(&reply).unwrap_or_default(),
+                Ok(reply) => replayed = reply::int(&reply).unwrap_or_default().saturating_add(replayed),
                 Err(why) => failure = Some(why),
             }
         }

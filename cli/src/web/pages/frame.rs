@@ -75,7 +75,7 @@ impl Frame {
 
     /// How long something has lasted since `ms`.
     pub fn lasting(&self, ms: &i64) -> String {
-        words::duration((self.now_ms - *ms).max(1000) / 1000 * 1000)
+        words::duration(self.now_ms.saturating_sub(*ms).max(1000) / 1000 * 1000)
     }
 
     pub fn when(&self, ms: &i64) -> words::When {

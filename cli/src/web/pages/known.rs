@@ -3,6 +3,7 @@
 use super::frame::Trouble;
 use super::words::number;
 use crate::sampler::Sample;
+use crate::sum::sum;
 
 /// Whether every primary has told how it is.
 pub fn is_complete(sample: &Sample) -> bool {
@@ -17,7 +18,7 @@ pub fn missing(sample: &Sample, what: &str, field: &str, found: usize) -> Option
         return Some(Trouble(format!("Not every server answers, so {what} may be missing here.")));
     }
     let primaries = sample.answers().filter(|(node, _)| node.is_primary());
-    let counted: i64 = primaries.filter_map(|(_, info)| info.lockwatch(field)).sum();
+    let counted = sum(primaries.filter_map(|(_, info)| info.lockwatch(field)));
     let found = i64::try_from(found).unwrap_or(i64::MAX);
     (found < counted).then(|| {
         Trouble(format!(

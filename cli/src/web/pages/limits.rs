@@ -14,6 +14,7 @@ use super::words::{bytes, count, duration, number, percent, shown};
 use crate::facts::keys::{Inspected, Peeked, WindowUse};
 use crate::facts::policies::Policy;
 use crate::facts::top::TopKey;
+use crate::sum::sum;
 use crate::web::app::{App, Visitor};
 
 /// A key that was denied often.
@@ -35,7 +36,7 @@ pub struct Row {
 
 impl Row {
     pub fn all(keys: &[TopKey], policies: &BTreeMap<&str, &Policy>) -> Vec<Self> {
-        let all: i64 = keys.iter().map(|key| key.denied).sum();
+        let all = sum(keys.iter().map(|key| key.denied));
         let most = keys.iter().map(|key| key.denied).max().unwrap_or_default().max(1);
         keys.iter().map(|key| Self::of(key, policies, all, most)).collect()
     }
@@ -56,7 +57,7 @@ impl Row {
             limits: policy.and_then(|name| policies.get(name)).map(|policy| limits(&policy.limits)),
             denied: number(key.denied),
             share: percent(key.denied as f64 / all.max(1) as f64),
-            bar: key.denied * 100 / most,
+            bar: key.denied.saturating_mul(100) / most,
             last_ms: key.last_ms,
         }
     }
@@ -86,14 +87,14 @@ fn policy_rows(all: &[Policy]) -> Vec<PolicyRow> {
     for policy in all {
         match merged.last_mut().filter(|last| last.name == policy.name) {
             Some(last) => {
-                last.calls += policy.calls;
-                last.denied += policy.denied;
-                last.shadow_denied += policy.shadow_denied;
+                last.calls = last.calls.saturating_add(policy.calls);
+                last.denied = last.denied.saturating_add(policy.denied);
+                last.shadow_denied = last.shadow_denied.saturating_add(policy.shadow_denied);
             }
             None => merged.push(policy.clone()),
         }
     }
-    merged.sort_by_key(|policy| std::cmp::Reverse(policy.denied + policy.shadow_denied));
+    merged.sort_by_key(|policy| std::cmp::Reverse(policy.denied.saturating_add(policy.shadow_denied)));
     merged.iter().map(PolicyRow::of).collect()
 }
 

@@ -115,7 +115,7 @@ impl Facts {
             uptime: duration(int("uptime_in_seconds").saturating_mul(SECOND)),
             memory,
             clients: number(int("connected_clients")),
-            lag: lag.map(|seconds| duration(seconds * SECOND)),
+            lag: lag.map(|seconds| duration(seconds.saturating_mul(SECOND))),
             took: duration(i64::try_from(node.elapsed.as_millis()).unwrap_or(i64::MAX)),
             keys: present.collect(),
             policies: text("lockwatch_policies_digest").unwrap_or_default(),
