@@ -74,9 +74,9 @@ pub async fn list(State(app): State<App>, Extension(visitor): Extension<Visitor>
 async fn found(app: &App, store: &[u8], subject: &[u8]) -> Result<Vec<Session>, Trouble> {
     let name = shown(store);
     match sessions(app.sampler.fleet(), store, subject).await {
-        Ok(found) if found.is_empty() && is_missing(app, store).await => {
-            Err(Trouble(format!("There is no token store of the name {name}, so nobody is signed in there. Capital letters count.")))
-        }
+        Ok(found) if found.is_empty() && is_missing(app, store).await => Err(Trouble(format!(
+            "There is no token store of the name {name}, so nobody is signed in there. Capital letters count."
+        ))),
         Ok(found) => Ok(found),
         Err(why) if why.code == "WRONGTYPE" => {
             Err(Trouble(format!("The key {name} is not a store of tokens.")))
