@@ -18,7 +18,7 @@ export default defineConfig({
   rewrites: { "decisions/README.md": "decisions/index.md" },
   markdown: {
     languages: [redisTranscript],
-    languageAlias: { conf: "ini", promql: "txt" },
+    languageAlias: { conf: "ini" },
     anchor: { slugify: slugLikeOnAForge },
     config: (markdown) => markdown.use(linksLikeOnAForge, docs),
   },

@@ -9,7 +9,7 @@ from pathlib import Path
 #: Languages whose blocks are run.
 RUN = frozenset({"conf", "console", "js", "python", "redis", "sh", "sql", "ts"})
 #: Languages of data, which is saved if the first line names a file.
-DATA = frozenset({"dockerfile", "http", "ini", "json", "nginx", "promql", "text", "toml", "yaml"})
+DATA = frozenset({"dockerfile", "http", "ini", "json", "nginx", "text", "toml", "yaml"})
 #: Languages that can't be run here: each block has to be marked.
 FOREIGN = frozenset({"c", "csharp", "go", "html", "java", "lua", "php", "ruby", "rust"})
 
