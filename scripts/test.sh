@@ -22,6 +22,7 @@ matrix=
 
 main() {
     read_options "$@"
+    make_temp_dir
     # shellcheck source=scripts/setup.sh
     . scripts/setup.sh
     set_up build interop python node docs browser packages workflows app monitoring
@@ -30,16 +31,18 @@ main() {
     # The module and the program are built apart, each with the features of dependencies that it asks
     # for. The libraries of the workspace ask for none that the module does not.
     local server build=(--profile it --features debug-commands --locked) program=(--profile it --locked -p lockwatch-cli)
+    local libraries=(-p lockwatch -p lockwatch-common -p lockwatch-test-support)
     step "formatting" cargo fmt --all --check
     step "lints" cargo clippy --workspace --all-targets "${build[@]}" -- -D warnings
     step "licences" scripts/licences.sh
-    step "unit and property tests" cargo test "${build[@]}" -p lockwatch -p lockwatch-common -p lockwatch-test-support --lib
+    # The server tests load the module. Built with its tests, and not again without them: cargo gives
+    # dependencies other features for tests.
+    step "the module for the tests" cargo build "${build[@]}" "${libraries[@]}" --lib --tests
+    step "unit and property tests" cargo test "${build[@]}" "${libraries[@]}" --lib
     step "imports only point down" cargo test "${build[@]}" --test floors
     step "examples in the documentation" cargo test "${build[@]}" --doc
     step "one version everywhere" scripts/version-test.sh
     step "refusing to install" scripts/setup-test.sh
-    # The server tests load it, and neither clippy nor the unit tests link it.
-    step "the module for the tests" cargo build "${build[@]}"
     step "the module for release" cargo build --release --locked
     step "unit tests of the program" cargo test "${program[@]}" --bin lockwatch
     step "the program for release" cargo build --profile program --locked -p lockwatch-cli
@@ -97,16 +100,26 @@ failed=()
 # step NAME COMMAND [ARGUMENT ...]: runs it and records whether it succeeded. A failure does not end
 # the run.
 step() {
-    local name=$1 began=$SECONDS
+    local name=$1 began=$SECONDS processor processor_seconds
+    count_processor_seconds
+    processor=$processor_seconds
     shift
     printf '\n== %s\n' "$name"
     if "$@" </dev/null; then
         passed=$((passed + 1))
-        printf '== %s: passed in %d s\n' "$name" $((SECONDS - began))
+        count_processor_seconds
+        printf '== %s: passed in %d s, with %d s of processor time\n' "$name" $((SECONDS - began)) \
+            $((processor_seconds - processor))
     else
         failed+=("$name")
         printf '== %s: FAILED\n' "$name"
     fi
+}
+
+# Sets processor_seconds to the processor time of all steps so far. In a subshell `times` would be 0.
+count_processor_seconds() {
+    times >"$temp_dir/times"
+    processor_seconds=$(awk -F '[ ms]+' 'NR == 2 { printf "%d", $1 * 60 + $2 + $3 * 60 + $4 }' "$temp_dir/times")
 }
 
 sum_up() {
