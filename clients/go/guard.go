@@ -1,0 +1,4 @@
+package lockwatch
+
+// GuardResult is what a guard answers.
+type GuardResult struct{}
