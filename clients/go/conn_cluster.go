@@ -215,3 +215,26 @@ func (c *cluster) close() error {
 	}
 	return errors.Join(failures...)
 }
+
+// everywhere sends a command to every primary, and returns their replies or the first error.
+func (c *cluster) everywhere(ctx context.Context, cmd command) ([]any, error) {
+	bounded, cancel := context.WithTimeout(ctx, c.timeouts.bound())
+	defer cancel()
+	var mu sync.Mutex
+	var values []any
+	err := c.topology.ForEachMaster(bounded, func(ctx context.Context, client *redis.Client) error {
+		value, err := one(c.node(client.Options(), client.Options().Addr).exchange(ctx, []command{cmd}))
+		mu.Lock()
+		defer mu.Unlock()
+		values = append(values, value)
+		return err
+	})
+	if err != nil {
+		var answered *Error
+		if errors.As(err, &answered) {
+			return nil, answered
+		}
+		return nil, c.asUnavailable(ctx, err)
+	}
+	return values, nil
+}

@@ -16,7 +16,11 @@ import (
 const renewAfter = time.Second
 
 // timeouts bound a round trip: connecting, and waiting for all replies.
-type timeouts struct{ connect, command time.Duration }
+type timeouts struct {
+	connect, command time.Duration
+	// lasting has a single connection that is never closed for its age, for what ends with it.
+	lasting bool
+}
 
 func (t timeouts) bound() time.Duration { return t.connect + t.command }
 
@@ -55,6 +59,10 @@ func newNode(name string, like *redis.Options, t timeouts) *node {
 	settings.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	settings.Limiter = nil
 	settings.MinIdleConns = 0
+	if t.lasting {
+		settings.PoolSize, settings.MaxActiveConns = 1, 1
+		settings.ConnMaxIdleTime, settings.ConnMaxLifetime = -1, 0
+	}
 	n := &node{name: name, settings: settings, bound: t.bound(), retired: map[*redis.Client]*time.Timer{}}
 	n.client.Store(n.open())
 	return n

@@ -45,7 +45,8 @@ var serviceName = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 // withDefaults checks the options, and fills in the defaults.
 func (o Options) withDefaults() (Options, error) {
 	if o.Service != "" && !serviceName.MatchString(o.Service) {
-		return o, configurationError("Service is %s: expected a name of 1 to 64 of A-Z a-z 0-9 _ . -, like 'shop'", shown(o.Service))
+		return o, configurationError("Service is %s: expected a name of 1 to 64 of A-Z a-z 0-9 _ . -, like 'shop'",
+			shown(o.Service))
 	}
 	for _, each := range []struct {
 		name     string
@@ -60,14 +61,16 @@ func (o Options) withDefaults() (Options, error) {
 			*each.value = each.fallback
 		}
 		if *each.value < time.Millisecond || *each.value > maxDuration {
-			return o, configurationError("%s is %v: expected a duration between a millisecond and ten years", each.name, *each.value)
+			return o, configurationError("%s is %v: expected a duration between a millisecond and ten years",
+				each.name, *each.value)
 		}
 	}
 	if o.BreakerTimeouts == 0 {
 		o.BreakerTimeouts = 3
 	}
 	if o.BreakerTimeouts < 1 || o.BreakerTimeouts > 1_000_000 {
-		return o, configurationError("BreakerTimeouts is %d: expected an integer from 1 to 1000000, like 3", o.BreakerTimeouts)
+		return o, configurationError("BreakerTimeouts is %d: expected an integer from 1 to 1000000, like 3",
+			o.BreakerTimeouts)
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -75,7 +78,9 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-func (o Options) timeouts() timeouts { return timeouts{o.ConnectTimeout, o.CommandTimeout} }
+func (o Options) timeouts() timeouts {
+	return timeouts{connect: o.ConnectTimeout, command: o.CommandTimeout}
+}
 
 // shown is a value in a message: quoted, and cut if it is long.
 func shown(text string) string {

@@ -1,0 +1,47 @@
+package lockwatch
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+)
+
+// AlertArgs are what Alert may be told besides type and data.
+type AlertArgs struct {
+	// Dedup and Cooldown go together: the alert is raised only if none of this type and Dedup was
+	// raised within Cooldown.
+	Dedup    string
+	Cooldown time.Duration
+}
+
+// Alert raises an alert of the application's own, which is sent to every webhook endpoint (LW.ALERT).
+// data is anything that JSON can express. It returns the id; an empty one if Dedup suppressed it.
+func (c *Client) Alert(ctx context.Context, kind string, data any, args AlertArgs) (string, error) {
+	text, err := jsonArgument("data", data)
+	if err != nil {
+		return "", err
+	}
+	if text == "" {
+		text = "null"
+	}
+	cmd := command{args: []any{"LW.ALERT", kind, text}}.with("DEDUP", args.Dedup)
+	if args.Cooldown > 0 {
+		cmd = cmd.with("COOLDOWN", durationArgument(args.Cooldown))
+	}
+	return readText(c.execute(ctx, cmd))
+}
+
+// jsonArgument is JSON as an argument of a command, without spaces; empty if nothing is given.
+func jsonArgument(name string, value any) (string, error) {
+	if value == nil {
+		return "", nil
+	}
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return "", configurationError("%s can't be written as JSON: %v", name, err)
+	}
+	return strings.TrimSuffix(text.String(), "\n"), nil
+}
