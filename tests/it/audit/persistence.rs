@@ -24,8 +24,12 @@ fn all(client: &mut Client) -> Vec<Event> {
     client.audit_log("COUNT 10000")
 }
 
+/// With `appendfsync always` every answered call is in the file when the server is killed.
 fn with_aof(preamble: &str) -> Builder {
-    Server::builder().config("appendonly yes").config(format!("aof-use-rdb-preamble {preamble}"))
+    Server::builder()
+        .config("appendonly yes")
+        .config("appendfsync always")
+        .config(format!("aof-use-rdb-preamble {preamble}"))
 }
 
 #[test]

@@ -65,6 +65,7 @@ fn a_refused_row_becomes_a_dead_letter_and_the_rest_of_its_batch_arrives() {
 fn dead_letters_survive_replication_reload_and_restart() {
     let (postgres, mut server) = pair();
     let mut client = server.client();
+    client.run("CONFIG SET appendfsync always");
     client.run("CONFIG SET appendonly yes");
     client.audit("USER first");
     client.wait_until_shipped();
