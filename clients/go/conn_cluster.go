@@ -42,7 +42,7 @@ func (c *cluster) send(ctx context.Context, commands []command) ([]reply, error)
 		// The node may have been replaced. Nothing is sent again, because it may have executed the
 		// commands.
 		c.topology.ReloadState(context.WithoutCancel(ctx))
-		if ended := ctx.Err(); ended != nil {
+		if ended := endOf(ctx); ended != nil {
 			return nil, noAnswer(ctx, ended, c.name)
 		}
 		return nil, err

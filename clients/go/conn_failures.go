@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -15,7 +16,7 @@ func noAnswer(ctx context.Context, err error, server string) *Error {
 	if server != "" {
 		at = " at " + server
 	}
-	if ended := ctx.Err(); ended != nil {
+	if ended := endOf(ctx); ended != nil {
 		code := "CANCELED"
 		if errors.Is(ended, context.DeadlineExceeded) {
 			code = "TIMEOUT"
@@ -29,6 +30,18 @@ func noAnswer(ctx context.Context, err error, server string) *Error {
 	}
 	// Without the text of other errors: that of a Sentinel client may contain its settings.
 	return unavailable("CONNECTION", "no connection to Redis"+at+reason(err), server)
+}
+
+// endOf is why a context has ended; nil if it has not. A socket reports the deadline of a context a
+// moment before the context does.
+func endOf(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if deadline, has := ctx.Deadline(); has && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 func isTimeout(err error) bool {

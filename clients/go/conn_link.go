@@ -17,7 +17,7 @@ type link struct {
 }
 
 func (l *link) send(ctx context.Context, commands []command) ([]reply, error) {
-	if err := ctx.Err(); err != nil {
+	if err := endOf(ctx); err != nil {
 		return nil, noAnswer(ctx, err, l.server)
 	}
 	if l.slow {
@@ -39,7 +39,7 @@ func (l *link) report(ctx context.Context, err error) {
 	switch {
 	case err == nil:
 		l.breaker.Answered()
-	case ctx.Err() != nil:
+	case endOf(ctx) != nil:
 		// The caller did not wait for Redis, which says nothing about Redis.
 	case errors.As(err, &failure) && failure.Code == "TIMEOUT":
 		l.breaker.TimedOut()

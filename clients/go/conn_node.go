@@ -11,9 +11,14 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// Time between two renewals of a pool. A server that stays read-only would otherwise get new
-// connections for every command.
-const renewAfter = time.Second
+const (
+	// Time between two renewals of a pool whose server is not the primary. A server that stays
+	// read-only would otherwise get new connections for every command.
+	renewAfter = time.Second
+	// Time between two renewals of a pool that can't connect. go-redis tries only once per second
+	// after several failures, and a new pool tries at once.
+	reconnectAfter = 250 * time.Millisecond
+)
 
 // timeouts bound a round trip: connecting, and waiting for all replies.
 type timeouts struct {
@@ -35,7 +40,7 @@ type node struct {
 
 	client  atomic.Pointer[redis.Client]
 	mu      sync.Mutex
-	renewed time.Time
+	renewed map[time.Duration]time.Time
 	retired map[*redis.Client]*time.Timer
 	closed  bool
 }
@@ -63,7 +68,10 @@ func newNode(name string, like *redis.Options, t timeouts) *node {
 		settings.PoolSize, settings.MaxActiveConns = 1, 1
 		settings.ConnMaxIdleTime, settings.ConnMaxLifetime = -1, 0
 	}
-	n := &node{name: name, settings: settings, bound: t.bound(), retired: map[*redis.Client]*time.Timer{}}
+	n := &node{
+		name: name, settings: settings, bound: t.bound(),
+		renewed: map[time.Duration]time.Time{}, retired: map[*redis.Client]*time.Timer{},
+	}
 	n.client.Store(n.open())
 	return n
 }
@@ -107,27 +115,30 @@ func (n *node) replies(ctx context.Context, cmds []*redis.Cmd) ([]reply, error) 
 			replies[i] = reply{}
 		case errors.As(err, &answered):
 			told := answeredError(answered.Error(), n.name)
-			n.check(told)
+			if notPrimaryCodes[told.Code] {
+				n.renew(renewAfter)
+			}
 			replies[i] = reply{err: told}
 		default:
-			return nil, noAnswer(ctx, err, n.name)
+			failure := noAnswer(ctx, err, n.name)
+			if failure.Code == "CONNECTION" {
+				n.renew(reconnectAfter)
+			}
+			return nil, failure
 		}
 	}
 	return replies, nil
 }
 
-// check replaces the pool if an answer says that the server is not the primary.
-func (n *node) check(answer *Error) {
-	if !notPrimaryCodes[answer.Code] {
-		return
-	}
+// renew replaces the pool, at most once per interval.
+func (n *node) renew(interval time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	now := time.Now()
-	if n.closed || now.Sub(n.renewed) < renewAfter {
+	if n.closed || now.Sub(n.renewed[interval]) < interval {
 		return
 	}
-	n.renewed = now
+	n.renewed[interval] = now
 	old := n.client.Swap(n.open())
 	// Commands of others may still be on their way in the old pool.
 	n.retired[old] = time.AfterFunc(2*n.bound, func() { n.retire(old) })

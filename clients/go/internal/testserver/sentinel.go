@@ -43,7 +43,7 @@ func StartSentinel(t testing.TB) *Sentinel {
 	return &Sentinel{watcher, primary, replica}
 }
 
-// FailOver makes the replica the primary, and waits until it is. The old primary follows it.
+// FailOver makes the replica the primary, and waits until the old primary follows it.
 func (s *Sentinel) FailOver(t testing.TB) {
 	t.Helper()
 	ctx := context.Background()
@@ -55,5 +55,9 @@ func (s *Sentinel) FailOver(t testing.TB) {
 	replica := s.Replica.Admin(t)
 	Eventually(t, "a promoted replica", startTime, func() bool {
 		return strings.Contains(replica.Info(ctx, "replication").Val(), "role:master")
+	})
+	primary := s.Primary.Admin(t)
+	Eventually(t, "a demoted primary", startTime, func() bool {
+		return strings.Contains(primary.Info(ctx, "replication").Val(), "role:slave")
 	})
 }
