@@ -58,6 +58,7 @@ const order: Record<string, string[]> = {
   "guides/migrate": [
     "redis-cell",
     "slowapi-and-flask-limiter",
+    "limits",
     "express-rate-limit",
     "rate-limiter-flexible",
     "lockwatch-0.1",

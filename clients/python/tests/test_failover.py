@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,11 +18,11 @@ from flask import Flask
 
 from lockwatch import LockWatch, LockWatchWSGIMiddleware, UnavailableError
 from lockwatch.testing import RedisServer
-from lockwatch.testing.server import free_port
 from support.audit import recorded
 from support.both import LONG_TIMEOUTS, MAKERS, Blocking
 from support.cluster import cluster, node
 from support.proxy import Proxy
+from support.sentinel import sentinel as watching
 from support.waiting import wait_for
 
 # A replica is sent its copy without a delay.
@@ -173,29 +170,14 @@ def test_a_server_that_stays_read_only_does_not_get_a_connection_for_every_call(
 
 
 @pytest.fixture
-def sentinel(tmp_path: Path) -> Iterator[int]:
+def sentinel() -> Iterator[int]:
     """The port of a sentinel that watches a primary with a replica."""
-    port = free_port()
-    with RedisServer(*AT_ONCE) as primary, RedisServer("--replicaof", f"127.0.0.1 {primary.port}") as _:
-        configuration = tmp_path / "sentinel.conf"
-        configuration.write_text(f"port {port}\nsentinel monitor main 127.0.0.1 {primary.port} 1\n")
-        process = subprocess.Popen(
-            [os.environ.get("LOCKWATCH_SERVER", "redis-server"), str(configuration), "--sentinel"],
-            stdout=subprocess.DEVNULL,
-            cwd=tmp_path,
-        )
-        try:
-            wait_for("the sentinel to know the replica", lambda: replicas(port))
-            yield port
-        finally:
-            process.kill()
-            process.wait()
-
-
-def replicas(port: int) -> int:
-    with contextlib.suppress(redis.RedisError), redis.Redis(port=port) as client:
-        return int(client.sentinel_master("main")["num-slaves"])
-    return 0
+    with (
+        RedisServer(*AT_ONCE) as primary,
+        RedisServer("--replicaof", f"127.0.0.1 {primary.port}") as _,
+        watching(primary, replicas=1) as port,
+    ):
+        yield port
 
 
 def test_through_a_sentinel_the_new_primary_is_found(sentinel: int) -> None:
