@@ -17,6 +17,7 @@ SOURCE = NODE / "src"
 SOURCES = {str(path.relative_to(SOURCE)): path.read_text("utf-8") for path in SOURCE.rglob("*.ts")}
 ALL = "\n".join(SOURCES.values())
 ENTRIES = ["index", "express", "fastify", "testing"]
+SMALL_ENTRIES = ["opentelemetry", "prometheus"]
 
 
 def exports(entry: str) -> set[str]:
@@ -59,10 +60,10 @@ def default(name: str) -> set[str]:
     return {value.replace("_", "") if value[0].isdigit() else value for value in found} - {'""'}
 
 
-@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("entry", [*ENTRIES, *SMALL_ENTRIES])
 def test_every_export_is_on_the_page(entry: str) -> None:
     names = exports(entry)
-    assert len(names) > 5
+    assert len(names) > (5 if entry in ENTRIES else 0)
     assert sorted(name for name in names if not re.search(rf"`{name}[`(]", PAGE)) == []
 
 
@@ -219,6 +220,10 @@ def test_the_tools_for_tests_are_listed() -> None:
     assert members("RedisServer") == {name.removesuffix("()") for name in codes(row["meaning"])} - {"RedisServer"}
 
 
+# Options that the Python client gets next.
+NOT_YET_IN_PYTHON = {"onEvent"}
+
+
 def test_both_clients_have_the_same_options_and_defaults() -> None:
     """Node's names in the spelling of Python, with seconds where Node has milliseconds."""
     rows = table(page("python.md"), "Options of the middleware").rows
@@ -232,7 +237,7 @@ def test_both_clients_have_the_same_options_and_defaults() -> None:
             assert float(code(node.pop(f"{camel(name)}Ms"))) == float(code(value)) * 1000
         else:
             assert node.pop(camel(name)) == same.get(value, value), name
-    assert list(node) == ["log"]
+    assert set(node) - NOT_YET_IN_PYTHON == {"log"}
 
 
 def camel(name: str) -> str:

@@ -1,4 +1,5 @@
 /** The queue of the middleware's audit events. */
+import type { Counters } from "./counters.js";
 import type { LockWatchError } from "./errors.js";
 import type { FailureLog } from "./failure-log.js";
 import type { Link } from "./redis/link.js";
@@ -10,6 +11,7 @@ export class AuditQueue extends SendQueue {
     fallback: Link,
     maxSize: number,
     private readonly failures: FailureLog,
+    private readonly counters: Counters,
   ) {
     super(link, fallback, maxSize);
   }
@@ -21,10 +23,12 @@ export class AuditQueue extends SendQueue {
 
   protected override lost(kind: string, error: LockWatchError | string, count: number): void {
     this.failures.eventsLost(kind, error, count);
+    this.counters.auditDropped(count, kind.toLowerCase());
   }
 
   protected override refused(error: Error): void {
     this.failures.log("audit argument", `an audit event was lost: ${error.message}`);
+    this.counters.auditDropped(1, "argument");
   }
 
   protected override sent(): void {

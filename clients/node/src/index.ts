@@ -7,6 +7,8 @@
  * - `guard.ts` and `guard-admin.ts` have the commands of guards. `guard/` is a guard of logins, which
  *   works on requests. `user-name.ts` is how names of users are sent.
  * - `leases.ts` is a lease that is held, and `budget.ts` a reservation of tokens.
+ * - `counters.ts` counts what became of requests under limits. `prometheus.ts` and `opentelemetry.ts`
+ *   are entries that publish it.
  * - `client-keys.ts` lists and deletes the keys of one client.
  * - `redis/` sends commands: an adapter for each library, and `Link` with timeouts and a breaker.
  * - `http/` is the middleware. `request-check.ts` decides on a request, independent of the framework;
@@ -20,6 +22,7 @@ export type { AuditEvent, AuditFields, AuditQuery } from "./audit.js";
 export { Reservation, TokenBudget, type TokenBudgetOptions } from "./budget.js";
 export type { BurstOptions, BurstResult, Caller } from "./burst.js";
 export type { ClientQuery, KeyOfClient } from "./client-keys.js";
+export type { LimitEvent, OnEvent, Outcome, Stats } from "./counters.js";
 export type { Duration } from "./duration.js";
 export {
   AttemptDeniedError,

@@ -8,6 +8,7 @@ import { AuditQueue } from "./audit-queue.js";
 import { burstCommand, parseBurst, type BurstOptions, type BurstResult } from "./burst.js";
 import * as keysOfClient from "./client-keys.js";
 import type { ClientQuery, KeyOfClient } from "./client-keys.js";
+import { Counters, type OnEvent, type Stats } from "./counters.js";
 import { CorrectionQueue } from "./correction-queue.js";
 import { windowMs, type Duration } from "./duration.js";
 import { ConfigurationError } from "./errors.js";
@@ -56,6 +57,8 @@ export interface LockWatchOptions {
    */
   log?: Log;
   logIntervalSeconds?: number;
+  /** Gets the outcome of each limit for a request. If it throws, the request goes on. */
+  onEvent?: OnEvent;
 }
 
 export const LOCKWATCH_OPTIONS: OptionRules<LockWatchOptions> = {
@@ -67,6 +70,7 @@ export const LOCKWATCH_OPTIONS: OptionRules<LockWatchOptions> = {
   auditQueueSize: integer(1, 1_000_000_000, 10_000),
   log: fn("a function of a message: (message) => console.warn(message)"),
   logIntervalSeconds: seconds(10, { zero: true }),
+  onEvent: fn("a function of an event: ({ outcome, policy }) => console.log(policy, outcome)"),
 };
 
 /**
@@ -98,6 +102,8 @@ export class LockWatch {
   readonly outcomes: OutcomeQueue;
   /** For the middleware. */
   readonly failures: FailureLog;
+  /** For the middleware, for stores and for metrics. */
+  readonly counters: Counters;
   readonly #connections: Connections;
   readonly #slow: Link;
   readonly #timing: LinkOptions;
@@ -122,8 +128,10 @@ export class LockWatch {
     const { auditQueueSize = 10_000, logIntervalSeconds = 10, log = (message) => console.warn(message) } = options;
     this.log = log;
     this.failures = new FailureLog(log, logIntervalSeconds * 1000, server);
+    this.counters = new Counters(this.failures);
+    if (options.onEvent) this.counters.listen(options.onEvent);
     const behind = new Link(this.#connections.audit, timing);
-    this.auditQueue = new AuditQueue(behind, this.link, auditQueueSize, this.failures);
+    this.auditQueue = new AuditQueue(behind, this.link, auditQueueSize, this.failures, this.counters);
     this.corrections = new CorrectionQueue(behind, this.link, this.failures);
     this.outcomes = new OutcomeQueue(behind, this.link, this.failures);
   }
@@ -384,6 +392,11 @@ export class LockWatch {
   /** Deletes the keys of a client, which has used nothing then. Returns their number. */
   async reset(of: ClientQuery): Promise<number> {
     return keysOfClient.reset((command) => this.#slow.callSlow(command), keysOfClient.clientPrefix(of, this));
+  }
+
+  /** What became of the requests under limits of this client, since it was made. */
+  stats(): Stats {
+    return this.counters.stats();
   }
 
   /** Sends the waiting audit events, for at most two seconds, and closes the connections. */

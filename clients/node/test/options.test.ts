@@ -56,6 +56,7 @@ const LOCKWATCH: Values = {
   auditQueueSize: [0, ...INTEGERS],
   log: [{ warn: console.warn }, ...FUNCTIONS],
   logIntervalSeconds: NUMBERS,
+  onEvent: [{ emit: () => undefined }, ...FUNCTIONS],
   service: NAMES,
 };
 const CHALLENGES = ["Deny", "", "solve", true, 1, Redis, ...THINGS];

@@ -71,7 +71,7 @@ describe("the package", () => {
   });
 
   it("compiles in strict ESM and CommonJS projects", async () => {
-    await link("express", "@types/express", "@types/node", "fastify", "ioredis", "redis");
+    await link("express", "@types/express", "@types/node", "fastify", "ioredis", "redis", "prom-client");
     const readme = await readFile(join(root, "README.md"), "utf8");
     const samples = [...readme.matchAll(/```ts\n([^]*?)```/g)].map(([, code]) => code as string);
     assert.ok(samples.length >= 3, "the README has samples");
@@ -90,13 +90,15 @@ describe("the package", () => {
   const MODULES = { commonjs: "node10", node16: "node16", nodenext: "nodenext", esnext: "bundler" };
   for (const [module, moduleResolution] of Object.entries(MODULES)) {
     it(`every entry is found by TypeScript with module ${module} and moduleResolution ${moduleResolution}`, async () => {
-      await link("express", "@types/express", "@types/node", "fastify");
+      await link("express", "@types/express", "@types/node", "fastify", "prom-client", "@opentelemetry/api");
       const code = [
         'import { LockWatch } from "lockwatch";',
         'import { limit } from "lockwatch/express";',
         'import { lockwatch } from "lockwatch/fastify";',
+        'import { instrument } from "lockwatch/opentelemetry";',
+        'import { register } from "lockwatch/prometheus";',
         'import { Stub } from "lockwatch/testing";',
-        'export const made = [limit(new LockWatch(new Stub()), "5/minute"), lockwatch];',
+        'export const made = [limit(new LockWatch(new Stub()), "5/minute"), lockwatch, register, instrument];',
         'export const wrong = limit(new LockWatch(new Stub()), "5/minute", { shadow: "false" });',
       ];
       await writeFile(join(project, `${module}.ts`), code.join("\n"));
@@ -106,7 +108,7 @@ describe("the package", () => {
         (error: unknown) => error as { stdout: string },
       );
       // With types there is this one error, and with `any` there would be none.
-      assert.match(stdout, /^\w+\.ts\(6,\d+\): error TS2322: Type 'string' is not assignable to type 'boolean/);
+      assert.match(stdout, /^\w+\.ts\(8,\d+\): error TS2322: Type 'string' is not assignable to type 'boolean/);
       assert.equal(stdout.match(/error TS/g)?.length, 1, stdout);
     });
   }

@@ -74,6 +74,13 @@ const APPLICATIONS: Record<string, (send: Send) => Promise<void>> = {
     const order = await send("POST", "/orders", { token: accessToken });
     assert.deepEqual([order.status, order.body, limitOf(order)], [200, '{"ordered by":"alice"}', "10"]);
   },
+  "Counters, 1": async (send) => {
+    await send("GET", "/items");
+    assert.equal((await send("GET", "/health")).body, '{"limitsOff":false}');
+    const { body } = await send("GET", "/metrics");
+    assert.match(body, /^lockwatch_client_requests_total\{policy="default",outcome="allowed"\} \d+$/m);
+    assert.match(body, /^lockwatch_client_limits_off 0$/m);
+  },
   "Guards, 1": guessed,
   "Guards, 2": guessed,
   "Tokens over HTTP, 1": async (send) => {

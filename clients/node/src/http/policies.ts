@@ -15,6 +15,8 @@ interface PolicyKey {
 
 export interface Policy extends PolicyKey {
   readonly name: string;
+  /** The pattern; null for the default policy. */
+  readonly route: string | null;
   /** Undefined if the default limits or those of `planFunc` apply. */
   readonly ownLimits: ParsedLimits | undefined;
   readonly cost: Cost<never>;
@@ -37,6 +39,7 @@ export class Policies {
     this.defaultLimits = parseLimits((typeof options.limits === "function" ? undefined : options.limits) ?? [[rateLimitRequests, rateLimitWindowSeconds]]);
     this.#default = {
       name: DEFAULT,
+      route: null,
       ownLimits: undefined,
       cost: options.cost ?? 1,
       onRedisFailure: options.onRedisFailure ?? "allow",
@@ -71,6 +74,7 @@ export class Policies {
     }
     const policy: Policy = {
       name: options.limits === undefined ? DEFAULT : notReserved(options.name ?? policyName(pattern.text)),
+      route: pattern.text,
       ownLimits: options.limits === undefined ? undefined : parseLimits(options.limits),
       cost: options.cost ?? this.#default.cost,
       onRedisFailure: options.onRedisFailure ?? this.#default.onRedisFailure,

@@ -1,4 +1,5 @@
 /** The outcome of a limit for a request, and the responses that the middleware sends itself. */
+import type { Outcome } from "../counters.js";
 import type { FailureLog } from "../failure-log.js";
 import { inspect } from "node:util";
 import { ConfigurationError, type LockWatchError } from "../errors.js";
@@ -27,6 +28,11 @@ export interface Decision {
   readonly headers: Headers;
   /** Undefined if the request goes on to the application. */
   readonly reply?: Reply | undefined;
+}
+
+/** The decision without an answer of Redis. */
+export interface FailureDecision extends Decision {
+  readonly outcome: Outcome;
 }
 
 /** What the policies of the middleware and the limits of routes have in common. */
@@ -81,17 +87,32 @@ function isHeader(pair: unknown): pair is [string, string] {
 }
 
 /** The decision without a result of the limiter. It is logged as the fate of `requests`. */
-export function failureDecision(error: LockWatchError, { shadow, onRedisFailure }: Mode, failures: FailureLog, requests: string): Decision {
-  const denies = onRedisFailure === "deny" && !shadow;
+export function failureDecision(error: LockWatchError, mode: Mode, failures: FailureLog, requests: string): FailureDecision {
+  const denies = isDenied(mode);
   failures.limitFailed(error, requests, denies);
-  return denies ? { headers: {}, reply: SERVICE_UNAVAILABLE } : { headers: {} };
+  return failed(denies, error.code);
 }
 
 /** `failureDecision` for a function of the application, which may use another Redis. */
-export function functionFailureDecision(error: FunctionFailure, { shadow, onRedisFailure }: Mode, failures: FailureLog, requests: string): Decision {
-  const denies = onRedisFailure === "deny" && !shadow;
-  failures.log(`function ${error.failure.code}`, `${requests} are ${denies ? "answered 503" : "let through without a limit"}: ${error.message}`);
-  return denies ? { headers: {}, reply: SERVICE_UNAVAILABLE } : { headers: {} };
+export function functionFailureDecision({ failure, message }: FunctionFailure, mode: Mode, failures: FailureLog, requests: string): FailureDecision {
+  const denies = isDenied(mode);
+  failures.log(`function ${failure.code}`, `${requests} are ${denies ? "answered 503" : "let through without a limit"}: ${message}`);
+  return failed(denies, failure.code);
+}
+
+function isDenied({ shadow, onRedisFailure }: Mode): boolean {
+  return onRedisFailure === "deny" && !shadow;
+}
+
+function failed(denies: boolean, code: string): FailureDecision {
+  if (denies) return { headers: {}, reply: SERVICE_UNAVAILABLE, outcome: "failed_closed" };
+  return { headers: {}, outcome: code === "BYPASSED" ? "bypassed" : "failed_open" };
+}
+
+/** What a limit that Redis evaluated means for a request. */
+export function outcomeOf({ allowed }: RateLimitResult, shadow: boolean): Outcome {
+  if (allowed) return "allowed";
+  return shadow ? "shadow" : "denied";
 }
 
 const JSON_TYPE = { "Content-Type": "application/json" };

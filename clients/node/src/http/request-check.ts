@@ -16,7 +16,7 @@ import { addressClient, credentialClient, keyClient, keyText } from "./keys.js";
 import { methodArgument } from "./pattern.js";
 import type { Policy } from "./policies.js";
 import type { HttpRequest, RateLimiter } from "./rate-limiter.js";
-import { decisionFor, failureDecision, functionFailureDecision, type Decision, type Reply } from "./reply.js";
+import { decisionFor, failureDecision, functionFailureDecision, outcomeOf, type Decision, type FailureDecision, type Reply } from "./reply.js";
 import { returnedCost } from "./returned.js";
 import type { LockWatchState } from "./state.js";
 
@@ -95,8 +95,7 @@ export class RequestCheck<Req> {
       return decision;
     } catch (error) {
       if (!(error instanceof FunctionFailure)) throw error;
-      this.state.failure = error.failure.code.toLowerCase();
-      return functionFailureDecision(error, this.policy, this.limiter.lockwatch.failures, "requests");
+      return this.#counted(functionFailureDecision(error, this.policy, this.limiter.lockwatch.failures, "requests"), error.failure);
     }
   }
 
@@ -156,6 +155,7 @@ export class RequestCheck<Req> {
       const binding = bindingResult(results);
       const { result, name, key } = binding;
       this.state.limit = result;
+      lockwatch.counters.count(this.policy.name, outcomeOf(result, this.policy.shadow), this.policy.route);
       if (!result.allowed) this.state.deny(result, name, key, this.policy.shadow);
       return binding;
     } catch (error) {
@@ -165,8 +165,13 @@ export class RequestCheck<Req> {
   }
 
   #failed(error: LockWatchError): Decision {
-    this.state.failure = error.code.toLowerCase();
-    return failureDecision(error, this.policy, this.limiter.lockwatch.failures, "requests");
+    return this.#counted(failureDecision(error, this.policy, this.limiter.lockwatch.failures, "requests"), error);
+  }
+
+  #counted(decision: FailureDecision, { code }: LockWatchError): Decision {
+    const reason = (this.state.failure = code.toLowerCase());
+    this.limiter.lockwatch.counters.count(this.policy.name, decision.outcome, this.policy.route, reason);
+    return decision;
   }
 
   /** Tells the guard about a failed response of the application. To be called when it has been sent. */
@@ -238,7 +243,9 @@ export class RequestCheck<Req> {
     const { guard } = this.state;
     if (!site || !guard || this.policy.shadow) return undefined;
     const refusal = await site.refusal(request, guard);
-    if (refusal) this.state.block(site.denial(guard));
+    if (!refusal) return undefined;
+    this.state.block(site.denial(guard));
+    this.limiter.lockwatch.counters.guardDenied(this.policy.route);
     return refusal;
   }
 

@@ -16,9 +16,9 @@ import { applyDecision, middleware, rawRequest, stateOf, type AnyRequest, type A
 import { ADDRESS, addressClient, keyClient, Keys, keyText } from "./keys.js";
 import type { Cost, KeyFunction, LimitsFunction, OnDenied } from "./options.js";
 import { policyName } from "./policy-name.js";
-import { decisionFor, failureDecision, functionFailureDecision, type Decision, type FailureMode } from "./reply.js";
+import { decisionFor, failureDecision, functionFailureDecision, outcomeOf, type Decision, type FailureMode } from "./reply.js";
 import { returnedCost, returnedLimits } from "./returned.js";
-import { routeText } from "./route-text.js";
+import { routeText, routeTextIfKnown } from "./route-text.js";
 import type { LockWatchState } from "./state.js";
 
 export interface RouteLimitOptions<Req> extends ChargingOptions {
@@ -87,7 +87,10 @@ export function routeLimit<Req extends AnyRequest>(
       return await decideOn(request, response);
     } catch (error) {
       if (!(error instanceof FunctionFailure)) throw error;
-      return functionFailureDecision(error, mode, lockwatch.failures, `requests under the limit '${nameOf(request)}'`);
+      const name = nameOf(request);
+      const decision = functionFailureDecision(error, mode, lockwatch.failures, `requests under the limit '${name}'`);
+      lockwatch.counters.count(name, decision.outcome, () => templateOf(request), error.failure.code.toLowerCase());
+      return decision;
     }
   }
 
@@ -112,6 +115,10 @@ export function routeLimit<Req extends AnyRequest>(
     return given ?? policyName(routeText(request, limit));
   }
 
+  function templateOf(request: AnyRequest): string | null {
+    return routeTextIfKnown(request, limit) ?? null;
+  }
+
   async function askRedis(
     request: AnyRequest,
     response: AnyResponse,
@@ -129,8 +136,11 @@ export function routeLimit<Req extends AnyRequest>(
       lockwatch.failures.limitAnswered();
     } catch (error) {
       if (!(error instanceof LockWatchError)) throw error;
-      return failureDecision(error, mode, lockwatch.failures, `requests under the limit '${name}'`);
+      const decision = failureDecision(error, mode, lockwatch.failures, `requests under the limit '${name}'`);
+      lockwatch.counters.count(name, decision.outcome, () => templateOf(request), error.code.toLowerCase());
+      return decision;
     }
+    lockwatch.counters.count(name, outcomeOf(result, mode.shadow), () => templateOf(request));
     if (!result.allowed) state?.deny(result, name, key, mode.shadow);
     return decisionFor(result, name, mode, () => options.onDenied?.(request as Req, result));
   }

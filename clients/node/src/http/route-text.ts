@@ -9,13 +9,15 @@ import type { AnyRequest, FastifyRequestLike } from "./framework.js";
 
 /** @param limit the middleware that asks, which is looked for in the routers of Express */
 export function routeText(request: AnyRequest, limit: object): string {
+  const text = routeTextIfKnown(request, limit);
+  if (text !== undefined) return text;
+  throw new ConfigurationError("a limit that is not on a route with a path of its own needs a name: limit(lw, '5/minute', { name: 'search' })");
+}
+
+/** Undefined for a limit that another function calls, where no route is known. */
+export function routeTextIfKnown(request: AnyRequest, limit: object): string | undefined {
   const place = "raw" in request ? fastifyPlace(request) : expressPlacement(request, limit);
-  if (place === undefined) {
-    throw new ConfigurationError(
-      "a limit that is not on a route with a path of its own needs a name: limit(lw, '5/minute', { name: 'search' })",
-    );
-  }
-  return methodsText(place.methods) + place.path;
+  return place && methodsText(place.methods) + place.path;
 }
 
 /**
