@@ -97,8 +97,11 @@ func (n *node) exchange(ctx context.Context, commands []command) ([]reply, error
 			cmds[i] = redis.NewCmd(bounded, commands[i].args...)
 			_ = pipe.Process(bounded, cmds[i])
 		}
-		// Each command has an error of its own.
-		_, _ = pipe.Exec(bounded)
+		// A pool without a connection sets no error on the commands. Answered ones have one of their own.
+		var answered redis.Error
+		if _, err := pipe.Exec(bounded); err != nil && !errors.As(err, &answered) {
+			return nil, noAnswer(ctx, err, n.name)
+		}
 	}
 	return n.replies(ctx, cmds)
 }

@@ -1,11 +1,14 @@
 module lockwatch
 
-go 1.25.0
+go 1.26.0
 
-require github.com/redis/go-redis/v9 v9.21.0
+require (
+	github.com/redis/go-redis/v9 v9.21.0
+	golang.org/x/text v0.28.0
+	golang.org/x/time v0.16.0
+)
 
 require (
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	go.uber.org/atomic v1.11.0 // indirect
-	golang.org/x/text v0.28.0 // indirect
 )

@@ -11,8 +11,9 @@ const (
 	// maxLength bounds a hop. An IPv6 address with a zone, brackets and a port is shorter.
 	maxLength = 100
 	maxPort   = 65535
-	// DefaultIPv4 and DefaultIPv6 are the bits of an address that are one client.
+	// DefaultIPv4 is the number of bits of an IPv4 address that are one client.
 	DefaultIPv4 = 32
+	// DefaultIPv6 is the number of bits of an IPv6 address that are one client.
 	DefaultIPv6 = 64
 )
 

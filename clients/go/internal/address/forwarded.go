@@ -11,9 +11,10 @@ func fromRight(text string, separator byte) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		end := len(text)
 		for i := end - 1; i >= 0; i-- {
-			if text[i] == '"' {
+			switch text[i] {
+			case '"':
 				i = openingQuote(text, i)
-			} else if text[i] == separator {
+			case separator:
 				if !yield(text[i+1 : end]) {
 					return
 				}

@@ -1,0 +1,139 @@
+package lockwatch
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+)
+
+// responseWriter adds headers to a response when it starts, and keeps its status. http.Response-
+// Controller finds what it does not have by Unwrap.
+type responseWriter struct {
+	http.ResponseWriter
+	// starts is called before the final status is written.
+	starts func(http.Header)
+	// hijacked is called when the application takes over the connection, with the status.
+	hijacked func(status int)
+	ctx      context.Context
+	status   int
+	// left is the number of bytes of the body that the application has announced; -1 if unknown.
+	left int64
+	// complete says that the whole body was written while the client was there.
+	complete bool
+	// failed says that the client could not be written to.
+	failed  bool
+	upgrade bool
+}
+
+func newResponseWriter(w http.ResponseWriter, r *http.Request, starts func(http.Header)) *responseWriter {
+	return &responseWriter{
+		ResponseWriter: w,
+		starts:         starts,
+		ctx:            r.Context(),
+		left:           -1,
+		upgrade:        r.Header["Upgrade"] != nil,
+	}
+}
+
+// Unwrap is for http.ResponseController.
+func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader passes informational responses on as they are.
+func (w *responseWriter) WriteHeader(status int) {
+	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		w.start(status)
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *responseWriter) start(status int) {
+	w.status = status
+	w.starts(w.Header())
+	if length := w.Header()["Content-Length"]; len(length) == 1 {
+		if announced, err := strconv.ParseInt(length[0], 10, 64); err == nil {
+			w.left = announced
+		}
+	}
+}
+
+// Write starts the response with 200 unless it has a status.
+func (w *responseWriter) Write(body []byte) (int, error) {
+	if w.status == 0 {
+		w.start(http.StatusOK)
+	}
+	written, err := w.ResponseWriter.Write(body)
+	w.count(int64(written), err)
+	return written, err
+}
+
+// ReadFrom keeps sendfile for files.
+func (w *responseWriter) ReadFrom(source io.Reader) (int64, error) {
+	if w.status == 0 {
+		w.start(http.StatusOK)
+	}
+	reader, ok := w.ResponseWriter.(io.ReaderFrom)
+	if !ok {
+		written, err := io.Copy(w.ResponseWriter, source)
+		w.count(written, nil)
+		return written, err
+	}
+	written, err := reader.ReadFrom(source)
+	w.count(written, nil)
+	return written, err
+}
+
+func (w *responseWriter) count(written int64, err error) {
+	if err != nil && w.ctx.Err() != nil {
+		w.failed = true
+	}
+	if w.left > 0 {
+		w.left -= written
+		w.complete = w.left <= 0 && !w.failed && w.ctx.Err() == nil
+	}
+}
+
+// Flush is for code that looks for an http.Flusher.
+func (w *responseWriter) Flush() { _ = w.FlushError() }
+
+// FlushError starts the response with 200 unless it has a status.
+func (w *responseWriter) FlushError() error {
+	if w.status == 0 {
+		w.start(http.StatusOK)
+	}
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Hijack gives the connection to the application.
+func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	connection, buffer, err := http.NewResponseController(w.ResponseWriter).Hijack()
+	if err == nil && w.hijacked != nil {
+		if w.status == 0 && w.upgrade {
+			w.status = http.StatusSwitchingProtocols
+		}
+		w.hijacked(w.finalStatus())
+	}
+	return connection, buffer, err
+}
+
+// finish sets the headers of a response that the application leaves to the server.
+func (w *responseWriter) finish() {
+	if w.status == 0 {
+		w.start(http.StatusOK)
+	}
+}
+
+// finalStatus is 200 for a response that the application leaves to the server, and 499 if the client
+// left before it was complete.
+func (w *responseWriter) finalStatus() int {
+	if w.failed || (!w.complete && errors.Is(w.ctx.Err(), context.Canceled)) {
+		return statusClientGone
+	}
+	if w.status == 0 {
+		return http.StatusOK
+	}
+	return w.status
+}
