@@ -88,16 +88,17 @@ func (l *load) mustFail(t *testing.T, codes ...string) {
 }
 
 // mustRecover waits until every call succeeds again, and looks at the time that calls took.
-func (l *load) mustRecover(t *testing.T, within time.Duration) {
+func (l *load) mustRecover(t *testing.T) {
 	t.Helper()
 	began := time.Now()
-	testserver.Eventually(t, "limits that are back", within, func() bool {
+	testserver.Eventually(t, "limits that are back", backWithin, func() bool {
 		time.Sleep(50 * time.Millisecond)
 		found := l.look()
 		return found[""] > 0 && len(found) == 1
 	})
-	t.Logf("back after %v, the longest call took %v", time.Since(began).Round(time.Millisecond), time.Duration(l.longest.Load()))
-	if longest := time.Duration(l.longest.Load()); longest > longestCall {
+	longest := time.Duration(l.longest.Load())
+	t.Logf("back after %v, the longest call took %v", time.Since(began).Round(time.Millisecond), longest)
+	if longest > longestCall {
 		t.Fatalf("a call took %v", longest)
 	}
 }
@@ -113,12 +114,12 @@ func TestAServerThatIsKilledUnderLoad(t *testing.T) {
 	lw := defaultClient(t, server.URL())
 	defer func() { _ = lw.Close() }()
 	l := startLoad(t, lw)
-	l.mustRecover(t, backWithin)
+	l.mustRecover(t)
 	server.Kill()
 	l.mustFail(t, "CONNECTION")
 	time.Sleep(300 * time.Millisecond)
 	server.Run(t)
-	l.mustRecover(t, backWithin)
+	l.mustRecover(t)
 }
 
 func TestAServerThatHangsUnderLoad(t *testing.T) {
@@ -126,12 +127,12 @@ func TestAServerThatHangsUnderLoad(t *testing.T) {
 	lw := defaultClient(t, server.URL())
 	defer func() { _ = lw.Close() }()
 	l := startLoad(t, lw)
-	l.mustRecover(t, backWithin)
+	l.mustRecover(t)
 	server.Hang(t)
 	l.mustFail(t, "TIMEOUT")
 	l.mustFail(t, "BYPASSED")
 	server.Continue(t)
-	l.mustRecover(t, backWithin)
+	l.mustRecover(t)
 }
 
 func TestAServerThatIsFullUnderLoad(t *testing.T) {
@@ -139,7 +140,7 @@ func TestAServerThatIsFullUnderLoad(t *testing.T) {
 	lw := defaultClient(t, server.URL())
 	defer func() { _ = lw.Close() }()
 	l := startLoad(t, lw)
-	l.mustRecover(t, backWithin)
+	l.mustRecover(t)
 	admin := server.Admin(t)
 	if err := admin.ConfigSet(t.Context(), "maxmemory", "1mb").Err(); err != nil {
 		t.Fatal(err)
@@ -148,7 +149,7 @@ func TestAServerThatIsFullUnderLoad(t *testing.T) {
 	if err := admin.ConfigSet(t.Context(), "maxmemory", "0").Err(); err != nil {
 		t.Fatal(err)
 	}
-	l.mustRecover(t, backWithin)
+	l.mustRecover(t)
 }
 
 func TestAPrimaryThatBecomesAReplicaUnderLoad(t *testing.T) {
@@ -157,13 +158,13 @@ func TestAPrimaryThatBecomesAReplicaUnderLoad(t *testing.T) {
 	lw := defaultClient(t, proxy.URL())
 	defer func() { _ = lw.Close() }()
 	l := startLoad(t, lw)
-	l.mustRecover(t, backWithin)
+	l.mustRecover(t)
 	proxy.Lead(replacement)
-	if err := old.Admin(t).SlaveOf(t.Context(), "127.0.0.1", fmt.Sprint(replacement.Port)).Err(); err != nil {
+	if err := old.Admin(t).ReplicaOf(t.Context(), "127.0.0.1", fmt.Sprint(replacement.Port)).Err(); err != nil {
 		t.Fatal(err)
 	}
 	l.mustFail(t, "READONLY", "LOADING", "MASTERDOWN")
-	l.mustRecover(t, backWithin)
+	l.mustRecover(t)
 }
 
 func TestAFailoverBySentinelUnderLoad(t *testing.T) {
@@ -172,9 +173,9 @@ func TestAFailoverBySentinelUnderLoad(t *testing.T) {
 	lw := ok[*Client](t)(OpenUniversal(options, Options{}))
 	defer func() { _ = lw.Close() }()
 	l := startLoad(t, lw)
-	l.mustRecover(t, backWithin)
+	l.mustRecover(t)
 	sentinel.FailOver(t)
-	l.mustRecover(t, backWithin)
+	l.mustRecover(t)
 	before := sentinel.Replica.Admin(t).Info(t.Context(), "commandstats").Val()
 	if !strings.Contains(before, "cmdstat_LW.RATELIMIT") && !strings.Contains(before, "cmdstat_lw.ratelimit") {
 		t.Fatalf("the new primary has not been asked: %s", before)
@@ -190,24 +191,24 @@ func TestAPrimaryThatIsKilledBehindSentinel(t *testing.T) {
 	lw := ok[*Client](t)(New(finder, Options{}))
 	defer func() { _ = lw.Close() }()
 	l := startLoad(t, lw)
-	l.mustRecover(t, backWithin)
+	l.mustRecover(t)
 	sentinel.Primary.Kill()
 	l.mustFail(t, "CONNECTION", "TIMEOUT")
 	replica := sentinel.Replica.Admin(t)
 	testserver.Eventually(t, "a promoted replica", 20*time.Second, func() bool {
 		return strings.Contains(replica.Info(t.Context(), "replication").Val(), "role:master")
 	})
-	l.mustRecover(t, backWithin)
+	l.mustRecover(t)
 }
 
 func TestEveryPooledConnectionIsReplacedAtOnce(t *testing.T) {
 	old, replacement := testserver.Start(t), testserver.Start(t)
 	proxy := testserver.StartProxy(t, old)
-	lw := openClient(t, proxy.URL(), Options{})
+	lw := openClient(t, proxy.URL())
 	ctx, limits := t.Context(), MustParseLimits("1000/hour")
 	together(8, func() { _, _ = lw.RateLimit(ctx, "a", limits) })
 	proxy.Lead(replacement)
-	if err := old.Admin(t).SlaveOf(ctx, "127.0.0.1", fmt.Sprint(replacement.Port)).Err(); err != nil {
+	if err := old.Admin(t).ReplicaOf(ctx, "127.0.0.1", fmt.Sprint(replacement.Port)).Err(); err != nil {
 		t.Fatal(err)
 	}
 	testserver.Eventually(t, "a replica", 10*time.Second, func() bool {
@@ -264,7 +265,7 @@ func TestTheBreakerOpensAndAdmitsAProbe(t *testing.T) {
 
 func TestACallerThatDoesNotWaitSaysNothingAboutRedis(t *testing.T) {
 	server := testserver.Start(t)
-	lw := openClient(t, server.URL(), Options{})
+	lw := openClient(t, server.URL())
 	limits := MustParseLimits("1000/hour")
 	server.Hang(t)
 	for range 5 {
@@ -310,7 +311,7 @@ func TestALateReplyIsNotTakenForThatOfTheNextCommand(t *testing.T) {
 }
 
 func TestLimitsAreExactUnderFiftyConnections(t *testing.T) {
-	lw := openClient(t, testserver.Start(t).URL(), Options{})
+	lw := openClient(t, testserver.Start(t).URL())
 	limits := MustParseLimits("137/hour")
 	var admitted atomic.Int64
 	together(50, func() {
@@ -322,5 +323,22 @@ func TestLimitsAreExactUnderFiftyConnections(t *testing.T) {
 	})
 	if admitted.Load() != 137 {
 		t.Fatalf("%d calls were admitted", admitted.Load())
+	}
+}
+
+func TestSeveralCommandsFailTogetherWithoutAConnection(t *testing.T) {
+	lw := ok[*Client](t)(Open("redis://127.0.0.1:1", Options{}))
+	defer func() { _ = lw.Close() }()
+	commands := []command{newCommand("LW.PEEK", "a", "1", "60"), newCommand("LW.PEEK", "b", "1", "60")}
+	_, err := lw.pipeline(t.Context(), commands)
+	wantError(t, err, ErrUnavailable, "CONNECTION")
+	server := testserver.Start(t, "--requirepass", "secret")
+	wrong := ok[*Client](t)(Open("redis://:wrong@"+server.Address(), Options{}))
+	defer func() { _ = wrong.Close() }()
+	for _, found := range ok[[]reply](t)(wrong.pipeline(t.Context(), commands)) {
+		wantError(t, found.err, ErrUnavailable, "WRONGPASS")
+		if strings.Contains(found.err.Error(), "wrong@") {
+			t.Fatalf("the error has the password: %v", found.err)
+		}
 	}
 }

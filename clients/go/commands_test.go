@@ -11,18 +11,9 @@ import (
 
 // openClient makes a client that is closed with the test. Its timeouts are long, because the machine
 // of a test may be busy.
-func openClient(t *testing.T, url string, options Options) *Client {
+func openClient(t *testing.T, url string) *Client {
 	t.Helper()
-	if options.ConnectTimeout == 0 {
-		options.ConnectTimeout = 5 * time.Second
-	}
-	if options.CommandTimeout == 0 {
-		options.CommandTimeout = 5 * time.Second
-	}
-	client, err := Open(url, options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := ok[*Client](t)(Open(url, Options{ConnectTimeout: 5 * time.Second, CommandTimeout: 5 * time.Second}))
 	t.Cleanup(func() { _ = client.Close() })
 	return client
 }
@@ -47,7 +38,7 @@ func wantError(t *testing.T, err, kind error, code string) {
 }
 
 func TestALimitAdmitsCountsAndDenies(t *testing.T) {
-	lw := openClient(t, testserver.Start(t).URL(), Options{})
+	lw := openClient(t, testserver.Start(t).URL())
 	ctx, limits := context.Background(), MustParseLimits("2/minute; 100/hour")
 	first := ok[*RateLimitResult](t)(lw.RateLimit(ctx, "user:42", limits))
 	if !first.Allowed || first.Limit != 2 || first.Remaining != 1 || first.RetryAfter != 0 {
@@ -69,7 +60,7 @@ func TestALimitAdmitsCountsAndDenies(t *testing.T) {
 }
 
 func TestUnitsAreGivenBackAndSettled(t *testing.T) {
-	lw := openClient(t, testserver.Start(t).URL(), Options{})
+	lw := openClient(t, testserver.Start(t).URL())
 	ctx, limits := context.Background(), MustParseLimits("10/minute")
 	args := RateLimitArgs{Cost: 4, WithTime: true}
 	taken := ok[*RateLimitResult](t)(lw.RateLimitArgs(ctx, "a", limits, args))
@@ -90,7 +81,7 @@ func TestUnitsAreGivenBackAndSettled(t *testing.T) {
 }
 
 func TestSeveralKeysAreCountedAtAllOrAtNone(t *testing.T) {
-	lw := openClient(t, testserver.Start(t).URL(), Options{})
+	lw := openClient(t, testserver.Start(t).URL())
 	ctx := context.Background()
 	entries := []MultiEntry{
 		{Key: "{42}:requests", Limits: MustParseLimits("60/minute; 600/hour")},
@@ -114,7 +105,7 @@ func TestSeveralKeysAreCountedAtAllOrAtNone(t *testing.T) {
 }
 
 func TestPoliciesOfTheServer(t *testing.T) {
-	lw := openClient(t, testserver.Start(t).URL(), Options{})
+	lw := openClient(t, testserver.Start(t).URL())
 	ctx := context.Background()
 	_, err := lw.RateLimit(ctx, "lw:{acme}:api", MustParseLimits("@api"))
 	wantError(t, err, ErrNoPolicy, "LWNOPOLICY")
@@ -146,7 +137,7 @@ func TestPoliciesOfTheServer(t *testing.T) {
 }
 
 func TestBurstsAlertsAndTheAuditLog(t *testing.T) {
-	lw := openClient(t, testserver.Start(t).URL(), Options{})
+	lw := openClient(t, testserver.Start(t).URL())
 	ctx := context.Background()
 	args := BurstArgs{Cooldown: time.Minute, IP: "203.0.113.9", Endpoint: "/login", Method: "POST", Agent: "curl"}
 	for count := range int64(3) {
@@ -183,7 +174,7 @@ func TestBurstsAlertsAndTheAuditLog(t *testing.T) {
 }
 
 func TestLeases(t *testing.T) {
-	lw := openClient(t, testserver.Start(t).URL(), Options{})
+	lw := openClient(t, testserver.Start(t).URL())
 	ctx := context.Background()
 	first := ok[*LeaseResult](t)(lw.Acquire(ctx, "report", 2, time.Minute, LeaseArgs{ID: "one", Cost: 2}))
 	if !first.Acquired || first.Repeated || first.InUse != 2 || first.Fence == 0 {
@@ -205,7 +196,7 @@ func TestLeases(t *testing.T) {
 }
 
 func TestTopAndInspect(t *testing.T) {
-	lw := openClient(t, testserver.Start(t).URL(), Options{})
+	lw := openClient(t, testserver.Start(t).URL())
 	ctx := context.Background()
 	if report := ok[*KeyReport](t)(lw.Inspect(ctx, "a")); report != nil {
 		t.Fatalf("a key that does not exist: %+v", report)
@@ -230,7 +221,7 @@ func TestTopAndInspect(t *testing.T) {
 
 func TestErrorsSayWhatIsWrong(t *testing.T) {
 	server := testserver.Start(t)
-	lw := openClient(t, server.URL(), Options{})
+	lw := openClient(t, server.URL())
 	ctx := context.Background()
 	if err := server.Admin(t).Set(ctx, "text", "1", 0).Err(); err != nil {
 		t.Fatal(err)

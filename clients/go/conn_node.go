@@ -3,6 +3,7 @@ package lockwatch
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -97,14 +98,17 @@ func (n *node) exchange(ctx context.Context, commands []command) ([]reply, error
 			cmds[i] = redis.NewCmd(bounded, commands[i].args...)
 			_ = pipe.Process(bounded, cmds[i])
 		}
-		// A pool without a connection sets no error on the commands. Answered ones have one of their own.
-		var answered redis.Error
-		if _, err := pipe.Exec(bounded); err != nil && !errors.As(err, &answered) {
-			return nil, noAnswer(ctx, err, n.name)
+		if _, err := pipe.Exec(bounded); err != nil && !slices.ContainsFunc(cmds, hasFailed) {
+			// Without a connection, go-redis sets no error on the commands.
+			for _, cmd := range cmds {
+				cmd.SetErr(err)
+			}
 		}
 	}
 	return n.replies(ctx, cmds)
 }
+
+func hasFailed(cmd *redis.Cmd) bool { return cmd.Err() != nil }
 
 func (n *node) replies(ctx context.Context, cmds []*redis.Cmd) ([]reply, error) {
 	replies := make([]reply, len(cmds))
