@@ -29,6 +29,8 @@ type Client struct {
 	corrections *sendQueue
 	outcomes    *sendQueue
 	counters    *counters
+	// local counts in this process while Redis is away.
+	local localCounters
 
 	mu sync.Mutex
 	// The queues of the middlewares.

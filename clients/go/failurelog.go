@@ -40,9 +40,9 @@ type logged struct {
 
 // outage is a time in which limits, or audit events, failed.
 type outage struct {
-	since                     time.Time
-	isLogged                  bool
-	letThrough, refused, lost int
+	since                            time.Time
+	isLogged                         bool
+	letThrough, refused, local, lost int
 }
 
 var (
@@ -85,24 +85,29 @@ func (l *failureLog) log(kind, message string) bool {
 	return true
 }
 
-// limitFailed logs that the limit of a request could not be evaluated. goesOn says whether the
-// request is let through.
-func (l *failureLog) limitFailed(kind string, err error, goesOn bool) {
-	done := "requests are answered 503"
-	if goesOn {
-		done = "requests are let through without a limit"
-	}
-	isLogged := l.log(kind, done+": "+l.named(err))
+// consequences are what happens to requests without an answer of Redis.
+var consequences = map[FailureMode]string{
+	FailAllow: "requests are let through without a limit",
+	FailDeny:  "requests are answered 503",
+	FailLocal: "requests are limited by this process alone",
+}
+
+// limitFailed logs that the limit of a request could not be evaluated, and what happened to it.
+func (l *failureLog) limitFailed(kind string, err error, decision FailureMode) {
+	isLogged := l.log(kind, consequences[decision]+": "+l.named(err))
 	if !endsByItself(err) {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.begin(&l.limits, &l.limitsFail, isLogged)
-	if goesOn {
+	switch decision {
+	case FailAllow:
 		l.limits.letThrough++
-	} else {
+	case FailDeny:
 		l.limits.refused++
+	case FailLocal:
+		l.limits.local++
 	}
 }
 
@@ -112,6 +117,9 @@ func (l *failureLog) limitAnswered() {
 		var counts []string
 		if over.letThrough > 0 {
 			counts = append(counts, counted(over.letThrough, "request")+" let through without a limit")
+		}
+		if over.local > 0 {
+			counts = append(counts, counted(over.local, "request")+" limited by this process alone")
 		}
 		if over.refused > 0 {
 			counts = append(counts, counted(over.refused, "request")+" answered 503")

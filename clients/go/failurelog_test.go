@@ -32,9 +32,9 @@ func TestTheEndOfAnOutageIsLogged(t *testing.T) {
 	log, text, now := testLog()
 	away := unavailable("TIMEOUT", "Redis at 127.0.0.1:6379 did not answer in time", "127.0.0.1:6379")
 	log.limitAnswered()
-	log.limitFailed("limit: TIMEOUT", away, true)
-	log.limitFailed("limit: TIMEOUT", away, true)
-	log.limitFailed("limit: TIMEOUT", away, false)
+	log.limitFailed("limit: TIMEOUT", away, FailAllow)
+	log.limitFailed("limit: TIMEOUT", away, FailAllow)
+	log.limitFailed("limit: TIMEOUT", away, FailDeny)
 	*now = now.Add(2500 * time.Millisecond)
 	log.limitAnswered()
 	log.limitAnswered()
@@ -55,7 +55,7 @@ func TestTheEndOfAnOutageIsLogged(t *testing.T) {
 
 func TestErrorsOfOneKeyAreNoOutage(t *testing.T) {
 	log, text, _ := testLog()
-	log.limitFailed("limit: WRONGTYPE", answeredError("WRONGTYPE Operation against a key", "127.0.0.1:6379"), true)
+	log.limitFailed("limit: WRONGTYPE", answeredError("WRONGTYPE Operation against a key", "127.0.0.1:6379"), FailAllow)
 	log.limitFailed("limit: NOPERM", answeredError("NOPERM this user has no permissions to run the 'lw.ratelimit' "+
 		"command", "127.0.0.1:6379"), true)
 	log.limitAnswered()

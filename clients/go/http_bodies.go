@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"lockwatch/internal/accept"
 )
@@ -28,16 +27,16 @@ const (
 type refusal struct {
 	Denial
 	problem, title string
-	// violated is the name of the limit as in RateLimit, if a limit denies.
-	violated string
+	// isLimit says that a limit denies.
+	isLimit bool
 }
 
 func exceeded(result *RateLimitResult, policy string) refusal {
 	return refusal{
-		Denial:   Denial{http.StatusTooManyRequests, errorExceeded, secondsOf(result.RetryAfter), policy},
-		problem:  problemQuota,
-		title:    "Request cannot be satisfied as assigned quota has been exceeded",
-		violated: nameOfBinding(result, policy),
+		Denial:  Denial{http.StatusTooManyRequests, errorExceeded, secondsOf(result.RetryAfter), nameOfBinding(result, policy)},
+		problem: problemQuota,
+		title:   "Request cannot be satisfied as assigned quota has been exceeded",
+		isLimit: true,
 	}
 }
 
@@ -45,7 +44,7 @@ func exceeded(result *RateLimitResult, policy string) refusal {
 // can pass.
 func blocked(retryAfter *int64) refusal {
 	return refusal{
-		Denial:  Denial{http.StatusTooManyRequests, errorBlocked, retryAfter, guardPolicy},
+		Denial:  Denial{http.StatusTooManyRequests, errorBlocked, retryAfter, ""},
 		problem: problemAbnormal,
 		title:   "Request not satisfied due to detection of abnormal request pattern",
 	}
@@ -54,7 +53,7 @@ func blocked(retryAfter *int64) refusal {
 // challengeRequired: a challenge was not passed. Waiting may not help.
 func challengeRequired() refusal {
 	return refusal{
-		Denial:  Denial{http.StatusTooManyRequests, errorChallenge, nil, guardPolicy},
+		Denial:  Denial{http.StatusTooManyRequests, errorChallenge, nil, ""},
 		problem: problemBlank,
 		title:   http.StatusText(http.StatusTooManyRequests),
 	}
@@ -79,8 +78,8 @@ func (r *refusal) plainJSON() string {
 // contract.
 func (r *refusal) problemJSON() string {
 	violated := ""
-	if r.violated != "" {
-		violated = `,"violated-policies":["` + r.violated + `"]`
+	if r.isLimit {
+		violated = `,"violated-policies":["` + r.Policy + `"]`
 	}
 	return `{"type":"` + r.problem + `","title":"` + r.title + `","status":` + strconv.Itoa(r.Status) + violated +
 		`,"error":"` + r.Error + `","retry_after":` + r.seconds() + `}`
@@ -102,10 +101,9 @@ type errorBodies struct {
 func newErrorBodies(given []ErrorBody) (*errorBodies, error) {
 	b := &errorBodies{given: map[string]ErrorBody{}}
 	for _, each := range given {
-		name := strings.ToLower(each.Type)
-		if !accept.IsType(name) {
-			return nil, configurationError("ErrorBodies has %s: expected a media type without parameters, like 'text/html'",
-				shown(each.Type))
+		name, ok := accept.TypeOf(each.Type)
+		if !ok {
+			return nil, configurationError("ErrorBodies has %s: expected a media type, like 'text/html'", shown(each.Type))
 		}
 		if _, twice := b.given[name]; twice {
 			return nil, configurationError("ErrorBodies has '%s' twice", name)
@@ -132,6 +130,9 @@ func (b *errorBodies) reply(r *http.Request, of refusal) (*Reply, error) {
 		reply.Header[headerRetry] = []string{of.seconds()}
 	}
 	custom, isCustom := b.given[name]
+	if isCustom {
+		reply.Header["Content-Type"] = []string{custom.Type}
+	}
 	switch {
 	case isCustom && custom.Func != nil:
 		body, err := bodyOf(name, custom.Func(r, of.Denial))

@@ -108,7 +108,7 @@ func (c *check) decideOn(r *http.Request) decision {
 	// A client that leaves must not look like a Redis that is away.
 	replies, err := c.limiter.client.pipeline(context.WithoutCancel(r.Context()), trip.commands)
 	if err != nil {
-		return c.failed(r, &trip, err)
+		return c.limiter.responses.answer(r, c.failed(r, &trip, err), c.policy.name)
 	}
 	return c.judge(r, &trip, replies)
 }
@@ -235,6 +235,9 @@ func (c *check) withoutLimit(r *http.Request) decision {
 		return decision{}
 	}
 	if trip.burst {
+		if errors.Is(replies[0].err, ErrUnavailable) {
+			c.state.fail(reasonOf(replies[0].err))
+		}
 		c.readBurst(replies[0])
 	}
 	reply, err := c.judgeGuard(r, &trip, replies)

@@ -2,6 +2,7 @@ package lockwatch
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ type countedLimits struct {
 	entered  []entry
 	named    []namedLimits
 	outcomes []*outcomeAt
+	exempt   bool
 }
 
 // entry is a middleware that a request has reached, under a policy.
@@ -48,6 +50,21 @@ func countedOf(ctx context.Context) (context.Context, *countedLimits) {
 	}
 	made := new(countedLimits)
 	return context.WithValue(ctx, countedKey{}, made), made
+}
+
+// exemptFrom returns the request of an exempt client, to which no limit of a route applies either.
+func exemptFrom(r *http.Request) *http.Request {
+	ctx, counted := countedOf(r.Context())
+	counted.mu.Lock()
+	defer counted.mu.Unlock()
+	counted.exempt = true
+	return r.WithContext(ctx)
+}
+
+func (c *countedLimits) isExempt() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.exempt
 }
 
 // enters reports whether a middleware decides about the request under this policy for the first

@@ -123,6 +123,14 @@ func newUnits(cost int64, call CostFunc, of string) (units, error) {
 	return units{cost, call}, nil
 }
 
+// known is the cost without a request: 1 if a function decides.
+func (u units) known() int64 {
+	if u.call != nil {
+		return 1
+	}
+	return u.fixed
+}
+
 func (u units) of(r *http.Request) (int64, error) {
 	if u.call == nil {
 		return u.fixed, nil

@@ -1,39 +1,34 @@
 package lockwatch
 
-import (
-	"errors"
-	"net/http"
-	"time"
-)
+import "net/http"
 
 // judge decides, now that Redis has answered.
 func (c *check) judge(r *http.Request, trip *roundTrip, replies []reply) decision {
 	if trip.burst {
 		c.readBurst(replies[len(trip.calls)])
 	}
-	binding, failure := c.readLimits(trip, replies)
+	found, err := c.readLimits(r, trip, replies)
+	if err != nil {
+		found = c.failed(r, trip, err)
+	}
 	guarded, err := c.judgeGuard(r, trip, replies)
 	if err != nil {
 		return decision{err: err}
 	}
-	if failure != nil {
-		found := c.failed(r, trip, failure)
-		if guarded != nil && found.err == nil {
-			found = decision{reply: guarded}
-		}
-		return found
-	}
-	headers := c.limiter.formats.headersOf(binding.result, binding.name)
-	c.state.setHeaders(headers)
-	c.decided(r, outcomeOf(binding.result, c.policy.mode.shadow), "")
 	if guarded != nil {
 		// The wait is that of the guard.
-		return decision{headers: headers, reply: guarded}
+		return decision{headers: found.headers, reply: guarded}
 	}
-	if binding.result.Allowed || c.policy.mode.shadow {
-		return decision{headers: headers}
-	}
-	return c.limiter.responses.denied(r, binding.result, binding.name, headers)
+	return c.limiter.responses.answer(r, found, c.policy.name)
+}
+
+// verdict is what a limit decided.
+type verdict struct {
+	// denial is nil unless a limit denies.
+	denial *askedLimit
+	// unavailable says that the request is answered 503.
+	unavailable bool
+	headers     []header
 }
 
 // responses are those of a middleware or a route limit itself.
@@ -42,49 +37,73 @@ type responses struct {
 	bodies   *errorBodies
 }
 
-// denied is the response to a request that a limit denies, with the headers of the limit.
-func (a responses) denied(r *http.Request, result *RateLimitResult, name string, headers []header) decision {
-	if retry, ok := retryHeader(result); ok {
+// answer is the decision after the verdict of a limit.
+func (a responses) answer(r *http.Request, found verdict, policy string) decision {
+	switch {
+	case found.unavailable:
+		reply, err := a.bodies.reply(r, serviceUnavailable(policy))
+		return decision{reply: reply, err: err}
+	case found.denial == nil:
+		return decision{headers: found.headers}
+	}
+	headers := found.headers
+	if retry, ok := retryHeader(found.denial.result); ok {
 		headers = append(headers[:len(headers):len(headers)], retry)
 	}
 	if a.onDenied != nil {
-		given, err := a.onDenied(r, result).checked("OnDenied")
+		given, err := a.onDenied(r, found.denial.result).checked("OnDenied")
 		if given != nil || err != nil {
 			return decision{headers: headers, reply: given, err: err}
 		}
 	}
-	reply, err := a.bodies.reply(r, exceeded(result, name))
+	reply, err := a.bodies.reply(r, exceeded(found.denial.result, found.denial.name))
 	return decision{headers: headers, reply: reply, err: err}
 }
 
-// readLimits returns the limit that binds, or the error in place of one.
-func (c *check) readLimits(trip *roundTrip, replies []reply) (askedLimit, error) {
+// readLimits returns what Redis decided, or the error in place of an answer.
+func (c *check) readLimits(r *http.Request, trip *roundTrip, replies []reply) (verdict, error) {
 	asked := make([]askedLimit, len(trip.calls))
 	for i, call := range trip.calls {
 		if replies[i].err != nil {
-			return askedLimit{}, replies[i].err
+			return verdict{}, replies[i].err
 		}
 		result, err := readRateLimit(replies[i].value, call.limits, c.policy.charging.withTime())
 		if err != nil {
-			return askedLimit{}, err
+			return verdict{}, err
 		}
 		asked[i] = askedLimit{call.key, call.name, call.limits, result}
 	}
+	c.limiter.client.answered(asked)
 	c.state.charge.add(c.limiter.client, c.policy.charging, c.policy.charging.corrections(asked, trip.cost))
-	c.limiter.client.failures.limitAnswered()
-	c.policy.mode.local.answered()
-	binding := asked[0]
-	for _, each := range asked[1:] {
+	binding := &asked[0]
+	for i := range asked[1:] {
 		// Every limit has to admit the request, so the longest wait binds.
-		if isLonger(each.result.RetryAfter, binding.result.RetryAfter) {
+		if each := &asked[i+1]; isLonger(each.result.RetryAfter, binding.result.RetryAfter) {
 			binding = each
 		}
 	}
-	c.state.setLimit(binding.result)
-	if !binding.result.Allowed {
-		c.state.deny(denialData(binding.result, binding.name, binding.key, c.policy.mode.shadow), c.policy.mode.shadow)
+	shadow := c.policy.mode.shadow
+	found := binding.verdict(c.limiter.formats, shadow)
+	c.state.judge(binding, found.headers, shadow)
+	c.decided(r, outcomeOf(binding.result, shadow), "")
+	return found, nil
+}
+
+// answered says that Redis has decided about limits.
+func (c *Client) answered(asked []askedLimit) {
+	c.failures.limitAnswered()
+	for _, each := range asked {
+		c.local.answered(each.key)
 	}
-	return binding, nil
+}
+
+// verdict is that of an answer of Redis. In shadow mode a denied request goes on.
+func (a *askedLimit) verdict(formats headerFormats, shadow bool) verdict {
+	found := verdict{headers: formats.headersOf(a.result, a.name)}
+	if !a.result.Allowed && !shadow {
+		found.denial = a
+	}
+	return found
 }
 
 // judgeGuard returns the response to a request that the guard stops.
@@ -116,99 +135,35 @@ func (c *check) decided(r *http.Request, outcome Outcome, reason string) {
 }
 
 // failed decides about a request without an answer of Redis.
-func (c *check) failed(r *http.Request, trip *roundTrip, err error) decision {
-	reason := reasonOf(err)
-	c.state.fail(reason)
+func (c *check) failed(r *http.Request, trip *roundTrip, err error) verdict {
 	calls := make([]localCall, len(trip.calls))
 	for i, call := range trip.calls {
 		calls[i] = localCall{call.key, call.name, call.limits}
 	}
-	c.limiter.client.logLimitFailure(err, c.policy.mode)
-	return c.unanswered(r, calls, trip.cost, reason)
+	return c.unanswered(r, calls, trip.cost, err)
 }
 
 // functionFailed is failed for a function of the application, which may use another Redis. Whom the
-// request counts for, what it costs or its limits are not known, so the address counts.
+// request counts for is not known, so the address counts.
 func (c *check) functionFailed(r *http.Request, failure *awayError) decision {
-	reason := reasonOf(failure)
-	c.state.fail(reason)
-	c.limiter.client.failures.log("function: "+failure.cause.Code, c.policy.mode.consequence()+": "+failure.Error())
 	limits := c.policy.own
 	if limits.IsZero() {
 		limits = c.limiter.policies.limits
 	}
 	key := c.limiter.keys.key(c.limiter.prefixes.Client(c.state.address), c.policy.name)
-	return c.unanswered(r, []localCall{{key, c.policy.name, limits}}, 1, reason)
+	calls := []localCall{{key, c.policy.name, limits}}
+	return c.limiter.responses.answer(r, c.unanswered(r, calls, c.policy.cost.known(), failure), c.policy.name)
 }
 
-// unanswered applies OnRedisFailure.
-func (c *check) unanswered(r *http.Request, calls []localCall, cost int64, reason string) decision {
-	outcome, denial := c.policy.mode.unanswered(c.limiter.client, calls, cost, reason)
+func (c *check) unanswered(r *http.Request, calls []localCall, cost int64, err error) verdict {
+	reason := reasonOf(err)
+	c.state.fail(reason)
+	outcome, denial := c.policy.mode.unanswered(c.limiter.client, calls, cost, err)
 	c.decided(r, outcome, reason)
-	if outcome == FailedClosed {
-		reply, err := c.limiter.responses.bodies.reply(r, serviceUnavailable(c.policy.name))
-		return decision{reply: reply, err: err}
+	if denial != nil {
+		c.state.deny(denial, false)
 	}
-	if denial == nil {
-		return decision{}
-	}
-	c.state.deny(denialData(denial.result, denial.name, denial.key, false), false)
-	return c.limiter.responses.denied(r, denial.result, denial.name, nil)
-}
-
-// unanswered decides by OnRedisFailure. The denial is one of the limiter in this process.
-func (m mode) unanswered(client *Client, calls []localCall, cost int64, reason string) (Outcome, *askedLimit) {
-	if m.denies() {
-		return FailedClosed, nil
-	}
-	if !m.isLocal() {
-		if reason == reasonBypassed {
-			return Bypassed, nil
-		}
-		return FailedOpen, nil
-	}
-	for i := range calls {
-		limits, known := m.local.limitsFor(calls[i].limits)
-		if !known {
-			client.noticeError("local @"+calls[i].limits.Policy(), "requests under the limits '@"+calls[i].limits.Policy()+
-				"' are answered 503 while Redis is away, because they are not known here: give LocalLimits, like '100/minute'")
-			return FailedClosed, nil
-		}
-		calls[i].limits = limits
-	}
-	found := m.local.allow(calls, cost, time.Now())
-	if found == nil {
-		return Local, nil
-	}
-	call := found.call
-	result := &RateLimitResult{Limit: found.limit.Limit, RetryAfter: found.wait, Limits: call.limits}
-	return LocalDenied, &askedLimit{call.key, call.name, call.limits, result}
-}
-
-// consequence is what happens to requests, for the log.
-func (m mode) consequence() string {
-	switch {
-	case m.denies():
-		return "requests are answered 503"
-	case m.isLocal():
-		return "requests are limited in this process"
-	default:
-		return "requests are let through without a limit"
-	}
-}
-
-// logLimitFailure logs that a limit was not decided by Redis.
-func (c *Client) logLimitFailure(err error, m mode) {
-	if errors.Is(err, ErrNoPolicy) {
-		c.noticeError("policy: "+err.Error(), "a limit is not enforced, because the server does not have its policy: "+
-			messageOf(err)+": set it with LW.POLICY SET")
-	}
-	c.failures.limitFailed(codeOf(err), err, !m.denies())
-}
-
-// noticeError logs an error of the configuration once in this process.
-func (c *Client) noticeError(kind, message string) {
-	sayOnce(kind, func() { c.options.Logger.Error(message) })
+	return verdict{denial: denial, unavailable: outcome == FailedClosed}
 }
 
 // readBurst logs a failure of LW.BURST: the limit still decides.

@@ -2,6 +2,7 @@ package lockwatch
 
 import (
 	"math"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,154 +10,150 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxLocalClients bounds the memory of a local limiter. Further clients share one counter.
-const maxLocalClients = 10_000
+const (
+	// maxLocalClients is the number of clients of a policy that are remembered. Further ones share a
+	// counter.
+	maxLocalClients = 10_000
+	// outageGap is the time without a failure after which an answer of Redis ends an outage.
+	outageGap = 10 * time.Second
+)
 
-// localLimiter decides in this process while Redis is away. It starts empty at each outage.
-type localLimiter struct {
-	share   float64
+// localCounters are the limits of a client that are counted in this process while Redis is away. An
+// answer of Redis for a key empties the counter of this key and no other, because Redis may refuse
+// some keys only, for example those that it has no memory for.
+type localCounters struct {
+	used atomic.Bool
+
+	mu       sync.Mutex
+	failed   time.Time
+	policies map[string]map[string]*localCounter
+}
+
+// localCounter has a token bucket for each limit of a key. It holds the share of the limit, and fills
+// up in its window.
+type localCounter struct {
+	limits  []Limit
+	buckets []*rate.Limiter
+}
+
+// localLimits are the limits of a mode.
+type localLimits struct {
+	share float64
+	// instead replace the limits of a call, unless they are zero.
 	instead Limits
-	used    atomic.Bool
-
-	mu      sync.Mutex
-	clients map[string]*localClient
-	// others are shared by clients beyond maxLocalClients, by the limits.
-	others map[string]*localClient
 }
 
-// localClient has a limiter for each limit of a client.
-type localClient struct {
-	limits   Limits
-	limiters []*rate.Limiter
-}
-
-func newLocalLimiter(share float64, instead Limits) *localLimiter {
-	return &localLimiter{share: share, instead: instead}
-}
-
-// limitsFor returns the limits to apply in place of those of a call; false if they are not known
-// here.
-func (l *localLimiter) limitsFor(limits Limits) (Limits, bool) {
-	if limits.Policy() == "" {
-		return limits, true
+// limitsFor returns the limits to count by, in place of those of a call; false if only the server
+// knows them.
+func (l *localLimits) limitsFor(limits Limits) (Limits, bool) {
+	if !l.instead.IsZero() {
+		return l.instead, true
 	}
-	return l.instead, !l.instead.IsZero()
+	return limits, limits.Policy() == "" && !limits.IsZero()
 }
 
-// answered empties the limiter, because Redis decides again.
-func (l *localLimiter) answered() {
-	if l == nil || !l.used.Load() {
-		return
+// shareOf is a share of each limit: rounded down, but at least one unit. A limit of 0 stays 0.
+func (l *localLimits) shareOf(limits []Limit) []Limit {
+	shared := make([]Limit, len(limits))
+	for i, each := range limits {
+		units := int64(math.Floor(float64(each.Limit) * l.share))
+		shared[i] = Limit{max(units, min(each.Limit, 1)), each.Window}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.clients, l.others = nil, nil
-	l.used.Store(false)
+	return shared
 }
 
-// localCall is a limit that a request has to meet.
-type localCall struct {
-	key, name string
-	limits    Limits
-}
-
-// localDenial is the call and the limit that bind, and the time until there is room; Never if there
-// will not be.
-type localDenial struct {
-	call  *localCall
-	limit Limit
-	wait  time.Duration
-}
-
-// allow takes units from every limit, or from none. It returns nil if there is room.
-func (l *localLimiter) allow(calls []localCall, cost int64, now time.Time) *localDenial {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.used.Store(true)
-	var taken []*rate.Reservation
-	var denied *localDenial
-	for i := range calls {
-		call := &calls[i]
-		client := l.client(call)
-		for at, limiter := range client.limiters {
-			reservation := limiter.ReserveN(now, clampInt(cost))
-			delay := Never
-			if reservation.OK() {
-				taken = append(taken, reservation)
-				delay = reservation.DelayFrom(now)
-			}
-			if delay != 0 && (denied == nil || isLonger(delay, denied.wait)) {
-				denied = &localDenial{call, client.limits.list[at], delay}
-			}
+// admit counts a call under a key of Redis if each limit has room for it. A cost above the share takes
+// all of the share; one above the limit is denied for ever, as by Redis.
+func (c *localCounters) admit(key string, limits Limits, of *localLimits, cost int64, now time.Time) *RateLimitResult {
+	shared := of.shareOf(limits.list)
+	result := &RateLimitResult{Allowed: true, Limit: shared[0].Limit, Limits: Limits{list: shared, args: limits.args}}
+	for i, each := range limits.list {
+		if cost > each.Limit {
+			result.Allowed, result.Limit, result.RetryAfter = false, shared[i].Limit, Never
+			return result
 		}
 	}
-	if denied != nil {
-		for _, reservation := range taken {
-			reservation.CancelAt(now)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.used.Store(true)
+	c.failed = now
+	counter := c.counter(key, shared)
+	taken := make([]*rate.Reservation, len(shared))
+	for i, each := range shared {
+		taken[i] = counter.buckets[i].ReserveN(now, clampInt(min(cost, each.Limit)))
+		if wait := taken[i].DelayFrom(now); wait > result.RetryAfter {
+			result.Allowed, result.Limit, result.RetryAfter = false, each.Limit, wait
 		}
 	}
-	return denied
-}
-
-// isLonger compares waits, of which Never is the longest.
-func isLonger(wait, than time.Duration) bool { return than != Never && (wait == Never || wait > than) }
-
-func (l *localLimiter) client(call *localCall) *localClient {
-	if l.clients == nil {
-		l.clients, l.others = map[string]*localClient{}, map[string]*localClient{}
-	}
-	key, clients := call.key, l.clients
-	known := clients[key]
-	if known == nil && len(clients) >= maxLocalClients {
-		key, clients = l.sharedKey(call.limits), l.others
-		known = clients[key]
-	}
-	if known == nil || !sameLimits(known.limits, call.limits) {
-		known = &localClient{limits: call.limits, limiters: l.limiters(call.limits)}
-		clients[key] = known
-	}
-	return known
-}
-
-// sharedKey is the counter of clients that are not remembered. Limits of functions are texts without
-// number, so a map of them is bounded, too.
-func (l *localLimiter) sharedKey(limits Limits) string {
-	var text string
-	for _, each := range limits.args {
-		if word, ok := each.(string); ok {
-			text += word + " "
+	if !result.Allowed {
+		for _, each := range taken {
+			each.CancelAt(now)
 		}
 	}
-	if _, known := l.others[text]; !known && len(l.others) >= maxParsed {
-		return ""
-	}
-	return text
+	return result
 }
 
-func sameLimits(a, b Limits) bool {
-	if len(a.list) != len(b.list) {
+func (c *localCounters) counter(key string, limits []Limit) *localCounter {
+	policy := policyOfKey(key)
+	if c.policies == nil {
+		c.policies = map[string]map[string]*localCounter{}
+	}
+	known := c.policies[policy]
+	if known == nil {
+		known = map[string]*localCounter{}
+		c.policies[policy] = known
+	}
+	counter := known[key]
+	if counter == nil && len(known) >= maxLocalClients {
+		key = policy
+		counter = known[key]
+	}
+	if counter == nil || !sameLimits(counter.limits, limits) {
+		counter = newLocalCounter(limits)
+		known[key] = counter
+	}
+	return counter
+}
+
+func newLocalCounter(limits []Limit) *localCounter {
+	made := &localCounter{limits: limits}
+	for _, each := range limits {
+		perSecond := rate.Limit(float64(each.Limit) / each.Window.Seconds())
+		made.buckets = append(made.buckets, rate.NewLimiter(perSecond, clampInt(each.Limit)))
+	}
+	return made
+}
+
+func sameLimits(a, b []Limit) bool {
+	if len(a) != len(b) {
 		return false
 	}
-	for i := range a.list {
-		if a.list[i] != b.list[i] {
+	for i := range a {
+		if a[i] != b[i] {
 			return false
 		}
 	}
 	return true
 }
 
-// limiters are token buckets that hold the share of a limit, and fill up in its window.
-func (l *localLimiter) limiters(limits Limits) []*rate.Limiter {
-	made := make([]*rate.Limiter, len(limits.list))
-	for i, each := range limits.list {
-		units := math.Floor(float64(each.Limit) * l.share)
-		// A limit of 0 denies everything, also here.
-		if units < 1 && each.Limit > 0 {
-			units = 1
-		}
-		made[i] = rate.NewLimiter(rate.Limit(units/each.Window.Seconds()), clampInt(int64(units)))
+// policyOfKey is a key without its client.
+func policyOfKey(key string) string {
+	return key[:strings.IndexByte(key, '{')] + key[strings.LastIndexByte(key, '}')+1:]
+}
+
+// answered says that Redis has decided about a key. The usual path is one look.
+func (c *localCounters) answered(key string) {
+	if !c.used.Load() {
+		return
 	}
-	return made
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.failed) > outageGap {
+		c.policies = nil
+		c.used.Store(false)
+		return
+	}
+	delete(c.policies[policyOfKey(key)], key)
 }
 
 // clampInt is for 32-bit systems, where an int is smaller than the largest limit.

@@ -2,6 +2,7 @@ package lockwatch
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"strconv"
@@ -62,11 +63,14 @@ func Must[T any](value T, err error) T {
 // serve is the middleware for one request.
 func (l *limiter) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	c, err := l.check(r)
-	if err != nil {
+	switch {
+	case errors.Is(err, errExemptClient):
+		next.ServeHTTP(w, exemptFrom(r))
+		return
+	case err != nil:
 		l.onError(w, r, err)
 		return
-	}
-	if c == nil {
+	case c == nil:
 		next.ServeHTTP(w, r)
 		return
 	}
@@ -95,6 +99,8 @@ func (l *limiter) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 	completed = true
 }
 
+var errExemptClient = errors.New("the client is exempt")
+
 // check starts the check of a request. It is nil if the request is exempt, or was counted by this
 // middleware already.
 func (l *limiter) check(r *http.Request) (*check, error) {
@@ -109,7 +115,7 @@ func (l *limiter) check(r *http.Request) (*check, error) {
 		return nil, configurationError("%s", err)
 	}
 	if l.policies.isExemptClient(addr) {
-		return nil, nil
+		return nil, errExemptClient
 	}
 	// The state of a middleware in front of this one, which records the request.
 	state := StateOf(r.Context())

@@ -6,14 +6,9 @@ import "math"
 type mode struct {
 	shadow    bool
 	onFailure FailureMode
-	local     *localLimiter
+	// local is nil unless onFailure is FailLocal.
+	local *localLimits
 }
-
-// denies reports whether a request that was not decided is answered 503.
-func (m mode) denies() bool { return m.onFailure == FailDeny && !m.shadow }
-
-// isLocal reports whether a request that Redis did not decide is decided in this process.
-func (m mode) isLocal() bool { return m.onFailure == FailLocal && !m.shadow }
 
 // modeOptions are the options of a mode, with those of the middleware in place of what is left out.
 type modeOptions struct {
@@ -59,6 +54,6 @@ func newMode(o modeOptions, fixed Limits, of string) (mode, error) {
 		return made, configurationError("OnRedisFailure%s is local, and the limits '@%s' are not known here: give LocalLimits, "+
 			"like '100/minute'", of, fixed.Policy())
 	}
-	made.local = newLocalLimiter(o.localShare, instead)
+	made.local = &localLimits{o.localShare, instead}
 	return made, nil
 }

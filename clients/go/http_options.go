@@ -108,7 +108,7 @@ type Reply struct {
 // ErrorBody is the body of the middleware's own responses for clients that ask for a media type. It
 // is a text, or a function that returns a string, a []byte, or a value that is sent as JSON.
 type ErrorBody struct {
-	// Type is a media type without parameters, like "text/html".
+	// Type is a media type, which is sent as it is written, like "text/html; charset=utf-8".
 	Type string
 	Text string
 	Func func(r *http.Request, denial Denial) any
@@ -122,7 +122,7 @@ type Denial struct {
 	Error string
 	// RetryAfter is in whole seconds; nil if waiting does not help.
 	RetryAfter *int64
-	// Policy is the name of the policy, and "guard" for a guard.
+	// Policy is the name as in RateLimit; that of the policy for 503, and empty for a guard.
 	Policy string
 }
 

@@ -11,8 +11,6 @@ import (
 const (
 	defaultPolicy = "default"
 	burstPolicy   = "burst"
-	// headerPath begins the texts of Exempt that are paths.
-	pathStart = "/"
 )
 
 // policy is a policy with every option decided.
@@ -59,7 +57,7 @@ func newPolicies(options *MiddlewareOptions) (*policies, error) {
 	}
 	names := map[string]bool{defaultPolicy: true, burstPolicy: true}
 	for i := range options.Routes {
-		route, err := newRoutePolicy(options, &options.Routes[i], p.byDefault)
+		route, err := newRoutePolicy(options, &options.Routes[i], p.byDefault, limits)
 		if err != nil {
 			return nil, err
 		}
@@ -133,7 +131,7 @@ func (p *policy) setKey(key Key, keyFunc KeyFunc, of string) error {
 	return nil
 }
 
-func newRoutePolicy(o *MiddlewareOptions, r *Route, byDefault *policy) (routePolicy, error) {
+func newRoutePolicy(o *MiddlewareOptions, r *Route, byDefault *policy, limits Limits) (routePolicy, error) {
 	parsed, err := pattern.Parse(r.Pattern)
 	if err != nil {
 		return routePolicy{}, configurationError("Routes: %s", err)
@@ -154,7 +152,7 @@ func newRoutePolicy(o *MiddlewareOptions, r *Route, byDefault *policy) (routePol
 			return routePolicy{}, err
 		}
 	}
-	p.mode, err = routeMode(o, r, &p, of)
+	p.mode, err = routeMode(o, r, &p, limits, of)
 	return routePolicy{parsed, &p}, err
 }
 
@@ -192,8 +190,9 @@ func (p *policy) setLimits(r *Route, of string) error {
 	return err
 }
 
-// routeMode is the mode of a route, with that of the middleware in place of what is left out.
-func routeMode(o *MiddlewareOptions, r *Route, p *policy, of string) (mode, error) {
+// routeMode is the mode of a route, with that of the middleware in place of what is left out. The
+// fallback are the limits of the default policy.
+func routeMode(o *MiddlewareOptions, r *Route, p *policy, fallback Limits, of string) (mode, error) {
 	options := modeOptions{p.mode.shadow, p.mode.onFailure, o.LocalShare, r.LocalLimits}
 	if r.Shadow != Inherit {
 		options.shadow = r.Shadow == On
@@ -207,22 +206,21 @@ func routeMode(o *MiddlewareOptions, r *Route, p *policy, of string) (mode, erro
 	if options.localLimits == "" && p.own.IsZero() {
 		options.localLimits = o.LocalLimits
 	}
-	made, err := newMode(options, p.own, of)
-	// A route that counts against the default policy does so in this process, too.
-	inherits := p.own.IsZero() && r.LocalShare == 0 && r.LocalLimits == ""
-	if inherits && made.local != nil && p.mode.local != nil {
-		made.local = p.mode.local
+	limits := p.own
+	if limits.IsZero() {
+		limits = fallback
 	}
-	return made, err
+	return newMode(options, limits, of)
 }
 
 // addExempt adds a pattern of paths, or an address or network of clients.
 func (p *policies) addExempt(text string) error {
-	if !strings.HasPrefix(text, pathStart) && p.clients.Add(text) {
+	isPath := strings.HasPrefix(text, "/") || strings.Contains(text, " ")
+	if !isPath && p.clients.Add(text) {
 		return nil
 	}
 	parsed, err := pattern.Parse(text)
-	if err != nil {
+	if err != nil || !isPath {
 		return configurationError("Exempt has %s: expected a pattern of paths, like '/healthz' or 'GET /static/**', "+
 			"or an address, a network or 'unix'", shown(text))
 	}

@@ -93,6 +93,10 @@ func (l *routeLimit) serve(w http.ResponseWriter, r *http.Request, next http.Han
 	if ctx != r.Context() {
 		r = r.WithContext(ctx)
 	}
+	if counted.isExempt() {
+		next.ServeHTTP(w, r)
+		return
+	}
 	state := StateOf(ctx)
 	charge := new(charges)
 	if state != nil {
@@ -206,6 +210,11 @@ func (c *routeCheck) client(r *http.Request) (string, error) {
 			return keyClient(text), nil
 		}
 	}
+	return c.address(r)
+}
+
+// address is the client of the address that the middleware found, otherwise of the peer.
+func (c *routeCheck) address(r *http.Request) (string, error) {
 	if c.state != nil {
 		return c.state.outer.prefixes.Client(c.state.address), nil
 	}
@@ -227,31 +236,17 @@ func (c *routeCheck) ask(r *http.Request, limits Limits, cost int64) decision {
 		result, err = readRateLimit(replies[0].value, limits, l.charging.withTime())
 	}
 	if err != nil {
-		l.client.logLimitFailure(err, l.mode)
-		return c.unanswered(r, []localCall{{c.key, c.name, limits}}, cost, reasonOf(err))
+		return c.responses().answer(r, c.unanswered(r, []localCall{{c.key, c.name, limits}}, cost, err), c.name)
 	}
 	asked := askedLimit{c.key, c.name, limits, result}
+	l.client.answered([]askedLimit{asked})
 	c.charge.add(l.client, l.charging, l.charging.corrections([]askedLimit{asked}, cost))
-	l.client.failures.limitAnswered()
-	l.mode.local.answered()
-	c.decided(r, outcomeOf(result, l.mode.shadow), "")
-	return c.judge(r, result)
-}
-
-func (c *routeCheck) judge(r *http.Request, result *RateLimitResult) decision {
-	shadow := c.limit.mode.shadow
-	headers := c.formats().headersOf(result, c.name)
+	found := asked.verdict(c.formats(), l.mode.shadow)
 	if c.state != nil {
-		c.state.setLimit(result)
-		c.state.setHeaders(headers)
-		if !result.Allowed {
-			c.state.deny(denialData(result, c.name, c.key, shadow), shadow)
-		}
+		c.state.judge(&asked, found.headers, l.mode.shadow)
 	}
-	if result.Allowed || shadow {
-		return decision{headers: headers}
-	}
-	return c.responses().denied(r, result, c.name, headers)
+	c.decided(r, outcomeOf(result, l.mode.shadow), "")
+	return c.responses().answer(r, found, c.name)
 }
 
 // formats are those of the middleware of the request.
@@ -272,26 +267,21 @@ func (c *routeCheck) responses() responses {
 
 // functionFailed is like that of a middleware.
 func (c *routeCheck) functionFailed(r *http.Request, failure *awayError) decision {
-	l := c.limit
-	l.client.failures.log("function: "+failure.cause.Code, l.mode.consequence()+": "+failure.Error())
-	key := l.keys.key("unknown", routeKind+c.inKey)
-	return c.unanswered(r, []localCall{{key, c.name, l.fixed}}, 1, reasonOf(failure))
+	client, err := c.address(r)
+	if err != nil {
+		return decision{err: err}
+	}
+	calls := []localCall{{c.limit.keys.key(client, routeKind+c.inKey), c.name, c.limit.fixed}}
+	return c.responses().answer(r, c.unanswered(r, calls, c.limit.cost.known(), failure), c.name)
 }
 
-func (c *routeCheck) unanswered(r *http.Request, calls []localCall, cost int64, reason string) decision {
-	outcome, denial := c.limit.mode.unanswered(c.limit.client, calls, cost, reason)
-	c.decided(r, outcome, reason)
-	if outcome == FailedClosed {
-		reply, err := c.responses().bodies.reply(r, serviceUnavailable(c.name))
-		return decision{reply: reply, err: err}
+func (c *routeCheck) unanswered(r *http.Request, calls []localCall, cost int64, err error) verdict {
+	outcome, denial := c.limit.mode.unanswered(c.limit.client, calls, cost, err)
+	c.decided(r, outcome, reasonOf(err))
+	if denial != nil && c.state != nil {
+		c.state.deny(denial, false)
 	}
-	if denial == nil {
-		return decision{}
-	}
-	if c.state != nil {
-		c.state.deny(denialData(denial.result, denial.name, denial.key, false), false)
-	}
-	return c.responses().denied(r, denial.result, denial.name, nil)
+	return verdict{denial: denial, unavailable: outcome == FailedClosed}
 }
 
 func (c *routeCheck) decided(r *http.Request, outcome Outcome, reason string) {

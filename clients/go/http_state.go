@@ -99,12 +99,6 @@ func (s *State) fail(reason string) {
 	s.failure = reason
 }
 
-func (s *State) setLimit(result *RateLimitResult) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.limit = result
-}
-
 // setBurst keeps an earlier burst, which another middleware found.
 func (s *State) setBurst(result *BurstResult) {
 	s.mu.Lock()
@@ -112,13 +106,6 @@ func (s *State) setBurst(result *BurstResult) {
 	if s.burst == nil || !s.burst.Burst {
 		s.burst = result
 	}
-}
-
-// setHeaders replaces the headers of an earlier limit.
-func (s *State) setHeaders(headers []header) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.headers = headers
 }
 
 // addressText is empty for the peer of a Unix socket.
@@ -151,11 +138,22 @@ func (s *State) setKeyText(text string) {
 	s.keyText = text
 }
 
+// judge records the result of a limit, and replaces the headers of an earlier one.
+func (s *State) judge(asked *askedLimit, headers []header, shadow bool) {
+	s.mu.Lock()
+	s.limit, s.headers = asked.result, headers
+	s.mu.Unlock()
+	if !asked.result.Allowed {
+		s.deny(asked, shadow)
+	}
+}
+
 // deny records a denial by a limit. One without shadow mode outweighs an earlier one in it.
-func (s *State) deny(denial json.RawMessage, shadow bool) {
+func (s *State) deny(denial *askedLimit, shadow bool) {
+	data := denialData(denial.result, denial.name, denial.key, shadow)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.limited, s.shadowed, s.denial = true, shadow, denial
+	s.limited, s.shadowed, s.denial = true, shadow, data
 }
 
 // block records that a guard answered the request.

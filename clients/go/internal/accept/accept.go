@@ -3,6 +3,7 @@ package accept
 
 import (
 	"mime"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -15,6 +16,9 @@ const (
 	// maxLength bounds what is read, because clients decide how long a header is.
 	maxLength = 1024
 )
+
+// weight is a quality by RFC 9110.
+var weight = regexp.MustCompile(`^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$`)
 
 // Choose returns the type of offered that has the highest quality in the values of Accept, and the
 // first one of equal qualities. A type is accepted by its name; a range with `*` accepts JSON alone.
@@ -67,19 +71,19 @@ func parse(element string) (name string, quality float64, ok bool) {
 		if !found || !strings.EqualFold(strings.TrimSpace(key), "q") {
 			continue
 		}
-		given, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-		// A NaN is not between 0 and 1 either.
-		if err != nil || !(given >= 0 && given <= 1) {
+		if value = strings.TrimSpace(value); !weight.MatchString(value) {
 			return "", 0, false
 		}
-		quality = given
+		// The pattern admits numbers only.
+		quality, _ = strconv.ParseFloat(value, 64)
 		break
 	}
 	return name, quality, strings.Contains(name, "/")
 }
 
-// IsType reports whether a text is the name of a media type in lower case, without parameters.
-func IsType(text string) bool {
-	name, parameters, err := mime.ParseMediaType(text)
-	return err == nil && len(parameters) == 0 && name == text && strings.Count(name, "/") == 1 && !strings.Contains(name, "*")
+// TypeOf returns the name of a media type, which may have parameters, in lower case. It returns false
+// for a range, and for what is no media type.
+func TypeOf(text string) (string, bool) {
+	name, _, err := mime.ParseMediaType(text)
+	return name, err == nil && strings.Count(name, "/") == 1 && !strings.Contains(name, "*")
 }

@@ -153,7 +153,7 @@ func (p Peer) addr(trustsUnix bool) (netip.Addr, error) {
 			return netip.Addr{}, nil
 		}
 		return netip.Addr{}, fmt.Errorf("the server listens on a Unix socket, where all clients look alike: name the " +
-			"proxy's header in ForwardedHeader and put \"unix\" into TrustedProxies")
+			"proxy's header in ForwardedHeader and put \"unix\" into TrustedProxies, if it is to be trusted")
 	}
 	if addr, ok := ParseHop(p.Text); ok {
 		return addr, nil

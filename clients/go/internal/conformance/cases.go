@@ -29,6 +29,8 @@ type step struct {
 	Response   response
 	After      []exchange `json:"after_response"`
 	Audit      []string
+	Events     []event
+	Stats      *stats
 	AuditReply json.RawMessage `json:"audit_reply"`
 }
 
@@ -36,6 +38,15 @@ type request struct {
 	Method, Path string
 	Headers      [][2]string
 	Peer         *string
+	WebSocket    bool
+}
+
+// event is what OnEvent is called with. Empty texts are null in the file.
+type event struct{ Outcome, Policy, Route, Reason string }
+
+type stats struct {
+	Requests  map[string]map[lockwatch.Outcome]int64
+	LimitsOff bool `json:"limits_off"`
 }
 
 type app struct {
@@ -60,6 +71,7 @@ type routeLimit struct {
 type response struct {
 	Status             int
 	Headers            map[string]string
+	Present            []string
 	Absent             []string
 	Body               *string
 	Failure            *string

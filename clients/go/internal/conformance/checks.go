@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -8,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"lockwatch"
 )
 
 // requestOf is a request as the server of net/http makes it.
@@ -28,6 +31,12 @@ func requestOf(given request) *http.Request {
 		// The server refuses such a request, but a handler behind another one may get it.
 		r.URL = &url.URL{Path: path, RawQuery: query}
 	}
+	if given.WebSocket {
+		r.Header.Set("Connection", "Upgrade")
+		r.Header.Set("Upgrade", "websocket")
+		r.Header.Set("Sec-WebSocket-Version", "13")
+		r.Header.Set("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+	}
 	if given.Peer != nil {
 		r.RemoteAddr = *given.Peer
 	}
@@ -46,6 +55,11 @@ func checkResponse(t *testing.T, got *httptest.ResponseRecorder, expected *respo
 	for name, value := range expected.Headers {
 		if found := headers.Values(name); !slices.Equal(found, []string{value}) {
 			t.Errorf("%s is %q, expected %q", name, found, value)
+		}
+	}
+	for _, name := range expected.Present {
+		if found := headers.Values(name); len(found) != 1 {
+			t.Errorf("%s is %q, expected one value", name, found)
 		}
 	}
 	for _, name := range expected.Absent {
@@ -76,5 +90,24 @@ func expect(t *testing.T, what string, got, expected [][]string) {
 	t.Helper()
 	if !slices.EqualFunc(got, expected, slices.Equal[[]string]) {
 		t.Errorf("%s are\n%q, expected\n%q", what, got, expected)
+	}
+}
+
+func eventOf(given lockwatch.Event) event {
+	return event{string(given.Outcome), given.Policy, given.Route, given.Reason}
+}
+
+// checkCounters compares what the client has counted, and told.
+func (p *player) checkCounters(s *step) {
+	if s.Events != nil && !slices.Equal(p.events, s.Events) {
+		p.t.Errorf("the events are\n%+v, expected\n%+v", p.events, s.Events)
+	}
+	if s.Stats == nil {
+		return
+	}
+	got := p.client.Stats()
+	equal := maps.EqualFunc(got.Requests, s.Stats.Requests, maps.Equal[map[lockwatch.Outcome]int64])
+	if !equal || got.LimitsOff != s.Stats.LimitsOff {
+		p.t.Errorf("the counters are\n%+v, expected\n%+v", got, *s.Stats)
 	}
 }

@@ -59,6 +59,8 @@ func ofLimits(o *lockwatch.MiddlewareOptions) setters {
 func ofRequests(o *lockwatch.MiddlewareOptions) setters {
 	return setters{
 		"on_denied_returns":      func(value json.RawMessage) error { return readOnDenied(o, value) },
+		"error_bodies":           func(value json.RawMessage) error { return readErrorBodies(o, value) },
+		"error_bodies_echo":      func(value json.RawMessage) error { return readEchoes(o, value) },
 		"headers":                list(&o.Headers),
 		"burst_threshold":        func(value json.RawMessage) error { return readThreshold(o, value) },
 		"burst_window_seconds":   seconds(&o.BurstWindow),
@@ -138,6 +140,44 @@ func readOnDenied(o *lockwatch.MiddlewareOptions, value json.RawMessage) error {
 	reply, err := replyOf(value)
 	o.OnDenied = func(*http.Request, *lockwatch.RateLimitResult) *lockwatch.Reply { return reply }
 	return err
+}
+
+func readErrorBodies(o *lockwatch.MiddlewareOptions, value json.RawMessage) error {
+	members, err := membersOf(value)
+	if err != nil {
+		return err
+	}
+	for _, each := range members {
+		body := lockwatch.ErrorBody{Type: each.name}
+		if err := into(&body.Text)(each.value); err != nil {
+			return err
+		}
+		o.ErrorBodies = append(o.ErrorBodies, body)
+	}
+	return nil
+}
+
+// readEchoes adds functions that return the members of the denial.
+func readEchoes(o *lockwatch.MiddlewareOptions, value json.RawMessage) error {
+	var types []string
+	err := json.Unmarshal(value, &types)
+	for _, each := range types {
+		o.ErrorBodies = append(o.ErrorBodies, lockwatch.ErrorBody{Type: each, Func: echo})
+	}
+	return err
+}
+
+func echo(_ *http.Request, denial lockwatch.Denial) any {
+	var policy *string
+	if denial.Policy != "" {
+		policy = &denial.Policy
+	}
+	return struct {
+		Status     int     `json:"status"`
+		Error      string  `json:"error"`
+		RetryAfter *int64  `json:"retry_after"`
+		Policy     *string `json:"policy"`
+	}{denial.Status, denial.Error, denial.RetryAfter, policy}
 }
 
 func readThreshold(o *lockwatch.MiddlewareOptions, value json.RawMessage) error {

@@ -43,6 +43,11 @@ var notInGo = []string{
 	"skip_successful that is no boolean",
 	"count_when that is no function",
 	"an empty guard",
+	"an ipv4_prefix as a text",
+	"an error body that is a number",
+	"error bodies as a text",
+	"a local_share of 0",
+	"a local_share as a text",
 	"a guard that is no text",
 }
 
@@ -98,6 +103,7 @@ type player struct {
 	called bool
 	// failure is what the state says, or the event of a request that the application does not get.
 	failure string
+	events  []event
 	err     error
 }
 
@@ -111,6 +117,7 @@ func play(t *testing.T, each *testCase, common *defaults, handler Handler) {
 		if event.Outcome != lockwatch.AuditDropped {
 			p.failure = event.Reason
 		}
+		p.events = append(p.events, eventOf(event))
 	}
 	client, err := lockwatch.Open(p.server.url(), given.client)
 	if err != nil {
@@ -203,6 +210,10 @@ func (p *player) answer(w http.ResponseWriter, r *http.Request) {
 	p.called = true
 	answer := p.step.App
 	if answer == nil {
+		if p.step.Request.WebSocket {
+			w.WriteHeader(http.StatusSwitchingProtocols)
+			return
+		}
 		answer = &p.common.App
 	}
 	if user, ok := answer.User.(string); ok {
@@ -239,6 +250,7 @@ func (p *player) play(s *step) {
 		p.t.Fatal(p.err)
 	}
 	checkResponse(p.t, recorder, &s.Response)
+	p.checkCounters(s)
 	if s.Response.Failure != nil && p.failure != *s.Response.Failure {
 		p.t.Errorf("the failure is %q, expected %q", p.failure, *s.Response.Failure)
 	}
@@ -246,7 +258,7 @@ func (p *player) play(s *step) {
 
 func (p *player) begin(s *step) {
 	p.mu.Lock()
-	p.step, p.called, p.failure, p.err = s, false, "", nil
+	p.step, p.called, p.failure, p.events, p.err = s, false, "", nil, nil
 	p.mu.Unlock()
 	if s.Redis == "refused" {
 		p.server.refuse()
