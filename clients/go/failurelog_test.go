@@ -57,7 +57,7 @@ func TestErrorsOfOneKeyAreNoOutage(t *testing.T) {
 	log, text, _ := testLog()
 	log.limitFailed("limit: WRONGTYPE", answeredError("WRONGTYPE Operation against a key", "127.0.0.1:6379"), FailAllow)
 	log.limitFailed("limit: NOPERM", answeredError("NOPERM this user has no permissions to run the 'lw.ratelimit' "+
-		"command", "127.0.0.1:6379"), true)
+		"command", "127.0.0.1:6379"), FailAllow)
 	log.limitAnswered()
 	found := text.String()
 	if strings.Contains(found, "enforced again") || !strings.Contains(found, "add it with ACL SETUSER <user> +lw.ratelimit") {
