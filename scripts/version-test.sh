@@ -8,6 +8,7 @@
 
 files=(Cargo.toml Cargo.lock README.md scripts/lib.sh scripts/version.sh)
 files+=(clients/python/src/lockwatch/__init__.py clients/node/{package.json,package-lock.json,README.md})
+files+=(clients/go/version.go)
 
 main() {
     local version file
@@ -18,7 +19,8 @@ main() {
     cd "$temp_dir"
     scripts/version.sh --set 9.8.7
     [[ $(scripts/version.sh) == 9.8.7 ]] || die "--set did not change what version.sh prints"
-    for file in README.md Cargo.lock clients/python/src/lockwatch/__init__.py clients/node/{package.json,package-lock.json,README.md}; do
+    for file in README.md Cargo.lock clients/python/src/lockwatch/__init__.py clients/node/{package.json,package-lock.json,README.md} \
+        clients/go/version.go; do
         grep -qF 9.8.7 "$file" || die "--set did not change $file"
         sed "s/9\.8\.7/$version/" "$file" >"$file.other"
         refuses "$file" "$version"

@@ -19,6 +19,7 @@ places=(
     clients/python/src/lockwatch/__init__.py '^__version__ = "'
     clients/node/package.json '^  "version": "'
     clients/node/package-lock.json '"name": "lockwatch",\n\s*"version": "'
+    clients/go/version.go '^const Version = "'
 )
 # A package's name, before the version: lockwatch-1.2.3.tgz, lockwatch_server-1.2.3-py3,
 # lockwatch:1.2.3.

@@ -1,11 +1,11 @@
 module lockwatch
 
-go 1.26.0
+go 1.25.0
 
 require (
 	github.com/redis/go-redis/v9 v9.21.0
 	golang.org/x/text v0.28.0
-	golang.org/x/time v0.16.0
+	golang.org/x/time v0.12.0
 )
 
 require (

@@ -75,7 +75,7 @@ func (q *sendQueue) bypass() { q.losses.lost("bypassed", errBypassed, 1) }
 var (
 	errQueueFull    = errors.New("the queue is full: commands come faster than Redis takes them")
 	errClientClosed = errors.New("the client is closed")
-	errBypassed     = errors.New("Redis has timed out several times in a row and is bypassed")
+	errBypassed     = errors.New("the breaker is open: Redis has timed out several times in a row and is bypassed")
 )
 
 func (q *sendQueue) run() {
