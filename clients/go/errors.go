@@ -97,6 +97,10 @@ type DeniedError struct {
 
 	kind    error
 	message string
+	// reply is the response that a function of the application returned, and body the error in the
+	// body of a response of this package.
+	reply *Reply
+	body  string
 }
 
 // Error returns the message behind the name of this package.
