@@ -17,7 +17,8 @@ SOURCE = NODE / "src"
 SOURCES = {str(path.relative_to(SOURCE)): path.read_text("utf-8") for path in SOURCE.rglob("*.ts")}
 ALL = "\n".join(SOURCES.values())
 ENTRIES = ["index", "express", "fastify", "testing"]
-SMALL_ENTRIES = ["opentelemetry", "prometheus"]
+STORES = ["express-rate-limit", "fastify-rate-limit", "hono-rate-limiter", "nestjs", "rate-limiter-flexible"]
+SMALL_ENTRIES = ["opentelemetry", "prometheus", *STORES]
 
 
 def exports(entry: str) -> set[str]:
@@ -69,7 +70,7 @@ def test_every_export_is_on_the_page(entry: str) -> None:
 
 def test_the_entries_are_those_of_the_package() -> None:
     package = (NODE / "package.json").read_text("utf-8")
-    entries = set(re.findall(r'^    "\.(/?\w*)": \{$', package, re.MULTILINE))
+    entries = set(re.findall(r'^    "\.(/?[\w-]*)": \{$', package, re.MULTILINE))
     [rows] = [each.rows for each in tables(PAGE) if each.columns == ["entry", "what"]]
     assert {code(row["entry"]) for row in rows} == {f"lockwatch{name}" for name in entries}
 
@@ -86,6 +87,11 @@ TABLES = {
     "Options of the token routes": "TOKEN_OPTIONS",
     "CookieOptions": "COOKIE_OPTIONS",
     "Options of jwks": "JWKS_OPTIONS",
+    "A store for express-rate-limit": "HIT_STORE_OPTIONS",
+    "A store for hono-rate-limiter": "HONO_STORE_OPTIONS",
+    "A store for @fastify/rate-limit": "STORE_OPTIONS",
+    "A storage for @nestjs/throttler": "THROTTLER_STORAGE_OPTIONS",
+    "A limiter for rate-limiter-flexible": "RATE_LIMITER_OPTIONS",
 }
 
 

@@ -42,7 +42,7 @@ export type Call = (command: Command) => Promise<RedisReply>;
 /** Keys that the server looks at in one step of SCAN. */
 const STEP = "1000";
 /** More than anybody uses. ioredis's parser is off by one near Number.MAX_SAFE_INTEGER. */
-const NO_LIMIT = 2 ** 52;
+export const NO_LIMIT = 2 ** 52;
 const WINDOWS_MS = [60_000, 3_600_000, 86_400_000];
 
 /** What the keys of a client start with. */

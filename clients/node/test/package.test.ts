@@ -42,7 +42,8 @@ describe("the package", () => {
   });
 
   it("can be imported and required without a framework or a Redis library", async () => {
-    const names = "lockwatch lockwatch/express lockwatch/fastify lockwatch/testing".split(" ");
+    const stores = ["express-rate-limit", "fastify-rate-limit", "hono-rate-limiter", "nestjs"].map((name) => `lockwatch/${name}`);
+    const names = ["lockwatch", "lockwatch/express", "lockwatch/fastify", "lockwatch/testing", ...stores];
     const imports = names.map((name, index) => `import * as m${index} from "${name}";`).join("\n");
     const expected = "LockWatch,lockwatch,lockwatch,startRedis";
     const shown = 'console.log([m0.LockWatch.name, ...[m1, m2].map((m) => "lockwatch" in m && "lockwatch"), m3.startRedis.name].join())';
@@ -62,6 +63,13 @@ describe("the package", () => {
     const code = 'import { createRequire } from "node:module"; import { LockWatch } from "lockwatch";\n';
     const shown = 'console.log(createRequire(import.meta.url)("lockwatch").LockWatch === LockWatch)';
     assert.equal(await node("both.mjs", code + shown), "true");
+  });
+
+  it("has a limiter of rate-limiter-flexible where that is installed", async () => {
+    await link("rate-limiter-flexible");
+    const shown = "console.log(RateLimiterLockWatch.name)";
+    assert.equal(await node("flexible.mjs", `import { RateLimiterLockWatch } from "lockwatch/rate-limiter-flexible"; ${shown}`), "RateLimiterLockWatch");
+    assert.equal(await node("flexible.cjs", `const { RateLimiterLockWatch } = require("lockwatch/rate-limiter-flexible"); ${shown}`), "RateLimiterLockWatch");
   });
 
   it("names the package to install for a URL without a Redis library", async () => {
@@ -90,7 +98,7 @@ describe("the package", () => {
   const MODULES = { commonjs: "node10", node16: "node16", nodenext: "nodenext", esnext: "bundler" };
   for (const [module, moduleResolution] of Object.entries(MODULES)) {
     it(`every entry is found by TypeScript with module ${module} and moduleResolution ${moduleResolution}`, async () => {
-      await link("express", "@types/express", "@types/node", "fastify", "prom-client", "@opentelemetry/api");
+      await link("express", "@types/express", "@types/node", "fastify", "prom-client", "@opentelemetry/api", "rate-limiter-flexible");
       const code = [
         'import { LockWatch } from "lockwatch";',
         'import { limit } from "lockwatch/express";',
@@ -98,7 +106,14 @@ describe("the package", () => {
         'import { instrument } from "lockwatch/opentelemetry";',
         'import { register } from "lockwatch/prometheus";',
         'import { Stub } from "lockwatch/testing";',
-        'export const made = [limit(new LockWatch(new Stub()), "5/minute"), lockwatch, register, instrument];',
+        'import { LockWatchStore } from "lockwatch/express-rate-limit";',
+        'import { LockWatchStore as HonoStore } from "lockwatch/hono-rate-limiter";',
+        'import { lockwatchStore } from "lockwatch/fastify-rate-limit";',
+        'import { LockWatchThrottlerStorage } from "lockwatch/nestjs";',
+        'import { RateLimiterLockWatch } from "lockwatch/rate-limiter-flexible";',
+        "const lw = new LockWatch(new Stub());",
+        'export const made = [limit(lw, "5/minute"), lockwatch, register, instrument, new LockWatchStore(lw), new HonoStore(lw), lockwatchStore(lw)];',
+        "export const others = [new LockWatchThrottlerStorage(lw), new RateLimiterLockWatch({ storeClient: lw, points: 1, duration: 1 })];",
         'export const wrong = limit(new LockWatch(new Stub()), "5/minute", { shadow: "false" });',
       ];
       await writeFile(join(project, `${module}.ts`), code.join("\n"));
@@ -108,7 +123,8 @@ describe("the package", () => {
         (error: unknown) => error as { stdout: string },
       );
       // With types there is this one error, and with `any` there would be none.
-      assert.match(stdout, /^\w+\.ts\(8,\d+\): error TS2322: Type 'string' is not assignable to type 'boolean/);
+      assert.match(stdout, /^\w+\.ts\((\d+),\d+\): error TS2322: Type 'string' is not assignable to type 'boolean/);
+      assert.ok(stdout.includes(`(${code.length},`), "it is that of the last line");
       assert.equal(stdout.match(/error TS/g)?.length, 1, stdout);
     });
   }
