@@ -25,6 +25,9 @@ type entry struct {
 	policy string
 }
 
+// limitName is the name of a limit, and its key without a client.
+type limitName struct{ name, id string }
+
 // namedLimits are the limits of one name, in the order in which the request reached them.
 type namedLimits struct {
 	id     string
@@ -104,8 +107,9 @@ func (c *countedLimits) claimLimit(key string) error {
 // nameOf returns the name of a limit in its key, and in headers. The second limit of a derived name
 // gets the number 2, whatever the clients of the two are and whether the first one applied. A given
 // name is the application's to change.
-func (c *countedLimits) nameOf(id, name string, owner any, isGiven bool) (inKey, inHeaders string, err error) {
-	place := c.placeOf(id, owner)
+func (c *countedLimits) nameOf(limit *limitName, owner any, isGiven bool) (inKey, inHeaders string, err error) {
+	name := limit.name
+	place := c.placeOf(limit.id, owner)
 	if place == 0 {
 		return name, name, nil
 	}

@@ -23,7 +23,7 @@ type keySpace struct{ prefix string }
 func newKeySpace(client *Client, prefix string) (keySpace, error) {
 	service := client.options.Service
 	if prefix != "" && !keyPrefix.MatchString(prefix) {
-		return keySpace{}, configurationError("KeyPrefix is %s: expected one or more characters without braces and spaces, like 'lw'",
+		return keySpace{}, configurationError("KeyPrefix is %s: expected characters without braces and spaces, like 'lw'",
 			shown(prefix))
 	}
 	if prefix == "" {

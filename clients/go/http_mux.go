@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 
 	"lockwatch/internal/pattern"
 )
@@ -19,22 +20,37 @@ func muxRoute(r *http.Request) string {
 	if r.Pattern == "" {
 		return ""
 	}
-	method, host, path := splitPattern(r.Pattern)
 	prefix, known := mountOf(r)
 	if !known {
 		return ""
 	}
+	return muxPlace{prefix, r.Pattern}.text()
+}
+
+// muxPlace is a pattern, and the template in front of it.
+type muxPlace struct{ prefix, pattern string }
+
+// muxTexts are the texts of places, of which there are no more than in the source code.
+var muxTexts sync.Map
+
+func (p muxPlace) text() string {
+	if known, found := muxTexts.Load(p); found {
+		return known.(string)
+	}
+	method, host, path := splitPattern(p.pattern)
 	if host != "" {
 		host = "//" + host
 	}
 	path = templateOf(path)
-	if prefix != "" && path == "/" {
+	if p.prefix != "" && path == "/" {
 		path = ""
 	}
 	if method != "" {
 		method += " "
 	}
-	return method + host + prefix + path
+	text := method + host + p.prefix + path
+	muxTexts.Store(p, text)
+	return text
 }
 
 // splitPattern splits `[METHOD ][HOST]/[PATH]`.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 
 	"lockwatch/internal/address"
 	"lockwatch/internal/pattern"
@@ -23,6 +24,9 @@ type routeLimit struct {
 	mode     mode
 	charging charging
 	keys     keySpace
+	// given is nil if the name is derived from the route. derived has the names by routes.
+	given   *limitName
+	derived sync.Map
 	// formats and bodies are for requests without a middleware.
 	formats headerFormats
 	bodies  *errorBodies
@@ -83,8 +87,22 @@ func (l *routeLimit) setUp(limits string) (err error) {
 	if l.formats, err = parseFormats(o.Headers); err != nil {
 		return err
 	}
+	if o.Name != "" {
+		l.given = &limitName{o.Name, l.keys.key("", routeKind+o.Name)}
+	}
 	l.bodies, err = newErrorBodies(nil)
 	return err
+}
+
+// nameOf is the name that is derived from a route.
+func (l *routeLimit) nameOf(route string) *limitName {
+	if known, found := l.derived.Load(route); found {
+		return known.(*limitName)
+	}
+	name := pattern.Name(route)
+	made := &limitName{name, l.keys.key("", routeKind+name)}
+	l.derived.Store(route, made)
+	return made
 }
 
 // serve is the limit for one request.
@@ -145,17 +163,20 @@ type routeCheck struct {
 }
 
 func (l *routeLimit) decide(r *http.Request, state *State, counted *countedLimits, charge *charges) decision {
-	c := &routeCheck{limit: l, state: state, charge: charge, route: l.options.Route(r)}
-	name := l.options.Name
-	if name == "" {
+	c := &routeCheck{limit: l, state: state, charge: charge}
+	if l.given == nil || l.client.options.OnEvent != nil {
+		c.route = l.options.Route(r)
+	}
+	name := l.given
+	if name == nil {
 		if c.route == "" {
 			return decision{err: configurationError("a limit that is not on a route with a path of its own needs a name: " +
 				"RouteLimit(client, \"5/minute\", RouteLimitOptions{Name: \"search\"})")}
 		}
-		name = pattern.Name(c.route)
+		name = l.nameOf(c.route)
 	}
 	var err error
-	if c.inKey, c.name, err = counted.nameOf(l.keys.key("", routeKind+name), name, l, l.options.Name != ""); err != nil {
+	if c.inKey, c.name, err = counted.nameOf(name, l, l.given != nil); err != nil {
 		return decision{err: err}
 	}
 	found := c.decideOn(r, counted)
