@@ -37,12 +37,12 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"b"})
 
 
-def test_websockets_pass(lockwatch_async_stub: AsyncStub) -> None:
+def test_other_kinds_of_connections_pass(lockwatch_async_stub: AsyncStub) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "websocket.accept"})
+        await send({"type": "webtransport.accept"})
 
     middleware = LockWatchMiddleware(app, redis=lockwatch_async_stub)
-    assert drive(middleware, {**SCOPE, "type": "websocket"}) == [{"type": "websocket.accept"}]
+    assert drive(middleware, {**SCOPE, "type": "webtransport"}) == [{"type": "webtransport.accept"}]
     assert lockwatch_async_stub.calls == []
 
 

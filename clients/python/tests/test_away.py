@@ -183,7 +183,7 @@ def test_all_objects_of_one_server_log_a_failure_once_per_interval(caplog: pytes
     logs = [FailureLog.of(SimpleNamespace(server="shared:1")) for _ in range(10)]
     other = FailureLog.of(SimpleNamespace(server="shared:2"))
     for each in (*logs, *logs, other):
-        each.limit_failed("connection", GONE, goes_on=True)
+        each.limit_failed("connection", GONE, "allow")
     assert len(caplog.records) == 2
 
 
@@ -199,9 +199,9 @@ def test_the_end_of_an_outage_is_logged_once(caplog: pytest.LogCaptureFixture) -
     one, two = (FailureLog(10.0, server=server) for _ in range(2))
     one.limit_answered()
     for _ in range(3):
-        one.limit_failed("connection", GONE, goes_on=True)
+        one.limit_failed("connection", GONE, "allow")
     clock.now += 12.4
-    two.limit_failed("connection", GONE, goes_on=False)
+    two.limit_failed("connection", GONE, "deny")
     for each in (two, one, two):
         each.limit_answered()
     for count in (1, 4):
@@ -223,7 +223,7 @@ def test_a_failure_that_comes_and_goes_does_not_flood_the_log(caplog: pytest.Log
     clock = Clock()
     failures = FailureLog(10.0, server=ServerLog("a:1", clock))
     for _ in range(200):
-        failures.limit_failed("connection", GONE, goes_on=True)
+        failures.limit_failed("connection", GONE, "allow")
         failures.limit_answered()
         clock.now += 0.1
     # Twice per interval, for twenty seconds.
@@ -232,7 +232,7 @@ def test_a_failure_that_comes_and_goes_does_not_flood_the_log(caplog: pytest.Log
 
 def test_a_refused_key_is_not_an_outage(caplog: pytest.LogCaptureFixture) -> None:
     failures = FailureLog(server=ServerLog("a:1"))
-    failures.limit_failed("noperm", UnavailableError("NOPERM", "NOPERM (Redis at a:1)", "a:1"), goes_on=True)
+    failures.limit_failed("noperm", UnavailableError("NOPERM", "NOPERM (Redis at a:1)", "a:1"), "allow")
     failures.limit_answered()
     assert len(caplog.records) == 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -29,14 +30,17 @@ def test_the_middleware_does_what_the_case_says(case: dict[str, Any], kind: str)
         server.corrections.extend(exchange["reply"] for exchange in corrections)
         expected_audits = [step["audit"] for step in case["steps"] if step["audit"] is not None]
 
+        events: list[dict[str, Any]] = []
+
         def before(step: dict[str, Any]) -> None:
             server.sent.clear()
+            events.clear()
             server.script.extend(exchange["reply"] for exchange in exchanges(step))
             server.audit_reply = step.get("audit_reply", DOCUMENT["defaults"]["audit_reply"])
             if step.get("redis") == "refused":
                 server.refuse()
 
-        def after(step: dict[str, Any] | None, outcome: Outcome) -> None:
+        def after(step: dict[str, Any] | None, outcome: Outcome, stats: lockwatch.Stats) -> None:
             if step is None:
                 assert [without_latency(words) for words in server.audited] == expected_audits
                 assert server.corrected == [exchange["command"] for exchange in corrections]
@@ -47,8 +51,13 @@ def test_the_middleware_does_what_the_case_says(case: dict[str, Any], kind: str)
             placed = len(exchanges(step)) > len(step["round_trip"])
             assert writes.count(writes[-1]) == 1 if placed else True, "in a write of its own"
             check_response(step, outcome)
+            if "events" in step:
+                assert events == step["events"]
+            if "stats" in step:
+                assert {"requests": stats.requests, "limits_off": stats.limits_off} == step["stats"]
 
-        MIDDLEWARE[kind]({"redis_url": f"redis://127.0.0.1:{server.port}", **options_of(case)}, case, before, after)
+        url = f"redis://127.0.0.1:{server.port}"
+        MIDDLEWARE[kind](url, options_of(case), case, before, after, lambda event: events.append(asdict(event)))
 
 
 def exchanges(step: dict[str, Any]) -> list[dict[str, Any]]:
@@ -68,6 +77,8 @@ def check_response(step: dict[str, Any], outcome: Outcome) -> None:
     assert outcome.status == response["status"]
     for name, value in response["headers"].items():
         assert [found for other, found in outcome.headers if other == name.lower()] == [value], name
+    for name in response.get("present", ()):
+        assert len([found for other, found in outcome.headers if other == name.lower()]) == 1, name
     for name in response["absent"]:
         assert name.lower() not in dict(outcome.headers)
     if response["body"] is not None:
@@ -114,6 +125,22 @@ def test_the_one_spelling_of_a_name(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", DOCUMENT["password_digests"], ids=lambda case: case["password"])
 def test_digests_of_passwords(case: dict[str, Any]) -> None:
     assert password_digest(case["key"].encode(), case["password"]) == case["digest"]
+
+
+@pytest.mark.parametrize("case", DOCUMENT.get("message_limits", []), ids=lambda case: case["name"])
+def test_limits_of_messages(case: dict[str, Any]) -> None:
+    now = 0
+    limit = lockwatch.MessageLimit(case["limits"], clock=lambda: now)
+    for step in case["steps"]:
+        now = step["at_ms"] * 1_000_000
+        assert limit.allow(step["cost"]) == step["allowed"], step
+        assert round(limit.retry_after * 1000) == step["retry_after_ms"], step
+
+
+@pytest.mark.parametrize("text", DOCUMENT.get("bad_message_limits", []))
+def test_invalid_limits_of_messages(text: str) -> None:
+    with pytest.raises(lockwatch.ConfigurationError):
+        lockwatch.message_limit(text)
 
 
 @pytest.mark.parametrize("kind", GUARDS)

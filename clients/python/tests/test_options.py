@@ -77,21 +77,51 @@ URLS: list[Any] = [
 ]
 SOURCES: list[Any] = ["localhost:6379", "http://localhost", "", None, 7, b"redis://x", [], object(), True, Stub]
 
-CLIENT: dict[str, list[Any]] = {
+RESPONSE_HEADERS: list[Any] = [
+    "draft-8",
+    "",
+    "Legacy",
+    [],
+    ["draft-7", "draft-11"],
+    ["none", "legacy"],
+    1,
+    True,
+    *THINGS,
+]
+BODIES: list[Any] = [
+    *(
+        "<p>",
+        ["text/html"],
+        {"html": "x"},
+        {"text/*": "x"},
+        {"": "x"},
+        {"text/html\n": "x"},
+        {1: "x"},
+        {"text/html": 7},
+    ),
+    *({"text/html": b"x"}, {"text/html": lambda: "x"}, {"text/html": "x", "Text/HTML;q=1": "y"}, 1, True, object()),
+]
+LOCAL: dict[str, list[Any]] = {
+    "local_share": [0, -0.5, 1.5, "1", True, NAN, INFINITY, [1], b"1", {}],
+    "local_limits": ["@login", ServerPolicy("login"), *LIMITS],
+}
+CONNECTION: dict[str, list[Any]] = {
     "connect_timeout": [0, *SECONDS],
     "command_timeout": [0, *SECONDS],
     "breaker_timeouts": [0, *INTEGERS],
     "breaker_seconds": [0, *SECONDS],
     "service": NAMES,
 }
+CLIENT: dict[str, list[Any]] = {**CONNECTION, "on_event": [*FUNCTIONS, asynchronous]}
 CHARGING: dict[str, list[Any]] = {
     "skip_successful": BOOLEANS,
     "skip_failed": BOOLEANS,
     "count_when": [*FUNCTIONS, asynchronous],
 }
 MIDDLEWARE: dict[str, list[Any]] = {
-    **CLIENT,
+    **CONNECTION,
     **CHARGING,
+    **LOCAL,
     "redis_url": URLS,
     "redis": SOURCES,
     "redis_cluster": BOOLEANS,
@@ -109,6 +139,10 @@ MIDDLEWARE: dict[str, list[Any]] = {
         *("/a", ["/a"], 1, {"login": "5/s"}, {"/a": 5}, {"/a": None}, {1: "5/s"}, {"/a/**/b": "1/s"}, [("/a", "5/s")]),
         *({"/a": {"limit": "5/s"}}, {"/a": {"limits": None}}, {"/a": {"shadow": "false"}}, {"/a": {"cost": 0}}, True),
     ],
+    "ipv4_prefix": [0, 7, 33, *INTEGERS],
+    "ipv6_prefix": [0, 15, 129, *INTEGERS],
+    "headers": RESPONSE_HEADERS,
+    "error_bodies": BODIES,
     "exempt": ["/healthz", b"/a", ["healthz"], [1], {"/a": True}, 1, True, ["/a/**/b"], [""], [None], object()],
     "shadow": BOOLEANS,
     "on_redis_failure": MODES,
@@ -128,6 +162,7 @@ MIDDLEWARE: dict[str, list[Any]] = {
 }
 POLICY: dict[str, list[Any]] = {
     **CHARGING,
+    **LOCAL,
     "limits": LIMITS,
     "cost": COSTS,
     "on_redis_failure": MODES,
@@ -141,6 +176,7 @@ ROUTE_LIMIT: dict[str, list[Any]] = {
     "key": FUNCTIONS,
     "on_denied": FUNCTIONS,
     "key_prefix": PREFIXES,
+    "headers": RESPONSE_HEADERS,
 }
 BEARER: dict[str, list[Any]] = {
     "store": STORES,
@@ -162,7 +198,7 @@ ROUTES: dict[str, list[Any]] = {
 GUARD: dict[str, list[Any]] = {
     "key": ["", b"", 1, True, None, [], {}, object(), str, NAN],
     "challenge": [*CHALLENGES, None, lambda _a, _b, _c: True],
-    "on_redis_failure": MODES,
+    "on_redis_failure": ["local", *MODES],
     "normalize": BOOLEANS,
     "password_digest_key": ["short", b"fifteen bytes!!", "", b"", 1, True, [], {}, object(), ["x" * 32]],
     "device_cookie": ["lw_device", True, 1, b"x", [], {}, object(), DeviceCookie, 0.5, ["lw_device"]],

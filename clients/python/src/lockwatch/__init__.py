@@ -11,12 +11,16 @@
 - `client_keys.py` lists and deletes the keys of one client.
 - `redis/` is the connection to Redis, with its timeouts and its circuit breaker.
 - `http/` is the middleware without a framework, and `asgi.py` and `wsgi.py` are the two kinds of
-  it. `audit_queue.py`, `correction_queue.py` and `outcome_queue.py` send its audit events, its
-  corrections and what guards are told. `failure_log.py` logs its failures, and `notices.py` what a
-  process says once about its configuration.
+  it, with `asgi_response.py`, `asgi_websocket.py` and `wsgi_response.py`. `audit_queue.py`,
+  `correction_queue.py` and `outcome_queue.py` send its audit events, its corrections and what
+  guards are told. `failure_log.py` logs its failures, and `notices.py` what a process says once
+  about its configuration.
 - `token/` guards routes with access tokens, and has the login, refresh and logout routes.
   `fastapi.py` and `flask.py` fit them, and limits on single routes, into the frameworks. `flow.py`
   lets both share the code.
+- `stats.py` counts what limits decided, `prometheus.py` and `opentelemetry.py` report it.
+  `local.py` limits in the process while Redis is away, `message_limit.py` the messages of a
+  connection.
 - `testing/` is for an application's own tests.
 """
 
@@ -55,9 +59,11 @@ from .guard import GuardResult, Verdict
 from .guard_admin import GuardChallenge, GuardCount, GuardEntry, GuardReport
 from .guard_attempt import Attempt
 from .guards import Guard
+from .http.bodies import Denial
+from .http.fallback import FailureMode
 from .http.keys import ADDRESS
 from .http.options import MiddlewareOptions
-from .http.policies import FailureMode, PolicyOptions
+from .http.policies import PolicyOptions
 from .http.reply import Reply
 from .http.request import HttpRequest
 from .http.response import HttpResponse
@@ -65,8 +71,10 @@ from .http.state import LockWatchState
 from .lease import LeaseResult
 from .leases import AsyncLease, Lease
 from .limits import Limit, Limits, ServerPolicy, parse_limits
+from .message_limit import MessageLimit, message_limit
 from .multi import MultiRateLimitEntry, MultiRateLimitResult
 from .ratelimit import RateLimitResult, Settlement
+from .stats import Event, Stats
 from .token.cookie import CookieOptions
 from .token.login import Login
 from .tokens import Claims, Introspection, Session, Tokens
@@ -88,9 +96,11 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "CookieOptions",
+    "Denial",
     "DeniedError",
     "DeviceCookie",
     "Duration",
+    "Event",
     "FailureMode",
     "FullError",
     "Guard",
@@ -116,6 +126,7 @@ __all__ = [
     "LockWatchState",
     "LockWatchWSGIMiddleware",
     "Login",
+    "MessageLimit",
     "MiddlewareOptions",
     "ModuleMissingError",
     "MultiRateLimitEntry",
@@ -130,6 +141,7 @@ __all__ = [
     "ServerPolicy",
     "Session",
     "Settlement",
+    "Stats",
     "TokenBudget",
     "TokenBudgetExceededError",
     "TokenError",
@@ -142,5 +154,6 @@ __all__ = [
     "UnavailableError",
     "Verdict",
     "WindowUsage",
+    "message_limit",
     "parse_limits",
 ]

@@ -22,12 +22,15 @@ from .correction_queue import AsyncCorrectionQueue
 from .duration import Duration
 from .errors import ConfigurationError
 from .failure_log import FailureLog
+from .http.address import AddressPrefixes
 from .leases import AsyncLease
+from .local import LocalLimiter
 from .outcome_queue import AsyncOutcomeQueue
 from .redis import breaker
 from .redis.connection import Command, Key
 from .redis.link import AsyncLink
 from .redis.open import COMMAND_TIMEOUT, CONNECT_TIMEOUT, AsyncSource, open_async_connection
+from .stats import Counters, Listener, Stats
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,9 +59,19 @@ class AsyncLockWatch:
         breaker_seconds: float = breaker.SECONDS,
         cluster: bool = False,
         service: str | None = None,
+        on_event: Listener | None = None,
     ) -> None:
         self.service: str | None
-        source, connect_timeout, command_timeout, breaker_timeouts, breaker_seconds, cluster, self.service = checked(
+        [
+            source,
+            connect_timeout,
+            command_timeout,
+            breaker_timeouts,
+            breaker_seconds,
+            cluster,
+            self.service,
+            on_event,
+        ] = checked(
             ASYNC_LOCKWATCH,
             source=source,
             connect_timeout=connect_timeout,
@@ -67,6 +80,7 @@ class AsyncLockWatch:
             breaker_seconds=breaker_seconds,
             cluster=cluster,
             service=service,
+            on_event=on_event,
         )
         connect = functools.partial(open_async_connection, source, connect_timeout, cluster=cluster)
         connection = connect(command_timeout)
@@ -74,6 +88,8 @@ class AsyncLockWatch:
         self.connect = functools.partial(connect, command_timeout)
         self.server: str | None = getattr(connection, "server", None)
         self.link = AsyncLink(connection, breaker.Breaker(breaker_timeouts, breaker_seconds, server=self.server))
+        self.counters = Counters(FailureLog.of(self), on_event)
+        self.local = LocalLimiter()
         # Redis reads nothing more from a connection while a slow command runs, so these have
         # connections of their own.
         self.audit_connection = connect(max(AUDIT_TIMEOUT, command_timeout))
@@ -132,6 +148,10 @@ class AsyncLockWatch:
         [reply] = await (self._slow if command.slow else self.link).send((command,))
         return command.parse(reply)
 
+    def stats(self) -> Stats:
+        """What the middlewares and route limits of this client decided in this process."""
+        return self.counters.stats()
+
     def lease(self, key: Key, limit: int, ttl: Duration, *, cost: int = 1, on_close: bool = False) -> AsyncLease:
         """A lease that is taken at the beginning of a block, and released at its end.
 
@@ -151,13 +171,22 @@ class AsyncLockWatch:
         key: object = None,
         address: str | None = None,
         key_prefix: str = "lw",
+        ipv4_prefix: int = 32,
+        ipv6_prefix: int = 64,
     ) -> list[ClientKey]:
         """The keys of a client, sorted: what it used, under which policy, and when they expire.
 
         `client` is as in the data of a denial's audit event (`ip:203.0.113.9`, `key:bob`), `key` is
         what the key function returned, and `address` an IP address.
         """
-        prefix = keys_of_client.client_prefix(key_prefix, self.service, client, key, address)
+        prefix = keys_of_client.client_prefix(
+            key_prefix,
+            self.service,
+            client=client,
+            key=key,
+            address=address,
+            prefixes=AddressPrefixes(ipv4_prefix, ipv6_prefix),
+        )
         return await self._go_through(keys_of_client.find(prefix))
 
     async def reset(
@@ -167,12 +196,21 @@ class AsyncLockWatch:
         key: object = None,
         address: str | None = None,
         key_prefix: str = "lw",
+        ipv4_prefix: int = 32,
+        ipv6_prefix: int = 64,
     ) -> int:
         """Deletes the keys of a client, which has used nothing then. Returns their number.
 
         Takes the same as `client_keys`.
         """
-        prefix = keys_of_client.client_prefix(key_prefix, self.service, client, key, address)
+        prefix = keys_of_client.client_prefix(
+            key_prefix,
+            self.service,
+            client=client,
+            key=key,
+            address=address,
+            prefixes=AddressPrefixes(ipv4_prefix, ipv6_prefix),
+        )
         return await self._go_through(keys_of_client.reset(prefix))
 
     async def _go_through(self, steps: keys_of_client.Steps[T]) -> T:

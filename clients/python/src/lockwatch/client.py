@@ -21,12 +21,15 @@ from .correction_queue import CorrectionQueue
 from .duration import Duration
 from .errors import ConfigurationError
 from .failure_log import FailureLog
+from .http.address import AddressPrefixes
 from .leases import Lease
+from .local import LocalLimiter
 from .outcome_queue import OutcomeQueue
 from .redis import breaker
 from .redis.connection import Command, Key
 from .redis.link import Link
 from .redis.open import COMMAND_TIMEOUT, CONNECT_TIMEOUT, Source, open_connection
+from .stats import Counters, Listener, Stats
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -67,6 +70,9 @@ class LockWatch:
 
     `service` names the service in the keys of the middleware and of `limit`. Without it, all
     services on one Redis share their counters.
+
+    `on_event` is called with an `Event` for each outcome that `stats()` counts. It runs within the
+    request, so it is to be quick.
     """
 
     def __init__(
@@ -79,9 +85,19 @@ class LockWatch:
         breaker_seconds: float = breaker.SECONDS,
         cluster: bool = False,
         service: str | None = None,
+        on_event: Listener | None = None,
     ) -> None:
         self.service: str | None
-        source, connect_timeout, command_timeout, breaker_timeouts, breaker_seconds, cluster, self.service = checked(
+        [
+            source,
+            connect_timeout,
+            command_timeout,
+            breaker_timeouts,
+            breaker_seconds,
+            cluster,
+            self.service,
+            on_event,
+        ] = checked(
             LOCKWATCH,
             source=source,
             connect_timeout=connect_timeout,
@@ -90,6 +106,7 @@ class LockWatch:
             breaker_seconds=breaker_seconds,
             cluster=cluster,
             service=service,
+            on_event=on_event,
         )
         connect = functools.partial(open_connection, source, connect_timeout, cluster=cluster)
         connection = connect(command_timeout)
@@ -97,6 +114,8 @@ class LockWatch:
         self.connect = functools.partial(connect, command_timeout)
         self.server: str | None = getattr(connection, "server", None)
         self.link = Link(connection, breaker.Breaker(breaker_timeouts, breaker_seconds, server=self.server))
+        self.counters = Counters(FailureLog.of(self), on_event)
+        self.local = LocalLimiter()
         # Redis reads nothing more from a connection while a slow command runs, so these have
         # connections of their own.
         self.audit_connection = connect(max(AUDIT_TIMEOUT, command_timeout))
@@ -154,6 +173,10 @@ class LockWatch:
         [reply] = (self._slow if command.slow else self.link).send((command,))
         return command.parse(reply)
 
+    def stats(self) -> Stats:
+        """What the middlewares and route limits of this client decided in this process."""
+        return self.counters.stats()
+
     def lease(self, key: Key, limit: int, ttl: Duration, *, cost: int = 1, on_close: bool = False) -> Lease:
         """A lease that is taken at the beginning of a block, and released at its end.
 
@@ -173,13 +196,22 @@ class LockWatch:
         key: object = None,
         address: str | None = None,
         key_prefix: str = "lw",
+        ipv4_prefix: int = 32,
+        ipv6_prefix: int = 64,
     ) -> list[ClientKey]:
         """The keys of a client, sorted: what it used, under which policy, and when they expire.
 
         `client` is as in the data of a denial's audit event (`ip:203.0.113.9`, `key:bob`), `key` is
         what the key function returned, and `address` an IP address.
         """
-        prefix = keys_of_client.client_prefix(key_prefix, self.service, client, key, address)
+        prefix = keys_of_client.client_prefix(
+            key_prefix,
+            self.service,
+            client=client,
+            key=key,
+            address=address,
+            prefixes=AddressPrefixes(ipv4_prefix, ipv6_prefix),
+        )
         return self._go_through(keys_of_client.find(prefix))
 
     def reset(
@@ -189,12 +221,21 @@ class LockWatch:
         key: object = None,
         address: str | None = None,
         key_prefix: str = "lw",
+        ipv4_prefix: int = 32,
+        ipv6_prefix: int = 64,
     ) -> int:
         """Deletes the keys of a client, which has used nothing then. Returns their number.
 
         Takes the same as `client_keys`.
         """
-        prefix = keys_of_client.client_prefix(key_prefix, self.service, client, key, address)
+        prefix = keys_of_client.client_prefix(
+            key_prefix,
+            self.service,
+            client=client,
+            key=key,
+            address=address,
+            prefixes=AddressPrefixes(ipv4_prefix, ipv6_prefix),
+        )
         return self._go_through(keys_of_client.reset(prefix))
 
     def _go_through(self, steps: keys_of_client.Steps[T]) -> T:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from .errors import CommandError, ConfigurationError
-from .http.address import parse_address
+from .http.address import AddressPrefixes, parse_address
 from .http.keys import Keys, address_client, key_client
 from .limits import MAX_LIMIT, Limit
 from .ratelimit import rate_limit_command
@@ -46,8 +46,16 @@ class ClientKey:
     last_day: int | None = None
 
 
-def client_prefix(key_prefix: str, service: str | None, client: str | None, key: object, address: str | None) -> str:
-    """What the keys of a client start with. One of the last three is given."""
+def client_prefix(
+    key_prefix: str,
+    service: str | None,
+    *,
+    client: str | None,
+    key: object,
+    address: str | None,
+    prefixes: AddressPrefixes,
+) -> str:
+    """What the keys of a client start with. One of `client`, `key` and `address` is given."""
     if sum(given is not None for given in (client, key, address)) != 1:
         raise ConfigurationError(
             "give one of client= (as in the audit event: 'ip:203.0.113.9'), key= (what the key function returned) "
@@ -57,7 +65,7 @@ def client_prefix(key_prefix: str, service: str | None, client: str | None, key:
         parsed = parse_address(address)
         if parsed is None:
             raise ConfigurationError(f"address is {address!r}, which is no IP address: write '203.0.113.9'")
-        client = address_client(parsed)
+        client = address_client(parsed, prefixes)
     elif key is not None:
         client = key_client(key)
     if not client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from .errors import ConfigurationError
 from .redis import breaker
 from .redis.connection import AsyncConnection, Connection
 from .redis.open import COMMAND_TIMEOUT, CONNECT_TIMEOUT, check_url, why_unusable
-from .rules import BOOLEAN, NAME, Rule, Rules, expect, integer, read_options, seconds
+from .rules import BOOLEAN, NAME, Rule, Rules, expect, function, integer, read_options, seconds
 
 _URL = "a URL like 'redis://localhost:6379' (redis://, rediss://, unix://)"
 _CLIENTS: dict[bool, tuple[type, ...]] = {
@@ -59,7 +60,16 @@ CONNECTION: Rules = {
     "breaker_seconds": seconds(1),
     "service": replace(NAME, expected="a name of 1 to 64 of A-Z a-z 0-9 _ . -, like 'shop'"),
 }
-_CLIENT: Rules = {**CONNECTION, "cluster": BOOLEAN}
+_ON_EVENT = function(1, "a function of an event: lambda event: print(event.outcome)")
+
+
+def _on_event(value: Any) -> Any:  # noqa: ANN401
+    if inspect.iscoroutinefunction(value):
+        raise ConfigurationError("it is called within a request, without await, and can't be asynchronous")
+    return _ON_EVENT.parse(value)
+
+
+_CLIENT: Rules = {**CONNECTION, "cluster": BOOLEAN, "on_event": replace(_ON_EVENT, parse=_on_event)}
 LOCKWATCH: Rules = {"source": redis_source(asynchronous=False), **_CLIENT}
 ASYNC_LOCKWATCH: Rules = {"source": redis_source(asynchronous=True), **_CLIENT}
 _DEFAULTS = {
@@ -69,6 +79,7 @@ _DEFAULTS = {
     "breaker_seconds": breaker.SECONDS,
     "cluster": False,
     "service": None,
+    "on_event": None,
 }
 
 

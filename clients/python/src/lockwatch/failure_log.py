@@ -10,14 +10,22 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from .errors import LockWatchError, UnavailableError
 
 logger = logging.getLogger("lockwatch")
 # Seconds between two messages of one kind.
 INTERVAL = 10.0
+# What happens to a request whose limit could not be evaluated.
+Decision: TypeAlias = Literal["allow", "deny", "local"]
+DONE: Mapping[Decision, str] = {
+    "allow": "requests are let through without a limit",
+    "deny": "requests are answered 503",
+    "local": "requests are limited by this process alone",
+}
 
 
 @dataclass(slots=True)
@@ -28,6 +36,7 @@ class _Outage:
     is_logged: bool = False
     let_through: int = 0
     refused: int = 0
+    local: int = 0
     lost: int = 0
 
 
@@ -95,17 +104,17 @@ class FailureLog:
         logger.warning("%s%s", message, again)
         return True
 
-    def limit_failed(self, kind: str, error: LockWatchError, *, goes_on: bool) -> None:
+    def limit_failed(self, kind: str, error: LockWatchError, decision: Decision) -> None:
         """Logs that the limit of a request could not be evaluated."""
-        done = "requests are let through without a limit" if goes_on else "requests are answered 503"
-        is_logged = self.log(kind, f"{done}: {self.named(error)}")
+        is_logged = self.log(kind, f"{DONE[decision]}: {self.named(error)}")
         if not _ends_by_itself(error):
             return
         with self._server.lock:
             outage = self._server.limits = self._server.limits or _Outage(self._server.clock())
             outage.is_logged |= is_logged
-            outage.let_through += goes_on
-            outage.refused += not goes_on
+            outage.let_through += decision == "allow"
+            outage.refused += decision == "deny"
+            outage.local += decision == "local"
 
     def limit_answered(self) -> None:
         """Logs the end of failures. The usual path is one look."""
@@ -116,6 +125,7 @@ class FailureLog:
         if outage is not None and outage.is_logged:
             counts = (
                 f"{_count(outage.let_through, 'request')} let through without a limit" if outage.let_through else "",
+                f"{_count(outage.local, 'request')} limited by this process alone" if outage.local else "",
                 f"{_count(outage.refused, 'request')} answered 503" if outage.refused else "",
             )
             self._ended("limits are enforced again", outage, " and ".join(filter(None, counts)))

@@ -6,7 +6,8 @@ from typing import Any
 
 from fastapi import Request
 
-from .asgi import Scope, routed_path
+from .asgi import routed_path
+from .asgi_response import Scope
 from .token.body import MAX_BODY, members_of
 
 _MEMBERS = "lockwatch.credentials"

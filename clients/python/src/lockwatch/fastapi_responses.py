@@ -18,7 +18,7 @@ from fastapi.exception_handlers import http_exception_handler
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from .asgi import App, Message, Receive, Scope, Send, with_headers
+from .asgi_response import App, Message, Receive, Scope, Send, with_headers
 from .errors import ConfigurationError
 from .http.charging import Pending, finish
 from .http.reply import CLIENT_CLOSED_REQUEST, Reply

@@ -19,7 +19,7 @@ from .guard_core import AttemptBlock, Challenge, GuardCore, GuardSettings, Refus
 from .guard_rules import FLASK_GUARD
 from .guards import DEVICE
 from .http.client_address import limited_address
-from .http.policies import FailureMode
+from .http.fallback import LoginFailureMode
 from .http.state import LockWatchState
 from .redis.connection import Arg, Key
 from .token.guarded import LoginGuard, name_in, password_in
@@ -42,7 +42,7 @@ class Guard:
         key: Key | Callable[[], Key],
         *,
         challenge: Challenge,
-        on_redis_failure: FailureMode = "deny",
+        on_redis_failure: LoginFailureMode = "deny",
         normalize: bool = True,
         password_digest_key: str | bytes | None = None,
         device_cookie: DeviceCookie | None = DEVICE,

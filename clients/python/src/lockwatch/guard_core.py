@@ -15,7 +15,7 @@ from .flow import Client, Flow, FunctionFailedError, ask, execute, run, run_asyn
 from .guard import GuardResult, check, event, unanswered
 from .guard_attempt import Attempt, Trial
 from .guard_user import password_digest
-from .http.policies import FailureMode
+from .http.fallback import LoginFailureMode
 from .http.reply import CHALLENGE_REQUIRED, SERVICE_UNAVAILABLE, Reply, blocked, denied_reply
 from .redis.connection import Arg, Key
 from .rules import Rules, read_options
@@ -40,7 +40,7 @@ class GuardSettings:
 
     key: Key | Callable[..., Key]
     challenge: Challenge
-    on_redis_failure: FailureMode
+    on_redis_failure: LoginFailureMode
     normalize: bool
     digest_key: bytes | None
     cookie: DeviceCookie | None

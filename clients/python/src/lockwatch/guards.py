@@ -11,7 +11,7 @@ from .device import DeviceCookie
 from .errors import ConfigurationError
 from .guard_core import AttemptBlock, Challenge, GuardCore, GuardSettings, User
 from .guard_rules import ASYNC_GUARD, GUARD
-from .http.policies import FailureMode
+from .http.fallback import LoginFailureMode
 from .redis.connection import Arg, Key
 
 DEVICE = DeviceCookie()
@@ -35,7 +35,7 @@ class Guard:
         key: Key,
         *,
         challenge: Challenge,
-        on_redis_failure: FailureMode = "deny",
+        on_redis_failure: LoginFailureMode = "deny",
         normalize: bool = True,
         password_digest_key: str | bytes | None = None,
         device_cookie: DeviceCookie | None = DEVICE,

@@ -104,6 +104,14 @@ def parse_limits(limits: Limits) -> ParsedLimits:
     return numbers
 
 
+def parse_numbers(limits: Limits) -> tuple[Limit, ...]:
+    """Limits that are no policy of the server."""
+    parsed = parse_limits(limits)
+    if isinstance(parsed, ServerPolicy):
+        raise ConfigurationError(f"only the server knows the numbers of '@{parsed.name}'")
+    return parsed
+
+
 def _parse_member(member: object) -> tuple[Limit | ServerPolicy, ...]:
     if isinstance(member, ServerPolicy):
         return (member,)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
+from typing import Literal, TypeAlias
 
 from .duration import Duration, duration_argument, seconds_rounded_up
 from .errors import ConfigurationError
 from .limits import Limit, Limits, ParsedLimits, ServerPolicy, binding_limit, limit_arguments, parse_limits
 from .redis.connection import Arg, Command, Key
 from .redis.records import integer, integers
+
+# `X-RateLimit-*`; `RateLimit` and `RateLimit-Policy` as two versions of the IETF's draft have them.
+HeaderKind: TypeAlias = Literal["legacy", "draft-7", "draft-11", "none"]
+DEFAULT_HEADERS: tuple[HeaderKind, ...] = ("legacy", "draft-11")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +63,26 @@ class RateLimitResult:
         """Whole seconds, at least one; None if admitted or if waiting does not help."""
         return None if self.allowed or self.never else max(1, seconds_rounded_up(self.retry_after_ms))
 
-    def headers(self, policy: str = "default") -> dict[str, str]:
-        """`X-RateLimit-*`, `Retry-After`, and the IETF's `RateLimit` and `RateLimit-Policy`."""
+    def name(self, policy: str = "default") -> str:
+        """The name of the binding window in the header `RateLimit`: `default`, `default-60s`."""
+        # The windows of a policy of the server are not known.
+        return _window_name(policy, self.limits, binding_limit(self.limits, self.limit)) if self.limits else policy
+
+    def headers(self, policy: str = "default", kinds: Collection[HeaderKind] = DEFAULT_HEADERS) -> dict[str, str]:
+        """The headers of these kinds, and `Retry-After` if the call was denied."""
         reset = seconds_rounded_up(self.reset_after_ms)
-        headers = {
-            "X-RateLimit-Limit": str(self.limit),
-            "X-RateLimit-Remaining": str(self.remaining),
-            "X-RateLimit-Reset": str(reset),
-        }
-        if self.limits:
-            name = _window_name(policy, self.limits, binding_limit(self.limits, self.limit))
-            headers["RateLimit-Policy"] = _policy_field(policy, self.limits)
-        else:
-            # The windows of a policy of the server are not known.
-            name = policy
-            headers["RateLimit-Policy"] = f'"{name}";q={self.limit}'
-        headers["RateLimit"] = f'"{name}";r={self.remaining};t={reset}'
+        headers: dict[str, str] = {}
+        if "legacy" in kinds:
+            headers["X-RateLimit-Limit"] = str(self.limit)
+            headers["X-RateLimit-Remaining"] = str(self.remaining)
+            headers["X-RateLimit-Reset"] = str(reset)
+        if "draft-11" in kinds:
+            own = _policy_field(policy, self.limits) if self.limits else f'"{policy}";q={self.limit}'
+            headers["RateLimit-Policy"] = own
+            headers["RateLimit"] = f'"{self.name(policy)}";r={self.remaining};t={reset}'
+        elif "draft-7" in kinds:
+            headers["RateLimit-Policy"] = _draft_7_policy_field(self.limits) if self.limits else str(self.limit)
+            headers["RateLimit"] = f"limit={self.limit}, remaining={self.remaining}, reset={reset}"
         if (retry := self.retry_after_seconds) is not None:
             headers["Retry-After"] = str(retry)
         return headers
@@ -97,6 +107,13 @@ def _policy_field(policy: str, limits: tuple[Limit, ...]) -> str:
         f'"{_window_name(policy, limits, each)}";q={each.limit}'
         + ("" if each.window_ms % 1000 else f";w={each.window_ms // 1000}")
         for each in limits
+    )
+
+
+@lru_cache(maxsize=1024)
+def _draft_7_policy_field(limits: tuple[Limit, ...]) -> str:
+    return ", ".join(
+        f"{each.limit}" + ("" if each.window_ms % 1000 else f";w={each.window_ms // 1000}") for each in limits
     )
 
 

@@ -108,6 +108,16 @@ def integer(minimum: int, maximum: int, example: int) -> Rule:
     return Rule(f"an integer from {minimum} to {maximum}, like {example}", parse)
 
 
+def number_above_0(maximum: float) -> Rule:
+    """A number above 0, and at most the maximum."""
+
+    def parse(value: Any) -> float:  # noqa: ANN401
+        expect(isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= maximum)
+        return float(value)
+
+    return Rule(f"a number above 0, and at most {maximum}, like 0.5", parse)
+
+
 def _duration(value: Any) -> Any:  # noqa: ANN401
     milliseconds(value)
     return value

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from .audit_queue import AuditQueue
 from .client import LockWatch
@@ -23,21 +23,15 @@ from .http.options import (
 )
 from .http.policies import Policy
 from .http.rate_limiter import RateLimiter
-from .http.reply import CLIENT_CLOSED_REQUEST, Reply
 from .http.request import HttpRequest
 from .http.response import HttpResponse
 from .http.site_guard import SiteGuard
 from .http.state import LockWatchState
 from .outcome_queue import OutcomeQueue
+from .wsgi_response import App, Environ, Response, StartResponse
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-Environ: TypeAlias = dict[str, Any]
-StartResponse: TypeAlias = Callable[..., Callable[[bytes], object]]
-App: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
-
-_REASONS = {429: "Too Many Requests", 503: "Service Unavailable"}
 
 
 class LockWatchWSGIMiddleware:
@@ -64,10 +58,10 @@ class LockWatchWSGIMiddleware:
         guard = None
         if settings.guard is not None:
             self._outcomes = OutcomeQueue(self._lockwatch.audit_connection, failures)
-            guard = SiteGuard(settings.guard, settings.challenge, failures, self._outcomes)
-        self._limiter = RateLimiter(settings, failures, self._corrections, guard)
+            guard = SiteGuard(settings.guard, settings.challenge, failures, self._outcomes, settings.error_bodies)
+        self._limiter = RateLimiter(settings, failures, self._lockwatch, self._corrections, guard)
         self._audit_queue = (
-            AuditQueue(self._lockwatch.audit_connection, settings.audit_queue_size, failures)
+            AuditQueue(self._lockwatch.audit_connection, settings.audit_queue_size, failures, self._lockwatch.counters)
             if settings.audit
             else None
         )
@@ -80,6 +74,9 @@ class LockWatchWSGIMiddleware:
         if policy is None:
             return self._app(environ, start_response)
         request = self._request(environ, path)
+        if self._settings.exempt_clients.any and (exempt := self._limiter.exempt(request, policy)) is not None:
+            environ["lockwatch"] = exempt
+            return self._app(environ, start_response)
         # The state of a middleware in front of this one, which records the request.
         outer: LockWatchState | None = environ.get("lockwatch")
         state, reply = run(self._limiter.admit(request, policy, self._lockwatch.link.send, outer))
@@ -151,117 +148,3 @@ def _routed_path(environ: Environ) -> str:
 def _decode(path: str) -> str:
     # WSGI passes bytes as Latin-1.
     return path if path.isascii() else path.encode("latin-1").decode("utf-8", "replace")
-
-
-class Response:
-    """Adds the headers to a response, and reports its status once the server is done with it."""
-
-    def __init__(
-        self, start_response: StartResponse, state: LockWatchState, on_end: Callable[[int], None], *, has_body: bool
-    ) -> None:
-        self._start_response = start_response
-        self._has_body = has_body
-        # Bytes that a server may wait for before it stops to read the body.
-        self._length: int | None = None
-        self._state = state
-        self._on_end: Callable[[int], None] | None = on_end
-        # What a server answers if the application fails before its response starts.
-        self._status = 500
-        self.headers: list[tuple[str, str]] = []
-
-    def start(
-        self,
-        status: str,
-        headers: list[tuple[str, str]],
-        exc_info: Any = None,  # noqa: ANN401  # passed on
-    ) -> Callable[[bytes], object]:
-        """The start_response that the application is given."""
-        self._status = int(status[:3])
-        self.headers = headers
-        self._has_body = self._has_body and self._status not in (204, 304)
-        present = {name.lower() for name, _ in headers}
-        if "content-length" in present:
-            length = next(value for name, value in headers if name.lower() == "content-length")
-            self._length = int(length) if length.isdigit() else None
-        own = [(name, value) for name, value in self._state.headers.items() if name.lower() not in present]
-        headers = [*headers, *own]
-        return self._start_response(status, headers, exc_info) if exc_info else self._start_response(status, headers)
-
-    def wrap(self, body: Iterable[bytes], environ: Environ) -> Iterable[bytes]:
-        """The body, with a `close` that ends the response."""
-        wrapper = environ.get("wsgi.file_wrapper")
-        if isinstance(wrapper, type) and isinstance(body, wrapper):
-            # A server sends a file itself only if the body is its wrapper.
-            file = cast("Any", body)
-            file.close = self._closing(getattr(file, "close", None))
-            return body
-        return Body(body, self._body_closed(getattr(body, "close", None)))
-
-    def _closing(self, close: Callable[[], None] | None) -> Callable[[], None]:
-        def closing() -> None:
-            try:
-                if close is not None:
-                    close()
-            finally:
-                self.end(self._status)
-
-        return closing
-
-    def _body_closed(self, close: Callable[[], None] | None) -> Callable[[int | None], None]:
-        """What to do when the server closes the body, of which it has read a number of bytes."""
-
-        def closed(read: int | None) -> None:
-            try:
-                if close is not None:
-                    close()
-            finally:
-                is_whole = read is None or not self._has_body or (self._length is not None and read >= self._length)
-                self.end(self._status if is_whole else CLIENT_CLOSED_REQUEST)
-
-        return closed
-
-    def end(self, status: int) -> None:
-        """Reports the status, once."""
-        if self._on_end is not None:
-            on_end, self._on_end = self._on_end, None
-            on_end(status)
-
-    def send_reply(self, reply: Reply) -> Iterable[bytes]:
-        """Answers instead of the application."""
-        content = reply.content
-        headers = [*reply.pairs, ("Content-Length", str(len(content)))]
-        self.start(f"{reply.status} {_REASONS.get(reply.status, 'Denied')}", headers)
-        return Body([content], self._body_closed(None))
-
-
-class Body:
-    """A body, and what to do when the server closes it.
-
-    A server that closes a body before its end has lost the client.
-    """
-
-    def __init__(self, chunks: Iterable[bytes], on_close: Callable[[int | None], None]) -> None:
-        self._chunks = chunks
-        self._on_close = on_close
-        self._read: int | None = 0
-        """Bytes that the server has read; None at the end."""
-
-    def __iter__(self) -> Iterator[bytes]:
-        """The chunks."""
-        read = 0
-        try:
-            for chunk in self._chunks:
-                # Counted before the server gets the chunk: it may not come back for the next.
-                self._read = read = read + len(chunk)
-                yield chunk
-        except GeneratorExit:
-            raise
-        except BaseException:
-            # The application has failed, and the client is still there.
-            self._read = None
-            raise
-        self._read = None
-
-    def close(self) -> None:
-        """The server is done with the body."""
-        self._on_close(self._read)

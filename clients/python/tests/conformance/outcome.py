@@ -16,13 +16,13 @@ class Outcome:
     app_called: bool = False
     failure: str | None = None
     error: Exception | None = None
-    at: float = 0
 
     async def take(self, message: Any) -> None:
         """An ASGI send."""
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            self.headers = [(name.decode(), value.decode()) for name, value in message["headers"]]
+        kind = message["type"].removeprefix("websocket.")
+        if kind in ("http.response.start", "accept"):
+            self.status = message.get("status", 101)
+            self.headers = [(name.decode(), value.decode()) for name, value in message.get("headers", ())]
         else:
             self.body += message["body"]
 

@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
 from urllib.parse import unquote
 
 from fastapi import Depends, FastAPI, Response
 from fastapi.responses import PlainTextResponse
 
-from lockwatch import LockWatchMiddleware, fastapi
+from lockwatch import AsyncLockWatch, LockWatchMiddleware, fastapi
 
-from .cases import app_of, route_limit_of
+from .cases import app_of, client_options, is_handshake, route_limit_of
 from .outcome import Outcome
 
 
-def run(options: dict[str, Any], case: dict[str, Any], before: Any, after: Any) -> None:
+def run(url: str, options: dict[str, Any], case: dict[str, Any], before: Any, after: Any, on_event: Any) -> None:
     """Calls `before` and `after` around each step, and at the end `after` with None."""
-    asyncio.run(_run(options, case, before, after))
+    asyncio.run(_run(url, options, case, before, after, on_event))
 
 
-async def _run(options: dict[str, Any], case: dict[str, Any], before: Any, after: Any) -> None:
+async def _run(url: str, options: dict[str, Any], case: dict[str, Any], before: Any, after: Any, on_event: Any) -> None:
     outcome = Outcome()
     step: dict[str, Any] = {}
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
-            await receive()
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-            await send({"type": "lifespan.shutdown.complete"})
+            await _live(receive, send)
             return
         if "route_limit" in step:
             await _with_route_limit(step, outcome, middleware)(scope, receive, send)
@@ -41,17 +37,18 @@ async def _run(options: dict[str, Any], case: dict[str, Any], before: Any, after
         if "user" in answer:
             scope["state"]["lockwatch"].user = answer["user"]
         headers = [(name.lower().encode(), value.encode()) for name, value in answer["headers"]]
-        await send({"type": "http.response.start", "status": answer["status"], "headers": headers})
-        await send({"type": "http.response.body", "body": answer["body"].encode()})
+        await (_answer_handshake if is_handshake(step) else _answer)(answer, headers, receive, send)
 
-    middleware = LockWatchMiddleware(app, **options)
+    of_client, options = client_options(options)
+    client = AsyncLockWatch(url, on_event=on_event, **of_client)
+    middleware = LockWatchMiddleware(app, redis=client, **options)
     events = iter(({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}))
 
     async def receive() -> Any:
         return next(events)
 
     async def receive_body() -> Any:
-        return {"type": "http.request"}
+        return {"type": "websocket.connect" if is_handshake(step) else "http.request"}
 
     async def discard(_message: Any) -> None:
         pass
@@ -67,11 +64,31 @@ async def _run(options: dict[str, Any], case: dict[str, Any], before: Any, after
         except Exception as error:  # noqa: BLE001  # checked by the test
             outcome.error = error
         outcome.of_state(scope.get("state", {}).get("lockwatch"))
-        outcome.at = time.monotonic()
-        after(step, outcome)
+        after(step, outcome, client.stats())
     # At shutdown the middleware sends the audit events that are left.
     await middleware({"type": "lifespan"}, receive, discard)
-    after(None, outcome)
+    await client.aclose()
+    after(None, outcome, client.stats())
+
+
+async def _live(receive: Any, send: Any) -> None:
+    for event in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{event}.complete"})
+
+
+async def _answer(answer: dict[str, Any], headers: Any, _receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": answer["status"], "headers": headers})
+    await send({"type": "http.response.body", "body": answer["body"].encode()})
+
+
+async def _answer_handshake(answer: dict[str, Any], headers: Any, receive: Any, send: Any) -> None:
+    assert (await receive())["type"] == "websocket.connect"
+    if answer["status"] == 101:
+        await send({"type": "websocket.accept", "headers": headers})
+        return
+    await send({"type": "websocket.http.response.start", "status": answer["status"], "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": answer["body"].encode()})
 
 
 def _with_route_limit(step: dict[str, Any], outcome: Outcome, middleware: LockWatchMiddleware) -> FastAPI:
@@ -99,9 +116,13 @@ def _with_route_limit(step: dict[str, Any], outcome: Outcome, middleware: LockWa
 
 def _scope(request: dict[str, Any]) -> dict[str, Any]:
     raw, _, query = request["path"].partition("?")
+    is_websocket = request.get("websocket")
     return {
-        "type": "http",
-        "method": request["method"],
+        **(
+            {"type": "websocket", "extensions": {"websocket.http.response": {}}}
+            if is_websocket
+            else {"type": "http", "method": request["method"]}
+        ),
         "path": unquote(raw),
         "raw_path": raw.encode(),
         "query_string": query.encode(),

@@ -8,13 +8,13 @@ from urllib.parse import unquote_to_bytes
 
 from flask import Flask, Response
 
-from lockwatch import LockWatchWSGIMiddleware, flask
+from lockwatch import LockWatch, LockWatchWSGIMiddleware, flask
 
-from .cases import app_of, route_limit_of
+from .cases import app_of, client_options, route_limit_of
 from .outcome import Outcome
 
 
-def run(options: dict[str, Any], case: dict[str, Any], before: Any, after: Any) -> None:
+def run(url: str, options: dict[str, Any], case: dict[str, Any], before: Any, after: Any, on_event: Any) -> None:
     """Calls `before` and `after` around each step, and at the end `after` with None."""
     outcome = Outcome()
     step: dict[str, Any] = {}
@@ -29,7 +29,9 @@ def run(options: dict[str, Any], case: dict[str, Any], before: Any, after: Any) 
         start_response(f"{answer['status']} Whatever", [(name, value) for name, value in answer["headers"]])
         return [answer["body"].encode()]
 
-    middleware = LockWatchWSGIMiddleware(app, **options)
+    of_client, options = client_options(options)
+    client = LockWatch(url, on_event=on_event, **of_client)
+    middleware = LockWatchWSGIMiddleware(app, redis=client, **options)
     for step in case["steps"]:
         before(step)
         # How long the breaker stays open is what these cases test, so the time has to pass.
@@ -45,9 +47,10 @@ def run(options: dict[str, Any], case: dict[str, Any], before: Any, after: Any) 
         except Exception as error:  # noqa: BLE001  # checked by the test
             outcome.error = error
         outcome.of_state(environ.get("lockwatch"))
-        after(step, outcome)
+        after(step, outcome, client.stats())
     middleware.close()
-    after(None, outcome)
+    client.close()
+    after(None, outcome, client.stats())
 
 
 def _with_route_limit(step: dict[str, Any], outcome: Outcome, middleware: LockWatchWSGIMiddleware) -> Flask:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -64,9 +65,22 @@ def peer_address(host: str) -> Address | None:
     return hop_address("127.0.0.1" if host == "testclient" else host)
 
 
+@dataclass(frozen=True, slots=True)
+class AddressPrefixes:
+    """How many bits of an address are one client. A home or server has an IPv6 /64."""
+
+    ipv4: int = 32
+    ipv6: int = 64
+
+
+WHOLE_CLIENTS = AddressPrefixes()
+
+
 @lru_cache(maxsize=4096)
-def client_network(address: Address) -> str:
-    """What counts as one client: an IPv4 address, or the /64 that a home or server has."""
+def client_network(address: Address, prefixes: AddressPrefixes = WHOLE_CLIENTS) -> str:
+    """What counts as one client: an IPv4 address, or a network."""
     if isinstance(address, ipaddress.IPv6Address):
-        return str(ipaddress.IPv6Network((address, 64), strict=False))
-    return str(address)
+        return str(ipaddress.IPv6Network((address, prefixes.ipv6), strict=False))
+    if prefixes.ipv4 == address.max_prefixlen:
+        return str(address)
+    return str(ipaddress.IPv4Network((address, prefixes.ipv4), strict=False))

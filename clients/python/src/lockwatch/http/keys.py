@@ -14,7 +14,7 @@ from uuid import UUID
 
 from ..errors import ConfigurationError
 from ..notices import say_once
-from .address import Address, client_network
+from .address import WHOLE_CLIENTS, Address, AddressPrefixes, client_network
 
 # A longer key of the application becomes a digest.
 _MAX_KEY_BYTES = 128
@@ -55,9 +55,9 @@ def client_of(key: str) -> str:
     return key[key.index("{") + 1 : key.rindex("}")]
 
 
-def address_client(address: Address | None) -> str:
+def address_client(address: Address | None, prefixes: AddressPrefixes = WHOLE_CLIENTS) -> str:
     """The client at an address; None is the peer of a Unix socket."""
-    return "unix" if address is None else f"ip:{client_network(address)}"
+    return "unix" if address is None else f"ip:{client_network(address, prefixes)}"
 
 
 def key_client(key: object) -> str | None:

@@ -12,7 +12,7 @@ from ..client import LockWatch
 from ..client_rules import CONNECTION, REDIS_URL, redis_source
 from ..guard_rules import CHALLENGE as GUARD_CHALLENGE
 from ..guard_rules import KEY as GUARD_KEY
-from ..limits import parse_limits
+from ..limits import parse_limits, parse_numbers
 from ..rules import (
     BOOLEAN,
     COST,
@@ -27,21 +27,29 @@ from ..rules import (
     header_name,
     integer,
     later_function,
+    number_above_0,
     one_of,
     or_function,
     read_options,
     synchronous,
     texts,
 )
-from .pattern import exact_pattern, lenient_pattern
+from .exempt import check_exempt
+from .pattern import lenient_pattern
+from .response_rules import HEADERS, error_bodies_rule
 from .trusted_proxies import check_proxy
 
 _MAX_LIMIT = (1 << 53) - 1
+ADDRESSES = (str, IPv4Address, IPv4Network, IPv6Address, IPv6Network)
 
 LIMITS = Rule("limits like '100/minute; 5000/hour', [(100, 60), (5000, 3600)] or '@login'", parse_limits)
 LIMITS_OR_FUNCTION = or_function(LIMITS, function(1, "a function of the request that returns them"))
 COST_OR_FUNCTION = or_function(COST, function(1, "a function of the request that returns it"))
-FAILURE_MODE = one_of("allow", "deny")
+FAILURE_MODE = one_of("allow", "deny", "local")
+LOCAL: Rules = {
+    "local_share": number_above_0(1),
+    "local_limits": Rule("limits like '100/minute; 5000/hour'", parse_numbers),
+}
 KEY = one_of("address", "credential", hint="; a function goes into key_func")
 KEY_FUNCTION = function(1, "a function of the request: lambda request: request.header('x-account') or ADDRESS")
 CHARGING: Rules = {
@@ -54,6 +62,7 @@ ASGI_POLICY: Rules = {
     "limits": replace(LIMITS, expected=f"{LIMITS.expected}; a function goes into limit(lw, function) on the route"),
     "cost": COST_OR_FUNCTION,
     "on_redis_failure": FAILURE_MODE,
+    **LOCAL,
     "shadow": BOOLEAN,
     "name": NAME,
     "key": KEY,
@@ -98,10 +107,17 @@ _MIDDLEWARE: Rules = {
     "address_limits": LIMITS,
     "key_prefix": KEY_PREFIX,
     "routes": _routes(ASGI_POLICY),
-    "exempt": texts(exact_pattern, "a list of patterns, like ['/healthz', '/static/**']"),
+    "exempt": texts(
+        check_exempt, "a list of patterns and addresses, like ['/healthz', '/static/**', '10.0.0.0/8']", kinds=ADDRESSES
+    ),
+    "ipv4_prefix": integer(8, 32, 24),
+    "ipv6_prefix": integer(16, 128, 56),
+    "headers": HEADERS,
     "shadow": BOOLEAN,
     "on_redis_failure": FAILURE_MODE,
+    **LOCAL,
     "on_denied": function(2, "a function of the request and the result that returns a Reply"),
+    "error_bodies": error_bodies_rule(asynchronous=True),
     **CHARGING,
     # None turns bursts off.
     "burst_threshold": Rule(
@@ -119,7 +135,7 @@ _MIDDLEWARE: Rules = {
     "trusted_proxies": texts(
         check_proxy,
         "a list of addresses, networks and 'unix', like ['127.0.0.1', '10.0.0.0/8']",
-        kinds=(str, IPv4Address, IPv4Network, IPv6Address, IPv6Network),
+        kinds=ADDRESSES,
     ),
     "forwarded_header": header_name("X-Forwarded-For"),
     "audit": BOOLEAN,
@@ -142,6 +158,7 @@ WSGI: Rules = {
         name: synchronous(_MIDDLEWARE[name])
         for name in ("limits", "cost", "plan_func", "key_func", "on_denied", "challenge")
     },
+    "error_bodies": error_bodies_rule(asynchronous=False),
     "routes": _routes(WSGI_POLICY),
     "redis": redis_source(LockWatch, asynchronous=False),
 }
@@ -150,6 +167,8 @@ _ROUTE_LIMIT: Rules = {
     "name": NAME,
     "shadow": BOOLEAN,
     "on_redis_failure": FAILURE_MODE,
+    **LOCAL,
+    "headers": HEADERS,
     "on_denied": function(1, "a function of the result that returns a Reply"),
     "key_prefix": KEY_PREFIX,
     **CHARGING,

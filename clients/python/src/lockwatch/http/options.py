@@ -13,14 +13,17 @@ from ..duration import Duration, duration_argument, milliseconds
 from ..errors import ConfigurationError
 from ..failure_log import INTERVAL
 from ..limits import Limit, Limits, ParsedLimits, address_limits, parse_limits
-from ..ratelimit import RateLimitResult
+from ..ratelimit import DEFAULT_HEADERS, HeaderKind, RateLimitResult
 from ..redis.connection import Key
 from ..rules import Rules, read_options, refuse_both
+from .address import AddressPrefixes
+from .bodies import ErrorBodies, ErrorBody
 from .charging import CountWhen, charging_of
+from .exempt import ExemptClients
+from .fallback import FailureMode, on_failure_of
 from .keys import Keys
 from .option_rules import MOVED
-from .policies import DEFAULT, FailureMode, Policies, Policy, PolicyOptions, policy_key
-from .reply import rate_limit_exceeded
+from .policies import DEFAULT, Policies, Policy, PolicyOptions, policy_key
 from .request import HttpRequest, KeyFunction
 from .site_guard import SiteChallenge
 from .trusted_proxies import TrustedProxies
@@ -54,9 +57,15 @@ class MiddlewareOptions(TypedDict, total=False):
     key_prefix: str
     routes: Mapping[str, PolicyOptions | Limits]
     exempt: Iterable[str]
+    ipv4_prefix: int
+    ipv6_prefix: int
+    headers: HeaderKind | Iterable[HeaderKind]
     shadow: bool
     on_redis_failure: FailureMode
+    local_share: float
+    local_limits: str
     on_denied: OnDenied
+    error_bodies: Mapping[str, ErrorBody]
     skip_successful: bool
     skip_failed: bool
     count_when: CountWhen
@@ -85,7 +94,11 @@ class Settings:
     plan_func: PlanFunction | None
     plan_option: str
     """The option that `plan_func` was given as."""
-    on_denied: OnDenied
+    on_denied: OnDenied | None
+    error_bodies: ErrorBodies
+    exempt_clients: ExemptClients
+    prefixes: AddressPrefixes
+    header_kinds: tuple[HeaderKind, ...]
     burst_arguments: tuple[str, ...] | None
     """Threshold, window and cooldown of LW.BURST; None if bursts are off."""
     guard: Key | None
@@ -99,11 +112,12 @@ class Settings:
     @classmethod
     def of(cls, options: MiddlewareOptions) -> Settings:
         """Parses options that `read_middleware_options` returned."""
+        limits = _default_limits(options)
         default = Policy(
             name=DEFAULT,
-            limits=_default_limits(options),
+            limits=limits,
             cost=options.get("cost", 1),
-            on_redis_failure=options.get("on_redis_failure", "allow"),
+            on_failure=on_failure_of(options, "", None if callable(options.get("limits")) else limits),
             shadow=options.get("shadow", False),
             own_limits=False,
             charging=charging_of(options, ""),
@@ -123,7 +137,11 @@ class Settings:
             credential_header=options.get("credential_header", "Authorization").lower(),
             plan_func=_plan_function(options),
             plan_option="plan_func" if "plan_func" in options else "limits",
-            on_denied=options.get("on_denied") or (lambda _request, limit: rate_limit_exceeded(limit)),
+            on_denied=options.get("on_denied"),
+            error_bodies=ErrorBodies(options.get("error_bodies", {})),
+            exempt_clients=ExemptClients(options.get("exempt", ())),
+            prefixes=AddressPrefixes(options.get("ipv4_prefix", 32), options.get("ipv6_prefix", 64)),
+            header_kinds=cast("tuple[HeaderKind, ...]", options.get("headers", DEFAULT_HEADERS)),
             burst_arguments=_burst_arguments(options),
             guard=options.get("guard"),
             challenge=options.get("challenge", "allow"),

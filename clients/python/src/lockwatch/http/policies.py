@@ -9,11 +9,11 @@ from typing import Any, Literal, TypeAlias, TypedDict
 from ..errors import ConfigurationError
 from ..limits import Limits, ParsedLimits, address_limits, parse_limits
 from .charging import Charging, CountWhen, charging_of
+from .exempt import is_pattern
+from .fallback import FailureMode, OnFailure, on_failure_of
 from .pattern import Pattern, exact_pattern, has_dot_segments, lenient_path, lenient_pattern
 from .policy_name import policy_name
 from .request import KeyFunction
-
-FailureMode: TypeAlias = Literal["allow", "deny"]
 
 # Units that a request takes, or a function of the request that returns them.
 Cost: TypeAlias = int | Callable[..., Any]
@@ -32,6 +32,13 @@ class PolicyOptions(TypedDict, total=False):
     """
     cost: Cost
     on_redis_failure: FailureMode
+    local_share: float
+    """The share of each limit that this process allows by itself with "local"."""
+    local_limits: str
+    """Limits that "local" uses in place of the others.
+
+    Needed if those are a policy of the server.
+    """
     shadow: bool
     name: str
     """Part of the keys and of the `RateLimit` header. Derived from the pattern unless given."""
@@ -63,13 +70,15 @@ class Policy:
     name: str
     limits: ParsedLimits
     cost: Cost
-    on_redis_failure: FailureMode
+    on_failure: OnFailure
     shadow: bool
     own_limits: bool
     """Whether the limits are its own. A plan replaces only the default policy's."""
     by_credential: bool
     key_func: KeyFunction | None
     charging: Charging
+    route: str | None = None
+    """The pattern as the application wrote it; None for the default policy."""
 
 
 def policy_key(of: str, key: object, key_func: KeyFunction | None) -> PolicyKey:
@@ -85,7 +94,7 @@ class Policies:
     def __init__(self, default: Policy, routes: Mapping[str, PolicyOptions], exempt: Iterable[str]) -> None:
         self._default = default
         self._routes: list[tuple[Pattern, Policy]] = []
-        self._exempt = [exact_pattern(text) for text in exempt]
+        self._exempt = [exact_pattern(text) for text in exempt if is_pattern(text)]
         names = set(_RESERVED)
         for text, options in routes.items():
             policy = _policy(text, options, default)
@@ -141,9 +150,12 @@ def _policy(text: str, options: PolicyOptions, default: Policy) -> Policy:
         name=options.get("name", policy_name(text)) if own else DEFAULT,
         limits=limits,
         cost=options.get("cost", default.cost),
-        on_redis_failure=options.get("on_redis_failure", default.on_redis_failure),
+        on_failure=on_failure_of(
+            options, f" of the policy of {text!r}", limits, default.on_failure, inherits_limits=not own
+        ),
         shadow=options.get("shadow", default.shadow),
         own_limits=own,
         charging=charging_of(options, f" of the policy of {text!r}", default.charging),
+        route=text,
         **whose,
     )

@@ -2,51 +2,31 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
-from .. import burst
-from ..errors import LockWatchError, NoPolicyError, UnavailableError
+from ..errors import LockWatchError, UnavailableError
 from ..failure_log import FailureLog
-from ..flow import Flow, FunctionFailedError, ask
-from ..guard import GuardResult
-from ..limits import ParsedLimits, address_limits
-from ..notices import say_once
-from ..ratelimit import RateLimitResult
-from ..redis.connection import Arg, Command
-from ..redis.records import option, text
-from .charging import Charging, Corrections, Pending
-from .keys import address_client, credential_client, key_client, key_text
+from ..flow import Client, Flow, FunctionFailedError, ask
+from ..redis.connection import Command
+from ..stats import Outcome
+from .bodies import Denial
+from .charging import Corrections, Pending
+from .fallback import Admitted, AskedLimit, Fallback, LimitDenial, reason_of
+from .keys import address_client, key_client, key_text
 from .options import Settings
 from .policies import Policy
-from .reply import SERVICE_UNAVAILABLE, Reply, denied_reply, rate_limit_exceeded
+from .reply import Reply, denied_reply
 from .request import HttpRequest
 from .returned import returned_cost, returned_limits
+from .round_trip import Commands, RoundTrip
 from .site_guard import SiteGuard
 from .state import LockWatchState
 
 Send: TypeAlias = Callable[[Sequence[Command[Any]]], "list[Any] | Awaitable[list[Any]]"]
-
-
-@dataclass(slots=True)
-class RoundTrip:
-    """The commands for a request: one for each limit, then maybe LW.BURST, then maybe LW.CHECK."""
-
-    policy: Policy
-    state: LockWatchState
-    limits: tuple[tuple[str, Command[RateLimitResult]], ...]
-    burst: Command[burst.BurstResult] | None
-    cost: int
-    check: Command[GuardResult] | None = None
-
-    @property
-    def commands(self) -> tuple[Command[Any], ...]:
-        """The commands in their order."""
-        limits = tuple(command for _, command in self.limits)
-        return (*limits, *(each for each in (self.burst, self.check) if each is not None))
+# The state of a request, and the response if it does not go on to the application.
+Admission: TypeAlias = Flow[tuple[LockWatchState, Reply | None]]
 
 
 class RateLimiter:
@@ -56,21 +36,32 @@ class RateLimiter:
         self,
         settings: Settings,
         failures: FailureLog,
+        lockwatch: Client,
         corrections: Corrections | None = None,
         guard: SiteGuard | None = None,
     ) -> None:
         """`corrections` is needed only if a policy has something to do after the response."""
         self._settings = settings
+        self._commands = Commands(settings)
         self._guard = guard
         self._corrections = corrections
         self._failures = failures
+        self._counters = lockwatch.counters
+        self._local = lockwatch.local
+        self._fallback = Fallback(failures, lockwatch.counters, lockwatch.local)
 
-    def admit(
-        self, request: HttpRequest, policy: Policy, send: Send, outer: LockWatchState | None = None
-    ) -> Flow[tuple[LockWatchState, Reply | None]]:
-        """The state of a request, and the response if it does not go on to the application.
+    def exempt(self, request: HttpRequest, policy: Policy) -> LockWatchState | None:
+        """The state of a request of an exempt client; None for any other."""
+        if not self._settings.exempt_clients.has(request.address):
+            return None
+        state = self._commands.state(request, policy)
+        state.exempt = True
+        return state
 
-        `outer` is the state of a middleware that the request has passed. The two share it.
+    def admit(self, request: HttpRequest, policy: Policy, send: Send, outer: LockWatchState | None = None) -> Admission:
+        """Whether a request goes on. `outer` is the state of a middleware that it has passed.
+
+        The two share it.
         """
         # A middleware that a request reaches twice counts once under each policy.
         if outer is not None and not outer.counted.enters(self, policy.name):
@@ -78,14 +69,11 @@ class RateLimiter:
         try:
             return (yield from self._admit(request, policy, send, outer))
         except FunctionFailedError as failed:
-            state = outer or _state(request, policy, address_client(request.address))
-            state.failure = failed.error.code.lower()
-            goes_on = policy.shadow or policy.on_redis_failure == "allow"
-            return state, log_function_failure(self._failures, failed, goes_on=goes_on)
+            state = outer or self._commands.state(request, policy)
+            found = self._fail_early(request, policy, state, failed)
+            return state, (yield from self._answer(request, policy, found))
 
-    def _admit(
-        self, request: HttpRequest, policy: Policy, send: Send, outer: LockWatchState | None
-    ) -> Flow[tuple[LockWatchState, Reply | None]]:
+    def _admit(self, request: HttpRequest, policy: Policy, send: Send, outer: LockWatchState | None) -> Admission:
         settings = self._settings
         client: str | None = None
         user: str | None = None
@@ -93,7 +81,7 @@ class RateLimiter:
             key = yield from ask("key_func", policy.key_func, request)
             if key is None:
                 return (yield from self._without_limit(request, policy, send, outer))
-            client, user = key_client(key) or address_client(request.address), key_text(key)
+            client, user = key_client(key) or address_client(request.address, settings.prefixes), key_text(key)
         limits = policy.limits
         if settings.plan_func is not None and not policy.own_limits:
             plan = returned_limits(
@@ -103,126 +91,81 @@ class RateLimiter:
         cost = policy.cost
         if callable(cost):
             cost = returned_cost((yield from ask("cost", cost, request)))
-        trip = self._round_trip(request, policy, client, limits, cost)
+        trip = self._commands.round_trip(request, policy, client, limits, cost)
         trip.state = trip.state if outer is None else outer
         trip.state.key_text = user or trip.state.key_text
-        counted = trip.state.counted
-        counted.enters(self, policy.name)
-        counted.add_all(str(command.key) for _, command in trip.limits)
-        if trip.burst is not None and not counted.claim(str(trip.burst.key)):
-            # Another middleware has counted the burst of this client.
-            trip.burst = None
-        if self._guard is not None:
-            trip.check = self._guard.command(request, trip.state)
+        self._count(request, trip)
         try:
             replies = yield partial(send, trip.commands)
         except UnavailableError as error:
-            return trip.state, self._fail(trip, error)
+            return trip.state, (yield from self._answer(request, policy, self._fail(trip, error)))
         return trip.state, (yield from self._judge(request, trip, replies))
+
+    def _count(self, request: HttpRequest, trip: RoundTrip) -> None:
+        """Leaves out what another middleware has counted, and adds the question to the guard."""
+        counted = trip.state.counted
+        counted.enters(self, trip.policy.name)
+        counted.add_all(str(each.command.key) for each in trip.limits)
+        if trip.burst is not None and not counted.claim(str(trip.burst.key)):
+            trip.burst = None
+        if self._guard is not None:
+            trip.check = self._guard.command(request, trip.state)
 
     def _without_limit(
         self, request: HttpRequest, policy: Policy, send: Send, outer: LockWatchState | None
-    ) -> Flow[tuple[LockWatchState, Reply | None]]:
+    ) -> Admission:
         """Counts the burst of a request's address, and no limit. Asks the guard."""
-        client = address_client(request.address)
-        state = _state(request, policy, client) if outer is None else outer
-        burst_command = self._burst(client, request, state.address)
-        state.counted.enters(self, policy.name)
-        if burst_command is not None and not state.counted.claim(str(burst_command.key)):
-            burst_command = None
-        check = None if self._guard is None else self._guard.command(request, state)
-        commands = [each for each in (burst_command, check) if each is not None]
-        if not commands:
+        state = self._commands.state(request, policy) if outer is None else outer
+        client = address_client(request.address, self._settings.prefixes)
+        trip = RoundTrip(policy, state, (), self._commands.burst(client, request, state.address), 1)
+        self._count(request, trip)
+        if not trip.commands:
             return state, None
         try:
-            replies = yield partial(send, commands)
+            replies = yield partial(send, trip.commands)
         except UnavailableError as error:
             state.failure = error.code.lower()
             self._log_burst(error)
             return state, None
-        if burst_command is not None:
+        if trip.burst is not None:
             try:
-                state.burst = burst_command.parse(replies[0])
+                state.burst = trip.burst.parse(replies[0])
             except LockWatchError as error:
                 if isinstance(error, UnavailableError):
                     state.failure = error.code.lower()
                 self._log_burst(error)
-        if check is None or self._guard is None:
-            return state, None
-        return state, (yield from self._guard.judge(request, state, check, replies[-1], shadow=policy.shadow))
-
-    def _round_trip(
-        self, request: HttpRequest, policy: Policy, client: str | None, limits: ParsedLimits, cost: int
-    ) -> RoundTrip:
-        """The commands for a request; of the address or credential if there is no `client`."""
-        settings = self._settings
-        address = address_client(request.address)
-        credential = self._credential(request) if client is None and policy.by_credential else None
-        client = client or credential or address
-        state = _state(request, policy, client)
-        charging = policy.charging
-        named = [(policy.name, self._limit(client, policy.name, limits, cost, charging))]
-        if credential is not None:
-            # The credential is not verified, and a client can make up any number of values. So the
-            # address is limited as well.
-            own = None if policy.own_limits else settings.address_limits
-            command = self._limit(address, f"{policy.name}:unverified", own or address_limits(limits), cost, charging)
-            named.append((f"{policy.name}-unverified", command))
-        counted = client if credential is None else address
-        return RoundTrip(policy, state, tuple(named), self._burst(counted, request, state.address), cost)
-
-    def _credential(self, request: HttpRequest) -> str | None:
-        header = self._settings.credential_header
-        value = request.header(header)
-        return None if value is None else credential_client(header, value)
-
-    def _limit(
-        self, client: str, policy: str, limits: ParsedLimits, cost: int, charging: Charging
-    ) -> Command[RateLimitResult]:
-        return charging.command(self._settings.keys.limit(client, policy), limits, cost)
-
-    def _burst(self, client: str, request: HttpRequest, ip: str | None) -> Command[burst.BurstResult] | None:
-        if self._settings.burst_arguments is None:
-            return None
-        key = self._settings.keys.burst(client)
-        agent = request.header("user-agent")
-        args: tuple[Arg, ...] = (
-            *("LW.BURST", key, *self._settings.burst_arguments),
-            *option("IP", ip),
-            *("ENDPOINT", request.path),
-            *option("METHOD", request.method_argument),
-            *option("AGENT", None if agent is None else agent.encode("latin-1", "replace")),
-        )
-        return Command(args, burst.read_burst, key)
+        return state, (yield from self._judge_guard(request, trip, replies))
 
     def _judge(self, request: HttpRequest, trip: RoundTrip, replies: Sequence[Any]) -> Flow[Reply | None]:
-        limit = self._judge_limits(trip, replies)
-        if trip.check is not None and self._guard is not None:
-            shadow = trip.policy.shadow
-            refusal = yield from self._guard.judge(request, trip.state, trip.check, replies[-1], shadow=shadow)
-            if refusal is not None:
-                return refusal
-        if not isinstance(limit, RateLimitResult):
-            return limit
-        if limit.allowed or trip.policy.shadow:
-            return None
-        return denied_reply((yield partial(self._settings.on_denied, request, limit))) or rate_limit_exceeded(limit)
-
-    def _judge_limits(self, trip: RoundTrip, replies: Sequence[Any]) -> RateLimitResult | Reply | None:
-        """The limit that binds; without an answer the response, or None if the request goes on."""
-        state = trip.state
         try:
-            results = [
-                (name, command.parse(reply), command.key)
-                for (name, command), reply in zip(trip.limits, replies, strict=False)
-            ]
+            found = self._judge_limits(trip, replies)
         except LockWatchError as error:
-            return self._fail(trip, error)
+            found = self._fail(trip, error)
+        refusal = yield from self._judge_guard(request, trip, replies)
+        return (yield from self._answer(request, trip.policy, found)) if refusal is None else refusal
+
+    def _judge_guard(self, request: HttpRequest, trip: RoundTrip, replies: Sequence[Any]) -> Flow[Reply | None]:
+        if trip.check is None or self._guard is None:
+            return None
+        policy = trip.policy
+        refusal = yield from self._guard.judge(request, trip.state, trip.check, replies[-1], shadow=policy.shadow)
+        if refusal is not None:
+            self._counters.guard_denied(policy.route)
+        return refusal
+
+    def _judge_limits(self, trip: RoundTrip, replies: Sequence[Any]) -> Admitted:
+        """What Redis decided. Raises LockWatchError without an answer."""
+        state, policy = trip.state, trip.policy
+        results = [
+            (each.name, each.command.parse(reply), each.command.key)
+            for each, reply in zip(trip.limits, replies, strict=False)
+        ]
         self._failures.limit_answered()
-        if trip.policy.charging.corrects and self._corrections is not None:
-            asked = [(command, result) for (_, command), (_, result, _) in zip(trip.limits, results, strict=True)]
-            if commands := trip.policy.charging.pending(asked, trip.cost):
-                state.pending.append(Pending(trip.policy.charging, commands, self._corrections, self._failures))
+        self._local.answered(str(key) for _, _, key in results)
+        if policy.charging.corrects and self._corrections is not None:
+            asked = [(each.command, result) for each, (_, result, _) in zip(trip.limits, results, strict=True)]
+            if commands := policy.charging.pending(asked, trip.cost):
+                state.pending.append(Pending(policy.charging, commands, self._corrections, self._failures))
         if trip.burst is not None:
             try:
                 found = trip.burst.parse(replies[len(trip.limits)])
@@ -231,16 +174,55 @@ class RateLimiter:
                 self._log_burst(error)
         # The longest wait binds; the first limit if no other waits longer.
         name, limit, key = results[0] if len(results) == 1 else max(results, key=lambda each: each[1].retry_after_ms)
-        state.judge(limit, name, str(key), shadow=trip.policy.shadow)
-        return limit
+        state.judge(limit, name, str(key), shadow=policy.shadow)
+        outcome: Outcome = "allowed" if limit.allowed else "shadow" if policy.shadow else "denied"
+        self._counters.answered(outcome, policy.name, policy.route)
+        return True if limit.allowed or policy.shadow else LimitDenial(name, str(key), limit)
 
     def _log_burst(self, error: LockWatchError) -> None:
         self._failures.log(f"burst: {error.code}", f"bursts are not counted: {self._failures.named(error)}")
 
-    def _fail(self, trip: RoundTrip, error: LockWatchError) -> Reply | None:
-        trip.state.failure = error.code.lower()
-        goes_on = trip.policy.shadow or trip.policy.on_redis_failure == "allow"
-        return log_failure(self._failures, trip.state.failure, error, goes_on=goes_on)
+    def _fail(self, trip: RoundTrip, error: LockWatchError) -> Admitted:
+        asked = self._commands.for_fallback(trip)
+        return self._decide(trip.policy, trip.state, error, asked, trip.cost)
+
+    def _fail_early(
+        self, request: HttpRequest, policy: Policy, state: LockWatchState, failed: FunctionFailedError
+    ) -> Admitted:
+        """A function of the application failed, so that the client and the cost are not known."""
+        asked = [self._commands.fallback_of_address(request, policy)]
+        return self._decide(policy, state, failed, asked, 1 if callable(policy.cost) else policy.cost)
+
+    def _decide(
+        self,
+        policy: Policy,
+        state: LockWatchState,
+        error: LockWatchError | FunctionFailedError,
+        asked: Sequence[AskedLimit],
+        cost: int,
+    ) -> Admitted:
+        state.failure = reason_of(error)
+        found = self._fallback.decide(
+            policy.on_failure, error, asked, cost, shadow=policy.shadow, policy=policy.name, route=policy.route
+        )
+        if isinstance(found, LimitDenial):
+            state.judge_locally(found)
+        return found
+
+    def _answer(self, request: HttpRequest, policy: Policy, found: Admitted) -> Flow[Reply | None]:
+        """The response to a request that ends here."""
+        if found is True:
+            return None
+        if found is False:
+            denial = Denial(503, "service_unavailable", 1, policy.name)
+            return (yield from self._settings.error_bodies.reply(request, denial))
+        limit = found.result
+        if self._settings.on_denied is not None:
+            given = denied_reply((yield partial(self._settings.on_denied, request, limit)))
+            if given is not None:
+                return given
+        denial = Denial(429, "rate_limit_exceeded", limit.retry_after_seconds, limit.name(found.name))
+        return (yield from self._settings.error_bodies.reply(request, denial))
 
     def finish(self, request: HttpRequest, state: LockWatchState, status: int) -> None:
         """Tells the guard about the response of the application. Never waits."""
@@ -249,42 +231,4 @@ class RateLimiter:
 
     def audit(self, request: HttpRequest, state: LockWatchState, status: int, seconds: float) -> Command[str]:
         """The event of a request, for after its response."""
-        user = state.key_text if state.user is None else state.user
-        args: tuple[Arg, ...] = (
-            "LW.AUDIT",
-            *option("USER", None if user is None else str(user)),
-            *option("IP", state.address),
-            *option("METHOD", request.method_argument),
-            *("ENDPOINT", request.path),
-            *(("STATUS", str(status)) if 100 <= status <= 599 else ()),
-            *(("LIMITED",) if state.limited else ()),
-            *(("ANOMALY",) if state.burst else ()),
-            *("LATENCY", f"{seconds * 1000:.3f}ms"),
-            *option("DATA", state.denial),
-        )
-        # LW.AUDIT has no key. In a cluster it goes to the node that holds the request's limit,
-        # whose connection is open.
-        return Command(args, text, self._settings.keys.limit(state.client, state.policy))
-
-
-def _state(request: HttpRequest, policy: Policy, client: str) -> LockWatchState:
-    return LockWatchState(policy.name, client, None if request.address is None else str(request.address))
-
-
-def log_failure(failures: FailureLog, kind: str, error: LockWatchError, *, goes_on: bool) -> Reply | None:
-    """Logs that a limit could not be evaluated. The response is None if the request goes on."""
-    if isinstance(error, NoPolicyError):
-        say_once(
-            f"policy: {error}",
-            logging.ERROR,
-            f"a limit is not enforced, because the server does not have its policy: {error}: set it with LW.POLICY SET",
-        )
-    failures.limit_failed(kind, error, goes_on=goes_on)
-    return None if goes_on else SERVICE_UNAVAILABLE
-
-
-def log_function_failure(failures: FailureLog, failed: FunctionFailedError, *, goes_on: bool) -> Reply | None:
-    """`log_failure` for a function of the application, which may use another Redis."""
-    done = "requests are let through without a limit" if goes_on else "requests are answered 503"
-    failures.log(f"{failed.option}: {failed.error.code}", f"{done}: {failed.reason}")
-    return None if goes_on else SERVICE_UNAVAILABLE
+        return self._commands.audit(request, state, status, seconds)

@@ -12,8 +12,9 @@ from ..guard import GuardResult, check, event
 from ..redis.connection import Command, Key
 from ..redis.connection import Reply as Answer
 from ..redis.records import json_argument, text
+from .bodies import Denial, ErrorBodies
 from .charging import Corrections
-from .reply import CHALLENGE_REQUIRED, CLIENT_CLOSED_REQUEST, Reply, blocked, denied_reply
+from .reply import CLIENT_CLOSED_REQUEST, Reply, denied_reply
 from .request import HttpRequest
 from .state import LockWatchState
 
@@ -28,8 +29,16 @@ _FAILED = 400
 class SiteGuard:
     """The guard at one key."""
 
-    def __init__(self, key: Key, challenge: SiteChallenge, failures: FailureLog, outcomes: Corrections) -> None:
+    def __init__(
+        self,
+        key: Key,
+        challenge: SiteChallenge,
+        failures: FailureLog,
+        outcomes: Corrections,
+        bodies: ErrorBodies,
+    ) -> None:
         self._key = key
+        self._bodies = bodies
         self._challenge = challenge
         self._failures = failures
         self._outcomes = outcomes
@@ -74,7 +83,8 @@ class SiteGuard:
 
     def _refusal(self, request: HttpRequest, result: GuardResult) -> Flow[Reply | None]:
         if result.denied or self._challenge == "deny":
-            return blocked(result)
+            blocked = Denial(429, "temporarily_blocked", result.retry_after_seconds, None)
+            return (yield from self._bodies.reply(request, blocked))
         if not callable(self._challenge):
             return None
         try:
@@ -84,7 +94,9 @@ class SiteGuard:
             return None
         if solved is True:
             return None
-        return CHALLENGE_REQUIRED if solved in (False, None) else denied_reply(solved, "challenge")
+        if solved not in (False, None):
+            return denied_reply(solved, "challenge")
+        return (yield from self._bodies.reply(request, Denial(429, "challenge_required", None, None)))
 
     def report(self, request: HttpRequest, state: LockWatchState, status: int) -> None:
         """Reports a failed response of the application. Never waits.

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from ..burst import BurstResult
 from ..guard import GuardResult
-from ..ratelimit import RateLimitResult
+from ..ratelimit import DEFAULT_HEADERS, HeaderKind, RateLimitResult
 from .charging import Pending
 from .counted import Counted
 from .denial import denial_data
+from .fallback import LimitDenial
 
 
 @dataclass(slots=True)
@@ -46,6 +47,12 @@ class LockWatchState:
     """The data of the audit event if a limit or a guard denied the request."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The limit's headers, which the middleware adds to the response."""
+    network: str | None = field(default=None, repr=False)
+    """What the address counts as, as in keys: `ip:203.0.113.9`."""
+    header_kinds: tuple[HeaderKind, ...] = field(default=DEFAULT_HEADERS, repr=False)
+    """Which headers describe a limit of this request."""
+    exempt: bool = False
+    """Whether the client is exempt by its address, so that no limit applies."""
     guards: list[object] = field(default_factory=list, repr=False)
     """The guards of middlewares that the request was checked by."""
     counted: Counted = field(default_factory=Counted, repr=False)
@@ -56,16 +63,26 @@ class LockWatchState:
     def judge(self, limit: RateLimitResult, policy: str, key: str, *, shadow: bool) -> None:
         """Records the result of the limit at a key, and replaces the headers of an earlier one."""
         self.limit = limit
-        self.headers = limit_headers(limit, policy, shadow=shadow)
-        if not limit:
-            # A denial without shadow mode outweighs an earlier one in shadow mode.
-            self.limited, self.shadowed = True, shadow
-            self.denial = denial_data(limit, policy, key, shadow=shadow)
+        self.headers = limit_headers(limit, policy, self.header_kinds, shadow=shadow)
+        if not limit.allowed:
+            self._deny(limit, policy, key, shadow=shadow)
+
+    def judge_locally(self, denial: LimitDenial) -> None:
+        """Records that the limiter in the process denied the request."""
+        self.headers = {**self.headers, **limit_headers(denial.result, denial.name, (), shadow=False)}
+        self._deny(denial.result, denial.name, denial.key, shadow=False)
+
+    def _deny(self, limit: RateLimitResult, policy: str, key: str, *, shadow: bool) -> None:
+        # A denial without shadow mode outweighs an earlier one in shadow mode.
+        self.limited, self.shadowed = True, shadow
+        self.denial = denial_data(limit, policy, key, shadow=shadow)
 
 
-def limit_headers(limit: RateLimitResult, policy: str, *, shadow: bool) -> dict[str, str]:
+def limit_headers(
+    limit: RateLimitResult, policy: str, kinds: Collection[HeaderKind], *, shadow: bool
+) -> dict[str, str]:
     """The headers of a limit. In shadow mode a denied request goes on, and is not told to retry."""
-    headers = limit.headers(policy)
+    headers = limit.headers(policy, kinds)
     if shadow:
         headers.pop("Retry-After", None)
     return headers

@@ -46,7 +46,7 @@ class TrustedProxies:
         self._forwarding = tuple(names.items())
         self._requests = 0
         self._trusts_unix = UNIX in trusted
-        self._networks = [_parse_network(text) for text in trusted if text != UNIX]
+        self._networks = [parse_network(text) for text in trusted if text != UNIX]
         self._is_trusted = lru_cache(maxsize=1024)(self._find)
 
     def address(self, peer: str | None, headers: Callable[[str], list[str]]) -> Address | None:
@@ -185,10 +185,11 @@ def forwarded_for(element: str) -> str:
 def check_proxy(text: str) -> None:
     """Raises ConfigurationError for what is neither an address, nor a network, nor `unix`."""
     if text != UNIX:
-        _parse_network(text)
+        parse_network(text)
 
 
-def _parse_network(text: str) -> Network:
+def parse_network(text: str) -> Network:
+    """A network, as IPv4 if it embeds one. Raises ConfigurationError."""
     try:
         network = ipaddress.ip_network(text, strict=False)
     except ValueError as error:

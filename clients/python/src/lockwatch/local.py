@@ -1,0 +1,121 @@
+"""The limiter in the process, which decides while Redis is away (`on_redis_failure="local"`).
+
+The counting is that of the package `limits`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from .errors import ConfigurationError
+from .limits import Limit
+from .ratelimit import RateLimitResult
+
+if TYPE_CHECKING:
+    from limits.storage import MemoryStorage
+
+# Clients of one policy that are remembered. Further ones share a counter.
+_MAX_CLIENTS = 10_000
+# Seconds without a failure after which an answer ends an outage.
+_SECONDS_OF_AN_OUTAGE = 10.0
+
+
+def check_library() -> None:
+    """Raises ConfigurationError if the package `limits` is missing."""
+    try:
+        importlib.import_module("limits.storage")
+    except ImportError:
+        raise ConfigurationError(
+            "on_redis_failure is 'local', and the package limits is missing: pip install 'lockwatch[local]'"
+        ) from None
+
+
+@lru_cache(maxsize=1024)
+def shared(limits: tuple[Limit, ...], share: float) -> tuple[Limit, ...]:
+    """A share of each limit: rounded down, but at least one unit. A limit of 0 stays 0."""
+    return tuple(Limit(max(min(each.limit, 1), math.floor(each.limit * share)), each.window_ms) for each in limits)
+
+
+class LocalLimiter:
+    """The counters of one client object, for any number of threads.
+
+    An answer of Redis for a key empties the counter of this key, and no other: Redis may refuse
+    some keys only, for example those that it has no memory for.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._failed_at = 0.0
+        self._storage: MemoryStorage | None = None
+        # For each policy the counters of each of its keys.
+        self._counters: dict[str, dict[str, set[str]]] = {}
+
+    def admit(self, key: str, limits: tuple[Limit, ...], share: float, cost: int) -> RateLimitResult:
+        """Counts a call under a key of Redis, and says whether each limit has room for it."""
+        own = shared(limits, share)
+        for full, mine in zip(limits, own, strict=True):
+            if cost > full.limit:
+                return RateLimitResult(False, mine.limit, 0, math.inf, 0, own)
+        with self._lock:
+            storage = self._storage = self._storage or _new_storage()
+            self._failed_at = self._clock()
+            name, known = self._known(key)
+            entries = [_entry(name, limit) for limit in own]
+            known.update(entry[0] for entry in entries)
+            waits = [_wait(storage, entry, min(cost, entry[1])) for entry in entries]
+            longest = max(waits)
+            if not longest:
+                for entry in entries:
+                    storage.acquire_entry(*entry, min(cost, entry[1]))
+        return RateLimitResult(not longest, own[waits.index(longest)].limit, 0, math.ceil(longest * 1000), 0, own)
+
+    def answered(self, keys: Iterable[str]) -> None:
+        """Redis has answered for these keys. The usual path is one look."""
+        if self._storage is None:
+            return
+        with self._lock:
+            if self._storage is None or self._clock() - self._failed_at > _SECONDS_OF_AN_OUTAGE:
+                self._storage = None
+                self._counters.clear()
+                return
+            for key in keys:
+                for counter in self._counters.get(_policy_of(key), {}).pop(key, ()):
+                    self._storage.clear(counter)
+
+    def _known(self, key: str) -> tuple[str, set[str]]:
+        """What a key is counted under, and the names of its counters."""
+        policy = _policy_of(key)
+        clients = self._counters.setdefault(policy, {})
+        if key not in clients and len(clients) >= _MAX_CLIENTS:
+            return policy, clients.setdefault(policy, set())
+        return key, clients.setdefault(key, set())
+
+
+def _new_storage() -> MemoryStorage:
+    from limits.storage import MemoryStorage  # noqa: PLC0415  # an optional package
+
+    return MemoryStorage()
+
+
+def _policy_of(key: str) -> str:
+    """A key `prefix:{client}:policy` without the client."""
+    return f"{key[: key.index('{')]}{key[key.rindex('}') + 1 :]}"
+
+
+def _entry(name: str, limit: Limit) -> tuple[str, int, Any]:
+    """What the storage is called with. It declares whole seconds, and takes decimals as well."""
+    return f"{name} {limit.window_ms}", limit.limit, limit.window_ms / 1000
+
+
+def _wait(storage: MemoryStorage, entry: tuple[str, int, Any], cost: int) -> float:
+    """Seconds until the oldest unit leaves the window; 0 if there is room for the cost."""
+    began, used = storage.get_moving_window(*entry)
+    _, limit, seconds = entry
+    return 0 if used + cost <= limit else max(0.001, began + seconds - time.time())
