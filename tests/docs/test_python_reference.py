@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import inspect
 import re
+import typing
 from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
@@ -16,10 +17,10 @@ import lockwatch.fastapi
 import lockwatch.flask
 import lockwatch.testing
 import pytest
-from lockwatch import client_rules, errors, guard_rules
+from lockwatch import client_rules, errors, guard_rules, stats
 from lockwatch.http import option_rules
 from lockwatch.http.options import Settings, read_middleware_options
-from lockwatch.http.route_limit import RouteLimit
+from lockwatch.http.route_limit import RouteLimitOptions, route_limit
 from lockwatch.token import cookie
 from lockwatch.token import option_rules as token_rules
 
@@ -29,6 +30,7 @@ from reference_pages import code, codes, page, table, tables
 PAGE = page("python.md")
 listed = functools.partial(reference_pages.listed, PAGE)
 REDIS = {"redis_url": "redis://localhost"}
+CLIENT = lockwatch.AsyncLockWatch("redis://localhost")
 
 
 def signature(function: Callable[..., Any]) -> str:
@@ -83,7 +85,7 @@ def same(one: Settings, other: Settings) -> bool:
 def parts(settings: Settings) -> dict[str, Any]:
     found = {each.name: getattr(settings, each.name) for each in dataclasses.fields(settings)}
     found.pop("on_denied")
-    for name in ("policies", "keys", "proxies"):
+    for name in ("policies", "keys", "proxies", "error_bodies", "exempt_clients"):
         found[name] = {key: str(value) for key, value in vars(found[name]).items() if key != "_is_trusted"}
     return found
 
@@ -103,6 +105,11 @@ OTHERS = {
     "key_prefix": "other",
     "routes": {"/a": "1/minute"},
     "exempt": ["/a"],
+    "ipv4_prefix": 24,
+    "ipv6_prefix": 48,
+    "headers": "none",
+    "error_bodies": {"text/plain": "no"},
+    "local_share": 0.5,
     "shadow": True,
     "on_redis_failure": "deny",
     "skip_successful": True,
@@ -158,11 +165,20 @@ def test_the_defaults_that_are_written_out_hold() -> None:
 def test_every_option_of_limit_is_listed_with_its_default() -> None:
     rows = listed("Options of limit", "option")
     assert set(rows) == set(option_rules.ASYNC_ROUTE_LIMIT) - {"limits"} == set(option_rules.ROUTE_LIMIT) - {"limits"}
-    parameters = inspect.signature(RouteLimit).parameters
-    for name, row in rows.items():
-        # The prefix of a key has its default elsewhere.
-        if row["default"].startswith("`") and name != "key_prefix":
-            assert parameters[name].default == default(row["default"]), name
+    with_default = {name: default(row["default"]) for name, row in rows.items() if row["default"].startswith("`")}
+    # A prefix that is given silences a notice as well.
+    del with_default["key_prefix"]
+    for name, value in with_default.items():
+        assert limit_with({name: value}) == limit_with({}), name  # type: ignore[misc]  # any name
+        assert limit_with({name: OTHERS[name]}) != limit_with({}), name  # type: ignore[misc]  # any name
+
+
+def limit_with(options: RouteLimitOptions) -> dict[str, Any]:
+    """What a limit keeps of its options."""
+    kept = vars(route_limit(CLIENT, "5/minute", options, lockwatch.AsyncLockWatch))
+    return {
+        name: value for name, value in kept.items() if name not in ("_lockwatch", "_keys", "_failures", "_fallback")
+    }
 
 
 def test_every_option_of_a_client_is_listed_with_its_default() -> None:
@@ -231,7 +247,7 @@ def public(kind: type[Any]) -> set[str]:
         *(lockwatch.MultiRateLimitResult, lockwatch.MultiRateLimitEntry, lockwatch.Settlement, lockwatch.LeaseResult),
         *(lockwatch.KeyReport, lockwatch.WindowUsage, lockwatch.TopKey),
         *(lockwatch.GuardResult, lockwatch.GuardEntry, lockwatch.GuardReport, lockwatch.GuardChallenge),
-        *(lockwatch.GuardCount, lockwatch.DeviceCookie),
+        *(lockwatch.GuardCount, lockwatch.DeviceCookie, lockwatch.Event, lockwatch.Stats),
     ],
 )
 def test_every_member_of_a_result_is_listed(kind: type[Any]) -> None:
@@ -245,7 +261,19 @@ def test_every_member_of_a_result_is_listed(kind: type[Any]) -> None:
 
 def test_the_members_of_the_state_that_are_listed_exist() -> None:
     internal = {"key_text", "denial", "headers", "counted", "pending", "judge", "guards"}
+    internal |= {"judge_locally", "network", "header_kinds"}
     assert set(listed("LockWatchState", "member")) == public(lockwatch.LockWatchState) - internal
+
+
+def test_the_members_of_a_denial_and_of_a_message_limit_that_are_listed_exist() -> None:
+    assert set(listed("Error bodies", "member of a Denial")) == public(lockwatch.Denial)
+    rows = {name.partition("(")[0] for name in listed("WebSockets", "member of a MessageLimit")}
+    assert rows == {name for name in vars(lockwatch.MessageLimit) if not name.startswith("_")}
+
+
+def test_every_outcome_is_listed() -> None:
+    [rows] = [each.rows for each in tables(PAGE) if each.columns == ["outcome", "meaning"]]
+    assert {each for row in rows for each in codes(row["outcome"])} == set(typing.get_args(stats.Outcome))
 
 
 def test_the_members_of_a_request_that_are_listed_exist() -> None:
