@@ -77,7 +77,7 @@ type Introspection struct {
 type Session struct {
 	ID                              string
 	CreatedAt, RotatedAt, ExpiresAt time.Time
-	// Generation is the number of rotations.
+	// Generation is 1 at first, and grows by 1 with each rotation.
 	Generation int64
 	// Meta is what Issue and Rotate were told to keep.
 	Meta json.RawMessage

@@ -47,7 +47,7 @@ func TestTokensAreIssuedVerifiedRotatedAndRevoked(t *testing.T) {
 		t.Fatalf("the claims after the rotation are %+v", claims)
 	}
 	sessions := ok[[]Session](t)(lw.Sessions(ctx, "auth", "alice"))
-	if len(sessions) != 1 || sessions[0].Generation != 1 || string(sessions[0].Meta) != `{"ip":"203.0.113.9"}` {
+	if len(sessions) != 1 || sessions[0].Generation != 2 || string(sessions[0].Meta) != `{"ip":"203.0.113.9"}` {
 		t.Fatalf("the sessions are %+v", sessions)
 	}
 	_, err := lw.Rotate(ctx, "auth", issued.RefreshToken, RotateArgs{})
