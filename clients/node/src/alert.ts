@@ -1,5 +1,5 @@
 /** LW.ALERT */
-import { durationArgument, milliseconds, type Duration } from "./duration.js";
+import { durationArgument, windowMs, type Duration } from "./duration.js";
 import type { Command } from "./redis/connection.js";
 
 export type AlertOptions =
@@ -9,6 +9,6 @@ export type AlertOptions =
 
 export function alertCommand(type: string, data: unknown, options: AlertOptions): Command {
   const args = ["LW.ALERT", type, JSON.stringify(data)];
-  if (options.dedup !== undefined) args.push("DEDUP", options.dedup, "COOLDOWN", durationArgument(milliseconds(options.cooldown)));
+  if (options.dedup !== undefined) args.push("DEDUP", options.dedup, "COOLDOWN", durationArgument(windowMs(options.cooldown)));
   return { args };
 }

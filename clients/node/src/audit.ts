@@ -97,7 +97,7 @@ export function parseAuditLog(reply: RedisReply): AuditEvent[] {
     status: fields.optionalNumber("status_code"),
     limited: fields.flag("rate_limit_hit"),
     anomaly: fields.flag("anomaly_detected"),
-    latencyMs: fields.optionalNumber("latency_ms"),
+    latencyMs: fields.optionalDecimal("latency_ms"),
     data: fields.json("data"),
   }));
 }

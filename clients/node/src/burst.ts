@@ -1,7 +1,7 @@
 /** LW.BURST */
-import { durationArgument, milliseconds, type Duration } from "./duration.js";
-import { wrongModule } from "./errors.js";
+import { durationArgument, windowMs, type Duration } from "./duration.js";
 import type { Bytes, Command, RedisReply } from "./redis/connection.js";
+import { integers } from "./redis/replies.js";
 
 /**
  * The request, for the data of the alert. Leave the query string out of `endpoint`, because it can
@@ -27,9 +27,9 @@ export interface BurstResult {
   readonly alerted: boolean;
 }
 
-export function burstCommand(key: Bytes, threshold: number, windowMs: number, options: BurstOptions): Command {
-  const args = ["LW.BURST", key, String(threshold), durationArgument(windowMs)];
-  if (options.cooldown !== undefined) args.push("COOLDOWN", durationArgument(milliseconds(options.cooldown)));
+export function burstCommand(key: Bytes, threshold: number, length: number, options: BurstOptions): Command {
+  const args = ["LW.BURST", key, String(threshold), durationArgument(length)];
+  if (options.cooldown !== undefined) args.push("COOLDOWN", durationArgument(windowMs(options.cooldown)));
   if (options.ip !== undefined) args.push("IP", options.ip);
   if (options.endpoint !== undefined) args.push("ENDPOINT", options.endpoint);
   if (options.method !== undefined) args.push("METHOD", options.method);
@@ -38,7 +38,6 @@ export function burstCommand(key: Bytes, threshold: number, windowMs: number, op
 }
 
 export function parseBurst(reply: RedisReply): BurstResult {
-  if (!Array.isArray(reply) || reply.length !== 3) throw wrongModule("LW.BURST");
-  const [burst, count, alerted] = reply.map(Number) as [number, number, number];
+  const [burst, count, alerted] = integers(reply, 3, "LW.BURST") as [number, number, number];
   return { burst: burst === 1, count, alerted: alerted === 1 };
 }

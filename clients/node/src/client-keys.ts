@@ -3,12 +3,13 @@
  * denied, and let it in again. No request waits for them. They go through all keys of one server
  * with SCAN: in a cluster only through those of the node that holds the client's slot.
  */
-import { CommandError, ConfigurationError, wrongModule } from "./errors.js";
+import { CommandError, ConfigurationError } from "./errors.js";
 import { canonicalAddress } from "./http/address.js";
 import { addressClient, keyClient, Keys, type ClientKey } from "./http/keys.js";
 import { checkOption } from "./known-options.js";
 import { rateLimitCommand, RateLimitResult } from "./ratelimit.js";
-import { replyText, type Command, type RedisReply } from "./redis/connection.js";
+import type { Command, RedisReply } from "./redis/connection.js";
+import { array, integer, text, texts } from "./redis/replies.js";
 import { KEY_PREFIX } from "./rules.js";
 
 /** Which client: one of `client`, `key` and `address`. */
@@ -71,7 +72,7 @@ export async function find(call: Call, prefix: string): Promise<KeyOfClient[]> {
 /** Returns the number of keys that were deleted. */
 export async function reset(call: Call, prefix: string): Promise<number> {
   const keys = await scan(call, prefix);
-  return keys.length === 0 ? 0 : Number(await call({ args: ["UNLINK", ...keys], key: prefix }));
+  return keys.length === 0 ? 0 : integer(await call({ args: ["UNLINK", ...keys], key: prefix }), "UNLINK");
 }
 
 /** The keys that start with the prefix, sorted. */
@@ -80,11 +81,9 @@ async function scan(call: Call, prefix: string): Promise<string[]> {
   const found = new Set<string>();
   let cursor = "0";
   do {
-    const reply = await call({ args: ["SCAN", cursor, "MATCH", pattern, "COUNT", STEP], key: prefix });
-    if (!Array.isArray(reply) || !Array.isArray(reply[1])) throw wrongModule("SCAN");
-    cursor = replyText(reply[0]);
-    for (const key of reply[1]) {
-      const name = replyText(key);
+    const [next, keys] = array(await call({ args: ["SCAN", cursor, "MATCH", pattern, "COUNT", STEP], key: prefix }), 2, "SCAN");
+    cursor = text(next, "SCAN");
+    for (const name of texts(keys, "SCAN")) {
       // No name of a policy has a brace: a key with one is that of a longer client.
       if (!name.slice(prefix.length).includes("}")) found.add(name);
     }
@@ -97,7 +96,7 @@ async function describe(call: Call, key: string, prefix: string): Promise<KeyOfC
   const windows = kind === "burst" ? [] : WINDOWS_MS;
   const [expiry, ...used] = await Promise.all([call({ args: ["PTTL", key], key }), ...windows.map((windowMs) => usedIn(call, key, windowMs))]);
   const [lastMinute = null, lastHour = null, lastDay = null] = used;
-  const ms = Number(expiry);
+  const ms = integer(expiry, "PTTL");
   return { key, policy, kind, expiresIn: ms < 0 ? null : ms / 1000, lastMinute, lastHour, lastDay };
 }
 

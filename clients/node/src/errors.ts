@@ -186,7 +186,7 @@ const CLASSES: Record<string, ErrorClass> = {
 /** @param server its host and port, if they are known */
 export function answeredError(error: ServerError, command: string, server?: string): LockWatchError {
   const { code, message } = error;
-  if (/^ERR unknown command/i.test(message)) return moduleMissing(command, server);
+  if (/^ERR unknown (command|subcommand)/i.test(message)) return moduleMissing(command, server);
   const Class = CLASSES[code] ?? CommandError;
   if (Class !== UnavailableError) return new Class(code, message);
   const told = code === "NOPERM" ? message + rightToAdd(message) : message;

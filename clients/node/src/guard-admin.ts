@@ -1,9 +1,10 @@
 /** LW.BAN, LW.ALLOW, LW.LIFT, LW.BANS, LW.WHY and LW.RULES: guards for operators. */
 import { durationArgument, windowMs, type Duration } from "./duration.js";
-import { ConfigurationError, wrongModule } from "./errors.js";
-import type { Verdict } from "./guard.js";
-import { replyText, type Bytes, type Command, type Name, type RedisReply } from "./redis/connection.js";
+import { ConfigurationError } from "./errors.js";
+import { VERDICTS, type Verdict } from "./guard.js";
+import type { Bytes, Command, Name, RedisReply } from "./redis/connection.js";
 import { Fields, records } from "./redis/records.js";
+import { texts } from "./redis/replies.js";
 import { userArgument } from "./user-name.js";
 
 /** An address or a network (`203.0.113.0/24`), a user, or a key of rules with the scope `key`. */
@@ -45,13 +46,15 @@ export interface BansOptions {
   after?: string | undefined;
 }
 
+const SOURCES = ["rule", "operator", "allow", "observed"] as const;
+
 /** A ban or an allow entry, or what a rule would have done that only observes. */
 export interface GuardEntry {
   /** `203.0.113.0/24`, `user 5faf3a0bf1a6b645`, `user 5faf3a0bf1a6b645 at 203.0.113.9`, `key …`. */
   readonly subject: string;
   /** The hash of the user or key, for `{ hash }`. */
   readonly hash: string | null;
-  readonly source: "rule" | "operator" | "allow" | "observed";
+  readonly source: (typeof SOURCES)[number];
   /** Null for an entry of an operator. */
   readonly rule: string | null;
   readonly verdict: Verdict;
@@ -152,10 +155,10 @@ export function parseWhy(reply: RedisReply): GuardReport {
   return {
     subject: fields.optionalText("subject"),
     hash: fields.optionalText("hash"),
-    verdict: fields.text("verdict") as Verdict,
+    verdict: fields.word("verdict", VERDICTS),
     retryAfterMs: fields.number("retry_after_ms"),
     rule: fields.optionalText("rule"),
-    would: fields.text("would") as Verdict,
+    would: fields.word("would", VERDICTS),
     knownNetworks: fields.number("known_networks"),
     knownDevices: fields.number("known_devices"),
     entries: fields.records("entries").map(entryOf),
@@ -168,9 +171,9 @@ function entryOf(fields: Fields): GuardEntry {
   return {
     subject: fields.text("subject"),
     hash: fields.optionalText("hash"),
-    source: fields.text("source") as GuardEntry["source"],
+    source: fields.word("source", SOURCES),
     rule: fields.optionalText("rule"),
-    verdict: fields.text("verdict") as Verdict,
+    verdict: fields.word("verdict", VERDICTS),
     beganAt: fields.time("from_ms"),
     endsAt: fields.time("until_ms"),
     strikes: fields.number("strikes"),
@@ -187,7 +190,7 @@ function challengeOf(fields: Fields): GuardChallenge {
   return {
     subject: fields.text("subject"),
     rule: fields.text("rule"),
-    verdict: fields.text("verdict") as Verdict,
+    verdict: fields.word("verdict", VERDICTS),
     beganAt: fields.time("from_ms"),
     endsAt: fields.time("until_ms"),
   };
@@ -206,8 +209,7 @@ function countOf(fields: Fields): GuardCount {
 }
 
 export function parseRules(reply: RedisReply): string[] {
-  if (!Array.isArray(reply)) throw wrongModule("LW.RULES");
-  return reply.map(replyText);
+  return texts(reply, "LW.RULES");
 }
 
 /** The members of a subject, in the order of the command. */

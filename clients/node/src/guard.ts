@@ -4,13 +4,14 @@
  */
 import { secondsRoundedUp } from "./duration.js";
 import { wrongModule } from "./errors.js";
-import { replyText, type Bytes, type Command, type Name, type RedisReply } from "./redis/connection.js";
+import type { Bytes, Command, Name, RedisReply } from "./redis/connection.js";
+import { array, integer, optionalText } from "./redis/replies.js";
 import { userArgument } from "./user-name.js";
 
 /** What a guard decides: the call goes on, after a challenge such as a CAPTCHA, or not at all. */
 export type Verdict = "allow" | "challenge" | "deny";
 
-const VERDICTS: readonly Verdict[] = ["allow", "challenge", "deny"];
+export const VERDICTS: readonly Verdict[] = ["allow", "challenge", "deny"];
 const REPLY_LENGTH = 6;
 
 export interface GuardCaller {
@@ -55,10 +56,15 @@ export class GuardResult {
   ) {}
 
   static parse(reply: RedisReply, command: string): GuardResult {
-    if (!Array.isArray(reply) || reply.length !== REPLY_LENGTH) throw wrongModule(command);
-    const [verdict, retryAfterMs, rule, strikes, would, alerted] = reply as unknown[];
-    const name = rule === null || rule === undefined ? null : replyText(rule);
-    return new GuardResult(verdictOf(verdict, command), Number(retryAfterMs), name, Number(strikes), verdictOf(would, command), Number(alerted) === 1);
+    const [verdict, retryAfterMs, rule, strikes, would, alerted] = array(reply, REPLY_LENGTH, command);
+    return new GuardResult(
+      verdictOf(verdict, command),
+      integer(retryAfterMs, command),
+      optionalText(rule, command),
+      integer(strikes, command),
+      verdictOf(would, command),
+      integer(alerted, command) === 1,
+    );
   }
 
   /** Whole seconds, rounded up, at least 1; undefined unless denied. */
@@ -93,7 +99,7 @@ function named(option: string, value: Bytes | undefined): Bytes[] {
 }
 
 function verdictOf(given: unknown, command: string): Verdict {
-  const verdict = VERDICTS[Number(given)];
+  const verdict = VERDICTS[integer(given, command)];
   if (verdict === undefined) throw wrongModule(command);
   return verdict;
 }

@@ -1,8 +1,8 @@
 /** LW.ACQUIRE, LW.RENEW and LW.RELEASE: a limit on how many units are in use at the same time. */
 import { randomBytes } from "node:crypto";
 import { durationArgument, windowMs, type Duration } from "./duration.js";
-import { wrongModule } from "./errors.js";
 import type { Bytes, Command, RedisReply } from "./redis/connection.js";
+import { array, integer } from "./redis/replies.js";
 
 export interface LeaseOptions {
   /** The number of units that the lease holds. */
@@ -45,12 +45,12 @@ export function acquireCommand(key: Bytes, limit: number, ttl: Duration, id: Byt
 }
 
 export function parseAcquired(reply: RedisReply, id: Bytes): LeaseResult {
-  if (!Array.isArray(reply) || reply.length !== 5) throw wrongModule("LW.ACQUIRE");
-  const [acquired, , inUse, wait, fence] = reply.map(Number) as [number, number, number, number, number];
+  const [acquired, , ...others] = array(reply, 5, "LW.ACQUIRE");
+  const [code, inUse, wait, fence] = [acquired, ...others].map((each) => integer(each, "LW.ACQUIRE")) as [number, number, number, number];
   return {
-    acquired: acquired > 0,
-    repeated: acquired === 2,
-    id: acquired > 0 ? id : undefined,
+    acquired: code > 0,
+    repeated: code === 2,
+    id: code > 0 ? id : undefined,
     inUse,
     retryAfterMs: wait < 0 ? Infinity : wait,
     fence,
@@ -59,6 +59,10 @@ export function parseAcquired(reply: RedisReply, id: Bytes): LeaseResult {
 
 export function renewCommand(key: Bytes, id: Bytes, ttl: Duration): Command {
   return { args: ["LW.RENEW", key, id, durationArgument(windowMs(ttl))], key };
+}
+
+export function parseRenewed(reply: RedisReply): boolean {
+  return integer(reply, "LW.RENEW") === 1;
 }
 
 export function releaseCommand(key: Bytes, id: Bytes): Command {

@@ -2,7 +2,7 @@
 import { windowMs, type Duration } from "./duration.js";
 import { LeaseDeniedError, LockWatchError } from "./errors.js";
 import type { FailureLog } from "./failure-log.js";
-import { acquireCommand, newLeaseId, parseAcquired, releaseCommand, renewCommand, type LeaseOptions, type LeaseResult } from "./lease.js";
+import { acquireCommand, newLeaseId, parseAcquired, parseRenewed, releaseCommand, renewCommand, type LeaseOptions, type LeaseResult } from "./lease.js";
 import type { Bytes } from "./redis/connection.js";
 import type { Link } from "./redis/link.js";
 
@@ -69,7 +69,7 @@ export class Lease {
    */
   async renew(ttl: Duration = this.ttl): Promise<boolean> {
     const askedAt = performance.now();
-    const isHeld = Number(await this.home.link.call(renewCommand(this.key, this.id, ttl))) === 1;
+    const isHeld = parseRenewed(await this.home.link.call(renewCommand(this.key, this.id, ttl)));
     if (isHeld) this.#begins(ttl, askedAt);
     else this.#isOver = true;
     return isHeld;

@@ -18,14 +18,15 @@ import * as operator from "./guard-admin.js";
 import { FailureLog, type Log } from "./failure-log.js";
 import { checkOption, checkOptions, type OptionRules } from "./known-options.js";
 import { parseLimits, type Limits } from "./limits.js";
-import { acquireCommand, newLeaseId, parseAcquired, releaseCommand, renewCommand, type AcquireOptions, type LeaseOptions, type LeaseResult } from "./lease.js";
+import { acquireCommand, newLeaseId, parseAcquired, parseRenewed, releaseCommand, renewCommand, type AcquireOptions, type LeaseOptions, type LeaseResult } from "./lease.js";
 import { Lease } from "./leases.js";
 import { MultiCall, type MultiEntry, type MultiRateLimitResult } from "./multi.js";
 import { OutcomeQueue } from "./outcome-queue.js";
 import { parseSettlement, rateLimitCommand, RateLimitResult, refundCommand, settleCommand, type RateLimitOptions, type Settlement } from "./ratelimit.js";
-import { nameArgument, replyText, type Bytes } from "./redis/connection.js";
+import { nameArgument, type Bytes } from "./redis/connection.js";
 import { Link, type LinkOptions } from "./redis/link.js";
 import { closeAll, openConnections, REDIS_SOURCE, type Connections, type RedisSource } from "./redis/open.js";
+import { integer as integerReply, optionalText, text, time } from "./redis/replies.js";
 import { fn, integer, POLICY_NAME, seconds, timeout } from "./rules.js";
 import * as tokens from "./tokens.js";
 
@@ -161,7 +162,7 @@ export class LockWatch {
    * second call would give back more: do not repeat one whose answer is not known.
    */
   async refund(key: Bytes, units: number, at: number): Promise<number> {
-    return Number(await this.link.call(refundCommand(key, units, at)));
+    return integerReply(await this.link.call(refundCommand(key, units, at)), "LW.REFUND");
   }
 
   /**
@@ -195,12 +196,12 @@ export class LockWatch {
 
   /** Has a lease last at least `ttl` from now on. Returns false if it has ended. */
   async renew(key: Bytes, id: Bytes, ttl: Duration): Promise<boolean> {
-    return Number(await this.link.call(renewCommand(key, id, ttl))) === 1;
+    return parseRenewed(await this.link.call(renewCommand(key, id, ttl)));
   }
 
   /** Ends a lease. Returns false if it has ended already. */
   async release(key: Bytes, id: Bytes): Promise<boolean> {
-    return Number(await this.link.call(releaseCommand(key, id))) === 1;
+    return integerReply(await this.link.call(releaseCommand(key, id)), "LW.RELEASE") === 1;
   }
 
   /**
@@ -254,8 +255,7 @@ export class LockWatch {
 
   /** Raises an alert and returns its id, or null if `dedup` suppressed it. */
   async alert(type: string, data: unknown, options: AlertOptions = {}): Promise<string | null> {
-    const reply = await this.link.call(alertCommand(type, data, options));
-    return reply === null ? null : replyText(reply);
+    return optionalText(await this.link.call(alertCommand(type, data, options)), "LW.ALERT");
   }
 
   /**
@@ -263,7 +263,7 @@ export class LockWatch {
    * primary.
    */
   async audit(event: AuditFields): Promise<string> {
-    return replyText(await this.link.call(auditCommand(event)));
+    return text(await this.link.call(auditCommand(event)), "LW.AUDIT");
   }
 
   /**
@@ -294,28 +294,26 @@ export class LockWatch {
    * sessions that this changed.
    */
   async setClaims(store: Bytes, claims: Readonly<Record<string, unknown>>, of: tokens.SessionsOf): Promise<number> {
-    return Number(await this.#slow.callSlow(tokens.claimsCommand(store, claims, of)));
+    return integerReply(await this.#slow.callSlow(tokens.claimsCommand(store, claims, of)), "LW.CLAIMS");
   }
 
   /** The claims of an access token. Throws a {@link TokenError} if the token is not accepted. */
   async verify(store: Bytes, accessToken: string, { audience }: { audience?: string | undefined } = {}): Promise<tokens.Claims> {
-    const reply = await this.link.call(tokens.verifyCommand(store, accessToken, audience));
-    return tokens.parseJson(reply, "LW.VERIFY") as tokens.Claims;
+    return tokens.parseClaims(await this.link.call(tokens.verifyCommand(store, accessToken, audience)));
   }
 
   async introspect(store: Bytes, token: string): Promise<tokens.Introspection> {
-    const reply = await this.link.call({ args: ["LW.INTROSPECT", store, token], key: store });
-    return tokens.parseJson(reply, "LW.INTROSPECT") as tokens.Introspection;
+    return tokens.parseIntrospection(await this.link.call({ args: ["LW.INTROSPECT", store, token], key: store }));
   }
 
   /** Returns the number of tokens or sessions that ended: 0 for an unknown or expired one. */
   async revoke(store: Bytes, what: tokens.Revocation): Promise<number> {
-    return Number(await this.#slow.callSlow(tokens.revokeCommand(store, what)));
+    return integerReply(await this.#slow.callSlow(tokens.revokeCommand(store, what)), "LW.REVOKE");
   }
 
   /** Ends every session of the store and returns their number. */
   async revokeAll(store: Bytes): Promise<number> {
-    return Number(await this.#slow.callSlow({ args: ["LW.REVOKEALL", store], key: store }));
+    return integerReply(await this.#slow.callSlow({ args: ["LW.REVOKEALL", store], key: store }), "LW.REVOKEALL");
   }
 
   async sessions(store: Bytes, subject: string | number): Promise<tokens.Session[]> {
@@ -324,7 +322,7 @@ export class LockWatch {
 
   /** The public keys that verify access tokens. */
   async jwks(): Promise<tokens.Jwks> {
-    return tokens.parseJson(await this.#slow.callSlow({ args: ["LW.JWKS"] }), "LW.JWKS") as tokens.Jwks;
+    return tokens.parseJwks(await this.#slow.callSlow({ args: ["LW.JWKS"] }));
   }
 
   /**
@@ -350,7 +348,7 @@ export class LockWatch {
 
   /** Bans an address, a network, a user or a key. Returns the end. */
   async ban(key: Bytes, subject: operator.GuardSubject, duration: Duration, options: operator.BanOptions = {}): Promise<Date> {
-    return new Date(Number(await this.#slow.callSlow(operator.entryCommand("LW.BAN", key, subject, duration, options))));
+    return time(await this.link.call(operator.entryCommand("LW.BAN", key, subject, duration, options)), "LW.BAN");
   }
 
   /**
@@ -358,27 +356,27 @@ export class LockWatch {
    * days at most. Returns the end.
    */
   async allow(key: Bytes, subject: operator.GuardSubject, duration: Duration, options: operator.BanOptions = {}): Promise<Date> {
-    return new Date(Number(await this.#slow.callSlow(operator.entryCommand("LW.ALLOW", key, subject, duration, options))));
+    return time(await this.link.call(operator.entryCommand("LW.ALLOW", key, subject, duration, options)), "LW.ALLOW");
   }
 
   /** Ends bans and challenges. Returns their number. */
   async lift(key: Bytes, subject: operator.Liftable, options: operator.LiftOptions = {}): Promise<number> {
-    return Number(await this.#slow.callSlow(operator.liftCommand(key, subject, options)));
+    return integerReply(await this.link.call(operator.liftCommand(key, subject, options)), "LW.LIFT");
   }
 
   /** The bans of a guard, ordered by subject. */
   async bans(key: Bytes, options: operator.BansOptions = {}): Promise<operator.GuardEntry[]> {
-    return operator.parseBans(await this.#slow.callSlow(operator.bansCommand(key, options)));
+    return operator.parseBans(await this.link.call(operator.bansCommand(key, options)));
   }
 
   /** What a guard knows of a subject, and why it decides as it does. Changes nothing. */
   async why(key: Bytes, subject: operator.Explainable, options: operator.NormalizeOption = {}): Promise<operator.GuardReport> {
-    return operator.parseWhy(await this.#slow.callSlow(operator.whyCommand(key, subject, options)));
+    return operator.parseWhy(await this.link.call(operator.whyCommand(key, subject, options)));
   }
 
   /** The rules of all guards or of one, as lines of a rules file. */
   async rules(name?: string): Promise<string[]> {
-    return operator.parseRules(await this.#slow.callSlow(operator.rulesCommand(name)));
+    return operator.parseRules(await this.link.call(operator.rulesCommand(name)));
   }
 
   /**

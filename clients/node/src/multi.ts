@@ -5,6 +5,7 @@ import { ConfigurationError, wrongModule } from "./errors.js";
 import { knownLimits, limitArguments, parseLimits, ServerPolicy, type Limit, type Limits, type ParsedLimits } from "./limits.js";
 import { RateLimitResult, type Headers } from "./ratelimit.js";
 import type { Bytes, Command, RedisReply } from "./redis/connection.js";
+import { integers } from "./redis/replies.js";
 
 /** A key, its limits, and what the call costs it: 1 unless given. */
 export type MultiEntry = readonly [key: Bytes, limits: Limits, cost?: number];
@@ -101,8 +102,7 @@ export class MultiCall {
 
   read(reply: RedisReply): MultiRateLimitResult {
     const owners = this.#owners;
-    if (!Array.isArray(reply) || reply.length !== HEAD + PER_TUPLE * owners.length) throw wrongModule(this.name);
-    const numbers = reply.map(Number);
+    const numbers = integers(reply, HEAD + PER_TUPLE * owners.length, this.name);
     const [limited, binding, wait, time] = numbers as [number, number, number, number];
     const owner = owners[binding];
     if (owner === undefined) throw wrongModule(this.name);

@@ -1,8 +1,8 @@
 /** LW.RATELIMIT, LW.PEEK, LW.REFUND and LW.SETTLE, and the reply of a limit as HTTP headers. */
 import { durationArgument, secondsRoundedUp } from "./duration.js";
-import { wrongModule } from "./errors.js";
 import { bindingLimit, knownLimits, limitArguments, type Limit, type ParsedLimits } from "./limits.js";
 import type { Bytes, Command, RedisReply } from "./redis/connection.js";
+import { integers } from "./redis/replies.js";
 
 export type Headers = Record<string, string>;
 
@@ -48,8 +48,7 @@ export interface Settlement {
 }
 
 export function parseSettlement(reply: RedisReply): Settlement {
-  if (!Array.isArray(reply) || reply.length !== 3) throw wrongModule("LW.SETTLE");
-  const [refunded, recorded, time] = reply.map(Number) as [number, number, number];
+  const [refunded, recorded, time] = integers(reply, 3, "LW.SETTLE") as [number, number, number];
   return { refunded, recorded, timeMs: time === 0 ? undefined : time };
 }
 
@@ -76,8 +75,8 @@ export class RateLimitResult {
   ) {}
 
   static parse(reply: RedisReply, limits: ParsedLimits, command: string, withTime = false): RateLimitResult {
-    if (!Array.isArray(reply) || reply.length !== (withTime ? 6 : 5)) throw wrongModule(command);
-    const [limited, limit, remaining, retryAfterMs, resetAfterMs, time] = reply.map(Number) as [number, number, number, number, number, number?];
+    const numbers = integers(reply, withTime ? 6 : 5, command) as [number, number, number, number, number, number?];
+    const [limited, limit, remaining, retryAfterMs, resetAfterMs, time] = numbers;
     const wait = retryAfterMs < 0 ? Infinity : retryAfterMs;
     return new RateLimitResult(limited === 0, limit, remaining, wait, resetAfterMs, knownLimits(limits), time === 0 ? undefined : time);
   }

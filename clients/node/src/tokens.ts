@@ -2,10 +2,11 @@
  * The token commands: LW.ISSUE, LW.ROTATE, LW.CLAIMS, LW.VERIFY, LW.INTROSPECT, LW.REVOKE,
  * LW.REVOKEALL, LW.SESSIONS, LW.JWKS.
  */
-import { durationArgument, milliseconds, type Duration } from "./duration.js";
+import { durationArgument, milliseconds, windowMs, type Duration } from "./duration.js";
 import { ConfigurationError, wrongModule } from "./errors.js";
-import { nameArgument, replyText, type Bytes, type Command, type RedisReply } from "./redis/connection.js";
+import { nameArgument, type Bytes, type Command, type RedisReply } from "./redis/connection.js";
 import { records } from "./redis/records.js";
+import { array, jsonObject, optionalText, text, time } from "./redis/replies.js";
 
 export interface IssueOptions {
   /**
@@ -85,10 +86,15 @@ export function issueCommand(store: Bytes, subject: string | number, options: Is
   const args = ["LW.ISSUE", store, nameArgument(subject)];
   if (options.claims !== undefined) args.push("CLAIMS", JSON.stringify(options.claims));
   if (options.audience !== undefined) args.push(...audienceArguments(options.audience));
-  if (options.accessTtl !== undefined) args.push("ACCESSTTL", durationArgument(milliseconds(options.accessTtl)));
-  if (options.refreshTtl !== undefined) args.push("REFRESHTTL", durationArgument(milliseconds(options.refreshTtl)));
+  if (options.accessTtl !== undefined) args.push("ACCESSTTL", lifetimeArgument(options.accessTtl));
+  if (options.refreshTtl !== undefined) args.push("REFRESHTTL", lifetimeArgument(options.refreshTtl));
   if (options.meta !== undefined) args.push("META", JSON.stringify(options.meta));
   return { args, key: store };
+}
+
+/** 0 is no duration, but asks for no refresh token. */
+function lifetimeArgument(lifetime: Duration): string {
+  return milliseconds(lifetime) === 0 ? "0" : durationArgument(windowMs(lifetime));
 }
 
 function audienceArguments(audience: string | readonly string[]): string[] {
@@ -126,15 +132,14 @@ export function revokeCommand(store: Bytes, what: Revocation): Command {
 }
 
 export function parseTokens(reply: RedisReply, command: string): Tokens {
-  if (!Array.isArray(reply) || reply.length !== 5) throw wrongModule(command);
-  const [accessToken, refreshToken, accessExpires, refreshExpires, sessionId] = reply as unknown[];
-  const hasRefresh = refreshToken !== null && refreshToken !== undefined;
+  const [accessToken, refreshToken, accessExpires, refreshExpires, sessionId] = array(reply, 5, command);
+  const hasRefresh = refreshExpires !== null && refreshExpires !== undefined;
   return {
-    accessToken: replyText(accessToken),
-    refreshToken: hasRefresh ? replyText(refreshToken) : null,
-    accessExpiresAt: new Date(Number(accessExpires)),
-    refreshExpiresAt: hasRefresh ? new Date(Number(refreshExpires)) : null,
-    sessionId: replyText(sessionId),
+    accessToken: text(accessToken, command),
+    refreshToken: optionalText(refreshToken, command),
+    accessExpiresAt: time(accessExpires, command),
+    refreshExpiresAt: hasRefresh ? time(refreshExpires, command) : null,
+    sessionId: text(sessionId, command),
   };
 }
 
@@ -149,10 +154,21 @@ export function parseSessions(reply: RedisReply): Session[] {
   }));
 }
 
-export function parseJson(reply: RedisReply, command: string): unknown {
-  try {
-    return JSON.parse(replyText(reply));
-  } catch {
-    throw wrongModule(command);
-  }
+export function parseClaims(reply: RedisReply): Claims {
+  const claims = jsonObject(reply, "LW.VERIFY");
+  const { sub, sid, jti, exp } = claims;
+  if (![sub, sid, jti].every((each) => typeof each === "string") || !Number.isFinite(exp)) throw wrongModule("LW.VERIFY");
+  return claims as unknown as Claims;
+}
+
+export function parseIntrospection(reply: RedisReply): Introspection {
+  const answer = jsonObject(reply, "LW.INTROSPECT");
+  if (typeof answer.active !== "boolean") throw wrongModule("LW.INTROSPECT");
+  return answer as unknown as Introspection;
+}
+
+export function parseJwks(reply: RedisReply): Jwks {
+  const jwks = jsonObject(reply, "LW.JWKS");
+  if (!Array.isArray(jwks.keys)) throw wrongModule("LW.JWKS");
+  return jwks as unknown as Jwks;
 }

@@ -137,8 +137,8 @@ def test_errors_have_the_codes(client: Any, key: str) -> None:
     with pytest.raises(CommandError) as wrong_type:
         client.ratelimit(key, 1, 60)
     assert wrong_type.value.code == "WRONGTYPE"
-    with pytest.raises(CommandError, match="window 'soon' is not a duration") as malformed:
-        client.burst(f"{key} 2", 2, "soon")
+    with pytest.raises(CommandError, match="threshold") as malformed:
+        client.burst(f"{key} 2", -1, 10)
     assert malformed.value.code == "ERR"
 
 

@@ -35,7 +35,7 @@ FRAMEWORKS = ["fastapi", "flask"]
 PAGE = "https://app.example"
 
 
-PAIR = [b"a", b"lwr_next", b"1764000000000", b"1764000000000", b"s"]
+PAIR = [b"a", b"lwr_next", 1_764_000_000_000, 1_764_000_000_000, b"s"]
 
 
 def jwt(**payload: Any) -> str:

@@ -109,7 +109,7 @@ def test_the_options_of_token_routes() -> None:
     headers = {"Origin": "https://app.example", "User-Agent": "a" * 600}
     response = app.test_client().post("/auth/login", headers=headers)
     meta = '{"ip":"127.0.0.1","user_agent":"' + "a" * 512 + '"}'
-    assert stub.calls == [("LW.ISSUE", "auth", "alice", "ACCESSTTL", "60", "REFRESHTTL", "1h", "META", meta)]
+    assert stub.calls == [("LW.ISSUE", "auth", "alice", "ACCESSTTL", "60", "REFRESHTTL", "3600", "META", meta)]
     assert response.headers["Set-Cookie"].startswith("session=lwr_next; Max-Age=0; Path=/auth/v1; HttpOnly;")
 
 
@@ -119,7 +119,7 @@ def test_invalid_options_of_cookies_are_refused_at_once(options: Any) -> None:
         CookieOptions(**options)
 
 
-PAIR = [b"a", b"lwr_next", b"1764000000000", b"1764000000000", b"s"]
+PAIR = [b"a", b"lwr_next", 1_764_000_000_000, 1_764_000_000_000, b"s"]
 
 
 @pytest.mark.parametrize("chunked", [False, True])

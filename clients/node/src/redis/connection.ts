@@ -54,11 +54,6 @@ export interface Command {
  */
 export type RedisReply = unknown;
 
-/** Only for replies that are a string or an integer. */
-export function replyText(reply: RedisReply): string {
-  return `${reply as string | number}`;
-}
-
 export interface Connection {
   /**
    * Opens the connection on the first call and waits for it, at most for the connect timeout.

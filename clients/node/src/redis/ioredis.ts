@@ -28,6 +28,8 @@ export function ioredisOptions() {
     disableClientInfo: true,
     enableAutoPipelining: false,
     monitor: false,
+    // Numbers of replies would be texts.
+    stringNumbers: false,
     readOnly: false,
   } satisfies RedisOptions & { disconnectTimeout: number };
 }

@@ -3,31 +3,49 @@
  * Map, an object or a flat array.
  */
 import { wrongModule } from "../errors.js";
-import { replyText, type RedisReply } from "./connection.js";
+import type { RedisReply } from "./connection.js";
+import { integer, json, optionalText, text } from "./replies.js";
 
 export class Fields {
   readonly #values: Map<string, unknown>;
 
   constructor(reply: RedisReply, private readonly command: string) {
-    this.#values = new Map(entries(reply).map(([name, value]) => [String(name), value]));
+    this.#values = new Map(entries(reply, command).map(([name, value]) => [String(name), value]));
   }
 
   text(name: string): string {
-    return this.optionalText(name) ?? this.#missing();
+    return text(this.#values.get(name), this.command);
   }
 
+  /** Null if it is missing. */
   optionalText(name: string): string | null {
-    const value = this.#values.get(name);
-    return value === null || value === undefined ? null : replyText(value);
+    return optionalText(this.#values.get(name), this.command);
+  }
+
+  /** One of some texts. */
+  word<Word extends string>(name: string, words: readonly Word[]): Word {
+    const given = this.text(name);
+    const word = words.find((each) => each === given);
+    if (word === undefined) throw wrongModule(this.command);
+    return word;
   }
 
   number(name: string): number {
-    return this.optionalNumber(name) ?? this.#missing();
+    return integer(this.#values.get(name), this.command);
   }
 
+  /** Null if it is missing. */
   optionalNumber(name: string): number | null {
-    const text = this.optionalText(name);
-    return text === null ? null : Number(text);
+    const value = this.#values.get(name);
+    return value === null || value === undefined ? null : integer(value, this.command);
+  }
+
+  /** A text that is a decimal number. Null if it is missing. */
+  optionalDecimal(name: string): number | null {
+    const given = this.optionalText(name);
+    if (given === null) return null;
+    if (!/^\d+(\.\d+)?$/.test(given)) throw wrongModule(this.command);
+    return Number(given);
   }
 
   time(name: string): Date {
@@ -40,8 +58,8 @@ export class Fields {
 
   /** Null for a missing or empty text. */
   json(name: string): unknown {
-    const text = this.optionalText(name);
-    return text === null || text === "" ? null : (JSON.parse(text) as unknown);
+    const given = this.optionalText(name);
+    return given === null || given === "" ? null : json(given, this.command);
   }
 
   /** The records of a field; none if it is missing. */
@@ -53,10 +71,6 @@ export class Fields {
   others(known: readonly string[]): Record<string, unknown> {
     return Object.fromEntries([...this.#values].filter(([name]) => !known.includes(name)));
   }
-
-  #missing(): never {
-    throw wrongModule(this.command);
-  }
 }
 
 export function records(reply: RedisReply, command: string): Fields[] {
@@ -64,10 +78,10 @@ export function records(reply: RedisReply, command: string): Fields[] {
   return reply.map((record) => new Fields(record, command));
 }
 
-function entries(reply: RedisReply): [unknown, unknown][] {
+function entries(reply: RedisReply, command: string): [unknown, unknown][] {
   if (reply instanceof Map) return [...reply];
-  if (!Array.isArray(reply)) return Object.entries(reply as object);
-  const pairs: [unknown, unknown][] = [];
-  for (let i = 0; i + 1 < reply.length; i += 2) pairs.push([reply[i], reply[i + 1]]);
-  return pairs;
+  if (typeof reply !== "object" || reply === null) throw wrongModule(command);
+  if (!Array.isArray(reply)) return Object.entries(reply);
+  if (reply.length % 2 !== 0) throw wrongModule(command);
+  return Array.from({ length: reply.length / 2 }, (_, index) => [reply[2 * index], reply[2 * index + 1]]);
 }

@@ -8,7 +8,17 @@ from datetime import datetime
 from typing import Any
 
 from .redis.connection import Arg, Command
-from .redis.records import json_argument, option, optional_text, records, text, time_argument, timestamp
+from .redis.records import (
+    integer,
+    json_argument,
+    option,
+    optional_integer,
+    optional_text,
+    records,
+    text,
+    time_argument,
+    timestamp,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +121,9 @@ def _read_event(record: dict[str, Any]) -> AuditEvent:
         ip=optional_text(record["ip"]),
         endpoint=optional_text(record["endpoint"]),
         method=optional_text(record["method"]),
-        status=record["status_code"],
-        limited=record["rate_limit_hit"] == 1,
-        anomaly=record["anomaly_detected"] == 1,
+        status=optional_integer(record["status_code"]),
+        limited=integer(record["rate_limit_hit"]) == 1,
+        anomaly=integer(record["anomaly_detected"]) == 1,
         latency_ms=None if latency is None else float(latency),
         data=None if data is None else json.loads(data),
     )

@@ -15,9 +15,10 @@ from typing import Any, Literal, TypeAlias, TypeVar
 from .errors import CommandError, ConfigurationError
 from .http.address import AddressPrefixes, parse_address
 from .http.keys import Keys, address_client, key_client
-from .limits import MAX_LIMIT, Limit
+from .limits import Limit
 from .ratelimit import rate_limit_command
 from .redis.connection import Command, Key
+from .redis.records import integer
 from .rules import KEY_PREFIX
 
 T = TypeVar("T")
@@ -28,6 +29,8 @@ KeyKind: TypeAlias = Literal["limit", "unverified", "route limit", "burst"]
 _WINDOWS_MS = (60_000, 3_600_000, 86_400_000)
 # Keys that the server looks at in one step of SCAN.
 _STEP = "1000"
+# More than anybody uses, and the same in all clients.
+_NO_LIMIT = 1 << 52
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ def reset(prefix: str) -> Steps[int]:
     keys = yield from scan(prefix)
     if not keys:
         return 0
-    command: Command[int] = Command(("UNLINK", *keys), int, prefix, slow=True)
+    command: Command[int] = Command(("UNLINK", *keys), integer, prefix, slow=True)
     return command.parse((yield (command,))[0])
 
 
@@ -113,7 +116,7 @@ class _Found:
     def __init__(self, key: bytes, prefix: str) -> None:
         self._name = key.decode("utf-8", "backslashreplace")
         self._kind, self._policy = _kind(self._name[len(prefix) :])
-        self._expiry: Command[int] = Command(("PTTL", key), int, key, slow=True)
+        self._expiry: Command[int] = Command(("PTTL", key), integer, key, slow=True)
         self._peeks = () if self._kind == "burst" else tuple(_peek(key, window) for window in _WINDOWS_MS)
 
     @property
@@ -138,12 +141,12 @@ def _kind(rest: str) -> tuple[KeyKind, str | None]:
 
 def _peek(key: Key, window_ms: int) -> Command[Any]:
     # One window at a time, because a reply describes the one that binds.
-    return rate_limit_command("LW.PEEK", key, (Limit(MAX_LIMIT, window_ms),), 0)
+    return rate_limit_command("LW.PEEK", key, (Limit(_NO_LIMIT, window_ms),), 0)
 
 
 def _used(command: Command[Any], reply: Any) -> int | None:  # noqa: ANN401  # a reply is anything
     try:
-        return MAX_LIMIT - int(command.parse(reply).remaining)
+        return _NO_LIMIT - int(command.parse(reply).remaining)
     except CommandError:
         # A key of another type, which lockwatch has not made.
         return None

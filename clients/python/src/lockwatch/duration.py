@@ -48,11 +48,8 @@ def duration_argument(ms: int) -> str:
 
 
 def argument(duration: Duration) -> str:
-    """A duration as an argument of a command.
-
-    Text is sent unchanged: the module reports its errors best.
-    """
-    return duration if isinstance(duration, str) else duration_argument(milliseconds(duration))
+    """A duration as an argument of a command."""
+    return duration_argument(milliseconds(duration))
 
 
 def seconds_rounded_up(ms: float) -> int:

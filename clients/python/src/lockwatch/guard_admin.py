@@ -303,6 +303,8 @@ def _read_count(found: Mapping[str, Any]) -> GuardCount:
 
 
 def _read_rules(reply: Any) -> list[str]:  # noqa: ANN401
+    if not isinstance(reply, (list, tuple)):
+        raise ValueError("the reply is no array of lines")  # noqa: TRY004  # read by Command.parse
     return [text(line) for line in reply]
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from .duration import Duration, argument
 from .errors import ConfigurationError
 from .redis.connection import Command, Key
-from .redis.records import json_argument, option, optional_text, records, text, timestamp
+from .redis.records import integer, json_argument, json_object, option, optional_text, records, text, timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def set_claims(
         raise ConfigurationError("set_claims takes one of session=, subject=")
     what = (*option("SESSION", session), *option("SUBJECT", subject))
     text_of_claims = json.dumps(dict(claims), separators=(",", ":"), ensure_ascii=False)
-    return Command(("LW.CLAIMS", store, *what, text_of_claims), int, store, slow=True)
+    return Command(("LW.CLAIMS", store, *what, text_of_claims), integer, store, slow=True)
 
 
 def verify(store: Key, access_token: str, *, audience: str | None = None) -> Command[Claims]:
@@ -191,12 +191,12 @@ def revoke(
         *option("SUBJECT", subject),
         *option("EXCEPT", keep),
     )
-    return Command(args, int, store, slow=True)
+    return Command(args, integer, store, slow=True)
 
 
 def revoke_all(store: Key) -> Command[int]:
     """Ends all sessions of a store. Returns how many ended."""
-    return Command(("LW.REVOKEALL", store), int, store, slow=True)
+    return Command(("LW.REVOKEALL", store), integer, store, slow=True)
 
 
 def sessions(store: Key, subject: str) -> Command[list[Session]]:
@@ -206,7 +206,7 @@ def sessions(store: Key, subject: str) -> Command[list[Session]]:
 
 def jwks() -> Command[dict[str, Any]]:
     """The public keys that verify access tokens (RFC 7517)."""
-    return Command(("LW.JWKS",), json.loads, slow=True)
+    return Command(("LW.JWKS",), _read_jwks, slow=True)
 
 
 def _audience_options(audience: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -220,7 +220,7 @@ def _audience_options(audience: str | Sequence[str] | None) -> tuple[str, ...]:
 
 def _ttl_argument(ttl: Duration | None) -> str | None:
     # 0 is not a duration, but requests no refresh token.
-    return None if ttl is None else "0" if ttl == 0 else argument(ttl)
+    return None if ttl is None else "0" if ttl in (0, "0") else argument(ttl)
 
 
 def _read_tokens(reply: Any) -> Tokens:  # noqa: ANN401  # a reply is anything
@@ -236,13 +236,22 @@ def _read_tokens(reply: Any) -> Tokens:  # noqa: ANN401  # a reply is anything
 
 def read_claims(reply: Any) -> Claims:  # noqa: ANN401
     """Reads the JSON that LW.VERIFY answers."""
-    claims = json.loads(reply)
-    return Claims(claims["sub"], claims["sid"], claims["jti"], int(claims["exp"]), claims)
+    claims = json_object(reply)
+    return Claims(text(claims["sub"]), text(claims["sid"]), text(claims["jti"]), int(claims["exp"]), claims)
 
 
 def _read_introspection(reply: Any) -> Introspection:  # noqa: ANN401
-    answer = json.loads(reply)
-    return Introspection(answer["active"] is True, answer)
+    answer = json_object(reply)
+    if not isinstance(answer["active"], bool):
+        raise ValueError("active is not true or false")  # noqa: TRY004  # read by Command.parse
+    return Introspection(answer["active"], answer)
+
+
+def _read_jwks(reply: Any) -> dict[str, Any]:  # noqa: ANN401
+    answer = json_object(reply)
+    if not isinstance(answer["keys"], list):
+        raise ValueError("keys is not a list")  # noqa: TRY004  # read by Command.parse
+    return answer
 
 
 def _read_sessions(reply: Any) -> list[Session]:  # noqa: ANN401
@@ -252,7 +261,7 @@ def _read_sessions(reply: Any) -> list[Session]:  # noqa: ANN401
             created_at=timestamp(record["created_at_ms"]),
             rotated_at=timestamp(record["rotated_at_ms"]),
             expires_at=timestamp(record["expires_at_ms"]),
-            generation=int(record["generation"]),
+            generation=integer(record["generation"]),
             meta=json.loads(record["meta"]) if record["meta"] else None,
         )
         for record in records(reply)

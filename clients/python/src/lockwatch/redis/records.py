@@ -27,7 +27,11 @@ def time_argument(time: datetime | None) -> str | None:
 
 def text(value: Any) -> str:  # noqa: ANN401  # a reply is anything
     """A bulk string as text. Bytes that are not UTF-8 are shown as escapes."""
-    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if not isinstance(value, str):
+        raise ValueError("the reply is no text")  # noqa: TRY004  # read by Command.parse
+    return value
 
 
 def optional_text(value: Any) -> str | None:  # noqa: ANN401
@@ -49,14 +53,29 @@ def integers(reply: Any, count: int) -> list[int]:  # noqa: ANN401
     return list(reply)
 
 
+def optional_integer(reply: Any) -> int | None:  # noqa: ANN401
+    """An integer or nil."""
+    return None if reply is None else integer(reply)
+
+
+def json_object(reply: Any) -> dict[str, Any]:  # noqa: ANN401
+    """A text of JSON that is an object."""
+    value = json.loads(text(reply))
+    if not isinstance(value, dict):
+        raise ValueError("the reply is no object of JSON")  # noqa: TRY004  # read by Command.parse
+    return value
+
+
 def timestamp(ms: Any) -> datetime:  # noqa: ANN401
     """Unix milliseconds as a datetime in UTC."""
-    seconds, rest = divmod(int(ms), 1000)
+    seconds, rest = divmod(integer(ms), 1000)
     return datetime.fromtimestamp(seconds, timezone.utc) + timedelta(milliseconds=rest)
 
 
 def records(reply: Any) -> list[dict[str, Any]]:  # noqa: ANN401
     """An array of records: maps over RESP3, flat arrays over RESP2."""
+    if not isinstance(reply, (list, tuple)):
+        raise ValueError("the reply is no array of records")  # noqa: TRY004  # read by Command.parse
     return [record(item) for item in reply]
 
 
