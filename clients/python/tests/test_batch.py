@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import redis
 
-from lockwatch import AsyncLockWatch, UnavailableError
+from lockwatch import AsyncLockWatch, ConfigurationError, UnavailableError
 from lockwatch.redis import batch
 from lockwatch.testing import RedisServer
 
@@ -54,11 +54,11 @@ def test_an_argument_that_cannot_be_sent_fails_its_own_call_only(shared_redis: R
     async def check() -> None:
         lockwatch = AsyncLockWatch(shared_redis.url, connect_timeout=5, command_timeout=5)
         bad, good = await asyncio.gather(
-            lockwatch.audit(user=42),  # type: ignore[arg-type]
+            lockwatch.peek(42, 1, 60),  # type: ignore[arg-type]
             lockwatch.peek("beside", 1, 60),
             return_exceptions=True,
         )
-        assert isinstance(bad, AttributeError)
+        assert isinstance(bad, ConfigurationError)
         assert good
         await lockwatch.aclose()
 

@@ -6,9 +6,10 @@ import { wrongModule } from "../errors.js";
 import type { RedisReply } from "./connection.js";
 
 export function integer(reply: RedisReply, command: string): number {
-  // A number that a double does not hold exactly is none of the module's.
-  if (!Number.isSafeInteger(reply)) throw wrongModule(command);
-  return reply as number;
+  // A number that a double does not hold is none of the module's. Both libraries read the largest
+  // one that it holds as the next one.
+  if (!Number.isInteger(reply) || Math.abs(reply as number) > 2 ** 53) throw wrongModule(command);
+  return Math.min(reply as number, Number.MAX_SAFE_INTEGER);
 }
 
 /** An array of `count` integers. */

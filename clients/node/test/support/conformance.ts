@@ -4,6 +4,9 @@ import { ADDRESS, ServerError, type Command, type Connection } from "lockwatch";
 
 export type Scripted = (number | string | null)[] | number | string | { error: string } | { failure: "timeout" | "closed" };
 
+/** A reply as a server writes it. The fields of a map are in order. */
+export type WireReply = WireReply[] | number | string | null | { map: [string, WireReply][] } | { error: string } | { failure: "timeout" | "closed" };
+
 export interface Exchange {
   command: string[];
   reply: Scripted;
@@ -35,6 +38,24 @@ export interface GuardCase {
   told?: string[][];
 }
 
+export interface WireExchange {
+  command: string[];
+  reply: WireReply;
+}
+
+/** A call of a method of the client. */
+export interface CallCase {
+  name: string;
+  method: string;
+  args: Options;
+  slow?: boolean;
+  command?: string[] | null;
+  reply?: WireReply;
+  exchanges?: WireExchange[];
+  result?: unknown;
+  error?: { kind: string; code?: string; message_has?: string };
+}
+
 export interface App {
   status: number;
   headers: [string, string][];
@@ -45,12 +66,14 @@ export interface App {
 export type Options = Record<string, unknown>;
 
 export interface Conformance {
+  version: number;
   defaults: { options: Options; app: App; audit_reply: Scripted };
   cases: { name: string; options: Options; steps: Step[] }[];
   limit_strings: { text: string; limits: [number, number][] }[];
   policy_limit_strings: { text: string; policy: string }[];
   bad_limit_strings: string[];
   policy_names: { pattern: string; name: string }[];
+  calls: CallCase[];
   origins: { text: string; origin?: string; error?: string }[];
   guard_users: { text: string; sent: string }[];
   password_digests: { key: string; password: string; digest: string }[];

@@ -11,6 +11,7 @@ from .redis.connection import Arg, Command
 from .redis.records import (
     integer,
     json_argument,
+    name_argument,
     option,
     optional_integer,
     optional_text,
@@ -42,7 +43,7 @@ class AuditEvent:
 def audit(
     *,
     kind: str | None = None,
-    user: Arg | None = None,
+    user: Arg | int | None = None,
     ip: str | None = None,
     method: str | None = None,
     endpoint: Arg | None = None,
@@ -57,7 +58,7 @@ def audit(
     args = (
         "LW.AUDIT",
         *option("KIND", kind),
-        *option("USER", user),
+        *option("USER", name_argument(user)),
         *option("IP", ip),
         *option("METHOD", method),
         *option("ENDPOINT", endpoint),
@@ -74,7 +75,7 @@ def audit(
 def audit_log(
     *,
     kind: str | None = None,
-    user: Arg | None = None,
+    user: Arg | int | None = None,
     ip: str | None = None,
     endpoint: Arg | None = None,
     since: datetime | None = None,
@@ -94,7 +95,7 @@ def audit_log(
     args = (
         *("LW.AUDITLOG", "QUERY"),
         *option("KIND", kind),
-        *option("USER", user),
+        *option("USER", name_argument(user)),
         *option("IP", ip),
         *option("ENDPOINT", endpoint),
         *option("FROM", time_argument(since)),

@@ -140,14 +140,21 @@ def check(
     return Command(args, read_guard, key)
 
 
+def _verdict(reply: Any) -> Verdict:  # noqa: ANN401  # a reply is anything
+    number = integer(reply)
+    if number < 0:
+        raise IndexError("no verdict has a negative number")
+    return VERDICTS[number]
+
+
 def read_guard(reply: Any) -> GuardResult:  # noqa: ANN401  # a reply is anything
     """Reads the six values that a guard answers."""
     verdict, retry_after, rule, strikes, would, alerted = reply
     return GuardResult(
-        verdict=VERDICTS[integer(verdict)],
+        verdict=_verdict(verdict),
         retry_after_ms=integer(retry_after),
         rule=optional_text(rule),
         strikes=integer(strikes),
-        would=VERDICTS[integer(would)],
+        would=_verdict(would),
         alerted=integer(alerted) == 1,
     )

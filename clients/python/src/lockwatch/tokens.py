@@ -16,8 +16,19 @@ from typing import Any
 
 from .duration import Duration, argument
 from .errors import ConfigurationError
-from .redis.connection import Command, Key
-from .redis.records import integer, json_argument, json_object, option, optional_text, records, text, timestamp
+from .redis.connection import Arg, Command, Key
+from .redis.records import (
+    integer,
+    json_argument,
+    json_object,
+    name_argument,
+    option,
+    optional_text,
+    records,
+    subject_argument,
+    text,
+    timestamp,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +107,7 @@ class Session:
 
 def issue(
     store: Key,
-    subject: str,
+    subject: Arg | int,
     *,
     claims: Mapping[str, Any] | None = None,
     audience: str | Sequence[str] | None = None,
@@ -110,7 +121,7 @@ def issue(
     eight.
     """
     args = (
-        *("LW.ISSUE", store, subject),
+        *("LW.ISSUE", store, subject_argument(subject)),
         *option("CLAIMS", json_argument(claims)),
         *_audience_options(audience),
         *option("ACCESSTTL", _ttl_argument(access_ttl)),
@@ -145,7 +156,7 @@ def set_claims(
     claims: Mapping[str, Any],
     *,
     session: str | None = None,
-    subject: str | None = None,
+    subject: Arg | int | None = None,
 ) -> Command[int]:
     """Sets the claims that access tokens have from the next rotation on.
 
@@ -153,7 +164,7 @@ def set_claims(
     """
     if (session is None) == (subject is None):
         raise ConfigurationError("set_claims takes one of session=, subject=")
-    what = (*option("SESSION", session), *option("SUBJECT", subject))
+    what = (*option("SESSION", session), *option("SUBJECT", name_argument(subject)))
     text_of_claims = json.dumps(dict(claims), separators=(",", ":"), ensure_ascii=False)
     return Command(("LW.CLAIMS", store, *what, text_of_claims), integer, store, slow=True)
 
@@ -173,7 +184,7 @@ def revoke(
     *,
     token: str | None = None,
     session: str | None = None,
-    subject: str | None = None,
+    subject: Arg | int | None = None,
     keep: str | None = None,
 ) -> Command[int]:
     """Ends a token, a session, or a subject's sessions except the one to `keep`.
@@ -188,7 +199,7 @@ def revoke(
         *("LW.REVOKE", store),
         *option("TOKEN", token),
         *option("SESSION", session),
-        *option("SUBJECT", subject),
+        *option("SUBJECT", name_argument(subject)),
         *option("EXCEPT", keep),
     )
     return Command(args, integer, store, slow=True)
@@ -199,9 +210,9 @@ def revoke_all(store: Key) -> Command[int]:
     return Command(("LW.REVOKEALL", store), integer, store, slow=True)
 
 
-def sessions(store: Key, subject: str) -> Command[list[Session]]:
+def sessions(store: Key, subject: Arg | int) -> Command[list[Session]]:
     """The sessions of a subject."""
-    return Command(("LW.SESSIONS", store, subject), _read_sessions, store, slow=True)
+    return Command(("LW.SESSIONS", store, subject_argument(subject)), _read_sessions, store, slow=True)
 
 
 def jwks() -> Command[dict[str, Any]]:

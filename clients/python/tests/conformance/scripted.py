@@ -125,6 +125,7 @@ def _encoded(reply: Any) -> bytes:
         return b":%d\r\n" % reply
     if isinstance(reply, str):
         return b"$%d\r\n%s\r\n" % (len(reply.encode()), reply.encode())
-    if "error" in reply:
-        return f"-{reply['error']}\r\n".encode()
-    return f"+{reply['status']}\r\n".encode()
+    [(kind, value)] = reply.items()
+    if kind == "map":
+        return _encoded([each for pair in value for each in pair])
+    return f"{'-' if kind == 'error' else '+'}{value}\r\n".encode()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from ..errors import LockWatchError, ModuleMissingError
+from ..errors import ConfigurationError, LockWatchError, ModuleMissingError
 
 T = TypeVar("T")
 Arg: TypeAlias = str | bytes
@@ -90,4 +90,8 @@ def packed(commands: Sequence[Command[Any]]) -> bytes:
 
 def _bytes_of(arg: Arg) -> bytes:
     # A path may hold lone surrogates. The module accepts any bytes.
-    return arg.encode("utf-8", "surrogatepass") if isinstance(arg, str) else arg
+    if isinstance(arg, str):
+        return arg.encode("utf-8", "surrogatepass")
+    if not isinstance(arg, (bytes, bytearray)):
+        raise ConfigurationError(f"an argument of a command is a {type(arg).__name__}: expected a text or bytes")
+    return arg

@@ -7,7 +7,22 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from ..errors import ConfigurationError
 from .connection import Arg
+
+
+def subject_argument(name: Arg | int) -> Arg:
+    """A user or a subject as an argument of a command. An id of the application may be a number."""
+    if isinstance(name, (str, bytes)):
+        return name
+    if isinstance(name, bool) or not isinstance(name, int):
+        raise ConfigurationError(f"a name is a {type(name).__name__}: expected a text or a number")
+    return str(name)
+
+
+def name_argument(name: Arg | int | None) -> Arg | None:
+    """`subject_argument`; None if nothing is given."""
+    return None if name is None else subject_argument(name)
 
 
 def option(name: str, value: Arg | None) -> tuple[Arg, ...]:
