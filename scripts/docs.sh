@@ -36,7 +36,7 @@ run_examples() {
     export LOCKWATCH_MODULE=${LOCKWATCH_MODULE:-$release_module} LOCKWATCH_PROGRAM=${LOCKWATCH_PROGRAM:-$release_program}
     [[ -e $LOCKWATCH_MODULE ]] || die "there is no $LOCKWATCH_MODULE: cargo build --release"
     [[ -e $LOCKWATCH_PROGRAM ]] || die "there is no $LOCKWATCH_PROGRAM: cargo build --profile program -p lockwatch-cli"
-    set_up server postgres python node interop app
+    set_up server postgres python node go interop app
     export PATH=$venv/bin:$PATH
     for page; do tests+=(--page "$(from_caller "$page")"); done
     cd tests/docs

@@ -99,15 +99,29 @@ def test_a_page_that_is_right_passes(machine: Machine) -> None:
         maxmemory 1gb
         ```
 
-        <!-- not run: needs a cluster -->
         ```go
+        result, err := lw.RateLimit(ctx, "a:go", lockwatch.MustParseLimits("5/minute"))
+        if err != nil {
+            return err
+        }
+        fmt.Println(result.Remaining)
+        ```
+
+        ```go
+        type shop struct{}
+
+        func (s *shop) serve(w http.ResponseWriter) { w.WriteHeader(http.StatusTeapot) }
+        ```
+
+        <!-- not run: needs a cluster -->
+        ```ruby
         nonsense
         ```
         """,
     )
-    assert outcome.run == {"redis": 1, "console": 1, "sh": 1, "python": 1, "js": 1, "ts": 1, "conf": 1}
+    assert outcome.run == {"redis": 1, "console": 1, "sh": 1, "python": 1, "js": 1, "ts": 1, "conf": 1, "go": 2}
     assert (outcome.saved, outcome.shown) == (1, 1)
-    assert outcome.not_run == ["page.md:76: needs a cluster"]
+    assert outcome.not_run == ["page.md:90: needs a cluster"]
 
 
 def test_curl_waits_for_an_application_in_the_background(machine: Machine) -> None:
@@ -184,7 +198,10 @@ def test_a_page_with_5432_has_a_database(machine: Machine) -> None:
         ("```json\n// README.md\n{}\n```\n```sh\ntrue\n```", "would overwrite a file of the repository"),
         ("```pascal\n```", "unknown language 'pascal'"),
         ("```\n```", "unknown language ''"),
-        ("```go\n```", "nothing here runs go"),
+        ("```ruby\n```", "nothing here runs ruby"),
+        ('```go\nreturn errors.New("no")\n```', r"page.md:1: the program ended with status 1(.|\n)*no"),
+        ("```go\nx := 1\n```", r"page.md:1: this does not compile(.|\n)*page.md:2: declared and not used"),
+        ("```go\n// main.go\nfunc {\n```", "page.md:1: this is no go"),
         ("```sh\ntrue", "this block is not closed"),
         ("```redis\n> LW.RATELIMIT a\n…\n```", r"\+ \(error\) ERR"),
         ("```console\n$ redis-cli LW.RATELIMIT a\n…\n```", r"\+ \(error\) ERR"),

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 #: Languages whose blocks are run.
-RUN = frozenset({"conf", "console", "js", "python", "redis", "sh", "sql", "ts"})
+RUN = frozenset({"conf", "console", "go", "js", "python", "redis", "sh", "sql", "ts"})
 #: Languages of data, which is saved if the first line names a file.
 DATA = frozenset({"dockerfile", "http", "ini", "json", "nginx", "text", "toml", "yaml"})
 #: Languages that can't be run here: each block has to be marked.
-FOREIGN = frozenset({"c", "csharp", "go", "html", "java", "lua", "php", "ruby", "rust"})
+FOREIGN = frozenset({"c", "csharp", "html", "java", "lua", "php", "ruby", "rust"})
 
 _FENCE = re.compile(r"^(?P<indent> *)(?P<fence>`{3,}|~{3,})(?P<info>[^`]*)$")
 _NOT_RUN = re.compile(r"^ *<!--\s*not run\b:?\s*(?P<why>.*?)\s*-->\s*$", re.DOTALL)

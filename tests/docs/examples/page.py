@@ -14,6 +14,7 @@ from pathlib import Path
 from lockwatch.testing import RedisServer
 
 from .blocks import Block, read_blocks
+from .golang import make_workspace, whole_program
 from .machine import Machine, program
 from .ports import POSTGRES, SERVER, Ports
 from .redis_cli import RedisCli
@@ -116,6 +117,7 @@ class _Run:
                 "console": self._console,
                 "sh": self._sh,
                 "python": self._python,
+                "go": self._go,
                 "js": self._js,
                 "ts": self._ts,
                 "sql": self._sql,
@@ -191,6 +193,26 @@ class _Run:
     def _js(self, block: Block) -> None:
         self._program(block, "node", [program("node")], self._real(block.text), ".mjs")
 
+    def _go(self, block: Block) -> None:
+        workspace = self._files / "go"
+        if not workspace.exists():
+            make_workspace(workspace)
+        # Compiled here, and run in the page's directory.
+        self._count += 1
+        source, program_file = workspace / f"block-{self._count}.go", workspace / f"block-{self._count}"
+        source.write_text(f"//line {block.page.name}:{block.line}\n{self._real(whole_program(block.text))}\n", "utf-8")
+        build = subprocess.run(
+            [program("go"), "build", "-o", str(program_file), source.name],
+            check=False,
+            capture_output=True,
+            text=True,
+            env=self._environment,
+            cwd=workspace,
+        )
+        if build.returncode:
+            raise block.error(f"this does not compile: {build.stderr}")
+        self._command(block, "the program", [str(program_file)])
+
     def _ts(self, block: Block) -> None:
         compiled = subprocess.run(
             [program("node"), str(_COMPILE)],
@@ -226,10 +248,13 @@ class _Run:
         script = self._directory / f"block-{self._count}{suffix}"
         # Empty lines in front, so that a message names the page's line.
         script.write_text("\n" * block.line + text + "\n", "utf-8")
+        self._command(block, name, [*command, script.name])
+
+    def _command(self, block: Block, name: str, command: list[str]) -> None:
         log = self._log()
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [*command, script.name],
+                command,
                 cwd=self._directory,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,

@@ -17,6 +17,8 @@ def syntax_error(block: Block) -> str | None:
         return _of_python(block.text)
     if block.language == "js":
         return _of_program([program("node"), "--check"], block.text, ".mjs")
+    if block.language == "go":
+        return _of_program([program("gofmt"), "-e"], block.text, ".go")
     if block.language == "sh":
         return _of_program(["bash", "-n"], block.text, ".sh")
     if block.language == "json" and block.file_name is None:
