@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import lockwatch
-from conformance import through_asgi, through_guard, through_wsgi
+from conformance import through_asgi, through_django, through_guard, through_wsgi
 from conformance.cases import CASES, DOCUMENT, options_of, with_functions
 from conformance.outcome import Outcome
 from conformance.scripted import ScriptedServer, Words
@@ -18,7 +18,12 @@ from lockwatch.http.policy_name import policy_name
 from lockwatch.limits import parse_limits
 
 LATENCY = re.compile(r"\d+\.\d{3}ms")
-MIDDLEWARE: dict[str, Any] = {"asgi": through_asgi.run, "wsgi": through_wsgi.run}
+MIDDLEWARE: dict[str, Any] = {
+    "asgi": through_asgi.run,
+    "wsgi": through_wsgi.run,
+    "django": through_django.run,
+    "django, asgi": through_django.run_async,
+}
 GUARDS: dict[str, Any] = {"sync": through_guard.run, "async": through_guard.run_async}
 
 

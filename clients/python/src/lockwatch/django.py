@@ -1,0 +1,101 @@
+"""lockwatch in Django: a middleware, a decorator for views, and a client from the settings.
+
+`LOCKWATCH` in the settings has the options of the middleware. Functions among them get Django's
+request, and may be given by their path: `"shop.limits.account"`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from .asgi import STATE
+from .asgi import LockWatchMiddleware as ASGIMiddleware
+from .django_exchange import Exchange, environ_of, scope_of
+from .django_limit import limit
+from .django_settings import REQUEST, async_client, client, middleware_options
+from .wsgi import LockWatchWSGIMiddleware as WSGIMiddleware
+
+__all__ = ["LockWatchMiddleware", "async_client", "client", "limit"]
+
+
+class LockWatchMiddleware:
+    """Limits, counts and records the requests to a Django project.
+
+    `MIDDLEWARE = ["lockwatch.django.LockWatchMiddleware", …]`: first, so that a denied request
+    costs little, or behind the authentication, if a key function needs the user. Views find what
+    it knows in `request.lockwatch`.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self._get_response = get_response
+        self._asgi: ASGIMiddleware | None = None
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+            self._asgi = ASGIMiddleware(self._answer_async, **middleware_options(async_client()))
+        else:
+            self._wsgi = WSGIMiddleware(self._answer, **middleware_options(client()))
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        """Serves a request."""
+        return self._serve(request) if self._asgi is None else self._serve_async(request, self._asgi)
+
+    def close(self) -> None:
+        """Sends the audit events that are left, of a synchronous middleware."""
+        if self._asgi is None:
+            self._wsgi.close()
+
+    async def aclose(self) -> None:
+        """Sends the audit events that are left, of an asynchronous middleware."""
+        if self._asgi is not None:
+            await self._asgi({"type": "lifespan"}, _nothing_more, _discard)
+
+    def _serve(self, request: HttpRequest) -> HttpResponseBase:
+        exchange = Exchange(request)
+        environ = {**environ_of(request), REQUEST: exchange}
+        exchange.take(self._wsgi(environ, exchange.start_response))
+        exchange.keep(environ.get("lockwatch"))
+        return exchange.result()
+
+    def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        """The application that the middleware for WSGI wraps. It passes no body on."""
+        exchange: Exchange = environ[REQUEST]
+        exchange.keep(environ.get("lockwatch"))
+        response = exchange.response = self._get_response(exchange.request)
+        start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
+        return []
+
+    async def _serve_async(self, request: HttpRequest, asgi: ASGIMiddleware) -> HttpResponseBase:
+        exchange = Exchange(request)
+        scope = {**scope_of(request), REQUEST: exchange}
+        await asgi(scope, _nothing_more, exchange.send)
+        exchange.keep(scope.get(STATE))
+        return exchange.result()
+
+    async def _answer_async(self, scope: Any, _receive: Any, send: Any) -> None:  # noqa: ANN401  # of ASGI
+        if scope["type"] == "lifespan":
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+        exchange: Exchange = scope[REQUEST]
+        exchange.keep(scope.get(STATE))
+        response = exchange.response = await self._get_response(exchange.request)
+        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.items()]
+        await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _nothing_more() -> Any:  # noqa: ANN401  # of ASGI
+    """The receive of ASGI. Django has read the body, and cancels a request whose client leaves."""
+    return await asyncio.get_running_loop().create_future()
+
+
+async def _discard(_message: object) -> None:
+    """The send of ASGI for messages that nobody needs."""

@@ -1,0 +1,161 @@
+"""A decorator that limits a view of Django."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
+from django.http import Http404
+from django.http.response import HttpResponseBase
+
+from .aio import AsyncLockWatch
+from .client import LockWatch
+from .django_exchange import add_headers, response_of, state_of
+from .django_settings import async_client, client, reply_of
+from .flow import Client, run, run_async
+from .http.charging import Pending, finish
+from .http.counted import Counted
+from .http.option_rules import ASYNC_ROUTE_LIMIT, ROUTE_LIMIT
+from .http.reply import Reply
+from .http.response import HttpResponse
+from .http.route_limit import LimitsFunction, RouteLimit, RouteLimitOptions, route_limit
+from .limits import Limits
+from .rules import read_options
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+View = TypeVar("View", bound=Callable[..., Any])
+_STATUS = ((Http404, 404), (PermissionDenied, 403), (SuspiciousOperation, 400), (BadRequest, 400))
+
+
+def limit(
+    limits: Limits | LimitsFunction, *, lockwatch: Client | None = None, **options: Unpack[RouteLimitOptions]
+) -> Callable[[View], View]:
+    """A limit on one view, synchronous or asynchronous.
+
+    `@limit("5/minute", key=lambda request: request.user.pk)`, and for a method of a class
+    `@method_decorator(limit("5/minute"))`. `key` gets the request, and so do `limits` and `cost` if
+    they are functions. `lockwatch` is a client in place of that of the settings.
+    """
+    checked = _Limits(limits, lockwatch, options)
+
+    def decorate(view: View) -> View:
+        name = f"/{view.__module__}.{getattr(view, '__qualname__', type(view).__qualname__)}"
+        if inspect.iscoroutinefunction(view):
+
+            @functools.wraps(view)
+            async def limited_async(request: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # the view's
+                asked = _Asked(request, name)
+                outcome = await run_async(asked.admission(checked.of(AsyncLockWatch)))
+                if isinstance(outcome, Reply):
+                    return asked.refused(outcome)
+                with asked.failing():
+                    return asked.answered(await view(request, *args, **kwargs))
+
+            return limited_async  # type: ignore[return-value]  # it has the view's signature
+
+        @functools.wraps(view)
+        def limited(request: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # the view's
+            asked = _Asked(request, name)
+            outcome = run(asked.admission(checked.of(LockWatch)))
+            if isinstance(outcome, Reply):
+                return asked.refused(outcome)
+            with asked.failing():
+                return asked.answered(view(request, *args, **kwargs))
+
+        return limited  # type: ignore[return-value]  # it has the view's signature
+
+    return decorate
+
+
+class _Limits:
+    """A limit with the client for views of either kind, which is made with the first request.
+
+    The settings may name functions of a module that is being imported when a view is decorated.
+    """
+
+    def __init__(self, limits: Limits | LimitsFunction, lockwatch: Client | None, options: RouteLimitOptions) -> None:
+        self._limits = limits
+        self._lockwatch = lockwatch
+        self._options = options
+        if (on_denied := options.get("on_denied")) is not None and callable(on_denied):
+            self._options = {**options, "on_denied": _answering(on_denied)}
+        rules = ROUTE_LIMIT if isinstance(lockwatch, LockWatch) else ASYNC_ROUTE_LIMIT
+        read_options({"limits": limits, **self._options}, rules, " of limit")
+        self._made: dict[type, RouteLimit] = {}
+
+    def of(self, kind: type[LockWatch] | type[AsyncLockWatch]) -> RouteLimit:
+        made = self._made.get(kind)
+        if made is None:
+            lockwatch = self._lockwatch or (client() if kind is LockWatch else async_client())
+            # Of two threads that make one, both use the first.
+            made = self._made.setdefault(kind, route_limit(lockwatch, self._limits, self._options, kind))
+        return made
+
+
+def _answering(on_denied: Callable[..., Any]) -> Callable[..., Any]:
+    if inspect.iscoroutinefunction(on_denied):
+
+        @functools.wraps(on_denied)
+        async def answer_async(*given: object) -> Any:  # noqa: ANN401  # the function's result
+            return reply_of(await on_denied(*given))
+
+        return answer_async
+
+    @functools.wraps(on_denied)
+    def answer(*given: object) -> Any:  # noqa: ANN401  # the function's result
+        return reply_of(on_denied(*given))
+
+    return answer
+
+
+class _Asked:
+    """A request to a view that is limited."""
+
+    def __init__(self, request: Any, name: str) -> None:  # noqa: ANN401  # of Django or of its REST framework
+        self._request = request
+        self._name = name
+        self._state = state_of(request)
+        # Both only without the middleware, which does the same for all limits.
+        self._headers: dict[str, str] = {}
+        self._pending: list[Pending] = []
+
+    def admission(self, checked: RouteLimit) -> Generator[Any, Any, Any]:
+        """The flow that asks for the limit."""
+        state = self._state
+        return checked.admit(
+            self._request,
+            state=state,
+            peer=self._request.META.get("REMOTE_ADDR"),
+            counted=Counted.of(self._request.META) if state is None else state.counted,
+            route=lambda: self._name,
+            add_headers=self._headers.update,
+            after_response=self._pending.append,
+        )
+
+    def refused(self, reply: Reply) -> HttpResponseBase:
+        return response_of(reply)
+
+    def answered(self, response: HttpResponseBase) -> HttpResponseBase:
+        add_headers(response, self._headers.items())
+        self._finish(response.status_code, dict(response.items()))
+        return response
+
+    @contextmanager
+    def failing(self) -> Generator[None, None, None]:
+        """Does what is left to do if the view raises."""
+        try:
+            yield
+        except BaseException as error:
+            status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+            self._finish(status, {})
+            raise
+
+    def _finish(self, status: int, headers: Mapping[str, str]) -> None:
+        pending, self._pending = self._pending, []
+        finish(pending, HttpResponse(status, list(headers.items())))
