@@ -29,9 +29,9 @@ ClientT = TypeVar("ClientT", LockWatch, AsyncLockWatch)
 REQUEST = "lockwatch.django"
 # Functions that get the request, and those that may be given by their path.
 _OF_REQUEST = ("key_func", "plan_func", "limits", "cost", "on_denied", "challenge")
-_BY_PATH = ("key_func", "plan_func", "cost", "on_denied", "count_when")
+_BY_PATH = ("key_func", "plan_func", "cost", "on_denied", "count_when", "on_event")
 # Options that say where Redis is, or belong to the client.
-_OF_CLIENT = frozenset({"redis_url", "redis", "redis_cluster", *CONNECTION})
+_OF_CLIENT = frozenset({"redis_url", "redis", "redis_cluster", "on_event", *CONNECTION})
 
 _lock = threading.RLock()
 _clients: dict[type, Any] = {}
@@ -53,21 +53,29 @@ def _client(kind: type[ClientT]) -> ClientT:
         with _lock:
             found = _clients.get(kind)
             if found is None:
-                options = read_middleware_options(_given(), WSGI if kind is LockWatch else ASGI)
-                source = client_source(options)
-                found = source if isinstance(source, kind) else kind(source, **client_options(options))
-                _clients[kind] = found
+                found = _clients[kind] = _made(kind)
     return found
+
+
+def _made(kind: type[ClientT]) -> ClientT:
+    given = _given()
+    own = {"on_event": given.pop("on_event")} if given.get("on_event") is not None else {}
+    options = read_middleware_options(cast("MiddlewareOptions", given), WSGI if kind is LockWatch else ASGI)
+    source = client_source(options)
+    if not isinstance(source, kind):
+        return kind(source, **client_options(options), **own)
+    if own:
+        raise ConfigurationError(f"on_event and a {kind.__name__} are both given: write {kind.__name__}(…, on_event=…)")
+    return source
 
 
 def middleware_options(lockwatch: Client) -> MiddlewareOptions:
     """The options of the middleware, with a client of the settings."""
-    options = _given()
-    others = {name: value for name, value in options.items() if name not in _OF_CLIENT}
+    others = {name: value for name, value in _given().items() if name not in _OF_CLIENT}
     return cast("MiddlewareOptions", {**others, "redis": lockwatch})
 
 
-def _given() -> MiddlewareOptions:
+def _given() -> dict[str, Any]:
     """The settings, with functions that get the request of Django."""
     given = getattr(settings, "LOCKWATCH", None)
     if not isinstance(given, Mapping):
@@ -85,7 +93,7 @@ def _given() -> MiddlewareOptions:
     bodies = options.get("error_bodies")
     if isinstance(bodies, Mapping):
         options["error_bodies"] = {kind: of_request(body) if callable(body) else body for kind, body in bodies.items()}
-    return cast("MiddlewareOptions", options)
+    return options
 
 
 def _with_functions(given: Mapping[str, Any], of: str) -> dict[str, Any]:

@@ -54,10 +54,14 @@ class _Played:
         self.outcome.body = response.content
 
 
-def run(options: dict[str, Any], case: dict[str, Any], before: Any, after: Any) -> None:
+def _settings(url: str, options: dict[str, Any], on_event: Any) -> override_settings:
+    return override_settings(LOCKWATCH={"redis_url": url, "on_event": on_event, **options})
+
+
+def run(url: str, options: dict[str, Any], case: dict[str, Any], before: Any, after: Any, on_event: Any) -> None:
     """Calls `before` and `after` around each step, and at the end `after` with None."""
     played = _Played(case)
-    with override_settings(LOCKWATCH=options):
+    with _settings(url, options, on_event):
         middleware = LockWatchMiddleware(played.answer)
         for step in case["steps"]:
             before(step)
@@ -70,15 +74,15 @@ def run(options: dict[str, Any], case: dict[str, Any], before: Any, after: Any) 
             except Exception as error:  # noqa: BLE001  # checked by the test
                 played.outcome.error = error
             played.outcome.of_state(getattr(request, "lockwatch", None))
-            after(step, played.outcome)
+            after(step, played.outcome, client().stats())
         middleware.close()
         client().close()
-        after(None, played.outcome)
+        after(None, played.outcome, client().stats())
 
 
-def run_async(options: dict[str, Any], case: dict[str, Any], before: Any, after: Any) -> None:
+def run_async(url: str, options: dict[str, Any], case: dict[str, Any], before: Any, after: Any, on_event: Any) -> None:
     """The same in asyncio."""
-    with override_settings(LOCKWATCH=options):
+    with _settings(url, options, on_event):
         asyncio.run(_run(case, before, after))
 
 
@@ -103,8 +107,7 @@ async def _run(case: dict[str, Any], before: Any, after: Any) -> None:
         except Exception as error:  # noqa: BLE001  # checked by the test
             played.outcome.error = error
         played.outcome.of_state(getattr(request, "lockwatch", None))
-        played.outcome.at = time.monotonic()
-        after(step, played.outcome)
+        after(step, played.outcome, async_client().stats())
     await middleware.aclose()
     await async_client().aclose()
-    after(None, played.outcome)
+    after(None, played.outcome, async_client().stats())
