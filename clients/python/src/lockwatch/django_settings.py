@@ -6,6 +6,7 @@ import functools
 import inspect
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from django.conf import settings
@@ -18,6 +19,8 @@ from .client import LockWatch
 from .client_rules import CONNECTION
 from .errors import ConfigurationError
 from .flow import Client
+from .http.fallback import OnFailure, on_failure_of
+from .http.keys import Keys
 from .http.option_rules import ASGI, WSGI
 from .http.options import MiddlewareOptions, client_options, client_source, read_middleware_options
 from .http.reply import Reply
@@ -73,6 +76,26 @@ def middleware_options(lockwatch: Client) -> MiddlewareOptions:
     """The options of the middleware, with a client of the settings."""
     others = {name: value for name, value in _given().items() if name not in _OF_CLIENT}
     return cast("MiddlewareOptions", {**others, "redis": lockwatch})
+
+
+@dataclass(frozen=True, slots=True)
+class ThrottleOptions:
+    """What throttles take from the options of the middleware."""
+
+    keys: Keys
+    on_failure: OnFailure
+    shadow: bool
+
+
+@functools.lru_cache(maxsize=1)
+def throttle_options() -> ThrottleOptions:
+    """Those of the settings."""
+    options = read_middleware_options(middleware_options(client()), WSGI)
+    return ThrottleOptions(
+        Keys(options.get("key_prefix"), client().service),
+        on_failure_of(options, "", None),
+        options.get("shadow", False),
+    )
 
 
 def _given() -> dict[str, Any]:
@@ -149,6 +172,7 @@ def _forget(*, setting: str, **_: object) -> None:
     if setting == "LOCKWATCH":
         with _lock:
             _clients.clear()
+            throttle_options.cache_clear()
 
 
 setting_changed.connect(_forget)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,8 +24,19 @@ WSGI = {"flask": "apps.flask_app:app"}
 FRAMEWORKS = [*ASGI, *WSGI]
 # Applications with route limits and tokens.
 ACCOUNTS = ["fastapi account", "flask account"]
-ASGI_MODULES = {**ASGI, "fastapi account": "apps.fastapi_account:app"}
-WSGI_MODULES = {**WSGI, "flask account": "apps.flask_account:app"}
+ASGI_MODULES = {
+    **ASGI,
+    "fastapi account": "apps.fastapi_account:app",
+    "slowapi before": "migration.slowapi_before:app",
+    "slowapi after": "migration.slowapi_after:app",
+}
+WSGI_MODULES = {
+    **WSGI,
+    "flask account": "apps.flask_account:app",
+    "flask-limiter before": "migration.flask_limiter_before:app",
+    "flask-limiter after": "migration.flask_limiter_after:app",
+    "drf": "migration.drf_shop.wsgi:application",
+}
 
 
 def command(framework: str, bind: list[str], workers: int) -> list[str]:
@@ -49,6 +61,7 @@ class Web:
         unix: str | None = None,
         bare: bool = False,
         preload: bool = False,
+        environment: Mapping[str, str] | None = None,
         **options: Any,
     ) -> None:
         self.port = free_port()
@@ -65,6 +78,7 @@ class Web:
             env={
                 **os.environ,
                 **({"BARE": "1"} if bare else {}),
+                **(environment or {}),
                 "LOCKWATCH_OPTIONS": json.dumps(options),
                 # The sources that the tests themselves use come before installed packages.
                 "PYTHONPATH": os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]),

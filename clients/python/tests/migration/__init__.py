@@ -1,0 +1,1 @@
+"""Applications before and after they move to lockwatch."""
