@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
+import support.django_project  # noqa: F401  # before a module of Django reads its settings
 from lockwatch.testing import RedisServer
 from support.logs import log_faults
 

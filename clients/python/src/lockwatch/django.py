@@ -7,21 +7,27 @@ request, and may be given by their path: `"shop.limits.account"`.
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.core.asgi import get_asgi_application as get_application_of_django
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from .asgi import STATE
 from .asgi import LockWatchMiddleware as ASGIMiddleware
+from .asgi_response import App, Receive, Scope, Send
 from .django_exchange import Exchange, environ_of, scope_of
 from .django_limit import limit
 from .django_settings import REQUEST, async_client, client, middleware_options
 from .wsgi import LockWatchWSGIMiddleware as WSGIMiddleware
 
-__all__ = ["LockWatchMiddleware", "async_client", "client", "limit"]
+__all__ = ["LockWatchMiddleware", "async_client", "client", "get_asgi_application", "limit"]
+
+# The asynchronous ones, which have to be told when the server stops.
+_middlewares: weakref.WeakSet[LockWatchMiddleware] = weakref.WeakSet()
 
 
 class LockWatchMiddleware:
@@ -40,6 +46,7 @@ class LockWatchMiddleware:
         self._asgi: ASGIMiddleware | None = None
         if iscoroutinefunction(get_response):
             markcoroutinefunction(self)
+            _middlewares.add(self)
             self._asgi = ASGIMiddleware(self._answer_async, **middleware_options(async_client()))
         else:
             self._wsgi = WSGIMiddleware(self._answer, **middleware_options(client()))
@@ -90,6 +97,32 @@ class LockWatchMiddleware:
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.items()]
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
+
+
+def get_asgi_application() -> App:
+    """Django's ASGI application, which also sends what waits when the server stops.
+
+    It takes the place of `django.core.asgi.get_asgi_application`, which knows no lifespan.
+    """
+    application: Any = get_application_of_django()
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await application(scope, receive, send)
+            return
+        for event in ("startup", "shutdown"):
+            await receive()
+            if event == "shutdown":
+                await _flush()
+            await send({"type": f"lifespan.{event}.complete"})
+
+    return serve
+
+
+async def _flush() -> None:
+    for middleware in list(_middlewares):
+        await middleware.aclose()
+        await async_client().aclose()
 
 
 async def _nothing_more() -> Any:  # noqa: ANN401  # of ASGI

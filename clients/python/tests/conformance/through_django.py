@@ -13,7 +13,6 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpResponse
 from django.test import override_settings
 
-import support.django_project  # noqa: F401  # the settings
 from lockwatch.django import LockWatchMiddleware, async_client, client, limit
 
 from . import through_asgi, through_wsgi

@@ -19,8 +19,12 @@ from lockwatch.testing.server import free_port
 from .waiting import wait_for
 
 TESTS = Path(__file__).resolve().parents[1]
-ASGI = {"fastapi": "apps.fastapi_app:app", "starlette": "apps.starlette_app:app"}
-WSGI = {"flask": "apps.flask_app:app"}
+ASGI = {
+    "fastapi": "apps.fastapi_app:app",
+    "starlette": "apps.starlette_app:app",
+    "django-asgi": "apps.django_app:asgi",
+}
+WSGI = {"flask": "apps.flask_app:app", "django": "apps.django_app:application"}
 FRAMEWORKS = [*ASGI, *WSGI]
 # Applications with route limits and tokens.
 ACCOUNTS = ["fastapi account", "flask account"]
