@@ -11,7 +11,7 @@ from support.waiting import wait_for
 from support.web import Web
 
 
-@pytest.mark.parametrize(("framework", "workers"), [("fastapi", 1), ("flask", 2)])
+@pytest.mark.parametrize(("framework", "workers"), [("fastapi", 1), ("flask", 2), ("django", 2), ("django-asgi", 2)])
 def test_exactly_a_thousand_of_ten_thousand(framework: str, workers: int) -> None:
     with (
         RedisServer() as server,

@@ -16,8 +16,9 @@
   guards are told. `failure_log.py` logs its failures, and `notices.py` what a process says once
   about its configuration.
 - `token/` guards routes with access tokens, and has the login, refresh and logout routes.
-  `fastapi.py` and `flask.py` fit them, and limits on single routes, into the frameworks. `flow.py`
-  lets both share the code.
+  `fastapi.py`, `flask.py` and `django.py` fit them, and limits on single routes, into the
+  frameworks. `flow.py` lets them share the code.
+- `rest_framework.py` and `limits_storage.py` are for those who keep another limiter's interface.
 - `stats.py` counts what limits decided, `prometheus.py` and `opentelemetry.py` report it.
   `local.py` limits in the process while Redis is away, `message_limit.py` the messages of a
   connection.

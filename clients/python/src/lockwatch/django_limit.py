@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.http import Http404
@@ -16,19 +16,23 @@ from .aio import AsyncLockWatch
 from .client import LockWatch
 from .django_exchange import add_headers, response_of, state_of
 from .django_settings import async_client, client, reply_of
-from .flow import Client, run, run_async
+from .flow import Client, check_client, run, run_async
 from .http.charging import Pending, finish
 from .http.counted import Counted
-from .http.option_rules import ASYNC_ROUTE_LIMIT, ROUTE_LIMIT
+from .http.option_rules import ASYNC_ROUTE_LIMIT
 from .http.reply import Reply
 from .http.response import HttpResponse
-from .http.route_limit import LimitsFunction, RouteLimit, RouteLimitOptions, route_limit
+from .http.route_limit import LimitsFunction, RouteLimit, RouteLimitOptions
 from .limits import Limits
-from .rules import read_options
+from .rules import Rules, read_options, synchronous
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+_SYNC_RULES: Rules = {
+    **ASYNC_ROUTE_LIMIT,
+    **{name: synchronous(ASYNC_ROUTE_LIMIT[name]) for name in ("limits", "cost", "key", "on_denied")},
+}
 View = TypeVar("View", bound=Callable[..., Any])
 _STATUS = ((Http404, 404), (PermissionDenied, 403), (SuspiciousOperation, 400), (BadRequest, 400))
 
@@ -83,19 +87,26 @@ class _Limits:
         self._limits = limits
         self._lockwatch = lockwatch
         self._options = options
-        if (on_denied := options.get("on_denied")) is not None and callable(on_denied):
+        if callable(on_denied := options.get("on_denied")):
             self._options = {**options, "on_denied": _answering(on_denied)}
-        rules = ROUTE_LIMIT if isinstance(lockwatch, LockWatch) else ASYNC_ROUTE_LIMIT
-        read_options({"limits": limits, **self._options}, rules, " of limit")
-        self._made: dict[type, RouteLimit] = {}
+        self._read(LockWatch if isinstance(lockwatch, LockWatch) else AsyncLockWatch)
+        # With the client, which is another one after a test has changed the settings.
+        self._made: dict[type, tuple[Client, RouteLimit]] = {}
+
+    def _read(self, kind: type[LockWatch] | type[AsyncLockWatch]) -> dict[str, Any]:
+        rules = ASYNC_ROUTE_LIMIT if kind is AsyncLockWatch else _SYNC_RULES
+        return read_options({"limits": self._limits, **self._options}, rules, " of limit")
 
     def of(self, kind: type[LockWatch] | type[AsyncLockWatch]) -> RouteLimit:
+        lockwatch = self._lockwatch or (client() if kind is LockWatch else async_client())
         made = self._made.get(kind)
-        if made is None:
-            lockwatch = self._lockwatch or (client() if kind is LockWatch else async_client())
-            # Of two threads that make one, both use the first.
-            made = self._made.setdefault(kind, route_limit(lockwatch, self._limits, self._options, kind))
-        return made
+        if made is None or made[0] is not lockwatch:
+            options = self._read(kind)
+            checked: Client = check_client(lockwatch, kind, "this view")
+            limit = RouteLimit(checked, options.pop("limits"), cast("RouteLimitOptions", options))
+            # Two threads may make one each. They count under the same keys.
+            made = self._made[kind] = (lockwatch, limit)
+        return made[1]
 
 
 def _answering(on_denied: Callable[..., Any]) -> Callable[..., Any]:
