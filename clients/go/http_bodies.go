@@ -189,7 +189,7 @@ func (r *Reply) write(w http.ResponseWriter, headers []header) {
 	w.WriteHeader(r.Status)
 	if len(r.Body) > 0 {
 		// The client may have left, and there is nobody to tell.
-		_, _ = w.Write(r.Body)
+		_, _ = w.Write(r.Body) //nolint:gosec // a body of the application, or JSON without a text of the client
 	}
 }
 
