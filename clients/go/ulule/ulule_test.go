@@ -22,7 +22,9 @@ import (
 func store(t *testing.T, options lockwatch.StoreOptions) (*testserver.Server, *lockwatch.Client, *lockwatchulule.Store) {
 	t.Helper()
 	server := testserver.Start(t)
-	client := lockwatch.Must(lockwatch.Open(server.URL(), lockwatch.Options{Service: "shop"}))
+	// 500 goroutines wait for a few connections in the peer's test, which never ends after an error.
+	patient := lockwatch.Options{Service: "shop", ConnectTimeout: 10 * time.Second, CommandTimeout: 10 * time.Second}
+	client := lockwatch.Must(lockwatch.Open(server.URL(), patient))
 	t.Cleanup(func() { _ = client.Close() })
 	return server, client, lockwatch.Must(lockwatchulule.NewStore(client, options))
 }
