@@ -29,7 +29,11 @@ func (c *Client) Alert(ctx context.Context, kind string, data any, args AlertArg
 	if args.Cooldown > 0 {
 		cmd = cmd.with("COOLDOWN", durationArgument(args.Cooldown))
 	}
-	return readText(c.execute(ctx, cmd))
+	value, err := c.execute(ctx, cmd)
+	if err == nil && value == nil {
+		return "", nil
+	}
+	return readText(value, err)
 }
 
 // jsonArgument is JSON as an argument of a command, without spaces; empty if nothing is given.
@@ -43,5 +47,28 @@ func jsonArgument(name string, value any) (string, error) {
 	if err := encoder.Encode(value); err != nil {
 		return "", configurationError("%s can't be written as JSON: %v", name, err)
 	}
-	return strings.TrimSuffix(text.String(), "\n"), nil
+	return plainSeparators(strings.TrimSuffix(text.String(), "\n")), nil
+}
+
+// plainSeparators writes the two line separators as they are, like all letters beyond ASCII. The
+// encoder always escapes them.
+func plainSeparators(text string) string {
+	if !strings.Contains(text, `\u202`) {
+		return text
+	}
+	var plain strings.Builder
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] != '\\':
+			plain.WriteByte(text[i])
+		case strings.HasPrefix(text[i:], `\u2028`), strings.HasPrefix(text[i:], `\u2029`):
+			plain.WriteString("\u2028"[:2])
+			plain.WriteByte(text[i+5] - '8' + 0xa8)
+			i += 5
+		default:
+			plain.WriteString(text[i : i+2])
+			i++
+		}
+	}
+	return plain.String()
 }

@@ -103,16 +103,17 @@ func (l *load) mustRecover(t *testing.T) {
 	}
 }
 
-// withDefaults makes a client with the timeouts that users have.
+// defaultClient makes a client with the timeouts that users have, which is closed with the test.
 func defaultClient(t *testing.T, url string) *Client {
 	t.Helper()
-	return ok[*Client](t)(Open(url, Options{ConnectTimeout: 200 * time.Millisecond, CommandTimeout: 100 * time.Millisecond}))
+	client := ok[*Client](t)(Open(url, Options{}))
+	t.Cleanup(func() { _ = client.Close() })
+	return client
 }
 
 func TestAServerThatIsKilledUnderLoad(t *testing.T) {
 	server := testserver.Start(t)
 	lw := defaultClient(t, server.URL())
-	defer func() { _ = lw.Close() }()
 	l := startLoad(t, lw)
 	l.mustRecover(t)
 	server.Kill()
@@ -125,7 +126,6 @@ func TestAServerThatIsKilledUnderLoad(t *testing.T) {
 func TestAServerThatHangsUnderLoad(t *testing.T) {
 	server := testserver.Start(t)
 	lw := defaultClient(t, server.URL())
-	defer func() { _ = lw.Close() }()
 	l := startLoad(t, lw)
 	l.mustRecover(t)
 	server.Hang(t)
@@ -138,7 +138,6 @@ func TestAServerThatHangsUnderLoad(t *testing.T) {
 func TestAServerThatIsFullUnderLoad(t *testing.T) {
 	server := testserver.Start(t)
 	lw := defaultClient(t, server.URL())
-	defer func() { _ = lw.Close() }()
 	l := startLoad(t, lw)
 	l.mustRecover(t)
 	admin := server.Admin(t)
@@ -156,7 +155,6 @@ func TestAPrimaryThatBecomesAReplicaUnderLoad(t *testing.T) {
 	old, replacement := testserver.Start(t), testserver.Start(t)
 	proxy := testserver.StartProxy(t, old)
 	lw := defaultClient(t, proxy.URL())
-	defer func() { _ = lw.Close() }()
 	l := startLoad(t, lw)
 	l.mustRecover(t)
 	proxy.Lead(replacement)
@@ -283,7 +281,6 @@ func TestACallerThatDoesNotWaitSaysNothingAboutRedis(t *testing.T) {
 func TestSlowCommandsHaveALongerTimeoutAndDoNotOpenTheBreaker(t *testing.T) {
 	server := testserver.Start(t)
 	lw := defaultClient(t, server.URL())
-	defer func() { _ = lw.Close() }()
 	ok[[]AuditEvent](t)(lw.AuditLog(t.Context(), AuditQuery{}))
 	if err := server.Admin(t).ClientPause(t.Context(), 600*time.Millisecond).Err(); err != nil {
 		t.Fatal(err)
@@ -298,7 +295,6 @@ func TestSlowCommandsHaveALongerTimeoutAndDoNotOpenTheBreaker(t *testing.T) {
 func TestALateReplyIsNotTakenForThatOfTheNextCommand(t *testing.T) {
 	server := testserver.Start(t)
 	lw := defaultClient(t, server.URL())
-	defer func() { _ = lw.Close() }()
 	ctx := t.Context()
 	ok[*RateLimitResult](t)(lw.Peek(ctx, "late", MustParseLimits("1/minute"), 1))
 	server.Hang(t)

@@ -29,6 +29,9 @@ type BurstResult struct {
 func (c *Client) Burst(
 	ctx context.Context, key string, threshold int64, window time.Duration, args BurstArgs,
 ) (*BurstResult, error) {
+	if err := checkDuration("the window", window); err != nil {
+		return nil, err
+	}
 	value, err := c.execute(ctx, burstCommand(key, threshold, window, args))
 	if err != nil {
 		return nil, err

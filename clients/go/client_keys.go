@@ -1,8 +1,9 @@
 package lockwatch
 
 import (
+	"cmp"
 	"context"
-	"math"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -10,8 +11,13 @@ import (
 	"lockwatch/internal/address"
 )
 
-// Keys that the server looks at in one step of SCAN.
-const scanStep = "1000"
+const (
+	// Keys that the server looks at in one step of SCAN.
+	scanStep = "1000"
+	// A limit that no key reaches, so that what is left of it says what was used.
+	usageLimit     = 1 << 52
+	usageLimitText = "4503599627370496"
+)
 
 // ClientOf says whose keys are meant: one of Client, Key and Address.
 type ClientOf struct {
@@ -34,10 +40,13 @@ type ClientKey struct {
 	Policy string
 	// ExpiresIn is Never if the key does not expire.
 	ExpiresIn time.Duration
-	// LastMinute, LastHour and LastDay are the units used in that time. Hits that left the longest
-	// window are forgotten. All are 0 for a burst.
-	LastMinute, LastHour, LastDay int64
+	// Usage is nil for a burst, and for a key that lockwatch has not made.
+	Usage *ClientUsage
 }
+
+// ClientUsage is the units that were used at a key lately. Those that left its longest window are
+// forgotten.
+type ClientUsage struct{ LastMinute, LastHour, LastDay int64 }
 
 // ClientKeys lists the keys of a client, sorted: what it used, under which policy, and when they
 // expire. It goes through all keys of one server with SCAN, in a cluster of the node that holds the
@@ -142,18 +151,11 @@ func (c *Client) describe(ctx context.Context, key, rest string) (ClientKey, err
 	found := ClientKey{Key: key}
 	found.Kind, found.Policy = kindOf(rest)
 	commands := []command{newCommand("PTTL", key)}
-	windows := []time.Duration{time.Minute, time.Hour, 24 * time.Hour}
-	used := []*int64{&found.LastMinute, &found.LastHour, &found.LastDay}
-	if found.Kind == "burst" {
-		windows = nil
-	}
-	for _, window := range windows {
+	if found.Kind != "burst" {
 		// One window at a time, because a reply describes the one that binds.
-		limits, err := NewLimits(Limit{maxLimit, window})
-		if err != nil {
-			return found, err
+		for _, window := range []string{"60", "3600", "86400"} {
+			commands = append(commands, newCommand("LW.PEEK", key, usageLimitText, window, "COST", "0"))
 		}
-		commands = append(commands, rateLimitCommand("LW.PEEK", key, limits, RateLimitArgs{Cost: Free}))
 	}
 	replies, err := c.slow.send(ctx, commands)
 	if err != nil {
@@ -163,13 +165,23 @@ func (c *Client) describe(ctx context.Context, key, rest string) (ClientKey, err
 	if err != nil {
 		return found, err
 	}
-	found.ExpiresIn = durationOf(min(ms, math.MaxInt64/int64(time.Millisecond)))
-	for i := range windows {
-		// A key of another type, which lockwatch has not made, has used nothing.
-		if result, err := readRateLimit(replies[i+1].value, Limits{}, false); replies[i+1].err == nil && err == nil {
-			*used[i] = maxLimit - result.Remaining
-		}
+	found.ExpiresIn = durationOf(ms)
+	if len(replies) == 1 {
+		return found, nil
 	}
+	var used [3]int64
+	for i := range used {
+		result, err := readRateLimit(replies[i+1].value, Limits{}, false)
+		if errors.Is(replies[i+1].err, ErrCommand) {
+			// A key of another type.
+			return found, nil
+		}
+		if err = cmp.Or(replies[i+1].err, err); err != nil {
+			return found, err
+		}
+		used[i] = usageLimit - result.Remaining
+	}
+	found.Usage = &ClientUsage{used[0], used[1], used[2]}
 	return found, nil
 }
 

@@ -29,7 +29,7 @@ func TestTheKeysOfAClientAreListedAndReset(t *testing.T) {
 			t.Errorf("%s expires in %v", each.Key, each.ExpiresIn)
 		}
 	}
-	if len(kinds) != 3 || kinds[0] != "burst " || kinds[1] != "unverified default" || found[1].LastHour != 2 {
+	if len(kinds) != 3 || kinds[0] != "burst " || kinds[1] != "unverified default" || found[1].Usage.LastHour != 2 {
 		t.Fatalf("the keys are %+v", found)
 	}
 	again := ok[[]ClientKey](t)(lw.ClientKeys(ctx, ClientOf{Client: "ip:203.0.113.9"}))

@@ -1,6 +1,7 @@
 package lockwatch
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"time"
@@ -20,9 +21,10 @@ type TopKey struct {
 	Policy string
 }
 
-// Top returns the keys whose calls were denied most often lately, most first (LW.TOP). They are those
-// of one server: in a cluster, of any of its primaries.
+// Top returns the keys whose calls were denied most often lately, most first (LW.TOP): ten for a count
+// of 0. They are those of one server: in a cluster, of any of its primaries.
 func (c *Client) Top(ctx context.Context, count int) ([]TopKey, error) {
+	count = cmp.Or(count, 10)
 	value, err := c.execute(ctx, command{args: []any{"LW.TOP", "COUNT", strconv.Itoa(count)}})
 	if err != nil {
 		return nil, err

@@ -28,6 +28,9 @@ func (c *Client) Allow(
 func (c *Client) enter(
 	ctx context.Context, name, guard string, subject Subject, duration time.Duration, args EntryArgs,
 ) (time.Time, error) {
+	if err := checkDuration("the duration", duration); err != nil {
+		return time.Time{}, err
+	}
 	words, err := subject.one()
 	if err != nil {
 		return time.Time{}, err

@@ -30,6 +30,8 @@ type GuardEntry struct {
 	Cursor string
 }
 
+var entrySources = []string{"rule", "operator", "allow", "observed"}
+
 // GuardChallenge is a challenge that a rule has set.
 type GuardChallenge struct {
 	Subject, Rule string
@@ -78,6 +80,7 @@ func readReport(value any) (*GuardReport, error) {
 }
 
 func readEntry(f *fields) GuardEntry {
+	f.wrong = f.wrong || !slices.Contains(entrySources, f.text("source"))
 	entry := GuardEntry{
 		Subject: f.text("subject"), Hash: f.optional("hash"), Source: f.text("source"), Rule: f.optional("rule"),
 		Verdict: f.word("verdict"), BeganAt: f.time("from_ms"), EndsAt: f.time("until_ms"),

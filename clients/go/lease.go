@@ -15,8 +15,8 @@ type LeaseArgs struct {
 	ID string
 	// Cost is the units that the lease takes. 1 unless given.
 	Cost int64
-	// OnClose ends the lease when its connection closes, and so when the process ends. Only Lease
-	// accepts it, which has a connection of its own then.
+	// OnClose ends the lease when its connection closes, and so when the process ends. Lease has a
+	// connection of its own for it. That of Acquire is shared, and may be closed earlier.
 	OnClose bool
 }
 
@@ -40,9 +40,8 @@ type LeaseResult struct {
 func (c *Client) Acquire(
 	ctx context.Context, key string, limit int64, ttl time.Duration, args LeaseArgs,
 ) (*LeaseResult, error) {
-	if args.OnClose {
-		return nil, configurationError("Acquire shares its connection with other calls, so the lease can't end with it: " +
-			"call Lease for OnClose")
+	if err := checkDuration("the ttl", ttl); err != nil {
+		return nil, err
 	}
 	if args.ID == "" {
 		args.ID = newLeaseID()
@@ -86,6 +85,9 @@ func readLease(value any, id string) (*LeaseResult, error) {
 
 // Renew has a lease last at least ttl from now on (LW.RENEW). False if it has ended.
 func (c *Client) Renew(ctx context.Context, key, id string, ttl time.Duration) (bool, error) {
+	if err := checkDuration("the ttl", ttl); err != nil {
+		return false, err
+	}
 	return readBool(c.execute(ctx, renewCommand(key, id, ttl)))
 }
 

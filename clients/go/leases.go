@@ -35,6 +35,9 @@ type Lease struct {
 func (c *Client) Lease(
 	ctx context.Context, key string, limit int64, ttl time.Duration, args LeaseArgs,
 ) (*Lease, error) {
+	if err := checkDuration("the ttl", ttl); err != nil {
+		return nil, err
+	}
 	args.ID = newLeaseID()
 	l := &Lease{client: c, key: key, ttl: ttl, connection: c.link}
 	if args.OnClose {
@@ -110,6 +113,9 @@ func (l *Lease) Renew(ctx context.Context) (bool, error) { return l.RenewFor(ctx
 
 // RenewFor is Renew with another ttl.
 func (l *Lease) RenewFor(ctx context.Context, ttl time.Duration) (bool, error) {
+	if err := checkDuration("the ttl", ttl); err != nil {
+		return false, err
+	}
 	asked := time.Now()
 	held, err := readBool(one(l.connection.send(ctx, []command{renewCommand(l.key, l.result.ID, ttl)})))
 	if err != nil {

@@ -60,9 +60,8 @@ func (o Options) withDefaults() (Options, error) {
 		if *each.value == 0 {
 			*each.value = each.fallback
 		}
-		if *each.value < time.Millisecond || *each.value > maxDuration {
-			return o, configurationError("%s is %v: expected a duration between a millisecond and ten years",
-				each.name, *each.value)
+		if err := checkDuration(each.name, *each.value); err != nil {
+			return o, err
 		}
 	}
 	if o.BreakerTimeouts == 0 {

@@ -38,13 +38,10 @@ func readBool(value any, err error) (bool, error) {
 	return number == 1, err
 }
 
-// readText reads a reply of a bulk string; nil is an empty text.
+// readText reads a reply of a bulk string.
 func readText(value any, err error) (string, error) {
 	if err != nil {
 		return "", err
-	}
-	if value == nil {
-		return "", nil
 	}
 	text, ok := value.(string)
 	if !ok {
@@ -132,15 +129,15 @@ func (f *fields) flag(name string) bool { return f.integer(name) == 1 }
 // duration is a number of milliseconds; a negative one is Never.
 func (f *fields) duration(name string) time.Duration { return durationOf(f.integer(name)) }
 
-// time is a number of Unix milliseconds; nil, 0 and negative ones are the zero time.
-func (f *fields) time(name string) time.Time {
-	value := f.get(name)
-	if value == nil {
+// time is a number of Unix milliseconds; 0 and negative ones are the zero time.
+func (f *fields) time(name string) time.Time { return timeOf(f.integer(name)) }
+
+// optionalTime is time or nil, which is the zero time.
+func (f *fields) optionalTime(name string) time.Time {
+	if f.get(name) == nil {
 		return time.Time{}
 	}
-	ms, ok := value.(int64)
-	f.wrong = f.wrong || !ok
-	return timeOf(ms)
+	return f.time(name)
 }
 
 // json is a text of JSON; nil if there is none.

@@ -85,8 +85,9 @@ type Session struct {
 
 // IssueArgs are what Issue may be told besides store and subject.
 type IssueArgs struct {
-	// Claims are those of the access token besides the registered ones.
-	Claims map[string]any
+	// Claims are those of the access token besides the registered ones: a map or a struct, which JSON
+	// makes an object.
+	Claims any
 	// Audience has one to eight names. That of the server unless given.
 	Audience []string
 	// AccessTTL and RefreshTTL are those of the server unless given.
@@ -99,7 +100,7 @@ type IssueArgs struct {
 
 // Issue opens a session in the token store at the key store (LW.ISSUE).
 func (c *Client) Issue(ctx context.Context, store, subject string, args IssueArgs) (*Tokens, error) {
-	claims, err := claimsArgument(args.Claims)
+	claims, err := jsonArgument("Claims", args.Claims)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +130,7 @@ func (c *Client) Issue(ctx context.Context, store, subject string, args IssueArg
 // RotateArgs are what Rotate may be told besides the token.
 type RotateArgs struct {
 	// Claims replace those of the session. nil keeps them.
-	Claims map[string]any
+	Claims any
 	// Meta replaces that of the session. nil keeps it.
 	Meta any
 }
@@ -137,7 +138,7 @@ type RotateArgs struct {
 // Rotate exchanges a refresh token for the next tokens (LW.ROTATE). The error is ErrTokenReused if the
 // token was used before, and ErrConflict if it was rotated a moment ago with other claims.
 func (c *Client) Rotate(ctx context.Context, store string, refreshToken Secret, args RotateArgs) (*Tokens, error) {
-	claims, err := claimsArgument(args.Claims)
+	claims, err := jsonArgument("Claims", args.Claims)
 	if err != nil {
 		return nil, err
 	}
@@ -146,13 +147,6 @@ func (c *Client) Rotate(ctx context.Context, store string, refreshToken Secret, 
 		return nil, err
 	}
 	return c.tokens(ctx, newCommand("LW.ROTATE", store, string(refreshToken)).with("CLAIMS", claims).with("META", meta))
-}
-
-func claimsArgument(claims map[string]any) (string, error) {
-	if claims == nil {
-		return "", nil
-	}
-	return jsonArgument("Claims", claims)
 }
 
 func (c *Client) tokens(ctx context.Context, cmd command) (*Tokens, error) {
@@ -166,7 +160,7 @@ func (c *Client) tokens(ctx context.Context, cmd command) (*Tokens, error) {
 		AccessToken:      Secret(found.text("access")),
 		RefreshToken:     Secret(found.optional("refresh")),
 		AccessExpiresAt:  found.time("access_expires"),
-		RefreshExpiresAt: found.time("refresh_expires"),
+		RefreshExpiresAt: found.optionalTime("refresh_expires"),
 		SessionID:        found.text("session"),
 	}
 	return made, found.err()
@@ -174,20 +168,20 @@ func (c *Client) tokens(ctx context.Context, cmd command) (*Tokens, error) {
 
 // SetSessionClaims sets the claims that access tokens of a session have from the next rotation on
 // (LW.CLAIMS). It returns how many sessions this changed.
-func (c *Client) SetSessionClaims(ctx context.Context, store, session string, claims map[string]any) (int64, error) {
+func (c *Client) SetSessionClaims(ctx context.Context, store, session string, claims any) (int64, error) {
 	return c.setClaims(ctx, store, "SESSION", session, claims)
 }
 
 // SetSubjectClaims is SetSessionClaims for all sessions of a subject.
-func (c *Client) SetSubjectClaims(ctx context.Context, store, subject string, claims map[string]any) (int64, error) {
+func (c *Client) SetSubjectClaims(ctx context.Context, store, subject string, claims any) (int64, error) {
 	return c.setClaims(ctx, store, "SUBJECT", subject, claims)
 }
 
-func (c *Client) setClaims(ctx context.Context, store, what, whose string, claims map[string]any) (int64, error) {
+func (c *Client) setClaims(ctx context.Context, store, what, whose string, claims any) (int64, error) {
 	if claims == nil {
-		claims = map[string]any{}
+		claims = struct{}{}
 	}
-	text, err := claimsArgument(claims)
+	text, err := jsonArgument("claims", claims)
 	if err != nil {
 		return 0, err
 	}
@@ -233,7 +227,10 @@ func (c *Client) Introspect(ctx context.Context, store string, token Secret) (*I
 	if json.Unmarshal([]byte(text), &found.All) != nil {
 		return nil, strangeReply()
 	}
-	found.Active = found.All["active"] == true
+	active, isBool := found.All["active"].(bool)
+	if found.Active = active; !isBool {
+		return nil, strangeReply()
+	}
 	return found, nil
 }
 
@@ -279,7 +276,10 @@ func (c *Client) JWKS(ctx context.Context) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !json.Valid([]byte(text)) {
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if json.Unmarshal([]byte(text), &set) != nil || set.Keys == nil {
 		return nil, strangeReply()
 	}
 	return json.RawMessage(text), nil
