@@ -31,6 +31,8 @@ fn configured() -> Result<(), String> {
              nor in the AOF of this server, and a restart loses them",
         );
     }
+    #[cfg(feature = "debug-commands")]
+    clock::debug::read_environment();
     audit::settings::read_environment()
 }
 

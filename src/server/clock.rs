@@ -36,6 +36,15 @@ pub(crate) mod debug {
     /// The time at which the clock stands still; 0 if it runs.
     pub(crate) static STOPPED: AtomicI64 = AtomicI64::new(0);
 
+    /// Stops the clock at the time in `LOCKWATCH_CLOCK`, if there is one: before data is loaded, when
+    /// no client can.
+    pub(crate) fn read_environment() {
+        let stopped = std::env::var("LOCKWATCH_CLOCK").ok().and_then(|ms| ms.parse().ok());
+        if let Some(ms) = stopped {
+            STOPPED.store(ms, Ordering::Relaxed);
+        }
+    }
+
     /// The time that tests want where the server's clock shows `ms`.
     pub(super) fn time(ms: i64) -> i64 {
         match STOPPED.load(Ordering::Relaxed) {

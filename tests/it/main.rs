@@ -22,6 +22,9 @@ mod alerts;
 mod cell;
 mod cluster;
 mod exact;
+// These tests stop the clock, which needs this feature.
+#[cfg(feature = "debug-commands")]
+mod golden;
 mod guard;
 mod hostile;
 // These tests stop the clock, which needs this feature.

@@ -37,3 +37,18 @@ pub fn name_of(record: &[u8]) -> String {
     let text = String::from_utf8_lossy(record);
     text.split("\r\n").nth(2).expect("a command has a name").to_ascii_uppercase()
 }
+
+/// The places of a command's words in its bytes.
+#[track_caller]
+pub fn words(record: &[u8]) -> Vec<Range<usize>> {
+    let mut words = Vec::new();
+    let mut at = record.iter().position(|byte| *byte == b'$').unwrap_or(record.len());
+    while at < record.len() {
+        let end = at + record[at..].iter().position(|byte| *byte == b'\r').expect("a whole line");
+        let digits = std::str::from_utf8(&record[at + 1..end]).expect("digits");
+        let from = end + 2;
+        words.push(from..from + digits.parse::<usize>().expect("a length"));
+        at = words[words.len() - 1].end + 2;
+    }
+    words
+}

@@ -6,6 +6,7 @@
 //! - [`receiver::Receiver`] receives webhooks. [`alerts`] parses replies about alerts.
 //! - [`postgres::Postgres`] stores audit events. [`audits`] parses replies about them.
 //! - [`probe`] measures how long other clients wait while the server does something.
+//! - [`replication`] records what a primary sends to a replica, and sends a recording to one.
 //! - [`sentinel::Sentinel`] fails a primary over.
 //! - [`proxy::Proxy`] breaks the network between a client and a server.
 //! - [`tokens`] makes keys and parses replies of the token commands.
@@ -39,6 +40,7 @@ pub mod probe;
 pub mod proxy;
 mod random;
 pub mod receiver;
+pub mod replication;
 mod reply;
 pub mod sentinel;
 mod server;
