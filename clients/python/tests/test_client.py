@@ -23,6 +23,7 @@ from lockwatch import (
     RateLimitResult,
     UnavailableError,
 )
+from lockwatch.redis import channels
 from lockwatch.testing import RedisServer
 from lockwatch.testing.server import free_port
 from support.both import MAKERS
@@ -202,12 +203,64 @@ def test_a_call_that_timed_out_is_not_sent_again(shared_redis: RedisServer, key:
         assert lockwatch.peek(key, 10, 60).remaining == 7
 
 
-def test_a_connection_that_the_server_closed_is_replaced(shared_redis: RedisServer, key: str) -> None:
+def kill_clients(server: RedisServer) -> None:
+    with redis.Redis.from_url(server.url) as admin:
+        admin.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+
+def test_a_connection_that_the_server_closed_while_it_was_idle_is_replaced(
+    shared_redis: RedisServer, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As if it had been idle for long enough to be checked.
+    monkeypatch.setattr(channels, "CHECK_AFTER", 0)
     with LockWatch(shared_redis.url, connect_timeout=5, command_timeout=5) as lockwatch:
         assert lockwatch.ratelimit(key, 10, 60)
-        with redis.Redis.from_url(shared_redis.url) as admin:
-            admin.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        kill_clients(shared_redis)
         assert lockwatch.ratelimit(key, 10, 60).remaining == 8
+
+
+def test_after_one_closed_connection_no_other_idle_one_is_used(
+    shared_redis: RedisServer, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # None is checked before it is used.
+    monkeypatch.setattr(channels, "CHECK_AFTER", 60)
+    everybody = threading.Barrier(4)
+    with LockWatch(shared_redis.url, connect_timeout=5, command_timeout=5) as lockwatch:
+
+        def call() -> None:
+            everybody.wait(10)
+            lockwatch.ratelimit(key, 100, 60)
+
+        threads = [threading.Thread(target=call) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        kill_clients(shared_redis)
+        with pytest.raises(UnavailableError):
+            lockwatch.ratelimit(key, 100, 60)
+        assert all(lockwatch.ratelimit(key, 100, 60) for _ in range(5))
+
+
+def test_without_the_socket_of_redis_py_its_own_layers_are_used(
+    shared_redis: RedisServer, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channels, "socket_of", lambda _connection: None)
+    with LockWatch(shared_redis.url, connect_timeout=5, command_timeout=5) as lockwatch:
+        assert lockwatch.ratelimit(key, 10, 60).remaining == 9
+        lockwatch.ratelimit(f"{key} text", 1, 60)
+        with redis.Redis.from_url(shared_redis.url) as admin:
+            admin.set(f"{key} text", "x")
+        with pytest.raises(CommandError, match="WRONGTYPE"):
+            lockwatch.ratelimit(f"{key} text", 1, 60)
+        assert lockwatch.ratelimit(key, 10, 60).remaining == 8
+
+
+def test_the_socket_of_redis_py_is_found(shared_redis: RedisServer) -> None:
+    with redis.Redis.from_url(shared_redis.url) as client:
+        connection = client.connection_pool.get_connection()
+        assert channels.socket_of(connection) is not None
+        client.connection_pool.release(connection)
 
 
 def test_threads_share_a_client(shared_redis: RedisServer, key: str) -> None:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.requests import HTTPConnection
 from fastapi.security.base import SecurityBase
 
 from .aio import AsyncLockWatch
@@ -76,12 +77,12 @@ def install(app: FastAPI) -> None:
     app.add_middleware(RouteHeaders)
 
 
-def _state(request: Request) -> LockWatchState | None:
+def _state(request: HTTPConnection) -> LockWatchState | None:
     state = request.scope.get(STATE)
     return state if isinstance(state, LockWatchState) else None
 
 
-def _peer(request: Request) -> str | None:
+def _peer(request: HTTPConnection) -> str | None:
     return request.client.host if request.client else None
 
 
@@ -91,8 +92,8 @@ def _store_key(store: Store, request: Request) -> Key:
 
 def limit(
     lockwatch: AsyncLockWatch, limits: Limits | LimitsFunction | None = None, **options: Unpack[RouteLimitOptions]
-) -> Callable[[Request, Response], Awaitable[RateLimitResult | None]]:
-    """A limit on one route.
+) -> Callable[[HTTPConnection, Response], Awaitable[RateLimitResult | None]]:
+    """A limit on one route, also on that of a WebSocket.
 
     `Depends(limit(lw, "5/minute", key=lambda request: request.state.user))`.
 
@@ -102,7 +103,7 @@ def limit(
     """
     checked = route_limit(lockwatch, limits, options, AsyncLockWatch)
 
-    async def dependency(request: Request, response: Response) -> RateLimitResult | None:
+    async def dependency(request: HTTPConnection, response: Response) -> RateLimitResult | None:
         prepare(request)
         state = _state(request)
         outcome = await run_async(
@@ -135,7 +136,7 @@ class Dependency:
 
     def __call__(self, *arguments: Any, **named: Any) -> Awaitable[Any]:  # noqa: ANN401  # the function's
         """Calls the function. Raises ConfigurationError if it is used as a decorator."""
-        if arguments and callable(arguments[0]) and not isinstance(arguments[0], Request):
+        if arguments and callable(arguments[0]) and not isinstance(arguments[0], HTTPConnection):
             raise ConfigurationError(
                 f"it is a dependency and no decorator: {self._right} {getattr(arguments[0], '__name__', 'the handler')}"
             )

@@ -17,6 +17,7 @@ from fastapi import HTTPException, Request, Response
 from fastapi.exception_handlers import http_exception_handler
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import HTTPConnection
 
 from .asgi_response import App, Message, Receive, Scope, Send, with_headers
 from .errors import ConfigurationError
@@ -102,7 +103,7 @@ class RouteHeaders:
                 finish(pending, answered)
 
 
-def add_headers(request: Request, response: Response, headers: Mapping[str, str]) -> None:
+def add_headers(request: HTTPConnection, response: Response, headers: Mapping[str, str]) -> None:
     """Adds the headers of a limit to the response of a request that goes on."""
     if _HEADERS in request.scope:
         request.scope[_HEADERS].update(headers)
@@ -111,7 +112,7 @@ def add_headers(request: Request, response: Response, headers: Mapping[str, str]
         request.state.lockwatch_headers = headers
 
 
-def after_response(request: Request, pending: Pending) -> None:
+def after_response(request: HTTPConnection, pending: Pending) -> None:
     """Does what a limit has left to do once the response has been sent."""
     if _PENDING not in request.scope:
         raise ConfigurationError(
@@ -125,7 +126,7 @@ class _PreparedError(Exception):
     """Marks a table of exception handlers. Nobody raises it."""
 
 
-def prepare(request: Request) -> None:
+def prepare(request: HTTPConnection) -> None:
     """Makes the application's exception handlers respond to `Refused` and add a limit's headers.
 
     Once per application, also without `install`. `Refused` is left to an own handler of the

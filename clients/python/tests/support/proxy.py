@@ -30,7 +30,11 @@ class Proxy:
                 client, _ = self._server.accept()
             except OSError:
                 return
-            redis = socket.create_connection(("127.0.0.1", self.target))
+            try:
+                redis = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                client.close()
+                continue
             self._sockets += [client, redis]
             for source, sink in ((client, redis), (redis, client)):
                 threading.Thread(target=_copy, args=(source, sink), daemon=True).start()

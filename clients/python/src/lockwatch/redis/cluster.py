@@ -16,9 +16,9 @@ from redis.exceptions import AskError, ClusterDownError, MovedError
 from ..errors import UnavailableError
 from .connection import Command, Key, Reply
 from .failures import NO_ANSWER, is_not_primary, no_answer, reply_or_error
+from .layered import borrow, receive, write
 from .pools import pool_like
 from .renewal import RenewedPool
-from .single import borrow, receive, write
 
 _ASKING: Command[Any] = Command(("ASKING",), str)
 # Seconds between two refreshes of the slot table.

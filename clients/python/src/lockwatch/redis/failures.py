@@ -40,6 +40,8 @@ def reply_or_error(reply: object, server: str) -> Reply:
 
 def is_not_primary(answer: object) -> bool:
     """Whether a reply or an exception of redis-py says that the server is not the primary."""
+    if isinstance(answer, LockWatchError):
+        return answer.code in _NOT_PRIMARY
     if not isinstance(answer, redis_errors.RedisError):
         return False
     return _was_demoted(answer) or _code_and_message(answer)[0] in _NOT_PRIMARY

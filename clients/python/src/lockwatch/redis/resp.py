@@ -1,0 +1,77 @@
+"""Replies of Redis in RESP2, read from a socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import InvalidResponse
+
+from ..errors import LockWatchError, answered_error
+
+_CHUNK = 1 << 16
+
+
+class Reader:
+    """Reads one reply after the other. Each read of the socket has its timeout."""
+
+    def __init__(self, receive: Callable[[int], bytes], server: str) -> None:
+        self._receive = receive
+        self._server = server
+        self._data = b""
+        self._at = 0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everything that was received has been read."""
+        return self._at == len(self._data)
+
+    def read(self) -> object:
+        """The next reply. An error reply is a LockWatchError that is returned."""
+        try:
+            return self._read()
+        except ValueError as error:
+            raise InvalidResponse("the reply has a number that is none") from error
+
+    def _read(self) -> object:
+        line = self._line()
+        kind, rest = line[:1], line[1:]
+        if kind == b":":
+            return int(rest)
+        if kind == b"*":
+            count = int(rest)
+            return None if count < 0 else [self._read() for _ in range(count)]
+        if kind == b"$":
+            length = int(rest)
+            return None if length < 0 else self._bytes(length)
+        if kind == b"+":
+            return rest
+        if kind == b"-":
+            return _error(rest, self._server)
+        raise InvalidResponse(f"the reply begins with {kind!r}")
+
+    def _line(self) -> bytes:
+        while (end := self._data.find(b"\r\n", self._at)) < 0:
+            self._fill()
+        line = self._data[self._at : end]
+        self._at = end + 2
+        return line
+
+    def _bytes(self, length: int) -> bytes:
+        while len(self._data) < self._at + length + 2:
+            self._fill()
+        found = self._data[self._at : self._at + length]
+        self._at += length + 2
+        return found
+
+    def _fill(self) -> None:
+        chunk = self._receive(_CHUNK)
+        if not chunk:
+            raise RedisConnectionError("Connection closed by server.")
+        self._data = self._data[self._at :] + chunk
+        self._at = 0
+
+
+def _error(line: bytes, server: str) -> LockWatchError:
+    code, _, message = line.decode("utf-8", "replace").partition(" ")
+    return answered_error(code, message, server)

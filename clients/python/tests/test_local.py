@@ -1,0 +1,123 @@
+"""The limiter in the process: its counters and bounds."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Any
+
+import pytest
+
+from lockwatch import ConfigurationError, Limit, LockWatchMiddleware, LockWatchWSGIMiddleware, local
+from lockwatch.local import LocalLimiter, shared
+
+MINUTE, DAY = 60_000, 86_400_000
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def key(client: str, policy: str = "default") -> str:
+    return f"lw:{{{client}}}:{policy}"
+
+
+def admit(limiter: LocalLimiter, of: str, limit: int = 1, cost: int = 1, share: float = 1.0) -> bool:
+    return limiter.admit(of, (Limit(limit, DAY),), share, cost).allowed
+
+
+@pytest.mark.parametrize(
+    ("limit", "share", "expected"),
+    [(100, 1.0, 100), (100, 0.5, 50), (5, 0.5, 2), (4, 0.1, 1), (0, 0.5, 0), (1, 0.0001, 1), (30, 0.1, 3)],
+)
+def test_a_share(limit: int, share: float, expected: int) -> None:
+    assert shared((Limit(limit, DAY),), share) == (Limit(expected, DAY),)
+
+
+def test_threads_get_exactly_the_limit() -> None:
+    limiter = LocalLimiter()
+    admitted: list[bool] = []
+
+    def ask() -> None:
+        admitted.extend(admit(limiter, key("a"), 500) for _ in range(200))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(admitted) == 500
+
+
+def test_a_window_that_denies_counts_in_no_other() -> None:
+    limiter = LocalLimiter()
+    limits = (Limit(1, MINUTE), Limit(2, DAY))
+    results = [limiter.admit(key("a"), limits, 1.0, 1) for _ in range(3)]
+    assert [result.allowed for result in results] == [True, False, False]
+    assert results[1].limit == 1
+    assert 59_000 < results[1].retry_after_ms <= MINUTE
+    # The longer window has room for one more.
+    assert limiter.admit(key("a"), (Limit(2, DAY),), 1.0, 1)
+    assert not limiter.admit(key("a"), (Limit(2, DAY),), 1.0, 1)
+
+
+def test_a_refused_limit_waits_at_least_a_second() -> None:
+    limiter = LocalLimiter()
+    limits = (Limit(1, 250),)
+    assert limiter.admit(key("a"), limits, 1.0, 1)
+    denied = limiter.admit(key("a"), limits, 1.0, 1)
+    assert not denied.allowed
+    assert 0 < denied.retry_after_ms <= 250
+    assert denied.headers(kinds=()) == {"Retry-After": "1"}
+
+
+def test_further_clients_of_a_policy_share_a_counter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_MAX_CLIENTS", 3)
+    limiter = LocalLimiter()
+    assert all(admit(limiter, key(client)) for client in "abc")
+    assert [admit(limiter, key(client)) for client in "def"] == [True, False, False]
+    # Known clients keep their own, and so does another policy.
+    assert not admit(limiter, key("a"))
+    assert admit(limiter, key("g", "other"))
+
+
+def test_ten_thousand_clients_are_remembered() -> None:
+    limiter = LocalLimiter()
+    assert all(admit(limiter, key(str(number))) for number in range(10_000))
+    assert [admit(limiter, key(str(number))) for number in (10_000, 10_001)] == [True, False]
+    assert not admit(limiter, key("0"))
+
+
+def test_an_answer_empties_the_counters_of_its_keys_only() -> None:
+    limiter = LocalLimiter()
+    for each in "ab":
+        admit(limiter, key(each))
+    limiter.answered([key("a")])
+    assert admit(limiter, key("a"))
+    assert not admit(limiter, key("b"))
+
+
+def test_an_answer_after_ten_seconds_without_a_failure_ends_the_outage() -> None:
+    clock = Clock()
+    limiter = LocalLimiter(clock)
+    admit(limiter, key("a"))
+    clock.now += 9
+    limiter.answered([key("b")])
+    assert not admit(limiter, key("a"))
+    clock.now += 11
+    assert not admit(limiter, key("a")), "without an answer it is the same outage"
+    clock.now += 11
+    limiter.answered([key("b")])
+    assert admit(limiter, key("a"))
+
+
+@pytest.mark.parametrize("middleware", [LockWatchMiddleware, LockWatchWSGIMiddleware])
+@pytest.mark.parametrize("options", [{"on_redis_failure": "local"}, {"routes": {"/a": {"on_redis_failure": "local"}}}])
+def test_without_the_package_the_start_fails(middleware: Any, options: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "limits"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'lockwatch\[local\]'"):
+        middleware(lambda *_: None, redis_url="redis://localhost", **options)
