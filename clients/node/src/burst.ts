@@ -11,7 +11,7 @@ export interface Caller {
   ip?: string | undefined;
   endpoint?: string | undefined;
   method?: string | undefined;
-  agent?: string | undefined;
+  agent?: Bytes | undefined;
 }
 
 export interface BurstOptions extends Caller {

@@ -70,7 +70,7 @@ async function run(framework: Framework, given: Options, steps: readonly Step[])
 async function perform(served: Served, step: Step, lockwatch: LockWatch, connection: ScriptedConnection): Promise<void> {
   const { method, path, headers } = step.request;
   const known = METHODS.includes(method) ? method : "GET";
-  const response = await ask(served.port, path, { method: known, headers: ["Host", "localhost", "Content-Length", "0", ...headers.flat()] });
+  const response = await ask(served.port, path, { method: known, headers: ["Host", "localhost", "Content-Length", "0", ...headers.flat().map(onTheWire)] });
   await served.ended;
   await Promise.all([lockwatch.auditQueue.drained(), lockwatch.corrections.drained(), lockwatch.outcomes.drained()]);
   const expected = step.response;
@@ -89,6 +89,11 @@ async function perform(served: Served, step: Step, lockwatch: LockWatch, connect
   const sent = [roundTrip, step.route_limit?.command && [step.route_limit.command], step.audit && [step.audit]].flatMap(writes);
   assert.deepEqual(connection.writes, sent.map(latencyShape(connection)));
   assert.deepEqual(connection.corrections, (step.after_response ?? []).map(({ command }) => command));
+}
+
+/** Node writes each character of a header as one byte. */
+function onTheWire(text: string): string {
+  return Buffer.from(text).toString("latin1");
 }
 
 /** One write, or none for no commands. */

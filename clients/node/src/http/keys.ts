@@ -8,6 +8,7 @@ import { inspect } from "node:util";
 import { ConfigurationError } from "../errors.js";
 import type { Log } from "../failure-log.js";
 import { sayOnce } from "../notices.js";
+import type { Bytes } from "../redis/connection.js";
 import { clientNetwork } from "./address.js";
 
 /** Longer keys of the application are replaced by a digest. */
@@ -17,6 +18,10 @@ const DEFAULT_PREFIX = "lw";
 
 /** A key function returns this to limit a request by its address. */
 export const ADDRESS: unique symbol = Symbol.for("lockwatch.ADDRESS");
+
+/** The white space of HTTP: bytes beyond ASCII are a part of a credential. */
+const MARGINS = /^[ \t]+|[ \t]+$/g;
+const BEYOND_ASCII = /[\u0080-\uffff]/;
 
 /** The part of a `LockWatch` that decides about keys. */
 interface Service {
@@ -54,8 +59,14 @@ export function addressClient(address: string | undefined): string {
 
 /** The key holds a digest, never the credential. Undefined for an empty credential. */
 export function credentialClient(header: string, value: string): string | undefined {
-  const credential = header === "authorization" ? authorization(value.trim()) : value.trim();
-  return credential === "" ? undefined : `cred:${digest(credential)}`;
+  const trimmed = value.replace(MARGINS, "");
+  const credential = header === "authorization" ? authorization(trimmed) : trimmed;
+  return credential === "" ? undefined : `cred:${digest(headerBytes(credential))}`;
+}
+
+/** The value of a header as the client sent it. Node decodes each byte to one character. */
+export function headerBytes(value: string): Bytes {
+  return BEYOND_ASCII.test(value) ? Buffer.from(value, "latin1") : value;
 }
 
 /** What a key function returns. Nothing means that the limit does not apply to the request. */
@@ -84,11 +95,11 @@ export function keyText(given: ClientKey): string | undefined {
  * client.
  */
 function authorization(value: string): string {
-  const match = /^(\S+)\s+(.*)$/s.exec(value);
+  const match = /^([^ \t]+)[ \t]+(.*)$/s.exec(value);
   return match ? `${(match[1] as string).toLowerCase()} ${match[2] as string}` : value;
 }
 
-function digest(text: string): string {
+function digest(text: Bytes): string {
   return createHash("sha256").update(text).digest("hex").slice(0, 32);
 }
 

@@ -12,7 +12,7 @@ import type { Bytes, Command, RedisReply } from "../redis/connection.js";
 import type { Asked } from "./charging.js";
 import type { Counted } from "./counted.js";
 import type { AnyResponse } from "./framework.js";
-import { addressClient, credentialClient, keyClient, keyText } from "./keys.js";
+import { addressClient, credentialClient, headerBytes, keyClient, keyText } from "./keys.js";
 import { methodArgument } from "./pattern.js";
 import type { Policy } from "./policies.js";
 import type { HttpRequest, RateLimiter } from "./rate-limiter.js";
@@ -284,12 +284,13 @@ export class RequestCheck<Req> {
   #burstCommand(client: string): Command | undefined {
     const { burst, keys } = this.limiter;
     if (!burst) return undefined;
+    const agent = this.http.header("user-agent");
     return burstCommand(keys.burst(client), burst.threshold, burst.windowMs, {
       cooldown: burst.cooldown,
       ip: this.address,
       endpoint: this.path,
       method: methodArgument(this.http.method),
-      agent: this.http.header("user-agent"),
+      agent: agent === undefined ? undefined : headerBytes(agent),
     });
   }
 

@@ -81,5 +81,7 @@ def _environ(request: dict[str, Any]) -> dict[str, Any]:
     }
     for name, value in request["headers"]:
         variable = "HTTP_" + name.upper().replace("-", "_")
-        environ[variable] = f"{environ[variable]},{value}" if variable in environ else value
+        # Servers decode each byte to one character.
+        text = value.encode().decode("latin-1")
+        environ[variable] = f"{environ[variable]},{text}" if variable in environ else text
     return environ

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import logging
+import re
 from typing import Final, Literal
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from .address import WHOLE_CLIENTS, Address, AddressPrefixes, client_network
 # A longer key of the application becomes a digest.
 _MAX_KEY_BYTES = 128
 _DEFAULT_PREFIX = "lw"
+_WHITE_SPACE = re.compile("[ \\t]+")
 
 
 class _Constant(enum.Enum):
@@ -86,15 +88,21 @@ def key_text(key: object) -> str | None:
 
 def credential_client(header: str, value: str) -> str | None:
     """The client of a credential, of which only a digest goes into the key; None if it is empty."""
-    value = value.strip()
+    # The white space of HTTP: bytes beyond ASCII are a part of the credential.
+    value = value.strip(" \t")
     if not value:
         return None
     if header == "authorization":
         # One token in two spellings is one client: the scheme is case-insensitive, and space around
         # the token is not part of it.
-        scheme, *token = value.split(maxsplit=1)
+        scheme, *token = _WHITE_SPACE.split(value, 1)
         value = f"{scheme.lower()} {token[0]}" if token else value
-    return f"cred:{_digest(value.encode('utf-8', 'surrogatepass'))}"
+    return f"cred:{_digest(header_bytes(value))}"
+
+
+def header_bytes(value: str) -> bytes:
+    """The value of a header as the client sent it. Servers decode each byte to one character."""
+    return value.encode("latin-1", "replace")
 
 
 def _digest(text: bytes) -> str:

@@ -12,7 +12,7 @@ from ..ratelimit import RateLimitResult
 from ..redis.connection import Arg, Command
 from ..redis.records import option, text
 from .fallback import AskedLimit
-from .keys import address_client, credential_client
+from .keys import address_client, credential_client, header_bytes
 from .options import Settings
 from .policies import Policy
 from .request import HttpRequest
@@ -105,7 +105,7 @@ class Commands:
             *option("IP", ip),
             *("ENDPOINT", request.path),
             *option("METHOD", request.method_argument),
-            *option("AGENT", None if agent is None else agent.encode("latin-1", "replace")),
+            *option("AGENT", None if agent is None else header_bytes(agent)),
         )
         return Command(args, burst.read_burst, key)
 
