@@ -40,27 +40,28 @@ func askFunction(option string, err error) error {
 // if the call was at fault. go-redis returns errors of the network as they are, so these count.
 func redisFailure(err error) *Error {
 	var own *Error
-	if errors.As(err, &own) {
-		if errors.Is(own, ErrUnavailable) {
-			return own
-		}
-		return nil
-	}
 	var answered redis.Error
-	if errors.As(err, &answered) && !errors.Is(err, redis.Nil) {
-		if told := answeredError(answered.Error(), ""); errors.Is(told, ErrUnavailable) {
-			return told
-		}
-		return nil
-	}
 	var network net.Error
 	switch {
-	case errors.Is(err, context.Canceled):
+	case errors.As(err, &own):
+		return ifUnavailable(own)
+	case errors.Is(err, ErrUnavailable):
+		return unavailable("CONNECTION", "Redis is away", "")
+	case errors.Is(err, redis.Nil), errors.Is(err, context.Canceled):
 		return nil
+	case errors.As(err, &answered):
+		return ifUnavailable(answeredError(answered.Error(), ""))
 	case errors.As(err, &network) && network.Timeout(), errors.Is(err, redis.ErrPoolTimeout):
 		return unavailable("TIMEOUT", "Redis did not answer in time", "")
 	case errors.As(err, &network), errors.Is(err, redis.ErrClosed), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return unavailable("CONNECTION", "no connection to Redis", "")
+	}
+	return nil
+}
+
+func ifUnavailable(failure *Error) *Error {
+	if errors.Is(failure, ErrUnavailable) {
+		return failure
 	}
 	return nil
 }

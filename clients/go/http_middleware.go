@@ -76,14 +76,15 @@ func (l *limiter) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 	}
 	r = c.passOn(r)
 	writer := newResponseWriter(w, r, c.addHeaders)
-	writer.hijacked = c.end
+	// The response to the handshake of a WebSocket ends before the connection does.
+	writer.hijacked = c.finish
 	completed := false
 	defer func() {
 		// A panic of the application goes on to the server, which answers nothing more.
 		if !completed && writer.finalStatus() != statusClientGone {
 			writer.status = http.StatusInternalServerError
 		}
-		c.finish(writer)
+		c.finish(writer.finalStatus(), writer.Header())
 	}()
 	switch found := c.decide(r); {
 	case found.err != nil:
@@ -150,19 +151,20 @@ func (c *check) addHeaders(response http.Header) {
 	addMissing(response, c.state.headers)
 }
 
-func (c *check) finish(w *responseWriter) {
-	if c.ownsState {
-		c.state.charge.finish(w.finalStatus(), w.Header())
-	}
-	c.end(w.finalStatus())
-}
-
-// end tells the guard about the response, and records the request, once.
-func (c *check) end(status int) {
+// finish does what comes after the response, once.
+func (c *check) finish(status int, headers http.Header) {
 	if c.ended {
 		return
 	}
 	c.ended = true
+	if c.ownsState {
+		c.state.charge.finish(status, headers)
+	}
+	c.report(status)
+}
+
+// report tells the guard about the response, and records the request.
+func (c *check) report(status int) {
 	if c.guarded && c.goesOn {
 		c.limiter.guard.report(c.state, status, c.path)
 	}

@@ -127,6 +127,7 @@ func (l *routeLimit) serve(w http.ResponseWriter, r *http.Request, next http.Han
 		return
 	}
 	writer := newResponseWriter(w, r, func(response http.Header) { addMissing(response, found.headers) })
+	writer.hijacked = charge.finish
 	completed := false
 	defer func() {
 		if !completed && writer.finalStatus() != statusClientGone {

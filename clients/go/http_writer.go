@@ -16,8 +16,8 @@ type responseWriter struct {
 	http.ResponseWriter
 	// starts is called before the final status is written.
 	starts func(http.Header)
-	// hijacked is called when the application takes over the connection, with the status.
-	hijacked func(status int)
+	// hijacked is called when the application takes over the connection.
+	hijacked func(status int, headers http.Header)
 	ctx      context.Context
 	status   int
 	// left is the number of bytes of the body that the application has announced; -1 if unknown.
@@ -114,7 +114,7 @@ func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		if w.status == 0 && w.upgrade {
 			w.status = http.StatusSwitchingProtocols
 		}
-		w.hijacked(w.finalStatus())
+		w.hijacked(w.finalStatus(), w.Header())
 	}
 	return connection, buffer, err
 }

@@ -9,6 +9,7 @@ package lockwatchchi
 
 import (
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -73,9 +74,24 @@ func isForAll(routes chi.Routes, prefix, path, method string) bool {
 		if route.SubRoutes != nil {
 			return joined(whole) == path || isForAll(route.SubRoutes, whole, path, method)
 		}
-		// A handler of a method of its own comes before that of all methods.
-		return joined(whole) == path && route.Handlers[method] == nil
+		return joined(whole) == path && isOfAll(route.Handlers["*"], route.Handlers[method])
 	})
+}
+
+// isOfAll reports whether the handler of a method is that of all methods. One of its own comes before
+// that. Older versions of chi list the handler of all methods under each of them, too.
+func isOfAll(all, own http.Handler) bool {
+	if all == nil || own == nil {
+		return own == nil
+	}
+	a, b := reflect.ValueOf(all), reflect.ValueOf(own)
+	if a.Type() != b.Type() {
+		return false
+	}
+	if a.Kind() == reflect.Func || a.Kind() == reflect.Pointer {
+		return a.Pointer() == b.Pointer()
+	}
+	return a.Comparable() && a.Equal(b)
 }
 
 // joined is a path of several patterns, as chi joins them.
