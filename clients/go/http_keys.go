@@ -51,7 +51,7 @@ func clientOf(key string) string {
 // credentialClient is the client for the value of a header. The key holds a digest of it. It is
 // empty for an empty credential.
 func credentialClient(header, value string) string {
-	value = strings.TrimSpace(value)
+	value = strings.Trim(value, " \t")
 	if header == "Authorization" {
 		// The scheme is written in lower case, so that spellings of one credential are one client.
 		if space := strings.IndexAny(value, " \t"); space > 0 {
