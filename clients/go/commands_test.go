@@ -49,6 +49,12 @@ func TestALimitAdmitsCountsAndDenies(t *testing.T) {
 	if seconds, waits := denied.RetryAfterSeconds(); denied.Allowed || !waits || seconds < 1 || seconds > 60 {
 		t.Fatalf("the third call: %+v", denied)
 	}
+	header := denied.Header("api")
+	policy := `"api-60s";q=2;w=60, "api-3600s";q=100;w=3600`
+	if header.Get("X-RateLimit-Limit") != "2" || header.Get("RateLimit-Policy") != policy ||
+		header.Get("Retry-After") == "" || first.Header("api").Get("Retry-After") != "" {
+		t.Fatalf("the headers are %v", header)
+	}
 	peeked := ok[*RateLimitResult](t)(lw.Peek(ctx, "user:42", limits, Free))
 	if peeked.Remaining != 0 {
 		t.Fatalf("a peek: %+v", peeked)

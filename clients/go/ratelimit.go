@@ -2,6 +2,7 @@ package lockwatch
 
 import (
 	"context"
+	"net/http"
 	"strconv"
 	"time"
 )
@@ -161,4 +162,15 @@ func (c *Client) Settle(ctx context.Context, key string, reserved, actual int64,
 func settleCommand(key string, reserved, actual int64, at time.Time) command {
 	return newCommand("LW.SETTLE", key, strconv.FormatInt(reserved, 10), strconv.FormatInt(actual, 10),
 		"AT", strconv.FormatInt(at.UnixMilli(), 10))
+}
+
+// Header returns the headers of a limit under the name of a policy: X-RateLimit-*, RateLimit and
+// RateLimit-Policy as in draft 11 of the IETF, and Retry-After after a denial.
+func (r *RateLimitResult) Header(policy string) http.Header {
+	header := http.Header{}
+	setHeaders(header, headerFormats{legacy: true, draft11: true}.headersOf(r, policy))
+	if retry, waits := retryHeader(r); waits {
+		header.Set(retry.name, retry.value)
+	}
+	return header
 }

@@ -28,7 +28,7 @@ const titles: Record<string, string> = {
 
 // The order in a directory. What is not named follows, by name.
 const order: Record<string, string[]> = {
-  tutorials: ["first-limit", "fastapi", "flask", "express", "fastify", "catch-a-thief", "see-an-attack"],
+  tutorials: ["first-limit", "fastapi", "flask", "express", "fastify", "go", "catch-a-thief", "see-an-attack"],
   guides: ["install", "limit", "guard", "tokens", "alerts", "audit", "operate", "migrate"],
   "guides/install": ["wheel", "debian", "container", "kubernetes", "managed-redis", "macos", "source"],
   "guides/limit": ["login", "plans", "policies", "several-keys", "costs", "llm-tokens", "concurrency", "outbound", "behind-a-proxy"],
@@ -77,6 +77,7 @@ const order: Record<string, string[]> = {
     "refresh-token",
     "python",
     "node",
+    "go",
     "compatibility",
   ],
   "reference/program": ["doctor", "metrics", "top", "web", "hunt"],

@@ -26,7 +26,7 @@ def pages(given: list[str]) -> list[Path]:
     if given:
         return [Path(page).resolve().relative_to(REPOSITORY) for page in given]
     found = [page for page in (REPOSITORY / "docs").rglob("*.md") if "node_modules" not in page.parts]
-    readmes = [REPOSITORY / "README.md", *REPOSITORY.glob("packaging/*/README.md")]
+    readmes = [REPOSITORY / "README.md", REPOSITORY / "clients/go/README.md", *REPOSITORY.glob("packaging/*/README.md")]
     found += [readme for readme in readmes if follows_convention(readme.read_text("utf-8"))]
     return sorted(page.relative_to(REPOSITORY) for page in found)
 

@@ -1,10 +1,10 @@
-// Package opentelemetry has the counters of a lockwatch client as instruments of OpenTelemetry, and
+// Package lockwatchopentelemetry has the counters of a lockwatch client as instruments of OpenTelemetry, and
 // describes decisions on the spans of requests.
 //
-//	lw, err := lockwatch.Open(url, lockwatch.Options{OnEvent: opentelemetry.SetSpanAttributes})
+//	lw, err := lockwatch.Open(url, lockwatch.Options{OnEvent: lockwatchopentelemetry.SetSpanAttributes})
 //	…
-//	_, err = opentelemetry.Instrument(lw, nil)
-package opentelemetry
+//	_, err = lockwatchopentelemetry.Instrument(lw, nil)
+package lockwatchopentelemetry
 
 import (
 	"context"

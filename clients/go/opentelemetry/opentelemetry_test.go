@@ -1,4 +1,4 @@
-package opentelemetry_test
+package lockwatchopentelemetry_test
 
 import (
 	"net/http"
@@ -13,17 +13,17 @@ import (
 
 	"lockwatch"
 	"lockwatch/internal/testserver"
-	"lockwatch/opentelemetry"
+	lockwatchopentelemetry "lockwatch/opentelemetry"
 )
 
 func TestCountersAreObservedAndSpansDescribed(t *testing.T) {
-	lw, err := lockwatch.Open(testserver.Start(t).URL(), lockwatch.Options{OnEvent: opentelemetry.SetSpanAttributes})
+	lw, err := lockwatch.Open(testserver.Start(t).URL(), lockwatch.Options{OnEvent: lockwatchopentelemetry.SetSpanAttributes})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = lw.Close() }()
 	reader := sdk.NewManualReader()
-	registration, err := opentelemetry.Instrument(lw, sdk.NewMeterProvider(sdk.WithReader(reader)))
+	registration, err := lockwatchopentelemetry.Instrument(lw, sdk.NewMeterProvider(sdk.WithReader(reader)))
 	if err != nil {
 		t.Fatal(err)
 	}

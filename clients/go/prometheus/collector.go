@@ -1,9 +1,9 @@
-// Package prometheus has the counters of a lockwatch client as metrics of Prometheus.
+// Package lockwatchprometheus has the counters of a lockwatch client as metrics of Prometheus.
 //
-//	registry.MustRegister(prometheus.NewCollector(lw))
+//	registry.MustRegister(lockwatchprometheus.NewCollector(lw))
 //
 // The numbers are read when they are scraped, so requests pay nothing more.
-package prometheus
+package lockwatchprometheus
 
 import (
 	"github.com/prometheus/client_golang/prometheus"

@@ -1,4 +1,4 @@
-package prometheus_test
+package lockwatchprometheus_test
 
 import (
 	"io"
@@ -12,7 +12,7 @@ import (
 
 	"lockwatch"
 	"lockwatch/internal/testserver"
-	"lockwatch/prometheus"
+	lockwatchprometheus "lockwatch/prometheus"
 )
 
 func TestTheCountersAreScraped(t *testing.T) {
@@ -23,7 +23,7 @@ func TestTheCountersAreScraped(t *testing.T) {
 	}
 	defer func() { _ = lw.Close() }()
 	registry := client.NewPedanticRegistry()
-	registry.MustRegister(prometheus.NewCollector(lw))
+	registry.MustRegister(lockwatchprometheus.NewCollector(lw))
 	middleware := lockwatch.Must(lockwatch.Middleware(lw, lockwatch.MiddlewareOptions{Limits: "2/hour"}))
 	app := middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	get := func() { app.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/secret", nil)) }
