@@ -84,7 +84,8 @@ def same(one: Settings, other: Settings) -> bool:
 
 def parts(settings: Settings) -> dict[str, Any]:
     found = {each.name: getattr(settings, each.name) for each in dataclasses.fields(settings)}
-    found.pop("on_denied")
+    for function in ("on_denied", "address_client"):
+        found.pop(function)
     for name in ("policies", "keys", "proxies", "error_bodies", "exempt_clients"):
         found[name] = {key: str(value) for key, value in vars(found[name]).items() if key != "_is_trusted"}
     return found

@@ -76,10 +76,13 @@ class LocalLimiter:
                     storage.acquire_entry(*entry, min(cost, entry[1]))
         return RateLimitResult(not longest, own[waits.index(longest)].limit, 0, math.ceil(longest * 1000), 0, own)
 
+    @property
+    def is_active(self) -> bool:
+        """Whether it has counted something, so that it wants to know of answers."""
+        return self._storage is not None
+
     def answered(self, keys: Iterable[str]) -> None:
-        """Redis has answered for these keys. The usual path is one look."""
-        if self._storage is None:
-            return
+        """Redis has answered for these keys."""
         with self._lock:
             if self._storage is None or self._clock() - self._failed_at > _SECONDS_OF_AN_OUTAGE:
                 self._storage = None

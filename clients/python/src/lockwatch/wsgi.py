@@ -90,13 +90,14 @@ class LockWatchWSGIMiddleware:
             if outer is None:
                 self._record(request, state, status, started)
 
-        response = Response(start_response, state, end, has_body=request.method != "HEAD")
+        is_handshake = environ.get("HTTP_UPGRADE", "").lower() == "websocket"
+        response = Response(start_response, state, end, has_body=request.method != "HEAD", is_handshake=is_handshake)
         if reply is not None:
             return response.send_reply(reply)
         try:
             return response.wrap(self._app(environ, response.start), environ)
-        except BaseException:
-            response.end(500)
+        except BaseException as error:
+            response.fail(error)
             raise
 
     def _policy(self, environ: Environ, path: str) -> Policy | None:

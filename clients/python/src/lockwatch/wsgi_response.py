@@ -19,16 +19,24 @@ class Response:
     """Adds the headers to a response, and reports its status once the server is done with it."""
 
     def __init__(
-        self, start_response: StartResponse, state: LockWatchState, on_end: Callable[[int], None], *, has_body: bool
+        self,
+        start_response: StartResponse,
+        state: LockWatchState,
+        on_end: Callable[[int], None],
+        *,
+        has_body: bool,
+        is_handshake: bool,
     ) -> None:
         self._start_response = start_response
         self._has_body = has_body
+        self._is_handshake = is_handshake
         # Bytes that a server may wait for before it stops to read the body.
         self._length: int | None = None
         self._state = state
         self._on_end: Callable[[int], None] | None = on_end
-        # What a server answers if the application fails before its response starts.
-        self._status = 500
+        # What a server answers if the application fails before its response starts. A WebSocket has
+        # taken the connection over, and there is no other response.
+        self._status = 101 if is_handshake else 500
         self.headers: list[tuple[str, str]] = []
 
     def start(
@@ -81,6 +89,11 @@ class Response:
                 self.end(self._status if is_whole else CLIENT_CLOSED_REQUEST)
 
         return closed
+
+    def fail(self, error: BaseException) -> None:
+        """The application has raised an exception, by which some WebSockets end."""
+        is_end = self._is_handshake and isinstance(error, (StopIteration, ConnectionError))
+        self.end(self._status if is_end else 500)
 
     def end(self, status: int) -> None:
         """Reports the status, once."""

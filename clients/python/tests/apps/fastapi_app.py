@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, HTTPException, Request, WebSocket
 from fastapi.responses import StreamingResponse
 
 from apps import options
-from lockwatch import LockWatchMiddleware
+from lockwatch import LockWatchMiddleware, message_limit
 
 app = FastAPI()
 app.add_middleware(LockWatchMiddleware, **options())
@@ -62,6 +62,14 @@ async def whole_stream() -> StreamingResponse:
 @app.get("/broken")
 async def broken() -> None:
     raise RuntimeError("broken on purpose")
+
+
+@app.websocket("/live")
+async def live(websocket: WebSocket) -> None:
+    await websocket.accept()
+    limit = message_limit("3/hour")
+    async for message in websocket.iter_text():
+        await websocket.send_text(message if limit.allow() else "too many")
 
 
 @app.get("/state")

@@ -76,7 +76,6 @@ class AddressPrefixes:
 WHOLE_CLIENTS = AddressPrefixes()
 
 
-@lru_cache(maxsize=4096)
 def client_network(address: Address, prefixes: AddressPrefixes = WHOLE_CLIENTS) -> str:
     """What counts as one client: an IPv4 address, or a network."""
     if isinstance(address, ipaddress.IPv6Address):

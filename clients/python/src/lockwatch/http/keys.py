@@ -10,6 +10,8 @@ import enum
 import hashlib
 import logging
 import re
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, Literal
 from uuid import UUID
 
@@ -55,6 +57,11 @@ def client_of(key: str) -> str:
     Neither prefixes nor names of policies have braces.
     """
     return key[key.index("{") + 1 : key.rindex("}")]
+
+
+def address_clients(prefixes: AddressPrefixes) -> Callable[[Address | None], str]:
+    """`address_client` for other prefixes, with a cache."""
+    return lru_cache(maxsize=4096)(lambda address: address_client(address, prefixes))
 
 
 def address_client(address: Address | None, prefixes: AddressPrefixes = WHOLE_CLIENTS) -> str:

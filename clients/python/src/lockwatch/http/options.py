@@ -16,12 +16,12 @@ from ..limits import Limit, Limits, ParsedLimits, address_limits, parse_limits
 from ..ratelimit import DEFAULT_HEADERS, HeaderKind, RateLimitResult
 from ..redis.connection import Key
 from ..rules import Rules, read_options, refuse_both
-from .address import AddressPrefixes
+from .address import Address, AddressPrefixes
 from .bodies import ErrorBodies, ErrorBody
 from .charging import CountWhen, charging_of
 from .exempt import ExemptClients
 from .fallback import FailureMode, on_failure_of
-from .keys import Keys
+from .keys import Keys, address_clients
 from .option_rules import MOVED
 from .policies import DEFAULT, Policies, Policy, PolicyOptions, policy_key
 from .request import HttpRequest, KeyFunction
@@ -98,6 +98,8 @@ class Settings:
     error_bodies: ErrorBodies
     exempt_clients: ExemptClients
     prefixes: AddressPrefixes
+    address_client: Callable[[Address | None], str]
+    """The client that an address counts as by these prefixes."""
     header_kinds: tuple[HeaderKind, ...]
     burst_arguments: tuple[str, ...] | None
     """Threshold, window and cooldown of LW.BURST; None if bursts are off."""
@@ -130,6 +132,7 @@ class Settings:
         # The rule of `routes` has made every policy a mapping.
         routes = cast("Mapping[str, PolicyOptions]", options.get("routes", {}))
         client = _client(options)
+        prefixes = AddressPrefixes(options.get("ipv4_prefix", 32), options.get("ipv6_prefix", 64))
         return cls(
             policies=Policies(default, routes, options.get("exempt", ())),
             address_limits=None if own_address_limits is None else parse_limits(own_address_limits),
@@ -140,7 +143,8 @@ class Settings:
             on_denied=options.get("on_denied"),
             error_bodies=ErrorBodies(options.get("error_bodies", {})),
             exempt_clients=ExemptClients(options.get("exempt", ())),
-            prefixes=AddressPrefixes(options.get("ipv4_prefix", 32), options.get("ipv6_prefix", 64)),
+            prefixes=prefixes,
+            address_client=address_clients(prefixes),
             header_kinds=cast("tuple[HeaderKind, ...]", options.get("headers", DEFAULT_HEADERS)),
             burst_arguments=_burst_arguments(options),
             guard=options.get("guard"),

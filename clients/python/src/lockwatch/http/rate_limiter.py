@@ -14,7 +14,7 @@ from ..stats import Outcome
 from .bodies import Denial
 from .charging import Corrections, Pending
 from .fallback import Admitted, AskedLimit, Fallback, LimitDenial, reason_of
-from .keys import address_client, key_client, key_text
+from .keys import key_client, key_text
 from .options import Settings
 from .policies import Policy
 from .reply import Reply, denied_reply
@@ -81,7 +81,7 @@ class RateLimiter:
             key = yield from ask("key_func", policy.key_func, request)
             if key is None:
                 return (yield from self._without_limit(request, policy, send, outer))
-            client, user = key_client(key) or address_client(request.address, settings.prefixes), key_text(key)
+            client, user = key_client(key) or settings.address_client(request.address), key_text(key)
         limits = policy.limits
         if settings.plan_func is not None and not policy.own_limits:
             plan = returned_limits(
@@ -116,7 +116,7 @@ class RateLimiter:
     ) -> Admission:
         """Counts the burst of a request's address, and no limit. Asks the guard."""
         state = self._commands.state(request, policy) if outer is None else outer
-        client = address_client(request.address, self._settings.prefixes)
+        client = self._settings.address_client(request.address)
         trip = RoundTrip(policy, state, (), self._commands.burst(client, request, state.address), 1)
         self._count(request, trip)
         if not trip.commands:
@@ -161,7 +161,8 @@ class RateLimiter:
             for each, reply in zip(trip.limits, replies, strict=False)
         ]
         self._failures.limit_answered()
-        self._local.answered(str(key) for _, _, key in results)
+        if self._local.is_active:
+            self._local.answered(str(key) for _, _, key in results)
         if policy.charging.corrects and self._corrections is not None:
             asked = [(each.command, result) for each, (_, result, _) in zip(trip.limits, results, strict=True)]
             if commands := policy.charging.pending(asked, trip.cost):

@@ -12,7 +12,7 @@ from ..ratelimit import RateLimitResult
 from ..redis.connection import Arg, Command
 from ..redis.records import option, text
 from .fallback import AskedLimit
-from .keys import address_client, credential_client, header_bytes
+from .keys import credential_client, header_bytes
 from .options import Settings
 from .policies import Policy
 from .request import HttpRequest
@@ -61,11 +61,11 @@ class Commands:
     def state(self, request: HttpRequest, policy: Policy, client: str | None = None) -> LockWatchState:
         """The state of a request that no middleware has seen. The client is the address if None."""
         settings = self._settings
-        network = address_client(request.address, settings.prefixes)
+        network = settings.address_client(request.address)
         address = None if request.address is None else str(request.address)
-        return LockWatchState(
-            policy.name, client or network, address, network=network, header_kinds=settings.header_kinds
-        )
+        state = LockWatchState(policy.name, client or network, address)
+        state.network, state.header_kinds = network, settings.header_kinds
+        return state
 
     def round_trip(
         self, request: HttpRequest, policy: Policy, client: str | None, limits: ParsedLimits, cost: int
@@ -123,7 +123,7 @@ class Commands:
 
     def fallback_of_address(self, request: HttpRequest, policy: Policy) -> AskedLimit:
         """The limit of a request of which only the address is known."""
-        network = address_client(request.address, self._settings.prefixes)
+        network = self._settings.address_client(request.address)
         numbers = policy.on_failure.numbers(policy.limits)
         return AskedLimit(policy.name, self._settings.keys.limit(network, policy.name), numbers)
 

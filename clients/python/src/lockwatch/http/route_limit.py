@@ -167,7 +167,8 @@ class RouteLimit:
         except LockWatchError as error:
             return (yield from self._fail(asking, error, str(command.key), limits, cost))
         self._failures.limit_answered()
-        self._lockwatch.local.answered((str(command.key),))
+        if self._lockwatch.local.is_active:
+            self._lockwatch.local.answered((str(command.key),))
         if self._charging.corrects and (commands := self._charging.pending([(command, limit)], cost)):
             asking.after(Pending(self._charging, commands, self._lockwatch.corrections, self._failures))
         if state is not None:
