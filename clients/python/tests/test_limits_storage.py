@@ -9,6 +9,7 @@ import pytest
 import redis
 from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.errors import ConfigurationError, StorageError
+from limits.storage import storage_from_string
 
 import lockwatch
 from lockwatch.limits_storage import LockWatchStorage
@@ -100,6 +101,10 @@ def test_a_server_that_is_away_is_an_error(kind: str, wrapped: bool) -> None:
             asked.get_window_stats(RateLimitItemPerMinute(1), "a")
 
 
+def limits_of(kind: str, uri: str) -> Any:
+    return storage_from_string(uri if kind == "sync" else f"async+{uri}")
+
+
 class Renamed(RateLimitItemPerMinute):
     """A limit whose keys do not contain it."""
 
@@ -146,6 +151,11 @@ def test_a_wrong_uri_is_an_error_of_limits_without_the_password(kind: str, uri: 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_options_go_to_lockwatch_and_to_redis_py(kind: str) -> None:
+    with pytest.raises(lockwatch.ConfigurationError, match="command_timeout of"):
+        limits_of(kind, "lockwatch://localhost?db=1&command_timeout=soon")
+    with pytest.raises(lockwatch.ConfigurationError, match="breaker_timeouts of"):
+        limits_of(kind, "lockwatch://localhost?breaker_timeouts=0.5")
+    limits_of(kind, "lockwatch://localhost?db=1&command_timeout=500ms&breaker_timeouts=5&breaker_seconds=0.5")
     with RedisServer("--requirepass", "s3cret", url=f"redis://:s3cret@127.0.0.1:{(port := free_port())}", port=port):
         asked = limiter(kind, "moving-window", f"lockwatch://127.0.0.1:{port}", password="s3cret", db=0)
         assert asked.hit(RateLimitItemPerMinute(1), "a")

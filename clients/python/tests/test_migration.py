@@ -24,8 +24,10 @@ MOVES = {
 
 @contextmanager
 def moved(app: str, server: RedisServer, when: str = "after", workers: int = 1) -> Iterator[Web]:
-    environment = {"REDIS_ADDRESS": f"127.0.0.1:{server.port}"}
-    environment["DJANGO_SETTINGS_MODULE"] = f"migration.drf_shop.settings_{when}"
+    # On a busy machine an answer must not become a timeout, after which a request is let through.
+    slow = "?connect_timeout=10&command_timeout=10" if when == "after" and app != "drf" else ""
+    environment = {"REDIS_ADDRESS": f"127.0.0.1:{server.port}{slow}"}
+    environment["DJANGO_SETTINGS_MODULE"] = f"migration.drf_shop.settings_{when if when == 'before' else 'slow'}"
     with Web(app if app == "drf" else f"{app} {when}", workers=workers, environment=environment) as web:
         yield web
 

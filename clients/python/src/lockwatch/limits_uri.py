@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import redis
 import redis.asyncio
@@ -51,7 +51,7 @@ def place(uri: str, options: dict[str, Any]) -> Place[Any]:
 
     `options` are those of LockWatch, and else those of redis-py.
     """
-    own, others = _split(options)
+    uri, own, others = _split(uri, options)
     scheme, nodes, path, login = _parse(uri)
     others = {**_TIMEOUTS, **login, **others}
     if scheme == "lockwatch+sentinel":
@@ -72,7 +72,7 @@ def place(uri: str, options: dict[str, Any]) -> Place[Any]:
 
 def async_place(uri: str, options: dict[str, Any]) -> Place[Any]:
     """`place` for asyncio."""
-    own, others = _split(options)
+    uri, own, others = _split(uri, options)
     # How limits chooses between clients of Redis. This storage uses redis-py.
     others.pop("implementation", None)
     scheme, nodes, path, login = _parse(uri)
@@ -88,10 +88,23 @@ def async_place(uri: str, options: dict[str, Any]) -> Place[Any]:
     return Place(client, own, lambda: client)
 
 
-def _split(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The options of LockWatch, and those of redis-py."""
-    own = {name: value for name, value in options.items() if name in CONNECTION}
-    return own, {name: value for name, value in options.items() if name not in CONNECTION}
+def _split(uri: str, options: dict[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """The URI without options of LockWatch, these, and those of redis-py."""
+    address, _, query = uri.partition("?")
+    pairs = parse_qsl(query, keep_blank_values=True)
+    own = {name: _number(value) for name, value in pairs if name in CONNECTION}
+    own |= {name: value for name, value in options.items() if name in CONNECTION}
+    rest = urlencode([(name, value) for name, value in pairs if name not in CONNECTION])
+    others = {name: value for name, value in options.items() if name not in CONNECTION}
+    return f"{address}?{rest}" if rest else address, own, others
+
+
+def _number(text: str) -> float | str:
+    """`3` and `0.5` as numbers. `500ms` stays a text."""
+    try:
+        return int(text) if text.isdecimal() else float(text)
+    except ValueError:
+        return text
 
 
 def _parse(uri: str) -> tuple[str, list[tuple[str, int]], str, dict[str, str]]:
