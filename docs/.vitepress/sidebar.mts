@@ -59,6 +59,7 @@ const order: Record<string, string[]> = {
     "redis-cell",
     "slowapi-and-flask-limiter",
     "limits",
+    "django-rest-framework",
     "express-rate-limit",
     "rate-limiter-flexible",
     "lockwatch-0.1",

@@ -172,11 +172,18 @@ def test_options_go_to_lockwatch_and_to_redis_py(kind: str) -> None:
 def test_a_storage_may_share_a_client() -> None:
     stub = Stub()
     stub.answer("LW.RATELIMIT", [0, 5, 4, 0, 60_000])
-    shared = LockWatchStorage("lockwatch://", lockwatch=lockwatch.LockWatch(stub))
-    item = RateLimitItemPerMinute(5)
-    assert shared.incr(item.key_for("a/b"), item.get_expiry()) == 1
+    with lockwatch.LockWatch(stub) as client:
+        shared = LockWatchStorage("lockwatch://", lockwatch=client)
+        item = RateLimitItemPerMinute(5)
+        assert shared.incr(item.key_for("a/b"), item.get_expiry()) == 1
+        stub.unavailable("TIMEOUT")
+        for _ in range(4):
+            with pytest.raises(lockwatch.UnavailableError):
+                shared.incr(item.key_for("a/b"), item.get_expiry())
+        assert client.stats().requests == {"limits": {"allowed": 1, "failed_open": 3, "bypassed": 1}}
+        assert client.stats().limits_off
     assert stub.called("LW.RATELIMIT") == [("LW.RATELIMIT", "lw:limits:LIMITER/a/b/5/1/minute", "5", "60")]
     with pytest.raises(NotImplementedError):
         shared.reset()
     with pytest.raises(lockwatch.ConfigurationError, match="needs a LockWatch"):
-        LockWatchStorage("lockwatch://", lockwatch=lockwatch.AsyncLockWatch(AsyncStub()))  # type: ignore[arg-type]
+        LockWatchStorage("lockwatch://", lockwatch=lockwatch.AsyncLockWatch(AsyncStub()))

@@ -10,130 +10,28 @@ is not counted.
 
 from __future__ import annotations
 
-import re
 import time
-from dataclasses import dataclass
 from typing import Any
 
 from limits.aio.storage import MovingWindowSupport as AsyncMovingWindowSupport
 from limits.aio.storage import SlidingWindowCounterSupport as AsyncSlidingWindowCounterSupport
 from limits.aio.storage import Storage as AsyncStorage
-from limits.limits import TIME_TYPES
 from limits.storage import MovingWindowSupport, SlidingWindowCounterSupport, Storage
 
 from .aio import AsyncLockWatch
 from .client import LockWatch
 from .errors import ConfigurationError, LockWatchError
-from .explain import KeyReport, inspect
-from .flow import Client, Flow, execute, run, run_async
-from .limits import Limit
-from .limits_uri import ASYNC_SCHEMES, SCHEMES, async_place, place
-from .multi import mratelimit
-from .ratelimit import RateLimitResult, rate_limit_command
-from .redis.connection import Command
-from .rules import KEY_PREFIX
+from .flow import run, run_async
+from .limits_counters import Counters
+from .limits_uri import ASYNC_SCHEMES, SCHEMES, StorageOptions, async_place, place
 
 __all__ = ["AsyncLockWatchStorage", "LockWatchStorage"]
 
-PREFIX = "lw:limits"
 # Keys that `reset` deletes in one command.
 _BATCH = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class _Usage:
-    """What is used of a key's window."""
-
-    used: int
-    free_after: float
-    """Seconds until the oldest unit leaves the window; 0 if there is none."""
-
-
-class _Counters:
-    """The commands of both storages."""
-
-    def __init__(self, lockwatch: Client, prefix: str) -> None:
-        self.lockwatch = lockwatch
-        self._prefix = KEY_PREFIX.read("key_prefix", prefix)
-
-    @property
-    def pattern(self) -> str:
-        """What SCAN finds all keys by."""
-        return re.sub(r"([\\*?\[\]])", r"\\\1", self._prefix) + ":*"
-
-    def hit(self, key: str, limit: int, expiry: int, amount: int) -> Flow[RateLimitResult]:
-        command = rate_limit_command("LW.RATELIMIT", self._key(key), (Limit(limit, expiry * 1000),), amount)
-        return (yield from execute(self.lockwatch, command))
-
-    def acquire(self, key: str, limit: int, expiry: int, amount: int) -> Flow[bool]:
-        if amount < 1:
-            return True
-        return (yield from self.hit(key, limit, expiry, amount)).allowed
-
-    def increment(self, key: str, expiry: int, amount: int) -> Flow[int]:
-        """Units used, these included. More than the limit if they were denied."""
-        if amount < 1:
-            return (yield from self.usage(key)).used
-        result = yield from self.hit(key, _limit_of(key, expiry), expiry, amount)
-        used = result.limit - result.remaining
-        return used if result.allowed else used + amount
-
-    def usage(self, key: str) -> Flow[_Usage]:
-        report: KeyReport | None = yield from execute(self.lockwatch, inspect(self._key(key)))
-        if report is None or not report.windows:
-            return _Usage(0, 0.0)
-        # A key of limits contains the length of its only window.
-        window = report.windows[-1]
-        return _Usage(window.used, window.first_free_ms / 1000)
-
-    def window(self, key: str, expiry: int) -> Flow[tuple[float, int]]:
-        usage = yield from self.usage(key)
-        now = time.time()
-        return (now + usage.free_after - expiry if usage.used else now), usage.used
-
-    def counter(self, key: str) -> Flow[tuple[int, float, int, float]]:
-        """The window as the present one of two, of which the previous one is empty."""
-        usage = yield from self.usage(key)
-        return 0, 0.0, usage.used, usage.free_after
-
-    def clear(self, key: str) -> Flow[None]:
-        name = self._key(key)
-        yield from execute(self.lockwatch, Command(("UNLINK", name), int, name))
-
-    def check(self) -> Flow[bool]:
-        """Whether units can be recorded. Records none: a replica and a full server refuse it."""
-        try:
-            yield from execute(self.lockwatch, mratelimit([(f"{self._prefix}:check", (1, 1), 0)]))
-        except LockWatchError:
-            return False
-        return True
-
-    def _key(self, key: str) -> str:
-        return f"{self._prefix}:{key}"
-
-
-def _limit_of(key: str, expiry: int) -> int:
-    """The limit that a key of limits ends with: `…/5/1/minute`.
-
-    The strategy `fixed-window` tells the storage no limit but this one.
-    """
-    *_, amount, multiples, unit = ("", "", *key.split("/"))
-    granularity = TIME_TYPES.get(unit)
-    if granularity is None or not (amount.isdecimal() and multiples.isdecimal()):
-        raise _no_limit(key)
-    if int(multiples) * granularity.seconds != expiry:
-        raise _no_limit(key)
-    return int(amount)
-
-
-def _no_limit(key: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"the key of a limit does not end with its numbers, as in '…/5/1/minute', but with {key[-20:]!r}: use the "
-        "strategy 'moving-window', which tells the storage the limit"
-    )
-
-
-def _given_client(kind: type[Any], lockwatch: object) -> Any:  # noqa: ANN401  # an instance of `kind`
+def _of_kind(kind: type[Any], lockwatch: object) -> Any:  # noqa: ANN401  # an instance of `kind`
     if not isinstance(lockwatch, kind):
         raise ConfigurationError(f"lockwatch is a {type(lockwatch).__name__}: this storage needs a {kind.__name__}")
     return lockwatch
@@ -146,9 +44,10 @@ def _can_not_reset() -> NotImplementedError:
 class LockWatchStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport):
     """`storage_from_string("lockwatch://localhost:6379")`.
 
-    The options are those of `LockWatch` and of redis-py. `lockwatch` is a LockWatch in place of
-    the address in the URI. Errors of lockwatch are raised, so that the fallbacks of Flask-Limiter
-    and slowapi work.
+    The options are those of `LockWatch` and of redis-py, `key_prefix`, `lockwatch` (a LockWatch in
+    place of the address in the URI), and `on_redis_failure`: with `"raise"`, the default, errors
+    are raised, so that the fallbacks of Flask-Limiter and slowapi work; with `"allow"` calls are
+    admitted.
     """
 
     STORAGE_SCHEME = SCHEMES
@@ -157,16 +56,13 @@ class LockWatchStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport
         self,
         uri: str,
         wrap_exceptions: bool = False,
-        *,
-        key_prefix: str = PREFIX,
-        lockwatch: LockWatch | None = None,
-        **options: Any,  # noqa: ANN401  # checked by redis-py
+        **options: Any,  # noqa: ANN401  # checked here and by redis-py
     ) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions)
-        self._place = None if lockwatch is not None else place(uri, options)
-        if self._place is not None:
-            lockwatch = LockWatch(self._place.source, **self._place.options)
-        self._counters = _Counters(_given_client(LockWatch, lockwatch), key_prefix)
+        read = StorageOptions(uri, options)
+        self._place = None if read.lockwatch is not None else place(read)
+        client = read.lockwatch if self._place is None else LockWatch(self._place.source, **read.client)
+        self._counters = Counters(_of_kind(LockWatch, client), read)
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -236,16 +132,13 @@ class AsyncLockWatchStorage(AsyncStorage, AsyncMovingWindowSupport, AsyncSliding
         self,
         uri: str,
         wrap_exceptions: bool = False,
-        *,
-        key_prefix: str = PREFIX,
-        lockwatch: AsyncLockWatch | None = None,
-        **options: Any,  # noqa: ANN401  # checked by redis-py
+        **options: Any,  # noqa: ANN401  # checked here and by redis-py
     ) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions)
-        self._place = None if lockwatch is not None else async_place(uri.removeprefix("async+"), options)
-        if self._place is not None:
-            lockwatch = AsyncLockWatch(self._place.source, **self._place.options)
-        self._counters = _Counters(_given_client(AsyncLockWatch, lockwatch), key_prefix)
+        read = StorageOptions(uri.removeprefix("async+"), options)
+        self._place = None if read.lockwatch is not None else async_place(read)
+        client = read.lockwatch if self._place is None else AsyncLockWatch(self._place.source, **read.client)
+        self._counters = Counters(_of_kind(AsyncLockWatch, client), read)
 
     @property
     def base_exceptions(self) -> type[Exception]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import redis
@@ -20,12 +20,15 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from .client_rules import CONNECTION
+from .duration import milliseconds
 from .redis.cluster import ClusterConnection
 from .redis.open import COMMAND_TIMEOUT, CONNECT_TIMEOUT
 from .redis.server import cluster_of
+from .rules import KEY_PREFIX, Rule, Rules, one_of, read_options
 
 T = TypeVar("T")
 
+PREFIX = "lw:limits"
 SCHEMES = ["lockwatch", "lockwatchs", "lockwatch+unix", "lockwatch+sentinel", "lockwatch+cluster"]
 ASYNC_SCHEMES = [f"async+{scheme}" for scheme in SCHEMES]
 _SCHEMES_OF_REDIS = {"lockwatch": "redis", "lockwatchs": "rediss", "lockwatch+unix": "unix"}
@@ -34,69 +37,35 @@ _PORTS = {"lockwatch+sentinel": 26379, "lockwatch+cluster": 6379}
 _TIMEOUTS = {"socket_connect_timeout": 1.0, "socket_timeout": 10.0}
 
 
-@dataclass(frozen=True)
-class Place(Generic[T]):
-    """Where the counters are."""
-
-    source: Any
-    """For LockWatch or AsyncLockWatch."""
-    options: dict[str, Any]
-    """The options of that client."""
-    client: Callable[[], T]
-    """Returns a client of redis-py, which does not connect before its first command."""
+OnFailure: TypeAlias = Literal["raise", "allow"]
+# The options of a storage that are not those of redis-py.
+_OWN: Rules = {
+    **{name: rule for name, rule in CONNECTION.items() if name != "service"},
+    "key_prefix": KEY_PREFIX,
+    "on_redis_failure": one_of("raise", "allow"),
+    "lockwatch": Rule("a client of lockwatch", lambda value: value),
+}
 
 
-def place(uri: str, options: dict[str, Any]) -> Place[Any]:
-    """Reads a URI without `async+`. Raises ConfigurationError of limits.
+class StorageOptions:
+    """What a storage is given, in its URI and as arguments."""
 
-    `options` are those of LockWatch, and else those of redis-py.
-    """
-    uri, own, others = _split(uri, options)
-    scheme, nodes, path, login = _parse(uri)
-    others = {**_TIMEOUTS, **login, **others}
-    if scheme == "lockwatch+sentinel":
-        client = _of_sentinel(Sentinel, nodes, path, login, others)
-        return Place(client, own, lambda: client)
-    if scheme == "lockwatch+cluster":
-        startup = [ClusterNode(host, port) for host, port in nodes] or others.pop("startup_nodes", [])
-        _need_nodes(startup)
-        # redis-py connects when the client is made. So the first command makes it.
-        make = partial(RedisCluster, startup_nodes=startup, retry=Retry(NoBackoff(), 0), **others)
-        timeouts = (own.get("connect_timeout", CONNECT_TIMEOUT), own.get("command_timeout", COMMAND_TIMEOUT))
-        bounded = partial(make, socket_connect_timeout=timeouts[0], socket_timeout=min(timeouts))
-        server = cluster_of(node.name for node in startup)
-        return Place(ClusterConnection(bounded, server, *timeouts), own, make)
-    single = _of_url(redis.Redis, uri, scheme, others)
-    return Place(single, own, lambda: single)
-
-
-def async_place(uri: str, options: dict[str, Any]) -> Place[Any]:
-    """`place` for asyncio."""
-    uri, own, others = _split(uri, options)
-    # How limits chooses between clients of Redis. This storage uses redis-py.
-    others.pop("implementation", None)
-    scheme, nodes, path, login = _parse(uri)
-    others = {**_TIMEOUTS, **login, **others}
-    if scheme == "lockwatch+sentinel":
-        client = _of_sentinel(AsyncSentinel, nodes, path, login, others)
-    elif scheme == "lockwatch+cluster":
-        startup = [AsyncClusterNode(host, port) for host, port in nodes] or others.pop("startup_nodes", [])
-        _need_nodes(startup)
-        client = AsyncRedisCluster(startup_nodes=startup, **others)
-    else:
-        client = _of_url(redis.asyncio.Redis, uri, scheme, others)
-    return Place(client, own, lambda: client)
-
-
-def _split(uri: str, options: dict[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    """The URI without options of LockWatch, these, and those of redis-py."""
-    address, _, query = uri.partition("?")
-    pairs = parse_qsl(query, keep_blank_values=True)
-    own = {name: _number(value) for name, value in pairs if name in CONNECTION}
-    own |= {name: value for name, value in options.items() if name in CONNECTION}
-    rest = urlencode([(name, value) for name, value in pairs if name not in CONNECTION])
-    others = {name: value for name, value in options.items() if name not in CONNECTION}
-    return f"{address}?{rest}" if rest else address, own, others
+    def __init__(self, uri: str, given: dict[str, Any]) -> None:
+        address, _, query = uri.partition("?")
+        pairs = parse_qsl(query, keep_blank_values=True)
+        own: dict[str, Any] = {name: _number(value) for name, value in pairs if name in _OWN}
+        own |= {name: value for name, value in given.items() if name in _OWN}
+        checked = read_options(own, _OWN, " of the storage")
+        rest = urlencode([(name, value) for name, value in pairs if name not in _OWN])
+        self.uri = f"{address}?{rest}" if rest else address
+        """Without options of lockwatch."""
+        self.key_prefix: str = checked.pop("key_prefix", PREFIX)
+        self.on_redis_failure: OnFailure = checked.pop("on_redis_failure", "raise")
+        self.lockwatch: Any = checked.pop("lockwatch", None)
+        self.client: dict[str, Any] = checked
+        """The options of the client of lockwatch."""
+        self.redis = {**_TIMEOUTS, **{name: value for name, value in given.items() if name not in _OWN}}
+        """Those of redis-py."""
 
 
 def _number(text: str) -> float | str:
@@ -105,6 +74,54 @@ def _number(text: str) -> float | str:
         return int(text) if text.isdecimal() else float(text)
     except ValueError:
         return text
+
+
+@dataclass(frozen=True)
+class Place(Generic[T]):
+    """Where the counters are."""
+
+    source: Any
+    """For LockWatch or AsyncLockWatch."""
+    client: Callable[[], T]
+    """Returns a client of redis-py, which does not connect before its first command."""
+
+
+def place(options: StorageOptions) -> Place[Any]:
+    """Reads a URI. Raises ConfigurationError of limits."""
+    scheme, nodes, path, login = _parse(options.uri)
+    of_redis = {**login, **options.redis}
+    if scheme == "lockwatch+sentinel":
+        client = _of_sentinel(Sentinel, nodes, path, login, of_redis)
+        return Place(client, lambda: client)
+    if scheme == "lockwatch+cluster":
+        startup = [ClusterNode(host, port) for host, port in nodes] or of_redis.pop("startup_nodes", [])
+        _need_nodes(startup)
+        # redis-py connects when the client is made. So the first command makes it.
+        make = partial(RedisCluster, startup_nodes=startup, retry=Retry(NoBackoff(), 0), **of_redis)
+        connect = milliseconds(options.client.get("connect_timeout", CONNECT_TIMEOUT)) / 1000
+        command = milliseconds(options.client.get("command_timeout", COMMAND_TIMEOUT)) / 1000
+        bounded = partial(make, socket_connect_timeout=connect, socket_timeout=min(connect, command))
+        server = cluster_of(node.name for node in startup)
+        return Place(ClusterConnection(bounded, server, connect, command), make)
+    single = _of_url(redis.Redis, options.uri, scheme, of_redis)
+    return Place(single, lambda: single)
+
+
+def async_place(options: StorageOptions) -> Place[Any]:
+    """`place` for asyncio, with a URI without `async+`."""
+    scheme, nodes, path, login = _parse(options.uri)
+    of_redis = {**login, **options.redis}
+    # How limits chooses between clients of Redis. This storage uses redis-py.
+    of_redis.pop("implementation", None)
+    if scheme == "lockwatch+sentinel":
+        client = _of_sentinel(AsyncSentinel, nodes, path, login, of_redis)
+    elif scheme == "lockwatch+cluster":
+        startup = [AsyncClusterNode(host, port) for host, port in nodes] or of_redis.pop("startup_nodes", [])
+        _need_nodes(startup)
+        client = AsyncRedisCluster(startup_nodes=startup, **of_redis)
+    else:
+        client = _of_url(redis.asyncio.Redis, options.uri, scheme, of_redis)
+    return Place(client, lambda: client)
 
 
 def _parse(uri: str) -> tuple[str, list[tuple[str, int]], str, dict[str, str]]:

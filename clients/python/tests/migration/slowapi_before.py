@@ -11,7 +11,6 @@ ADDRESS = os.environ["REDIS_ADDRESS"]
 limiter = Limiter(
     key_func=get_remote_address,
     headers_enabled=True,
-    swallow_errors=True,
     storage_uri=f"redis://{ADDRESS}",
 )
 app = FastAPI()
