@@ -187,3 +187,14 @@ def test_a_storage_may_share_a_client() -> None:
         shared.reset()
     with pytest.raises(lockwatch.ConfigurationError, match="needs a LockWatch"):
         LockWatchStorage("lockwatch://", lockwatch=lockwatch.AsyncLockWatch(AsyncStub()))
+
+
+@EACH
+def test_the_reset_of_a_whole_window_is_its_end(kind: str) -> None:
+    stub: Any = Stub() if kind == "sync" else AsyncStub()
+    window = {b"window_ms": 60_000, b"used": 1, b"first_free_ms": 60_000, b"reset_ms": 60_000}
+    report = {b"type": b"limiter", b"bytes": 64, b"entries": 1, b"expires_ms": -1, b"windows": [window]}
+    stub.answer("LW.INSPECT", report)
+    client: Any = lockwatch.LockWatch(stub) if kind == "sync" else lockwatch.AsyncLockWatch(stub)
+    asked = limiter(kind, "sliding-window-counter", "lockwatch://", lockwatch=client)
+    assert asked.get_window_stats(RateLimitItemPerMinute(5), "a").reset_time == pytest.approx(time.time() + 60, abs=5)

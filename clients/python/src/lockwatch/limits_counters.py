@@ -100,10 +100,11 @@ class Counters:
         now = time.time()
         return (now + usage.free_after - expiry if usage.used else now), usage.used
 
-    def counter(self, key: str) -> Flow[tuple[int, float, int, float]]:
+    def counter(self, key: str, expiry: int) -> Flow[tuple[int, float, int, float]]:
         """The window as the present one of two, of which the previous one is empty."""
         usage = yield from self.usage(key)
-        return 0, 0.0, usage.used, usage.free_after
+        # limits takes the time modulo the window, so that a whole window would be no time.
+        return 0, 0.0, usage.used, min(usage.free_after, expiry - 0.001)
 
     def clear(self, key: str) -> Flow[None]:
         """Forgets the units of a key."""

@@ -81,9 +81,9 @@ class LockWatchStorage(Storage, MovingWindowSupport, SlidingWindowCounterSupport
         """The same as `acquire_entry`: what limits estimates here is exact."""
         return run(self._counters.acquire(key, limit, expiry, amount))
 
-    def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:  # noqa: ARG002  # of limits
+    def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
         """An empty previous window, and the sliding one as the present one."""
-        return run(self._counters.counter(key))
+        return run(self._counters.counter(key, expiry))
 
     def clear_sliding_window(self, key: str, expiry: int) -> None:  # noqa: ARG002  # of limits
         """Forgets the units of a key."""
@@ -157,9 +157,9 @@ class AsyncLockWatchStorage(AsyncStorage, AsyncMovingWindowSupport, AsyncSliding
         """The same as `acquire_entry`: what limits estimates here is exact."""
         return await run_async(self._counters.acquire(key, limit, expiry, amount))
 
-    async def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:  # noqa: ARG002
+    async def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
         """An empty previous window, and the sliding one as the present one."""
-        return await run_async(self._counters.counter(key))
+        return await run_async(self._counters.counter(key, expiry))
 
     async def clear_sliding_window(self, key: str, expiry: int) -> None:  # noqa: ARG002
         """Forgets the units of a key."""

@@ -22,6 +22,7 @@ def options_of(case: dict[str, Any]) -> dict[str, Any]:
     if '"timeout"' not in json.dumps(case["steps"]):
         # On a busy machine an expected answer must not become a timeout.
         options["command_timeout"] = 10
+        options["connect_timeout"] = 10
     if "rate_limit_requests" in case["options"]:
         options.pop("limits", None)
     return with_functions(options)
