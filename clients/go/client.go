@@ -65,7 +65,8 @@ func open(options Options, find func(Options) (source, error)) (*Client, error) 
 	if err != nil {
 		return nil, err
 	}
-	slow, after := options.timeouts(), options.timeouts()
+	main, slow, after := options.timeouts(), options.timeouts(), options.timeouts()
+	main.together = true
 	slow.command = max(slow.command, slowTimeout)
 	after.command = max(after.command, afterTimeout)
 	shared := breaker.New(options.BreakerTimeouts, options.BreakerPause, time.Now)
@@ -73,7 +74,7 @@ func open(options Options, find func(Options) (source, error)) (*Client, error) 
 		options:  options,
 		source:   found,
 		server:   found.server,
-		link:     &link{found.connect(options.timeouts()), shared, found.server, false},
+		link:     &link{found.connect(main), shared, found.server, false},
 		slow:     &link{found.connect(slow), shared, found.server, true},
 		after:    found.connect(after),
 		failures: newFailureLog(found.server, options.Logger),

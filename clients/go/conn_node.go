@@ -26,6 +26,8 @@ type timeouts struct {
 	connect, command time.Duration
 	// lasting has a single connection that is never closed for its age, for what ends with it.
 	lasting bool
+	// together writes the commands of concurrent calls together.
+	together bool
 }
 
 func (t timeouts) bound() time.Duration { return t.connect + t.command }
@@ -38,6 +40,9 @@ type node struct {
 	name     string
 	settings redis.Options
 	bound    time.Duration
+
+	// batches is nil if each call is written by itself.
+	batches *batches
 
 	client  atomic.Pointer[redis.Client]
 	mu      sync.Mutex
@@ -74,6 +79,9 @@ func newNode(name string, like *redis.Options, t timeouts) *node {
 		renewed: map[time.Duration]time.Time{}, retired: map[*redis.Client]*time.Timer{},
 	}
 	n.client.Store(n.open())
+	if t.together {
+		n.batches = &batches{exchange: n.exchangeAlone}
+	}
 	return n
 }
 
@@ -85,6 +93,17 @@ func (n *node) open() *redis.Client {
 // exchange sends commands in one write, and reads a reply for each. An error means that not all
 // answers came.
 func (n *node) exchange(ctx context.Context, commands []command) ([]reply, error) {
+	if n.batches == nil || !areTexts(commands) {
+		return n.exchangeAlone(ctx, commands)
+	}
+	replies, err := n.batches.send(ctx, commands)
+	if err != nil && ctx.Err() != nil {
+		return nil, noAnswer(ctx, err, n.name)
+	}
+	return replies, err
+}
+
+func (n *node) exchangeAlone(ctx context.Context, commands []command) ([]reply, error) {
 	bounded, cancel := context.WithTimeout(ctx, n.bound)
 	defer cancel()
 	cmds := make([]*redis.Cmd, len(commands))

@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	// longestRequest is the two default timeouts, and what a busy machine adds.
-	longestRequest = 300*time.Millisecond + 500*time.Millisecond
+	// longestRequest is the two default timeouts, twice for a request that waits for the probe of another
+	// one first, and what a busy machine adds.
+	longestRequest = 2*300*time.Millisecond + 500*time.Millisecond
 	backWithin     = 2 * time.Second
 )
 
