@@ -1,7 +1,9 @@
 package lockwatch
 
 import (
+	"encoding/json"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -87,4 +89,20 @@ func TestLimitsFromNumbers(t *testing.T) {
 		}
 	}()
 	MustParseLimits("100")
+}
+
+func TestEverySectionIsRun(t *testing.T) {
+	known := []string{
+		// Here.
+		"limit_strings", "policy_limit_strings", "bad_limit_strings", "guard_users", "password_digests",
+		// In guard_conformance_test.go and calls_test.go.
+		"guard_attempts", "calls",
+		// In internal/conformance, internal/pattern and internal/origin.
+		"version", "defaults", "cases", "startup_errors", "policy_names", "origins",
+	}
+	for section := range ok[map[string]json.RawMessage](t)(casefile.Document()) {
+		if !slices.Contains(known, section) {
+			t.Errorf("the section %q is not run", section)
+		}
+	}
 }
