@@ -26,8 +26,9 @@ make() {
         -- --exact "golden::$1"
 }
 
-oldest=$(command -v redis-server) || die "needs redis-server"
-[[ $(name_of "$oldest") == redis-7.0 ]] || die "$oldest is not Redis 7.0"
+oldest=redis-server
+command -v "$oldest" >/dev/null || die "needs redis-server"
+[[ $(name_of "$oldest") == redis-7.0 ]] || die "the installed redis-server is not Redis 7.0"
 mapfile -t servers < <(scripts/servers.sh)
 cargo build --quiet --profile it --features debug-commands --locked
 rm -rf "${files:?}"/*/

@@ -55,8 +55,8 @@ fn every_golden_file_loads_to_the_same_state_or_is_refused_by_the_server() {
     sets.iter().for_each(|set| assert_loads(set, &own, &keys));
 }
 
-/// Asserts that the server under test, whose RDBs have the format `own`, loads a set to the expected
-/// state and goes on from there, or refuses what it can't read.
+/// Asserts that the server under test, whose RDBs have the format `own`, loads a set to the
+/// expected state and goes on from there, or refuses what it can't read.
 #[track_caller]
 fn assert_loads(set: &Set, own: &Format, keys: &Keys) {
     for source in set.sources() {
