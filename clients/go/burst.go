@@ -40,7 +40,10 @@ func (c *Client) Burst(
 }
 
 func burstCommand(key string, threshold int64, window time.Duration, args BurstArgs) command {
-	cmd := newCommand("LW.BURST", key, strconv.FormatInt(threshold, 10), durationArgument(window))
+	// With all options.
+	words := make([]any, 0, 14)
+	words = append(words, "LW.BURST", key, strconv.FormatInt(threshold, 10), durationArgument(window))
+	cmd := command{args: words, key: key}
 	if args.Cooldown > 0 {
 		cmd = cmd.with("COOLDOWN", durationArgument(args.Cooldown))
 	}

@@ -41,6 +41,17 @@ type check struct {
 	goesOn    bool
 	ownsState bool
 	ended     bool
+	writer    responseWriter
+	// own is used if no other middleware has made a state.
+	own struct {
+		state   State
+		counted countedLimits
+		charge  charges
+	}
+	// Room for what a request usually has.
+	calls    [2]limitCall
+	asked    [2]askedLimit
+	commands [4]command
 }
 
 // limitCall is a limit that is asked about a request.
@@ -152,7 +163,7 @@ func (c *check) limits(r *http.Request) (Limits, error) {
 }
 
 func (c *check) roundTrip(r *http.Request, who caller, limits Limits, cost int64) (roundTrip, error) {
-	trip := roundTrip{cost: cost, calls: make([]limitCall, 0, 2), commands: make([]command, 0, 4)}
+	trip := roundTrip{cost: cost, calls: c.calls[:0], commands: c.commands[:0]}
 	if err := c.addCall(&trip, who.client, c.policy.name, c.policy.name, limits); err != nil {
 		return trip, err
 	}

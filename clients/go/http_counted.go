@@ -17,6 +17,9 @@ type countedLimits struct {
 	named    []namedLimits
 	outcomes []*outcomeAt
 	exempt   bool
+	// Room for what a request usually has.
+	firstKeys    [3]string
+	firstEntered [1]entry
 }
 
 // entry is a middleware that a request has reached, under a policy.
@@ -79,6 +82,9 @@ func (c *countedLimits) enters(owner any, policy string) bool {
 	if slices.Contains(c.entered, found) {
 		return false
 	}
+	if c.entered == nil {
+		c.entered = c.firstEntered[:0]
+	}
 	c.entered = append(c.entered, found)
 	return true
 }
@@ -89,6 +95,9 @@ func (c *countedLimits) claim(key string) bool {
 	defer c.mu.Unlock()
 	if slices.Contains(c.keys, key) {
 		return false
+	}
+	if c.keys == nil {
+		c.keys = c.firstKeys[:0]
 	}
 	c.keys = append(c.keys, key)
 	return true

@@ -54,8 +54,35 @@ func parseFormats(given []HeaderFormat) (headerFormats, error) {
 	return formats, nil
 }
 
+// announced is RateLimit-Policy of limits under a name, made once.
+type announced struct {
+	first *Limit
+	text  string
+}
+
+// announce makes the header of limits that apply to most requests.
+func (f headerFormats) announce(limits Limits, policy string) announced {
+	result := &RateLimitResult{Limits: limits}
+	switch {
+	case limits.Policy() != "" || limits.IsZero():
+		return announced{}
+	case f.draft11:
+		return announced{&limits.list[0], policyList(result, policy)}
+	default:
+		return announced{&limits.list[0], plainPolicyList(result)}
+	}
+}
+
+// of returns the header of the limits of a result, or makes it.
+func (a announced) of(result *RateLimitResult, otherwise func() string) string {
+	if limits := result.Limits.list; len(limits) > 0 && &limits[0] == a.first {
+		return a.text
+	}
+	return otherwise()
+}
+
 // headersOf returns the headers of a limit under the name of a policy, without Retry-After.
-func (f headerFormats) headersOf(result *RateLimitResult, policy string) []header {
+func (f headerFormats) headersOf(result *RateLimitResult, policy string, known announced) []header {
 	headers := make([]header, 0, 5)
 	limit, remaining := strconv.FormatInt(result.Limit, 10), strconv.FormatInt(result.Remaining, 10)
 	reset := strconv.FormatInt(secondsRoundedUp(result.ResetAfter), 10)
@@ -64,12 +91,12 @@ func (f headerFormats) headersOf(result *RateLimitResult, policy string) []heade
 	}
 	if f.draft11 {
 		headers = append(headers,
-			header{headerPolicy, policyList(result, policy)},
+			header{headerPolicy, known.of(result, func() string { return policyList(result, policy) })},
 			header{headerCurrent, `"` + nameOfBinding(result, policy) + `";r=` + remaining + ";t=" + reset})
 	}
 	if f.draft7 {
 		headers = append(headers,
-			header{headerPolicy, plainPolicyList(result)},
+			header{headerPolicy, known.of(result, func() string { return plainPolicyList(result) })},
 			header{headerCurrent, "limit=" + limit + ", remaining=" + remaining + ", reset=" + reset})
 	}
 	return headers
@@ -162,9 +189,11 @@ func setHeaders(response http.Header, headers []header) {
 
 // addMissing sets the headers that a response does not have.
 func addMissing(response http.Header, headers []header) {
-	for _, each := range headers {
+	values := make([]string, len(headers))
+	for i, each := range headers {
 		if _, present := response[each.name]; !present {
-			response[each.name] = []string{each.value}
+			values[i] = each.value
+			response[each.name] = values[i : i+1 : i+1]
 		}
 	}
 }

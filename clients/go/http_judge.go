@@ -62,7 +62,7 @@ func (a responses) answer(r *http.Request, found verdict, policy string) decisio
 
 // readLimits returns what Redis decided, or the error in place of an answer.
 func (c *check) readLimits(r *http.Request, trip *roundTrip, replies []reply) (verdict, error) {
-	asked := make([]askedLimit, len(trip.calls))
+	asked := c.asked[:len(trip.calls)]
 	for i, call := range trip.calls {
 		if replies[i].err != nil {
 			return verdict{}, replies[i].err
@@ -83,7 +83,11 @@ func (c *check) readLimits(r *http.Request, trip *roundTrip, replies []reply) (v
 		}
 	}
 	shadow := c.policy.mode.shadow
-	found := binding.verdict(c.limiter.formats, shadow)
+	known := announced{}
+	if binding == &asked[0] {
+		known = c.policy.announced
+	}
+	found := binding.verdict(c.limiter.formats, known, shadow)
 	c.state.judge(binding, found.headers, shadow)
 	c.decided(r, outcomeOf(binding.result, shadow), "")
 	return found, nil
@@ -98,8 +102,8 @@ func (c *Client) answered(asked []askedLimit) {
 }
 
 // verdict is that of an answer of Redis. In shadow mode a denied request goes on.
-func (a *askedLimit) verdict(formats headerFormats, shadow bool) verdict {
-	found := verdict{headers: formats.headersOf(a.result, a.name)}
+func (a *askedLimit) verdict(formats headerFormats, known announced, shadow bool) verdict {
+	found := verdict{headers: formats.headersOf(a.result, a.name, known)}
 	if !a.result.Allowed && !shadow {
 		found.denial = a
 	}

@@ -117,6 +117,7 @@ func (l *limiter) setResponses(o *MiddlewareOptions) (err error) {
 	if l.formats, err = parseFormats(o.Headers); err != nil {
 		return err
 	}
+	l.policies.announce(l.formats)
 	l.responses.onDenied = o.OnDenied
 	l.responses.bodies, err = newErrorBodies(o.ErrorBodies)
 	return err

@@ -75,9 +75,8 @@ func (l *limiter) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 		return
 	}
 	r = c.passOn(r)
-	writer := newResponseWriter(w, r, c.addHeaders)
-	// The response to the handshake of a WebSocket ends before the connection does.
-	writer.hijacked = c.finish
+	c.writer = newResponseWriter(w, r, c)
+	writer := &c.writer
 	completed := false
 	defer func() {
 		// A panic of the application goes on to the server, which answers nothing more.
@@ -123,7 +122,9 @@ func (l *limiter) check(r *http.Request) (*check, error) {
 	c := &check{limiter: l, policy: policy, state: state, method: r.Method, path: paths[0].Text(), started: started}
 	if state == nil {
 		c.ownsState = true
-		c.state = &State{policy: policy.name, address: addr, counted: new(countedLimits), charge: new(charges), outer: l}
+		c.state = &c.own.state
+		c.own.state.policy, c.own.state.address, c.own.state.outer = policy.name, addr, l
+		c.own.state.counted, c.own.state.charge = &c.own.counted, &c.own.charge
 	}
 	if !c.state.counted.enters(l, policy.name) {
 		return nil, nil
@@ -151,7 +152,8 @@ func (c *check) addHeaders(response http.Header) {
 	addMissing(response, c.state.headers)
 }
 
-// finish does what comes after the response, once.
+// finish does what comes after the response, once. The response to the handshake of a WebSocket ends
+// before the connection does.
 func (c *check) finish(status int, headers http.Header) {
 	if c.ended {
 		return
@@ -200,13 +202,13 @@ func (c *check) event(status int, took time.Duration) command {
 }
 
 // pathsOf returns the path that the client asked for, and that which the router sees if they differ.
-func pathsOf(r *http.Request) []*pattern.Path {
+func pathsOf(r *http.Request) []pattern.Path {
 	routed := r.URL.EscapedPath()
 	asked := routed
 	if r.RequestURI != "" {
 		asked = pattern.OfTarget(r.RequestURI)
 	}
-	paths := []*pattern.Path{pattern.NewPath(r.Method, asked)}
+	paths := []pattern.Path{pattern.NewPath(r.Method, asked)}
 	if asked != routed && routed != "" {
 		paths = append(paths, pattern.NewPath(r.Method, routed))
 	}

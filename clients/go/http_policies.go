@@ -25,6 +25,7 @@ type policy struct {
 	charging     charging
 	byCredential bool
 	keyFunc      KeyFunc
+	announced    announced
 }
 
 // policies are the default policy, those of routes, and what is exempt.
@@ -213,6 +214,18 @@ func routeMode(o *MiddlewareOptions, r *Route, p *policy, fallback Limits, of st
 	return newMode(options, limits, of)
 }
 
+// announce makes the headers that are the same for most requests.
+func (p *policies) announce(formats headerFormats) {
+	p.byDefault.announced = formats.announce(p.limits, defaultPolicy)
+	for _, route := range p.routes {
+		limits := route.policy.own
+		if limits.IsZero() {
+			limits = p.limits
+		}
+		route.policy.announced = formats.announce(limits, route.policy.name)
+	}
+}
+
 // addExempt adds a pattern of paths, or an address or network of clients.
 func (p *policies) addExempt(text string) error {
 	isPath := strings.HasPrefix(text, "/") || strings.Contains(text, " ")
@@ -230,13 +243,13 @@ func (p *policies) addExempt(text string) error {
 
 // of returns the policy of a request, which matches with any of its paths. It is nil if each of the
 // paths is exempt.
-func (p *policies) of(paths []*pattern.Path) *policy {
+func (p *policies) of(paths []pattern.Path) *policy {
 	if p.isExempt(paths) {
 		return nil
 	}
 	for _, route := range p.routes {
-		for _, path := range paths {
-			if route.pattern.Matches(path) {
+		for i := range paths {
+			if route.pattern.Matches(&paths[i]) {
 				return route.policy
 			}
 		}
@@ -244,14 +257,14 @@ func (p *policies) of(paths []*pattern.Path) *policy {
 	return p.byDefault
 }
 
-func (p *policies) isExempt(paths []*pattern.Path) bool {
+func (p *policies) isExempt(paths []pattern.Path) bool {
 	if len(p.exempt) == 0 {
 		return false
 	}
-	for _, path := range paths {
+	for i := range paths {
 		exempt := false
 		for _, each := range p.exempt {
-			exempt = exempt || each.MatchesExactly(path)
+			exempt = exempt || each.MatchesExactly(&paths[i])
 		}
 		if !exempt {
 			return false

@@ -14,12 +14,9 @@ import (
 // Controller finds what it does not have by Unwrap.
 type responseWriter struct {
 	http.ResponseWriter
-	// starts is called before the final status is written.
-	starts func(http.Header)
-	// hijacked is called when the application takes over the connection.
-	hijacked func(status int, headers http.Header)
-	ctx      context.Context
-	status   int
+	owner  responseOwner
+	ctx    context.Context
+	status int
 	// left is the number of bytes of the body that the application has announced; -1 if unknown.
 	left int64
 	// complete says that the whole body was written while the client was there.
@@ -29,10 +26,18 @@ type responseWriter struct {
 	upgrade bool
 }
 
-func newResponseWriter(w http.ResponseWriter, r *http.Request, starts func(http.Header)) *responseWriter {
-	return &responseWriter{
+// responseOwner is told about a response.
+type responseOwner interface {
+	// addHeaders is called before the final status is written.
+	addHeaders(response http.Header)
+	// finish is called when the application takes over the connection.
+	finish(status int, headers http.Header)
+}
+
+func newResponseWriter(w http.ResponseWriter, r *http.Request, owner responseOwner) responseWriter {
+	return responseWriter{
 		ResponseWriter: w,
-		starts:         starts,
+		owner:          owner,
 		ctx:            r.Context(),
 		left:           -1,
 		upgrade:        r.Header["Upgrade"] != nil,
@@ -52,7 +57,7 @@ func (w *responseWriter) WriteHeader(status int) {
 
 func (w *responseWriter) start(status int) {
 	w.status = status
-	w.starts(w.Header())
+	w.owner.addHeaders(w.Header())
 	if length := w.Header()["Content-Length"]; len(length) == 1 {
 		if announced, err := strconv.ParseInt(length[0], 10, 64); err == nil {
 			w.left = announced
@@ -110,11 +115,11 @@ func (w *responseWriter) FlushError() error {
 // Hijack gives the connection to the application.
 func (w *responseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	connection, buffer, err := http.NewResponseController(w.ResponseWriter).Hijack()
-	if err == nil && w.hijacked != nil {
+	if err == nil {
 		if w.status == 0 && w.upgrade {
 			w.status = http.StatusSwitchingProtocols
 		}
-		w.hijacked(w.finalStatus(), w.Header())
+		w.owner.finish(w.finalStatus(), w.Header())
 	}
 	return connection, buffer, err
 }

@@ -168,7 +168,7 @@ func settleCommand(key string, reserved, actual int64, at time.Time) command {
 // RateLimit-Policy as in draft 11 of the IETF, and Retry-After after a denial.
 func (r *RateLimitResult) Header(policy string) http.Header {
 	header := http.Header{}
-	setHeaders(header, headerFormats{legacy: true, draft11: true}.headersOf(r, policy))
+	setHeaders(header, headerFormats{legacy: true, draft11: true}.headersOf(r, policy, announced{}))
 	if retry, waits := retryHeader(r); waits {
 		header.Set(retry.name, retry.value)
 	}

@@ -62,6 +62,8 @@ const order: Record<string, string[]> = {
     "django-rest-framework",
     "express-rate-limit",
     "rate-limiter-flexible",
+    "ulule-limiter",
+    "redis_rate",
     "lockwatch-0.1",
     "hand-made-jwt",
   ],

@@ -10,21 +10,23 @@ import (
 
 // Path is the path of a request, split and decoded once for all patterns.
 type Path struct {
-	method  string
+	method string
+	text   string
+	// plain is a path that needs no decoding, which is split when a pattern is compared first.
+	plain   bool
 	exact   []string
 	lenient []string
 	// unambiguous says whether every router and handler reads it as this path.
 	unambiguous bool
-	text        string
 }
 
-// NewPath splits and decodes a path, which is percent-encoded and has no query.
-func NewPath(method, path string) *Path {
+// NewPath reads a path, which is percent-encoded and has no query.
+func NewPath(method, path string) Path {
 	if isPlain(path) {
-		return plainPath(method, path)
+		return Path{method: strings.ToUpper(method), text: path, plain: true, unambiguous: true}
 	}
 	raw := strings.Split(path, "/")[1:]
-	p := &Path{method: strings.ToUpper(method), exact: make([]string, len(raw)), unambiguous: strings.HasPrefix(path, "/")}
+	p := Path{method: strings.ToUpper(method), exact: make([]string, len(raw)), unambiguous: strings.HasPrefix(path, "/")}
 	for i, segment := range raw {
 		p.exact[i] = decoded(segment)
 		p.unambiguous = p.unambiguous && isUnambiguous(segment, p.exact[i])
@@ -52,9 +54,12 @@ func isPlain(path string) bool {
 	return true
 }
 
-func plainPath(method, path string) *Path {
-	exact := strings.Split(path[1:], "/")
-	return &Path{method: strings.ToUpper(method), exact: exact, lenient: lenient(exact), unambiguous: true, text: path}
+// split makes the segments of a plain path.
+func (p *Path) split() {
+	if p.plain && p.exact == nil {
+		p.exact = strings.Split(p.text[1:], "/")
+		p.lenient = lenient(p.exact)
+	}
 }
 
 func textOf(segments []string) string {

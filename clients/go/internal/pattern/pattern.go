@@ -79,11 +79,13 @@ func (p *Pattern) Text() string { return p.text }
 
 // MatchesExactly compares exactly, for exempt patterns: another spelling must not exempt a path.
 func (p *Pattern) MatchesExactly(path *Path) bool {
+	path.split()
 	return path.unambiguous && p.matches(path.method, path.exact, p.exact)
 }
 
 // Matches compares as leniently as any router, for policies: another spelling must not evade one.
 func (p *Pattern) Matches(path *Path) bool {
+	path.split()
 	return p.matches(path.method, path.lenient, p.lenient)
 }
 

@@ -48,8 +48,8 @@ func TestPolicesMatchEverySpellingThatARouterMayAccept(t *testing.T) {
 			t.Fatal(err)
 		}
 		path := pattern.NewPath(each.method, each.path)
-		if p.Matches(path) != each.matches || p.MatchesExactly(path) != each.exactly {
-			t.Errorf("%s, %s %s: %v and exactly %v", each.pattern, each.method, each.path, p.Matches(path), p.MatchesExactly(path))
+		if p.Matches(&path) != each.matches || p.MatchesExactly(&path) != each.exactly {
+			t.Errorf("%s, %s %s: %v and exactly %v", each.pattern, each.method, each.path, p.Matches(&path), p.MatchesExactly(&path))
 		}
 	}
 }
@@ -67,7 +67,8 @@ func TestTextOfAPath(t *testing.T) {
 		"/%E2%82%AC/%zz/%41":  "/€/%zz/A",
 		"/.well-known/a.json": "/.well-known/a.json",
 	} {
-		if got := pattern.NewPath("GET", pattern.OfTarget(target)).Text(); got != text {
+		path := pattern.NewPath("GET", pattern.OfTarget(target))
+		if got := path.Text(); got != text {
 			t.Errorf("%s: got %q, expected %q", target, got, text)
 		}
 	}
