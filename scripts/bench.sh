@@ -12,7 +12,8 @@
 #   scripts/bench.sh --redis-cell PATH
 #                                     compares CL.THROTTLE alone: first redis-cell, then the module
 #   scripts/bench.sh --json FILE      writes the numbers to FILE as well
-#   scripts/bench.sh --clients        measures the middleware instead: FastAPI, Flask, Express
+#   scripts/bench.sh --clients        measures the middleware instead, beside other limiters: FastAPI,
+#                                     Flask, Express, Fastify, Go; some twelve minutes
 #   scripts/bench.sh --guards         measures guards instead
 #   scripts/bench.sh --no-install     fails if something is missing, instead of installing it
 #
@@ -211,14 +212,14 @@ main() {
 
 # Runs each client's own benchmark, which prints its tables and whether its targets are met.
 measure_clients() {
-    local short=()
-    use_python
-    use_node
-    export LOCKWATCH_MODULE=$module
-    if [[ $quick ]]; then short=(--rounds 1 --requests 2000); else short=(--rounds "$rounds"); fi
-    python clients/python/bench/run.py "${short[@]}"
-    if [[ $quick ]]; then short=(--rounds 1 --seconds 1); else short=(--rounds "$rounds"); fi
-    (cd clients/node && npm run --silent build && node bench/run.mjs "${short[@]}")
+    local given=(--rounds "$rounds")
+    set_up peers
+    export LOCKWATCH_MODULE=$module LOCKWATCH_BENCH_GO=$temp_dir/app
+    if [[ $quick ]]; then given=(--rounds 1 --seconds 1); fi
+    if [[ $json ]]; then given+=(--json "$json"); fi
+    (cd clients/node && npm run --silent build)
+    (cd clients/go/bench && go build -o "$LOCKWATCH_BENCH_GO" .)
+    "$bench_venv/bin/python" clients/bench/run.py "${given[@]}"
 }
 
 # Runs a server for each build and prints the CPU time of each row side by side.

@@ -14,6 +14,7 @@
 #   python     the Python client with what its tests need
 #   node       the Node client with what its tests need
 #   go         Go, and the linter of the Go client
+#   peers      what scripts/bench.sh --clients compares the clients with
 #   docs       what builds and tests the site of docs/
 #   browser    what scripts/browser.sh needs, which tests the operators' page
 #   packages   what builds the packages of scripts/packages.sh
@@ -46,6 +47,7 @@ node_prefix=$setup_cache/clients/node
 venv=$setup_cache/clients/python-$( (pwd; cat clients/python/pyproject.toml) | sha256sum | cut -c 1-16)
 build_venv=$setup_cache/packages
 zig_venv=$setup_cache/zig
+bench_venv=$setup_cache/bench-$( (pwd; cat clients/bench/python/requirements.txt clients/python/pyproject.toml) | sha256sum | cut -c 1-16)
 browser_venv=$setup_cache/browser-$(sha256sum cli/tests/browser/requirements.txt | cut -c 1-16)
 actionlint=actionlint@v1.7.12
 go_prefix=$setup_cache/go/toolchain
@@ -237,6 +239,28 @@ install_go() {
 install_golangci_lint() {
     GOBIN=$golangci_lint_dir go install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$golangci_lint_version" >&2 ||
         die "could not install golangci-lint"
+}
+
+find_missing_for_peers() {
+    local installed=clients/bench/node/node_modules/.package-lock.json
+    find_missing_for_server
+    find_missing_for_python
+    find_missing_for_node
+    find_missing_go
+    [[ -e $bench_venv/complete ]] ||
+        needs_other "frameworks and limiters in Python; from PyPI into $bench_venv" "limiters in Python" install_python_peers
+    if [[ ! -e $installed || clients/bench/node/package-lock.json -nt $installed ]]; then
+        needs_other "frameworks and limiters in Node; from npm into clients/bench/node/node_modules" "limiters in Node" install_node_peers
+    fi
+}
+
+install_python_peers() {
+    install_from_pypi "$bench_venv" --requirement clients/bench/python/requirements.txt -e clients/python
+    touch "$bench_venv/complete"
+}
+
+install_node_peers() {
+    (cd clients/bench/node && npm ci --silent --no-audit --no-fund --ignore-scripts >&2) || die "could not install the limiters in Node"
 }
 
 find_missing_for_docs() {
@@ -479,7 +503,7 @@ disable_services() {
     done
 }
 
-groups=(server rust postgres build interop python node go docs browser packages roots glibc workflows app monitoring perf valgrind)
+groups=(server rust postgres build interop python node go peers docs browser packages roots glibc workflows app monitoring perf valgrind)
 
 main() {
     local list='' wanted=() word

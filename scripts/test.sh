@@ -6,7 +6,8 @@
 #   scripts/test.sh                  with the redis-server of this machine
 #   scripts/test.sh --server PATH    with that server instead: Redis 7.0 or later, or Valkey
 #   scripts/test.sh --matrix         also with Redis 8, Valkey 8 and Valkey 9 (scripts/servers.sh)
-#   scripts/test.sh --soak           with many more random cases, and the module for glibc 2.28
+#   scripts/test.sh --soak           with many more random cases, other limiters' tests for stores of the
+#                                    clients, and the module for glibc 2.28
 #   scripts/test.sh --no-install     fails if something is missing, instead of installing it
 #
 # Installs what is missing and says so first (scripts/setup.sh). To run one test:
@@ -65,6 +66,10 @@ main() {
     step "the Python client" scripts/clients.sh python
     step "the Node client" scripts/clients.sh node
     step "the Go client" scripts/clients.sh go
+    if [[ ${LOCKWATCH_SOAK:-} ]]; then
+        step "the tests that other limiters have for their stores" scripts/peers.sh
+        step "the benchmark of the clients, in short" scripts/bench.sh --clients --quick
+    fi
     step "the packages" scripts/packages.sh --check
     if [[ ${LOCKWATCH_SOAK:-} ]]; then step "the module for glibc 2.28" scripts/packages.sh --check module-2.28; fi
     step "the workflows" scripts/workflows.sh
