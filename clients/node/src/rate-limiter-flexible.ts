@@ -1,15 +1,16 @@
 /** A limiter with the interface of rate-limiter-flexible, whose windows are exact. */
 import { setTimeout as pause } from "node:timers/promises";
 import { RateLimiterCompatibleAbstract, RateLimiterRes, type RateLimiterLike } from "rate-limiter-flexible";
-import { ConfigurationError, LockWatchError } from "./errors.js";
+import { ConfigurationError } from "./errors.js";
 import { checkOptions } from "./known-options.js";
 import { DEFAULT_NAME, ownOptions, RATE_LIMITER_OPTIONS, type RateLimiterLockWatchOptions } from "./stores/points-options.js";
 import { PointsLimiter, type Consumption, type Points } from "./stores/points-limiter.js";
 import { LONGEST_MS, StoreLimits } from "./stores/store.js";
+import { StoreUnavailableError } from "./stores/unavailable.js";
 
 export type { RateLimiterLockWatchOptions } from "./stores/points-options.js";
 export type { StoreClient } from "./stores/store.js";
-export { StoreUnavailableError } from "./stores/unavailable.js";
+export { StoreUnavailableError };
 
 type Key = string | number;
 type CallOptions = Readonly<Record<string, unknown>>;
@@ -116,7 +117,7 @@ export class RateLimiterLockWatch extends RateLimiterCompatibleAbstract {
       return await call();
     } catch (error) {
       const instead = this.#insured(insurance);
-      if (!instead || !(error instanceof LockWatchError)) throw error;
+      if (!instead || !(error instanceof StoreUnavailableError)) throw error;
       return instead();
     }
   }

@@ -6,7 +6,6 @@
  * expires when the block ends. One LW.MRATELIMIT judges both keys, so a blocked call is not counted.
  */
 import { NO_LIMIT } from "../client-keys.js";
-import { LockWatchError } from "../errors.js";
 import { inspectCommand, parseReport } from "../explain.js";
 import { MultiCall, type MultiRateLimitEntry } from "../multi.js";
 import type { RedisReply } from "../redis/connection.js";
@@ -67,21 +66,16 @@ export class Blocks {
       [this.limits.keyOf(key), [wholeLimit(limit), `${wholeWindow(windowMs)}ms`], cost],
       [blockKey, [1, `${LONGEST_MS}ms`], 0],
     ]);
-    const [reply = null, report = null] = await this.limits.lockwatch.link.send([call.command, inspectCommand(blockKey)]);
-    const { allowed, retryAfterMs, timeMs, results } = call.read(answerOf(reply));
+    const [reply = null, report = null] = await this.limits.send([call.command, inspectCommand(blockKey)]);
+    const { allowed, retryAfterMs, timeMs, results } = call.read(reply);
     const [own, block] = results as [MultiRateLimitEntry, MultiRateLimitEntry];
     const { remaining, resetAfterMs } = own;
-    return { allowed, remaining, resetAfterMs, retryAfterMs, timeMs, blockedForMs: block.remaining > 0 ? 0 : lasting(answerOf(report)) };
+    return { allowed, remaining, resetAfterMs, retryAfterMs, timeMs, blockedForMs: block.remaining > 0 ? 0 : lasting(report) };
   }
 
   #keyOf(key: string): string {
     return this.limits.keyOf(key, PART);
   }
-}
-
-function answerOf(reply: RedisReply): RedisReply {
-  if (reply instanceof LockWatchError) throw reply;
-  return reply;
 }
 
 /** At least a millisecond, because the block was there a moment ago. */

@@ -2,12 +2,13 @@
 import { NO_LIMIT } from "../client-keys.js";
 import { Blocks } from "./blocks.js";
 import { Receipts } from "./receipts.js";
-import { wholeLimit, type StoreLimits } from "./store.js";
+import { LONGEST_MS, wholeLimit, type StoreLimits } from "./store.js";
 
 /** What a key has used. */
 export interface Points {
   readonly remaining: number;
   readonly consumed: number;
+  /** -1 for a window or a block without an end. */
   readonly msBeforeNext: number;
   /** Whether the units of the call are all that is used. */
   readonly isFirst: boolean;
@@ -35,12 +36,12 @@ export class PointsLimiter {
     const used = limit - remaining;
     if (allowed) {
       this.#remember(key, timeMs, units);
-      return { allowed, remaining, consumed: used, msBeforeNext: resetAfterMs, isFirst: used === units };
+      return { allowed, remaining, consumed: used, msBeforeNext: finite(resetAfterMs), isFirst: used === units };
     }
     const denied = { allowed, remaining: 0, consumed: used + units, isFirst: false };
-    if (blockedForMs > 0) return { ...denied, consumed: limit + units, msBeforeNext: blockedForMs };
+    if (blockedForMs > 0) return { ...denied, consumed: limit + units, msBeforeNext: finite(blockedForMs) };
     if (blockMs > 0) await this.#blocks.startAnew(key, blockMs);
-    return { ...denied, msBeforeNext: blockMs > 0 ? blockMs : Math.min(retryAfterMs, windowMs) };
+    return { ...denied, msBeforeNext: finite(blockMs > 0 ? blockMs : Math.min(retryAfterMs, windowMs)) };
   }
 
   /** Records units whatever has been used. */
@@ -92,10 +93,15 @@ export class PointsLimiter {
   }
 
   #state(consumed: number, msBeforeNext: number, isFirst: boolean): Points {
-    return { remaining: Math.max(this.#limit - consumed, 0), consumed, msBeforeNext, isFirst };
+    return { remaining: Math.max(this.#limit - consumed, 0), consumed, msBeforeNext: finite(msBeforeNext), isFirst };
   }
 
   #remember(key: string, at: number | undefined, units: number): void {
     if (at !== undefined) this.#receipts.add(this.limits.keyOf(key), at, units);
   }
+}
+
+/** A window of ten years stands for one without an end. */
+function finite(ms: number): number {
+  return ms > LONGEST_MS / 2 ? -1 : ms;
 }

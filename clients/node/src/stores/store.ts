@@ -9,6 +9,7 @@ import { checkOption, checkOptions, type OptionRules, type Rule } from "../known
 import type { Limit } from "../limits.js";
 import { LockWatch } from "../lockwatch.js";
 import { rateLimitCommand, RateLimitResult, refundCommand, type RateLimitOptions } from "../ratelimit.js";
+import type { Command, RedisReply } from "../redis/connection.js";
 import { REDIS_SOURCE, type RedisSource } from "../redis/open.js";
 import { KEY_PREFIX, required, text } from "../rules.js";
 import { StoreUnavailableError } from "./unavailable.js";
@@ -100,7 +101,8 @@ export class StoreLimits {
       answer = await ask();
     } catch (error) {
       if (!(error instanceof LockWatchError)) throw error;
-      return await this.#failed(error, allows, onFailure);
+      // A reply that is none of lockwatch is found later than other failures.
+      return await this.#failed(error instanceof StoreUnavailableError ? error : new StoreUnavailableError(error), allows, onFailure);
     }
     failures.limitAnswered();
     counters.count(this.name, allows(answer) ? "allowed" : "denied");
@@ -110,7 +112,7 @@ export class StoreLimits {
   /** Records units if the limit has room for them. The result has the time. */
   async hit(key: string, limit: number, windowMs: number, { cost = 1, ...options }: RateLimitOptions = {}): Promise<RateLimitResult> {
     const limits = this.limitsOf(limit, windowMs);
-    const reply = await this.lockwatch.link.call(rateLimitCommand("LW.RATELIMIT", key, limits, cost, { withTime: true, ...options }));
+    const reply = await this.call(rateLimitCommand("LW.RATELIMIT", key, limits, cost, { withTime: true, ...options }));
     return RateLimitResult.parse(reply, limits, "LW.RATELIMIT", true);
   }
 
@@ -122,25 +124,44 @@ export class StoreLimits {
 
   async peek(key: string, windowMs: number): Promise<Usage> {
     const limits = this.limitsOf(NO_LIMIT, windowMs);
-    const reply = await this.lockwatch.link.call(rateLimitCommand("LW.PEEK", key, limits, 0));
+    const reply = await this.call(rateLimitCommand("LW.PEEK", key, limits, 0));
     return usage(RateLimitResult.parse(reply, limits, "LW.PEEK"));
   }
 
   /** Gives units back after a request. A failure is logged only: nobody waits for it. */
   async refund(key: string, units: number, at: number): Promise<number> {
     try {
-      return Number(await this.lockwatch.link.call(refundCommand(key, units, at)));
+      return Number(await this.call(refundCommand(key, units, at)));
     } catch (error) {
-      if (!(error instanceof LockWatchError)) throw error;
+      if (!(error instanceof StoreUnavailableError)) throw error;
       const { failures } = this.lockwatch;
-      failures.log(`refund ${error.code}`, `units of the limit '${this.name}' are not given back: ${failures.named(error)}`);
+      failures.log(`refund ${error.code}`, `units of the limit '${this.name}' are not given back: ${failures.named(error.cause)}`);
       return 0;
     }
   }
 
   /** Returns the number of keys that existed. */
   async delete(...keys: string[]): Promise<number> {
-    return Number(await this.lockwatch.link.call({ args: ["UNLINK", ...keys], key: keys[0] }));
+    return Number(await this.call({ args: ["UNLINK", ...keys], key: keys[0] }));
+  }
+
+  async call(command: Command): Promise<RedisReply> {
+    const [reply = null] = await this.send([command]);
+    return reply;
+  }
+
+  /** Sends commands in one write. Rejects with a {@link StoreUnavailableError} if one of them fails. */
+  async send(commands: readonly Command[]): Promise<RedisReply[]> {
+    let replies: RedisReply[];
+    try {
+      replies = await this.lockwatch.link.send(commands);
+    } catch (error) {
+      if (error instanceof LockWatchError) throw new StoreUnavailableError(error);
+      throw error;
+    }
+    const failed = replies.find((reply) => reply instanceof LockWatchError);
+    if (failed) throw new StoreUnavailableError(failed);
+    return replies;
   }
 
   /** Closes a client that was made for the store. One of the application stays open. */
@@ -148,11 +169,11 @@ export class StoreLimits {
     if (this.#isOwn) await this.lockwatch.close();
   }
 
-  async #failed<T>(error: LockWatchError, allows: (answer: T) => boolean, { insurance, instead, denies = true }: OnFailure<T>): Promise<T> {
+  async #failed<T>(error: StoreUnavailableError, allows: (answer: T) => boolean, { insurance, instead, denies = true }: OnFailure<T>): Promise<T> {
     const { counters, failures } = this.lockwatch;
     const reason = error.code.toLowerCase();
     const isDenied = denies && !instead && !insurance;
-    failures.limitFailed(error, `requests under the limit '${this.name}'`, isDenied);
+    failures.limitFailed(error.cause, `requests under the limit '${this.name}'`, isDenied);
     if (insurance) {
       const answer = await insurance();
       counters.count(this.name, allows(answer) ? "local" : "local_denied", null, reason);
@@ -161,7 +182,7 @@ export class StoreLimits {
     const letThrough = error.code === "BYPASSED" ? "bypassed" : "failed_open";
     counters.count(this.name, isDenied ? "failed_closed" : letThrough, null, reason);
     if (instead) return instead();
-    throw new StoreUnavailableError(error);
+    throw error;
   }
 
   /** The same object for the same numbers, whose arguments are cached then. */
