@@ -101,7 +101,7 @@ export class RateLimiterLockWatch extends RateLimiterCompatibleAbstract {
     return this.#limits.keyOf(String(key));
   }
 
-  /** Closes a client that was made for the limiter. */
+  /** Closes the client of a limiter that was given a URL. */
   async close(): Promise<void> {
     await this.#limits.close();
   }

@@ -58,8 +58,12 @@ export class FastifyLimitStore {
     peek().then((result) => callback(null, result), callback);
   }
 
-  /** The store of a route with options of its own. */
-  child({ routeInfo: { method = [], url } = {}, ...params }: FastifyStoreRoute): FastifyLimitStore {
+  /**
+   * The store of a route with options of its own.
+   * @param route a `FastifyStoreRoute`, which the plugin's types do not know
+   */
+  child(route: object): FastifyLimitStore {
+    const { routeInfo: { method = [], url } = {}, ...params } = route as FastifyStoreRoute;
     // Fastify makes a route for HEAD beside each for GET. The two share their counts.
     const methods = [...new Set([method].flat().map((each) => (each === "HEAD" ? "GET" : each)))].sort().join(",");
     const part = url === undefined ? ":custom" : `:${policyName(`${methods} ${url}`.trim())}`;

@@ -111,7 +111,7 @@ export class HitStore {
     return used === 0 ? undefined : { totalHits: used, resetTime: after(resetAfterMs) };
   }
 
-  /** Closes a client that the store has made itself. */
+  /** Closes the client of a store that was given a URL. */
   async shutdown(): Promise<void> {
     await this.#limits.close();
   }

@@ -74,8 +74,8 @@ export class StoreLimits {
     of: string,
   ) {
     checkOption(`the client of ${of}`, client, STORE_CLIENT);
-    this.#isOwn = !(client instanceof LockWatch);
-    this.lockwatch = client instanceof LockWatch ? client : new LockWatch(client);
+    this.#isOwn = typeof client === "string" || client instanceof URL;
+    this.lockwatch = lockwatchOf(client);
     this.#keys = new Keys(keyPrefix, this.lockwatch);
   }
 
@@ -164,7 +164,7 @@ export class StoreLimits {
     return replies;
   }
 
-  /** Closes a client that was made for the store. One of the application stays open. */
+  /** Closes the client of a store that was given a URL. Others are the application's to close. */
   async close(): Promise<void> {
     if (this.#isOwn) await this.lockwatch.close();
   }
@@ -193,6 +193,17 @@ export class StoreLimits {
     if (last.limit !== limit || last.windowMs !== windowMs) this.#limits = [{ limit, windowMs }];
     return this.#limits;
   }
+}
+
+const shared = new WeakMap<object, LockWatch>();
+
+/** Stores that are given one client of a Redis library share a LockWatch, which is closed with that client. */
+function lockwatchOf(client: StoreClient): LockWatch {
+  if (client instanceof LockWatch) return client;
+  if (typeof client === "string" || client instanceof URL) return new LockWatch(client);
+  const lockwatch = shared.get(client) ?? new LockWatch(client);
+  shared.set(client, lockwatch);
+  return lockwatch;
 }
 
 /** The peers compare `hits > limit`, so a fraction of a hit is none. */

@@ -44,7 +44,7 @@ export class LockWatchThrottlerStorage {
     return this.#limits.decide(ask, (record) => !record.isBlocked, { instead: this.#mode === "allow" ? () => recordOf(1, ttl) : undefined });
   }
 
-  /** Called by NestJS. Closes a client that was made for the storage. */
+  /** Called by NestJS. Closes the client of a storage that was given a URL. */
   async onApplicationShutdown(): Promise<void> {
     await this.#limits.close();
   }

@@ -16,10 +16,14 @@ export class App {
     process.stderr?.on("data", (chunk: Buffer) => (this.#output += chunk.toString()));
   }
 
-  static async start(framework: Framework, settings: Settings): Promise<App> {
-    const file = fileURLToPath(new URL(`../apps/${framework}-app.js`, import.meta.url));
-    const env = { ...process.env, APP_SETTINGS: JSON.stringify(settings) };
-    const app = new App(spawn(process.execPath, [file], { env, stdio: ["ignore", "pipe", "pipe"] }));
+  static start(framework: Framework, settings: Settings): Promise<App> {
+    return App.run(`${framework}-app.js`, { APP_SETTINGS: JSON.stringify(settings) });
+  }
+
+  /** @param file in `apps` */
+  static async run(file: string, variables: Readonly<Record<string, string>>): Promise<App> {
+    const path = fileURLToPath(new URL(`../apps/${file}`, import.meta.url));
+    const app = new App(spawn(process.execPath, [path], { env: { ...process.env, ...variables }, stdio: ["ignore", "pipe", "pipe"] }));
     await until("the application listens", () => {
       if (app.#process.exitCode !== null) throw new Error(`the application ended:\n${app.output}`);
       return /^listening \d+$/m.test(app.output);

@@ -40,13 +40,13 @@ async function collect(response: IncomingMessage): Promise<Answer> {
 }
 
 /** Sends `total` requests over `connections` kept connections and counts the statuses. */
-export async function load(port: number, path: string, total: number, connections: number): Promise<Map<number, number>> {
+export async function load(port: number, path: string, total: number, connections: number, options: Ask = {}): Promise<Map<number, number>> {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const statuses = new Map<number, number>();
   let left = total;
   const worker = async () => {
     while (left-- > 0) {
-      const { status } = await ask(port, path, { agent });
+      const { status } = await ask(port, path, { ...options, agent });
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
     }
   };
