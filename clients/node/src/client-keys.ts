@@ -4,13 +4,13 @@
  * with SCAN: in a cluster only through those of the node that holds the client's slot.
  */
 import { CommandError, ConfigurationError } from "./errors.js";
-import { canonicalAddress } from "./http/address.js";
+import { canonicalAddress, prefixesOf } from "./http/address.js";
 import { addressClient, keyClient, Keys, type ClientKey } from "./http/keys.js";
 import { checkOption } from "./known-options.js";
 import { rateLimitCommand, RateLimitResult } from "./ratelimit.js";
 import type { Command, RedisReply } from "./redis/connection.js";
 import { array, integer, text, texts } from "./redis/replies.js";
-import { KEY_PREFIX } from "./rules.js";
+import { IPV4_PREFIX, IPV6_PREFIX, KEY_PREFIX } from "./rules.js";
 
 /** Which client: one of `client`, `key` and `address`. */
 export interface ClientQuery {
@@ -21,6 +21,9 @@ export interface ClientQuery {
   /** An IP address. */
   address?: string | undefined;
   keyPrefix?: string | undefined;
+  /** As in the middleware, if it has these options: how many bits of an address are one client. */
+  ipv4Prefix?: number | undefined;
+  ipv6Prefix?: number | undefined;
 }
 
 /** A key of a client. The numbers of units are null for a burst. */
@@ -47,22 +50,24 @@ export const NO_LIMIT = 2 ** 52;
 const WINDOWS_MS = [60_000, 3_600_000, 86_400_000];
 
 /** What the keys of a client start with. */
-export function clientPrefix({ client, key, address, keyPrefix = "lw" }: ClientQuery, lockwatch: ConstructorParameters<typeof Keys>[1]): string {
+export function clientPrefix({ client, key, address, keyPrefix = "lw", ...prefixes }: ClientQuery, lockwatch: ConstructorParameters<typeof Keys>[1]): string {
   if ([client, key, address].filter((given) => given !== undefined && given !== null).length !== 1) {
     throw new ConfigurationError(
       "give one of client (as in the audit event: 'ip:203.0.113.9'), key (what the key function returned) and address",
     );
   }
-  const found = client ?? (address === undefined ? keyClient(key ?? "") : clientAt(address));
+  const found = client ?? (address === undefined ? keyClient(key ?? "") : clientAt(address, prefixes));
   if (found === undefined || found === "") throw new ConfigurationError("the client is an empty text, and has no keys");
   checkOption("keyPrefix", keyPrefix, KEY_PREFIX);
   return new Keys(keyPrefix, lockwatch).limit(found, "");
 }
 
-function clientAt(address: string): string {
+function clientAt(address: string, prefixes: Pick<ClientQuery, "ipv4Prefix" | "ipv6Prefix">): string {
+  checkOption("ipv4Prefix", prefixes.ipv4Prefix, IPV4_PREFIX);
+  checkOption("ipv6Prefix", prefixes.ipv6Prefix, IPV6_PREFIX);
   const canonical = canonicalAddress(address);
   if (canonical === undefined) throw new ConfigurationError(`address '${address}' is no IP address: write '203.0.113.9'`);
-  return addressClient(canonical);
+  return addressClient(canonical, prefixesOf(prefixes));
 }
 
 export async function find(call: Call, prefix: string): Promise<KeyOfClient[]> {

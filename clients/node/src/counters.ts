@@ -54,10 +54,8 @@ const ANSWERED: ReadonlySet<Outcome> = new Set<Outcome>(["allowed", "denied", "s
 export class Counters {
   readonly #requests = new Map<string, Map<Outcome, number>>();
   readonly #listeners: OnEvent[] = [];
-  readonly #whenAnswered: (() => void)[] = [];
   #auditDropped = 0;
   #limitsOff = false;
-  #isAway = false;
 
   constructor(private readonly failures: FailureLog) {}
 
@@ -70,17 +68,16 @@ export class Counters {
     this.#listeners.push(listener);
   }
 
-  /** Calls `end` when Redis answers a limit for the first time after it has failed. */
-  whenAnswered(end: () => void): void {
-    this.#whenAnswered.push(end);
-  }
-
   /** @param policy a name from the code, and not from a request */
   count(policy: string, outcome: Outcome, route: Route = null, reason: string | null = null): void {
-    if (!ANSWERED.has(outcome)) this.#isAway = true;
-    else if (this.#isAway) this.#answered();
-    if (OFF.has(outcome)) this.#limitsOff = true;
+    if (ANSWERED.has(outcome)) this.#limitsOff = false;
+    else if (OFF.has(outcome)) this.#limitsOff = true;
     this.#add(policy, outcome, route, reason);
+  }
+
+  /** Counts what Redis answered to a limit. */
+  answered(policy: string, allowed: boolean, shadow: boolean, route: Route = null): void {
+    this.count(policy, allowed ? "allowed" : shadow ? "shadow" : "denied", route);
   }
 
   /** Counts a request that a guard answered. It says nothing about the limits. */
@@ -105,12 +102,6 @@ export class Counters {
     const counts = this.#requests.get(name) ?? new Map<Outcome, number>();
     this.#requests.set(name, counts);
     return counts;
-  }
-
-  #answered(): void {
-    this.#isAway = false;
-    this.#limitsOff = false;
-    for (const end of this.#whenAnswered) end();
   }
 
   #tell(event: LimitEvent): void {

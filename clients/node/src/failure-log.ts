@@ -6,6 +6,16 @@
  */
 import { NoPolicyError, UnavailableError, type LockWatchError } from "./errors.js";
 import { sayOnce } from "./notices.js";
+import type { FunctionFailure } from "./redis/away.js";
+
+/** What happens to a request whose limit could not be evaluated. */
+export type Fate = "allow" | "deny" | "local";
+
+const DONE: Readonly<Record<Fate, string>> = {
+  allow: "let through without a limit",
+  deny: "answered 503",
+  local: "limited by this process alone",
+};
 
 export type Log = (message: string) => void;
 
@@ -13,8 +23,7 @@ export type Log = (message: string) => void;
 interface Outage {
   readonly since: number;
   isLogged: boolean;
-  letThrough: number;
-  refused: number;
+  readonly requests: Record<Fate, number>;
   lost: number;
 }
 
@@ -63,17 +72,21 @@ export class FailureLog {
   }
 
   /** @param requests whose limit could not be evaluated, in words */
-  limitFailed(error: LockWatchError, requests: string, denies: boolean): void {
+  limitFailed(error: LockWatchError, requests: string, fate: Fate): void {
     if (error instanceof NoPolicyError) {
       this.misconfigured("a limit is not enforced, because the server does not have its policy", error, ": set it with LW.POLICY SET");
     }
-    const isLogged = this.log(error.code, `${requests} are ${denies ? "answered 503" : "let through without a limit"}: ${this.named(error)}`);
+    const isLogged = this.log(error.code, `${requests} are ${DONE[fate]}: ${this.named(error)}`);
     // Other errors concern one key or one command, and the next command may succeed meanwhile.
     if (!(error instanceof UnavailableError) || error.code === "NOPERM") return;
     const outage = (this.#known.limits ??= newOutage());
     outage.isLogged ||= isLogged;
-    if (denies) outage.refused++;
-    else outage.letThrough++;
+    outage.requests[fate]++;
+  }
+
+  /** A function of the application failed, which may use another Redis. */
+  functionFailed({ failure, message }: FunctionFailure, requests: string, fate: Fate): void {
+    this.log(`function ${failure.code}`, `${requests} are ${DONE[fate]}: ${message}`);
   }
 
   /** Logs an error of the configuration once in this process. */
@@ -86,9 +99,8 @@ export class FailureLog {
     const outage = this.#known.limits;
     if (!outage) return;
     this.#known.limits = undefined;
-    const { letThrough, refused } = outage;
-    const counts = [letThrough && `${count(letThrough, "request")} let through without a limit`, refused && `${count(refused, "request")} answered 503`];
-    this.#ended("limits are enforced again", outage, counts.filter(Boolean).join(" and "));
+    const fates = Object.entries(outage.requests).filter(([, requests]) => requests > 0);
+    this.#ended("limits are enforced again", outage, fates.map(([fate, requests]) => `${count(requests, "request")} ${DONE[fate as Fate]}`).join(" and "));
   }
 
   eventsLost(kind: string, error: LockWatchError | string, lost: number): void {
@@ -123,7 +135,7 @@ export class FailureLog {
 }
 
 function newOutage(): Outage {
-  return { since: performance.now(), isLogged: false, letThrough: 0, refused: 0, lost: 0 };
+  return { since: performance.now(), isLogged: false, requests: { allow: 0, local: 0, deny: 0 }, lost: 0 };
 }
 
 function count(number: number, noun: string): string {

@@ -1,5 +1,5 @@
 /** A store for hono-rate-limiter, whose limits are exact and shared by all processes then. */
-import type { FailureMode } from "./http/reply.js";
+import type { PlainFailureMode } from "./http/fallback.js";
 import { after, HitStore, type Hits } from "./stores/hit-store.js";
 import { HONO_STORE_OPTIONS, type HonoStoreOptions } from "./stores/hono-options.js";
 import { StoreLimits, type OnFailure, type StoreClient } from "./stores/store.js";
@@ -11,7 +11,7 @@ export { StoreUnavailableError } from "./stores/unavailable.js";
 
 /** `rateLimiter({ windowMs: 60_000, limit: 100, keyGenerator, store: new LockWatchStore(lw) })` */
 export class LockWatchStore extends HitStore {
-  readonly #mode: FailureMode;
+  readonly #mode: PlainFailureMode;
 
   /** @param client a `LockWatch`, or the argument of its constructor */
   constructor(client: StoreClient, options: HonoStoreOptions = {}) {

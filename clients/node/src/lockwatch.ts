@@ -20,6 +20,7 @@ import { checkOption, checkOptions, type OptionRules } from "./known-options.js"
 import { parseLimits, type Limits } from "./limits.js";
 import { acquireCommand, newLeaseId, parseAcquired, parseRenewed, releaseCommand, renewCommand, type AcquireOptions, type LeaseOptions, type LeaseResult } from "./lease.js";
 import { Lease } from "./leases.js";
+import { LocalLimiter } from "./local.js";
 import { MultiCall, type MultiEntry, type MultiRateLimitResult } from "./multi.js";
 import { OutcomeQueue } from "./outcome-queue.js";
 import { parseSettlement, rateLimitCommand, RateLimitResult, refundCommand, settleCommand, type RateLimitOptions, type Settlement } from "./ratelimit.js";
@@ -103,6 +104,8 @@ export class LockWatch {
   readonly outcomes: OutcomeQueue;
   /** For the middleware. */
   readonly failures: FailureLog;
+  /** For the middleware and for stores. */
+  readonly local = new LocalLimiter();
   /** For the middleware, for stores and for metrics. */
   readonly counters: Counters;
   readonly #connections: Connections;

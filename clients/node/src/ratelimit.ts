@@ -1,6 +1,7 @@
 /** LW.RATELIMIT, LW.PEEK, LW.REFUND and LW.SETTLE, and the reply of a limit as HTTP headers. */
-import { durationArgument, secondsRoundedUp } from "./duration.js";
-import { bindingLimit, knownLimits, limitArguments, type Limit, type ParsedLimits } from "./limits.js";
+import { secondsRoundedUp } from "./duration.js";
+import { DEFAULT_HEADERS, limitHeaders } from "./limit-headers.js";
+import { knownLimits, limitArguments, type Limit, type ParsedLimits } from "./limits.js";
 import type { Bytes, Command, RedisReply } from "./redis/connection.js";
 import { integers } from "./redis/replies.js";
 
@@ -92,32 +93,9 @@ export class RateLimitResult {
    * `policy` is the name in the IETF's fields.
    */
   headers(policy = "default"): Headers {
-    const { limits, limit, remaining } = this;
-    const reset = secondsRoundedUp(this.resetAfterMs);
-    // The windows of a policy of the server are not known.
-    const policies = limits.length === 0 ? `"${policy}";q=${limit}` : undefined;
-    const nameOf = (one: Limit) => (limits.length === 1 ? policy : `${policy}-${windowName(one)}`);
-    const binding = bindingLimit(limits, limit);
-    const headers: Headers = {
-      "X-RateLimit-Limit": String(limit),
-      "X-RateLimit-Remaining": String(remaining),
-      "X-RateLimit-Reset": String(reset),
-      "RateLimit-Policy": policies ?? limits.map((one) => policyItem(nameOf(one), one)).join(", "),
-      RateLimit: `"${binding ? nameOf(binding) : policy}";r=${remaining};t=${reset}`,
-    };
+    const headers = limitHeaders(this, policy, DEFAULT_HEADERS);
     const retryAfter = this.retryAfterSeconds;
     if (retryAfter !== undefined) headers["Retry-After"] = String(retryAfter);
     return headers;
   }
-}
-
-function policyItem(name: string, { limit, windowMs }: Limit): string {
-  const item = `"${name}";q=${limit}`;
-  // `w` is in whole seconds, so other windows have none.
-  return windowMs % 1000 === 0 ? `${item};w=${windowMs / 1000}` : item;
-}
-
-function windowName({ windowMs }: Limit): string {
-  const length = durationArgument(windowMs);
-  return length.endsWith("ms") ? length : `${length}s`;
 }

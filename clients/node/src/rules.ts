@@ -90,6 +90,8 @@ export function required(rule: Rule): Rule {
   return { ...rule, required: true };
 }
 
+export const IPV4_PREFIX = integer(8, 32, 24);
+export const IPV6_PREFIX = integer(16, 128, 56);
 export const COST = integer(1, 2 ** 32 - 1, 1);
 export const FAILURE_MODE = oneOf("allow", "deny");
 export const KEY: Rule = { ...oneOf("address", "credential"), expected: "'address' or 'credential'; a function goes into keyFunc" };

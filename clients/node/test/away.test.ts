@@ -137,13 +137,13 @@ describe("the log of failures", () => {
     const logged: string[] = [];
     const logs = Array.from({ length: 10 }, () => new FailureLog((message) => logged.push(message), 10_000, "shared:1"));
     const other = new FailureLog((message) => logged.push(message), 10_000, "shared:2");
-    for (const each of [...logs, ...logs, other]) each.limitFailed(GONE, "requests", false);
+    for (const each of [...logs, ...logs, other]) each.limitFailed(GONE, "requests", "allow");
     assert.equal(logged.length, 2);
   });
 
   it("is not shared by connections of the application", () => {
     const logged: string[] = [];
-    for (let i = 0; i < 2; i++) new FailureLog((message) => logged.push(message), 10_000).limitFailed(GONE, "requests", false);
+    for (let i = 0; i < 2; i++) new FailureLog((message) => logged.push(message), 10_000).limitFailed(GONE, "requests", "allow");
     assert.equal(logged.length, 2);
   });
 
@@ -152,8 +152,8 @@ describe("the log of failures", () => {
     const [one, two] = Array.from({ length: 2 }, () => new FailureLog((message) => logged.push(message), 10_000, "end:1"));
     if (!one || !two) throw new Error("unreachable");
     one.limitAnswered();
-    for (let i = 0; i < 3; i++) one.limitFailed(GONE, "requests", false);
-    two.limitFailed(GONE, "requests", true);
+    for (let i = 0; i < 3; i++) one.limitFailed(GONE, "requests", "allow");
+    two.limitFailed(GONE, "requests", "deny");
     for (const each of [two, one, two]) each.limitAnswered();
     for (const lost of [1, 4]) two.eventsLost("CONNECTION", GONE, lost);
     one.eventsRecorded();
@@ -170,7 +170,7 @@ describe("the log of failures", () => {
     const logged: string[] = [];
     const log = new FailureLog((message) => logged.push(message), 10_000, "flapping:1");
     for (let i = 0; i < 200; i++) {
-      log.limitFailed(GONE, "requests", false);
+      log.limitFailed(GONE, "requests", "allow");
       log.limitAnswered();
     }
     assert.equal(logged.length, 2);
@@ -179,7 +179,7 @@ describe("the log of failures", () => {
   it("takes a refused key for no outage", () => {
     const logged: string[] = [];
     const log = new FailureLog((message) => logged.push(message), 10_000, "refused:1");
-    log.limitFailed(new UnavailableError("NOPERM", "NOPERM (Redis at a:1)", "a:1"), "requests", false);
+    log.limitFailed(new UnavailableError("NOPERM", "NOPERM (Redis at a:1)", "a:1"), "requests", "allow");
     log.limitAnswered();
     assert.equal(logged.length, 1);
   });

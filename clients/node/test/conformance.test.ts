@@ -3,14 +3,16 @@ import assert from "node:assert/strict";
 import { METHODS, type IncomingMessage } from "node:http";
 import { describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { AttemptDeniedError, ConfigurationError, LockWatch, parseLimits, ServerPolicy } from "lockwatch";
+import { AttemptDeniedError, ConfigurationError, LockWatch, parseLimits, ServerPolicy, type LimitEvent } from "lockwatch";
 import * as forExpress from "lockwatch/express";
 import { Stub } from "lockwatch/testing";
+import { messageLimit } from "lockwatch/websocket";
 import { passwordDigest } from "../dist/guard/digest.js";
 import { policyName } from "../dist/http/policy-name.js";
+import { MessageLimit } from "../dist/message-limit.js";
 import { userArgument } from "../dist/user-name.js";
-import { camelCase, conformance, optionsOf, ScriptedConnection, type GuardCase, type Options, type Step } from "./support/conformance.js";
-import { ask } from "./support/http.js";
+import { camelCase, conformance, optionsOf, ScriptedConnection, type App, type GuardCase, type Options, type Step } from "./support/conformance.js";
+import { ask, handshake, type Answer } from "./support/http.js";
 import { FRAMEWORKS, serve, type Framework, type Served } from "./support/served.js";
 
 const { defaults } = conformance;
@@ -33,7 +35,8 @@ async function run(framework: Framework, given: Options, steps: readonly Step[])
   const isTiming = ([name]: [string, unknown]) => /Timeouts?(Ms)?$|^breaker/.test(name);
   const timing = Object.fromEntries(Object.entries(options).filter(isTiming));
   const ofMiddleware = Object.fromEntries(Object.entries(options).filter((option) => !isTiming(option)));
-  const lockwatch = new LockWatch(connection, { ...timing, service: service as string | undefined, log: () => undefined });
+  const events: LimitEvent[] = [];
+  const lockwatch = new LockWatch(connection, { ...timing, service: service as string | undefined, log: () => undefined, onEvent: (event) => void events.push(event) });
   let current: Step | undefined;
   let called: boolean;
   const served = await serve(
@@ -41,7 +44,7 @@ async function run(framework: Framework, given: Options, steps: readonly Step[])
     { ...ofMiddleware, redis: lockwatch },
     ({ state, answer }) => {
       called = true;
-      const { status, headers, body, user } = current?.app ?? defaults.app;
+      const { status, headers, body, user } = current?.app ?? (current?.request.websocket ? ACCEPTED : defaults.app);
       if (state && user !== undefined) state.user = user;
       answer(status, headers, body);
     },
@@ -58,19 +61,30 @@ async function run(framework: Framework, given: Options, steps: readonly Step[])
       if (step.after_ms !== undefined) await pause(step.after_ms);
       current = step;
       called = false;
+      events.length = 0;
       connection.begin(step);
       await perform(served, step, lockwatch, connection);
       assert.equal(called, step.app_called, "whether the application was called");
+      if (step.events) assert.deepEqual(events, step.events);
+      const { requests, limitsOff } = lockwatch.stats();
+      if (step.stats) assert.deepEqual({ requests, limits_off: limitsOff }, step.stats);
     }
   } finally {
     await served.close();
   }
 }
 
-async function perform(served: Served, step: Step, lockwatch: LockWatch, connection: ScriptedConnection): Promise<void> {
-  const { method, path, headers } = step.request;
+/** An application that accepts the handshake of a WebSocket. */
+const ACCEPTED: App = { status: 101, headers: [], body: "" };
+
+function send({ port }: Served, { method, path, headers, websocket }: Step["request"]): Promise<Answer> {
   const known = METHODS.includes(method) ? method : "GET";
-  const response = await ask(served.port, path, { method: known, headers: ["Host", "localhost", "Content-Length", "0", ...headers.flat().map(onTheWire)] });
+  if (websocket) return handshake(port, path, { method: known, headers: ["Host", "localhost", ...headers.flat().map(onTheWire)] });
+  return ask(port, path, { method: known, headers: ["Host", "localhost", "Content-Length", "0", ...headers.flat().map(onTheWire)] });
+}
+
+async function perform(served: Served, step: Step, lockwatch: LockWatch, connection: ScriptedConnection): Promise<void> {
+  const response = await send(served, step.request);
   await served.ended;
   await Promise.all([lockwatch.auditQueue.drained(), lockwatch.corrections.drained(), lockwatch.outcomes.drained()]);
   const expected = step.response;
@@ -82,9 +96,10 @@ async function perform(served: Served, step: Step, lockwatch: LockWatch, connect
   assert.ifError(served.error);
   assert.equal(response.status, expected.status);
   for (const [name, value] of Object.entries(expected.headers)) assert.equal(response.header(name), value, name);
+  for (const name of expected.present ?? []) assert.notEqual(response.header(name), undefined, name);
   for (const name of expected.absent) assert.equal(response.header(name), undefined, name);
   if (expected.body !== null) assert.equal(response.body, expected.body);
-  if (expected.failure !== undefined) assert.equal(served.state?.failure, expected.failure);
+  if (expected.failure !== undefined) assert.equal(served.state?.failure ?? null, expected.failure);
   const roundTrip = step.round_trip.map(({ command }) => command);
   const sent = [roundTrip, step.route_limit?.command && [step.route_limit.command], step.audit && [step.audit]].flatMap(writes);
   assert.deepEqual(connection.writes, sent.map(latencyShape(connection)));
@@ -184,6 +199,25 @@ async function login({ options, attempt: { ip, user, password, device }, asked, 
   await lockwatch.outcomes.drained();
   assert.deepEqual(stub.calls, [...asked.map(({ command }) => command), ...told]);
 }
+
+describe("limits of messages", () => {
+  for (const { name, limits, steps } of conformance.message_limits) {
+    it(name, () => {
+      let now = 0;
+      const messages = new MessageLimit(limits, () => now);
+      for (const { at_ms: at, cost, allowed, retry_after_ms: wait } of steps) {
+        now = at;
+        assert.equal(messages.allow(cost), allowed, `at ${at} ms`);
+        assert.equal(messages.retryAfter, wait / 1000, `at ${at} ms`);
+      }
+    });
+  }
+  for (const text of conformance.bad_message_limits) {
+    it(`'${text}' is refused`, () => {
+      assert.throws(() => messageLimit(text), ConfigurationError);
+    });
+  }
+});
 
 describe("start-up errors", () => {
   for (const { name, options } of conformance.startup_errors) {

@@ -62,11 +62,23 @@ const LOCKWATCH: Values = {
 const CHALLENGES = ["Deny", "", "solve", true, 1, Redis, ...THINGS];
 const KEYS = ["session", "", "Address", () => "x", 1, ...THINGS];
 const CHARGING: Values = { skipSuccessful: BOOLEANS, skipFailed: BOOLEANS, countWhen: [async () => Promise.resolve(true), ...FUNCTIONS] };
-const POLICY: Values = { ...CHARGING, limits: LIMITS, cost: COSTS, onRedisFailure: MODES, shadow: BOOLEANS, name: NAMES, key: KEYS, keyFunc: FUNCTIONS };
+const FAILURE: Values = {
+  onRedisFailure: MODES,
+  localShare: [0, -0.5, 1.5, "1", true, NaN, Infinity, [1], 1n, ...THINGS],
+  localLimits: ["100/fortnight", "", "100", "@login", "5/second; @login", 100, [100, 60], [[100, 60]], true, ...THINGS],
+};
+const POLICY: Values = { ...CHARGING, ...FAILURE, limits: LIMITS, cost: COSTS, shadow: BOOLEANS, name: NAMES, key: KEYS, keyFunc: FUNCTIONS };
+const KINDS = ["draft-8", "Legacy", "", [], ["legacy", "draft-8"], ["none", "legacy"], ["draft-7", "draft-11"], [["legacy"]], true, 7, { legacy: true }, null, new Map()];
+const BODIES = [
+  ...["<p>Slow down.</p>", "", 7, true, null, [], ["text/html"], new Map(), () => "x"],
+  ...[{ html: "x" }, { "text/*": "x" }, { "*/*": "x" }, { "": "x" }, { "text/html": 7 }, { "text/html": null }, { "text/html": Redis }],
+  ...[{ "text/html": "x", "Text/HTML; charset=utf-8": "y" }, { "text/html\r\nX: y": "x" }, { "text/html;\r\nX: y": "x" }],
+];
 const SOURCES = ["localhost:6379", "http://localhost", "redis://h:port", "", undefined, 1, true, Redis, Promise.resolve({}), new URL("http://x"), ...THINGS];
 const MIDDLEWARE: Values = {
   ...LOCKWATCH,
   ...CHARGING,
+  ...FAILURE,
   redis: SOURCES,
   rateLimitRequests: INTEGERS,
   rateLimitWindowSeconds: DURATIONS,
@@ -81,9 +93,8 @@ const MIDDLEWARE: Values = {
     ...["/a", ["/a"], 1, { login: "5/s" }, { "/a": 5 }, { "/a": null }, { "/a": undefined }, { "/a/**/b": "1/s" }, new Map([["/a", "5/s"]]), true],
     ...[null, { "/a": { limit: "5/s" } }, { "/a": { shadow: "false" } }, { "/a": { cost: 0 } }, { "/a": "5/fortnight" }],
   ],
-  exempt: [...LISTS, ["healthz"], ["/a/**/b"]],
+  exempt: [...LISTS, ["healthz"], ["/a/**/b"], ["10.0.0.0/33"], ["/healthz", "proxy.example"]],
   shadow: BOOLEANS,
-  onRedisFailure: MODES,
   burstThreshold: [0, ...INTEGERS.filter((value) => value !== null)],
   burstWindowSeconds: DURATIONS,
   burstCooldownSeconds: DURATIONS,
@@ -93,10 +104,14 @@ const MIDDLEWARE: Values = {
   challenge: CHALLENGES,
   trustedProxies: [...LISTS, ["proxy.example"], ["10.0.0.0/33"], "unix", "127.0.0.1"],
   forwardedHeader: HEADERS,
+  ipv4Prefix: [0, 7, 33, ...INTEGERS.filter((value) => value !== 1)],
+  ipv6Prefix: [0, 15, 129, ...INTEGERS.filter((value) => value !== 1)],
+  headers: KINDS,
+  errorBodies: BODIES,
   keyPrefix: PREFIXES,
 };
 const { limits: _limits, keyFunc: _keyFunc, ...ofPolicy } = POLICY;
-const ROUTE_LIMIT: Values = { ...ofPolicy, key: FUNCTIONS, onDenied: FUNCTIONS, keyPrefix: PREFIXES };
+const ROUTE_LIMIT: Values = { ...ofPolicy, key: FUNCTIONS, onDenied: FUNCTIONS, headers: KINDS, keyPrefix: PREFIXES };
 const TEXTS = ["", 1, true, ...THINGS];
 const JWT: Values = {
   store: STORES,
@@ -251,6 +266,9 @@ const NATURAL: Record<string, unknown>[] = [
   { rateLimitRequests: 0, rateLimitWindowSeconds: 0.5 },
   { exempt: [] },
   { exempt: ["/healthz", "GET /metrics"], trustedProxies: ["127.0.0.1", "10.0.0.1/8", "::1", "unix"] },
+  { exempt: ["/healthz", "10.0.0.0/8", "2001:db8::/32", "192.0.2.7", "unix"], ipv4Prefix: 24, ipv6Prefix: 48 },
+  { headers: "draft-7", errorBodies: { "text/html; charset=utf-8": "<p>Slow down.</p>", "application/json": () => ({ error: "slow down" }) } },
+  { onRedisFailure: "local", localShare: 0.25, routes: { "/a": { limits: "@a", localLimits: "5/minute" }, "/b": { onRedisFailure: "deny" } } },
   { burstThreshold: null, burstWindowSeconds: 60 },
   { burstThreshold: undefined, limits: undefined, keyFunc: undefined, log: undefined, routes: undefined },
   { burstCooldownSeconds: "5m", breakerSeconds: 0.5, connectTimeoutMs: 0.5, logIntervalSeconds: 0 },

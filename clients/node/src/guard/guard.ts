@@ -5,8 +5,9 @@
 import { AttemptDeniedError, CommandError, LockWatchError, NoRuleError, noRules } from "../errors.js";
 import { attemptCommand, checkCommand, eventCommand, GuardResult, type GuardCaller } from "../guard.js";
 import { limitedAddress } from "../http/client-address.js";
+import type { PlainFailureMode } from "../http/fallback.js";
 import { send, stateOf, type AnyRequest, type AnyResponse } from "../http/framework.js";
-import { blocked, CHALLENGE_REQUIRED, givenReply, type FailureMode } from "../http/reply.js";
+import { blockedRefusal, CHALLENGE_REFUSAL, givenReply, jsonReply } from "../http/reply.js";
 import { checkOption, checkOptions } from "../known-options.js";
 import { checkClient, type LockWatch } from "../lockwatch.js";
 import { ask, FunctionFailure } from "../redis/away.js";
@@ -17,11 +18,11 @@ import { DeviceCookie } from "./device.js";
 import { passwordDigest } from "./digest.js";
 import { GUARD_KEY, GUARD_OPTIONS, type Credentials, type GuardKey, type GuardOptions, type Subject } from "./options.js";
 
-const FAIL_CLOSED: FailureMode = "deny";
+const FAIL_CLOSED: PlainFailureMode = "deny";
 
 export class Guard<Req extends AnyRequest> {
   readonly #cookie: DeviceCookie | undefined;
-  readonly #mode: FailureMode;
+  readonly #mode: PlainFailureMode;
 
   /** Made by `guard`. */
   constructor(
@@ -47,7 +48,7 @@ export class Guard<Req extends AnyRequest> {
     try {
       home = await this.#home(request, credentials);
       result = await this.#judge(request, home);
-      if (result.verdict !== "allow") throw denied(blocked(result), result);
+      if (result.verdict !== "allow") throw denied(jsonReply(blockedRefusal(result)), result);
     } catch (error) {
       if (error instanceof AttemptDeniedError) throw this.#blocked(request, error);
       const unavailable = this.#failure(error);
@@ -129,7 +130,7 @@ export class Guard<Req extends AnyRequest> {
     if (first.verdict !== "challenge" || challenge === "deny") return first;
     if (challenge !== "allow") {
       const answer = await ask("challenge", () => challenge(request, first));
-      if (answer !== true) throw denied(givenReply("challenge", answer === false ? undefined : answer) ?? CHALLENGE_REQUIRED, first);
+      if (answer !== true) throw denied(givenReply("challenge", answer === false ? undefined : answer) ?? jsonReply(CHALLENGE_REFUSAL), first);
     }
     return this.#call(attemptCommand(key, { ...who, value, solved: true }));
   }

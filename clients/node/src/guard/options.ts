@@ -1,7 +1,8 @@
 /** The options of a guard, and the rules for them. */
 import type { GuardResult } from "../guard.js";
 import type { Awaitable } from "../http/options.js";
-import type { DeniedReply, FailureMode } from "../http/reply.js";
+import type { PlainFailureMode } from "../http/fallback.js";
+import type { DeniedReply } from "../http/reply.js";
 import type { OptionRules, Rule } from "../known-options.js";
 import type { Bytes, Name } from "../redis/connection.js";
 import { BOOLEAN, FAILURE_MODE, fn, oneOf, required } from "../rules.js";
@@ -22,7 +23,7 @@ export type Challenge<Req> = "deny" | "allow" | ChallengeFunction<Req>;
 export interface GuardOptions<Req> {
   challenge: Challenge<Req>;
   /** What happens to a login if Redis fails: `deny` answers 503, `allow` lets it through. */
-  onRedisFailure?: FailureMode | undefined;
+  onRedisFailure?: PlainFailureMode | undefined;
   /**
    * A secret of at least 16 bytes. With it, the same wrong password again counts once. Without it,
    * nothing that is derived from passwords is sent.

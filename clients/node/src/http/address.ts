@@ -20,11 +20,38 @@ export function canonicalAddress(text: string): string | undefined {
   return embeddedIPv4(groups) ?? formatIPv6(groups);
 }
 
-/** The network that counts as one client: an IPv4 address itself, the /64 of an IPv6 address. */
-export function clientNetwork(address: string): string {
-  if (!address.includes(":")) return address;
-  const groups = parseIPv6(address);
-  return `${formatIPv6(groups.fill(0, 4))}/64`;
+/** How many bits of an address are one client. */
+export interface AddressPrefixes {
+  readonly ipv4: number;
+  readonly ipv6: number;
+}
+
+const WHOLE_IPV4 = 32;
+const DEFAULT_PREFIXES: AddressPrefixes = { ipv4: WHOLE_IPV4, ipv6: 64 };
+const GROUP_BITS = 16;
+
+export function prefixesOf({ ipv4Prefix, ipv6Prefix }: { ipv4Prefix?: number | undefined; ipv6Prefix?: number | undefined }): AddressPrefixes {
+  return { ipv4: ipv4Prefix ?? DEFAULT_PREFIXES.ipv4, ipv6: ipv6Prefix ?? DEFAULT_PREFIXES.ipv6 };
+}
+
+/** The network that counts as one client: `203.0.113.9`, `203.0.113.0/24`, `2001:db8::/64`. */
+export function clientNetwork(address: string, { ipv4, ipv6 }: AddressPrefixes = DEFAULT_PREFIXES): string {
+  if (!address.includes(":")) return ipv4 === WHOLE_IPV4 ? address : `${ipv4Network(address, ipv4)}/${ipv4}`;
+  const groups = parseIPv6(address).map((group, index) => masked(group, GROUP_BITS, ipv6 - index * GROUP_BITS));
+  return `${formatIPv6(groups)}/${ipv6}`;
+}
+
+function ipv4Network(address: string, prefix: number): string {
+  return address
+    .split(".")
+    .map((byte, index) => masked(Number(byte), 8, prefix - index * 8))
+    .join(".");
+}
+
+/** Keeps the first `kept` of the `bits` of a number. */
+function masked(number: number, bits: number, kept: number): number {
+  if (kept >= bits) return number;
+  return kept <= 0 ? 0 : number & (-1 << (bits - kept));
 }
 
 /**

@@ -12,7 +12,7 @@ import type { LockWatch } from "../lockwatch.js";
 import { rateLimitCommand, RateLimitResult, refundCommand } from "../ratelimit.js";
 import type { Command, RedisReply } from "../redis/connection.js";
 import { BOOLEAN, fn } from "../rules.js";
-import { rawResponse, statusOf, type AnyResponse } from "./framework.js";
+import { rawResponse, whenEnded, type AnyResponse } from "./framework.js";
 
 /** What `countWhen` is given, once the response has been sent. */
 export interface FinishedResponse {
@@ -96,18 +96,15 @@ export class Charging {
     if (!this.#withTime && !this.#countWhen) return;
     const commands = this.#corrections(asked, cost);
     if (commands.length === 0) return;
-    const raw = rawResponse(response);
-    const correct = () => {
+    // The client may have left while Redis was asked.
+    whenEnded(rawResponse(response), (status) => {
       try {
-        if (this.#applies(response)) for (const command of commands) corrections.record(() => command);
+        if (this.#applies(response, status)) for (const command of commands) corrections.record(() => command);
       } catch (error) {
         // The response has been sent, so nobody else can answer.
         failures.log("countWhen", `a request is not counted, because countWhen failed: ${String(error)}`);
       }
-    };
-    // The client may have left while Redis was asked.
-    if (raw.closed) correct();
-    else raw.once("close", correct);
+    });
   }
 
   get #name(): "LW.PEEK" | "LW.RATELIMIT" {
@@ -124,8 +121,7 @@ export class Charging {
     return asked.flatMap(({ command: { key = "" }, result: { timeMs } }) => (timeMs === undefined ? [] : [refundCommand(key, cost, timeMs)]));
   }
 
-  #applies(response: AnyResponse): boolean {
-    const status = statusOf(rawResponse(response));
+  #applies(response: AnyResponse, status: number): boolean {
     if (!this.#countWhen) return this.#skipSuccessful ? status < FAILED : status >= FAILED;
     return this.#countWhen({ status, header: (name) => headerOf(response, name) });
   }

@@ -11,12 +11,23 @@ export class Counted {
   /** The limits of a name, in the order in which the request reached them. */
   readonly #named = new Map<string, object[]>();
 
+  #isExempt = false;
+
   static of(request: IncomingMessage): Counted {
     const known = records.get(request);
     if (known) return known;
     const counted = new Counted();
     records.set(request, counted);
     return counted;
+  }
+
+  /** The client is exempt, so that no limit of a route applies either. */
+  exempt(): void {
+    this.#isExempt = true;
+  }
+
+  get isExempt(): boolean {
+    return this.#isExempt;
   }
 
   /** Whether a middleware evaluates this policy for the request for the first time. */
@@ -26,16 +37,13 @@ export class Counted {
     return policies.size !== policies.add(policy).size;
   }
 
-  /** Records the keys of a middleware, of which none may be that of another middleware. */
-  addAll(keys: readonly string[]): void {
-    for (const key of keys) {
-      if (!this.claim(key)) {
-        throw new ConfigurationError(
-          `two middlewares would count one request under the same key of the policy '${key.slice(key.lastIndexOf("}:") + 2)}': ` +
-            "give the inner one a service or keyPrefix of its own",
-        );
-      }
-    }
+  /** Records a key of a middleware, which may not be that of another middleware. */
+  add(key: string): void {
+    if (this.claim(key)) return;
+    throw new ConfigurationError(
+      `two middlewares would count one request under the same key of the policy '${key.slice(key.lastIndexOf("}:") + 2)}': ` +
+        "give the inner one a service or keyPrefix of its own",
+    );
   }
 
   /** Returns false if the request was counted under the key already. */

@@ -3,7 +3,8 @@
  * them.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Decision, Reply } from "./reply.js";
+import { CLIENT_CLOSED_REQUEST, Handshake } from "./handshake.js";
+import type { Decision, SentReply } from "./reply.js";
 import type { LockWatchState } from "./state.js";
 
 /** The members of Express's `Request` that are used here. */
@@ -55,13 +56,17 @@ export function rawResponse(response: AnyResponse): ServerResponse {
 }
 
 /**
- * The status if the client closed the connection before the response was complete. nginx logs the
- * same.
+ * Calls `call` with the status of a response: when it is closed, or when the handshake of a WebSocket
+ * is accepted.
  */
-export const CLIENT_CLOSED_REQUEST = 499;
+export function whenEnded(response: ServerResponse, call: (status: number) => void): void {
+  const handshake = Handshake.of(response);
+  if (handshake) handshake.whenEnded(call);
+  else if (response.closed) call(statusOf(response));
+  else response.once("close", () => call(statusOf(response)));
+}
 
-/** The status of a response that was closed. */
-export function statusOf(response: ServerResponse): number {
+function statusOf(response: ServerResponse): number {
   return response.writableFinished ? response.statusCode : CLIENT_CLOSED_REQUEST;
 }
 
@@ -84,11 +89,13 @@ export function applyDecision(response: AnyResponse, { headers, reply }: Decisio
   for (const [name, value] of Object.entries(headers)) {
     if (reply || replace || !response.hasHeader(name)) setHeader(response, name, value);
   }
+  const handshake = Handshake.of(rawResponse(response));
+  if (handshake) Object.assign(handshake.headers, headers);
   if (reply) send(response, reply);
   return !reply;
 }
 
-export function send(response: AnyResponse, { status, headers = [], body = "" }: Reply): void {
+export function send(response: AnyResponse, { status, headers = [], body = "" }: SentReply): void {
   const pairs = Array.isArray(headers) ? (headers as [string, string][]) : Object.entries(headers as Record<string, string>);
   for (const [name, value] of pairs) setHeader(response, name, value);
   if ("raw" in response) {

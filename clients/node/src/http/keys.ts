@@ -9,7 +9,7 @@ import { ConfigurationError } from "../errors.js";
 import type { Log } from "../failure-log.js";
 import { sayOnce } from "../notices.js";
 import type { Bytes } from "../redis/connection.js";
-import { clientNetwork } from "./address.js";
+import { clientNetwork, type AddressPrefixes } from "./address.js";
 
 /** Longer keys of the application are replaced by a digest. */
 const MAX_KEY_BYTES = 128;
@@ -53,8 +53,8 @@ export function clientOf(key: string): string {
   return key.slice(key.indexOf("{") + 1, key.lastIndexOf("}"));
 }
 
-export function addressClient(address: string | undefined): string {
-  return address === undefined ? "unix" : `ip:${clientNetwork(address)}`;
+export function addressClient(address: string | undefined, prefixes?: AddressPrefixes): string {
+  return address === undefined ? "unix" : `ip:${clientNetwork(address, prefixes)}`;
 }
 
 /** The key holds a digest, never the credential. Undefined for an empty credential. */

@@ -7,7 +7,8 @@ import { ConfigurationError } from "../errors.js";
 import { checkOptions, refuseBoth } from "../known-options.js";
 import { LockWatch, LOCKWATCH_OPTIONS, type LockWatchOptions } from "../lockwatch.js";
 import { Counted } from "./counted.js";
-import { applyDecision, rawRequest, rawResponse, stateOf, statusOf, type AnyRequest, type AnyResponse } from "./framework.js";
+import { applyDecision, rawRequest, rawResponse, stateOf, whenEnded, type AnyRequest, type AnyResponse } from "./framework.js";
+import { Handshake } from "./handshake.js";
 import { MIDDLEWARE_OPTIONS } from "./option-rules.js";
 import type { MiddlewareOptions } from "./options.js";
 import { RateLimiter } from "./rate-limiter.js";
@@ -52,8 +53,8 @@ export async function admit<Req extends AnyRequest>(limiter: RateLimiter<Req>, r
   if (!check || !counted.enters(limiter, check.policyName)) return true;
   if (!outer) (request as { lockwatch?: LockWatchState }).lockwatch = check.state;
   const out = rawResponse(response);
-  out.once("close", () => {
-    const status = statusOf(out);
+  Handshake.watch(raw, out);
+  whenEnded(out, (status) => {
     check.report(status);
     if (!outer) check.end(status);
   });

@@ -4,10 +4,14 @@ import { checkOptions, type OptionRules, type Rule } from "../known-options.js";
 import type { Limits } from "../limits.js";
 import { LockWatch, LOCKWATCH_OPTIONS } from "../lockwatch.js";
 import { REDIS_SOURCE } from "../redis/open.js";
-import { BOOLEAN, COST, DURATION, FAILURE_MODE, fn, headerName, integer, KEY, KEY_FUNCTION, KEY_PREFIX, LIMITS, orFunction, texts } from "../rules.js";
+import { BOOLEAN, COST, DURATION, fn, headerName, integer, IPV4_PREFIX, IPV6_PREFIX, KEY, KEY_FUNCTION, KEY_PREFIX, LIMITS, orFunction, texts } from "../rules.js";
 import { CHARGING_RULES } from "./charging.js";
+import { ERROR_BODIES } from "./error-bodies.js";
+import { checkExempt } from "./exempt.js";
+import { FAILURE_RULES } from "./fallback.js";
 import { POLICY_OPTIONS, policyOptions, type MiddlewareOptions, type PolicyOptions } from "./options.js";
 import { Pattern } from "./pattern.js";
+import { HEADERS_RULE } from "./responses.js";
 import { TrustedProxies } from "./trusted-proxies.js";
 
 const BURST = integer(1, Number.MAX_SAFE_INTEGER, 50);
@@ -41,18 +45,22 @@ export const MIDDLEWARE_OPTIONS: OptionRules<MiddlewareOptions<never>> = {
   keyFunc: KEY_FUNCTION,
   planFunc: fn("a function of the request: (request) => '1000/hour'"),
   routes: ROUTES,
-  exempt: texts("an array of patterns, like ['/healthz', '/static/**']", (text) => new Pattern(text)),
+  exempt: texts("an array of patterns of paths, addresses and networks, like ['/healthz', '/static/**', '10.0.0.0/8']", checkExempt),
   shadow: BOOLEAN,
-  onRedisFailure: FAILURE_MODE,
+  ...FAILURE_RULES,
   ...CHARGING_RULES,
   burstThreshold: { expected: `${BURST.expected}, or null for no detection of bursts`, accepts: (value) => value === null || BURST.accepts(value) },
   burstWindowSeconds: DURATION,
   burstCooldownSeconds: DURATION,
   audit: BOOLEAN,
   onDenied: fn("a function of the request and the result that returns { status, headers, body }"),
+  headers: HEADERS_RULE,
+  errorBodies: ERROR_BODIES,
   guard: { expected: "the key of a guard, like 'http'", accepts: (value) => (typeof value === "string" || value instanceof Uint8Array) && value.length > 0 },
   challenge: CHALLENGE,
   trustedProxies: texts("an array of addresses, networks and 'unix', like ['127.0.0.1', '10.0.0.0/8']", (proxy) => new TrustedProxies([proxy], "X-Forwarded-For", () => undefined)),
   forwardedHeader: headerName("X-Forwarded-For"),
+  ipv4Prefix: IPV4_PREFIX,
+  ipv6Prefix: IPV6_PREFIX,
   keyPrefix: KEY_PREFIX,
 };

@@ -10,10 +10,13 @@ import type { LockWatch, LockWatchOptions } from "../lockwatch.js";
 import type { Bytes } from "../redis/connection.js";
 import type { RedisSource } from "../redis/open.js";
 import type { RateLimitResult } from "../ratelimit.js";
-import { BOOLEAN, COST, FAILURE_MODE, KEY, KEY_FUNCTION, LIMITS, orFunction, POLICY_NAME } from "../rules.js";
+import { BOOLEAN, COST, KEY, KEY_FUNCTION, LIMITS, orFunction, POLICY_NAME } from "../rules.js";
 import { CHARGING_RULES, type ChargingOptions } from "./charging.js";
 import type { ClientKey } from "./keys.js";
-import type { DeniedReply, FailureMode } from "./reply.js";
+import type { ErrorBodiesOption } from "./error-bodies.js";
+import { FAILURE_RULES, type FailureOptions } from "./fallback.js";
+import type { DeniedReply } from "./reply.js";
+import type { HeadersOption } from "./responses.js";
 
 export type Awaitable<T> = T | PromiseLike<T>;
 
@@ -28,12 +31,11 @@ export type LimitsFunction<Req> = (request: Req) => Awaitable<Limits | null | un
 /** The number of units that a request takes, or a function of the request that returns it. */
 export type Cost<Req> = number | ((request: Req) => Awaitable<number>);
 
-export interface PolicyOptions<Req = unknown> extends ChargingOptions {
+export interface PolicyOptions<Req = unknown> extends ChargingOptions, FailureOptions {
   /** Without them, requests count against the default policy. */
   limits?: Limits | undefined;
   /** The number of units that a request takes, or a function that returns it; 1 unless given. */
   cost?: Cost<Req> | undefined;
-  onRedisFailure?: FailureMode | undefined;
   shadow?: boolean | undefined;
   /** Part of the Redis key and of the `RateLimit` header. Derived from the pattern unless given. */
   name?: string | undefined;
@@ -45,7 +47,7 @@ export interface PolicyOptions<Req = unknown> extends ChargingOptions {
   keyFunc?: KeyFunction<Req> | undefined;
 }
 
-export interface LimitOptions<Req> extends ChargingOptions {
+export interface LimitOptions<Req> extends ChargingOptions, FailureOptions {
   rateLimitRequests?: number | undefined;
   rateLimitWindowSeconds?: Duration | undefined;
   /** Overrides the two options above. A function is the same as `planFunc`. */
@@ -75,12 +77,13 @@ export interface LimitOptions<Req> extends ChargingOptions {
   planFunc?: LimitsFunction<Req> | undefined;
   /** Patterns and their policies. The first pattern that matches applies. */
   routes?: Readonly<Record<string, PolicyOptions<Req> | Limits>> | undefined;
-  /** Patterns of paths that are not limited, counted or audited. */
+  /**
+   * Patterns of paths, and addresses and networks of clients, that are not limited, counted, checked or
+   * audited; `unix` is the peer of a Unix socket.
+   */
   exempt?: readonly string[] | undefined;
   /** Sets the headers and records denials, but denies nothing. */
   shadow?: boolean | undefined;
-  /** What happens to a request if Redis fails: `allow` lets it through, `deny` answers 503. */
-  onRedisFailure?: FailureMode | undefined;
 }
 
 /** The options of a policy that is given as an object, or by its limits alone. */
@@ -92,12 +95,12 @@ export function policyOptions<Req>(given: PolicyOptions<Req> | Limits): PolicyOp
 export const POLICY_OPTIONS: OptionRules<PolicyOptions> = {
   limits: { ...LIMITS, expected: `${LIMITS.expected}; a function goes into limit(lw, function) on the route` },
   cost: orFunction(COST),
-  onRedisFailure: FAILURE_MODE,
   shadow: BOOLEAN,
   name: POLICY_NAME,
   key: KEY,
   keyFunc: KEY_FUNCTION,
   ...CHARGING_RULES,
+  ...FAILURE_RULES,
 };
 
 export interface MiddlewareOptions<Req> extends LimitOptions<Req>, LockWatchOptions {
@@ -112,6 +115,13 @@ export interface MiddlewareOptions<Req> extends LimitOptions<Req>, LockWatchOpti
   audit?: boolean | undefined;
   /** Makes the response to a denied request. The limit's headers are added. */
   onDenied?: OnDenied<Req> | undefined;
+  /** Which headers describe a limit; `["legacy", "draft-11"]` unless given. */
+  headers?: HeadersOption | undefined;
+  /**
+   * The bodies of the middleware's own responses, by media type. The client's `Accept` chooses;
+   * `application/json` and `application/problem+json` are built in.
+   */
+  errorBodies?: ErrorBodiesOption<Req> | undefined;
   /**
    * The Redis key of a guard, like `http`. Its rules decide whether a request goes on, and it is told
    * the statuses of responses from 400.
@@ -125,6 +135,10 @@ export interface MiddlewareOptions<Req> extends LimitOptions<Req>, LockWatchOpti
    */
   trustedProxies?: readonly string[] | undefined;
   forwardedHeader?: string | undefined;
+  /** How many bits of an IPv4 address are one client; 32 unless given. */
+  ipv4Prefix?: number | undefined;
+  /** How many bits of an IPv6 address are one client; 64 unless given. */
+  ipv6Prefix?: number | undefined;
   /** The first part of every Redis key; `lw` unless given. */
   keyPrefix?: string | undefined;
 }

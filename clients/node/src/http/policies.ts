@@ -2,10 +2,11 @@
 import { ConfigurationError } from "../errors.js";
 import { addressLimits, parseLimits, type Limits, type ParsedLimits } from "../limits.js";
 import { Charging } from "./charging.js";
+import { exemptPatterns } from "./exempt.js";
+import { OnFailure } from "./fallback.js";
 import { policyOptions, type Cost, type KeyFunction, type LimitOptions, type PolicyOptions } from "./options.js";
-import { PathSegments, Pattern } from "./pattern.js";
+import { type PathSegments, Pattern } from "./pattern.js";
 import { policyName } from "./policy-name.js";
-import type { FailureMode } from "./reply.js";
 
 /** Whose request it is. */
 interface PolicyKey {
@@ -20,7 +21,7 @@ export interface Policy extends PolicyKey {
   /** Undefined if the default limits or those of `planFunc` apply. */
   readonly ownLimits: ParsedLimits | undefined;
   readonly cost: Cost<never>;
-  readonly onRedisFailure: FailureMode;
+  readonly onFailure: OnFailure;
   readonly shadow: boolean;
   readonly charging: Charging;
 }
@@ -42,7 +43,7 @@ export class Policies {
       route: null,
       ownLimits: undefined,
       cost: options.cost ?? 1,
-      onRedisFailure: options.onRedisFailure ?? "allow",
+      onFailure: OnFailure.of(options, "", this.defaultLimits),
       shadow: options.shadow ?? false,
       charging: Charging.of(options, ""),
       ...policyKey(options, ""),
@@ -50,7 +51,7 @@ export class Policies {
     // Throws for a policy of the server.
     if (this.#default.byCredential && options.addressLimits === undefined) addressLimits(this.defaultLimits);
     this.#routes = Object.entries(options.routes ?? {}).map(([text, policy]) => this.#route(new Pattern(text), policy));
-    this.#exempt = (options.exempt ?? []).map((text) => new Pattern(text));
+    this.#exempt = exemptPatterns(options.exempt ?? []);
     const names = this.#routes.map(([, { name }]) => name).filter((name) => name !== DEFAULT);
     const twice = names.find((name, index) => names.indexOf(name) !== index);
     if (twice !== undefined) throw new ConfigurationError(`two policies are named '${twice}', and would share their limits: give one a name`);
@@ -72,15 +73,17 @@ export class Policies {
     if (options.limits === undefined && hasKey) {
       throw new ConfigurationError(`policy '${pattern.text}' has key or keyFunc and no limits: give it limits of its own`);
     }
+    const ownLimits = options.limits === undefined ? undefined : parseLimits(options.limits);
+    const of = ` of policy '${pattern.text}'`;
     const policy: Policy = {
       name: options.limits === undefined ? DEFAULT : notReserved(options.name ?? policyName(pattern.text)),
       route: pattern.text,
-      ownLimits: options.limits === undefined ? undefined : parseLimits(options.limits),
+      ownLimits,
       cost: options.cost ?? this.#default.cost,
-      onRedisFailure: options.onRedisFailure ?? this.#default.onRedisFailure,
+      onFailure: OnFailure.of(options, of, ownLimits ?? this.defaultLimits, this.#default.onFailure, ownLimits === undefined),
       shadow: options.shadow ?? this.#default.shadow,
-      charging: Charging.of(options, ` of policy '${pattern.text}'`, this.#default.charging),
-      ...(hasKey ? policyKey(options, ` of policy '${pattern.text}'`) : ownKey(this.#default)),
+      charging: Charging.of(options, of, this.#default.charging),
+      ...(hasKey ? policyKey(options, of) : ownKey(this.#default)),
     };
     if (policy.ownLimits && policy.byCredential) addressLimits(policy.ownLimits);
     return [pattern, policy];

@@ -4,15 +4,19 @@ import { ConfigurationError } from "../errors.js";
 import { parseLimits, type ParsedLimits } from "../limits.js";
 import type { LockWatch } from "../lockwatch.js";
 import { ask } from "../redis/away.js";
+import { prefixesOf, type AddressPrefixes } from "./address.js";
 import type { Counted } from "./counted.js";
+import { exemptClients } from "./exempt.js";
 import { Keys } from "./keys.js";
+import type { Networks } from "./networks.js";
 import type { LimitsFunction, MiddlewareOptions } from "./options.js";
 import { PathSegments } from "./pattern.js";
 import { Policies, type Policy } from "./policies.js";
 import { RequestCheck } from "./request-check.js";
+import { Responses } from "./responses.js";
 import { returnedLimits } from "./returned.js";
 import { SiteGuard } from "./site-guard.js";
-import { LockWatchState } from "./state.js";
+import { LockWatchState, type Home } from "./state.js";
 import { TrustedProxies } from "./trusted-proxies.js";
 
 /** What the limiter reads of a request. */
@@ -38,6 +42,11 @@ export class RateLimiter<Req> {
   readonly credentialHeader: string;
   readonly burst: BurstSettings | undefined;
   readonly site: SiteGuard<Req> | undefined;
+  readonly prefixes: AddressPrefixes;
+  readonly responses: Responses<Req>;
+  /** For limits on routes, which get the same requests. */
+  readonly home: Home;
+  readonly #exemptClients: Networks;
   readonly #policies: Policies;
   readonly #proxies: TrustedProxies;
   readonly #planFunc: LimitsFunction<Req> | undefined;
@@ -52,7 +61,11 @@ export class RateLimiter<Req> {
     this.addressLimits = options.addressLimits === undefined ? undefined : parseLimits(options.addressLimits);
     this.credentialHeader = (options.credentialHeader ?? "Authorization").toLowerCase();
     this.burst = burstThreshold === null ? undefined : burstSettings(burstThreshold, burstWindowSeconds, options.burstCooldownSeconds);
-    this.site = SiteGuard.of(options, lockwatch);
+    this.prefixes = prefixesOf(options);
+    this.responses = new Responses(options);
+    this.home = { prefixes: this.prefixes, responses: this.responses as unknown as Responses<never> };
+    this.site = SiteGuard.of(options, lockwatch, this.responses);
+    this.#exemptClients = exemptClients(options.exempt ?? []);
     this.#policies = new Policies(options);
     if (typeof options.limits === "function" && options.planFunc !== undefined) {
       throw new ConfigurationError("limits is a function, and planFunc is given too: they mean the same, so give one");
@@ -62,8 +75,13 @@ export class RateLimiter<Req> {
     this.#proxies = new TrustedProxies(options.trustedProxies ?? [], options.forwardedHeader ?? "X-Forwarded-For", lockwatch.log);
   }
 
+  /** The limits of the default policy. */
+  get defaultLimits(): ParsedLimits {
+    return this.#policies.defaultLimits;
+  }
+
   /**
-   * Undefined if the path is exempt.
+   * Undefined if the path or the client is exempt.
    *
    * @param outer the state of a middleware that the request has passed; the two share it
    */
@@ -72,14 +90,19 @@ export class RateLimiter<Req> {
     const policy = this.#policies.of(path);
     if (!policy) return undefined;
     const address = this.#proxies.clientAddress(http.peer, (name) => http.header(name));
-    return new RequestCheck(this, http, path.text, policy, counted, outer ?? new LockWatchState(policy.name, address), address);
+    if (this.#exemptClients.has(address)) {
+      counted.exempt();
+      return undefined;
+    }
+    const state = outer ?? new LockWatchState(policy.name, address, this.home);
+    return new RequestCheck({ limiter: this, http, path: path.text, policy, counted, state, address });
   }
 
   async limitsFor(policy: Policy, request: Req): Promise<ParsedLimits> {
     if (policy.ownLimits) return policy.ownLimits;
     const planFunc = this.#planFunc;
     const plan = planFunc && returnedLimits(this.#planOption, await ask(this.#planOption, () => planFunc(request)));
-    return plan ?? this.#policies.defaultLimits;
+    return plan ?? this.defaultLimits;
   }
 }
 

@@ -1,11 +1,10 @@
-/** The outcome of a limit for a request, and the responses that the middleware sends itself. */
-import type { Outcome } from "../counters.js";
-import type { FailureLog } from "../failure-log.js";
+/** The responses that the middleware and the application's functions give in place of the application. */
 import { inspect } from "node:util";
-import { ConfigurationError, type LockWatchError } from "../errors.js";
+import { ConfigurationError } from "../errors.js";
 import type { GuardResult } from "../guard.js";
-import type { Headers, RateLimitResult } from "../ratelimit.js";
-import type { FunctionFailure } from "../redis/away.js";
+import type { Headers } from "../ratelimit.js";
+import { JSON_TYPE } from "./accept.js";
+import { plainBody, type Refusal } from "./error-bodies.js";
 
 /** A response in place of the application's. */
 export interface Reply {
@@ -23,41 +22,16 @@ export interface DeniedReply extends Omit<Reply, "status" | "body"> {
   readonly body?: unknown;
 }
 
+/** A response whose body may be bytes. */
+export interface SentReply extends Omit<Reply, "body"> {
+  readonly body?: string | Uint8Array | undefined;
+}
+
 export interface Decision {
   /** The limit's headers, for the application's response or for `reply`. */
   readonly headers: Headers;
   /** Undefined if the request goes on to the application. */
-  readonly reply?: Reply | undefined;
-}
-
-/** The decision without an answer of Redis. */
-export interface FailureDecision extends Decision {
-  readonly outcome: Outcome;
-}
-
-/** What the policies of the middleware and the limits of routes have in common. */
-interface Mode {
-  readonly shadow: boolean;
-  readonly onRedisFailure: FailureMode;
-}
-
-/** What happens to a request if Redis fails: it is let through or answered 503. */
-export type FailureMode = "allow" | "deny";
-
-/**
- * The decision for a result of the limiter. In shadow mode a denied request gets the headers and
- * goes on.
- */
-export async function decisionFor(
-  result: RateLimitResult,
-  policy: string,
-  { shadow }: Mode,
-  onDenied: (result: RateLimitResult) => unknown,
-): Promise<Decision> {
-  const { "Retry-After": retryAfter, ...headers } = result.headers(policy);
-  if (result.allowed || shadow) return { headers };
-  const reply = givenReply("onDenied", await onDenied(result)) ?? refusal("rate_limit_exceeded", result.retryAfterSeconds);
-  return { reply, headers: retryAfter === undefined ? headers : { ...headers, "Retry-After": retryAfter } };
+  readonly reply?: SentReply | undefined;
 }
 
 /**
@@ -86,54 +60,27 @@ function isHeader(pair: unknown): pair is [string, string] {
   return Array.isArray(pair) && pair.length === 2 && pair.every((text) => typeof text === "string");
 }
 
-/** The decision without a result of the limiter. It is logged as the fate of `requests`. */
-export function failureDecision(error: LockWatchError, mode: Mode, failures: FailureLog, requests: string): FailureDecision {
-  const denies = isDenied(mode);
-  failures.limitFailed(error, requests, denies);
-  return failed(denies, error.code);
-}
-
-/** `failureDecision` for a function of the application, which may use another Redis. */
-export function functionFailureDecision({ failure, message }: FunctionFailure, mode: Mode, failures: FailureLog, requests: string): FailureDecision {
-  const denies = isDenied(mode);
-  failures.log(`function ${failure.code}`, `${requests} are ${denies ? "answered 503" : "let through without a limit"}: ${message}`);
-  return failed(denies, failure.code);
-}
-
-function isDenied({ shadow, onRedisFailure }: Mode): boolean {
-  return onRedisFailure === "deny" && !shadow;
-}
-
-function failed(denies: boolean, code: string): FailureDecision {
-  if (denies) return { headers: {}, reply: SERVICE_UNAVAILABLE, outcome: "failed_closed" };
-  return { headers: {}, outcome: code === "BYPASSED" ? "bypassed" : "failed_open" };
-}
-
-/** What a limit that Redis evaluated means for a request. */
-export function outcomeOf({ allowed }: RateLimitResult, shadow: boolean): Outcome {
-  if (allowed) return "allowed";
-  return shadow ? "shadow" : "denied";
-}
-
-const JSON_TYPE = { "Content-Type": "application/json" };
-
-function refusal(error: string, retryAfterSeconds: number | undefined): Reply {
-  const body = JSON.stringify({ error, retry_after: retryAfterSeconds ?? null });
-  return { status: 429, headers: JSON_TYPE, body };
-}
-
-/** A guard denies the request, or nobody can pass the challenge that it requires. */
-export function blocked({ retryAfterSeconds }: GuardResult): Reply & { headers: Headers } {
-  const headers: Headers = retryAfterSeconds === undefined ? JSON_TYPE : { ...JSON_TYPE, "Retry-After": String(retryAfterSeconds) };
-  return { ...refusal("temporarily_blocked", retryAfterSeconds), headers };
+/** A guard answers a request. */
+export function blockedRefusal({ retryAfterSeconds }: GuardResult): Refusal {
+  return { status: 429, error: "temporarily_blocked", retryAfter: retryAfterSeconds ?? null, policy: null };
 }
 
 /** A challenge was not passed. Waiting may not help. */
-export const CHALLENGE_REQUIRED: Reply = refusal("challenge_required", undefined);
+export const CHALLENGE_REFUSAL: Refusal = { status: 429, error: "challenge_required", retryAfter: null, policy: null };
 
 /** Redis failed. After a second the breaker tries it again, by default. */
-export const SERVICE_UNAVAILABLE: Reply = {
-  status: 503,
-  headers: { ...JSON_TYPE, "Retry-After": "1" },
-  body: JSON.stringify({ error: "service_unavailable", retry_after: 1 }),
-};
+export function unavailableRefusal(policy: string | null): Refusal {
+  return { status: 503, error: "service_unavailable", retryAfter: 1, policy };
+}
+
+/** The response as JSON, whatever the client accepts. */
+export function jsonReply(refusal: Refusal): Reply & { headers: Headers } {
+  return { status: refusal.status, headers: headersOf(refusal, JSON_TYPE), body: plainBody(refusal) };
+}
+
+/** The headers of a response that the middleware makes itself. */
+export function headersOf({ retryAfter }: Refusal, contentType: string): Headers {
+  return retryAfter === null ? { "Content-Type": contentType } : { "Content-Type": contentType, "Retry-After": String(retryAfter) };
+}
+
+export const SERVICE_UNAVAILABLE = jsonReply(unavailableRefusal(null));

@@ -2,67 +2,23 @@
  * The check of one request: one round trip to Redis before the application, and an audit event after
  * the response.
  */
-import { auditCommand } from "../audit.js";
-import { burstCommand, parseBurst } from "../burst.js";
+import { parseBurst } from "../burst.js";
 import { LockWatchError } from "../errors.js";
-import { addressLimits, type ParsedLimits } from "../limits.js";
 import type { RateLimitResult } from "../ratelimit.js";
 import { ask, FunctionFailure } from "../redis/away.js";
-import type { Bytes, Command, RedisReply } from "../redis/connection.js";
-import type { Asked } from "./charging.js";
-import type { Counted } from "./counted.js";
+import type { Bytes, RedisReply } from "../redis/connection.js";
+import { addressKey, roundTrip, tripWithoutLimit, type Caller, type LimitCall, type RoundTrip, type Subject } from "./commands.js";
+import { decideWithoutRedis, reasonOf, type AskedLimit } from "./fallback.js";
 import type { AnyResponse } from "./framework.js";
-import { addressClient, credentialClient, headerBytes, keyClient, keyText } from "./keys.js";
-import { methodArgument } from "./pattern.js";
-import type { Policy } from "./policies.js";
-import type { HttpRequest, RateLimiter } from "./rate-limiter.js";
-import { decisionFor, failureDecision, functionFailureDecision, outcomeOf, type Decision, type FailureDecision, type Reply } from "./reply.js";
+import { addressClient, credentialClient, keyClient, keyText } from "./keys.js";
+import type { Decision, SentReply } from "./reply.js";
+import { recordEvent } from "./request-report.js";
+import type { Asker } from "./responses.js";
 import { returnedCost } from "./returned.js";
 import type { LockWatchState } from "./state.js";
 
-interface LimitCall {
-  readonly command: Command;
-  readonly key: string;
-  readonly limits: ParsedLimits;
-  /** In the headers of the response. */
-  readonly name: string;
-}
-
-/** What is sent for a request. */
-interface RoundTrip {
-  readonly calls: readonly LimitCall[];
-  readonly cost: number;
-  readonly burst: Command | undefined;
-  readonly check: Command | undefined;
-  /** `burst` and `check`, as far as they are sent. */
-  readonly others: readonly Command[];
-}
-
-interface Caller {
-  readonly client: string;
-  readonly isCredential: boolean;
-}
-
-interface NamedResult {
-  readonly name: string;
-  readonly key: string;
+interface NamedResult extends LimitCall {
   readonly result: RateLimitResult;
-}
-
-function readResults(calls: readonly LimitCall[], replies: readonly RedisReply[], { charging }: Policy): (NamedResult & Asked)[] {
-  return calls.map(({ command, key, limits, name }, index) => {
-    const reply = replies[index];
-    if (reply instanceof LockWatchError) throw reply;
-    return { name, key, command, result: charging.read(reply, limits) };
-  });
-}
-
-/**
- * The result with the longest wait, or the first if none has a longer one. Every limit has to admit
- * the request.
- */
-function bindingResult(results: readonly NamedResult[]): NamedResult {
-  return results.reduce((first, next) => (next.result.retryAfterMs > first.result.retryAfterMs ? next : first));
 }
 
 /** The check of one request. */
@@ -74,89 +30,95 @@ export class RequestCheck<Req> {
   /** Whether the response is the application's. */
   #goesOn = false;
 
-  constructor(
-    private readonly limiter: RateLimiter<Req>,
-    private readonly http: HttpRequest,
-    private readonly path: string,
-    private readonly policy: Policy,
-    private readonly counted: Counted,
-    readonly state: LockWatchState,
-    private readonly address: string | undefined,
-  ) {}
+  constructor(private readonly subject: Subject<Req>) {}
 
   get policyName(): string {
-    return this.policy.name;
+    return this.subject.policy.name;
+  }
+
+  get state(): LockWatchState {
+    return this.subject.state;
   }
 
   async decide(request: Req, response: AnyResponse): Promise<Decision> {
+    const asker = { request, accept: this.subject.http.header("accept") };
+    const decision = await this.#decide(asker, response);
+    this.#goesOn = !decision.reply;
+    return decision;
+  }
+
+  async #decide(asker: Asker<Req>, response: AnyResponse): Promise<Decision> {
     try {
-      const decision = await this.#decide(request, response);
-      this.#goesOn = !decision.reply;
-      return decision;
+      const trip = await this.#trip(asker.request);
+      return await this.#ask(asker, trip, response);
     } catch (error) {
       if (!(error instanceof FunctionFailure)) throw error;
-      return this.#counted(functionFailureDecision(error, this.policy, this.limiter.lockwatch.failures, "requests"), error.failure);
+      return this.#failed(asker, error, this.#askedWithoutFunctions(), 1);
     }
   }
 
-  async #decide(request: Req, response: AnyResponse): Promise<Decision> {
+  /** What is sent for the request. */
+  async #trip(request: Req): Promise<RoundTrip> {
+    const { limiter, policy } = this.subject;
     const caller = await this.#client(request);
-    if (!caller) return await this.#withoutLimit(request);
-    const limits = await this.limiter.limitsFor(this.policy, request);
-    const { cost: costGiven } = this.policy;
-    const cost = typeof costGiven === "number" ? costGiven : returnedCost(await ask("cost", () => costGiven(request as never)));
-    const trip = this.#roundTrip(caller, limits, cost);
+    if (!caller) {
+      this.#limiterKey = addressKey(this.subject);
+      return tripWithoutLimit(this.subject);
+    }
+    const limits = await limiter.limitsFor(policy, request);
+    const { cost: given } = policy;
+    const cost = typeof given === "number" ? given : returnedCost(await ask("cost", () => given(request as never)));
+    const trip = roundTrip(this.subject, caller, limits, cost);
+    this.#limiterKey = trip.calls[0]?.key;
+    return trip;
+  }
+
+  async #ask(asker: Asker<Req>, trip: RoundTrip, response: AnyResponse): Promise<Decision> {
+    this.#isGuarded = trip.check !== undefined;
+    if (trip.commands.length === 0) return { headers: {} };
     let replies: RedisReply[];
     try {
-      replies = await this.limiter.lockwatch.link.send([...trip.calls.map(({ command }) => command), ...trip.others]);
+      replies = await this.subject.limiter.lockwatch.link.send(trip.commands);
     } catch (error) {
       if (!(error instanceof LockWatchError)) throw error;
-      return this.#failed(error);
+      return trip.calls.length > 0 ? this.#failed(asker, error, trip.calls, trip.cost) : this.#notAsked(error, trip);
     }
     if (trip.burst) this.#readBurst(replies[trip.calls.length]);
     const binding = this.#readLimits(trip, replies, response);
-    const blocked = trip.check && (await this.#blocked(request, replies.at(-1)));
-    return this.#judge(request, binding, blocked);
+    const decision = binding instanceof LockWatchError ? await this.#failed(asker, binding, trip.calls, trip.cost) : undefined;
+    const refusal = trip.check && (await this.#refusal(asker, replies.at(-1)));
+    if (decision) return refusal ? { headers: {}, reply: refusal } : decision;
+    return this.#judge(asker, binding as NamedResult | undefined, refusal);
   }
 
   /** The decision, now that Redis has answered. */
-  async #judge(request: Req, binding: NamedResult | LockWatchError, blocked: Reply | undefined): Promise<Decision> {
-    if (binding instanceof LockWatchError) {
-      const decision = this.#failed(binding);
-      return blocked ? { headers: {}, reply: blocked } : decision;
-    }
+  #judge(asker: Asker<Req>, binding: NamedResult | undefined, refusal: SentReply | undefined): Decision | Promise<Decision> {
+    if (!binding) return { headers: {}, reply: refusal };
+    const { limiter, policy } = this.subject;
     const { result, name } = binding;
-    if (!blocked) return decisionFor(result, name, this.policy, () => this.limiter.options.onDenied?.(request, result));
-    // The wait is that of the guard.
-    const { "Retry-After": _wait, ...headers } = result.headers(name);
-    return { headers, reply: blocked };
+    const headers = limiter.responses.headers(result, name);
+    // The wait of a guard's response is that of the guard.
+    if (refusal) return { headers, reply: refusal };
+    // In shadow mode a denied request gets the headers and goes on.
+    if (result.allowed || policy.shadow) return { headers };
+    return limiter.responses.denied(asker, result, name, headers, limiter.options.onDenied);
   }
 
-  /** The commands of a request to which a limit applies. */
-  #roundTrip({ client, isCredential }: Caller, limits: ParsedLimits, cost: number): RoundTrip {
-    const { name } = this.policy;
-    const calls = [this.#limitCall(client, name, limits, cost, name)];
-    this.#limiterKey = calls[0]?.command.key;
-    const ofAddress = addressClient(this.address);
-    if (isCredential) calls.push(this.#limitCall(ofAddress, `${name}:unverified`, this.#addressLimits(limits), cost, `${name}-unverified`));
-    this.counted.addAll(calls.map(({ key }) => key));
-    const burst = this.#newBurst(isCredential ? ofAddress : client);
-    const check = this.#newGuardCheck();
-    return { calls, cost, burst, check, others: [burst, check].filter((command) => command !== undefined) };
-  }
-
-  /** The limit that binds, or the error in place of one. */
-  #readLimits({ calls, cost }: RoundTrip, replies: readonly RedisReply[], response: AnyResponse): NamedResult | LockWatchError {
-    const { lockwatch } = this.limiter;
+  /** The limit that binds, or the error in place of one. Undefined for a request without a limit. */
+  #readLimits({ calls, cost }: RoundTrip, replies: readonly RedisReply[], response: AnyResponse): NamedResult | LockWatchError | undefined {
+    const { limiter, policy, state } = this.subject;
+    const { lockwatch } = limiter;
+    if (calls.length === 0) return undefined;
     try {
-      const results = readResults(calls, replies, this.policy);
-      this.policy.charging.after(response, results, cost, lockwatch);
+      const results = this.#resultsOf(calls, replies);
+      policy.charging.after(response, results, cost, lockwatch);
       lockwatch.failures.limitAnswered();
+      for (const { key } of calls) lockwatch.local.answered(key);
       const binding = bindingResult(results);
       const { result, name, key } = binding;
-      this.state.limit = result;
-      lockwatch.counters.count(this.policy.name, outcomeOf(result, this.policy.shadow), this.policy.route);
-      if (!result.allowed) this.state.deny(result, name, key, this.policy.shadow);
+      state.limit = result;
+      lockwatch.counters.answered(policy.name, result.allowed, policy.shadow, policy.route);
+      if (!result.allowed) state.deny(result, name, key, policy.shadow);
       return binding;
     } catch (error) {
       if (!(error instanceof LockWatchError)) throw error;
@@ -164,142 +126,90 @@ export class RequestCheck<Req> {
     }
   }
 
-  #failed(error: LockWatchError): Decision {
-    return this.#counted(failureDecision(error, this.policy, this.limiter.lockwatch.failures, "requests"), error);
+  #resultsOf(calls: readonly LimitCall[], replies: readonly RedisReply[]): NamedResult[] {
+    const { charging } = this.subject.policy;
+    return calls.map(({ command, key, limits, name }, index) => {
+      const reply = replies[index];
+      if (reply instanceof LockWatchError) throw reply;
+      return { command, key, limits, name, result: charging.read(reply, limits) };
+    });
   }
 
-  #counted(decision: FailureDecision, { code }: LockWatchError): Decision {
-    const reason = (this.state.failure = code.toLowerCase());
-    this.limiter.lockwatch.counters.count(this.policy.name, decision.outcome, this.policy.route, reason);
-    return decision;
+  /** Decides by `onRedisFailure`. */
+  async #failed(asker: Asker<Req>, error: LockWatchError | FunctionFailure, asked: readonly AskedLimit[], cost: number): Promise<Decision> {
+    const { limiter, policy, state } = this.subject;
+    const { responses, lockwatch } = limiter;
+    const { name, route, onFailure, shadow } = policy;
+    state.failure = reasonOf(error);
+    const admitted = await decideWithoutRedis({ error, requests: "requests", policy: name, route, onFailure, shadow, asked, cost }, lockwatch);
+    if (admitted === true) return { headers: {} };
+    if (admitted === false) return { headers: {}, reply: await responses.unavailable(asker, name) };
+    state.deny(admitted.result, admitted.name, admitted.key, false);
+    return responses.denied(asker, admitted.result, admitted.name, {}, limiter.options.onDenied);
+  }
+
+  /** What this process can limit a request by if a function of the application has failed. */
+  #askedWithoutFunctions(): readonly AskedLimit[] {
+    const { limiter, policy } = this.subject;
+    return [{ name: policy.name, key: addressKey(this.subject), limits: policy.ownLimits ?? limiter.defaultLimits }];
+  }
+
+  /** Redis is away, and no limit applies to the request. */
+  #notAsked(error: LockWatchError, { burst, check }: RoundTrip): Decision {
+    this.state.failure = reasonOf(error);
+    if (burst) this.#logBurst(error);
+    if (check) this.subject.limiter.site?.logFailure(error);
+    return { headers: {} };
   }
 
   /** Tells the guard about a failed response of the application. To be called when it has been sent. */
   report(status: number): void {
-    if (this.#isGuarded && this.#goesOn) this.limiter.site?.report(status, this.path, this.state);
+    if (this.#isGuarded && this.#goesOn) this.subject.limiter.site?.report(status, this.subject.path, this.state);
   }
 
   /** Records the audit event. To be called when the response has been sent. */
   end(status: number): void {
-    // While the breaker is open, Redis gets no audit events either.
-    if (this.limiter.options.audit === false) return;
-    if (this.state.failure === "bypassed") {
-      this.limiter.lockwatch.auditQueue.bypass();
-      return;
-    }
-    const { address, burst, denial, keyText, limited, user } = this.state;
-    this.limiter.lockwatch.auditQueue.record(() => {
-      const command = auditCommand({
-        user: user ?? keyText,
-        ip: address,
-        method: methodArgument(this.http.method),
-        endpoint: this.path,
-        status,
-        limited,
-        anomaly: burst?.burst,
-        latencyMs: performance.now() - this.#started,
-        data: denial,
-      });
-      return { ...command, key: this.#limiterKey };
-    });
-  }
-
-  /** Counts the burst of the request's address and asks the guard, and counts no limit. */
-  async #withoutLimit(request: Req): Promise<Decision> {
-    const { keys, lockwatch } = this.limiter;
-    const client = addressClient(this.address);
-    this.#limiterKey = keys.limit(client, this.policy.name);
-    const burst = this.#newBurst(client);
-    const check = this.#newGuardCheck();
-    const commands = [burst, check].filter((command) => command !== undefined);
-    if (commands.length === 0) return { headers: {} };
-    let replies: RedisReply[];
-    try {
-      replies = await lockwatch.link.send(commands);
-    } catch (error) {
-      if (!(error instanceof LockWatchError)) throw error;
-      this.state.failure = error.code.toLowerCase();
-      if (burst) this.#logBurst(error);
-      if (check) this.limiter.site?.logFailure(error);
-      return { headers: {} };
-    }
-    if (burst) this.#readBurst(replies[0]);
-    return { headers: {}, reply: check && (await this.#blocked(request, replies.at(-1))) };
-  }
-
-  /** Undefined also if another middleware has asked the same guard. */
-  #newGuardCheck(): Command | undefined {
-    const { site } = this.limiter;
-    const command = site?.check(this.state);
-    if (!site || !command || !this.counted.claim(`guard ${String(site.key)}`)) return undefined;
-    this.#isGuarded = true;
-    return command;
+    recordEvent(this.subject, status, performance.now() - this.#started, this.#limiterKey);
   }
 
   /** The guard's response to a request that may not go on. In shadow mode all do. */
-  async #blocked(request: Req, reply: RedisReply): Promise<Reply | undefined> {
-    const { site } = this.limiter;
-    this.state.guard = site?.read(reply);
-    const { guard } = this.state;
-    if (!site || !guard || this.policy.shadow) return undefined;
-    const refusal = await site.refusal(request, guard);
+  async #refusal(asker: Asker<Req>, reply: RedisReply): Promise<SentReply | undefined> {
+    const { limiter, policy, state } = this.subject;
+    const { site, lockwatch } = limiter;
+    const guard = (state.guard = site?.read(reply));
+    if (!site || !guard || policy.shadow) return undefined;
+    const refusal = await site.refusal(asker, guard);
     if (!refusal) return undefined;
-    this.state.block(site.denial(guard));
-    this.limiter.lockwatch.counters.guardDenied(this.policy.route);
+    state.block(site.denial(guard));
+    lockwatch.counters.guardDenied(policy.route);
     return refusal;
   }
 
   /** Undefined if the limit does not apply. */
   async #client(request: Req): Promise<Caller | undefined> {
-    const { keyFunc, byCredential } = this.policy;
+    const { limiter, policy, http, address, state } = this.subject;
+    const { keyFunc, byCredential } = policy;
     if (keyFunc) {
       const key = await ask("keyFunc", () => keyFunc(request as never));
       if (key === null || key === undefined) return undefined;
-      this.state.keyText = keyText(key);
-      return { client: keyClient(key) ?? addressClient(this.address), isCredential: false };
+      state.keyText = keyText(key);
+      return { client: keyClient(key) ?? addressClient(address, limiter.prefixes), isCredential: false };
     }
     if (byCredential) {
-      const header = this.limiter.credentialHeader;
-      const client = credentialClient(header, this.http.header(header) ?? "");
+      const header = limiter.credentialHeader;
+      const client = credentialClient(header, http.header(header) ?? "");
       if (client !== undefined) return { client, isCredential: true };
     }
-    return { client: addressClient(this.address), isCredential: false };
-  }
-
-  #limitCall(client: string, policy: string, limits: ParsedLimits, cost: number, name: string): LimitCall {
-    const key = this.limiter.keys.limit(client, policy);
-    return { command: this.policy.charging.command(key, limits, cost), key, limits, name };
-  }
-
-  #addressLimits(limits: ParsedLimits): ParsedLimits {
-    return (this.policy.ownLimits ? undefined : this.limiter.addressLimits) ?? addressLimits(limits);
-  }
-
-  /** Undefined also if another middleware has counted the burst of this client. */
-  #newBurst(client: string): Command | undefined {
-    const command = this.#burstCommand(client);
-    return command && this.counted.claim(String(command.key)) ? command : undefined;
-  }
-
-  #burstCommand(client: string): Command | undefined {
-    const { burst, keys } = this.limiter;
-    if (!burst) return undefined;
-    const agent = this.http.header("user-agent");
-    return burstCommand(keys.burst(client), burst.threshold, burst.windowMs, {
-      cooldown: burst.cooldown,
-      ip: this.address,
-      endpoint: this.path,
-      method: methodArgument(this.http.method),
-      agent: agent === undefined ? undefined : headerBytes(agent),
-    });
+    return { client: addressClient(address, limiter.prefixes), isCredential: false };
   }
 
   /** A failure of LW.BURST is only logged: the limit still decides. */
   #readBurst(reply: RedisReply): void {
+    const { state } = this.subject;
     try {
       if (reply instanceof LockWatchError) throw reply;
       const burst = parseBurst(reply);
-      if (!this.state.burst?.burst) this.state.burst = burst;
+      if (!state.burst?.burst) state.burst = burst;
     } catch (error) {
       if (!(error instanceof LockWatchError)) throw error;
       this.#logBurst(error);
@@ -307,7 +217,15 @@ export class RequestCheck<Req> {
   }
 
   #logBurst(error: LockWatchError): void {
-    const { failures } = this.limiter.lockwatch;
+    const { failures } = this.subject.limiter.lockwatch;
     failures.log(`burst ${error.code}`, `LW.BURST failed, bursts are not counted: ${failures.named(error)}`);
   }
+}
+
+/**
+ * The result with the longest wait, or the first if none has a longer one. Every limit has to admit
+ * the request.
+ */
+function bindingResult(results: readonly NamedResult[]): NamedResult {
+  return results.reduce((first, next) => (next.result.retryAfterMs > first.result.retryAfterMs ? next : first));
 }

@@ -8,20 +8,21 @@ import { parseLimits, type Limits, type ParsedLimits } from "../limits.js";
 import { checkClient, type LockWatch } from "../lockwatch.js";
 import type { RateLimitResult } from "../ratelimit.js";
 import { ask, FunctionFailure } from "../redis/away.js";
-import { BOOLEAN, COST, FAILURE_MODE, fn, KEY_PREFIX, LIMITS, orFunction, POLICY_NAME, required } from "../rules.js";
+import { BOOLEAN, COST, fn, KEY_PREFIX, LIMITS, orFunction, POLICY_NAME, required } from "../rules.js";
 import { Charging, CHARGING_RULES, type ChargingOptions } from "./charging.js";
 import { limitedAddress } from "./client-address.js";
 import { Counted } from "./counted.js";
+import { decideWithoutRedis, FAILURE_RULES, OnFailure, type FailureOptions } from "./fallback.js";
 import { applyDecision, middleware, rawRequest, stateOf, type AnyRequest, type AnyResponse, type Middleware } from "./framework.js";
 import { ADDRESS, addressClient, keyClient, Keys, keyText } from "./keys.js";
 import type { Cost, KeyFunction, LimitsFunction, OnDenied } from "./options.js";
 import { policyName } from "./policy-name.js";
-import { decisionFor, failureDecision, functionFailureDecision, outcomeOf, type Decision, type FailureMode } from "./reply.js";
+import type { Decision } from "./reply.js";
+import { HEADERS_RULE, Responses, type Asker, type HeadersOption } from "./responses.js";
 import { returnedCost, returnedLimits } from "./returned.js";
 import { routeText, routeTextIfKnown } from "./route-text.js";
-import type { LockWatchState } from "./state.js";
 
-export interface RouteLimitOptions<Req> extends ChargingOptions {
+export interface RouteLimitOptions<Req> extends ChargingOptions, FailureOptions {
   /**
    * The client to limit. Without it, or if it returns `ADDRESS` or an empty text, the address that
    * the middleware found. If it returns nothing, the limit does not apply.
@@ -36,10 +37,14 @@ export interface RouteLimitOptions<Req> extends ChargingOptions {
   name?: string | undefined;
   /** Sets the headers and records denials, but denies nothing. */
   shadow?: boolean | undefined;
-  onRedisFailure?: FailureMode | undefined;
   /** Makes the response to a denied request. The limit's headers are added. */
   onDenied?: OnDenied<Req> | undefined;
   keyPrefix?: string | undefined;
+  /**
+   * Which headers describe the limit, where no middleware has limited the request; `["legacy",
+   * "draft-11"]` unless given.
+   */
+  headers?: HeadersOption | undefined;
 }
 
 export const ROUTE_LIMIT_OPTIONS: OptionRules<RouteLimitOptions<never>> = {
@@ -47,10 +52,11 @@ export const ROUTE_LIMIT_OPTIONS: OptionRules<RouteLimitOptions<never>> = {
   cost: orFunction(COST),
   name: POLICY_NAME,
   shadow: BOOLEAN,
-  onRedisFailure: FAILURE_MODE,
   onDenied: fn("a function of the request and the result that returns { status, headers, body }"),
   keyPrefix: KEY_PREFIX,
+  headers: HEADERS_RULE,
   ...CHARGING_RULES,
+  ...FAILURE_RULES,
 };
 
 /**
@@ -75,76 +81,149 @@ export function routeLimit<Req extends AnyRequest>(
   checkClient(lockwatch, 'limit(lw, "5/minute")');
   checkOption("limits of limit", limits, required(orFunction(LIMITS)));
   checkOptions(options, ROUTE_LIMIT_OPTIONS, "limit");
-  const fixed = typeof limits === "function" ? undefined : parseLimits(limits);
-  const charging = Charging.of(options, " of limit");
-  const keys = new Keys(options.keyPrefix, lockwatch);
-  const costGiven = options.cost ?? 1;
-  const mode = { shadow: options.shadow ?? false, onRedisFailure: options.onRedisFailure ?? "allow" } as const;
-  const given = options.name;
+  const route = new RouteLimit<Req>(lockwatch, limits, options);
+  const limit: Middleware = middleware(async (request: AnyRequest, response: AnyResponse) => applyDecision(response, await route.decide({ request, response, limit }), { replace: true }));
+  return limit;
+}
 
-  async function decide(request: AnyRequest, response: AnyResponse): Promise<Decision> {
-    try {
-      return await decideOn(request, response);
-    } catch (error) {
-      if (!(error instanceof FunctionFailure)) throw error;
-      const name = nameOf(request);
-      const decision = functionFailureDecision(error, mode, lockwatch.failures, `requests under the limit '${name}'`);
-      lockwatch.counters.count(name, decision.outcome, () => templateOf(request), error.failure.code.toLowerCase());
-      return decision;
-    }
+/** A request at a limit. */
+interface Passing {
+  readonly request: AnyRequest;
+  readonly response: AnyResponse;
+  /** The middleware itself, which is looked for in the routers of Express. */
+  readonly limit: object;
+}
+
+/** What a limit asks about a request. */
+interface Question {
+  readonly key: string;
+  /** In headers, and in what is counted. */
+  readonly name: string;
+  readonly limits: ParsedLimits;
+  readonly cost: number;
+}
+
+class RouteLimit<Req extends AnyRequest> {
+  /** Undefined if a function returns them. */
+  readonly #limits: ParsedLimits | undefined;
+  readonly #charging: Charging;
+  readonly #keys: Keys;
+  readonly #cost: Cost<Req>;
+  readonly #shadow: boolean;
+  readonly #onFailure: OnFailure;
+  /** For requests that no middleware has seen. */
+  readonly #responses: Responses<Req>;
+
+  constructor(
+    private readonly lockwatch: LockWatch,
+    private readonly given: Limits | LimitsFunction<Req>,
+    private readonly options: RouteLimitOptions<Req>,
+  ) {
+    this.#limits = typeof given === "function" ? undefined : parseLimits(given);
+    this.#charging = Charging.of(options, " of limit");
+    this.#keys = new Keys(options.keyPrefix, lockwatch);
+    this.#cost = options.cost ?? 1;
+    this.#shadow = options.shadow ?? false;
+    this.#onFailure = OnFailure.of(options, " of limit", this.#limits);
+    this.#responses = new Responses<Req>({ headers: options.headers });
   }
 
-  async function decideOn(request: AnyRequest, response: AnyResponse): Promise<Decision> {
-    const state = stateOf(request);
-    const counted = Counted.of(rawRequest(request));
-    const { name, header } = counted.nameOf((each) => keys.limit("", KIND + each), nameOf(request), limit, given !== undefined);
-    const ofKey = options.key ? await ask("key", () => options.key?.(request as Req)) : ADDRESS;
-    if (ofKey === null || ofKey === undefined) return { headers: {} };
-    const parsed = typeof limits === "function" ? returnedLimits("limits", await ask("limits", () => limits(request as Req))) : fixed;
-    if (parsed === undefined) return { headers: {} };
-    const cost = typeof costGiven === "number" ? costGiven : returnedCost(await ask("cost", () => costGiven(request as Req)));
-    const client = keyClient(ofKey) ?? addressClient(limitedAddress(request));
-    if (state) state.keyText = keyText(ofKey) ?? state.keyText;
-    const key = keys.limit(client, KIND + name);
-    const { outcome, isEarlier } = await counted.once(key, () => askRedis(request, response, state, key, header, parsed, cost));
+  async decide(passing: Passing): Promise<Decision> {
+    const counted = Counted.of(rawRequest(passing.request));
+    if (counted.isExempt) return { headers: {} };
+    const { name, header } = counted.nameOf((each) => this.#keys.limit("", KIND + each), this.#nameFor(passing), passing.limit, this.options.name !== undefined);
+    let question: Question | undefined;
+    try {
+      question = await this.#question(passing, name, header);
+    } catch (error) {
+      if (!(error instanceof FunctionFailure)) throw error;
+      return this.#failed(passing, error, this.#questionWithoutFunctions(passing, name, header));
+    }
+    if (!question) return { headers: {} };
+    const asked = question;
+    const { outcome, isEarlier } = await counted.once(asked.key, () => this.#ask(passing, asked));
     // The headers of an earlier call are on the response, unless those of another limit are.
     return isEarlier && !outcome.reply ? { headers: {} } : outcome;
   }
 
-  function nameOf(request: AnyRequest): string {
-    return given ?? policyName(routeText(request, limit));
+  #nameFor({ request, limit }: Passing): string {
+    return this.options.name ?? policyName(routeText(request, limit));
   }
 
-  function templateOf(request: AnyRequest): string | null {
-    return routeTextIfKnown(request, limit) ?? null;
+  /** Undefined if the limit does not apply. */
+  async #question({ request }: Passing, name: string, header: string): Promise<Question | undefined> {
+    const { key: keyOf } = this.options;
+    const ofKey = keyOf ? await ask("key", () => keyOf(request as Req)) : ADDRESS;
+    if (ofKey === null || ofKey === undefined) return undefined;
+    const { given } = this;
+    const limits = typeof given === "function" ? returnedLimits("limits", await ask("limits", () => given(request as Req))) : this.#limits;
+    if (limits === undefined) return undefined;
+    const ofCost = this.#cost;
+    const cost = typeof ofCost === "number" ? ofCost : returnedCost(await ask("cost", () => ofCost(request as Req)));
+    const state = stateOf(request);
+    if (state) state.keyText = keyText(ofKey) ?? state.keyText;
+    return { key: this.#keys.limit(keyClient(ofKey) ?? addressOf(request), KIND + name), name: header, limits, cost };
   }
 
-  async function askRedis(
-    request: AnyRequest,
-    response: AnyResponse,
-    state: LockWatchState | undefined,
-    key: string,
-    name: string,
-    parsed: ParsedLimits,
-    cost: number,
-  ): Promise<Decision> {
+  /** What this process can limit a request by if a function of the application has failed. */
+  #questionWithoutFunctions({ request }: Passing, name: string, header: string): Omit<Question, "limits"> & { limits: ParsedLimits | undefined } {
+    return { key: this.#keys.limit(addressOf(request), KIND + name), name: header, limits: this.#limits, cost: 1 };
+  }
+
+  async #ask(passing: Passing, question: Question): Promise<Decision> {
+    const { lockwatch } = this;
+    const { key, name, limits, cost } = question;
+    const command = this.#charging.command(key, limits, cost);
     let result: RateLimitResult;
     try {
-      const command = charging.command(key, parsed, cost);
-      result = charging.read(await lockwatch.link.call(command), parsed);
-      charging.after(response, [{ command, result }], cost, lockwatch);
-      lockwatch.failures.limitAnswered();
+      result = this.#charging.read(await lockwatch.link.call(command), limits);
     } catch (error) {
       if (!(error instanceof LockWatchError)) throw error;
-      const decision = failureDecision(error, mode, lockwatch.failures, `requests under the limit '${name}'`);
-      lockwatch.counters.count(name, decision.outcome, () => templateOf(request), error.code.toLowerCase());
-      return decision;
+      return this.#failed(passing, error, question);
     }
-    lockwatch.counters.count(name, outcomeOf(result, mode.shadow), () => templateOf(request));
-    if (!result.allowed) state?.deny(result, name, key, mode.shadow);
-    return decisionFor(result, name, mode, () => options.onDenied?.(request as Req, result));
+    this.#charging.after(passing.response, [{ command, result }], cost, lockwatch);
+    lockwatch.failures.limitAnswered();
+    lockwatch.local.answered(key);
+    lockwatch.counters.answered(name, result.allowed, this.#shadow, () => templateOf(passing));
+    return this.#judge(passing, result, name, key);
   }
 
-  const limit: Middleware = middleware(async (request: AnyRequest, response: AnyResponse) => applyDecision(response, await decide(request, response), { replace: true }));
-  return limit;
+  #judge({ request }: Passing, result: RateLimitResult, name: string, key: string): Decision | Promise<Decision> {
+    const responses = this.#responsesFor(request);
+    const headers = responses.headers(result, name);
+    if (result.allowed) return { headers };
+    stateOf(request)?.deny(result, name, key, this.#shadow);
+    return this.#shadow ? { headers } : responses.denied(askerOf(request), result, name, headers, this.options.onDenied);
+  }
+
+  /** Decides by `onRedisFailure`. */
+  async #failed(passing: Passing, error: LockWatchError | FunctionFailure, asked: Omit<Question, "limits"> & { limits: ParsedLimits | undefined }): Promise<Decision> {
+    const { request } = passing;
+    const { name, cost } = asked;
+    const failed = { error, requests: `requests under the limit '${name}'`, policy: name, route: () => templateOf(passing), onFailure: this.#onFailure, shadow: this.#shadow, asked: [asked], cost };
+    const admitted = await decideWithoutRedis(failed, this.lockwatch);
+    if (admitted === true) return { headers: {} };
+    const responses = this.#responsesFor(request);
+    const asker = askerOf<Req>(request);
+    if (admitted === false) return { headers: {}, reply: await responses.unavailable(asker, name) };
+    stateOf(request)?.deny(admitted.result, name, admitted.key, false);
+    return responses.denied(asker, admitted.result, name, {}, this.options.onDenied);
+  }
+
+  /** Those of the middleware that has limited the request. */
+  #responsesFor(request: AnyRequest): Responses<Req> {
+    return (stateOf(request)?.home.responses as Responses<Req> | undefined) ?? this.#responses;
+  }
+}
+
+function addressOf(request: AnyRequest): string {
+  return addressClient(limitedAddress(request), stateOf(request)?.home.prefixes);
+}
+
+function askerOf<Req>(request: AnyRequest): Asker<Req> {
+  return { request: request as Req, accept: rawRequest(request).headers.accept };
+}
+
+function templateOf({ request, limit }: Passing): string | null {
+  return routeTextIfKnown(request, limit) ?? null;
 }

@@ -8,8 +8,9 @@ import type { Challenge } from "../guard/options.js";
 import type { LockWatch } from "../lockwatch.js";
 import { ask, FunctionFailure } from "../redis/away.js";
 import type { Bytes, Command, RedisReply } from "../redis/connection.js";
-import { CLIENT_CLOSED_REQUEST } from "./framework.js";
-import { blocked, CHALLENGE_REQUIRED, givenReply, type Reply } from "./reply.js";
+import { CLIENT_CLOSED_REQUEST } from "./handshake.js";
+import { blockedRefusal, CHALLENGE_REFUSAL, givenReply, type SentReply } from "./reply.js";
+import type { Asker, Responses } from "./responses.js";
 import type { GuardDenial, LockWatchState } from "./state.js";
 
 /** The first status that is reported. */
@@ -20,11 +21,12 @@ export class SiteGuard<Req> {
     readonly key: Bytes,
     private readonly challenge: Challenge<Req>,
     private readonly lockwatch: LockWatch,
+    private readonly responses: Responses<Req>,
   ) {}
 
   /** Undefined without the option `guard`. Throws if there is a challenge without a guard. */
-  static of<Req>({ guard, challenge }: { guard?: Bytes | undefined; challenge?: Challenge<Req> | undefined }, lockwatch: LockWatch): SiteGuard<Req> | undefined {
-    if (guard !== undefined) return new SiteGuard(guard, challenge ?? "allow", lockwatch);
+  static of<Req>({ guard, challenge }: { guard?: Bytes | undefined; challenge?: Challenge<Req> | undefined }, lockwatch: LockWatch, responses: Responses<Req>): SiteGuard<Req> | undefined {
+    if (guard !== undefined) return new SiteGuard(guard, challenge ?? "allow", lockwatch, responses);
     if (challenge !== undefined) throw new ConfigurationError("challenge is given without guard, which decides who is challenged: give guard: 'http' too");
     return undefined;
   }
@@ -54,15 +56,15 @@ export class SiteGuard<Req> {
   }
 
   /** The response to a request that may not go on. */
-  async refusal(request: Req, result: GuardResult): Promise<Reply | undefined> {
+  async refusal(asker: Asker<Req>, result: GuardResult): Promise<SentReply | undefined> {
     const { verdict } = result;
     const { challenge } = this;
     if (verdict === "allow" || (verdict === "challenge" && challenge === "allow")) return undefined;
-    if (verdict === "deny" || typeof challenge === "string") return blocked(result);
+    if (verdict === "deny" || typeof challenge === "string") return this.responses.refused(asker, blockedRefusal(result));
     try {
-      const answer = await ask("challenge", () => challenge(request, result));
+      const answer = await ask("challenge", () => challenge(asker.request, result));
       if (answer === true) return undefined;
-      return givenReply("challenge", answer === false ? undefined : answer) ?? CHALLENGE_REQUIRED;
+      return givenReply("challenge", answer === false ? undefined : answer) ?? (await this.responses.refused(asker, CHALLENGE_REFUSAL));
     } catch (error) {
       if (!(error instanceof FunctionFailure)) throw error;
       this.lockwatch.failures.log(`function ${error.failure.code}`, `requests are let through without a challenge: ${error.message}`);

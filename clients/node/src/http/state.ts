@@ -5,7 +5,9 @@
 import type { BurstResult } from "../burst.js";
 import type { GuardResult } from "../guard.js";
 import type { RateLimitResult } from "../ratelimit.js";
+import type { AddressPrefixes } from "./address.js";
 import { denialOf, type Denial } from "./denial.js";
+import type { Responses } from "./responses.js";
 
 /** The DATA of the event of a request that a guard denied. Its members and their order are part of the contract. */
 export interface GuardDenial {
@@ -13,6 +15,12 @@ export interface GuardDenial {
   readonly rule: string | null;
   /** Seconds; null for a challenge. */
   readonly retry_after: number | null;
+}
+
+/** What limits on routes take over from the middleware in front of them. */
+export interface Home {
+  readonly prefixes: AddressPrefixes;
+  readonly responses: Responses<never>;
 }
 
 export class LockWatchState {
@@ -46,6 +54,8 @@ export class LockWatchState {
      * header.
      */
     readonly address: string | undefined,
+    /** For limits on routes. */
+    readonly home: Home,
   ) {}
 
   /** Records that a guard answered the request. */

@@ -1,23 +1,19 @@
 /** The client's address: the peer's, or what trusted proxies report in a forwarding header. */
-import { BlockList, isIP, isIPv4 } from "node:net";
 import { ConfigurationError } from "../errors.js";
 import type { Log } from "../failure-log.js";
 import { isSaid, sayOnce } from "../notices.js";
-import { canonicalAddress, hopAddress } from "./address.js";
+import { hopAddress } from "./address.js";
+import { Networks } from "./networks.js";
 
 /** Headers in which proxies name the client. */
 const FORWARDING = ["X-Forwarded-For", "Forwarded", "X-Real-IP"];
 /** Elements of a header that are searched for the peer before a warning. */
 const MAX_SEARCHED = 20;
-/** The bits in front of an IPv4 address that is embedded in IPv6. */
-const EMBEDDING_LENGTH = 96;
 
 type Header = (name: string) => string | undefined;
 
 export class TrustedProxies {
-  readonly #trusted = new BlockList();
-  readonly #trustsUnix: boolean;
-  readonly #trustsAddresses: boolean;
+  readonly #trusted: Networks;
   readonly #header: string;
   /** Names in lower case, and as they are written. */
   readonly #forwarding: ReadonlyMap<string, string>;
@@ -29,9 +25,7 @@ export class TrustedProxies {
   ) {
     this.#header = forwardedHeader.toLowerCase();
     this.#forwarding = new Map([forwardedHeader, ...FORWARDING].map((name) => [name.toLowerCase(), name]));
-    this.#trustsAddresses = trustedProxies.some((proxy) => proxy !== "unix");
-    this.#trustsUnix = trustedProxies.includes("unix");
-    for (const proxy of trustedProxies) if (proxy !== "unix") this.#trust(proxy);
+    this.#trusted = new Networks(trustedProxies, "trusted proxy");
   }
 
   /**
@@ -39,8 +33,8 @@ export class TrustedProxies {
    * header.
    */
   clientAddress(peer: string | undefined, header: Header): string | undefined {
-    const address = parsePeer(peer, { trustsUnix: this.#trustsUnix });
-    if (address !== undefined && !(this.#trustsAddresses && this.#isTrusted(address))) {
+    const address = parsePeer(peer, { trustsUnix: this.#trusted.hasUnix });
+    if (address !== undefined && !this.#trusted.has(address)) {
       if (!isSaid("untrusted")) this.#warnOfUntrusted(address, header);
       return address;
     }
@@ -84,34 +78,10 @@ export class TrustedProxies {
     let address: string | undefined;
     for (const element of partsFromRight(value, ",")) {
       address = hopAddress(isStandard ? forwardedFor(element) : element.trim());
-      if (address === undefined || !this.#isTrusted(address)) return address;
+      if (address === undefined || !this.#trusted.has(address)) return address;
     }
     return address;
   }
-
-  #isTrusted(address: string): boolean {
-    return this.#trusted.check(address, family(address));
-  }
-
-  #trust(proxy: string): void {
-    const [network = "", length, ...rest] = proxy.split("/");
-    const written = length === undefined ? undefined : Number(length);
-    // An IPv4 address that is embedded in IPv6 is compared as IPv4.
-    const isEmbedded = network.includes(":") && isIPv4(canonicalAddress(network) ?? "") && (written ?? 128) >= EMBEDDING_LENGTH;
-    const address = isEmbedded || isIPv4(network) ? canonicalAddress(network) : network;
-    const bits = written !== undefined && isEmbedded ? written - EMBEDDING_LENGTH : written;
-    const widest = isEmbedded || isIPv4(network) ? 32 : 128;
-    const valid = address !== undefined && isIP(network) !== 0 && rest.length === 0;
-    if (!valid || (bits !== undefined && !(/^\d+$/.test(length as string) && bits <= widest))) {
-      throw new ConfigurationError(`trusted proxy '${proxy}' is not an address, a network (10.0.0.0/8) or 'unix'`);
-    }
-    if (bits === undefined) this.#trusted.addAddress(address, family(address));
-    else this.#trusted.addSubnet(address, bits, family(address));
-  }
-}
-
-function family(address: string): "ipv4" | "ipv6" {
-  return isIPv4(address) ? "ipv4" : "ipv6";
 }
 
 /** The address of the peer; undefined for the peer of a Unix socket. */

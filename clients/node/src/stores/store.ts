@@ -173,7 +173,7 @@ export class StoreLimits {
     const { counters, failures } = this.lockwatch;
     const reason = error.code.toLowerCase();
     const isDenied = denies && !instead && !insurance;
-    failures.limitFailed(error.cause, `requests under the limit '${this.name}'`, isDenied);
+    failures.limitFailed(error.cause, `requests under the limit '${this.name}'`, insurance ? "local" : isDenied ? "deny" : "allow");
     if (insurance) {
       const answer = await insurance();
       counters.count(this.name, allows(answer) ? "local" : "local_denied", null, reason);

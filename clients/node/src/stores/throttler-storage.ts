@@ -1,5 +1,5 @@
 /** What @nestjs/throttler calls. */
-import type { FailureMode } from "../http/reply.js";
+import type { PlainFailureMode } from "../http/fallback.js";
 import type { OptionRules } from "../known-options.js";
 import { FAILURE_MODE } from "../rules.js";
 import { Blocks } from "./blocks.js";
@@ -7,7 +7,7 @@ import { STORE_OPTIONS, StoreLimits, wholeLimit, type StoreClient, type StoreOpt
 
 export interface ThrottlerStorageOptions extends StoreOptions {
   /** What happens to a request if Redis fails: `allow` lets it through, `deny` answers 503. */
-  onRedisFailure?: FailureMode | undefined;
+  onRedisFailure?: PlainFailureMode | undefined;
 }
 
 export const THROTTLER_STORAGE_OPTIONS: OptionRules<ThrottlerStorageOptions> = {
@@ -29,7 +29,7 @@ export interface ThrottlerRecord {
  */
 export class LockWatchThrottlerStorage {
   readonly #limits: StoreLimits;
-  readonly #mode: FailureMode;
+  readonly #mode: PlainFailureMode;
 
   /** @param client a `LockWatch`, or the argument of its constructor */
   constructor(client: StoreClient, options: ThrottlerStorageOptions = {}) {

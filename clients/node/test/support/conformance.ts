@@ -1,6 +1,6 @@
 /** The conformance file, and a connection that replies what a case says. */
 import { readFileSync } from "node:fs";
-import { ADDRESS, ServerError, type Command, type Connection } from "lockwatch";
+import { ADDRESS, ServerError, type Command, type Connection, type LimitEvent, type Refusal, type Stats } from "lockwatch";
 
 export type Scripted = (number | string | null)[] | number | string | { error: string } | { failure: "timeout" | "closed" };
 
@@ -15,15 +15,17 @@ export interface Exchange {
 export interface Step {
   after_ms?: number;
   redis?: "refused";
-  request: { method: string; path: string; headers: [string, string][]; peer: string | null };
+  request: { method: string; path: string; headers: [string, string][]; peer: string | null; websocket?: boolean };
   app?: App;
   round_trip: Exchange[];
   route_limit?: { command: string[] | null; reply: Scripted; limits: string; options: Options };
   app_called: boolean;
-  response: { status: number; headers: Record<string, string>; absent: string[]; body: string | null; failure?: string; configuration_error?: string };
+  response: { status: number; headers: Record<string, string>; present?: string[]; absent: string[]; body: string | null; failure?: string | null; configuration_error?: string };
   audit: string[] | null;
   audit_reply?: Scripted;
   after_response?: Exchange[];
+  events?: LimitEvent[];
+  stats?: { requests: Stats["requests"]; limits_off: boolean };
 }
 
 /** A login with a guard. */
@@ -56,6 +58,13 @@ export interface CallCase {
   error?: { kind: string; code?: string; message_has?: string };
 }
 
+/** A limit on the messages of a connection. */
+export interface MessageCase {
+  name: string;
+  limits: string;
+  steps: { at_ms: number; cost: number; allowed: boolean; retry_after_ms: number }[];
+}
+
 export interface App {
   status: number;
   headers: [string, string][];
@@ -78,6 +87,8 @@ export interface Conformance {
   guard_users: { text: string; sent: string }[];
   password_digests: { key: string; password: string; digest: string }[];
   guard_attempts: GuardCase[];
+  message_limits: MessageCase[];
+  bad_message_limits: string[];
   startup_errors: { name: string; options: Options }[];
 }
 
@@ -90,10 +101,15 @@ export function optionsOf(given: Options): Options {
     if (name.endsWith("_returns")) options[camelCase(name.slice(0, -"_returns".length))] = () => constantOf(value);
     else if (name === "count_when_status") options.countWhen = ({ status }: { status: number }) => (value as number[]).includes(status);
     else if (name.endsWith("_timeout")) options[`${camelCase(name)}Ms`] = Number(value) * 1000;
+    else if (name === "error_bodies_echo") options.errorBodies = { ...(options.errorBodies as Options), ...Object.fromEntries((value as string[]).map((type) => [type, echo])) };
     else if (name === "routes") options.routes = mapValues(value as Options, policyOf);
     else options[camelCase(name)] = value;
   }
   return options;
+}
+
+function echo(_request: unknown, { status, error, retryAfter, policy }: Refusal): object {
+  return { status, error, retry_after: retryAfter, policy };
 }
 
 function constantOf(value: unknown): unknown {

@@ -23,13 +23,31 @@ export function ask(port: number, path: string, { body, ...options }: Ask = {}):
   });
 }
 
+/** Sends the handshake of a WebSocket. An accepted one is closed at once, and its body is empty. */
+export function handshake(port: number, path: string, options: RequestOptions = {}): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ host: "127.0.0.1", port, path, ...options });
+    outgoing.once("response", (response) => void collect(response).then(resolve, reject));
+    outgoing.once("upgrade", (response, socket) => {
+      socket.destroy();
+      resolve(answerOf(response, ""));
+    });
+    outgoing.once("error", reject);
+    outgoing.end();
+  });
+}
+
 async function collect(response: IncomingMessage): Promise<Answer> {
   const chunks: Buffer[] = [];
   for await (const chunk of response) chunks.push(chunk as Buffer);
+  return answerOf(response, Buffer.concat(chunks).toString());
+}
+
+function answerOf(response: IncomingMessage, body: string): Answer {
   const all = (name: string) => response.headersDistinct[name.toLowerCase()] ?? [];
   return {
     status: response.statusCode ?? 0,
-    body: Buffer.concat(chunks).toString(),
+    body,
     headers: all,
     header: (name) => {
       const values = all(name);

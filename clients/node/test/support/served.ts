@@ -5,18 +5,22 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import express, { type Express } from "express";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
-import type { LockWatchState } from "lockwatch";
+import websocket from "@fastify/websocket";
+import { LockWatch, type LockWatchState } from "lockwatch";
 import * as forExpress from "lockwatch/express";
 import * as forFastify from "lockwatch/fastify";
+import { limitUpgrades } from "lockwatch/websocket";
+import { WebSocketServer } from "ws";
 
 export const FRAMEWORKS = ["express", "fastify"] as const;
 export type Framework = (typeof FRAMEWORKS)[number];
 
 export interface Handled {
   state: LockWatchState | undefined;
-  /** Responds as the application. */
+  /** Responds as the application: accepts the handshake of a WebSocket with the status 101. */
   answer: (status: number, headers: [string, string][], body: string) => void;
 }
 
@@ -50,7 +54,12 @@ export async function serve(
     served.ended = once(response, "close");
     listener(request, response);
   };
+  const onUpgrade = (request: IncomingMessage) => {
+    disguise(request);
+    served.ended = once(request.socket, "close");
+  };
   const server = framework === "express" ? expressServer(served, options, handler, wrapped, routeLimit) : await fastifyServer(served, options, handler, wrapped, routeLimit);
+  server.prependListener("upgrade", onUpgrade);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   served.port = (server.address() as AddressInfo).port;
@@ -85,12 +94,36 @@ function expressServer(served: Served, options: unknown, handler: (handled: Hand
     served.error = error;
     response.status(500).end();
   });
-  return createServer(
+  const server = createServer(
     wrap((request, response) => {
       response.once("close", () => (served.state = (request as express.Request).lockwatch));
       app(request, response);
     }),
   );
+  const { redis, ...upgradeOptions } = options as { redis: LockWatch };
+  if (redis instanceof LockWatch) server.on("upgrade", upgrades(served, redis, upgradeOptions, handler));
+  return server;
+}
+
+/** Serves handshakes without a framework. */
+function upgrades(served: Served, lockwatch: LockWatch, options: object, handler: (handled: Handled) => void): (request: IncomingMessage, socket: Duplex, head: Buffer) => void {
+  const wss = new WebSocketServer({ noServer: true });
+  const limited = limitUpgrades(lockwatch, options, (request, socket, head) => {
+    const answer: Handled["answer"] = (status, headers, body) => {
+      if (status === 101) return wss.handleUpgrade(request, socket, head, (ws) => ws.on("error", () => undefined));
+      const lines = [...headers, ["Content-Length", String(body.length)]].map(([name, value]) => `${name}: ${value}\r\n`);
+      socket.end(`HTTP/1.1 ${status} Refused\r\n${lines.join("")}\r\n${body}`);
+    };
+    handler({ state: stateOf(request), answer });
+  });
+  return (request, socket, head) => {
+    socket.once("close", () => (served.state = stateOf(request)));
+    limited(request, socket, head);
+  };
+}
+
+function stateOf(request: IncomingMessage): LockWatchState | undefined {
+  return (request as { lockwatch?: LockWatchState }).lockwatch;
 }
 
 async function fastifyServer(served: Served, options: unknown, handler: (handled: Handled) => void, wrap: Wrap, routeLimit: RouteLimit): Promise<Server> {
@@ -104,18 +137,29 @@ async function fastifyServer(served: Served, options: unknown, handler: (handled
     served.error = error;
     return reply.code(500).send();
   });
+  app.register(websocket);
   app.register(forFastify.lockwatch, options as forFastify.FastifyOptions);
   const preHandler = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => {
     const limit = routeLimit();
     if (limit) limit(request, reply, done);
     else done();
   };
-  app.all("/*", { preHandler }, (request, reply) => {
+  const handle = (request: FastifyRequest, reply: FastifyReply) => {
     const answer: Handled["answer"] = (status, headers, body) => {
       for (const [name, value] of headers) reply.header(name, value);
       reply.code(status).send(body);
     };
     handler({ state: request.lockwatch, answer });
+  };
+  const methods = app.supportedMethods.filter((method) => !["GET", "HEAD"].includes(method));
+  app.route({ method: methods, url: "/*", preHandler, handler: handle });
+  app.after(() => {
+    const accept = (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
+      served.state = request.lockwatch;
+      if (!request.ws) return done();
+      handler({ state: request.lockwatch, answer: (status, _headers, body) => (status === 101 ? done() : void reply.code(status).send(body)) });
+    };
+    app.route({ method: "GET", url: "/*", preHandler: [preHandler, accept], handler: handle, wsHandler: () => undefined });
   });
   await app.ready();
   return server as unknown as Server;
