@@ -144,6 +144,22 @@ def test_digests_of_passwords(case: dict[str, Any]) -> None:
     assert password_digest(case["key"].encode(), case["password"]) == case["digest"]
 
 
+@pytest.mark.parametrize("case", DOCUMENT["message_limits"], ids=lambda case: case["name"])
+def test_limits_of_messages(case: dict[str, Any]) -> None:
+    now = 0
+    limit = lockwatch.MessageLimit(case["limits"], clock=lambda: now)
+    for step in case["steps"]:
+        now = step["at_ms"] * 1_000_000
+        assert limit.allow(step["cost"]) == step["allowed"], step
+        assert round(limit.retry_after * 1000) == step["retry_after_ms"], step
+
+
+@pytest.mark.parametrize("text", DOCUMENT["bad_message_limits"])
+def test_invalid_limits_of_messages(text: str) -> None:
+    with pytest.raises(lockwatch.ConfigurationError):
+        lockwatch.message_limit(text)
+
+
 @pytest.mark.parametrize("kind", GUARDS)
 @pytest.mark.parametrize("case", DOCUMENT["guard_attempts"], ids=lambda case: case["name"])
 def test_a_guard_does_what_the_case_says(case: dict[str, Any], kind: str) -> None:
