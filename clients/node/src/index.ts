@@ -49,7 +49,7 @@ export type { KeyReport, TopKey, WindowUsage } from "./explain.js";
 export { GuardResult, type AttemptOptions, type CheckOptions, type EventOptions, type Verdict } from "./guard.js";
 export type { BanOptions, BansOptions, Explainable, GuardChallenge, GuardCount, GuardEntry, GuardReport, GuardSubject, Liftable, LiftOptions } from "./guard-admin.js";
 export type { CountWhen, FinishedResponse } from "./http/charging.js";
-export type { ErrorBody, ErrorBodiesOption, Refusal } from "./http/error-bodies.js";
+export type { Denial, ErrorBody } from "./http/error-bodies.js";
 export type { FailureMode } from "./http/fallback.js";
 export { ADDRESS } from "./http/keys.js";
 export { LockWatchState } from "./http/state.js";

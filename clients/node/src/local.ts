@@ -52,14 +52,17 @@ export class LocalLimiter {
   #memory: RateLimiterMemory | undefined;
   readonly #policies = new Map<string, Map<string, Client>>();
   #failedAt = 0;
-  #prunedAt = 0;
+  #prunedAt = -Infinity;
+
+  /** @param now the time in milliseconds */
+  constructor(private readonly now: () => number = () => performance.now()) {}
 
   /** Counts a call under a key of Redis if each limit has room for it. */
   async admit(key: string, limits: readonly Limit[], share: number, cost: number): Promise<RateLimitResult> {
     const own = shareOf(limits, share);
     const tooSmall = limits.findIndex(({ limit }) => cost > limit);
     if (tooSmall >= 0) return new RateLimitResult(false, own[tooSmall]?.limit ?? 0, 0, Infinity, 0, own);
-    const now = (this.#failedAt = performance.now());
+    const now = (this.#failedAt = this.now());
     const memory = (this.#memory ??= this.#newMemory());
     const { name, client } = this.#clientOf(key, now);
     // All of them count before the first promise is awaited, so that no other call comes in between.
@@ -81,7 +84,7 @@ export class LocalLimiter {
   answered(key: string): void {
     const memory = this.#memory;
     if (!memory) return;
-    if (performance.now() - this.#failedAt > OUTAGE_MS) {
+    if (this.now() - this.#failedAt > OUTAGE_MS) {
       for (const clients of this.#policies.values()) for (const client of clients.values()) forget(memory, client);
       this.#policies.clear();
       this.#memory = undefined;

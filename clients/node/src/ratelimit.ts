@@ -1,6 +1,6 @@
 /** LW.RATELIMIT, LW.PEEK, LW.REFUND and LW.SETTLE, and the reply of a limit as HTTP headers. */
 import { secondsRoundedUp } from "./duration.js";
-import { DEFAULT_HEADERS, limitHeaders } from "./limit-headers.js";
+import { DEFAULT_HEADERS, limitHeaders, type HeaderKind } from "./limit-headers.js";
 import { knownLimits, limitArguments, type Limit, type ParsedLimits } from "./limits.js";
 import type { Bytes, Command, RedisReply } from "./redis/connection.js";
 import { integers } from "./redis/replies.js";
@@ -90,10 +90,10 @@ export class RateLimitResult {
 
   /**
    * `X-RateLimit-*`, `RateLimit` and `RateLimit-Policy` (IETF draft), and `Retry-After` for a denial.
-   * `policy` is the name in the IETF's fields.
+   * `policy` is the name in the IETF's fields. `kinds` chooses others, as the option `headers` does.
    */
-  headers(policy = "default"): Headers {
-    const headers = limitHeaders(this, policy, DEFAULT_HEADERS);
+  headers(policy = "default", kinds: readonly HeaderKind[] = DEFAULT_HEADERS): Headers {
+    const headers = limitHeaders(this, policy, kinds);
     const retryAfter = this.retryAfterSeconds;
     if (retryAfter !== undefined) headers["Retry-After"] = String(retryAfter);
     return headers;

@@ -65,7 +65,7 @@ const CHARGING: Values = { skipSuccessful: BOOLEANS, skipFailed: BOOLEANS, count
 const FAILURE: Values = {
   onRedisFailure: MODES,
   localShare: [0, -0.5, 1.5, "1", true, NaN, Infinity, [1], 1n, ...THINGS],
-  localLimits: ["100/fortnight", "", "100", "@login", "5/second; @login", 100, [100, 60], [[100, 60]], true, ...THINGS],
+  localLimits: ["@login", ...LIMITS],
 };
 const POLICY: Values = { ...CHARGING, ...FAILURE, limits: LIMITS, cost: COSTS, shadow: BOOLEANS, name: NAMES, key: KEYS, keyFunc: FUNCTIONS };
 const KINDS = ["draft-8", "Legacy", "", [], ["legacy", "draft-8"], ["none", "legacy"], ["draft-7", "draft-11"], [["legacy"]], true, 7, { legacy: true }, null, new Map()];

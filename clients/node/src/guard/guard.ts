@@ -7,7 +7,7 @@ import { attemptCommand, checkCommand, eventCommand, GuardResult, type GuardCall
 import { limitedAddress } from "../http/client-address.js";
 import type { PlainFailureMode } from "../http/fallback.js";
 import { send, stateOf, type AnyRequest, type AnyResponse } from "../http/framework.js";
-import { blockedRefusal, CHALLENGE_REFUSAL, givenReply, jsonReply } from "../http/reply.js";
+import { blockedDenial, CHALLENGE_DENIAL, givenReply, jsonReply } from "../http/reply.js";
 import { checkOption, checkOptions } from "../known-options.js";
 import { checkClient, type LockWatch } from "../lockwatch.js";
 import { ask, FunctionFailure } from "../redis/away.js";
@@ -48,7 +48,7 @@ export class Guard<Req extends AnyRequest> {
     try {
       home = await this.#home(request, credentials);
       result = await this.#judge(request, home);
-      if (result.verdict !== "allow") throw denied(jsonReply(blockedRefusal(result)), result);
+      if (result.verdict !== "allow") throw denied(jsonReply(blockedDenial(result)), result);
     } catch (error) {
       if (error instanceof AttemptDeniedError) throw this.#blocked(request, error);
       const unavailable = this.#failure(error);
@@ -130,7 +130,7 @@ export class Guard<Req extends AnyRequest> {
     if (first.verdict !== "challenge" || challenge === "deny") return first;
     if (challenge !== "allow") {
       const answer = await ask("challenge", () => challenge(request, first));
-      if (answer !== true) throw denied(givenReply("challenge", answer === false ? undefined : answer) ?? jsonReply(CHALLENGE_REFUSAL), first);
+      if (answer !== true) throw denied(givenReply("challenge", answer === false ? undefined : answer) ?? jsonReply(CHALLENGE_DENIAL), first);
     }
     return this.#call(attemptCommand(key, { ...who, value, solved: true }));
   }

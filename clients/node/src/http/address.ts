@@ -26,17 +26,17 @@ export interface AddressPrefixes {
   readonly ipv6: number;
 }
 
-const WHOLE_IPV4 = 32;
-const DEFAULT_PREFIXES: AddressPrefixes = { ipv4: WHOLE_IPV4, ipv6: 64 };
-const GROUP_BITS = 16;
-
-export function prefixesOf({ ipv4Prefix, ipv6Prefix }: { ipv4Prefix?: number | undefined; ipv6Prefix?: number | undefined }): AddressPrefixes {
-  return { ipv4: ipv4Prefix ?? DEFAULT_PREFIXES.ipv4, ipv6: ipv6Prefix ?? DEFAULT_PREFIXES.ipv6 };
+export function prefixesOf({ ipv4Prefix = 32, ipv6Prefix = 64 }: { ipv4Prefix?: number | undefined; ipv6Prefix?: number | undefined }): AddressPrefixes {
+  return { ipv4: ipv4Prefix, ipv6: ipv6Prefix };
 }
+
+const DEFAULT_PREFIXES = prefixesOf({});
+const IPV4_BITS = 32;
+const GROUP_BITS = 16;
 
 /** The network that counts as one client: `203.0.113.9`, `203.0.113.0/24`, `2001:db8::/64`. */
 export function clientNetwork(address: string, { ipv4, ipv6 }: AddressPrefixes = DEFAULT_PREFIXES): string {
-  if (!address.includes(":")) return ipv4 === WHOLE_IPV4 ? address : `${ipv4Network(address, ipv4)}/${ipv4}`;
+  if (!address.includes(":")) return ipv4 === IPV4_BITS ? address : `${ipv4Network(address, ipv4)}/${ipv4}`;
   const groups = parseIPv6(address).map((group, index) => masked(group, GROUP_BITS, ipv6 - index * GROUP_BITS));
   return `${formatIPv6(groups)}/${ipv6}`;
 }

@@ -29,7 +29,7 @@ export interface LimitCall {
 }
 
 /** The client of a request, and whether it is a credential, which nobody has verified. */
-export interface Caller {
+export interface RequestClient {
   readonly client: string;
   readonly isCredential: boolean;
 }
@@ -53,7 +53,7 @@ export function addressKey<Req>({ limiter, address, policy }: Subject<Req>): str
 }
 
 /** The commands of a request to which a limit applies. */
-export function roundTrip<Req>(subject: Subject<Req>, { client, isCredential }: Caller, limits: ParsedLimits, cost: number): RoundTrip {
+export function roundTrip<Req>(subject: Subject<Req>, { client, isCredential }: RequestClient, limits: ParsedLimits, cost: number): RoundTrip {
   const { name } = subject.policy;
   const calls = [limitCall(subject, client, name, limits, cost, name)];
   let ofBurst = client;

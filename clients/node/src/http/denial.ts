@@ -4,7 +4,7 @@ import type { RateLimitResult } from "../ratelimit.js";
 import { clientOf } from "./keys.js";
 
 /** The DATA of the event. Its members and their order are part of the contract. */
-export interface Denial {
+export interface DenialData {
   readonly policy: string;
   readonly key: string;
   readonly limit: number;
@@ -16,7 +16,7 @@ export interface Denial {
   readonly shadow?: true;
 }
 
-export function denialOf(result: RateLimitResult, policy: string, key: string, shadow: boolean): Denial {
+export function denialOf(result: RateLimitResult, policy: string, key: string, shadow: boolean): DenialData {
   const { limits, limit } = result;
   const windowMs = bindingLimit(limits, limit)?.windowMs ?? Math.max(...limits.map((each) => each.windowMs));
   const window = limits.length === 0 ? {} : { window: windowMs / 1000 };

@@ -6,7 +6,7 @@ import { JSON_TYPE, preferredType } from "./accept.js";
 import type { Awaitable } from "./options.js";
 
 /** What a function in `errorBodies` is given: a response of the middleware itself. */
-export interface Refusal {
+export interface Denial {
   readonly status: 429 | 503;
   /** `rate_limit_exceeded`, `temporarily_blocked`, `challenge_required` or `service_unavailable`. */
   readonly error: string;
@@ -17,7 +17,7 @@ export interface Refusal {
 }
 
 /** A text, or a function that returns a text, bytes, or an object, which is sent as JSON. */
-export type ErrorBody<Req = unknown> = string | ((request: Req, refusal: Refusal) => Awaitable<string | Uint8Array | object>);
+export type ErrorBody<Req = unknown> = string | ((request: Req, denial: Denial) => Awaitable<string | Uint8Array | object>);
 
 /** Bodies by media type, which may have parameters. */
 export type ErrorBodiesOption<Req = unknown> = Readonly<Record<string, ErrorBody<Req>>>;
@@ -60,21 +60,21 @@ export class ErrorBodies<Req> {
     this.#offered = [...new Set([...this.#given.keys(), PROBLEM_TYPE, JSON_TYPE])];
   }
 
-  async bodyOf(request: Req, accept: string | undefined, refusal: Refusal): Promise<TypedBody> {
+  async bodyOf(request: Req, accept: string | undefined, denial: Denial): Promise<TypedBody> {
     const type = preferredType(accept, this.#offered);
     const given = this.#given.get(type);
-    if (!given) return { contentType: type, body: type === PROBLEM_TYPE ? problemOf(refusal) : plainBody(refusal) };
+    if (!given) return { contentType: type, body: type === PROBLEM_TYPE ? problemOf(denial) : plainBody(denial) };
     const { contentType, body } = given;
-    return { contentType, body: typeof body === "string" ? body : contentOf(contentType, await body(request, refusal)) };
+    return { contentType, body: typeof body === "string" ? body : contentOf(contentType, await body(request, denial)) };
   }
 }
 
-export function plainBody({ error, retryAfter }: Refusal): string {
+export function plainBody({ error, retryAfter }: Denial): string {
   return JSON.stringify({ error, retry_after: retryAfter });
 }
 
 /** RFC 9457. Without the name of a guard's rule, which would help an attacker. */
-function problemOf({ status, error, retryAfter, policy }: Refusal): string {
+function problemOf({ status, error, retryAfter, policy }: Denial): string {
   const { type, title } = PROBLEMS[error] ?? { type: "about:blank", title: TITLES[status] };
   const violated = error === "rate_limit_exceeded" ? { "violated-policies": [policy] } : {};
   return JSON.stringify({ type, title, status, ...violated, error, retry_after: retryAfter });

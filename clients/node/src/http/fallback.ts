@@ -3,7 +3,7 @@ import type { Outcome } from "../counters.js";
 import { ConfigurationError, type LockWatchError } from "../errors.js";
 import type { Fate } from "../failure-log.js";
 import type { OptionRules, Rule } from "../known-options.js";
-import { parseLimits, ServerPolicy, type Limit, type ParsedLimits } from "../limits.js";
+import { parseLimits, ServerPolicy, type Limit, type Limits, type ParsedLimits } from "../limits.js";
 import { checkLocalLibrary } from "../local.js";
 import type { LockWatch } from "../lockwatch.js";
 import { sayOnce } from "../notices.js";
@@ -25,12 +25,15 @@ export interface FailureOptions {
   /** The share of each limit that this process allows by itself with `local`; 1 unless given. */
   localShare?: number | undefined;
   /** Limits that `local` uses in place of the others. Needed if those are a policy of the server. */
-  localLimits?: string | undefined;
+  localLimits?: Limits | undefined;
 }
 
 const LOCAL_LIMITS: Rule = {
   expected: "limits like '5/minute; 100/hour'",
-  accepts: (value) => typeof value === "string" && !(parseLimits(value) instanceof ServerPolicy),
+  accepts: (value) => {
+    if (parseLimits(value as Limits) instanceof ServerPolicy) throw new RangeError("only the server knows its numbers");
+    return true;
+  },
 };
 
 export const FAILURE_RULES: OptionRules<FailureOptions> = {

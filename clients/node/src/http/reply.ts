@@ -4,7 +4,7 @@ import { ConfigurationError } from "../errors.js";
 import type { GuardResult } from "../guard.js";
 import type { Headers } from "../ratelimit.js";
 import { JSON_TYPE } from "./accept.js";
-import { plainBody, type Refusal } from "./error-bodies.js";
+import { plainBody, type Denial } from "./error-bodies.js";
 
 /** A response in place of the application's. */
 export interface Reply {
@@ -61,26 +61,26 @@ function isHeader(pair: unknown): pair is [string, string] {
 }
 
 /** A guard answers a request. */
-export function blockedRefusal({ retryAfterSeconds }: GuardResult): Refusal {
+export function blockedDenial({ retryAfterSeconds }: GuardResult): Denial {
   return { status: 429, error: "temporarily_blocked", retryAfter: retryAfterSeconds ?? null, policy: null };
 }
 
 /** A challenge was not passed. Waiting may not help. */
-export const CHALLENGE_REFUSAL: Refusal = { status: 429, error: "challenge_required", retryAfter: null, policy: null };
+export const CHALLENGE_DENIAL: Denial = { status: 429, error: "challenge_required", retryAfter: null, policy: null };
 
 /** Redis failed. After a second the breaker tries it again, by default. */
-export function unavailableRefusal(policy: string | null): Refusal {
+export function unavailableDenial(policy: string | null): Denial {
   return { status: 503, error: "service_unavailable", retryAfter: 1, policy };
 }
 
 /** The response as JSON, whatever the client accepts. */
-export function jsonReply(refusal: Refusal): Reply & { headers: Headers } {
-  return { status: refusal.status, headers: headersOf(refusal, JSON_TYPE), body: plainBody(refusal) };
+export function jsonReply(denial: Denial): Reply & { headers: Headers } {
+  return { status: denial.status, headers: headersOf(denial, JSON_TYPE), body: plainBody(denial) };
 }
 
 /** The headers of a response that the middleware makes itself. */
-export function headersOf({ retryAfter }: Refusal, contentType: string): Headers {
+export function headersOf({ retryAfter }: Denial, contentType: string): Headers {
   return retryAfter === null ? { "Content-Type": contentType } : { "Content-Type": contentType, "Retry-After": String(retryAfter) };
 }
 
-export const SERVICE_UNAVAILABLE = jsonReply(unavailableRefusal(null));
+export const SERVICE_UNAVAILABLE = jsonReply(unavailableDenial(null));

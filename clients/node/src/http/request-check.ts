@@ -3,11 +3,11 @@
  * the response.
  */
 import { parseBurst } from "../burst.js";
-import { LockWatchError } from "../errors.js";
+import { LockWatchError, UnavailableError } from "../errors.js";
 import type { RateLimitResult } from "../ratelimit.js";
 import { ask, FunctionFailure } from "../redis/away.js";
 import type { Bytes, RedisReply } from "../redis/connection.js";
-import { addressKey, roundTrip, tripWithoutLimit, type Caller, type LimitCall, type RoundTrip, type Subject } from "./commands.js";
+import { addressKey, roundTrip, tripWithoutLimit, type RequestClient, type LimitCall, type RoundTrip, type Subject } from "./commands.js";
 import { decideWithoutRedis, reasonOf, type AskedLimit } from "./fallback.js";
 import type { AnyResponse } from "./framework.js";
 import { addressClient, credentialClient, keyClient, keyText } from "./keys.js";
@@ -83,7 +83,7 @@ export class RequestCheck<Req> {
       if (!(error instanceof LockWatchError)) throw error;
       return trip.calls.length > 0 ? this.#failed(asker, error, trip.calls, trip.cost) : this.#notAsked(error, trip);
     }
-    if (trip.burst) this.#readBurst(replies[trip.calls.length]);
+    if (trip.burst) this.#readBurst(replies[trip.calls.length], trip.calls.length > 0);
     const binding = this.#readLimits(trip, replies, response);
     const decision = binding instanceof LockWatchError ? await this.#failed(asker, binding, trip.calls, trip.cost) : undefined;
     const refusal = trip.check && (await this.#refusal(asker, replies.at(-1)));
@@ -186,7 +186,7 @@ export class RequestCheck<Req> {
   }
 
   /** Undefined if the limit does not apply. */
-  async #client(request: Req): Promise<Caller | undefined> {
+  async #client(request: Req): Promise<RequestClient | undefined> {
     const { limiter, policy, http, address, state } = this.subject;
     const { keyFunc, byCredential } = policy;
     if (keyFunc) {
@@ -204,7 +204,7 @@ export class RequestCheck<Req> {
   }
 
   /** A failure of LW.BURST is only logged: the limit still decides. */
-  #readBurst(reply: RedisReply): void {
+  #readBurst(reply: RedisReply, hasLimit: boolean): void {
     const { state } = this.subject;
     try {
       if (reply instanceof LockWatchError) throw reply;
@@ -212,6 +212,7 @@ export class RequestCheck<Req> {
       if (!state.burst?.burst) state.burst = burst;
     } catch (error) {
       if (!(error instanceof LockWatchError)) throw error;
+      if (!hasLimit && error instanceof UnavailableError) state.failure = reasonOf(error);
       this.#logBurst(error);
     }
   }

@@ -2,9 +2,9 @@
 import { DEFAULT_HEADERS, HEADER_KINDS, bindingName, limitHeaders, type HeaderKind } from "../limit-headers.js";
 import type { Rule } from "../known-options.js";
 import type { Headers, RateLimitResult } from "../ratelimit.js";
-import { ErrorBodies, type ErrorBodiesOption, type Refusal } from "./error-bodies.js";
+import { ErrorBodies, type ErrorBodiesOption, type Denial } from "./error-bodies.js";
 import type { OnDenied } from "./options.js";
-import { givenReply, headersOf, unavailableRefusal, type Decision, type SentReply } from "./reply.js";
+import { givenReply, headersOf, unavailableDenial, type Decision, type SentReply } from "./reply.js";
 
 /** One or several kinds of headers. */
 export type HeadersOption = HeaderKind | readonly HeaderKind[];
@@ -53,17 +53,17 @@ export class Responses<Req> {
     if (retryAfter !== undefined) headers["Retry-After"] = String(retryAfter);
     const given = onDenied && givenReply("onDenied", await onDenied(asker.request, result));
     if (given) return { headers, reply: given };
-    const refusal: Refusal = { status: 429, error: "rate_limit_exceeded", retryAfter: retryAfter ?? null, policy: bindingName(result, name) };
-    return { headers, reply: await this.refused(asker, refusal) };
+    const denial: Denial = { status: 429, error: "rate_limit_exceeded", retryAfter: retryAfter ?? null, policy: bindingName(result, name) };
+    return { headers, reply: await this.refused(asker, denial) };
   }
 
   /** The response to a request whose limit Redis did not evaluate. */
   unavailable(asker: Asker<Req>, policy: string): Promise<SentReply> {
-    return this.refused(asker, unavailableRefusal(policy));
+    return this.refused(asker, unavailableDenial(policy));
   }
 
-  async refused({ request, accept }: Asker<Req>, refusal: Refusal): Promise<SentReply> {
-    const { contentType, body } = await this.#bodies.bodyOf(request, accept, refusal);
-    return { status: refusal.status, headers: headersOf(refusal, contentType), body };
+  async refused({ request, accept }: Asker<Req>, denial: Denial): Promise<SentReply> {
+    const { contentType, body } = await this.#bodies.bodyOf(request, accept, denial);
+    return { status: denial.status, headers: headersOf(denial, contentType), body };
   }
 }

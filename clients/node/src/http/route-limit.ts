@@ -6,7 +6,7 @@ import { LockWatchError } from "../errors.js";
 import { checkOption, checkOptions, type OptionRules } from "../known-options.js";
 import { parseLimits, type Limits, type ParsedLimits } from "../limits.js";
 import { checkClient, type LockWatch } from "../lockwatch.js";
-import type { RateLimitResult } from "../ratelimit.js";
+import type { Headers, RateLimitResult } from "../ratelimit.js";
 import { ask, FunctionFailure } from "../redis/away.js";
 import { BOOLEAN, COST, fn, KEY_PREFIX, LIMITS, orFunction, POLICY_NAME, required } from "../rules.js";
 import { Charging, CHARGING_RULES, type ChargingOptions } from "./charging.js";
@@ -111,7 +111,6 @@ class RouteLimit<Req extends AnyRequest> {
   readonly #cost: Cost<Req>;
   readonly #shadow: boolean;
   readonly #onFailure: OnFailure;
-  /** For requests that no middleware has seen. */
   readonly #responses: Responses<Req>;
 
   constructor(
@@ -189,11 +188,10 @@ class RouteLimit<Req extends AnyRequest> {
   }
 
   #judge({ request }: Passing, result: RateLimitResult, name: string, key: string): Decision | Promise<Decision> {
-    const responses = this.#responsesFor(request);
-    const headers = responses.headers(result, name);
+    const headers = this.#headersFor(request, result, name);
     if (result.allowed) return { headers };
     stateOf(request)?.deny(result, name, key, this.#shadow);
-    return this.#shadow ? { headers } : responses.denied(askerOf(request), result, name, headers, this.options.onDenied);
+    return this.#shadow ? { headers } : this.#responses.denied(askerOf(request), result, name, headers, this.options.onDenied);
   }
 
   /** Decides by `onRedisFailure`. */
@@ -203,16 +201,15 @@ class RouteLimit<Req extends AnyRequest> {
     const failed = { error, requests: `requests under the limit '${name}'`, policy: name, route: () => templateOf(passing), onFailure: this.#onFailure, shadow: this.#shadow, asked: [asked], cost };
     const admitted = await decideWithoutRedis(failed, this.lockwatch);
     if (admitted === true) return { headers: {} };
-    const responses = this.#responsesFor(request);
     const asker = askerOf<Req>(request);
-    if (admitted === false) return { headers: {}, reply: await responses.unavailable(asker, name) };
+    if (admitted === false) return { headers: {}, reply: await this.#responses.unavailable(asker, name) };
     stateOf(request)?.deny(admitted.result, name, admitted.key, false);
-    return responses.denied(asker, admitted.result, name, {}, this.options.onDenied);
+    return this.#responses.denied(asker, admitted.result, name, {}, this.options.onDenied);
   }
 
-  /** Those of the middleware that has limited the request. */
-  #responsesFor(request: AnyRequest): Responses<Req> {
-    return (stateOf(request)?.home.responses as Responses<Req> | undefined) ?? this.#responses;
+  /** As the middleware that has limited the request gives them. */
+  #headersFor(request: AnyRequest, result: RateLimitResult, name: string): Headers {
+    return (stateOf(request)?.home.responses ?? this.#responses).headers(result, name);
   }
 }
 
@@ -221,7 +218,8 @@ function addressOf(request: AnyRequest): string {
 }
 
 function askerOf<Req>(request: AnyRequest): Asker<Req> {
-  return { request: request as Req, accept: rawRequest(request).headers.accept };
+  // Limits on routes answer in JSON, whatever the client accepts.
+  return { request: request as Req, accept: undefined };
 }
 
 function templateOf({ request, limit }: Passing): string | null {

@@ -9,7 +9,7 @@ import type { LockWatch } from "../lockwatch.js";
 import { ask, FunctionFailure } from "../redis/away.js";
 import type { Bytes, Command, RedisReply } from "../redis/connection.js";
 import { CLIENT_CLOSED_REQUEST } from "./handshake.js";
-import { blockedRefusal, CHALLENGE_REFUSAL, givenReply, type SentReply } from "./reply.js";
+import { blockedDenial, CHALLENGE_DENIAL, givenReply, type SentReply } from "./reply.js";
 import type { Asker, Responses } from "./responses.js";
 import type { GuardDenial, LockWatchState } from "./state.js";
 
@@ -60,11 +60,11 @@ export class SiteGuard<Req> {
     const { verdict } = result;
     const { challenge } = this;
     if (verdict === "allow" || (verdict === "challenge" && challenge === "allow")) return undefined;
-    if (verdict === "deny" || typeof challenge === "string") return this.responses.refused(asker, blockedRefusal(result));
+    if (verdict === "deny" || typeof challenge === "string") return this.responses.refused(asker, blockedDenial(result));
     try {
       const answer = await ask("challenge", () => challenge(asker.request, result));
       if (answer === true) return undefined;
-      return givenReply("challenge", answer === false ? undefined : answer) ?? (await this.responses.refused(asker, CHALLENGE_REFUSAL));
+      return givenReply("challenge", answer === false ? undefined : answer) ?? (await this.responses.refused(asker, CHALLENGE_DENIAL));
     } catch (error) {
       if (!(error instanceof FunctionFailure)) throw error;
       this.lockwatch.failures.log(`function ${error.failure.code}`, `requests are let through without a challenge: ${error.message}`);

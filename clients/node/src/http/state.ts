@@ -6,7 +6,7 @@ import type { BurstResult } from "../burst.js";
 import type { GuardResult } from "../guard.js";
 import type { RateLimitResult } from "../ratelimit.js";
 import type { AddressPrefixes } from "./address.js";
-import { denialOf, type Denial } from "./denial.js";
+import { denialOf, type DenialData } from "./denial.js";
 import type { Responses } from "./responses.js";
 
 /** The DATA of the event of a request that a guard denied. Its members and their order are part of the contract. */
@@ -45,7 +45,7 @@ export class LockWatchState {
   /** A guard answered the request in place of the application. */
   blocked = false;
   /** The data of the audit event if a limit or a guard denied the request. */
-  denial: Denial | GuardDenial | undefined;
+  denial: DenialData | GuardDenial | undefined;
 
   constructor(
     readonly policy: string,

@@ -1,6 +1,6 @@
 /** The conformance file, and a connection that replies what a case says. */
 import { readFileSync } from "node:fs";
-import { ADDRESS, ServerError, type Command, type Connection, type LimitEvent, type Refusal, type Stats } from "lockwatch";
+import { ADDRESS, ServerError, type Command, type Connection, type LimitEvent, type Denial, type Stats } from "lockwatch";
 
 export type Scripted = (number | string | null)[] | number | string | { error: string } | { failure: "timeout" | "closed" };
 
@@ -108,7 +108,7 @@ export function optionsOf(given: Options): Options {
   return options;
 }
 
-function echo(_request: unknown, { status, error, retryAfter, policy }: Refusal): object {
+function echo(_request: unknown, { status, error, retryAfter, policy }: Denial): object {
   return { status, error, retry_after: retryAfter, policy };
 }
 
