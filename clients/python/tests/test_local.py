@@ -7,9 +7,20 @@ import threading
 from typing import Any
 
 import pytest
+from flask import Flask
 
-from lockwatch import ConfigurationError, Limit, LockWatchMiddleware, LockWatchWSGIMiddleware, local
+from lockwatch import (
+    ConfigurationError,
+    Limit,
+    LockWatchMiddleware,
+    LockWatchWSGIMiddleware,
+    UnavailableError,
+    local,
+    notices,
+)
+from lockwatch.failure_log import FailureLog, ServerLog
 from lockwatch.local import LocalLimiter, shared
+from lockwatch.testing import Stub
 
 MINUTE, DAY = 60_000, 86_400_000
 
@@ -121,3 +132,46 @@ def test_without_the_package_the_start_fails(middleware: Any, options: Any, monk
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ConfigurationError, match=r"pip install 'lockwatch\[local\]'"):
         middleware(lambda *_: None, redis_url="redis://localhost", **options)
+
+
+def test_the_log_says_that_the_process_limits(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    failures = FailureLog(10.0, server=ServerLog("a:1", clock))
+    gone = UnavailableError("CONNECTION", "no connection to Redis at a:1: refused", "a:1")
+    for _ in range(3):
+        failures.limit_failed("connection", gone, "local")
+    clock.now += 12
+    failures.limit_answered()
+    assert [record.message for record in caplog.records] == [
+        "requests are limited by this process alone: no connection to Redis at a:1: refused",
+        "limits are enforced again at a:1 after 12 s; 3 requests were limited by this process alone",
+    ]
+
+
+def test_a_policy_of_the_server_that_a_function_returns_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    stub = Stub()
+    stub.unavailable()
+    app = Flask(__name__)
+    app.wsgi_app = LockWatchWSGIMiddleware(  # type: ignore[method-assign]
+        app.wsgi_app, redis=stub, limits=lambda _request: "@plan", on_redis_failure="local", audit=False
+    )
+    notices._said.discard("local: default")
+    assert [app.test_client().get("/").status_code for _ in range(3)] == [503] * 3
+    [said] = [record.message for record in caplog.records if record.levelname == "ERROR"]
+    assert "give local_limits='5/minute' too" in said
+
+
+@pytest.mark.parametrize("option", ["key_func", "plan_func", "cost"])
+def test_a_function_that_fails_because_redis_is_away_leaves_the_address_limited(option: str) -> None:
+    def fail(_request: object) -> Any:
+        raise UnavailableError("TIMEOUT", "late")
+
+    options: Any = {option: fail, "limits": "2/hour", "on_redis_failure": "local", "audit": False}
+    app = Flask(__name__)
+    app.wsgi_app = LockWatchWSGIMiddleware(app.wsgi_app, redis=Stub(), **options)  # type: ignore[method-assign]
+
+    def ask(address: str) -> int:
+        return app.test_client().get("/", environ_base={"REMOTE_ADDR": address}).status_code
+
+    assert [ask("203.0.113.9") for _ in range(3)] == [404, 404, 429]
+    assert ask("198.51.100.7") == 404
