@@ -13,18 +13,23 @@ type Breaker struct {
 	maxTimeouts int
 	pause       time.Duration
 	now         func() time.Time
+	made        time.Time
 
 	mu sync.Mutex
-	// Timeouts since the last answer, and when the breaker admits a probe: Unix nanoseconds, 0 while
-	// it is closed. They are written under `mu`, and read without it on the usual path.
+	// Timeouts since the last answer, and when the breaker admits a probe: nanoseconds since it was
+	// made, 0 while it is closed. They are written under `mu`, and read without it on the usual path.
 	timeouts  atomic.Int64
 	openUntil atomic.Int64
 }
 
 // New makes a breaker that is closed. The clock is an argument for the tests.
 func New(maxTimeouts int, pause time.Duration, now func() time.Time) *Breaker {
-	return &Breaker{maxTimeouts: maxTimeouts, pause: pause, now: now}
+	return &Breaker{maxTimeouts: maxTimeouts, pause: pause, now: now, made: now()}
 }
+
+// elapsed is the time since the breaker was made. A wall clock that steps does not change it: the
+// difference of two times is that of their monotonic readings.
+func (b *Breaker) elapsed() time.Duration { return b.now().Sub(b.made) }
 
 // Admit returns whether a call may ask Redis. The first one after the pause is the probe, and the
 // others wait for its result, for another pause at most.
@@ -34,21 +39,21 @@ func (b *Breaker) Admit() bool {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	until, now := b.openUntil.Load(), b.now()
+	until, now := b.openUntil.Load(), b.elapsed()
 	if until == 0 {
 		return true
 	}
-	if now.UnixNano() < until {
+	if int64(now) < until {
 		return false
 	}
-	b.openUntil.Store(now.Add(b.pause).UnixNano())
+	b.openUntil.Store(int64(now + b.pause))
 	return true
 }
 
 // Closed is Admit for a call that is never the probe.
 func (b *Breaker) Closed() bool {
 	until := b.openUntil.Load()
-	return until == 0 || b.now().UnixNano() >= until
+	return until == 0 || int64(b.elapsed()) >= until
 }
 
 // Answered reports that Redis answered, or refused the connection at once.
@@ -67,6 +72,6 @@ func (b *Breaker) TimedOut() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.timeouts.Add(1) >= int64(b.maxTimeouts) {
-		b.openUntil.Store(b.now().Add(b.pause).UnixNano())
+		b.openUntil.Store(int64(b.elapsed() + b.pause))
 	}
 }
