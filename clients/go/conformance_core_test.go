@@ -95,8 +95,8 @@ func TestEverySectionIsRun(t *testing.T) {
 	known := []string{
 		// Here.
 		"limit_strings", "policy_limit_strings", "bad_limit_strings", "guard_users", "password_digests",
-		// In guard_conformance_test.go and calls_test.go.
-		"guard_attempts", "calls",
+		// In guard_conformance_test.go, calls_test.go and message_limit_test.go.
+		"guard_attempts", "calls", "message_limits", "bad_message_limits",
 		// In internal/conformance, internal/pattern and internal/origin.
 		"version", "defaults", "cases", "startup_errors", "policy_names", "origins",
 	}

@@ -26,7 +26,7 @@ type messageUnits struct {
 	count int64
 }
 
-// NewMessageLimit makes a limit like "20/second; 500/minute". A limit above 10,000 is an error.
+// NewMessageLimit makes a limit like "20/second; 500/minute". A limit is 1 to 10,000.
 func NewMessageLimit(limits string) (*MessageLimit, error) {
 	parsed, err := ParseLimits(limits)
 	if err != nil {
@@ -37,8 +37,8 @@ func NewMessageLimit(limits string) (*MessageLimit, error) {
 	}
 	m := &MessageLimit{now: time.Now, limits: parsed.list}
 	for _, each := range parsed.list {
-		if each.Limit > maxMessages {
-			return nil, configurationError("the limit of messages %d is above %d", each.Limit, maxMessages)
+		if each.Limit < 1 || each.Limit > maxMessages {
+			return nil, configurationError("the limit of messages %d is not from 1 to %d", each.Limit, maxMessages)
 		}
 		m.widest = max(m.widest, each.Window)
 	}
@@ -64,7 +64,7 @@ func (m *MessageLimit) AllowN(cost int64) bool {
 	return true
 }
 
-// RetryAfter returns the time until one unit more is allowed: 0 if it is now, Never for a limit of 0.
+// RetryAfter returns the time until one unit more is allowed, and 0 if it is now.
 func (m *MessageLimit) RetryAfter() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -1,9 +1,12 @@
 package lockwatch
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"lockwatch/internal/casefile"
 )
 
 // oracle counts every unit anew for each question.
@@ -55,11 +58,48 @@ func TestMessagesAreLimitedExactly(t *testing.T) {
 }
 
 func TestLimitsOfMessagesThatAreRefused(t *testing.T) {
-	for _, limits := range []string{"", "10001/second", "@chat", "5"} {
+	for _, limits := range []string{"", "0/second", "10001/second", "@chat", "5"} {
 		_, err := NewMessageLimit(limits)
 		wantError(t, err, ErrConfiguration, "CONFIGURATION")
 	}
-	if wait := ok[*MessageLimit](t)(NewMessageLimit("0/second")).RetryAfter(); wait != Never {
-		t.Fatalf("a limit of 0 admits one unit after %v", wait)
+}
+
+func TestMessagesAsTheConformanceFileSays(t *testing.T) {
+	var cases []struct {
+		Name, Limits string
+		Steps        []struct {
+			At      int64 `json:"at_ms"`
+			Cost    int64
+			Allowed bool
+			Retry   int64 `json:"retry_after_ms"`
+		}
+	}
+	document := ok[map[string]json.RawMessage](t)(casefile.Document())
+	if document["message_limits"] == nil {
+		// A file that is older than these sections.
+		return
+	}
+	casefile.Section(t, "message_limits", &cases)
+	for _, each := range cases {
+		t.Run(each.Name, func(t *testing.T) {
+			limit := ok[*MessageLimit](t)(NewMessageLimit(each.Limits))
+			var now int64
+			limit.now = func() time.Time { return time.UnixMilli(1_000_000 + now) }
+			for at, step := range each.Steps {
+				now = step.At
+				if got := limit.AllowN(step.Cost); got != step.Allowed {
+					t.Errorf("step %d: %v", at, got)
+				}
+				if got := limit.RetryAfter(); got != time.Duration(step.Retry)*time.Millisecond {
+					t.Errorf("step %d: the wait is %v", at, got)
+				}
+			}
+		})
+	}
+	var bad []string
+	casefile.Section(t, "bad_message_limits", &bad)
+	for _, limits := range bad {
+		_, err := NewMessageLimit(limits)
+		wantError(t, err, ErrConfiguration, "CONFIGURATION")
 	}
 }
