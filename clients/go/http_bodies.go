@@ -98,6 +98,9 @@ type errorBodies struct {
 	given   map[string]ErrorBody
 }
 
+// onlyJSON are the bodies of limits on routes, whatever the client accepts.
+var onlyJSON = errorBodies{offered: []string{accept.JSON}}
+
 func newErrorBodies(given []ErrorBody) (*errorBodies, error) {
 	b := &errorBodies{given: map[string]ErrorBody{}}
 	for _, each := range given {

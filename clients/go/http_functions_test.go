@@ -119,3 +119,23 @@ func TestTwoMiddlewares(t *testing.T) {
 		t.Errorf("the status in the event is %d", status)
 	}
 }
+
+func TestLimitsOnRoutesAnswerInJSON(t *testing.T) {
+	client := lockwatch.Must(lockwatch.Open(testserver.Start(t).URL(), lockwatch.Options{Service: "shop"}))
+	defer func() { _ = client.Close() }()
+	limit := lockwatch.Must(lockwatch.RouteLimit(client, "0/hour", lockwatch.RouteLimitOptions{Name: "none"}))
+	site, _ := siteOf(t, lockwatch.MiddlewareOptions{}, limit(nothing))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, site.URL, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Accept", "application/problem+json")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if got := response.Header.Get("Content-Type"); response.StatusCode != http.StatusTooManyRequests || got != "application/json" {
+		t.Errorf("got %d with %s", response.StatusCode, got)
+	}
+}

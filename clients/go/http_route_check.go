@@ -137,11 +137,7 @@ func (c *routeCheck) formats() headerFormats {
 }
 
 func (c *routeCheck) responses() responses {
-	bodies := c.limit.bodies
-	if c.state != nil {
-		bodies = c.state.outer.responses.bodies
-	}
-	return responses{c.limit.options.OnDenied, bodies}
+	return responses{c.limit.options.OnDenied, &onlyJSON}
 }
 
 // functionFailed is like that of a middleware.

@@ -24,9 +24,8 @@ type routeLimit struct {
 	// given is nil if the name is derived from the route. derived has the names by routes.
 	given   *limitName
 	derived sync.Map
-	// formats and bodies are for requests without a middleware.
+	// formats are for requests without a middleware.
 	formats headerFormats
-	bodies  *errorBodies
 }
 
 // RouteLimit limits the requests to one handler, for clients that only the application knows: users
@@ -87,8 +86,7 @@ func (l *routeLimit) setUp(limits string) (err error) {
 	if o.Name != "" {
 		l.given = &limitName{o.Name, l.keys.key("", routeKind+o.Name)}
 	}
-	l.bodies, err = newErrorBodies(nil)
-	return err
+	return nil
 }
 
 // nameOf is the name that is derived from a route.
