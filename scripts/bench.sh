@@ -157,7 +157,7 @@ main() {
         cargo build --release --locked --quiet
         modules=("$release_module")
     fi
-    if [[ ! $guards_only ]]; then cargo build --release --locked --quiet --examples; fi
+    if [[ ! $guards_only && ! $clients_only ]]; then cargo build --release --locked --quiet --examples; fi
     if [[ $redis_cell ]]; then
         modules=("$redis_cell" "${modules[@]}")
         row_ids=(cell cell_denied)
