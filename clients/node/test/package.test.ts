@@ -72,6 +72,11 @@ describe("the package", () => {
     assert.equal(await node("flexible.cjs", `const { RateLimiterLockWatch } = require("lockwatch/rate-limiter-flexible"); ${shown}`), "RateLimiterLockWatch");
   });
 
+  it("names the package to install for limits in the process", async () => {
+    const code = 'import { lockwatch } from "lockwatch/express"; try { lockwatch({ redis: "redis://x", onRedisFailure: "local" }); } catch (e) { console.log(e.name, e.message); }';
+    assert.match(await node("local.mjs", code), /ConfigurationError.*npm install rate-limiter-flexible/);
+  });
+
   it("names the package to install for a URL without a Redis library", async () => {
     const code = 'import { LockWatch } from "lockwatch"; new LockWatch("redis://x").ratelimit("k", "1/s").catch((e) => console.log(e.message));';
     assert.match(await node("url.mjs", code), /neither ioredis nor redis is installed/);
@@ -106,13 +111,14 @@ describe("the package", () => {
         'import { instrument } from "lockwatch/opentelemetry";',
         'import { register } from "lockwatch/prometheus";',
         'import { Stub } from "lockwatch/testing";',
+        'import { messageLimit } from "lockwatch/websocket";',
         'import { LockWatchStore } from "lockwatch/express-rate-limit";',
         'import { LockWatchStore as HonoStore } from "lockwatch/hono-rate-limiter";',
         'import { lockwatchStore } from "lockwatch/fastify-rate-limit";',
         'import { LockWatchThrottlerStorage } from "lockwatch/nestjs";',
         'import { RateLimiterLockWatch } from "lockwatch/rate-limiter-flexible";',
         "const lw = new LockWatch(new Stub());",
-        'export const made = [limit(lw, "5/minute"), lockwatch, register, instrument, new LockWatchStore(lw), new HonoStore(lw), lockwatchStore(lw)];',
+        'export const made = [limit(lw, "5/minute"), lockwatch, register, instrument, messageLimit, new LockWatchStore(lw), new HonoStore(lw), lockwatchStore(lw)];',
         "export const others = [new LockWatchThrottlerStorage(lw), new RateLimiterLockWatch({ storeClient: lw, points: 1, duration: 1 })];",
         'export const wrong = limit(new LockWatch(new Stub()), "5/minute", { shadow: "false" });',
       ];

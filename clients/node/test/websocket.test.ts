@@ -86,7 +86,6 @@ for (const [name, serve] of Object.entries({ "a server of Node": nodeServer, Fas
         const [response] = (await once(socket, "upgrade")) as [IncomingMessage];
         assert.deepEqual(response.headersDistinct["x-ratelimit-remaining"], [remaining]);
         assert.deepEqual(response.headersDistinct.ratelimit, [`"get-live";r=${remaining};t=60`]);
-        await once(socket, "open");
         sockets.push(socket);
       }
       const denied = await handshake(api.port, "/live", UPGRADE);
