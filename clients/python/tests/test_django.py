@@ -1,222 +1,31 @@
-"""The middleware, the decorator and the settings for Django, besides what all frameworks share."""
+"""The middleware and the settings for Django, besides what all frameworks share."""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
-from io import BytesIO
 from typing import Any
-from urllib.parse import unquote
 
 import pytest
 import redis
 from asgiref.sync import iscoroutinefunction
-from django.core.exceptions import PermissionDenied
-from django.core.handlers.asgi import ASGIRequest
-from django.http import Http404, HttpResponse, JsonResponse
-from django.test import AsyncRequestFactory, RequestFactory, override_settings
-from django.utils.decorators import method_decorator
-from django.views import View
-from rest_framework.response import Response
-from rest_framework.views import APIView
+from django.http import HttpResponse
+from django.test import RequestFactory, override_settings
 
-from lockwatch import ADDRESS, AsyncLockWatch, ConfigurationError, Event, LockWatch
+from lockwatch import ADDRESS, ConfigurationError, Event, LockWatch
 from lockwatch.django import LockWatchMiddleware, client, get_asgi_application, limit
 from lockwatch.testing import AsyncStub, RedisServer, Stub
 from support.audit import events
 from support.both import LONG_TIMEOUTS
+from support.django_requests import ADMITTED, DENIED, answer, answer_async, asgi_request, get, get_async, keys, settings
 from support.waiting import wait_for
 from support.web import Web
-
-ADMITTED = [0, 9, 8, 0, 60_000]
-DENIED = [1, 9, 0, 12_000, 60_000]
-
-
-@contextmanager
-def settings(stub: Any = None, **options: Any) -> Iterator[None]:
-    given = {"redis_url": "redis://localhost"} if stub is None else {"redis": stub}
-    with override_settings(LOCKWATCH={**given, "burst_threshold": None, "audit": False, **options}):
-        yield
-
-
-def answer(request: Any) -> HttpResponse:
-    return HttpResponse("hello")
-
-
-async def answer_async(request: Any) -> HttpResponse:
-    return HttpResponse("hello")
-
-
-def get(view: Callable[..., Any], path: str = "/items", **headers: str) -> Any:
-    return view(RequestFactory().get(path, REMOTE_ADDR="203.0.113.9", headers=headers))
-
-
-def asgi_request(path: str = "/items", **headers: str) -> ASGIRequest:
-    request = AsyncRequestFactory().get(path, headers=headers)
-    # The factory does not decode the path as servers do.
-    path = unquote(path.partition("?")[0])
-    return ASGIRequest({**request.scope, "path": path, "client": ("203.0.113.9", 1)}, BytesIO())
-
-
-def get_async(view: Callable[..., Any], path: str = "/items", **headers: str) -> Any:
-    async def ask() -> Any:
-        return await view(asgi_request(path, **headers))
-
-    return asyncio.run(ask())
-
-
-def keys(stub: Any, command: str = "LW.RATELIMIT") -> list[str]:
-    return [str(call[1]) for call in stub.called(command)]
 
 
 @limit("9/minute")
 def limited(request: Any) -> HttpResponse:
     return HttpResponse("hello")
-
-
-@limit("9/minute")
-async def limited_async(request: Any) -> HttpResponse:
-    return HttpResponse("hello")
-
-
-def test_a_view_has_a_limit_named_after_it() -> None:
-    stub = Stub()
-    stub.answer("LW.RATELIMIT", ADMITTED, DENIED)
-    with settings(stub):
-        admitted, denied = get(limited), get(limited)
-    assert keys(stub) == ["lw:{ip:203.0.113.9}:limit:test_django.limited"] * 2
-    assert (admitted.status_code, admitted["X-RateLimit-Remaining"]) == (200, "8")
-    assert admitted["RateLimit"] == '"test_django.limited";r=8;t=60'
-    assert (denied.status_code, denied["Retry-After"]) == (429, "12")
-    assert denied.content == b'{"error":"rate_limit_exceeded","retry_after":12}'
-    assert denied["Content-Type"] == "application/json"
-
-
-def test_an_asynchronous_view_stays_asynchronous() -> None:
-    stub = AsyncStub()
-    stub.answer("LW.RATELIMIT", ADMITTED, DENIED)
-    assert iscoroutinefunction(limited_async)
-    with settings(stub):
-        assert [get_async(limited_async).status_code for _ in range(2)] == [200, 429]
-    assert keys(stub) == ["lw:{ip:203.0.113.9}:limit:test_django.limited_async"] * 2
-
-
-class Orders(View):
-    @method_decorator(limit("9/minute"))
-    def get(self, request: Any) -> HttpResponse:
-        return HttpResponse("orders")
-
-    @method_decorator(limit("2/minute", key=lambda request: request.headers["X-Account"]))
-    def post(self, request: Any) -> HttpResponse:
-        return HttpResponse("placed")
-
-
-class AsyncOrders(View):
-    @method_decorator(limit("9/minute"))
-    async def get(self, request: Any) -> HttpResponse:
-        return HttpResponse("orders")
-
-
-class ApiOrders(APIView):
-    @method_decorator(limit("9/minute", key=lambda request: request.query_params["account"]))
-    def get(self, request: Any) -> Response:
-        return Response("orders")
-
-
-def test_the_methods_of_a_class_have_limits_of_their_own() -> None:
-    stub = Stub()
-    stub.answer("LW.RATELIMIT", ADMITTED, ADMITTED, ADMITTED, DENIED)
-    with settings(stub):
-        view = Orders.as_view()
-        assert get(view).status_code == 200
-        assert view(RequestFactory().post("/", headers={"X-Account": "alice"})).status_code == 200
-        api = ApiOrders.as_view()
-        assert get(api, "/?account=bob")["RateLimit"].endswith('";r=8;t=60')
-        assert get(api, "/?account=bob").status_code == 429
-    names = [key.partition("--")[0] for key in keys(stub)]
-    assert names == [
-        "lw:{ip:203.0.113.9}:limit:test_django.orders.get",
-        "lw:{key:alice}:limit:test_django.orders.post",
-        *["lw:{key:bob}:limit:test_django.apiorders.get"] * 2,
-    ]
-    asynchronous = AsyncStub()
-    asynchronous.answer("LW.RATELIMIT", ADMITTED)
-    with settings(asynchronous):
-        assert get_async(AsyncOrders.as_view()).status_code == 200
-
-
-def test_several_limits_of_a_view_count_apart() -> None:
-    stub = Stub()
-    stub.answer("LW.RATELIMIT", *[ADMITTED] * 2)
-    view = limit("9/minute")(limit("99/hour", key=lambda request: request.GET.get("account", "alice"))(answer))
-    with settings(stub):
-        get(view)
-    assert keys(stub) == ["lw:{ip:203.0.113.9}:limit:test_django.answer", "lw:{key:alice}:limit:test_django.answer:2"]
-
-
-def test_functions_of_a_limit_get_the_request_of_django() -> None:
-    stub = Stub()
-    stub.answer("LW.RATELIMIT", DENIED)
-    view = limit(
-        lambda request: request.headers["X-Plan"],
-        key=lambda request: request.GET["account"],
-        cost=lambda request: int(request.GET["cost"]),
-        on_denied=lambda result: JsonResponse({"left": result.remaining}, status=420),
-        name="plan",
-    )(answer)
-    with settings(stub):
-        denied = get(view, "/?account=alice&cost=3", **{"X-Plan": "7/hour"})
-    assert stub.called("LW.RATELIMIT") == [("LW.RATELIMIT", "lw:{key:alice}:limit:plan", "7", "3600", "COST", "3")]
-    assert (denied.status_code, denied.content) == (420, b'{"left": 0}')
-    assert denied["Content-Type"] == "application/json"
-
-
-def test_a_limit_may_have_a_client_of_its_own() -> None:
-    stub = Stub()
-    stub.answer("LW.RATELIMIT", ADMITTED)
-    with override_settings(LOCKWATCH=None):
-        assert get(limit("9/minute", lockwatch=LockWatch(stub, service="shop"))(answer)).status_code == 200
-        assert keys(stub) == ["lw:shop:{ip:203.0.113.9}:limit:test_django.answer"]
-        other = limit("9/minute", lockwatch=AsyncLockWatch(AsyncStub()))
-        with pytest.raises(ConfigurationError, match="needs a LockWatch"):
-            get(other(answer))
-
-
-def test_options_of_a_limit_are_checked_where_it_is_written() -> None:
-    with pytest.raises(ConfigurationError, match="'5 a minute' is not a limit"):
-        limit("5 a minute")
-    with pytest.raises(ConfigurationError, match="did you mean 'cost'"):
-        limit("5/minute", costs=2)  # type: ignore[call-arg]  # the mistake
-    with pytest.raises(ConfigurationError, match="can't be asynchronous"):
-        limit("5/minute", lockwatch=LockWatch(Stub()), key=answer_async)
-
-
-@pytest.mark.parametrize(
-    ("error", "counts"),
-    [(Http404(), False), (PermissionDenied(), False), (RuntimeError("broken"), False), (None, True)],
-)
-def test_a_failed_view_costs_nothing_with_skip_failed(error: Exception | None, counts: bool) -> None:
-    stub = Stub()
-    stub.answer("LW.RATELIMIT", [*ADMITTED, 1_700_000_000_000])
-
-    @limit("9/minute", skip_failed=True)
-    def view(request: Any) -> HttpResponse:
-        if error is not None:
-            raise error
-        return HttpResponse("hello")
-
-    with settings(stub):
-        if error is None:
-            get(view)
-        else:
-            with pytest.raises(type(error)):
-                get(view)
-        client().corrections.flush()
-    assert bool(stub.called("LW.REFUND")) != counts
 
 
 def test_the_middleware_and_a_limit_share_the_state() -> None:
@@ -403,8 +212,3 @@ def test_the_asgi_application_sends_what_waits_when_the_server_stops(shared_redi
         asyncio.run(serve())
     assert told == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     wait_for("the event", lambda: stub.called("LW.AUDIT"), 1)
-
-
-def test_the_decorator_keeps_the_view() -> None:
-    assert limited.__name__ == "limited"
-    assert list(inspect.signature(limited).parameters) == ["request"]

@@ -169,6 +169,24 @@ def test_options_go_to_lockwatch_and_to_redis_py(kind: str) -> None:
         storage(kind, "lockwatch://localhost", pasword="s3cret").check()
 
 
+@EACH
+def test_a_user_needs_few_rights(kind: str) -> None:
+    with RedisServer() as server:
+        with redis.Redis.from_url(server.url) as admin:
+            # The rights that the reference names.
+            rights = "~lw:* +lw.ratelimit +lw.mratelimit +lw.inspect +unlink"
+            admin.execute_command("ACL", "SETUSER", "api", "on", ">s3cret", "-@all", *rights.split())
+        for strategy in STRATEGIES:
+            asked = limiter(kind, strategy, f"lockwatch://api:s3cret@127.0.0.1:{server.port}")
+            limit = RateLimitItemPerMinute(1, namespace=strategy)
+            assert [asked.hit(limit, "a") for _ in range(2)] == [True, False]
+            assert not asked.test(limit, "a")
+            assert asked.get_window_stats(limit, "a").remaining == 0
+            asked.clear(limit, "a")
+            assert asked.test(limit, "a")
+        assert storage(kind, f"lockwatch://api:s3cret@127.0.0.1:{server.port}").check()
+
+
 def test_a_storage_may_share_a_client() -> None:
     stub = Stub()
     stub.answer("LW.RATELIMIT", [0, 5, 4, 0, 60_000])
