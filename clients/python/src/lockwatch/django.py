@@ -21,7 +21,7 @@ from .asgi import LockWatchMiddleware as ASGIMiddleware
 from .asgi_response import App, Receive, Scope, Send
 from .django_exchange import Exchange, environ_of, scope_of
 from .django_limit import limit
-from .django_settings import REQUEST, async_client, client, middleware_options
+from .django_settings import REQUEST, async_client, client, middleware_options, used_async_client
 from .wsgi import LockWatchWSGIMiddleware as WSGIMiddleware
 
 __all__ = ["LockWatchMiddleware", "async_client", "client", "get_asgi_application", "limit"]
@@ -122,7 +122,8 @@ def get_asgi_application() -> App:
 async def _flush() -> None:
     for middleware in list(_middlewares):
         await middleware.aclose()
-        await async_client().aclose()
+    if (used := used_async_client()) is not None:
+        await used.aclose()
 
 
 async def _nothing_more() -> Any:  # noqa: ANN401  # of ASGI

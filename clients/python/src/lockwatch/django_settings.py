@@ -50,6 +50,11 @@ def async_client() -> AsyncLockWatch:
     return _client(AsyncLockWatch)
 
 
+def used_async_client() -> AsyncLockWatch | None:
+    """`async_client()` if there is one already."""
+    return _clients.get(AsyncLockWatch)
+
+
 def _client(kind: type[ClientT]) -> ClientT:
     found: ClientT | None = _clients.get(kind)
     if found is None:
