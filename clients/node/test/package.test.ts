@@ -65,6 +65,11 @@ describe("the package", () => {
     assert.equal(await node("both.mjs", code + shown), "true");
   });
 
+  it("names the package to install for limits in the process", async () => {
+    const code = 'import { lockwatch } from "lockwatch/express"; try { lockwatch({ redis: "redis://x", onRedisFailure: "local" }); } catch (e) { console.log(e.name, e.message); }';
+    assert.match(await node("local.mjs", code), /ConfigurationError.*npm install rate-limiter-flexible/);
+  });
+
   it("has a limiter of rate-limiter-flexible where that is installed", async () => {
     await link("rate-limiter-flexible");
     const shown = "console.log(RateLimiterLockWatch.name)";
