@@ -87,7 +87,7 @@ def test_a_reply_of_another_shape_is_that_of_another_module(reply: Any) -> None:
         ),
         (
             lambda lw: lw.ban("site", "1h", ip="203.0.113.0/24", reason="scan", by="ops"),
-            "LW.BAN site IP 203.0.113.0/24 FOR 1h REASON scan BY ops",
+            "LW.BAN site IP 203.0.113.0/24 FOR 3600 REASON scan BY ops",
         ),
         (lambda lw: lw.ban("site", 90, user="A"), "LW.BAN site USER a FOR 90"),
         (lambda lw: lw.allow("site", timedelta(days=1), free_key="k"), "LW.ALLOW site KEY k FOR 86400"),

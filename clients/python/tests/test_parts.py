@@ -206,7 +206,7 @@ def test_invalid_durations(duration: Any) -> None:
 
 
 def test_durations_as_arguments() -> None:
-    assert [argument(each) for each in (60, 0.5, timedelta(seconds=2), "5m")] == ["60", "500ms", "2", "5m"]
+    assert [argument(each) for each in (60, 0.5, timedelta(seconds=2), "5m")] == ["60", "500ms", "2", "300"]
 
 
 def test_pairs_as_lists_and_alone() -> None:
