@@ -31,9 +31,6 @@ class Framework:
     directory: Path
     has_store: bool = True
     """Whether the peer takes a store of ours."""
-    # The names of modes and variables in the application of Go.
-    peer_mode: str = "peer"
-    variables: tuple[str, str] = ("MODE", "REDIS_URL")
 
 
 def _python(words: str) -> tuple[str, ...]:
@@ -63,8 +60,6 @@ FRAMEWORKS = {
         (GO_BINARY,),
         HERE,
         has_store=False,
-        peer_mode="redis-rate",
-        variables=("LOCKWATCH_BENCH_MODE", "LOCKWATCH_BENCH_REDIS"),
     ),
 }
 
@@ -91,18 +86,12 @@ def running(framework: Framework, mode: str, redis_url: str) -> Iterator[App]:
     """Starts an application, and ends it afterwards."""
     given = free_port()
     words = [word.format(port=given) for word in framework.command]
-    mode = framework.peer_mode if mode == "peer" else mode
-    environment = {
-        **os.environ,
-        "NODE_ENV": "production",
-        **dict(zip(framework.variables, (mode, redis_url), strict=True)),
-    }
+    environment = {**os.environ, "NODE_ENV": "production", "MODE": mode, "REDIS_URL": redis_url}
     told = words == list(framework.command)
     process = subprocess.Popen(
         words,
         env=environment,
         cwd=framework.directory,
-        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE if told else None,
         text=True,
     )
@@ -118,9 +107,8 @@ def running(framework: Framework, mode: str, redis_url: str) -> Iterator[App]:
     finally:
         process.terminate()
         process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def _await_port(port: int, process: subprocess.Popen[str]) -> None:

@@ -1,16 +1,17 @@
+// Command bench is a hello-world application on net/http, bare or behind one of the compared limiters.
+// The variables MODE and REDIS_URL say which one. scripts/bench.sh --clients runs it.
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/go-redis/redis_rate/v10"
@@ -21,12 +22,15 @@ import (
 
 const limit = 1_000_000_000
 
-// redisVariable is the URL of Redis in the environment of the application.
-const redisVariable = "LOCKWATCH_BENCH_REDIS"
+func main() {
+	if err := serve(os.Getenv("MODE"), os.Getenv("REDIS_URL")); err != nil {
+		log.Fatal(err)
+	}
+}
 
-// serve is the application. It prints its address, and then its CPU time for each line that it reads.
-func serve(mode string) error {
-	handler, err := handlerOf(mode, os.Getenv(redisVariable))
+// serve prints the address of the application.
+func serve(mode, url string) error {
+	handler, err := handlerOf(mode, url)
 	if err != nil {
 		return err
 	}
@@ -36,16 +40,7 @@ func serve(mode string) error {
 	}
 	fmt.Println(listener.Addr())
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
-	go func() { _ = server.Serve(listener) }()
-	lines := bufio.NewScanner(os.Stdin)
-	for lines.Scan() {
-		var used syscall.Rusage
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-			return err
-		}
-		fmt.Println(used.Utime.Nano() + used.Stime.Nano())
-	}
-	return nil
+	return server.Serve(listener)
 }
 
 func handlerOf(mode, url string) (http.Handler, error) {
@@ -56,7 +51,7 @@ func handlerOf(mode, url string) (http.Handler, error) {
 	switch mode {
 	case "bare":
 		return hello, nil
-	case "redis-rate":
+	case "peer":
 		options, err := redis.ParseURL(url)
 		if err != nil {
 			return nil, err
@@ -68,7 +63,8 @@ func handlerOf(mode, url string) (http.Handler, error) {
 		options = lockwatch.MiddlewareOptions{RateLimitRequests: limit, NoBursts: true, NoAudit: true}
 	}
 	// After a timeout the request would go on, and its measurement would be one without a limiter.
-	client, err := lockwatch.Open(url, lockwatch.Options{Service: "bench", CommandTimeout: 10 * time.Second})
+	patient := lockwatch.Options{Service: "bench", ConnectTimeout: 10 * time.Second, CommandTimeout: 10 * time.Second}
+	client, err := lockwatch.Open(url, patient)
 	if err != nil {
 		return nil, err
 	}
