@@ -63,7 +63,7 @@ def integer(reply: Any) -> int:  # noqa: ANN401
 
 def integers(reply: Any, count: int) -> list[int]:  # noqa: ANN401
     """An array of that many integers."""
-    if not isinstance(reply, (list, tuple)) or len(reply) != count or not all(isinstance(n, int) for n in reply):
+    if not isinstance(reply, (list, tuple)) or len(reply) != count or set(map(type, reply)) != {int}:
         raise ValueError("the reply is not an array of integers")
     return list(reply)
 

@@ -10,6 +10,8 @@ from redis.exceptions import InvalidResponse
 from ..errors import LockWatchError, answered_error
 
 _CHUNK = 1 << 16
+# The most members of an array that is read as a whole.
+_MAX_INTEGERS = 16
 
 
 class Reader:
@@ -40,7 +42,10 @@ class Reader:
             return int(rest)
         if kind == b"*":
             count = int(rest)
-            return None if count < 0 else [self._read() for _ in range(count)]
+            if count < 0:
+                return None
+            numbers = self._integers(count) if 0 < count <= _MAX_INTEGERS else None
+            return [self._read() for _ in range(count)] if numbers is None else numbers
         if kind == b"$":
             length = int(rest)
             return None if length < 0 else self._bytes(length)
@@ -49,6 +54,15 @@ class Reader:
         if kind == b"-":
             return _error(rest, self._server)
         raise InvalidResponse(f"the reply begins with {kind!r}")
+
+    def _integers(self, count: int) -> list[int] | None:
+        """An array of integers that has come as a whole; None for any other array."""
+        lines = self._data[self._at :].split(b"\r\n", count)
+        rest = lines.pop()
+        if len(lines) < count or {line[:1] for line in lines} != {b":"}:
+            return None
+        self._at = len(self._data) - len(rest)
+        return [int(line[1:]) for line in lines]
 
     def _line(self) -> bytes:
         while (end := self._data.find(b"\r\n", self._at)) < 0:
