@@ -1,7 +1,7 @@
 /** WebSockets: handshakes on a real server, and messages of a connection. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { Agent, createServer, type IncomingMessage, type Server } from "node:http";
 import { connect, type AddressInfo } from "node:net";
 import { after, before, describe, it } from "node:test";
 import websocket from "@fastify/websocket";
@@ -18,6 +18,8 @@ import { World } from "./support/world.js";
 interface Api {
   readonly port: number;
   readonly states: (LockWatchState | undefined)[];
+  /** The number of open connections. */
+  connections(): number;
   close(): Promise<void>;
 }
 
@@ -57,13 +59,15 @@ async function fastifyServer(lw: LockWatch, options: UpgradeOptions): Promise<Ap
 }
 
 async function served(server: Server, states: (LockWatchState | undefined)[], close: () => Promise<unknown>): Promise<Api> {
+  const open = new Set<unknown>();
+  server.on("connection", (socket) => open.add(socket.once("close", () => open.delete(socket))));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const closeAll = async () => {
     server.closeAllConnections();
     await close();
   };
-  return { port: (server.address() as AddressInfo).port, states, close: closeAll };
+  return { port: (server.address() as AddressInfo).port, states, connections: () => open.size, close: closeAll };
 }
 
 const UPGRADE = { headers: { connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13", "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==" } };
@@ -157,6 +161,19 @@ describe("limitUpgrades", () => {
     await lw.close();
   });
 
+  it("closes the connection of a denied handshake though the client keeps its half open", async () => {
+    const lw = new LockWatch(new Stub().answer("LW.RATELIMIT", [1, 1, 0, 9000, 60_000]));
+    const api = await nodeServer(lw, { keyPrefix: "lw" });
+    const socket = connect({ port: api.port, host: "127.0.0.1", allowHalfOpen: true });
+    socket.write(`GET /live HTTP/1.1\r\nHost: a\r\n${Object.entries(UPGRADE.headers).map(([key, value]) => `${key}: ${value}\r\n`).join("")}\r\n`);
+    socket.on("error", () => undefined).resume();
+    await once(socket, "end");
+    await until("the server has closed it", () => api.connections() === 0);
+    socket.destroy();
+    await api.close();
+    await lw.close();
+  });
+
   it("refuses options of the client, and calls without a handler", () => {
     const lw = new LockWatch(new Stub());
     assert.throws(() => limitUpgrades(lw, { redis: lw } as never, () => undefined), ConfigurationError);
@@ -178,6 +195,27 @@ describe("a request with an Upgrade that the server ignores", () => {
     assert.deepEqual([answer.status, answer.body, answer.header("X-RateLimit-Limit")], [203, "plain", "100"]);
     await until("the event", () => stub.calls.some(([command]) => command === "LW.AUDIT"));
     assert.ok(stub.calls.find(([command]) => command === "LW.AUDIT")?.includes("203"));
+    await app.close();
+    await lw.close();
+  });
+});
+
+describe("a connection with many requests that ask for an upgrade", () => {
+  it("keeps nothing of those that have ended", async () => {
+    const app = fastify({ forceCloseConnections: true });
+    const lw = new LockWatch(new Stub());
+    await app.register(forFastify.lockwatch, { redis: lw, keyPrefix: "lw" });
+    const listeners: number[] = [];
+    app.get("/", (request) => {
+      listeners.push(request.raw.socket.listenerCount("close"));
+      return "plain";
+    });
+    await app.listen({ port: 0, host: "127.0.0.1" });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    for (let i = 0; i < 30; i++) await ask((app.server.address() as AddressInfo).port, "/", { agent, headers: { upgrade: "x" } });
+    assert.equal(listeners.length, 30);
+    assert.equal(listeners.at(-1), listeners[1]);
+    agent.destroy();
     await app.close();
     await lw.close();
   });

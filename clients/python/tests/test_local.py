@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -100,6 +101,35 @@ def test_ten_thousand_clients_are_remembered() -> None:
     assert all(admit(limiter, key(str(number))) for number in range(10_000))
     assert [admit(limiter, key(str(number))) for number in (10_000, 10_001)] == [True, False]
     assert not admit(limiter, key("0"))
+
+
+def test_clients_whose_windows_have_ended_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "_MAX_CLIENTS", 3)
+    clock = Clock()
+    limiter = LocalLimiter(clock)
+    limits = (Limit(1, MINUTE),)
+    assert all(limiter.admit(key(client), limits, 1.0, 1).allowed for client in "abc")
+    clock.now += 61
+    assert all(limiter.admit(key(client), limits, 1.0, 1).allowed for client in "def")
+
+
+def test_a_high_limit_takes_neither_time_nor_memory() -> None:
+    limiter = LocalLimiter()
+    started = time.process_time()
+    assert [admit(limiter, key("a"), 10**9, 4 * 10**8) for _ in range(3)] == [True, True, False]
+    assert time.process_time() - started < 1
+    denied = limiter.admit(key("a"), (Limit(10**9, DAY),), 1.0, 4 * 10**8)
+    assert 0 < denied.retry_after_ms <= DAY
+
+
+def test_a_step_of_the_system_clock_empties_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    limiter = LocalLimiter()
+    assert admit(limiter, key("a"))
+    assert not admit(limiter, key("a"))
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() - 3600)
+    assert admit(limiter, key("a"))
+    assert not admit(limiter, key("a"))
 
 
 def test_an_answer_empties_the_counters_of_its_keys_only() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -72,3 +73,19 @@ def test_a_large_reply_in_small_chunks_takes_linear_time() -> None:
     members = 50_000
     read = reader(b"*%d\r\n" % members + b":1\r\n" * members, 1 << 10)
     assert read.read() == [1] * members
+
+
+def test_a_reply_that_comes_byte_by_byte_has_the_time_of_the_exchange() -> None:
+    def drip(_most: int) -> bytes:
+        time.sleep(0.05)
+        return b"1"
+
+    read = Reader(drip, "redis:6379")
+    read.begin(0.2)
+    started = time.monotonic()
+    with pytest.raises(TimeoutError):
+        read.read()
+    assert time.monotonic() - started >= 0.2
+    late = reader(b"+OK\r\n", 1 << 16)
+    late.begin(0)
+    assert late.read() == b"OK", "a reply that is there is read, however late the thread is"

@@ -21,6 +21,7 @@ export class Handshake {
   readonly #calls: Call[] = [];
   #status: number | undefined;
   #hasEnded = false;
+  #unwatch = () => {};
 
   private constructor(private readonly response: ServerResponse) {}
 
@@ -61,6 +62,11 @@ export class Handshake {
     const onClose = () => this.#end();
     this.response.once("close", onClose);
     socket.once("close", onClose);
+    // A connection that is kept alive has many requests.
+    this.#unwatch = () => {
+      this.response.removeListener("close", onClose);
+      socket.removeListener("close", onClose);
+    };
   }
 
   /** Reads the status line, and returns what is to be written. */
@@ -81,6 +87,7 @@ export class Handshake {
   #end(): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
+    this.#unwatch();
     if (this.response.writableFinished) this.#status = this.response.statusCode;
     for (const call of this.#calls) call(this.#status ?? CLIENT_CLOSED_REQUEST);
   }

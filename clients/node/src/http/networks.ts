@@ -10,7 +10,8 @@ const UNIX = "unix";
 
 export class Networks {
   readonly hasUnix: boolean;
-  readonly #list = new BlockList();
+  /** One for each family: a list compares IPv4 addresses with networks of IPv6 as well. */
+  readonly #lists = { ipv4: new BlockList(), ipv6: new BlockList() };
   readonly #hasAddresses: boolean;
 
   /** @param what names a member in errors */
@@ -26,7 +27,7 @@ export class Networks {
   /** @param address a canonical one; undefined for the peer of a Unix socket */
   has(address: string | undefined): boolean {
     if (address === undefined) return this.hasUnix;
-    return this.#hasAddresses && this.#list.check(address, family(address));
+    return this.#hasAddresses && this.#lists[family(address)].check(address, family(address));
   }
 
   #add(text: string): void {
@@ -41,8 +42,8 @@ export class Networks {
     if (!valid || (bits !== undefined && !(/^\d+$/.test(length as string) && bits <= widest))) {
       throw new ConfigurationError(`${this.what} '${text}' is not an address, a network (10.0.0.0/8) or 'unix'`);
     }
-    if (bits === undefined) this.#list.addAddress(address, family(address));
-    else this.#list.addSubnet(address, bits, family(address));
+    if (bits === undefined) this.#lists[family(address)].addAddress(address, family(address));
+    else this.#lists[family(address)].addSubnet(address, bits, family(address));
   }
 }
 

@@ -53,7 +53,8 @@ export class RequestCheck<Req> {
       return await this.#ask(asker, trip, response);
     } catch (error) {
       if (!(error instanceof FunctionFailure)) throw error;
-      return this.#failed(asker, error, this.#askedWithoutFunctions(), 1);
+      const { cost } = this.subject.policy;
+      return this.#failed(asker, error, this.#askedWithoutFunctions(), typeof cost === "number" ? cost : 1);
     }
   }
 

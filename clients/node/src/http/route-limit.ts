@@ -166,7 +166,7 @@ class RouteLimit<Req extends AnyRequest> {
 
   /** What this process can limit a request by if a function of the application has failed. */
   #questionWithoutFunctions({ request }: Passing, name: string, header: string): Omit<Question, "limits"> & { limits: ParsedLimits | undefined } {
-    return { key: this.#keys.limit(addressOf(request), KIND + name), name: header, limits: this.#limits, cost: 1 };
+    return { key: this.#keys.limit(addressOf(request), KIND + name), name: header, limits: this.#limits, cost: typeof this.#cost === "number" ? this.#cost : 1 };
   }
 
   async #ask(passing: Passing, question: Question): Promise<Decision> {

@@ -55,5 +55,6 @@ function responseOn(request: IncomingMessage, socket: Duplex): ServerResponse {
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(request.socket);
-  return response.once("finish", () => socket.end());
+  // The server keeps sockets half-open, and has no timeout for one that it has passed on.
+  return response.once("finish", () => socket.end(() => socket.destroy()));
 }

@@ -99,15 +99,15 @@ class LockWatchMiddleware:
             await self._app(scope, receive, send)
             return
         request = self._request(method, scope)
-        if self._settings.exempt_clients.any and (exempt := self._limiter.exempt(request, policy)) is not None:
+        # The state of a middleware in front of this one.
+        outer: LockWatchState | None = scope.get(STATE)
+        if self._settings.exempt_clients.any and (exempt := self._limiter.exempt(request, policy, outer)) is not None:
             self._keep(scope, exempt)
             await self._app(scope, receive, send)
             return
-        # The state of a middleware in front of this one, which records the request.
-        outer: LockWatchState | None = scope.get(STATE)
         state, reply = await run_async(self._limiter.admit(request, policy, self._lockwatch.link.send, outer))
         self._keep(scope, state)
-        is_outer = outer is None
+        is_outer, state.recorded = not state.recorded, True
 
         def end(status: int, headers: Iterable[tuple[bytes, bytes]], ended: float | None = None) -> None:
             if state.pending and is_outer:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import importlib
 import math
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
 
 # Clients of one policy that are remembered. Further ones share a counter.
 _MAX_CLIENTS = 10_000
+# Seconds between two searches for clients whose windows have ended, if a policy has too many.
+_SECONDS_UNTIL_PRUNE = 1.0
+# The library keeps an entry for each unit of a moving window. A fixed one counts higher limits.
+_MAX_ENTRIES = 10_000
+# Seconds by which the system clock, which the library reads, may run away between two calls.
+_MAX_STEP = 1.0
 # Seconds without a failure after which an answer ends an outage.
 _SECONDS_OF_AN_OUTAGE = 10.0
 
@@ -42,6 +50,16 @@ def shared(limits: tuple[Limit, ...], share: float) -> tuple[Limit, ...]:
     return tuple(Limit(max(min(each.limit, 1), math.floor(each.limit * share)), each.window_ms) for each in limits)
 
 
+class _Client:
+    """The counters of one key, and when their windows have ended."""
+
+    __slots__ = ("names", "until")
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self.until = 0.0
+
+
 class LocalLimiter:
     """The counters of one client object, for any number of threads.
 
@@ -51,11 +69,19 @@ class LocalLimiter:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self._failed_at = self._pruned_at = self._difference = 0.0
+        self._counters: dict[str, dict[str, _Client]] = {}
+        """For each policy the counters of each of its keys."""
+        self.start_anew()
+        if hasattr(os, "register_at_fork"):
+            this = weakref.ref(self)
+            os.register_at_fork(after_in_child=lambda: _start_anew(this()))
+
+    def start_anew(self) -> None:
+        """Empties it, in a forked child too, where the threads that held its locks do not exist."""
         self._lock = threading.Lock()
-        self._failed_at = 0.0
         self._storage: MemoryStorage | None = None
-        # For each policy the counters of each of its keys.
-        self._counters: dict[str, dict[str, set[str]]] = {}
+        self._counters.clear()
 
     def admit(self, key: str, limits: tuple[Limit, ...], share: float, cost: int) -> RateLimitResult:
         """Counts a call under a key of Redis, and says whether each limit has room for it."""
@@ -64,16 +90,17 @@ class LocalLimiter:
             if cost > full.limit:
                 return RateLimitResult(False, mine.limit, 0, math.inf, 0, own)
         with self._lock:
-            storage = self._storage = self._storage or _new_storage()
-            self._failed_at = self._clock()
-            name, known = self._known(key)
+            now = self._failed_at = self._clock()
+            storage = self._current()
+            name, known = self._known(key, now)
             entries = [_entry(name, limit) for limit in own]
-            known.update(entry[0] for entry in entries)
+            known.names.update(entry[0] for entry in entries)
+            known.until = max(known.until, now + max(seconds for _, _, seconds in entries))
             waits = [_wait(storage, entry, min(cost, entry[1])) for entry in entries]
             longest = max(waits)
             if not longest:
                 for entry in entries:
-                    storage.acquire_entry(*entry, min(cost, entry[1]))
+                    _count(storage, entry, min(cost, entry[1]))
         return RateLimitResult(not longest, own[waits.index(longest)].limit, 0, math.ceil(longest * 1000), 0, own)
 
     @property
@@ -89,16 +116,27 @@ class LocalLimiter:
                 self._counters.clear()
                 return
             for key in keys:
-                for counter in self._counters.get(_policy_of(key), {}).pop(key, ()):
+                client = self._counters.get(_policy_of(key), {}).pop(key, None)
+                for counter in () if client is None else client.names:
                     self._storage.clear(counter)
 
-    def _known(self, key: str) -> tuple[str, set[str]]:
+    def _current(self) -> MemoryStorage:
+        """The storage: an empty one after a step of the system clock, which times its entries."""
+        before, self._difference = self._difference, time.time() - time.monotonic()
+        if self._storage is None or abs(self._difference - before) > _MAX_STEP:
+            self._storage = _new_storage()
+            self._counters.clear()
+        return self._storage
+
+    def _known(self, key: str, now: float) -> tuple[str, _Client]:
         """What a key is counted under, and the names of its counters."""
         policy = _policy_of(key)
         clients = self._counters.setdefault(policy, {})
-        if key not in clients and len(clients) >= _MAX_CLIENTS:
-            return policy, clients.setdefault(policy, set())
-        return key, clients.setdefault(key, set())
+        if key not in clients and len(clients) >= _MAX_CLIENTS and now - self._pruned_at >= _SECONDS_UNTIL_PRUNE:
+            self._pruned_at = now
+            clients = self._counters[policy] = {name: each for name, each in clients.items() if each.until > now}
+        name = key if key in clients or len(clients) < _MAX_CLIENTS else policy
+        return name, clients.setdefault(name, _Client())
 
 
 def _new_storage() -> MemoryStorage:
@@ -119,6 +157,23 @@ def _entry(name: str, limit: Limit) -> tuple[str, int, Any]:
 
 def _wait(storage: MemoryStorage, entry: tuple[str, int, Any], cost: int) -> float:
     """Seconds until the oldest unit leaves the window; 0 if there is room for the cost."""
-    began, used = storage.get_moving_window(*entry)
-    _, limit, seconds = entry
-    return 0 if used + cost <= limit else max(0.001, began + seconds - time.time())
+    name, limit, seconds = entry
+    if limit > _MAX_ENTRIES:
+        used, ends = storage.get(name), storage.get_expiry(name)
+    else:
+        began, used = storage.get_moving_window(*entry)
+        ends = began + seconds
+    return 0 if used + cost <= limit else max(0.001, ends - time.time())
+
+
+def _count(storage: MemoryStorage, entry: tuple[str, int, Any], cost: int) -> None:
+    name, limit, seconds = entry
+    if limit > _MAX_ENTRIES:
+        storage.incr(name, seconds, cost)
+    else:
+        storage.acquire_entry(name, limit, seconds, cost)
+
+
+def _start_anew(limiter: LocalLimiter | None) -> None:
+    if limiter is not None:
+        limiter.start_anew()

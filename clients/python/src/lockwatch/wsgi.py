@@ -74,20 +74,21 @@ class LockWatchWSGIMiddleware:
         if policy is None:
             return self._app(environ, start_response)
         request = self._request(environ, path)
-        if self._settings.exempt_clients.any and (exempt := self._limiter.exempt(request, policy)) is not None:
+        # The state of a middleware in front of this one.
+        outer: LockWatchState | None = environ.get("lockwatch")
+        if self._settings.exempt_clients.any and (exempt := self._limiter.exempt(request, policy, outer)) is not None:
             environ["lockwatch"] = exempt
             return self._app(environ, start_response)
-        # The state of a middleware in front of this one, which records the request.
-        outer: LockWatchState | None = environ.get("lockwatch")
         state, reply = run(self._limiter.admit(request, policy, self._lockwatch.link.send, outer))
         environ["lockwatch"] = state
+        is_outer, state.recorded = not state.recorded, True
 
         def end(status: int) -> None:
-            if state.pending and outer is None:
+            if state.pending and is_outer:
                 finish(state.pending, HttpResponse(status, response.headers))
             if reply is None:
                 self._limiter.finish(request, state, status)
-            if outer is None:
+            if is_outer:
                 self._record(request, state, status, started)
 
         is_handshake = environ.get("HTTP_UPGRADE", "").lower() == "websocket"

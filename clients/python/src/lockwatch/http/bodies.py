@@ -68,7 +68,9 @@ class ErrorBodies:
 
     def reply(self, request: HttpRequest, denial: Denial) -> Flow[Reply]:
         """The response to a request that ends here."""
-        chosen = preferred(",".join(request.headers("accept")), self._offered)
+        accept = ",".join(request.headers("accept"))
+        # A long one is not kept in the cache either.
+        chosen = JSON if len(accept) > _MAX_ACCEPT else preferred(accept, self._offered)
         content_type, body = chosen, _problem(denial) if chosen == PROBLEM else _plain(denial)
         if chosen in self._given:
             content_type, given = self._given[chosen]
@@ -111,7 +113,7 @@ def _problem(denial: Denial) -> str:
 @lru_cache(maxsize=256)
 def preferred(accept: str, offered: tuple[str, ...]) -> str:
     """Which of the offered types a client prefers by its Accept header, and else JSON."""
-    if not accept or len(accept) > _MAX_ACCEPT:
+    if not accept:
         return JSON
     wanted: dict[str, float] = {}
     for element in accept.split(","):

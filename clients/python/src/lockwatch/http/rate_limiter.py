@@ -50,11 +50,13 @@ class RateLimiter:
         self._local = lockwatch.local
         self._fallback = Fallback(failures, lockwatch.counters, lockwatch.local)
 
-    def exempt(self, request: HttpRequest, policy: Policy) -> LockWatchState | None:
+    def exempt(
+        self, request: HttpRequest, policy: Policy, outer: LockWatchState | None = None
+    ) -> LockWatchState | None:
         """The state of a request of an exempt client; None for any other."""
         if not self._settings.exempt_clients.has(request.address):
             return None
-        state = self._commands.state(request, policy)
+        state = outer or self._commands.state(request, policy)
         state.exempt = True
         return state
 

@@ -53,6 +53,8 @@ class LockWatchState:
     """Which headers describe a limit of this request."""
     exempt: bool = False
     """Whether the client is exempt by its address, so that no limit applies."""
+    recorded: bool = field(default=False, repr=False)
+    """Whether a middleware records the request, and does what limits have left to do."""
     guards: list[object] = field(default_factory=list, repr=False)
     """The guards of middlewares that the request was checked by."""
     counted: Counted = field(default_factory=Counted, repr=False)

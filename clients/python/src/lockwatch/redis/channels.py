@@ -53,6 +53,7 @@ class Channel:
             found = receive(self.connection, len(commands), self._timeout)
             replies = [reply_or_error(reply, self._server) for reply in found]
         else:
+            self._reader.begin(self._timeout)
             self._socket.sendall(packed(commands))
             read = self._reader.read
             replies = [read() for _ in commands]

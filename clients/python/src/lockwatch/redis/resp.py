@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -15,10 +17,16 @@ _MAX_INTEGERS = 16
 
 
 class Reader:
-    """Reads one reply after the other. Each read of the socket has its timeout."""
+    """Reads one reply after the other.
+
+    Each read of the socket has its timeout. After the first one of an exchange, none begins after
+    the deadline, so that a server which answers byte by byte does not hold up a request.
+    """
 
     def __init__(self, receive: Callable[[int], bytes], server: str) -> None:
         self._receive = receive
+        self._deadline = math.inf
+        self._has_read = False
         self._server = server
         self._data = b""
         self._at = 0
@@ -78,7 +86,16 @@ class Reader:
         self._at += length + 2
         return found
 
+    def begin(self, timeout: float) -> None:
+        """Starts an exchange, whose replies have so many seconds to come."""
+        self._deadline = time.monotonic() + timeout
+        self._has_read = False
+
     def _fill(self) -> None:
+        # A thread that gets its turn late still reads the reply that is there.
+        if self._has_read and time.monotonic() > self._deadline:
+            raise TimeoutError("no reply in time")
+        self._has_read = True
         chunk = self._receive(_CHUNK)
         if not chunk:
             raise RedisConnectionError("Connection closed by server.")
