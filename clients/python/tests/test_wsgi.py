@@ -271,3 +271,45 @@ def test_a_fork_while_the_lock_is_held() -> None:
             os._exit(1 if putting.is_alive() else 0)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+class OwnBody:
+    """A body that knows whether it was closed."""
+
+    closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"hello"
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize(
+    ("options", "is_wrapped"),
+    [
+        ({"audit": False}, False),
+        ({}, True),
+        ({"audit": False, "guard": "site"}, True),
+        ({"audit": False, "skip_failed": True}, True),
+    ],
+)
+def test_a_body_of_whose_end_nobody_wants_to_know_is_passed_on_as_it_is(
+    options: dict[str, Any], is_wrapped: bool, lockwatch_stub: Stub
+) -> None:
+    lockwatch_stub.answer(
+        "LW.RATELIMIT", [0, 100, 99, 0, 60_000, 1_700_000_000_000][: 6 if "skip_failed" in options else 5]
+    )
+    own = OwnBody()
+
+    def app(_environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        return own
+
+    middleware = LockWatchWSGIMiddleware(app, redis=lockwatch_stub, **options)
+    body: Any = middleware({"REQUEST_METHOD": "GET", "PATH_INFO": "/", "REMOTE_ADDR": "203.0.113.9"}, lambda *_: print)
+    assert (body is not own) == is_wrapped
+    assert list(body) == [b"hello"]
+    body.close()
+    assert own.closed
+    middleware.close()

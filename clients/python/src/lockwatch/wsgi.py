@@ -95,8 +95,13 @@ class LockWatchWSGIMiddleware:
         response = Response(start_response, state, end, has_body=request.method != "HEAD", is_handshake=is_handshake)
         if reply is not None:
             return response.send_reply(reply)
+        records = self._audit_queue is not None and outer is None
         try:
-            return response.wrap(self._app(environ, response.start), environ)
+            body = self._app(environ, response.start)
+            # If nobody wants to know of its end, the server gets the application's own body.
+            if response.is_started and not (records or state.guards or state.pending):
+                return body
+            return response.wrap(body, environ)
         except BaseException as error:
             response.fail(error)
             raise

@@ -38,6 +38,8 @@ class Response:
         # taken the connection over, and there is no other response.
         self._status = 101 if is_handshake else 500
         self.headers: list[tuple[str, str]] = []
+        self.is_started = False
+        """Whether the application has called start_response."""
 
     def start(
         self,
@@ -47,6 +49,7 @@ class Response:
     ) -> Callable[[bytes], object]:
         """The start_response that the application is given."""
         self._status = int(status[:3])
+        self.is_started = True
         self.headers = headers
         self._has_body = self._has_body and self._status not in (204, 304)
         present = {name.lower() for name, _ in headers}
