@@ -262,7 +262,7 @@ def test_every_member_of_a_result_is_listed(kind: type[Any]) -> None:
 
 def test_the_members_of_the_state_that_are_listed_exist() -> None:
     internal = {"key_text", "denial", "headers", "counted", "pending", "judge", "guards"}
-    internal |= {"judge_locally", "network", "header_kinds"}
+    internal |= {"judge_locally", "network", "header_kinds", "recorded"}
     assert set(listed("LockWatchState", "member")) == public(lockwatch.LockWatchState) - internal
 
 

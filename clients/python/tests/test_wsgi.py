@@ -313,3 +313,19 @@ def test_a_body_of_whose_end_nobody_wants_to_know_is_passed_on_as_it_is(
     body.close()
     assert own.closed
     middleware.close()
+
+
+def test_behind_a_middleware_that_exempts_the_client_the_inner_one_records(lockwatch_stub: Stub) -> None:
+    def app(_environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        return [b"hello"]
+
+    inner = LockWatchWSGIMiddleware(app, redis=lockwatch_stub)
+    outer = LockWatchWSGIMiddleware(inner, redis=lockwatch_stub, exempt=["203.0.113.9"], key_prefix="outer")
+    body: Any = outer({**ENVIRON}, start_response)
+    assert list(body) == [b"hello"]
+    body.close()
+    wait_for("the event", lambda: audited(lockwatch_stub))
+    assert [call[1] for call in lockwatch_stub.called("LW.RATELIMIT")] == ["lw:{ip:203.0.113.9}:default"]
+    inner.close()
+    outer.close()

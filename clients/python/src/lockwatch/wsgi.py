@@ -95,7 +95,7 @@ class LockWatchWSGIMiddleware:
         response = Response(start_response, state, end, has_body=request.method != "HEAD", is_handshake=is_handshake)
         if reply is not None:
             return response.send_reply(reply)
-        records = self._audit_queue is not None and outer is None
+        records = self._audit_queue is not None and is_outer
         try:
             body = self._app(environ, response.start)
             # If nobody wants to know of its end, the server gets the application's own body.
