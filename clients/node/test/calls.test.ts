@@ -72,6 +72,22 @@ async function run({ protocol, source }: Library, each: CallCase): Promise<void>
   }
 }
 
+for (const [name, { source }] of Object.entries(LIBRARIES)) {
+  it(`commands of one call, and of calls in one turn of the event loop, are one write over ${name}`, async () => {
+    const replies = Array.from({ length: 7 }, (_, index) => ({ command: [], reply: index }));
+    const server = await ScriptedServer.start(replies);
+    const lw = new LockWatch(source(server.port), { connectTimeoutMs: 10_000, commandTimeoutMs: 10_000 });
+    const commands = (...names: string[]) => names.map((each) => ({ args: [each, "k".repeat(1000)] }));
+    assert.deepEqual(await lw.link.send(commands("first")), [0]);
+    const found = await Promise.all([lw.link.send(commands("a", "b", "c")), lw.link.send(commands("d", "e", "f"))]);
+    assert.deepEqual(found, [[1, 2, 3], [4, 5, 6]]);
+    assert.deepEqual(server.sent.map(({ words: [each] }) => each), ["first", "a", "b", "c", "d", "e", "f"]);
+    assert.equal(server.reads, 2);
+    await lw.close();
+    await server.stop();
+  });
+}
+
 describe("the cases of calls", () => {
   it("call each method", () => {
     const methods = Object.getOwnPropertyNames(LockWatch.prototype).filter((name) => !OTHERS.includes(name));

@@ -7,7 +7,7 @@
  */
 import type { Cluster, Redis } from "ioredis";
 import { isNotPrimary, ServerError, type Command, type Connection, type RedisReply } from "./connection.js";
-import { IoredisBase, pipeline } from "./ioredis.js";
+import { IoredisBase, sendTogether } from "./ioredis.js";
 import { hashSlot } from "./slot.js";
 
 /**
@@ -64,7 +64,7 @@ export class IoredisClusterConnection extends IoredisBase<Cluster> implements Co
     }
     const replies = new Array<RedisReply>(commands.length);
     const writes = [...byNode].map(async ([node, indexes]) => {
-      const answers = await pipeline(node, indexes.map((index) => commands[index] as Command), addressOf(node));
+      const answers = await sendTogether(node, indexes.map((index) => commands[index] as Command), addressOf(node));
       if (answers.some(isNotPrimary)) this.#demoted.add(node);
       indexes.forEach((index, position) => (replies[index] = answers[position]));
     });
@@ -80,7 +80,7 @@ export class IoredisClusterConnection extends IoredisBase<Cluster> implements Co
   async #ask(address: string, commands: Command[]): Promise<RedisReply[]> {
     const node = this.#node(address) ?? (await this.#refresh(), this.#node(address));
     if (!node) throw new Error(`the cluster redirected to ${address}, which is not one of its nodes`);
-    const replies = await pipeline(
+    const replies = await sendTogether(
       node,
       commands.flatMap((command) => [{ args: ["ASKING"] }, command]),
       address,

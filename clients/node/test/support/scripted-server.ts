@@ -15,6 +15,8 @@ export interface Sent {
 export class ScriptedServer {
   /** The commands, without those that open a connection. */
   readonly sent: Sent[] = [];
+  /** How often something has come that was not only the opening of a connection. */
+  reads = 0;
   /** The version of RESP that the last connection asked for. */
   protocol = 2;
   readonly #replies: WireReply[];
@@ -52,6 +54,7 @@ export class ScriptedServer {
     socket.on("data", (chunk) => {
       const { commands, rest } = parse(Buffer.concat([pending, chunk]));
       pending = rest;
+      if (commands.some(([name = ""]) => !HANDSHAKE.has(name.toUpperCase()))) this.reads++;
       for (const words of commands) {
         const name = (words[0] as string).toUpperCase();
         if (name === "HELLO") this.protocol = protocol = Number(words[1] ?? protocol);
