@@ -18,7 +18,7 @@ SOURCES = {str(path.relative_to(SOURCE)): path.read_text("utf-8") for path in SO
 ALL = "\n".join(SOURCES.values())
 ENTRIES = ["index", "express", "fastify", "testing"]
 STORES = ["express-rate-limit", "fastify-rate-limit", "hono-rate-limiter", "nestjs", "rate-limiter-flexible"]
-SMALL_ENTRIES = ["opentelemetry", "prometheus", "websocket", *STORES]
+SMALL_ENTRIES = ["hono", "opentelemetry", "prometheus", "websocket", *STORES]
 
 
 def exports(entry: str) -> set[str]:

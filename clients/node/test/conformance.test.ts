@@ -13,16 +13,18 @@ import { MessageLimit } from "../dist/message-limit.js";
 import { userArgument } from "../dist/user-name.js";
 import { camelCase, conformance, optionsOf, ScriptedConnection, type App, type GuardCase, type Options, type Step } from "./support/conformance.js";
 import { ask, handshake, type Answer } from "./support/http.js";
-import { FRAMEWORKS, serve, type Framework, type Served } from "./support/served.js";
+import { serve, WITH_MIDDLEWARE, type Framework, type Served } from "./support/served.js";
 
 const { defaults } = conformance;
 
-for (const framework of FRAMEWORKS) {
+for (const framework of WITH_MIDDLEWARE) {
   describe(`conformance: ${framework}`, { concurrency: 16 }, () => {
     for (const { name, options, steps } of conformance.cases) {
       // Node's parser refuses unknown methods before Fastify sees them.
       const isRefused = framework === "fastify" && steps.some(({ request }) => !METHODS.includes(request.method));
-      if (!isRefused) it(name, () => run(framework, options, steps));
+      // Hono resolves dots in a path, and neither its router nor the middleware sees them.
+      const isResolved = framework === "hono" && steps.some(({ request }) => request.path.includes("/../"));
+      if (!isRefused && !isResolved) it(name, () => run(framework, options, steps));
     }
   });
 }
@@ -49,11 +51,11 @@ async function run(framework: Framework, given: Options, steps: readonly Step[])
       answer(status, headers, body);
     },
     (request) => disguise(request, current as Step),
-    () => {
+    (limit) => {
       const placed = current?.route_limit;
       if (!placed) return undefined;
       const { limits = placed.limits, ...others } = optionsOf(placed.options) as { limits?: string };
-      return forExpress.limit(lockwatch, limits, others);
+      return limit(lockwatch, limits, others);
     },
   );
   try {
@@ -63,7 +65,7 @@ async function run(framework: Framework, given: Options, steps: readonly Step[])
       called = false;
       events.length = 0;
       connection.begin(step);
-      await perform(served, step, lockwatch, connection);
+      await perform(framework, served, step, lockwatch, connection);
       assert.equal(called, step.app_called, "whether the application was called");
       if (step.events) assert.deepEqual(events, step.events);
       const { requests, limitsOff } = lockwatch.stats();
@@ -83,7 +85,7 @@ function send({ port }: Served, { method, path, headers, websocket }: Step["requ
   return ask(port, path, { method: known, headers: ["Host", "localhost", "Content-Length", "0", ...headers.flat().map(onTheWire)] });
 }
 
-async function perform(served: Served, step: Step, lockwatch: LockWatch, connection: ScriptedConnection): Promise<void> {
+async function perform(framework: Framework, served: Served, step: Step, lockwatch: LockWatch, connection: ScriptedConnection): Promise<void> {
   const response = await send(served, step.request);
   await served.ended;
   await Promise.all([lockwatch.auditQueue.drained(), lockwatch.corrections.drained(), lockwatch.outcomes.drained()]);
@@ -98,7 +100,9 @@ async function perform(served: Served, step: Step, lockwatch: LockWatch, connect
   for (const [name, value] of Object.entries(expected.headers)) assert.equal(response.header(name), value, name);
   for (const name of expected.present ?? []) assert.notEqual(response.header(name), undefined, name);
   for (const name of expected.absent) assert.equal(response.header(name), undefined, name);
-  if (expected.body !== null) assert.equal(response.body, expected.body);
+  // Hono sends no body with a handshake that it refuses.
+  const hasBody = !(framework === "hono" && step.request.websocket);
+  if (expected.body !== null) assert.equal(response.body, hasBody ? expected.body : "");
   if (expected.failure !== undefined) assert.equal(served.state?.failure ?? null, expected.failure);
   const roundTrip = step.round_trip.map(({ command }) => command);
   const sent = [roundTrip, step.route_limit?.command && [step.route_limit.command], step.audit && [step.audit]].flatMap(writes);

@@ -9,7 +9,7 @@ import * as forFastify from "lockwatch/fastify";
 import { Stub, type Scripted } from "lockwatch/testing";
 import { ask } from "./support/http.js";
 import { served, servedByFastify } from "./support/listen.js";
-import { FRAMEWORKS, serve, type Framework } from "./support/served.js";
+import { serve, WITH_MIDDLEWARE, type Framework } from "./support/served.js";
 import { until } from "./support/wait.js";
 
 const DENIED: Scripted = [1, 100, 0, 12_000, 60_000];
@@ -44,7 +44,7 @@ const OUTCOMES: { name: string; reply: Scripted; options: object; outcome: strin
   { name: "a policy that the server does not have", reply: { error: "LWNOPOLICY no such policy" }, options: { limits: "@gone" }, outcome: "failed_open", status: 200, reason: "lwnopolicy" },
 ];
 
-for (const framework of FRAMEWORKS) {
+for (const framework of WITH_MIDDLEWARE) {
   describe(`outcomes in ${framework}`, () => {
     for (const { name, reply, options, outcome, status, reason = null } of OUTCOMES) {
       it(name, async () => {

@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { ConfigurationError } from "lockwatch";
 import { Stub } from "lockwatch/testing";
 import { ask, type Answer } from "./support/http.js";
-import { FRAMEWORKS, serve, type Framework } from "./support/served.js";
+import { serve, WITH_MIDDLEWARE, type Framework } from "./support/served.js";
 
 const JSON_TYPE = "application/json";
 const REPLIES: [given: unknown, status: number, body: string, type: string | undefined][] = [
@@ -19,7 +19,7 @@ const REPLIES: [given: unknown, status: number, body: string, type: string | und
 ];
 const NONSENSE = [7, true, ["slow"], { error: "slow down" }, { status: "429" }, { status: 7 }, { status: 429, headers: "x" }, { status: 429, headers: { a: 1 } }, () => "x", { body: Symbol("x") }];
 
-for (const framework of FRAMEWORKS) {
+for (const framework of WITH_MIDDLEWARE) {
   describe(`what onDenied returns in ${framework}`, () => {
     for (const [given, status, body, type] of REPLIES) {
       it(`sends ${JSON.stringify(given)}`, async () => {

@@ -5,11 +5,11 @@ import { LockWatch, type Denial } from "lockwatch";
 import { Stub } from "lockwatch/testing";
 import { preferredType } from "../dist/http/accept.js";
 import { ask, type Answer } from "./support/http.js";
-import { FRAMEWORKS, serve } from "./support/served.js";
+import { pathOf, serve, WITH_MIDDLEWARE } from "./support/served.js";
 
 const DENIED = [1, 100, 0, 12_000, 60_000];
 
-async function deniedBy(framework: (typeof FRAMEWORKS)[number], errorBodies: object, accept: string): Promise<Answer & { error: unknown }> {
+async function deniedBy(framework: (typeof WITH_MIDDLEWARE)[number], errorBodies: object, accept: string): Promise<Answer & { error: unknown }> {
   const lw = new LockWatch(new Stub().answer("LW.RATELIMIT", DENIED));
   const served = await serve(framework, { redis: lw, keyPrefix: "lw", errorBodies }, ({ answer }) => answer(200, [], ""));
   const answer = await ask(served.port, "/", { headers: { accept } });
@@ -18,13 +18,13 @@ async function deniedBy(framework: (typeof FRAMEWORKS)[number], errorBodies: obj
   return { ...answer, error: served.error };
 }
 
-for (const framework of FRAMEWORKS) {
+for (const framework of WITH_MIDDLEWARE) {
   describe(`functions in errorBodies in ${framework}`, () => {
     it("get the request and the denial, and may be asynchronous", async () => {
       const given: Denial[] = [];
       const page = async (request: { url: string }, denial: Denial) => {
         given.push(denial);
-        return Promise.resolve(`<p>${request.url}: ${denial.retryAfter}</p>`);
+        return Promise.resolve(`<p>${pathOf(request)}: ${denial.retryAfter}</p>`);
       };
       const answer = await deniedBy(framework, { "text/html; charset=utf-8": page }, "text/html");
       assert.deepEqual([answer.status, answer.body, answer.header("Content-Type")], [429, "<p>/: 12</p>", "text/html; charset=utf-8"]);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { App } from "./support/app.js";
 import { load } from "./support/http.js";
-import { FRAMEWORKS } from "./support/served.js";
+import { WITH_MIDDLEWARE } from "./support/served.js";
 import { until } from "./support/wait.js";
 import { World } from "./support/world.js";
 
@@ -12,7 +12,7 @@ const CONNECTIONS = 50;
 const LIMIT = 1000;
 
 describe(`${REQUESTS} requests from ${CONNECTIONS} connections with a limit of ${LIMIT}`, () => {
-  for (const [index, framework] of FRAMEWORKS.entries()) {
+  for (const [index, framework] of WITH_MIDDLEWARE.entries()) {
     const library = index === 0 ? "ioredis" : "node-redis";
     it(`${framework} with ${library}`, async () => {
       const world = await World.start();

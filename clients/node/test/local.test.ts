@@ -7,7 +7,7 @@ import { Stub } from "lockwatch/testing";
 import { LocalLimiter, shareOf } from "../dist/local.js";
 import { ask } from "./support/http.js";
 import { startRedis } from "./support/redis.js";
-import { FRAMEWORKS, serve } from "./support/served.js";
+import { serve, WITH_MIDDLEWARE } from "./support/served.js";
 import { until } from "./support/wait.js";
 
 const DAY = parseLimits("1/day") as readonly Limit[];
@@ -71,7 +71,7 @@ describe("the limiter in the process", () => {
   });
 });
 
-for (const framework of FRAMEWORKS) {
+for (const framework of WITH_MIDDLEWARE) {
   describe(`onRedisFailure "local" in ${framework}`, () => {
     it("limits while Redis is away, and Redis limits as soon as it is back", async () => {
       let server = await startRedis();

@@ -42,7 +42,7 @@ describe("the package", () => {
   });
 
   it("can be imported and required without a framework or a Redis library", async () => {
-    const stores = ["express-rate-limit", "fastify-rate-limit", "hono-rate-limiter", "nestjs"].map((name) => `lockwatch/${name}`);
+    const stores = ["hono", "express-rate-limit", "fastify-rate-limit", "hono-rate-limiter", "nestjs"].map((name) => `lockwatch/${name}`);
     const names = ["lockwatch", "lockwatch/express", "lockwatch/fastify", "lockwatch/testing", ...stores];
     const imports = names.map((name, index) => `import * as m${index} from "${name}";`).join("\n");
     const expected = "LockWatch,lockwatch,lockwatch,startRedis";
@@ -108,7 +108,7 @@ describe("the package", () => {
   const MODULES = { commonjs: "node10", node16: "node16", nodenext: "nodenext", esnext: "bundler" };
   for (const [module, moduleResolution] of Object.entries(MODULES)) {
     it(`every entry is found by TypeScript with module ${module} and moduleResolution ${moduleResolution}`, async () => {
-      await link("express", "@types/express", "@types/node", "fastify", "prom-client", "@opentelemetry/api", "rate-limiter-flexible");
+      await link("express", "@types/express", "@types/node", "fastify", "prom-client", "@opentelemetry/api", "hono", "rate-limiter-flexible");
       const code = [
         'import { LockWatch } from "lockwatch";',
         'import { limit } from "lockwatch/express";',
@@ -117,6 +117,7 @@ describe("the package", () => {
         'import { register } from "lockwatch/prometheus";',
         'import { Stub } from "lockwatch/testing";',
         'import { messageLimit } from "lockwatch/websocket";',
+        'import { jwtRequired } from "lockwatch/hono";',
         'import { LockWatchStore } from "lockwatch/express-rate-limit";',
         'import { LockWatchStore as HonoStore } from "lockwatch/hono-rate-limiter";',
         'import { lockwatchStore } from "lockwatch/fastify-rate-limit";',
@@ -124,7 +125,7 @@ describe("the package", () => {
         'import { RateLimiterLockWatch } from "lockwatch/rate-limiter-flexible";',
         "const lw = new LockWatch(new Stub());",
         'export const made = [limit(lw, "5/minute"), lockwatch, register, instrument, messageLimit, new LockWatchStore(lw), new HonoStore(lw), lockwatchStore(lw)];',
-        "export const others = [new LockWatchThrottlerStorage(lw), new RateLimiterLockWatch({ storeClient: lw, points: 1, duration: 1 })];",
+        "export const others = [jwtRequired(lw, { store: 'auth' }), new LockWatchThrottlerStorage(lw), new RateLimiterLockWatch({ storeClient: lw, points: 1, duration: 1 })];",
         'export const wrong = limit(new LockWatch(new Stub()), "5/minute", { shadow: "false" });',
       ];
       await writeFile(join(project, `${module}.ts`), code.join("\n"));

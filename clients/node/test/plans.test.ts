@@ -11,7 +11,7 @@ import * as forFastify from "lockwatch/fastify";
 import { Stub } from "lockwatch/testing";
 import { ask } from "./support/http.js";
 import { served, servedByFastify, type Api } from "./support/listen.js";
-import { FRAMEWORKS, type Framework } from "./support/served.js";
+import { FRAMEWORKS } from "./support/served.js";
 import { World } from "./support/world.js";
 
 const [FREE, PRO] = ["2/hour", "4/hour"];
@@ -60,7 +60,7 @@ async function startFastify(lw: LockWatch): Promise<Api> {
   return servedByFastify(app);
 }
 
-const START: Record<Framework, (lw: LockWatch) => Promise<Api>> = { express: startExpress, fastify: startFastify };
+const START: Record<(typeof FRAMEWORKS)[number], (lw: LockWatch) => Promise<Api>> = { express: startExpress, fastify: startFastify };
 
 for (const framework of FRAMEWORKS) {
   describe(`plans in ${framework}`, () => {

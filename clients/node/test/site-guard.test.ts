@@ -8,7 +8,7 @@ import { Stub } from "lockwatch/testing";
 import { ask } from "./support/http.js";
 import { served } from "./support/listen.js";
 import { serveLogins } from "./support/logins.js";
-import { FRAMEWORKS, serve, type Framework, type Served } from "./support/served.js";
+import { pathOf, serve, WITH_MIDDLEWARE, type Framework, type Served } from "./support/served.js";
 
 const CHALLENGED = [1, 0, "trickle", 0, 1, 0];
 const DENIED = [2, 600_000, "probe", 1, 2, 0];
@@ -38,10 +38,10 @@ async function withSite(framework: Framework, stub: Stub, options: object, test:
   }
 }
 
-for (const framework of FRAMEWORKS) {
+for (const framework of WITH_MIDDLEWARE) {
   describe(`the guard of a site in ${framework}`, () => {
     it("is asked about a request to which no limit applies, and about its client by name", () =>
-      withSite(framework, new Stub(), { keyFunc: (request: { url: string }) => (request.url === "/bob" ? "Bob" : undefined) }, async ({ site, sent }) => {
+      withSite(framework, new Stub(), { keyFunc: (request: { url: string }) => (pathOf(request) === "/bob" ? "Bob" : undefined) }, async ({ site, sent }) => {
         for (const path of ["/x", "/bob"]) assert.equal((await ask(site.port, path)).status, 404);
         assert.deepEqual(await sent("LW.CHECK", "LW.EVENT"), [
           ["LW.CHECK", "http", ...FROM],
@@ -92,8 +92,8 @@ for (const framework of FRAMEWORKS) {
     it("gives a function that decides about challenges the request and the result", () => {
       const seen: unknown[] = [];
       const challenge = (request: { url: string }, result: GuardResult) => {
-        seen.push([request.url, result.verdict, result.rule]);
-        return request.url === "/solved";
+        seen.push([pathOf(request), result.verdict, result.rule]);
+        return pathOf(request) === "/solved";
       };
       return withSite(framework, new Stub().answer("LW.CHECK", CHALLENGED), { challenge }, async ({ site }) => {
         assert.equal((await ask(site.port, "/solved")).status, 404);

@@ -9,7 +9,7 @@ import { LockWatch } from "lockwatch";
 import * as forExpress from "lockwatch/express";
 import { noModule, startRedis, Stub } from "lockwatch/testing";
 import { ask } from "./support/http.js";
-import { FRAMEWORKS, serve } from "./support/served.js";
+import { serve, WITH_MIDDLEWARE } from "./support/served.js";
 import { served } from "./support/listen.js";
 
 describe("a stub", () => {
@@ -69,7 +69,7 @@ describe("a stub", () => {
     assert.deepEqual([await lw.lift("login", { all: true }), await lw.bans("login"), (await lw.why("login", { user: "alice" })).verdict, await lw.rules()], [1, [], "allow", []]);
   });
 
-  for (const framework of FRAMEWORKS) {
+  for (const framework of WITH_MIDDLEWARE) {
     it(`can be away and come back, in ${framework}`, async () => {
       const redis = new Stub();
       const app = await serve(framework, { redis, onRedisFailure: "deny", log: () => undefined }, ({ answer }) => answer(200, [], "reached"));

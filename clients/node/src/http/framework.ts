@@ -1,6 +1,6 @@
 /**
- * A request and its response in either framework. Express passes Node's own objects on, Fastify wraps
- * them.
+ * A request and its response in each framework. Express passes Node's own objects on, Fastify and Hono
+ * wrap them.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { CLIENT_CLOSED_REQUEST, Handshake } from "./handshake.js";
@@ -34,7 +34,17 @@ export interface FastifyReplyLike {
   send(body?: Buffer): unknown;
 }
 
-export type AnyRequest = ExpressRequest | FastifyRequestLike;
+/** The members of Hono's `Context` that are used here, as `@hono/node-server` makes it. */
+export interface HonoContextLike {
+  readonly env: { readonly incoming: IncomingMessage };
+  readonly req: object;
+  get(name: string): unknown;
+  set(name: string, value: unknown): void;
+  readonly originalUrl?: undefined;
+  readonly body?: unknown;
+}
+
+export type AnyRequest = ExpressRequest | FastifyRequestLike | HonoContextLike;
 export type AnyResponse = ServerResponse | FastifyReplyLike;
 
 /** Middleware of Express, and a hook of Fastify. */
@@ -48,7 +58,12 @@ export function middleware<Req>(admits: (request: Req, response: AnyResponse) =>
 }
 
 export function rawRequest(request: AnyRequest): IncomingMessage {
-  return "raw" in request ? request.raw : request;
+  if ("raw" in request) return request.raw;
+  return isHono(request) ? request.env.incoming : request;
+}
+
+export function isHono(request: AnyRequest): request is HonoContextLike {
+  return "req" in request && "env" in request;
 }
 
 export function rawResponse(response: AnyResponse): ServerResponse {
@@ -78,7 +93,13 @@ export function originalPath(request: AnyRequest): string {
 
 /** Undefined for a request that the middleware has not seen. */
 export function stateOf(request: AnyRequest): LockWatchState | undefined {
-  return (request as { lockwatch?: LockWatchState }).lockwatch;
+  return isHono(request) ? (request.get("lockwatch") as LockWatchState | undefined) : (request as { lockwatch?: LockWatchState }).lockwatch;
+}
+
+/** Gives a request something that handlers find there. */
+export function attach(request: AnyRequest, name: "lockwatch" | "claims", value: unknown): void {
+  if (isHono(request)) request.set(name, value);
+  else Object.assign(request, { [name]: value });
 }
 
 /**

@@ -21,7 +21,7 @@ export class Handshake {
   readonly #calls: Call[] = [];
   #status: number | undefined;
   #hasEnded = false;
-  #unwatch = () => {};
+  #unwatch: () => void = () => undefined;
 
   private constructor(private readonly response: ServerResponse) {}
 

@@ -1,5 +1,5 @@
 /**
- * What the Express middleware and the Fastify plugin share: they let the rate limiter decide on a
+ * What the middleware of Express and Hono and the Fastify plugin share: they let the rate limiter decide on a
  * request of the framework.
  */
 import type { IncomingMessage } from "node:http";
@@ -7,12 +7,11 @@ import { ConfigurationError } from "../errors.js";
 import { checkOptions, refuseBoth } from "../known-options.js";
 import { LockWatch, LOCKWATCH_OPTIONS, type LockWatchOptions } from "../lockwatch.js";
 import { Counted } from "./counted.js";
-import { applyDecision, rawRequest, rawResponse, stateOf, whenEnded, type AnyRequest, type AnyResponse } from "./framework.js";
+import { applyDecision, attach, rawRequest, rawResponse, stateOf, whenEnded, type AnyRequest, type AnyResponse } from "./framework.js";
 import { Handshake } from "./handshake.js";
 import { MIDDLEWARE_OPTIONS } from "./option-rules.js";
 import type { MiddlewareOptions } from "./options.js";
 import { RateLimiter } from "./rate-limiter.js";
-import type { LockWatchState } from "./state.js";
 
 export function createRateLimiter<Req>(options: MiddlewareOptions<Req>): RateLimiter<Req> {
   checkOptions(options, MIDDLEWARE_OPTIONS, "the middleware");
@@ -51,7 +50,7 @@ export async function admit<Req extends AnyRequest>(limiter: RateLimiter<Req>, r
   const check = limiter.check(http, counted, outer);
   // A middleware that a request reaches twice counts once under each policy.
   if (!check || !counted.enters(limiter, check.policyName)) return true;
-  if (!outer) (request as { lockwatch?: LockWatchState }).lockwatch = check.state;
+  if (!outer) attach(request, "lockwatch", check.state);
   const out = rawResponse(response);
   Handshake.watch(raw, out);
   whenEnded(out, (status) => {

@@ -4,8 +4,8 @@
  */
 import { METHODS } from "node:http";
 import { ConfigurationError } from "../errors.js";
-import { expressPlacement } from "./express-route.js";
-import type { AnyRequest, FastifyRequestLike } from "./framework.js";
+import { expressPlacement, type Placement } from "./express-route.js";
+import { isHono, type AnyRequest, type FastifyRequestLike } from "./framework.js";
 
 /** @param limit the middleware that asks, which is looked for in the routers of Express */
 export function routeText(request: AnyRequest, limit: object): string {
@@ -16,9 +16,17 @@ export function routeText(request: AnyRequest, limit: object): string {
 
 /** Undefined for a limit that another function calls, where no route is known. */
 export function routeTextIfKnown(request: AnyRequest, limit: object): string | undefined {
-  const place = "raw" in request ? fastifyPlace(request) : expressPlacement(request, limit);
+  const place = placeOf(request, limit);
   return place && methodsText(place.methods) + place.path;
 }
+
+function placeOf(request: AnyRequest, limit: object): Placement | undefined {
+  if ("raw" in request) return fastifyPlace(request);
+  return isHono(request) ? honoPlaces.get(request) : expressPlacement(request, limit);
+}
+
+/** Where a context of Hono is at present. */
+export const honoPlaces = new WeakMap<object, Placement>();
 
 /**
  * In alphabetical order, without the HEAD that comes with GET; empty for any method. A route has one

@@ -3,7 +3,7 @@
  * clients keep their tokens.
  */
 import { LockWatchError, TokenError, TokenExpiredError, TokenRevokedError } from "../errors.js";
-import { middleware, rawRequest, send, stateOf, type AnyRequest, type AnyResponse, type Middleware } from "../http/framework.js";
+import { attach, middleware, rawRequest, send, stateOf, type AnyRequest, type AnyResponse, type Middleware } from "../http/framework.js";
 import { SERVICE_UNAVAILABLE, type Reply } from "../http/reply.js";
 import { checkOptions, type OptionRules } from "../known-options.js";
 import { checkClient, type LockWatch } from "../lockwatch.js";
@@ -54,7 +54,7 @@ export function jwtRequired(lockwatch: LockWatch, options: JwtOptions): Middlewa
       send(response, refusalFor(error, lockwatch, challenge));
       return false;
     }
-    (request as { claims?: Claims }).claims = claims;
+    attach(request, "claims", claims);
     const state = stateOf(request);
     if (state) state.user = claims.sub;
     const granted = scopesOf(claims);

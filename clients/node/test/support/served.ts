@@ -6,17 +6,22 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import { createAdaptorServer, upgradeWebSocket } from "@hono/node-server";
 import express, { type Express } from "express";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import websocket from "@fastify/websocket";
+import { Hono, type MiddlewareHandler } from "hono";
 import { LockWatch, type LockWatchState } from "lockwatch";
 import * as forExpress from "lockwatch/express";
 import * as forFastify from "lockwatch/fastify";
+import * as forHono from "lockwatch/hono";
 import { limitUpgrades } from "lockwatch/websocket";
 import { WebSocketServer } from "ws";
 
 export const FRAMEWORKS = ["express", "fastify"] as const;
-export type Framework = (typeof FRAMEWORKS)[number];
+/** Those with middleware of lockwatch. Hono has no guards and token routes of it. */
+export const WITH_MIDDLEWARE = [...FRAMEWORKS, "hono"] as const;
+export type Framework = (typeof WITH_MIDDLEWARE)[number];
 
 export interface Handled {
   state: LockWatchState | undefined;
@@ -24,8 +29,10 @@ export interface Handled {
   answer: (status: number, headers: [string, string][], body: string) => void;
 }
 
-/** Called for each request: returns the limit in front of the handler, if there is one. */
-export type RouteLimit = () => ReturnType<typeof forExpress.limit> | undefined;
+type Limit = typeof forExpress.limit;
+
+/** Called for each request: makes the limit in front of the handler, if there is one. */
+export type RouteLimit = (limit: Limit) => ReturnType<Limit> | undefined;
 
 export interface Served {
   readonly port: number;
@@ -36,6 +43,11 @@ export interface Served {
   /** Resolves when the response of the last request has been sent and its audit event queued. */
   ended: Promise<unknown>;
   close(): Promise<void>;
+}
+
+/** The path of what a function of the application is given: a request, or a context of Hono. */
+export function pathOf(request: { readonly url: string } | { readonly req: { readonly path: string } }): string {
+  return "req" in request ? request.req.path : request.url;
 }
 
 /** Changes what a request looks like before the framework sees it. */
@@ -58,8 +70,13 @@ export async function serve(
     disguise(request);
     served.ended = once(request.socket, "close");
   };
-  const server = framework === "express" ? expressServer(served, options, handler, wrapped, routeLimit) : await fastifyServer(served, options, handler, wrapped, routeLimit);
-  server.prependListener("upgrade", onUpgrade);
+  const server = await SERVERS[framework](served, options, handler, wrapped, routeLimit);
+  // Not a listener of its own: Hono refuses a handshake only if nothing else could accept it.
+  const emit = server.emit.bind(server) as (event: string, ...values: unknown[]) => boolean;
+  server.emit = (event: string, ...values: unknown[]) => {
+    if (event === "upgrade") onUpgrade(values[0] as IncomingMessage);
+    return emit(event, ...values);
+  };
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   served.port = (server.address() as AddressInfo).port;
@@ -72,12 +89,14 @@ export async function serve(
 
 type Wrap = (listener: RequestListener) => RequestListener;
 
+const SERVERS: Record<Framework, typeof expressServer | typeof fastifyServer> = { express: expressServer, fastify: fastifyServer, hono: honoServer };
+
 function expressServer(served: Served, options: unknown, handler: (handled: Handled) => void, wrap: Wrap, routeLimit: RouteLimit): Server {
   const app: Express = express();
   app.disable("x-powered-by");
   app.use(forExpress.lockwatch(options as forExpress.ExpressOptions));
   app.use((request, response, next) => {
-    const limit = routeLimit();
+    const limit = routeLimit(forExpress.limit);
     if (limit) limit(request, response, next);
     else next();
   });
@@ -140,7 +159,7 @@ async function fastifyServer(served: Served, options: unknown, handler: (handled
   app.register(websocket);
   app.register(forFastify.lockwatch, options as forFastify.FastifyOptions);
   const preHandler = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => {
-    const limit = routeLimit();
+    const limit = routeLimit(forExpress.limit);
     if (limit) limit(request, reply, done);
     else done();
   };
@@ -163,4 +182,33 @@ async function fastifyServer(served: Served, options: unknown, handler: (handled
   });
   await app.ready();
   return server as unknown as Server;
+}
+
+function honoServer(served: Served, options: unknown, handler: (handled: Handled) => void, wrap: Wrap, routeLimit: RouteLimit): Server {
+  const app = new Hono();
+  app.use(async (context, next) => {
+    await next();
+    served.state = context.get("lockwatch");
+  });
+  app.use(forHono.lockwatch(options as forHono.HonoOptions));
+  app.use((context, next) => {
+    const limit = routeLimit(forHono.limit as never) as MiddlewareHandler | undefined;
+    return limit ? limit(context, next) : next();
+  });
+  app.all("*", (context, next) => {
+    const state = context.get("lockwatch");
+    return new Promise<Response>((resolve, reject) => {
+      const answer: Handled["answer"] = (status, headers, body) => {
+        if (status !== 101) return resolve(new Response(body, { status, headers }));
+        Promise.resolve(upgradeWebSocket(() => ({}))(context, next)).then((response) => resolve(response as Response), reject);
+      };
+      handler({ state, answer });
+    });
+  });
+  app.onError((error, context) => {
+    served.error = error;
+    return context.body(null, 500);
+  });
+  const make = (_options: unknown, listener: RequestListener) => createServer(wrap(listener));
+  return createAdaptorServer({ fetch: app.fetch, createServer: make as never, websocket: { server: new WebSocketServer({ noServer: true }) } }) as Server;
 }
