@@ -42,7 +42,7 @@ describe("the package", () => {
   });
 
   it("can be imported and required without a framework or a Redis library", async () => {
-    const stores = ["hono", "express-rate-limit", "fastify-rate-limit", "hono-rate-limiter", "nestjs"].map((name) => `lockwatch/${name}`);
+    const stores = ["hono", "express-rate-limit", "fastify-rate-limit", "hono-rate-limiter"].map((name) => `lockwatch/${name}`);
     const names = ["lockwatch", "lockwatch/express", "lockwatch/fastify", "lockwatch/testing", ...stores];
     const imports = names.map((name, index) => `import * as m${index} from "${name}";`).join("\n");
     const expected = "LockWatch,lockwatch,lockwatch,startRedis";
@@ -108,7 +108,7 @@ describe("the package", () => {
   const MODULES = { commonjs: "node10", node16: "node16", nodenext: "nodenext", esnext: "bundler" };
   for (const [module, moduleResolution] of Object.entries(MODULES)) {
     it(`every entry is found by TypeScript with module ${module} and moduleResolution ${moduleResolution}`, async () => {
-      await link("express", "@types/express", "@types/node", "fastify", "prom-client", "@opentelemetry/api", "hono", "rate-limiter-flexible");
+      await link("express", "@types/express", "@types/node", "fastify", "prom-client", "@opentelemetry/api", "hono", "rate-limiter-flexible", "@nestjs/common", "@nestjs/core");
       const code = [
         'import { LockWatch } from "lockwatch";',
         'import { limit } from "lockwatch/express";',

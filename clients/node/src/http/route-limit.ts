@@ -72,6 +72,12 @@ export type Limit<Default extends AnyRequest> = <Req extends AnyRequest = Defaul
 /** Names of policies have no colon, so the limit of a route never shares a key with a policy. */
 const KIND = "limit:";
 
+/** Throws a ConfigurationError for arguments that are no limit. */
+export function checkRouteLimit(limits: unknown, options: RouteLimitOptions<never>): void {
+  checkOption("limits of limit", limits, required(orFunction(LIMITS)));
+  checkOptions(options, ROUTE_LIMIT_OPTIONS, "limit");
+}
+
 /** A function as `limits` may return nothing for a request to which the limit does not apply. */
 export function routeLimit<Req extends AnyRequest>(
   lockwatch: LockWatch,
@@ -79,8 +85,7 @@ export function routeLimit<Req extends AnyRequest>(
   options: RouteLimitOptions<Req> = {},
 ): Middleware {
   checkClient(lockwatch, 'limit(lw, "5/minute")');
-  checkOption("limits of limit", limits, required(orFunction(LIMITS)));
-  checkOptions(options, ROUTE_LIMIT_OPTIONS, "limit");
+  checkRouteLimit(limits, options);
   const route = new RouteLimit<Req>(lockwatch, limits, options);
   const limit: Middleware = middleware(async (request: AnyRequest, response: AnyResponse) => applyDecision(response, await route.decide({ request, response, limit }), { replace: true }));
   return limit;
