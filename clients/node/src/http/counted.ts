@@ -2,23 +2,26 @@
 import type { IncomingMessage } from "node:http";
 import { ConfigurationError } from "../errors.js";
 
-const records = new WeakMap<IncomingMessage, Counted>();
+/** A member of the request itself: a WeakMap would cost every request more. */
+const COUNTED = Symbol("lockwatch.counted");
+
+interface Request extends IncomingMessage {
+  [COUNTED]?: Counted;
+}
 
 export class Counted {
   /** The outcome of the limit at each key; undefined for a key of a middleware. */
   readonly #outcomes = new Map<string, Promise<unknown> | undefined>();
-  readonly #policies = new Map<object, Set<string>>();
+  /** The first policy that a middleware evaluated for the request, and all further ones. */
+  #first: { readonly owner: object; readonly policy: string } | undefined;
+  #further: Map<object, Set<string>> | undefined;
   /** The limits of a name, in the order in which the request reached them. */
-  readonly #named = new Map<string, object[]>();
+  #named: Map<string, object[]> | undefined;
 
   #isExempt = false;
 
   static of(request: IncomingMessage): Counted {
-    const known = records.get(request);
-    if (known) return known;
-    const counted = new Counted();
-    records.set(request, counted);
-    return counted;
+    return ((request as Request)[COUNTED] ??= new Counted());
   }
 
   /** The client is exempt, so that no limit of a route applies either. */
@@ -32,8 +35,14 @@ export class Counted {
 
   /** Whether a middleware evaluates this policy for the request for the first time. */
   enters(owner: object, policy: string): boolean {
-    const policies = this.#policies.get(owner) ?? new Set();
-    this.#policies.set(owner, policies);
+    if (!this.#first) {
+      this.#first = { owner, policy };
+      return true;
+    }
+    if (this.#first.owner === owner && this.#first.policy === policy) return false;
+    this.#further ??= new Map();
+    const policies = this.#further.get(owner) ?? new Set();
+    this.#further.set(owner, policies);
     return policies.size !== policies.add(policy).size;
   }
 
@@ -61,6 +70,7 @@ export class Counted {
    */
   nameOf(keyOf: (name: string) => string, name: string, owner: object, isGiven: boolean): { name: string; header: string } {
     const id = keyOf(name);
+    this.#named ??= new Map();
     const owners = this.#named.get(id) ?? [];
     this.#named.set(id, owners);
     const at = owners.includes(owner) ? owners.indexOf(owner) : owners.push(owner) - 1;

@@ -107,8 +107,8 @@ export function attach(request: AnyRequest, name: "lockwatch" | "claims", value:
  * headers that are set already stay. Returns whether the request goes on to the application.
  */
 export function applyDecision(response: AnyResponse, { headers, reply }: Decision, { replace }: { replace: boolean }): boolean {
-  for (const [name, value] of Object.entries(headers)) {
-    if (reply || replace || !response.hasHeader(name)) setHeader(response, name, value);
+  for (const name in headers) {
+    if (reply || replace || !response.hasHeader(name)) setHeader(response, name, headers[name] as string);
   }
   const handshake = Handshake.of(rawResponse(response));
   if (handshake) Object.assign(handshake.headers, headers);

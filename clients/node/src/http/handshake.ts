@@ -13,7 +13,11 @@ export const CLIENT_CLOSED_REQUEST = 499;
 
 type Call = (status: number) => void;
 
-const handshakes = new WeakMap<ServerResponse, Handshake>();
+const HANDSHAKE = Symbol("lockwatch.handshake");
+
+interface Response extends ServerResponse {
+  [HANDSHAKE]?: Handshake;
+}
 
 export class Handshake {
   /** Of the limits, for the response. */
@@ -28,16 +32,15 @@ export class Handshake {
   /** Undefined for a request without an `Upgrade`. */
   static watch(request: IncomingMessage, response: ServerResponse): Handshake | undefined {
     if (request.headers.upgrade === undefined) return undefined;
-    const known = handshakes.get(response);
+    const known = Handshake.of(response);
     if (known) return known;
-    const handshake = new Handshake(response);
-    handshakes.set(response, handshake);
+    const handshake = ((response as Response)[HANDSHAKE] = new Handshake(response));
     handshake.#watch(request.socket);
     return handshake;
   }
 
   static of(response: ServerResponse): Handshake | undefined {
-    return handshakes.get(response);
+    return (response as Response)[HANDSHAKE];
   }
 
   /**

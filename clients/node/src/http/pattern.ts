@@ -3,21 +3,27 @@ import { ConfigurationError } from "../errors.js";
 
 /** A request's path, split and decoded once for all patterns. */
 export class PathSegments {
-  readonly exact: readonly string[];
-  /** Without differences that a router may ignore: case, doubled slashes, a slash at the end. */
-  readonly lenient: readonly string[];
-  /** Whether every router reads it as this path. */
-  readonly isUnambiguous: boolean;
+  #exact: readonly string[] | undefined;
+  #lenient: readonly string[] | undefined;
 
   /** @param path still encoded */
   constructor(
     readonly method: string,
-    path: string,
-  ) {
-    const raw = path.split("/").slice(1);
-    this.exact = raw.map(decoded);
-    this.lenient = lenient(this.exact);
-    this.isUnambiguous = path.startsWith("/") && raw.every((segment, index) => isUnambiguous(segment, this.exact[index] as string));
+    private readonly path: string,
+  ) {}
+
+  get exact(): readonly string[] {
+    return (this.#exact ??= this.#raw.map(decoded));
+  }
+
+  /** Without differences that a router may ignore: case, doubled slashes, a slash at the end. */
+  get lenient(): readonly string[] {
+    return (this.#lenient ??= lenient(this.exact));
+  }
+
+  /** Whether every router reads it as this path. */
+  get isUnambiguous(): boolean {
+    return this.path.startsWith("/") && this.#raw.every((segment, index) => isUnambiguous(segment, this.exact[index] as string));
   }
 
   /**
@@ -25,7 +31,12 @@ export class PathSegments {
    * `%2F`.
    */
   get text(): string {
+    if (this.path.startsWith("/") && !this.path.includes("%")) return this.path;
     return this.exact.length === 0 ? "/" : this.exact.map((segment) => `/${segment.replaceAll("/", "%2F")}`).join("");
+  }
+
+  get #raw(): string[] {
+    return this.path.split("/").slice(1);
   }
 }
 

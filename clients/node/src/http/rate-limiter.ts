@@ -98,8 +98,14 @@ export class RateLimiter<Req> {
     return new RequestCheck({ limiter: this, http, path: path.text, policy, counted, state, address });
   }
 
+  /** Undefined if a function has to be asked. */
+  fixedLimits(policy: Policy): ParsedLimits | undefined {
+    return policy.ownLimits ?? (this.#planFunc ? undefined : this.defaultLimits);
+  }
+
   async limitsFor(policy: Policy, request: Req): Promise<ParsedLimits> {
-    if (policy.ownLimits) return policy.ownLimits;
+    const fixed = this.fixedLimits(policy);
+    if (fixed) return fixed;
     const planFunc = this.#planFunc;
     const plan = planFunc && returnedLimits(this.#planOption, await ask(this.#planOption, () => planFunc(request)));
     return plan ?? this.defaultLimits;

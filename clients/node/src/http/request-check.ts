@@ -4,6 +4,7 @@
  */
 import { parseBurst } from "../burst.js";
 import { LockWatchError, UnavailableError } from "../errors.js";
+import type { ParsedLimits } from "../limits.js";
 import type { RateLimitResult } from "../ratelimit.js";
 import { ask, FunctionFailure } from "../redis/away.js";
 import type { Bytes, RedisReply } from "../redis/connection.js";
@@ -49,8 +50,7 @@ export class RequestCheck<Req> {
 
   async #decide(asker: Asker<Req>, response: AnyResponse): Promise<Decision> {
     try {
-      const trip = await this.#trip(asker.request);
-      return await this.#ask(asker, trip, response);
+      return await this.#ask(asker, this.#plainTrip() ?? (await this.#trip(asker.request)), response);
     } catch (error) {
       if (!(error instanceof FunctionFailure)) throw error;
       const { cost } = this.subject.policy;
@@ -58,7 +58,20 @@ export class RequestCheck<Req> {
     }
   }
 
-  /** What is sent for the request. */
+  /** What is sent, unless a function of the application has to be asked. */
+  #plainTrip(): RoundTrip | undefined {
+    const { limiter, policy } = this.subject;
+    const limits = limiter.fixedLimits(policy);
+    if (policy.keyFunc || !limits || typeof policy.cost !== "number") return undefined;
+    return this.#tripFor(this.#addressOrCredential(), limits, policy.cost);
+  }
+
+  #tripFor(client: RequestClient, limits: ParsedLimits, cost: number): RoundTrip {
+    const trip = roundTrip(this.subject, client, limits, cost);
+    this.#limiterKey = trip.calls[0]?.key;
+    return trip;
+  }
+
   async #trip(request: Req): Promise<RoundTrip> {
     const { limiter, policy } = this.subject;
     const caller = await this.#client(request);
@@ -69,9 +82,7 @@ export class RequestCheck<Req> {
     const limits = await limiter.limitsFor(policy, request);
     const { cost: given } = policy;
     const cost = typeof given === "number" ? given : returnedCost(await ask("cost", () => given(request as never)));
-    const trip = roundTrip(this.subject, caller, limits, cost);
-    this.#limiterKey = trip.calls[0]?.key;
-    return trip;
+    return this.#tripFor(caller, limits, cost);
   }
 
   async #ask(asker: Asker<Req>, trip: RoundTrip, response: AnyResponse): Promise<Decision> {
@@ -188,15 +199,18 @@ export class RequestCheck<Req> {
 
   /** Undefined if the limit does not apply. */
   async #client(request: Req): Promise<RequestClient | undefined> {
-    const { limiter, policy, http, address, state } = this.subject;
-    const { keyFunc, byCredential } = policy;
-    if (keyFunc) {
-      const key = await ask("keyFunc", () => keyFunc(request as never));
-      if (key === null || key === undefined) return undefined;
-      state.keyText = keyText(key);
-      return { client: keyClient(key) ?? addressClient(address, limiter.prefixes), isCredential: false };
-    }
-    if (byCredential) {
+    const { limiter, policy, address, state } = this.subject;
+    const { keyFunc } = policy;
+    if (!keyFunc) return this.#addressOrCredential();
+    const key = await ask("keyFunc", () => keyFunc(request as never));
+    if (key === null || key === undefined) return undefined;
+    state.keyText = keyText(key);
+    return { client: keyClient(key) ?? addressClient(address, limiter.prefixes), isCredential: false };
+  }
+
+  #addressOrCredential(): RequestClient {
+    const { limiter, policy, http, address } = this.subject;
+    if (policy.byCredential) {
       const header = limiter.credentialHeader;
       const client = credentialClient(header, http.header(header) ?? "");
       if (client !== undefined) return { client, isCredential: true };

@@ -84,6 +84,17 @@ export class TrustedProxies {
   }
 }
 
+/** The canonical addresses of peers. Most requests come from few proxies, or on kept connections. */
+const PEERS = new Map<string, string>();
+const MAX_PEERS = 1000;
+
+function remembered(peer: string): string | undefined {
+  const address = hopAddress(peer);
+  if (PEERS.size >= MAX_PEERS) PEERS.clear();
+  if (address !== undefined) PEERS.set(peer, address);
+  return address;
+}
+
 /** The address of the peer; undefined for the peer of a Unix socket. */
 export function parsePeer(peer: string | undefined, { trustsUnix }: { trustsUnix: boolean }): string | undefined {
   if (peer === undefined || peer === "") {
@@ -93,7 +104,7 @@ export function parsePeer(peer: string | undefined, { trustsUnix }: { trustsUnix
         "forwardedHeader and put 'unix' into trustedProxies",
     );
   }
-  const address = hopAddress(peer);
+  const address = PEERS.get(peer) ?? remembered(peer);
   if (address !== undefined) return address;
   throw new ConfigurationError(
     `the server calls the peer of a request '${peer.slice(0, 64)}', which is not an address: let the server name ` +

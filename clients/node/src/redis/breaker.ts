@@ -13,6 +13,11 @@ export class Breaker {
     private readonly pauseMs: number,
   ) {}
 
+  /** Whether calls go out. The usual path needs no clock. */
+  get isClosed(): boolean {
+    return this.#timeouts < this.maxTimeouts;
+  }
+
   /**
    * Whether a call may go out at `now`, in milliseconds. After "go" the caller reports the result
    * with `answered` or `timedOut`. A promise resolves when the caller should ask again.

@@ -93,22 +93,31 @@ function reasonOf(error: Error & { lastNodeError?: Error }): Error {
  * @param node the node's name
  */
 export async function sendTogether(client: Redis, commands: readonly Command[], node?: string): Promise<RedisReply[]> {
-  const { stream } = client as unknown as { stream?: Writable };
-  stream?.cork();
-  const sent = commands.map(({ args }) => {
-    const [name, ...rest] = args.map(libraryArgument);
-    return client.call(name as string, ...rest).catch((error: unknown) => new Failed(error as Error));
-  });
-  stream?.uncork();
-  return (await Promise.all(sent)).map((reply) => {
-    if (!(reply instanceof Failed)) return reply;
-    const { error } = reply;
-    if (error.name === "ReplyError") return new ServerError(error.message, node);
-    throw node === undefined ? error : new Error(`${error.message} (node ${node})`);
-  });
+  const sent = write(client, commands);
+  try {
+    return await Promise.all(sent);
+  } catch {
+    const settled = await Promise.allSettled(sent);
+    return settled.map((one) => (one.status === "fulfilled" ? one.value : answered(one.reason as Error, node)));
+  }
 }
 
-/** An error in place of a reply. */
-class Failed {
-  constructor(readonly error: Error) {}
+function write(client: Redis, commands: readonly Command[]): Promise<RedisReply>[] {
+  // Undefined while there is no connection. Then each command fails at once.
+  const { stream } = client as unknown as { stream?: Writable };
+  stream?.cork();
+  try {
+    return commands.map(({ args }) => {
+      const [name, ...rest] = args.every((arg) => typeof arg === "string") ? args : args.map(libraryArgument);
+      return client.call(name as string, rest);
+    });
+  } finally {
+    stream?.uncork();
+  }
+}
+
+/** An error reply. Throws any other error. */
+function answered(error: Error, node: string | undefined): ServerError {
+  if (error.name === "ReplyError") return new ServerError(error.message, node);
+  throw node === undefined ? error : new Error(`${error.message} (node ${node})`);
 }

@@ -6,6 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { answeredError, LockWatchError, UnavailableError } from "../errors.js";
 import { Breaker } from "./breaker.js";
 import { checkArguments, isNotPrimary, ServerError, TimeoutError, type Command, type Connection, type RedisReply } from "./connection.js";
+import { Deadlines } from "./deadlines.js";
 import { SILENCE_MS } from "./readiness.js";
 
 export interface LinkOptions {
@@ -21,9 +22,11 @@ const SLOW_TIMEOUT_MS = 10_000;
 
 export class Link {
   readonly #breaker: Breaker;
+  readonly #deadlines = new Map<number, Deadlines>();
   readonly #redis: string;
   #lastReset = -Infinity;
-  #lastReply = -Infinity;
+  /** Counts the batches that were answered. */
+  #answers = 0;
   #downSince: number | undefined;
 
   constructor(
@@ -43,7 +46,7 @@ export class Link {
    */
   async send(commands: readonly Command[]): Promise<RedisReply[]> {
     checkArguments(commands);
-    let admission = this.#breaker.admission(performance.now());
+    let admission = this.#breaker.isClosed ? "go" : this.#breaker.admission(performance.now());
     if (typeof admission !== "string") {
       await Promise.race([admission, pause(this.options.breakerPauseMs, undefined, { ref: false })]);
       admission = this.#breaker.admission(performance.now());
@@ -67,17 +70,18 @@ export class Link {
   async sendWithoutBreaker(commands: readonly Command[], timeoutMs = this.options.commandTimeoutMs): Promise<RedisReply[]> {
     checkArguments(commands);
     let replies: RedisReply[];
+    const answersBefore = this.#answers;
     try {
       const opening = this.connection.ready();
       if (opening) await this.#opened(opening);
-      replies = await within(timeoutMs, this.connection.send(commands));
-      this.#lastReply = performance.now();
+      replies = await this.#deadlinesOf(timeoutMs).within(this.connection.send(commands));
+      this.#answers++;
     } catch (error) {
       const { message } = error as Error;
       if (error instanceof TimeoutError) {
         // No breaker resets this connection, so a connection that was silent for a long timeout is
         // reset here.
-        if (timeoutMs >= SLOW_TIMEOUT_MS && performance.now() - this.#lastReply >= timeoutMs) this.#reset();
+        if (timeoutMs >= SLOW_TIMEOUT_MS && this.#answers === answersBefore) this.#reset();
         throw new UnavailableError("TIMEOUT", `${this.#redis} did not answer in time: ${message}`, this.options.server);
       }
       // A handshake was answered with an error.
@@ -122,6 +126,15 @@ export class Link {
     return this.#breaker.isOpen(performance.now());
   }
 
+  /** There are few different timeouts. */
+  #deadlinesOf(timeoutMs: number): Deadlines {
+    const known = this.#deadlines.get(timeoutMs);
+    if (known) return known;
+    const made = new Deadlines(timeoutMs);
+    this.#deadlines.set(timeoutMs, made);
+    return made;
+  }
+
   #bypassed(): UnavailableError {
     return new UnavailableError("BYPASSED", `${this.#redis} has timed out several times in a row and is bypassed`, this.options.server);
   }
@@ -158,17 +171,4 @@ export class Link {
 function onlyReply([reply]: RedisReply[]): RedisReply {
   if (reply instanceof LockWatchError) throw reply;
   return reply;
-}
-
-function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      // If this process was busy for longer than the timeout, the reply may lie unread in the
-      // socket.
-      // The event loop reads sockets before it runs immediates.
-      setImmediate(() => reject(new TimeoutError(`no answer within ${timeoutMs} ms`)));
-    }, timeoutMs);
-    const settled = () => clearTimeout(timer);
-    work.then(resolve, reject).then(settled, settled);
-  });
 }
