@@ -113,7 +113,8 @@ check_rebuild() {
     local copy=$temp_dir/copy
     mkdir -p "$copy"
     cp -r Cargo.toml Cargo.lock common src scripts "$copy"
-    cp --parents clients/python/pyproject.toml cli/tests/browser/requirements.txt "$copy"
+    cp --parents clients/python/pyproject.toml clients/bench/python/requirements.txt \
+        cli/tests/browser/requirements.txt "$copy"
     if (cd "$copy" && CARGO_TARGET_DIR=$target_dir serve) 2>"$temp_dir/error"; then die "a changed source was ignored"; fi
     grep -q "cargo was called" "$temp_dir/error" || die "cargo was not called: $(cat "$temp_dir/error")"
 }

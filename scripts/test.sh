@@ -104,21 +104,22 @@ passed=0
 failed=()
 
 # step NAME COMMAND [ARGUMENT ...]: runs it and records whether it succeeded. A failure does not end
-# the run.
+# the run, and the end of its output is printed again at the end of the run.
 step() {
     local name=$1 began=$SECONDS processor processor_seconds
     count_processor_seconds
     processor=$processor_seconds
     shift
     printf '\n== %s\n' "$name"
-    if "$@" </dev/null; then
+    if "$@" </dev/null 2>&1 | tee "$temp_dir/output"; then
         passed=$((passed + 1))
         count_processor_seconds
         printf '== %s: passed in %d s, with %d s of processor time\n' "$name" $((SECONDS - began)) \
             $((processor_seconds - processor))
     else
         failed+=("$name")
-        printf '== %s: FAILED\n' "$name"
+        printf '== %s: FAILED\n' "$name" | tee -a "$temp_dir/output"
+        tail -n 30 "$temp_dir/output" >>"$temp_dir/failures"
     fi
 }
 
@@ -133,6 +134,9 @@ sum_up() {
     for name in "${failed[@]}"; do list+=${list:+, }$name; done
     echo
     if [[ $list ]]; then
+        echo "The last lines of each step that failed:"
+        cat "$temp_dir/failures"
+        echo
         echo "FAILED after $(duration): $list ($passed of $((passed + ${#failed[@]})) steps passed)"
         exit 1
     fi

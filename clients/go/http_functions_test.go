@@ -135,7 +135,8 @@ func TestLimitsOnRoutesAnswerInJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	if got := response.Header.Get("Content-Type"); response.StatusCode != http.StatusTooManyRequests || got != "application/json" {
+	got := response.Header.Get("Content-Type")
+	if response.StatusCode != http.StatusTooManyRequests || got != "application/json" {
 		t.Errorf("got %d with %s", response.StatusCode, got)
 	}
 }

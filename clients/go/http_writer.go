@@ -70,8 +70,9 @@ func (w *responseWriter) Write(body []byte) (int, error) {
 	if w.status == 0 {
 		w.start(http.StatusOK)
 	}
+	present := w.isClientPresent()
 	written, err := w.ResponseWriter.Write(body)
-	w.count(int64(written), err)
+	w.count(int64(written), err, present)
 	return written, err
 }
 
@@ -80,24 +81,29 @@ func (w *responseWriter) ReadFrom(source io.Reader) (int64, error) {
 	if w.status == 0 {
 		w.start(http.StatusOK)
 	}
+	present := w.isClientPresent()
 	reader, ok := w.ResponseWriter.(io.ReaderFrom)
 	if !ok {
 		written, err := io.Copy(w.ResponseWriter, source)
-		w.count(written, nil)
+		w.count(written, nil, present)
 		return written, err
 	}
 	written, err := reader.ReadFrom(source)
-	w.count(written, nil)
+	w.count(written, nil, present)
 	return written, err
 }
 
-func (w *responseWriter) count(written int64, err error) {
+// isClientPresent is asked before a write: a client may read the last bytes and leave before the
+// write returns.
+func (w *responseWriter) isClientPresent() bool { return w.left > 0 && w.ctx.Err() == nil }
+
+func (w *responseWriter) count(written int64, err error, present bool) {
 	if err != nil && w.ctx.Err() != nil {
 		w.failed = true
 	}
 	if w.left > 0 {
 		w.left -= written
-		w.complete = w.left <= 0 && !w.failed && w.ctx.Err() == nil
+		w.complete = w.left <= 0 && !w.failed && present
 	}
 }
 

@@ -1,12 +1,20 @@
 // Builds docs/ as a site: `scripts/docs.sh build`. The sidebar comes from the files (sidebar.mts).
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vitepress";
+import { defineConfig, type MarkdownRenderer } from "vitepress";
 
 import { redisTranscript } from "./redis-transcript.mts";
 import { copyLinkedFiles, linksLikeOnAForge, slugLikeOnAForge } from "./repository.mts";
 import { sidebarOf } from "./sidebar.mts";
 
 const docs = fileURLToPath(new URL("..", import.meta.url));
+
+/** A plugin of markdown-it: `{{` in code within a line is text, as it is in a block, and no expression of Vue. */
+function bracesInCode(markdown: MarkdownRenderer): void {
+  markdown.core.ruler.push("braces-in-code", ({ tokens }) => {
+    for (const { children } of tokens)
+      for (const token of children ?? []) if (token.type === "code_inline") token.attrSet("v-pre", "");
+  });
+}
 
 export default defineConfig({
   title: "lockwatch",
@@ -20,7 +28,7 @@ export default defineConfig({
     languages: [redisTranscript],
     languageAlias: { conf: "ini" },
     anchor: { slugify: slugLikeOnAForge },
-    config: (markdown) => markdown.use(linksLikeOnAForge, docs),
+    config: (markdown) => markdown.use(linksLikeOnAForge, docs).use(bracesInCode),
   },
   themeConfig: {
     logo: "/logo.svg",
