@@ -15,8 +15,9 @@ type AlertArgs struct {
 	Cooldown time.Duration
 }
 
-// Alert raises an alert of the application's own, which is sent to every webhook endpoint (LW.ALERT).
-// data is anything that JSON can express. It returns the id; an empty one if Dedup suppressed it.
+// Alert raises an alert of the application's own, which is sent to every webhook endpoint
+// (LW.ALERT). data is anything that JSON can express. It returns the id; an empty one if Dedup
+// suppressed it.
 func (c *Client) Alert(ctx context.Context, kind string, data any, args AlertArgs) (string, error) {
 	text, err := jsonArgument("data", data)
 	if err != nil {

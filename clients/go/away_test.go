@@ -20,8 +20,8 @@ const (
 	backWithin  = 2 * time.Second
 )
 
-// load calls a limit from 50 goroutines until the end of the test, and keeps the longest call and what
-// the calls answered since the last look.
+// load calls a limit from 50 goroutines until the end of the test, and keeps the longest call and
+// what the calls answered since the last look.
 type load struct {
 	longest  atomic.Int64
 	mu       sync.Mutex
@@ -64,7 +64,8 @@ func (l *load) count(took time.Duration, err error) {
 	l.mu.Unlock()
 }
 
-// look returns what the calls answered since the last look; the empty text stands for success.
+// look counts the answers of the calls since the last look, by the error; an empty error means
+// success.
 func (l *load) look() map[string]int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

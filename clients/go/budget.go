@@ -43,8 +43,8 @@ type Reservation struct {
 }
 
 // Reserve reserves an estimate of tokens of a key. Say with Settle or Add what was really used, and
-// call End, usually with defer. The error is ErrBudgetExceeded, a *DeniedError, if fewer are left. The
-// Redis keys are {key}:tokens and {key}:requests.
+// call End, usually with defer. The error is ErrBudgetExceeded, a *DeniedError, if fewer are left.
+// The Redis keys are {key}:tokens and {key}:requests.
 func (b *TokenBudget) Reserve(ctx context.Context, key string, estimate int64) (*Reservation, error) {
 	if key == "" || strings.HasPrefix(key, "}") {
 		return nil, configurationError("%s is no key of a budget: a text like 'user:42'", shown(key))
@@ -113,9 +113,9 @@ func (r *Reservation) Cancel() {
 	r.used, r.settled, r.canceled = 0, true, true
 }
 
-// End corrects the reservation to what was used, also if ctx is canceled. With neither Settle, Cancel
-// nor Add the reservation stays as it is, because it is not known what the call used. A failure is
-// logged, and the reservation stays then too. A second call does nothing.
+// End corrects the reservation to what was used, also if ctx is canceled. With neither Settle,
+// Cancel nor Add the reservation stays as it is, because it is not known what the call used. A
+// failure is logged, and the reservation stays then too. A second call does nothing.
 func (r *Reservation) End(ctx context.Context) {
 	commands := r.corrections()
 	if len(commands) == 0 {

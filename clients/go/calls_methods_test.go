@@ -230,7 +230,8 @@ func (a *arguments) entries() []MultiEntry {
 	return entries
 }
 
-// json is JSON as it stands in the file, with its order; nil if it is not given.
+// json returns an argument as the raw JSON of the file, which keeps the order of its fields. It is
+// nil if the argument is missing.
 func (a *arguments) json(name string) any {
 	if !a.has(name) {
 		return nil

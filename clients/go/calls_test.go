@@ -136,8 +136,8 @@ func (c *call) checkResult(t *testing.T, result any) {
 	}
 }
 
-// difference says where a result is not what is wanted. Of an object only the members that are wanted
-// are compared.
+// difference says where a result is not what is wanted. Of an object only the members that are
+// wanted are compared.
 func difference(at string, got, want any) string {
 	switch wanted := want.(type) {
 	case map[string]any:

@@ -43,15 +43,15 @@ func Open(url string, options Options) (*Client, error) {
 }
 
 // OpenUniversal makes a client from options of go-redis: with MasterName by Sentinel, with several
-// addresses or IsClusterMode for a cluster, otherwise for one server. Their timeouts and retries are
-// replaced by those of lockwatch.
+// addresses or IsClusterMode for a cluster, otherwise for one server. Their timeouts and retries
+// are replaced by those of lockwatch.
 func OpenUniversal(redisOptions *redis.UniversalOptions, options Options) (*Client, error) {
 	return open(options, func(o Options) (source, error) { return sourceOfOptions(redisOptions, o.timeouts()) })
 }
 
-// New makes a client from one of go-redis, a *redis.Client or a *redis.ClusterClient. That gives its
-// settings, not its connections, and stays open when this client is closed. A client that finds its
-// server by Sentinel must stay open as long as this one.
+// New makes a client from one of go-redis, a *redis.Client or a *redis.ClusterClient. That gives
+// its settings, not its connections, and stays open when this client is closed. A client that finds
+// its server by Sentinel must stay open as long as this one.
 func New(client redis.UniversalClient, options Options) (*Client, error) {
 	return open(options, func(o Options) (source, error) { return sourceOfClient(client, o.timeouts()) })
 }

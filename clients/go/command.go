@@ -41,8 +41,8 @@ type reply struct {
 
 // connection sends commands to Redis.
 type connection interface {
-	// send sends the commands in one write to each node, each once, and returns a reply for each. The
-	// error is an *Error that is ErrUnavailable, and means that not all answers came.
+	// send sends the commands in one write to each node, each once, and returns a reply for each.
+	// The error is an *Error that is ErrUnavailable, and means that not all answers came.
 	send(ctx context.Context, commands []command) ([]reply, error)
 	close() error
 }

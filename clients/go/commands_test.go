@@ -9,8 +9,8 @@ import (
 	"lockwatch/internal/testserver"
 )
 
-// openClient makes a client that is closed with the test. Its timeouts are long, because the machine
-// of a test may be busy.
+// openClient makes a client that is closed with the test. Its timeouts are long, because the
+// machine of a test may be busy.
 func openClient(t *testing.T, url string) *Client {
 	t.Helper()
 	client := ok[*Client](t)(Open(url, Options{ConnectTimeout: 5 * time.Second, CommandTimeout: 5 * time.Second}))

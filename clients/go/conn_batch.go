@@ -6,13 +6,13 @@ import (
 	"sync"
 )
 
-// maxBatchCalls is the number of calls that share a write at most. They wait for its last reply, and
-// fail together.
+// maxBatchCalls is the number of calls that share a write at most. They wait for its last reply,
+// and fail together.
 const maxBatchCalls = 128
 
 // batches writes the commands of concurrent calls together. Under load many requests ask for their
-// limit at the same time. With a connection for each, every request would cost two system calls and two
-// switches of goroutines. Together they cost that once.
+// limit at the same time. With a connection for each, every request would cost two system calls and
+// two switches of goroutines. Together they cost that once.
 type batches struct {
 	exchange func(context.Context, []command) ([]reply, error)
 
@@ -66,7 +66,8 @@ func (b *batches) join(commands []command) (joined *batch, from int, begins bool
 	return joined, from, begins
 }
 
-// run sends a batch once every goroutine that is ready to run has had its turn, and maybe joined it.
+// run sends a batch once every goroutine that is ready to run has had its turn, and maybe joined
+// it.
 func (b *batches) run(own *batch) {
 	runtime.Gosched()
 	b.mu.Lock()
@@ -78,8 +79,8 @@ func (b *batches) run(own *batch) {
 	close(own.done)
 }
 
-// areTexts reports whether commands can be written whatever they contain. One that cannot be written
-// would fail all of its batch.
+// areTexts reports whether commands can be written whatever they contain. One that cannot be
+// written would fail all of its batch.
 func areTexts(commands []command) bool {
 	for i := range commands {
 		for _, each := range commands[i].args {

@@ -12,7 +12,8 @@ import (
 )
 
 // cluster sends commands to the nodes that hold their keys. The client of go-redis knows the slots.
-// The connections to the nodes are our own, because that client repeats commands that had no answer.
+// The connections to the nodes are our own, because that client repeats commands that had no
+// answer.
 type cluster struct {
 	name     string
 	topology *redis.ClusterClient

@@ -32,9 +32,9 @@ type timeouts struct {
 
 func (t timeouts) bound() time.Duration { return t.connect + t.command }
 
-// node is a pool of connections to one server, or to the primary that Sentinel names. Behind a proxy
-// or a Kubernetes service the address stays the same after a failover, so the pool is replaced when
-// the server says that it is not the primary.
+// node is a pool of connections to one server, or to the primary that Sentinel names. Behind a
+// proxy or a Kubernetes service the address stays the same after a failover, so the pool is
+// replaced when the server says that it is not the primary.
 type node struct {
 	// name is the server in messages: its host and port, and nothing that could hold a password.
 	name     string

@@ -19,8 +19,8 @@ var (
 	cookieDomain = regexp.MustCompile(`^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z](?:[A-Za-z0-9-]*[A-Za-z0-9])?$`)
 )
 
-// DeviceCookie is where a guard keeps the device: a random number in a cookie that scripts can't read.
-// By it the guard knows a browser again from which somebody has logged in.
+// DeviceCookie is where a guard keeps the device: a random number in a cookie that scripts can't
+// read. By it the guard knows a browser again from which somebody has logged in.
 type DeviceCookie struct {
 	// Name is "lw_device" unless given, and Path "/".
 	Name, Path string

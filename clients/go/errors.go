@@ -23,11 +23,11 @@ var (
 	ErrNoRule error = &kind{name: "no rules for this guard", parent: ErrConfiguration}
 	// ErrCommand: Redis refused a malformed call (ERR), or a key of another type (WRONGTYPE).
 	ErrCommand error = &kind{name: "Redis refused the command"}
-	// ErrUnavailable: Redis did not execute the command, and the call is not at fault. Redis is away,
-	// slow, loading, read-only, out of memory, busy, refuses the user, or lacks the module.
+	// ErrUnavailable: Redis did not execute the command, and the call is not at fault. Redis is
+	// away, slow, loading, read-only, out of memory, busy, refuses the user, or lacks the module.
 	ErrUnavailable error = &kind{name: "Redis is unavailable"}
-	// ErrModuleMissing: the server does not know the command, or answers it in another way. It is an
-	// ErrUnavailable.
+	// ErrModuleMissing: the server does not know the command, or answers it in another way. It is
+	// an ErrUnavailable.
 	ErrModuleMissing error = &kind{name: "the server lacks the module", parent: ErrUnavailable}
 	// ErrFull is LWFULL: the queue of audit events or alerts is full, or a key has its most leases.
 	ErrFull error = &kind{name: "full"}
@@ -47,7 +47,8 @@ var (
 	ErrTokenExpired error = &kind{name: "token expired", parent: ErrToken}
 	// ErrTokenRevoked is LWREVOKED: the session has ended or is unknown.
 	ErrTokenRevoked error = &kind{name: "token revoked", parent: ErrToken}
-	// ErrTokenReused is LWREUSED: a refresh token was used a second time, and its session has ended.
+	// ErrTokenReused is LWREUSED: a refresh token was used a second time, and its session has
+	// ended.
 	ErrTokenReused error = &kind{name: "token reused", parent: ErrToken}
 	// ErrDenied: a limit has no room at present. The error is a *DeniedError.
 	ErrDenied error = &kind{name: "denied"}

@@ -21,8 +21,8 @@ type TopKey struct {
 	Policy string
 }
 
-// Top returns the keys whose calls were denied most often lately, most first (LW.TOP): ten for a count
-// of 0. They are those of one server: in a cluster, of any of its primaries.
+// Top returns the keys whose calls were denied most often lately, most first (LW.TOP): ten for a
+// count of 0. They are those of one server: in a cluster, of any of its primaries.
 func (c *Client) Top(ctx context.Context, count int) ([]TopKey, error) {
 	count = cmp.Or(count, 10)
 	value, err := c.execute(ctx, command{args: []any{"LW.TOP", "COUNT", strconv.Itoa(count)}})
@@ -60,8 +60,8 @@ type WindowUsage struct {
 	Reset time.Duration
 }
 
-// Inspect returns what a key of lockwatch holds, without touching it (LW.INSPECT). It returns nil if
-// there is no such key.
+// Inspect returns what a key of lockwatch holds, without touching it (LW.INSPECT). It returns nil
+// if there is no such key.
 func (c *Client) Inspect(ctx context.Context, key string) (*KeyReport, error) {
 	value, err := c.execute(ctx, newCommand("LW.INSPECT", key))
 	if err != nil || value == nil {

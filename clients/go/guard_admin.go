@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// EntryArgs say why an operator bans or allows a subject, and who did it. Both are shown in the alert
-// and in the audit log.
+// EntryArgs say why an operator bans or allows a subject, and who did it. Both are shown in the
+// alert and in the audit log.
 type EntryArgs struct{ Reason, By string }
 
 // Ban bans an address, a network, a user or a key (LW.BAN). It returns the end of the ban.
@@ -17,8 +17,9 @@ func (c *Client) Ban(
 	return c.enter(ctx, "LW.BAN", guard, subject, duration, args)
 }
 
-// Allow lets an address, a network, a user or a key pass (LW.ALLOW). It returns the end of the entry. A
-// user can be allowed for seven days at most, and bans of addresses hold for that user still.
+// Allow lets an address, a network, a user or a key pass (LW.ALLOW). It returns the end of the
+// entry. A user can be allowed for seven days at most, and bans of addresses hold for that user
+// still.
 func (c *Client) Allow(
 	ctx context.Context, guard string, subject Subject, duration time.Duration, args EntryArgs,
 ) (time.Time, error) {

@@ -16,8 +16,8 @@ type Trial struct {
 
 // Attempt is a login that a guard lets go on, while its password is checked.
 //
-// Say one of Failed, Unknown, Succeeded, PasswordOK and MFAFailed. They never wait: a queue sends the
-// outcome. If nothing is said, nothing is sent, and the attempt stays charged as one without an
+// Say one of Failed, Unknown, Succeeded, PasswordOK and MFAFailed. They never wait: a queue sends
+// the outcome. If nothing is said, nothing is sent, and the attempt stays charged as one without an
 // outcome. That is right after an error or a panic.
 type Attempt struct {
 	guard  *Guard
@@ -54,9 +54,9 @@ func (a *Attempt) PasswordOK() { a.say("password") }
 // MFAFailed says that another factor than the password is wrong.
 func (a *Attempt) MFAFailed() { a.say("mfa") }
 
-// Succeeded says that the login is complete, with every factor. It empties the counts of this user and
-// address, and makes the network and the device known to the user. The cookie of a new device is set
-// on w, unless w is nil.
+// Succeeded says that the login is complete, with every factor. It empties the counts of this user
+// and address, and makes the network and the device known to the user. The cookie of a new device
+// is set on w, unless w is nil.
 func (a *Attempt) Succeeded(w http.ResponseWriter) {
 	if w != nil {
 		if cookie := a.renewDevice(); cookie != nil {

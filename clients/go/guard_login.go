@@ -12,23 +12,24 @@ const minDigestKey = 16
 
 // GuardOptions are the options of a guard in front of a login.
 type GuardOptions struct {
-	// Challenge says what to do when a rule demands a challenge. It is required, unless ChallengeFunc
-	// is given, which gets the request (nil for Attempt) and the result.
+	// Challenge says what to do when a rule demands a challenge. It is required, unless
+	// ChallengeFunc is given, which gets the request (nil for Attempt) and the result.
 	Challenge     ChallengeMode
 	ChallengeFunc ChallengeFunc
 	// KeyFunc returns the key of the guard for a request, in place of the given one.
 	KeyFunc func(r *http.Request) (string, error)
 	// OnRedisFailure is FailDeny, which answers 503, unless FailAllow is given.
 	OnRedisFailure FailureMode
-	// UserAsGiven sends names as they are. Otherwise they are sent in NFKC, trimmed and case-folded.
+	// UserAsGiven sends names as they are. Otherwise they are sent in NFKC, trimmed and
+	// case-folded.
 	UserAsGiven bool
-	// PasswordDigestKey is 16 random bytes or more, the same in every process. With it a keyed digest of
-	// the password is sent, so that an application with a stale password does no harm.
+	// PasswordDigestKey is 16 random bytes or more, the same in every process. With it a keyed
+	// digest of the password is sent, so that an application with a stale password does no harm.
 	PasswordDigestKey []byte
 	DeviceCookie      DeviceCookie
 }
 
-// Guard stands in front of a login.
+// Guard protects a login against guessed and stolen passwords.
 //
 //	attempt, err := guard.AttemptRequest(r, user, password)
 //	if err != nil {
@@ -82,9 +83,9 @@ func (o *GuardOptions) check() error {
 	return nil
 }
 
-// Attempt asks the guard before a password is checked. The error is ErrAttemptDenied, a *DeniedError,
-// if the guard denies the login, and ErrUnavailable if Redis does not answer, unless OnRedisFailure is
-// FailAllow.
+// Attempt asks the guard before a password is checked. The error is ErrAttemptDenied, a
+// *DeniedError, if the guard denies the login, and ErrUnavailable if Redis does not answer, unless
+// OnRedisFailure is FailAllow.
 func (g *Guard) Attempt(ctx context.Context, trial Trial) (*Attempt, error) {
 	if g.options.KeyFunc != nil {
 		return nil, configurationError("the guard finds its key by KeyFunc: call AttemptRequest")
@@ -199,7 +200,8 @@ func (g *Guard) failed(err error, reason string) (*GuardResult, error) {
 	return nil, err
 }
 
-// attemptDenied is the error of a login that ends here. body is the error in the body of the response.
+// attemptDenied is the error of a login that ends here. body is the error in the body of the
+// response.
 func attemptDenied(result *GuardResult, reply *Reply, body string) *DeniedError {
 	denied := &DeniedError{RetryAfter: Never, Guard: result, kind: ErrAttemptDenied, reply: reply, body: body}
 	denied.message = fmt.Sprintf("the guard demands a challenge, which was not passed (rule %s)", result.Rule)
@@ -210,8 +212,8 @@ func attemptDenied(result *GuardResult, reply *Reply, body string) *DeniedError 
 	return denied
 }
 
-// Refuse answers a request whose attempt ended with an error: 429 if the guard denies it, 503 if Redis
-// does not answer, otherwise 500.
+// Refuse answers a request whose attempt ended with an error: 429 if the guard denies it, 503 if
+// Redis does not answer, otherwise 500.
 func (g *Guard) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if state := StateOf(r.Context()); state != nil {
 		state.block(nil)
@@ -240,8 +242,8 @@ func (g *Guard) refusal(r *http.Request, err error) (*Reply, error) {
 	return nil, err
 }
 
-// CheckRequest returns what holds for the client of a request at present, and counts nothing. It may
-// go on if Redis does not answer.
+// CheckRequest returns what holds for the client of a request at present, and counts nothing. It
+// may go on if Redis does not answer.
 func (g *Guard) CheckRequest(r *http.Request, user string) (*GuardResult, error) {
 	key, err := g.keyOf(r)
 	if err != nil {

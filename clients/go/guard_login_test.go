@@ -32,7 +32,7 @@ func TestASecondFinalOutcomeIsDropped(t *testing.T) {
 	}
 }
 
-// loginServer is an application with a login that a guard stands in front of.
+// loginServer is an application with a login that a guard protects.
 func loginServer(t *testing.T, guard *Guard) func(user, password string, device *http.Cookie) *http.Response {
 	t.Helper()
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -18,8 +18,8 @@ const (
 		"\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
 
-// normalizedUser is a name in the one spelling that is sent: NFKC, trimmed, case-folded. So "Alice",
-// " alice" and the full-width spelling of it are one user.
+// normalizedUser is a name in the one spelling that is sent: NFKC, trimmed, case-folded. So
+// "Alice", " alice" and the full-width spelling of it are one user.
 func normalizedUser(name string) string {
 	if isPlain(name) {
 		return strings.ToLower(name)

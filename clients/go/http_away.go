@@ -11,8 +11,8 @@ type localCall struct {
 	limits    Limits
 }
 
-// unanswered decides by OnRedisFailure, and logs the failure. The denial is one of the limiter in this
-// process.
+// unanswered decides by OnRedisFailure, and logs the failure. The denial is one of the limiter in
+// this process.
 func (m mode) unanswered(client *Client, calls []localCall, cost int64, failure error) (Outcome, *askedLimit) {
 	decision := m.decision(client, calls)
 	client.logUnanswered(failure, decision)

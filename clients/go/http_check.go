@@ -170,8 +170,8 @@ func (c *check) roundTrip(r *http.Request, who caller, limits Limits, cost int64
 	c.key = trip.calls[0].key
 	counted := who.client
 	if who.isCredential {
-		// The credential is not verified, and a client can make up any number of them. So the address
-		// is limited as well.
+		// The credential is not verified, and a client can make up any number of them. So the
+		// address is limited as well.
 		counted = c.limiter.prefixes.Client(c.state.address)
 		ofAddress, err := c.addressLimits(limits)
 		if err != nil {

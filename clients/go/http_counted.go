@@ -9,7 +9,8 @@ import (
 	"sync"
 )
 
-// countedLimits has the limits that counted a request, so that two of them never count it under one key.
+// countedLimits has the limits that counted a request, so that two of them never count it under one
+// key.
 type countedLimits struct {
 	mu       sync.Mutex
 	keys     []string

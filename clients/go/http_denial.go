@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// limitDenial is the DATA of the event of a request that a limit denied. Its members and their order
-// are part of the contract.
+// limitDenial is the DATA of the event of a request that a limit denied. Its members and their
+// order are part of the contract.
 type limitDenial struct {
 	Policy     string      `json:"policy"`
 	Key        string      `json:"key"`
@@ -37,8 +37,8 @@ func denialData(result *RateLimitResult, policy, key string, shadow bool) json.R
 	return compactJSON(data)
 }
 
-// guardDenial is the DATA of the event of a request that a guard denied. Its members and their order
-// are part of the contract.
+// guardDenial is the DATA of the event of a request that a guard denied. Its members and their
+// order are part of the contract.
 type guardDenial struct {
 	Guard      string  `json:"guard"`
 	Rule       *string `json:"rule"`

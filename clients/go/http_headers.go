@@ -160,8 +160,8 @@ func nameOfWindow(limits []Limit, one Limit, policy string) string {
 	return policy + "-" + length
 }
 
-// bindingWindow is the limit that a reply names. A reply has no window: of equal limits, the one with
-// the longest window binds.
+// bindingWindow is the limit that a reply names. A reply has no window: of equal limits, the one
+// with the longest window binds.
 func bindingWindow(result *RateLimitResult) (binding Limit, found bool) {
 	for _, each := range result.Limits.list {
 		if each.Limit == result.Limit && (!found || each.Window > binding.Window) {

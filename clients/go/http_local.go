@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// maxLocalClients is the number of clients of a policy that are remembered. Further ones share a
-	// counter.
+	// maxLocalClients is the number of clients of a policy that are remembered. Further ones share
+	// a counter.
 	maxLocalClients = 10_000
 	// outageGap is the time without a failure after which an answer of Redis ends an outage.
 	outageGap = 10 * time.Second
@@ -29,8 +29,8 @@ type localCounters struct {
 	policies map[string]map[string]*localCounter
 }
 
-// localCounter has a token bucket for each limit of a key. It holds the share of the limit, and fills
-// up in its window.
+// localCounter has a token bucket for each limit of a key. It holds the share of the limit, and
+// fills up in its window.
 type localCounter struct {
 	limits  []Limit
 	buckets []*rate.Limiter
@@ -62,8 +62,8 @@ func (l *localLimits) shareOf(limits []Limit) []Limit {
 	return shared
 }
 
-// admit counts a call under a key of Redis if each limit has room for it. A cost above the share takes
-// all of the share; one above the limit is denied for ever, as by Redis.
+// admit counts a call under a key of Redis if each limit has room for it. A cost above the share
+// takes all of the share; one above the limit is denied for ever, as by Redis.
 func (c *localCounters) admit(key string, limits Limits, of *localLimits, cost int64, now time.Time) *RateLimitResult {
 	shared := of.shareOf(limits.list)
 	result := &RateLimitResult{Allowed: true, Limit: shared[0].Limit, Limits: Limits{list: shared, args: limits.args}}

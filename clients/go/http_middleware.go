@@ -152,8 +152,8 @@ func (c *check) addHeaders(response http.Header) {
 	addMissing(response, c.state.headers)
 }
 
-// finish does what comes after the response, once. The response to the handshake of a WebSocket ends
-// before the connection does.
+// finish does what comes after the response, once. The response to the handshake of a WebSocket
+// ends before the connection does.
 func (c *check) finish(status int, headers http.Header) {
 	if c.ended {
 		return
@@ -201,7 +201,8 @@ func (c *check) event(status int, took time.Duration) command {
 	return event.with("DATA", string(state.denial))
 }
 
-// pathsOf returns the path that the client asked for, and that which the router sees if they differ.
+// pathsOf returns the path that the client asked for, and that which the router sees if they
+// differ.
 func pathsOf(r *http.Request) []pattern.Path {
 	routed := r.URL.EscapedPath()
 	asked := routed

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// textsOf serves a request by a mux, and returns the text of the route that a limit sees in its place.
+// textsOf serves a request by a mux, and returns the text of the route that a limit sees in its
+// place.
 func textsOf(t *testing.T, build func(limit func(http.Handler) http.Handler) http.Handler, method, target string) string {
 	t.Helper()
 	found := "not called"

@@ -93,8 +93,8 @@ type FinishedResponse struct {
 // headers of the limit are added.
 type OnDenied func(r *http.Request, result *RateLimitResult) *Reply
 
-// ChallengeFunc decides about a request that a guard challenges. It goes on if the client has passed
-// the challenge; otherwise the reply is sent, or 429 if it is nil.
+// ChallengeFunc decides about a request that a guard challenges. It goes on if the client has
+// passed the challenge; otherwise the reply is sent, or 429 if it is nil.
 type ChallengeFunc func(r *http.Request, result *GuardResult) (passed bool, reply *Reply, err error)
 
 // Reply is a response in place of the application's.
@@ -163,8 +163,8 @@ type MiddlewareOptions struct {
 	Shadow bool
 	// OnRedisFailure is FailAllow by default.
 	OnRedisFailure FailureMode
-	// LocalShare is the part of each limit that FailLocal allows in this process, above 0 and at most
-	// 1. 1 by default.
+	// LocalShare is the part of each limit that FailLocal allows in this process, above 0 and at
+	// most 1. 1 by default.
 	LocalShare float64
 	// LocalLimits are the limits of FailLocal in place of "@name", which is not known here.
 	LocalLimits string
@@ -188,18 +188,18 @@ type MiddlewareOptions struct {
 	// AuditQueueSize is the number of events that wait for Redis; further ones are lost. 10,000 by
 	// default.
 	AuditQueueSize int
-	// Guard is the Redis key of a guard that every request is checked by. Challenge says what happens
-	// to a request that it challenges; ChallengeFunc overrides it.
+	// Guard is the Redis key of a guard that every request is checked by. Challenge says what
+	// happens to a request that it challenges; ChallengeFunc overrides it.
 	Guard         string
 	Challenge     ChallengeMode
 	ChallengeFunc ChallengeFunc
-	// TrustedProxies are addresses and networks whose ForwardedHeader is read; "unix" is the peer of
-	// a Unix socket.
+	// TrustedProxies are addresses and networks whose ForwardedHeader is read; "unix" is the peer
+	// of a Unix socket.
 	TrustedProxies []string
 	// ForwardedHeader is X-Forwarded-For by default. Forwarded is read by RFC 7239.
 	ForwardedHeader string
-	// IPv4Prefix, 8 to 32, and IPv6Prefix, 16 to 128, say how many bits of an address are one client.
-	// 32 and 64 by default.
+	// IPv4Prefix, 8 to 32, and IPv6Prefix, 16 to 128, say how many bits of an address are one
+	// client. 32 and 64 by default.
 	IPv4Prefix int
 	IPv6Prefix int
 	// KeyPrefix begins every key. "lw" by default.
@@ -213,8 +213,8 @@ type MiddlewareOptions struct {
 type Route struct {
 	// Pattern is [METHOD[,METHOD] ]/path, like "POST /login" or "/export/**".
 	Pattern string
-	// Limits are counted apart from those of other routes. Without them the route counts against the
-	// default policy.
+	// Limits are counted apart from those of other routes. Without them the route counts against
+	// the default policy.
 	Limits         string
 	Cost           int64
 	CostFunc       CostFunc
@@ -222,7 +222,8 @@ type Route struct {
 	LocalShare     float64
 	LocalLimits    string
 	Shadow         Switch
-	// Name is part of the keys and of the header RateLimit. It is derived from the pattern by default.
+	// Name is part of the keys and of the header RateLimit. It is derived from the pattern by
+	// default.
 	Name string
 	// Key and KeyFunc replace those of the middleware, if there are limits.
 	Key     Key
@@ -240,7 +241,8 @@ type RouteLimitOptions struct {
 	// KeyFunc returns whom a request counts for. By default it is the address that the middleware
 	// found, and without a middleware the address of the peer.
 	KeyFunc KeyFunc
-	// LimitsFunc returns the limits in place of those that are given. With "" the limit does not apply.
+	// LimitsFunc returns the limits in place of those that are given. With "" the limit does not
+	// apply.
 	LimitsFunc     LimitsFunc
 	Cost           int64
 	CostFunc       CostFunc

@@ -18,7 +18,8 @@ type policy struct {
 	name string
 	// route is the pattern; empty for the default policy.
 	route string
-	// own are the limits of its own; the zero value if those of the default policy or of a plan apply.
+	// own are the limits of its own; the zero value if those of the default policy or of a plan
+	// apply.
 	own          Limits
 	cost         units
 	mode         mode

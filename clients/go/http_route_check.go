@@ -13,7 +13,8 @@ type routeCheck struct {
 	limit  *routeLimit
 	state  *State
 	charge *charges
-	// route is the text that the name is derived from; empty if the name is given and no route is known.
+	// route is the text that the name is derived from; empty if the name is given and no route is
+	// known.
 	route string
 	// inKey and name are the names in the key and in headers.
 	inKey, name string

@@ -31,8 +31,8 @@ func newSiteGuard(client *Client, o *MiddlewareOptions, bodies *errorBodies) (*s
 	return &siteGuard{o.Guard, o.Challenge, o.ChallengeFunc, client, bodies}, nil
 }
 
-// check is LW.CHECK; false if a middleware has asked this guard about the request already, and for a
-// client that has neither an address nor a name.
+// check is LW.CHECK; false if a middleware has asked this guard about the request already, and for
+// a client that has neither an address nor a name.
 func (g *siteGuard) check(state *State) (command, bool) {
 	ip, user := state.caller()
 	if ip == "" && user == "" || !state.counted.claim("guard "+g.key) {

@@ -61,8 +61,8 @@ func (s *State) Burst() *BurstResult { return locked(s, &s.burst) }
 // Guard is what the guard answered; nil without a guard, or if it did not answer.
 func (s *State) Guard() *GuardResult { return locked(s, &s.guard) }
 
-// Failure is why Redis did not answer: timeout, connection, bypassed, module_missing, or the code of
-// its error in lower case. It is empty if Redis answered.
+// Failure is why Redis did not answer: timeout, connection, bypassed, module_missing, or the code
+// of its error in lower case. It is empty if Redis answered.
 func (s *State) Failure() string { return locked(s, &s.failure) }
 
 // Limited reports whether a limit denied the request, in shadow mode too.

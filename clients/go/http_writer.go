@@ -10,8 +10,8 @@ import (
 	"strconv"
 )
 
-// responseWriter adds headers to a response when it starts, and keeps its status. http.Response-
-// Controller finds what it does not have by Unwrap.
+// responseWriter adds headers to a response when it starts, and keeps its status. Through Unwrap,
+// http.ResponseController finds the methods that it does not have.
 type responseWriter struct {
 	http.ResponseWriter
 	owner  responseOwner
@@ -137,8 +137,8 @@ func (w *responseWriter) finish() {
 	}
 }
 
-// finalStatus is 200 for a response that the application leaves to the server, and 499 if the client
-// left before it was complete.
+// finalStatus is 200 for a response that the application leaves to the server, and 499 if the
+// client left before it was complete.
 func (w *responseWriter) finalStatus() int {
 	if w.failed || (!w.complete && errors.Is(w.ctx.Err(), context.Canceled)) {
 		return statusClientGone

@@ -10,8 +10,8 @@ import (
 
 // LeaseArgs are what Acquire and Lease may be told besides limit and ttl.
 type LeaseArgs struct {
-	// ID is 1 to 64 bytes, new for each lease. 128 random bits unless given. The same ID again is the
-	// same lease, so a call that had no answer may be repeated with it. Lease ignores it.
+	// ID is 1 to 64 bytes, new for each lease. 128 random bits unless given. The same ID again is
+	// the same lease, so a call that had no answer may be repeated with it. Lease ignores it.
 	ID string
 	// Cost is the units that the lease takes. 1 unless given.
 	Cost int64
@@ -23,20 +23,22 @@ type LeaseArgs struct {
 // LeaseResult is what Acquire found.
 type LeaseResult struct {
 	Acquired bool
-	// Repeated says that a lease with this id was held already, and lasts at least its ttl from now on.
+	// Repeated says that a lease with this id was held already, and lasts at least its ttl from now
+	// on.
 	Repeated bool
 	// ID is what Renew and Release need. Empty if denied.
 	ID string
 	// InUse is the units of all leases, this one included.
 	InUse int64
-	// RetryAfter is 0 if acquired; otherwise an upper bound, or Never if the cost is above the limit.
+	// RetryAfter is 0 if acquired; otherwise an upper bound, or Never if the cost is above the
+	// limit.
 	RetryAfter time.Duration
 	// Fence is a number that grows with each new lease of the key. 0 if denied.
 	Fence int64
 }
 
-// Acquire takes a lease at a key for ttl, if the units of all leases stay within limit (LW.ACQUIRE).
-// Release ends it. Lease does both around a function.
+// Acquire takes a lease at a key for ttl, if the units of all leases stay within limit
+// (LW.ACQUIRE). Release ends it. Lease does both around a function.
 func (c *Client) Acquire(
 	ctx context.Context, key string, limit int64, ttl time.Duration, args LeaseArgs,
 ) (*LeaseResult, error) {

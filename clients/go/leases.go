@@ -149,8 +149,8 @@ func (l *Lease) Release() {
 	}
 }
 
-// WithLease runs a function while it holds a lease, and returns the error of the function, or that of
-// the lease if it was not taken.
+// WithLease runs a function while it holds a lease, and returns the error of the function, or that
+// of the lease if it was not taken.
 func (c *Client) WithLease(
 	ctx context.Context, key string, limit int64, ttl time.Duration, args LeaseArgs, run func(context.Context, *Lease) error,
 ) error {

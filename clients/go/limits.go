@@ -18,15 +18,15 @@ const (
 	addressFactor = 10
 )
 
-// Limit admits at most Limit units in any trailing Window. The window is whole milliseconds, rounded
-// up.
+// Limit admits at most Limit units in any trailing Window. The window is whole milliseconds,
+// rounded up.
 type Limit struct {
 	Limit  int64
 	Window time.Duration
 }
 
-// Limits are one to eight limits that hold together, or a policy that the server holds under a name.
-// The zero value is neither, and calls with it are refused.
+// Limits are one to eight limits that hold together, or a policy that the server holds under a
+// name. The zero value is neither, and calls with it are refused.
 type Limits struct {
 	list   []Limit
 	policy string
@@ -206,8 +206,8 @@ func (l Limits) forAddress() (Limits, error) {
 	return limitsOf(list, "the list")
 }
 
-// binding is the pair that a reply refers to. Redis names the limit only; of equal limits the longest
-// window is meant.
+// binding is the pair that a reply refers to. Redis names the limit only; of equal limits the
+// longest window is meant.
 func (l Limits) binding(limit int64) Limit {
 	var longest, named Limit
 	for _, each := range l.list {

@@ -8,8 +8,8 @@ import (
 // maxMessages is the largest limit of a MessageLimit, which remembers each message.
 const maxMessages = 10_000
 
-// MessageLimit limits the messages of one connection, in this process and without Redis. Make one for
-// each connection. It counts exactly in sliding windows, and is safe for several goroutines.
+// MessageLimit limits the messages of one connection, in this process and without Redis. Make one
+// for each connection. It counts exactly in sliding windows, and is safe for several goroutines.
 type MessageLimit struct {
 	now    func() time.Time
 	limits []Limit
@@ -71,7 +71,7 @@ func (m *MessageLimit) RetryAfter() time.Duration {
 	return m.wait(m.now(), 1)
 }
 
-// wait is the time until so many units more fit into every window; Never if they never do.
+// wait returns the time until cost units fit into every window, and Never if cost is above a limit.
 func (m *MessageLimit) wait(now time.Time, cost int64) time.Duration {
 	m.forget(now)
 	var longest time.Duration

@@ -18,7 +18,8 @@ const (
 type MultiEntry struct {
 	Key    string
 	Limits Limits
-	// Cost is 1 unless given. With Free the entry asks whether something is left, and counts nothing.
+	// Cost is 1 unless given. With Free the entry asks whether something is left, and counts
+	// nothing.
 	Cost int64
 }
 
@@ -124,8 +125,8 @@ func readMulti(value any, entries []MultiEntry, owners []int) (*MultiResult, err
 	return result, nil
 }
 
-// bindingOf is the tuple that binds the call if it is one of the entry; otherwise the fullest one of
-// the entry, of equal ones that with the longest reset.
+// bindingOf is the tuple that binds the call if it is one of the entry; otherwise the fullest one
+// of the entry, of equal ones that with the longest reset.
 func bindingOf(entry, binding int, owners []int, found [][]int64) int {
 	if owners[binding] == entry {
 		return binding

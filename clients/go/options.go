@@ -14,8 +14,8 @@ type Options struct {
 	Service string
 	// ConnectTimeout bounds connecting. 200 ms by default.
 	ConnectTimeout time.Duration
-	// CommandTimeout bounds the wait for replies. 100 ms by default. Commands that sign tokens or ask
-	// Postgres have 10 seconds, or CommandTimeout if that is longer.
+	// CommandTimeout bounds the wait for replies. 100 ms by default. Commands that sign tokens or
+	// ask Postgres have 10 seconds, or CommandTimeout if that is longer.
 	CommandTimeout time.Duration
 	// BreakerTimeouts is the number of timeouts in a row after which Redis is not asked for
 	// BreakerPause. 3 by default.

@@ -28,7 +28,8 @@ type PolicyInfo struct {
 // PolicyMatch says which limits of a policy apply to a key.
 type PolicyMatch struct {
 	PolicyLimits
-	// Override is the subject of the override that they come from; empty if they are the policy's own.
+	// Override is the subject of the override that they come from; empty if they are the policy's
+	// own.
 	Override string
 	// Subject is that of the key.
 	Subject string
@@ -58,9 +59,9 @@ type PolicySetArgs struct {
 	For string
 }
 
-// PolicySet sets the limits of a policy of the server (LW.POLICY SET), which "@name" stands for. In a
-// cluster it is set on every primary. Like all commands about policies, it needs an ACL user with
-// rights of an administrator.
+// PolicySet sets the limits of a policy of the server (LW.POLICY SET). Calls then name it as
+// "@name" in place of limits. In a cluster it is set on every primary. Like all commands about
+// policies, it needs an ACL user with rights of an administrator.
 func (c *Client) PolicySet(ctx context.Context, name string, limits Limits, args PolicySetArgs) error {
 	if limits.IsZero() || limits.policy != "" {
 		return configurationError("a policy of the server has limits in numbers, like \"100/minute\"")
@@ -99,8 +100,8 @@ func (c *Client) PolicyGet(ctx context.Context, name string) (*PolicyInfo, error
 	return info, found.err()
 }
 
-// PolicyWhich returns the limits of a policy that apply to a key, and why (LW.POLICY WHICH). The key
-// need not exist.
+// PolicyWhich returns the limits of a policy that apply to a key, and why (LW.POLICY WHICH). The
+// key need not exist.
 func (c *Client) PolicyWhich(ctx context.Context, name, key string) (*PolicyMatch, error) {
 	value, err := c.execute(ctx, command{args: []any{"LW.POLICY", "WHICH", name, key}, key: key})
 	if err != nil {
@@ -111,8 +112,8 @@ func (c *Client) PolicyWhich(ctx context.Context, name, key string) (*PolicyMatc
 	return match, found.err()
 }
 
-// PolicyList returns the policies of a node with their counts (LW.POLICY LIST): in a cluster, of any
-// primary.
+// PolicyList returns the policies of a node with their counts (LW.POLICY LIST): in a cluster, of
+// any primary.
 func (c *Client) PolicyList(ctx context.Context) (*PolicyList, error) {
 	value, err := c.execute(ctx, command{args: []any{"LW.POLICY", "LIST"}})
 	if err != nil {

@@ -15,8 +15,8 @@ const (
 	outcomeQueueSize    = 10_000
 )
 
-// losses is told of commands that a queue loses. A batch is never sent again, because Redis may have
-// executed it.
+// losses is called for commands that a queue loses. A batch is never sent again, because Redis may
+// have executed it.
 type losses interface {
 	// lost: count commands are lost. kind groups messages in the log.
 	lost(kind string, err error, count int)

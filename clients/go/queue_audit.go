@@ -6,8 +6,8 @@ import "time"
 // the middleware.
 const auditLinger = 50 * time.Millisecond
 
-// newAuditQueue makes the queue of a middleware for its audit events. Close of the client sends what
-// is left in it.
+// newAuditQueue makes the queue of a middleware for its audit events. Close of the client sends
+// what is left in it.
 func (c *Client) newAuditQueue(size int) *sendQueue {
 	queue := newSendQueue(c.after, size, auditLinger, &auditLosses{c})
 	c.mu.Lock()

@@ -29,8 +29,8 @@ type RateLimitResult struct {
 	// ResetAfter.
 	Limit, Remaining int64
 	ResetAfter       time.Duration
-	// RetryAfter is 0 if the call was admitted, and otherwise the time until the same call would be,
-	// if nothing else is counted. It is Never for a call that costs more than a limit.
+	// RetryAfter is 0 if the call was admitted, and otherwise the time until the same call would
+	// be, if nothing else is counted. It is Never for a call that costs more than a limit.
 	RetryAfter time.Duration
 	// Time is when the units were recorded, for Refund and Settle. The zero time if none were, or
 	// without WithTime.

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// integersIn returns the integers of a reply; false unless it has exactly so many and nothing else.
+// integersIn returns the integers of a reply. It returns false unless the reply is an array of
+// exactly count integers.
 func integersIn(value any, count int) ([]int64, bool) {
 	array, ok := value.([]any)
 	if !ok || len(array) != count {

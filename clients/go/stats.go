@@ -40,10 +40,11 @@ type Event struct {
 	// Policy is its name as in the RateLimit header, without the window; "guard" for a guard. Empty
 	// for a dropped audit event.
 	Policy string
-	// Route is the pattern or template of the route, and never the raw path. Empty if there is none.
+	// Route is the pattern or template of the route, and never the raw path. Empty if there is
+	// none.
 	Route string
-	// Reason is why Redis did not answer: "timeout", "connection", "bypassed", "module_missing" or the
-	// code of its error in lower case. Empty if it did.
+	// Reason is why Redis did not answer: "timeout", "connection", "bypassed", "module_missing" or
+	// the code of its error in lower case. Empty if it did.
 	Reason string
 }
 

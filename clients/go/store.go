@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// storeKind begins what follows the client in the key of a store. Names of policies have no colon, so a
-// store never counts into one of them.
+// storeKind begins what follows the client in the key of a store. Names of policies have no colon,
+// so a store never counts into one of them.
 const storeKind = "store:"
 
 var storeName = regexp.MustCompile(`^[^{}\s]{1,64}$`)
@@ -18,15 +18,15 @@ type StoreOptions struct {
 	Name string
 	// KeyPrefix begins every key. "lw" by default.
 	KeyPrefix string
-	// OnRedisFailure is FailAllow by default. With FailDeny the error is returned, with which the other
-	// library does what it does if a store fails.
+	// OnRedisFailure is FailAllow by default. With FailDeny the error is returned, with which the
+	// other library does what it does if a store fails.
 	OnRedisFailure FailureMode
 	// LocalShare is the part of each limit that FailLocal allows in this process. 1 by default.
 	LocalShare float64
 }
 
-// Store counts for the limiter of another library: its store for lockwatch calls this one. A call that
-// is denied is not counted, and the window slides.
+// Store counts for the limiter of another library: its store for lockwatch calls this one. A call
+// that is denied is not counted, and the window slides.
 type Store struct {
 	client *Client
 	name   string
@@ -97,8 +97,8 @@ func (s *Store) Peek(ctx context.Context, key string, limit Limit) (*RateLimitRe
 	return s.client.Peek(ctx, s.Key(key), limits, Free)
 }
 
-// Key is the key in Redis for a key of the other library. Keys that begin with it are in the same slot
-// of a cluster.
+// Key is the key in Redis for a key of the other library. Keys that begin with it are in the same
+// slot of a cluster.
 func (s *Store) Key(key string) string { return s.keys.key(keyClient(key), storeKind+s.name) }
 
 // limitsOf keeps the arguments of a limit, of which there are no more than in the source code.

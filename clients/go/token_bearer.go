@@ -19,8 +19,8 @@ type BearerOptions struct {
 	Audience string
 	// Realm is named in challenges. "api" unless given.
 	Realm string
-	// OnError answers a request whose error is neither of the token nor of Redis. 500 and a line in the
-	// log by default.
+	// OnError answers a request whose error is neither of the token nor of Redis. 500 and a line in
+	// the log by default.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 }
 
@@ -157,7 +157,8 @@ func (s tokenStore) key(r *http.Request) (string, error) {
 	return key, askFunction("StoreFunc", err)
 }
 
-// tokenUnavailable answers 503 and logs why, if an error is one of Redis. It returns whether it did.
+// tokenUnavailable answers 503 and logs why, if an error is one of Redis. It returns whether it
+// did.
 func (c *Client) tokenUnavailable(w http.ResponseWriter, err error) bool {
 	var away *awayError
 	switch {

@@ -8,8 +8,8 @@ import (
 	"lockwatch/internal/origin"
 )
 
-// CookieOptions keep the refresh token in a cookie that scripts can't read and that other sites can't
-// send.
+// CookieOptions keep the refresh token in a cookie that scripts can't read and that other sites
+// can't send.
 type CookieOptions struct {
 	// Origins are those of the pages that log in: "https://app.example.com". Other requests are
 	// answered 403. At least one is needed.
@@ -76,7 +76,8 @@ func (c *CookieOptions) checkSecurity() error {
 	return nil
 }
 
-// allows says whether a request comes from an allowed page. SameSite admits other hosts of the site.
+// allows says whether a request comes from an allowed page. SameSite admits other hosts of the
+// site.
 func (c *CookieOptions) allows(r *http.Request) bool {
 	return slices.Contains(c.Origins, r.Header.Get("Origin"))
 }

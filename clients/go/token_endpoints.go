@@ -13,7 +13,7 @@ import (
 // maxAgent is the characters of the user agent that are kept with a session.
 const maxAgent = 512
 
-// Login is somebody whom Authenticate has recognised.
+// Login is a user whose credentials Authenticate has accepted.
 type Login struct {
 	Subject string
 	// Claims are those of the access token: {"scope": "orders:read"}.
@@ -29,27 +29,29 @@ type TokenOptions struct {
 	// Store is the key of the token store, like "auth". StoreFunc finds it for a request instead.
 	Store     string
 	StoreFunc func(r *http.Request) (string, error)
-	// Authenticate says who logs in; nil for wrong credentials. Credentials reads them from the body.
-	// It is required.
+	// Authenticate says who logs in; nil for wrong credentials. Credentials reads them from the
+	// body. It is required.
 	Authenticate func(r *http.Request) (*Login, error)
-	// AccessTTL and RefreshTTL are those of the server unless given. AccessOnly issues no refresh token.
+	// AccessTTL and RefreshTTL are those of the server unless given. AccessOnly issues no refresh
+	// token.
 	AccessTTL, RefreshTTL time.Duration
 	AccessOnly            bool
 	// Cookie keeps the refresh token in a cookie. Without it, it is in the body.
 	Cookie *CookieOptions
 	// Meta returns what is kept with the session, in place of address and user agent.
 	Meta func(r *http.Request) (any, error)
-	// Guard is asked before Authenticate, which finds the attempt by AttemptOf and may say its outcome
-	// itself. LoginName returns the name that the login was tried with, in place of the body's username.
+	// Guard is asked before Authenticate, which finds the attempt by AttemptOf and may say its
+	// outcome itself. LoginName returns the name that the login was tried with, in place of the
+	// body's username.
 	Guard     *Guard
 	LoginName func(r *http.Request) (string, error)
-	// OnError answers a request whose error is neither of the token nor of Redis. 500 and a line in the
-	// log by default.
+	// OnError answers a request whose error is neither of the token nor of Redis. 500 and a line in
+	// the log by default.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 }
 
-// TokenEndpoints has the handlers of login, refresh and logout (RFC 6749). The application decides who
-// somebody is, and the module does the rest. If Redis does not answer, the response is 503.
+// TokenEndpoints has the handlers of login, refresh and logout (RFC 6749). The application decides
+// who somebody is, and the module does the rest. If Redis does not answer, the response is 503.
 type TokenEndpoints struct {
 	client  *Client
 	store   tokenStore
@@ -98,8 +100,8 @@ func (e *TokenEndpoints) Refresh(w http.ResponseWriter, r *http.Request) { e.han
 // Logout is the handler that ends the session of a refresh token, or of an access token.
 func (e *TokenEndpoints) Logout(w http.ResponseWriter, r *http.Request) { e.handle(w, r, e.logout) }
 
-// handle runs an action. Its error is one of Redis or of the application; an action that has answered
-// itself returns neither.
+// handle runs an action. Its error is one of Redis or of the application; an action that has
+// answered itself returns neither.
 func (e *TokenEndpoints) handle(
 	w http.ResponseWriter, r *http.Request, action func(http.ResponseWriter, *http.Request) (*Reply, error),
 ) {

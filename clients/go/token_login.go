@@ -82,8 +82,8 @@ func (e *TokenEndpoints) issue(r *http.Request, login *Login) (*Tokens, error) {
 	return e.client.Issue(context.WithoutCancel(r.Context()), store, login.Subject, args)
 }
 
-// complete says that the login is complete, unless the application has said an outcome. The response
-// gets the cookie of a new device.
+// complete says that the login is complete, unless the application has said an outcome. The
+// response gets the cookie of a new device.
 func complete(attempt *Attempt, reply *Reply) *Reply {
 	if attempt == nil || attempt.Outcome() != "" && attempt.Outcome() != "password" {
 		return reply
@@ -136,8 +136,8 @@ func (e *TokenEndpoints) findUser(ctx context.Context, r *http.Request, store st
 	}
 }
 
-// endSessionOf ends the session of an access token. LW.VERIFY would check the audience, but a token for
-// any audience may end its own session.
+// endSessionOf ends the session of an access token. LW.VERIFY would check the audience, but a token
+// for any audience may end its own session.
 func (e *TokenEndpoints) endSessionOf(ctx context.Context, r *http.Request, store string, access Secret) (bool, error) {
 	found, err := e.client.Introspect(ctx, store, access)
 	if err != nil {

@@ -85,8 +85,8 @@ type Session struct {
 
 // IssueArgs are what Issue may be told besides store and subject.
 type IssueArgs struct {
-	// Claims are those of the access token besides the registered ones: a map or a struct, which JSON
-	// makes an object.
+	// Claims are those of the access token besides the registered ones: a map or a struct, which
+	// JSON makes an object.
 	Claims any
 	// Audience has one to eight names. That of the server unless given.
 	Audience []string
@@ -135,8 +135,8 @@ type RotateArgs struct {
 	Meta any
 }
 
-// Rotate exchanges a refresh token for the next tokens (LW.ROTATE). The error is ErrTokenReused if the
-// token was used before, and ErrConflict if it was rotated a moment ago with other claims.
+// Rotate exchanges a refresh token for the next tokens (LW.ROTATE). The error is ErrTokenReused if
+// the token was used before, and ErrConflict if it was rotated a moment ago with other claims.
 func (c *Client) Rotate(ctx context.Context, store string, refreshToken Secret, args RotateArgs) (*Tokens, error) {
 	claims, err := jsonArgument("Claims", args.Claims)
 	if err != nil {
@@ -194,8 +194,8 @@ func (c *Client) count(ctx context.Context, cmd command) (int64, error) {
 	return readInteger(c.execute(ctx, cmd))
 }
 
-// Verify returns the claims of an access token (LW.VERIFY). The error is ErrToken for one that is not
-// accepted. audience is that of the server if empty.
+// Verify returns the claims of an access token (LW.VERIFY). The error is ErrToken for one that is
+// not accepted. audience is that of the server if empty.
 func (c *Client) Verify(ctx context.Context, store string, accessToken Secret, audience string) (*Claims, error) {
 	text, err := readText(c.execute(ctx, newCommand("LW.VERIFY", store, string(accessToken)).with("AUDIENCE", audience)))
 	if err != nil {
@@ -216,8 +216,8 @@ func (c *Client) Verify(ctx context.Context, store string, accessToken Secret, a
 	return claims, nil
 }
 
-// Introspect returns what RFC 7662 reports of a token (LW.INTROSPECT). A token that is not accepted is
-// inactive, and no error.
+// Introspect returns what RFC 7662 reports of a token (LW.INTROSPECT). A token that is not accepted
+// is inactive, and no error.
 func (c *Client) Introspect(ctx context.Context, store string, token Secret) (*Introspection, error) {
 	text, err := readText(c.execute(ctx, newCommand("LW.INTROSPECT", store, string(token))))
 	if err != nil {

@@ -1,5 +1,5 @@
-// Command bench is a hello-world application on net/http, bare or behind one of the compared limiters.
-// The variables MODE and REDIS_URL say which one. scripts/bench.sh --clients runs it.
+// Command bench is a hello-world application on net/http, bare or behind one of the compared
+// limiters. The variables MODE and REDIS_URL say which one. scripts/bench.sh --clients runs it.
 package main
 
 import (

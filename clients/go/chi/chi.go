@@ -35,8 +35,8 @@ type routes struct{ known sync.Map }
 type place struct{ method, path string }
 
 // text returns [METHOD ]/path of the route that a request has matched, with the patterns of the
-// routers that lead to it. It has no method for a route of all methods, and for a whole mount, whose
-// path ends with /**. It is empty before the routing.
+// routers that lead to it. It has no method for a route of all methods, and for a whole mount,
+// whose path ends with /**. It is empty before the routing.
 func (t *routes) text(r *http.Request) string {
 	routing := chi.RouteContext(r.Context())
 	path := routing.RoutePattern()
@@ -78,8 +78,8 @@ func isForAll(routes chi.Routes, prefix, path, method string) bool {
 	})
 }
 
-// isOfAll reports whether the handler of a method is that of all methods. One of its own comes before
-// that. Older versions of chi list the handler of all methods under each of them, too.
+// isOfAll reports whether the handler of a method is that of all methods. One of its own comes
+// before that. Older versions of chi list the handler of all methods under each of them, too.
 func isOfAll(all, own http.Handler) bool {
 	if all == nil || own == nil {
 		return own == nil

@@ -59,8 +59,8 @@ func adapt(middleware func(http.Handler) http.Handler) echo.MiddlewareFunc {
 	}
 }
 
-// writer is what the middleware writes to: to echo for a response of its own, so that echo knows the
-// status; and past it for what comes from echo.
+// writer is what the middleware writes to: to echo for a response of its own, so that echo knows
+// the status; and past it for what comes from echo.
 type writer struct {
 	http.ResponseWriter
 	response *echo.Response
@@ -87,8 +87,8 @@ func (w *writer) Write(body []byte) (int, error) {
 	return w.response.Write(body)
 }
 
-// proceed calls the handler behind the middleware, whose response passes through outer. The response
-// to an error is written here, so that the middleware sees its status.
+// proceed calls the handler behind the middleware, whose response passes through outer. The
+// response to an error is written here, so that the middleware sees its status.
 func (w *writer) proceed(c echo.Context, outer http.ResponseWriter, r *http.Request, next echo.HandlerFunc) error {
 	c.SetRequest(r)
 	if outer == http.ResponseWriter(w) {
@@ -151,8 +151,8 @@ var allMethods = []string{
 	http.MethodPost, echo.PROPFIND, http.MethodPut, http.MethodTrace, echo.REPORT,
 }
 
-// textOf has the methods in alphabetical order, without a HEAD that comes with GET. It is empty for a
-// route of all methods.
+// textOf has the methods in alphabetical order, without a HEAD that comes with GET. It is empty for
+// a route of all methods.
 func textOf(methods []string) string {
 	isAny := !slices.ContainsFunc(allMethods, func(method string) bool { return !slices.Contains(methods, method) })
 	if isAny || len(methods) == 0 {

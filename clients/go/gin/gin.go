@@ -26,8 +26,8 @@ func Middleware(client *lockwatch.Client, options lockwatch.MiddlewareOptions) (
 	return handler(middleware), err
 }
 
-// Limit is lockwatch.RouteLimit for gin. The engine tells of which methods a route is. If it is nil,
-// each method of a route that Any or Match declares has a counter of its own.
+// Limit is lockwatch.RouteLimit for gin. With the engine, all methods of a route that Any or Match
+// declares share one counter. If engine is nil, each method has its own.
 func Limit(
 	engine *gin.Engine, client *lockwatch.Client, limits string, options lockwatch.RouteLimitOptions,
 ) (gin.HandlerFunc, error) {
@@ -125,8 +125,8 @@ var allMethods = []string{
 	http.MethodDelete, http.MethodConnect, http.MethodTrace,
 }
 
-// textOf has the methods in alphabetical order, without a HEAD that comes with GET. It is empty for a
-// route of all methods.
+// textOf has the methods in alphabetical order, without a HEAD that comes with GET. It is empty for
+// a route of all methods.
 func textOf(methods []string) string {
 	isAny := !slices.ContainsFunc(allMethods, func(method string) bool { return !slices.Contains(methods, method) })
 	if isAny || len(methods) == 0 {

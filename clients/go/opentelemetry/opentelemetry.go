@@ -1,5 +1,5 @@
-// Package lockwatchopentelemetry has the counters of a lockwatch client as instruments of OpenTelemetry, and
-// describes decisions on the spans of requests.
+// Package lockwatchopentelemetry has the counters of a lockwatch client as instruments of
+// OpenTelemetry, and describes decisions on the spans of requests.
 //
 //	lw, err := lockwatch.Open(url, lockwatch.Options{OnEvent: lockwatchopentelemetry.SetSpanAttributes})
 //	…
@@ -24,8 +24,8 @@ const (
 
 // Instrument makes the observable instruments lockwatch.client.requests (with the attributes
 // lockwatch.policy and lockwatch.outcome), lockwatch.client.limits_off and
-// lockwatch.client.audit_dropped. provider is the global one if it is nil. Unregister the result before
-// the client is closed.
+// lockwatch.client.audit_dropped. provider is the global one if it is nil. Unregister the result
+// before the client is closed.
 func Instrument(client *lockwatch.Client, provider metric.MeterProvider) (metric.Registration, error) {
 	if provider == nil {
 		provider = otel.GetMeterProvider()
@@ -64,8 +64,8 @@ func Instrument(client *lockwatch.Client, provider metric.MeterProvider) (metric
 	}, requests, off, dropped)
 }
 
-// SetSpanAttributes sets lockwatch.policy and lockwatch.outcome on the current span of a request. It is
-// for Options.OnEvent; an OnEvent of your own may call it.
+// SetSpanAttributes sets lockwatch.policy and lockwatch.outcome on the current span of a request.
+// It is for Options.OnEvent; an OnEvent of your own may call it.
 func SetSpanAttributes(ctx context.Context, event lockwatch.Event) {
 	if event.Policy == "" {
 		return

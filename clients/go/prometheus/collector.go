@@ -23,8 +23,8 @@ var (
 type collector struct{ client *lockwatch.Client }
 
 // NewCollector returns the metrics lockwatch_client_requests_total{policy, outcome},
-// lockwatch_client_limits_off and lockwatch_client_audit_dropped_total of a client. No label has a key,
-// a user or an address. For a second client in one registry, register its collector with
+// lockwatch_client_limits_off and lockwatch_client_audit_dropped_total of a client. No label has a
+// key, a user or an address. For a second client in one registry, register its collector with
 // prometheus.WrapRegistererWith and a label of its own.
 func NewCollector(client *lockwatch.Client) prometheus.Collector { return &collector{client} }
 

@@ -15,9 +15,9 @@ const (
 	maxRemembered = 10_000
 )
 
-// denials says of which keys a call was denied within the window: one that is denied is not counted, and
-// Peek has to tell a limit that is used up from one that was exceeded. It is a unit at a key of its
-// own, which is sent once per key and window.
+// denials says of which keys a call was denied within the window: one that is denied is not
+// counted, and Peek has to tell a limit that is used up from one that was exceeded. It is a unit at
+// a key of its own, which is sent once per key and window.
 type denials struct {
 	client *lockwatch.Client
 	counts *lockwatch.Store

@@ -1,5 +1,5 @@
-// Package lockwatchulule is a store for the limiters of github.com/ulule/limiter/v3, whose limits are
-// exact and shared by all processes then:
+// Package lockwatchulule is a store for the limiters of github.com/ulule/limiter/v3, whose limits
+// are exact and shared by all processes then:
 //
 //	store, err := lockwatchulule.NewStore(client, lockwatch.StoreOptions{})
 //	instance := limiter.New(store, rate)
@@ -46,7 +46,8 @@ func (s *Store) Get(ctx context.Context, key string, rate limiter.Rate) (limiter
 	return s.Increment(ctx, key, 1, rate)
 }
 
-// Increment counts several calls, unless the limit has no room for all of them. A count of 0 is Peek.
+// Increment counts several calls, unless the limit has no room for all of them. A count of 0 is
+// Peek.
 func (s *Store) Increment(ctx context.Context, key string, count int64, rate limiter.Rate) (limiter.Context, error) {
 	if count == 0 {
 		return s.Peek(ctx, key, rate)

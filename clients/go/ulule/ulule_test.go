@@ -22,7 +22,8 @@ import (
 func store(t *testing.T, options lockwatch.StoreOptions) (*testserver.Server, *lockwatch.Client, *lockwatchulule.Store) {
 	t.Helper()
 	server := testserver.Start(t)
-	// 500 goroutines wait for a few connections in the peer's test, which never ends after an error.
+	// 500 goroutines wait for a few connections in the peer's test, which never ends after an
+	// error.
 	patient := lockwatch.Options{Service: "shop", ConnectTimeout: 10 * time.Second, CommandTimeout: 10 * time.Second}
 	client := lockwatch.Must(lockwatch.Open(server.URL(), patient))
 	t.Cleanup(func() { _ = client.Close() })
@@ -113,7 +114,8 @@ func TestRedisIsAway(t *testing.T) {
 	}
 }
 
-// app is an application with the middleware of the other library, whose limits are those of the test.
+// app is an application with the middleware of the other library, whose limits are those of the
+// test.
 func app(client *lockwatch.Client, _ lockwatch.MiddlewareOptions) http.Handler {
 	made := lockwatch.Must(lockwatchulule.NewStore(client, lockwatch.StoreOptions{}))
 	limited := stdlib.NewMiddleware(limiter.New(made, limiter.Rate{Limit: 100, Period: time.Hour}))

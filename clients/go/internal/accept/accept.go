@@ -21,8 +21,8 @@ const (
 var weight = regexp.MustCompile(`^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$`)
 
 // Choose returns the type of offered that has the highest quality in the values of Accept, and the
-// first one of equal qualities. A type is accepted by its name; a range with `*` accepts JSON alone.
-// If no type is accepted, it returns JSON.
+// first one of equal qualities. A type is accepted by its name; a range with `*` accepts JSON
+// alone. If no type is accepted, it returns JSON.
 func Choose(values []string, offered []string) string {
 	header := strings.Join(values, ",")
 	if header == "" || len(header) > maxLength {
@@ -81,8 +81,8 @@ func parse(element string) (name string, quality float64, ok bool) {
 	return name, quality, strings.Contains(name, "/")
 }
 
-// TypeOf returns the name of a media type, which may have parameters, in lower case. It returns false
-// for a range, and for what is no media type.
+// TypeOf returns the name of a media type, which may have parameters, in lower case. It returns
+// false for a range, and for what is no media type.
 func TypeOf(text string) (string, bool) {
 	name, _, err := mime.ParseMediaType(text)
 	return name, err == nil && strings.Count(name, "/") == 1 && !strings.Contains(name, "*")

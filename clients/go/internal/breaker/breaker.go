@@ -17,7 +17,8 @@ type Breaker struct {
 
 	mu sync.Mutex
 	// Timeouts since the last answer, and when the breaker admits a probe: nanoseconds since it was
-	// made, 0 while it is closed. They are written under `mu`, and read without it on the usual path.
+	// made, 0 while it is closed. They are written under `mu`, and read without it on the usual
+	// path.
 	timeouts  atomic.Int64
 	openUntil atomic.Int64
 }

@@ -35,8 +35,8 @@ func Run(t *testing.T, handler Handler) {
 	}
 }
 
-// notInGo are the start-up errors that the types of Go exclude, or whose value is the zero value, which
-// means that the option is left out.
+// notInGo are the start-up errors that the types of Go exclude, or whose value is the zero value,
+// which means that the option is left out.
 var notInGo = []string{
 	"a cost of 0",
 	"an empty service",

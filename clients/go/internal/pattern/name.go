@@ -27,8 +27,8 @@ var (
 func IsName(text string) bool { return givenName.MatchString(text) }
 
 // Name is the name of a policy that is given none: `post-login` for `POST /login`. Distinct
-// patterns have distinct names. The plain form is readable as it is; any other pattern is identified
-// by a digest behind the readable part.
+// patterns have distinct names. The plain form is readable as it is; any other pattern is
+// identified by a digest behind the readable part.
 func Name(pattern string) string {
 	method, path := "", ""
 	if slash := strings.IndexByte(pattern, '/'); slash >= 0 {
@@ -57,8 +57,8 @@ func Name(pattern string) string {
 }
 
 // plainName joins the parts of a pattern by hyphens. It returns false if they could be those of
-// another pattern. `{id}` is written `.id`, `*` is `.`, and a final `**` is `..`. No part contains a
-// hyphen or is empty.
+// another pattern. `{id}` is written `.id`, `*` is `.`, and a final `**` is `..`. No part contains
+// a hyphen or is empty.
 func plainName(method string, segments []string) (string, bool) {
 	if method != "" && !slices.Contains(knownMethods, method) {
 		return "", false

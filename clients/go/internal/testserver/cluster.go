@@ -9,8 +9,8 @@ import (
 
 var slots = [][2]int{{0, 5460}, {5461, 10922}, {10923, 16383}}
 
-// StartCluster starts a cluster of three primaries, and waits until each knows the others. The nodes
-// are in the order of their slots.
+// StartCluster starts a cluster of three primaries, and waits until each knows the others. The
+// nodes are in the order of their slots.
 func StartCluster(t testing.TB) []*Server {
 	t.Helper()
 	ctx := context.Background()

@@ -9,7 +9,7 @@ import (
 )
 
 // Proxy leads to a server that may be replaced by another one, like the address of a service in
-// Kubernetes. Connections that are open still lead to the server of before.
+// Kubernetes. Connections that are open still lead to the server that they were made to.
 type Proxy struct {
 	target   atomic.Pointer[string]
 	listener net.Listener

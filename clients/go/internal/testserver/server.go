@@ -1,8 +1,8 @@
 // Package testserver starts real Redis servers with the module for tests: alone, with a replica and
 // Sentinel, or as a cluster.
 //
-// LOCKWATCH_MODULE is the path of the module, and LOCKWATCH_SERVER that of redis-server unless it is
-// on PATH. A test without a server fails, and is not skipped.
+// LOCKWATCH_MODULE is the path of the module, and LOCKWATCH_SERVER that of redis-server unless it
+// is on PATH. A test without a server fails, and is not skipped.
 package testserver
 
 import (
@@ -156,8 +156,8 @@ func Eventually(t testing.TB, what string, within time.Duration, holds func() bo
 	}
 }
 
-// freePort is a port on which nothing listens at present, and neither at the port of a cluster's bus,
-// ten thousand above.
+// freePort is a port on which nothing listens at present, and neither at the port of a cluster's
+// bus, ten thousand above.
 func freePort(t testing.TB) int {
 	t.Helper()
 	for range 1000 {

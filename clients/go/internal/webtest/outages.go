@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// longestRequest is the two default timeouts, twice for a request that waits for the probe of another
-	// one first, and what a busy machine adds.
+	// longestRequest is the two default timeouts, twice for a request that waits for the probe of
+	// another one first, and what a busy machine adds.
 	longestRequest = 2*300*time.Millisecond + 500*time.Millisecond
 	backWithin     = 2 * time.Second
 )
@@ -67,7 +67,8 @@ func (l *load) mustFail(t *testing.T, least int64) {
 	testserver.Eventually(t, "requests without a limit", 10*time.Second, func() bool { return l.letThrough.Load() >= least })
 }
 
-// mustRecover waits until every request has its limit again, and looks at the time that requests took.
+// mustRecover waits until every request has its limit again, and looks at the time that requests
+// took.
 func (l *load) mustRecover(t *testing.T) {
 	t.Helper()
 	began := time.Now()
@@ -87,8 +88,8 @@ func (l *load) mustRecover(t *testing.T) {
 	}
 }
 
-// outages: Redis is killed, hangs, is full, becomes a replica, or fails over by Sentinel under load.
-// No request waits longer than the bound, and limits are back within two seconds.
+// outages: Redis is killed, hangs, is full, becomes a replica, or fails over by Sentinel under
+// load. No request waits longer than the bound, and limits are back within two seconds.
 func outages(t *testing.T, app App) {
 	t.Helper()
 	t.Run("killed", func(t *testing.T) {

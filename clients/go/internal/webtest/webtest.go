@@ -22,8 +22,8 @@ const connections = 50
 // RouteLimit is the limit of POST /orders/{id}.
 const RouteLimit = "5/hour"
 
-// App makes an application of the framework. The middleware has the options; GET /items answers 200,
-// and POST /orders/{id} with the limit RouteLimit in front, whose name is derived.
+// App makes an application of the framework. The middleware has the options; GET /items answers
+// 200, and POST /orders/{id} with the limit RouteLimit in front, whose name is derived.
 type App func(client *lockwatch.Client, options lockwatch.MiddlewareOptions) http.Handler
 
 // Run runs all tests of this package.
@@ -98,8 +98,8 @@ func (s *site) statuses(t *testing.T, count int, method, path string) map[int]in
 	return found
 }
 
-// exact: of parallel requests exactly the limit are admitted, by the middleware and by the limit of a
-// route, which has one counter for all values of its parameter.
+// exact: of parallel requests exactly the limit are admitted, by the middleware and by the limit of
+// a route, which has one counter for all values of its parameter.
 func exact(t *testing.T, app App) {
 	t.Helper()
 	Exact(t, app)

@@ -121,7 +121,7 @@ def preferred(accept: str, offered: tuple[str, ...]) -> str:
         if (q := _quality(parameters)) is not None:
             name = name.strip().lower()
             wanted[name] = max(q, wanted.get(name, 0))
-    # Ranges stand for JSON, unless it is named.
+    # A range such as `*/*` counts as JSON, unless the client names JSON itself.
     for name in ("application/*", "*/*"):
         if name in wanted:
             wanted.setdefault(JSON, wanted[name])

@@ -247,5 +247,5 @@ class _Asking:
 
     @property
     def after(self) -> Callable[[Pending], object]:
-        """Takes what is to be done after the response."""
+        """Where to put a function that is to be called after the response."""
         return self.after_response if self.state is None else self.state.pending.append

@@ -87,7 +87,7 @@ class Reader:
         return found
 
     def begin(self, timeout: float) -> None:
-        """Starts an exchange, whose replies have so many seconds to come."""
+        """Starts an exchange. All its replies have to arrive within `timeout` seconds."""
         self._deadline = time.monotonic() + timeout
         self._has_read = False
 
