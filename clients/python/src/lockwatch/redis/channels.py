@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
+import sys
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -41,8 +43,8 @@ class Channel:
         self._socket = socket_of(connection)
         self._reader: Reader | None = None
         if self._socket is not None:
-            # redis-py has set that of the handshake.
-            self._socket.settimeout(timeout)
+            self._has_kernel_timeout = has_kernel_timeout(self._socket, timeout)
+            self._set_timeout(self._socket)
             self._reader = Reader(self._socket.recv, server)
         self._used_at = time.monotonic()
 
@@ -54,7 +56,10 @@ class Channel:
             replies = [reply_or_error(reply, self._server) for reply in found]
         else:
             self._reader.begin(self._timeout)
-            self._socket.sendall(packed(commands))
+            try:
+                self._socket.sendall(packed(commands))
+            except BlockingIOError as error:
+                raise TimeoutError("the commands were not sent in time") from error
             read = self._reader.read
             replies = [read() for _ in commands]
         self._used_at = time.monotonic()
@@ -69,11 +74,40 @@ class Channel:
         try:
             is_quiet = not self.connection.can_read()
             if self._socket is not None:
-                # redis-py has set its own again.
-                self._socket.settimeout(self._timeout)
+                self._set_timeout(self._socket)
         except (RedisError, OSError):
             return False
         return is_quiet
+
+    def _set_timeout(self, channel: socket.socket) -> None:
+        """Sets the timeout of commands, which redis-py replaces by its own now and then.
+
+        With a timeout of Python's, each call waits with poll() before it sends or receives. That of
+        the kernel saves these calls; a call that takes longer ends in a BlockingIOError.
+        """
+        if not self._has_kernel_timeout:
+            channel.settimeout(self._timeout)
+        elif channel.gettimeout() is not None:
+            channel.settimeout(None)
+
+
+def has_kernel_timeout(channel: socket.socket, timeout: float) -> bool:
+    """Sets the timeout in the kernel, and says whether that holds for the calls of this socket.
+
+    It does not for sockets of other classes: TLS reads and writes several times, and sockets of
+    gevent and eventlet never wait in the kernel.
+    """
+    if not sys.platform.startswith("linux") or type(channel).__module__ != "socket":
+        return False
+    seconds, rest = divmod(timeout, 1)
+    # A time of 0 would mean none.
+    timeval = struct.pack("@ll", int(seconds), max(int(rest * 1e6), 1))
+    try:
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            channel.setsockopt(socket.SOL_SOCKET, option, timeval)
+    except OSError:
+        return False
+    return True
 
 
 def socket_of(connection: RedisConnection) -> socket.socket | None:

@@ -96,7 +96,10 @@ class Reader:
         if self._has_read and time.monotonic() > self._deadline:
             raise TimeoutError("no reply in time")
         self._has_read = True
-        chunk = self._receive(_CHUNK)
+        try:
+            chunk = self._receive(_CHUNK)
+        except BlockingIOError as error:
+            raise TimeoutError("no reply in time") from error
         if not chunk:
             raise RedisConnectionError("Connection closed by server.")
         self._data = self._data[self._at :] + chunk
