@@ -22,6 +22,7 @@ from lockwatch import (
 from lockwatch.failure_log import FailureLog, ServerLog
 from lockwatch.local import LocalLimiter, shared
 from lockwatch.testing import Stub
+from support.waiting import wait_for
 
 MINUTE, DAY = 60_000, 86_400_000
 
@@ -111,6 +112,27 @@ def test_clients_whose_windows_have_ended_are_forgotten(monkeypatch: pytest.Monk
     assert all(limiter.admit(key(client), limits, 1.0, 1).allowed for client in "abc")
     clock.now += 61
     assert all(limiter.admit(key(client), limits, 1.0, 1).allowed for client in "def")
+    assert limiter._storage is not None
+    assert len(limiter._storage.events) == 3
+
+
+def test_it_starts_no_threads_and_forgets_units_that_have_left_the_window() -> None:
+    limiter = LocalLimiter()
+    window = (Limit(20, 50),)
+    assert limiter.admit(key("a"), window, 1.0, 1)
+    storage = limiter._storage
+    assert storage is not None
+    wait_for("the thread of the storage's own timer", lambda: not any(map(is_timer, threading.enumerate())))
+    admitted, ends = 0, time.monotonic() + 0.4
+    while time.monotonic() < ends:
+        admitted += limiter.admit(key("a"), window, 1.0, 1).allowed
+        assert len(storage.events["lw:{a}:default 50"]) <= 21
+    assert admitted > 100
+    assert not any(map(is_timer, threading.enumerate()))
+
+
+def is_timer(thread: threading.Thread) -> bool:
+    return isinstance(thread, threading.Timer)
 
 
 def test_a_high_limit_takes_neither_time_nor_memory() -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Clients of one policy that are remembered. Further ones share a counter.
 _MAX_CLIENTS = 10_000
-# Seconds between two searches for clients whose windows have ended, if a policy has too many.
+# Seconds between two searches for clients whose windows have ended.
 _SECONDS_UNTIL_PRUNE = 1.0
 # The library keeps an entry for each unit of a moving window. A fixed one counts higher limits.
 _MAX_ENTRIES = 10_000
@@ -131,18 +131,42 @@ class LocalLimiter:
     def _known(self, key: str, now: float) -> tuple[str, _Client]:
         """What a key is counted under, and the names of its counters."""
         policy = _policy_of(key)
+        if now - self._pruned_at >= _SECONDS_UNTIL_PRUNE:
+            self._prune(now)
         clients = self._counters.setdefault(policy, {})
-        if key not in clients and len(clients) >= _MAX_CLIENTS and now - self._pruned_at >= _SECONDS_UNTIL_PRUNE:
-            self._pruned_at = now
-            clients = self._counters[policy] = {name: each for name, each in clients.items() if each.until > now}
         name = key if key in clients or len(clients) < _MAX_CLIENTS else policy
         return name, clients.setdefault(name, _Client())
+
+    def _prune(self, now: float) -> None:
+        """Forgets the clients whose windows have ended."""
+        self._pruned_at = now
+        storage = self._current()
+        for clients in self._counters.values():
+            for name in [name for name, each in clients.items() if each.until <= now]:
+                for counter in clients.pop(name).names:
+                    storage.clear(counter)
+
+
+class _NoTimer(threading.Timer):
+    """In place of the storage's timer, which never starts again while this one seems to run.
+
+    The storage would begin a thread after most calls, which copies the entries of all clients.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(0, list)
+
+    def is_alive(self) -> bool:
+        return True
 
 
 def _new_storage() -> MemoryStorage:
     from limits.storage import MemoryStorage  # noqa: PLC0415  # an optional package
 
-    return MemoryStorage()
+    storage = MemoryStorage()
+    storage.timer.cancel()
+    storage.timer = _NoTimer()
+    return storage
 
 
 def _policy_of(key: str) -> str:
@@ -172,6 +196,9 @@ def _count(storage: MemoryStorage, entry: tuple[str, int, Any], cost: int) -> No
         storage.incr(name, seconds, cost)
     else:
         storage.acquire_entry(name, limit, seconds, cost)
+        entries, now = storage.events[name], time.time()
+        while entries[-1].expiry <= now:
+            entries.pop()
 
 
 def _start_anew(limiter: LocalLimiter | None) -> None:
