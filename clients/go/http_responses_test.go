@@ -180,6 +180,25 @@ func TestTheWriterReadsFilesItself(t *testing.T) {
 	}
 }
 
+func TestTheWriterTakesTexts(t *testing.T) {
+	site, client := siteOf(t, lockwatch.MiddlewareOptions{}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writer, ok := w.(io.StringWriter)
+		if !ok {
+			t.Error("the writer is no StringWriter")
+			return
+		}
+		if written, err := writer.WriteString("a text"); written != 6 || err != nil {
+			t.Errorf("it wrote %d bytes: %v", written, err)
+		}
+	}))
+	if got := get(t, site.URL); got.body != "a text" || got.headers.Get("X-RateLimit-Remaining") != "99" {
+		t.Errorf("got %q with %v", got.body, got.headers)
+	}
+	if status := statusOfEvent(t, client); status != 200 {
+		t.Errorf("the status in the event is %d", status)
+	}
+}
+
 func TestHeadersOfTheApplicationStay(t *testing.T) {
 	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-RateLimit-Limit", "7")

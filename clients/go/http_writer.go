@@ -76,6 +76,17 @@ func (w *responseWriter) Write(body []byte) (int, error) {
 	return written, err
 }
 
+// WriteString spares a copy of a text.
+func (w *responseWriter) WriteString(body string) (int, error) {
+	if w.status == 0 {
+		w.start(http.StatusOK)
+	}
+	present := w.isClientPresent()
+	written, err := io.WriteString(w.ResponseWriter, body)
+	w.count(int64(written), err, present)
+	return written, err
+}
+
 // ReadFrom keeps sendfile for files.
 func (w *responseWriter) ReadFrom(source io.Reader) (int64, error) {
 	if w.status == 0 {
