@@ -198,17 +198,19 @@ def test_a_handler_that_refuses_the_handshake() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "upgrade", "status"),
+    ("error", "changed", "status"),
     [
-        (StopIteration(), "websocket", "101"),
-        (ConnectionError(), "WebSocket", "101"),
-        (ValueError(), "websocket", "500"),
-        (ConnectionError(), None, "500"),
-        (None, "websocket", "101"),
+        (StopIteration(), {}, "101"),
+        (ConnectionError(), {"HTTP_UPGRADE": "WebSocket"}, "101"),
+        (ValueError(), {}, "500"),
+        (ConnectionError(), {"HTTP_UPGRADE": None}, "500"),
+        (ConnectionError(), {"REQUEST_METHOD": "POST"}, "500"),
+        (ConnectionError(), {"HTTP_SEC_WEBSOCKET_KEY": None}, "500"),
+        (None, {}, "101"),
     ],
 )
 def test_a_websocket_that_takes_the_connection_over_under_wsgi(
-    error: Exception | None, upgrade: str | None, status: str
+    error: Exception | None, changed: dict[str, str | None], status: str
 ) -> None:
     stub = Stub()
 
@@ -218,9 +220,9 @@ def test_a_websocket_that_takes_the_connection_over_under_wsgi(
         return []
 
     middleware = LockWatchWSGIMiddleware(app, redis=stub)
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/live", "REMOTE_ADDR": "203.0.113.9"}
-    if upgrade is not None:
-        environ["HTTP_UPGRADE"] = upgrade
+    handshake = {"HTTP_UPGRADE": "websocket", "HTTP_SEC_WEBSOCKET_KEY": "dGhlIHNhbXBsZSBub25jZQ=="}
+    request = {"REQUEST_METHOD": "GET", "PATH_INFO": "/live", "REMOTE_ADDR": "203.0.113.9", **handshake, **changed}
+    environ = {name: value for name, value in request.items() if value is not None}
     raised: type[BaseException] | None = None
     try:
         body: Any = middleware(environ, lambda *_: print)

@@ -91,8 +91,8 @@ class LockWatchWSGIMiddleware:
             if is_outer:
                 self._record(request, state, status, started)
 
-        is_handshake = environ.get("HTTP_UPGRADE", "").lower() == "websocket"
-        response = Response(start_response, state, end, has_body=request.method != "HEAD", is_handshake=is_handshake)
+        has_body, is_handshake = request.method != "HEAD", _is_handshake(environ)
+        response = Response(start_response, state, end, has_body=has_body, is_handshake=is_handshake)
         if reply is not None:
             return response.send_reply(reply)
         records = self._audit_queue is not None and is_outer
@@ -144,6 +144,15 @@ class LockWatchWSGIMiddleware:
 
 # The name in lockwatch 0.1.
 LockWatchFlaskMiddleware = LockWatchWSGIMiddleware
+
+
+def _is_handshake(environ: Environ) -> bool:
+    """Whether a client asks for a WebSocket, as its protocol says it."""
+    return (
+        environ.get("HTTP_UPGRADE", "").lower() == "websocket"
+        and environ["REQUEST_METHOD"] == "GET"
+        and "HTTP_SEC_WEBSOCKET_KEY" in environ
+    )
 
 
 def _routed_path(environ: Environ) -> str:
