@@ -75,8 +75,10 @@ func (b *batches) run(own *batch) {
 		b.next = nil
 	}
 	b.mu.Unlock()
+	// A function among the options of go-redis may panic. The other calls do not wait for ever then.
+	own.err = unavailable("CONNECTION", "no connection to Redis: a function of the application panicked", "")
+	defer close(own.done)
 	own.replies, own.err = b.exchange(context.Background(), own.commands)
-	close(own.done)
 }
 
 // areTexts reports whether commands can be written whatever they contain. One that cannot be

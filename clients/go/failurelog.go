@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,13 @@ import (
 
 // Time between two messages of one kind.
 const logInterval = 10 * time.Second
+
+const (
+	// maxKinds bounds the kinds that are remembered. Errors of the application may contain what a
+	// client sends. Further kinds are logged as one.
+	maxKinds   = 200
+	otherKinds = "other"
+)
 
 // failureLog logs failures without flooding the log when every request meets the same one. The
 // clients of a process that use one server share what is known of it, so ten middlewares together
@@ -69,7 +77,9 @@ func newFailureLog(server string, logger *slog.Logger) *failureLog {
 // did.
 func (l *failureLog) log(kind, message string) bool {
 	l.mu.Lock()
-	now, known := l.now(), l.last[kind]
+	now := l.now()
+	kind = l.bounded(kind, now)
+	known := l.last[kind]
 	if known != nil && now.Sub(known.at) < logInterval {
 		known.suppressed++
 		l.mu.Unlock()
@@ -83,6 +93,18 @@ func (l *failureLog) log(kind, message string) bool {
 	l.mu.Unlock()
 	l.logger.Warn(message + again)
 	return true
+}
+
+// bounded is the kind that a message is logged under.
+func (l *failureLog) bounded(kind string, now time.Time) string {
+	if l.last[kind] != nil || len(l.last) < maxKinds {
+		return kind
+	}
+	maps.DeleteFunc(l.last, func(_ string, each *logged) bool { return now.Sub(each.at) >= logInterval })
+	if len(l.last) < maxKinds {
+		return kind
+	}
+	return otherKinds
 }
 
 // consequences are what happens to requests without an answer of Redis.

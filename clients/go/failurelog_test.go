@@ -1,6 +1,7 @@
 package lockwatch
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -62,5 +63,19 @@ func TestErrorsOfOneKeyAreNoOutage(t *testing.T) {
 	found := text.String()
 	if strings.Contains(found, "enforced again") || !strings.Contains(found, "add it with ACL SETUSER <user> +lw.ratelimit") {
 		t.Fatalf("the log: %s", found)
+	}
+}
+
+func TestTheKindsOfMessagesAreBounded(t *testing.T) {
+	l, lines, now := testLog()
+	for i := range 5000 {
+		l.log(fmt.Sprintf("error: %d", i), "a request is answered 500")
+	}
+	if count := strings.Count(lines.String(), "\n"); len(l.last) > maxKinds+1 || count > maxKinds+1 {
+		t.Fatalf("%d kinds are remembered, and %d lines logged", len(l.last), count)
+	}
+	*now = now.Add(2 * logInterval)
+	if l.log("error: new", "another one"); l.last["error: new"] == nil {
+		t.Fatal("a kind is not told from others, although nothing was logged lately")
 	}
 }

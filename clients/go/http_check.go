@@ -213,7 +213,7 @@ func (c *check) addOthers(r *http.Request, trip *roundTrip, client string) {
 				IP:       ip,
 				Endpoint: c.path,
 				Method:   method,
-				Agent:    strings.Join(r.Header["User-Agent"], ", "),
+				Agent:    shortened(strings.Join(r.Header["User-Agent"], ", ")),
 			}))
 		}
 	}

@@ -1,6 +1,7 @@
 package lockwatch
 
 import (
+	"maps"
 	"math"
 	"strings"
 	"sync"
@@ -14,6 +15,10 @@ const (
 	// maxLocalClients is the number of clients of a policy that are remembered. Further ones share
 	// a counter.
 	maxLocalClients = 10_000
+	// maxLocalLimits is the number of limits at one key, which functions of the application choose.
+	maxLocalLimits = 100
+	// roomInterval is the least time between two searches for clients that are forgotten.
+	roomInterval = time.Second
 	// outageGap is the time without a failure after which an answer of Redis ends an outage.
 	outageGap = 10 * time.Second
 )
@@ -26,15 +31,19 @@ type localCounters struct {
 
 	mu       sync.Mutex
 	failed   time.Time
-	policies map[string]map[string]*localCounter
+	policies map[string]*localPolicy
+}
+
+// localPolicy has the counters of a policy by their keys.
+type localPolicy struct {
+	counters map[string]localCounter
+	// searched is when clients were last searched for that are forgotten.
+	searched time.Time
 }
 
 // localCounter has a token bucket for each limit of a key. It holds the share of the limit, and
-// fills up in its window.
-type localCounter struct {
-	limits  []Limit
-	buckets []*rate.Limiter
-}
+// fills up in its window. Limits that differ from call to call are counted beside each other.
+type localCounter map[Limit]*rate.Limiter
 
 // localLimits are the limits of a mode.
 type localLimits struct {
@@ -77,10 +86,10 @@ func (c *localCounters) admit(key string, limits Limits, of *localLimits, cost i
 	defer c.mu.Unlock()
 	c.used.Store(true)
 	c.failed = now
-	counter := c.counter(key, shared)
+	counter := c.counter(key, now)
 	taken := make([]*rate.Reservation, len(shared))
 	for i, each := range shared {
-		taken[i] = counter.buckets[i].ReserveN(now, clampInt(min(cost, each.Limit)))
+		taken[i] = counter.bucket(each).ReserveN(now, clampInt(min(cost, each.Limit)))
 		if wait := taken[i].DelayFrom(now); wait > result.RetryAfter {
 			result.Allowed, result.Limit, result.RetryAfter = false, each.Limit, wait
 		}
@@ -93,43 +102,50 @@ func (c *localCounters) admit(key string, limits Limits, of *localLimits, cost i
 	return result
 }
 
-func (c *localCounters) counter(key string, limits []Limit) *localCounter {
-	policy := policyOfKey(key)
+func (c *localCounters) counter(key string, now time.Time) localCounter {
+	name := policyOfKey(key)
 	if c.policies == nil {
-		c.policies = map[string]map[string]*localCounter{}
+		c.policies = map[string]*localPolicy{}
 	}
-	known := c.policies[policy]
-	if known == nil {
-		known = map[string]*localCounter{}
-		c.policies[policy] = known
+	policy := c.policies[name]
+	if policy == nil {
+		policy = &localPolicy{counters: map[string]localCounter{}}
+		c.policies[name] = policy
 	}
-	counter := known[key]
-	if counter == nil && len(known) >= maxLocalClients {
-		key = policy
-		counter = known[key]
+	if policy.counters[key] == nil && !policy.hasRoom(now) {
+		key = name
 	}
-	if counter == nil || !sameLimits(counter.limits, limits) {
-		counter = newLocalCounter(limits)
-		known[key] = counter
+	if policy.counters[key] == nil {
+		policy.counters[key] = localCounter{}
 	}
-	return counter
+	return policy.counters[key]
 }
 
-func newLocalCounter(limits []Limit) *localCounter {
-	made := &localCounter{limits: limits}
-	for _, each := range limits {
-		perSecond := rate.Limit(float64(each.Limit) / each.Window.Seconds())
-		made.buckets = append(made.buckets, rate.NewLimiter(perSecond, clampInt(each.Limit)))
+// hasRoom reports whether one more client can be remembered. It forgets those that have used
+// nothing lately.
+func (p *localPolicy) hasRoom(now time.Time) bool {
+	if len(p.counters) >= maxLocalClients && now.Sub(p.searched) >= roomInterval {
+		p.searched = now
+		maps.DeleteFunc(p.counters, func(_ string, counter localCounter) bool { return counter.isFull(now) })
 	}
-	return made
+	return len(p.counters) < maxLocalClients
 }
 
-func sameLimits(a, b []Limit) bool {
-	if len(a) != len(b) {
-		return false
+func (c localCounter) bucket(limit Limit) *rate.Limiter {
+	if c[limit] == nil {
+		if len(c) >= maxLocalLimits {
+			clear(c)
+		}
+		perSecond := rate.Limit(float64(limit.Limit) / limit.Window.Seconds())
+		c[limit] = rate.NewLimiter(perSecond, clampInt(limit.Limit))
 	}
-	for i := range a {
-		if a[i] != b[i] {
+	return c[limit]
+}
+
+// isFull reports whether the whole of each limit is left, as at the start.
+func (c localCounter) isFull(now time.Time) bool {
+	for _, bucket := range c {
+		if bucket.TokensAt(now) < float64(bucket.Burst()) {
 			return false
 		}
 	}
@@ -153,7 +169,9 @@ func (c *localCounters) answered(key string) {
 		c.used.Store(false)
 		return
 	}
-	delete(c.policies[policyOfKey(key)], key)
+	if policy := c.policies[policyOfKey(key)]; policy != nil {
+		delete(policy.counters, key)
+	}
 }
 
 // clampInt is for 32-bit systems, where an int is smaller than the largest limit.

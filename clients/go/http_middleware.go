@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"lockwatch/internal/address"
 	"lockwatch/internal/pattern"
@@ -119,7 +120,7 @@ func (l *limiter) check(r *http.Request) (*check, error) {
 	}
 	// The state of a middleware in front of this one, which records the request.
 	state := StateOf(r.Context())
-	c := &check{limiter: l, policy: policy, state: state, method: r.Method, path: paths[0].Text(), started: started}
+	c := &check{limiter: l, policy: policy, state: state, method: r.Method, path: shortened(paths[0].Text()), started: started}
 	if state == nil {
 		c.ownsState = true
 		c.state = &c.own.state
@@ -188,7 +189,7 @@ func (c *check) event(status int, took time.Duration) command {
 	defer state.mu.Unlock()
 	event := command{args: make([]any, 0, 16), key: c.key}
 	event.args = append(event.args, "LW.AUDIT")
-	event = event.with("USER", user).with("IP", ip)
+	event = event.with("USER", shortened(user)).with("IP", ip)
 	if method, ok := pattern.MethodArgument(c.method); ok {
 		event = event.with("METHOD", method)
 	}
@@ -199,6 +200,22 @@ func (c *check) event(status int, took time.Duration) command {
 	event = event.flag("LIMITED", state.limited).flag("ANOMALY", state.burst != nil && state.burst.Burst)
 	event.args = append(event.args, "LATENCY", strconv.FormatFloat(float64(took)/float64(time.Millisecond), 'f', 3, 64)+"ms")
 	return event.with("DATA", string(state.denial))
+}
+
+// maxTextBytes is more than the server keeps of any text.
+const maxTextBytes = 4096
+
+// shortened is a text that the client of a request has sent, without what the server would cut off.
+// Headers may have a megabyte, and all calls of a batch would wait for it.
+func shortened(text string) string {
+	if len(text) <= maxTextBytes {
+		return text
+	}
+	end := maxTextBytes
+	for end > maxTextBytes-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end]
 }
 
 // pathsOf returns the path that the client asked for, and that which the router sees if they

@@ -52,11 +52,18 @@ func newSendQueue(connection connection, size int, linger time.Duration, losses 
 
 // record adds a command. It never waits.
 func (q *sendQueue) record(cmd command) {
+	// Without the lock, because it calls a function of the application.
+	if kind, err := q.add(cmd); err != nil {
+		q.losses.lost(kind, err, 1)
+	}
+}
+
+// add returns why a command is lost.
+func (q *sendQueue) add(cmd command) (kind string, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
-		q.losses.lost("closed", errClientClosed, 1)
-		return
+		return "closed", errClientClosed
 	}
 	if q.done == nil {
 		q.done = make(chan struct{})
@@ -64,8 +71,9 @@ func (q *sendQueue) record(cmd command) {
 	}
 	select {
 	case q.waiting <- cmd:
+		return "", nil
 	default:
-		q.losses.lost("full", errQueueFull, 1)
+		return "full", errQueueFull
 	}
 }
 

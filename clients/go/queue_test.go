@@ -159,3 +159,32 @@ func TestAuditEventsThatAreLostAreCounted(t *testing.T) {
 		t.Fatalf("the log: %s", text)
 	}
 }
+
+// closingLosses closes the queue, as an application may do in OnEvent.
+type closingLosses struct{ queue *sendQueue }
+
+func (l *closingLosses) recorded() {}
+func (l *closingLosses) lost(kind string, _ error, _ int) {
+	if kind == "full" {
+		l.queue.close(0)
+	}
+}
+
+func TestAQueueIsNotLockedWhileALossIsReported(t *testing.T) {
+	connection := &slowConnection{answers: make(chan struct{})}
+	losses := &closingLosses{}
+	losses.queue = newSendQueue(connection, 1, 0, losses)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 5 {
+			losses.queue.record(command{args: []any{"one"}})
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(5 * time.Second):
+		t.Fatal("the queue waits for itself")
+	}
+	close(connection.answers)
+}

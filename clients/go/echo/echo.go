@@ -124,8 +124,12 @@ func (t *routes) text(r *http.Request) string {
 	if known, found := t.known.Load(at); found {
 		return known.(string)
 	}
-	text := textOf(methodsOf(c.Echo(), at)) + template(path)
-	t.known.Store(at, text)
+	methods := methodsOf(c.Echo(), at)
+	text := textOf(methods) + template(path)
+	// A client can make up any number of other methods.
+	if len(methods) > 0 || slices.Contains(allMethods, r.Method) {
+		t.known.Store(at, text)
+	}
 	return text
 }
 
