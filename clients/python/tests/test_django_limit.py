@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import partial
 from typing import Any
 
 import pytest
@@ -95,6 +96,47 @@ def test_the_methods_of_a_class_have_limits_of_their_own() -> None:
     asynchronous.answer("LW.RATELIMIT", ADMITTED)
     with settings(asynchronous):
         assert get_async(AsyncOrders.as_view()).status_code == 200
+
+
+@method_decorator(limit("9/minute"), name="dispatch")
+class Baskets(View):
+    def get(self, request: Any) -> HttpResponse:
+        return HttpResponse("baskets")
+
+
+@method_decorator(limit("5/minute"), name="dispatch")
+class Payments(View):
+    async def get(self, request: Any) -> HttpResponse:
+        return HttpResponse("payments")
+
+
+class Plain(View):
+    def get(self, request: Any) -> HttpResponse:
+        return HttpResponse("plain")
+
+
+class PlainAsync(View):
+    async def get(self, request: Any) -> HttpResponse:
+        return HttpResponse("plain")
+
+
+def test_a_limit_on_a_whole_class_is_named_after_the_class() -> None:
+    stub, asynchronous = Stub(), AsyncStub()
+    stub.answer("LW.RATELIMIT", *[ADMITTED] * 3)
+    asynchronous.answer("LW.RATELIMIT", *[ADMITTED] * 2)
+    with settings(stub):
+        for view in (Baskets.as_view(), limit("9/minute")(Plain.as_view()), limit("9/minute")(partial(answer))):
+            assert get(view).status_code == 200
+    with settings(asynchronous):
+        for view in (Payments.as_view(), limit("9/minute")(PlainAsync.as_view())):
+            assert get_async(view).status_code == 200
+    assert [key.partition("--")[0] for key in keys(stub) + keys(asynchronous)] == [
+        "lw:{ip:203.0.113.9}:limit:test_django_limit.baskets.dispatch",
+        "lw:{ip:203.0.113.9}:limit:test_django_limit.plain",
+        "lw:{ip:203.0.113.9}:limit:support.django_requests.answer",
+        "lw:{ip:203.0.113.9}:limit:test_django_limit.payments.dispatch",
+        "lw:{ip:203.0.113.9}:limit:test_django_limit.plainasync",
+    ]
 
 
 def test_several_limits_of_a_view_count_apart() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from asgiref.sync import iscoroutinefunction
 from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.http import Http404
 from django.http.response import HttpResponseBase
@@ -49,8 +50,8 @@ def limit(
     checked = _Limits(limits, lockwatch, options)
 
     def decorate(view: View) -> View:
-        name = f"/{view.__module__}.{getattr(view, '__qualname__', type(view).__qualname__)}"
-        if inspect.iscoroutinefunction(view):
+        name, is_async = _named(view)
+        if is_async:
 
             @functools.wraps(view)
             async def limited_async(request: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # the view's
@@ -75,6 +76,25 @@ def limit(
         return limited  # type: ignore[return-value]  # it has the view's signature
 
     return decorate
+
+
+def _named(view: Any) -> tuple[str, bool]:  # noqa: ANN401  # a view of any kind
+    """The name of a view's limit, and whether the view is asynchronous.
+
+    Views of classes are functions of Django's own, so it is the class that names them.
+    """
+    function = view
+    while isinstance(function, functools.partial):
+        function = function.func
+    method = getattr(function, "__self__", None)
+    owner = getattr(view, "view_class", None) or (None if method is None else type(method))
+    if owner is None:
+        name = f"{function.__module__}.{getattr(function, '__qualname__', type(function).__qualname__)}"
+        return f"/{name}", iscoroutinefunction(view) or inspect.iscoroutinefunction(view)
+    part = "" if method is None else f".{function.__name__}"
+    # What calls the handlers of an asynchronous class is a synchronous method.
+    calls_async = part in ("", ".dispatch") and getattr(owner, "view_is_async", False)
+    return f"/{owner.__module__}.{owner.__qualname__}{part}", calls_async or inspect.iscoroutinefunction(view)
 
 
 class _Limits:
