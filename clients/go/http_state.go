@@ -133,6 +133,11 @@ func (s *State) setKeyText(text string) {
 	if text == "" {
 		return
 	}
+	if len(text) > maxTextBytes {
+		// As long as that it is what a client has sent. The digest tells users apart.
+		digest := shortDigest(text)
+		text = shortened(text[:maxTextBytes-len(digest)]) + digest
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.keyText = text

@@ -2,11 +2,13 @@ package lockwatch
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestTheWriterPushesWhatTheServerPushes(t *testing.T) {
@@ -63,6 +65,7 @@ func TestALongRequestIsNotSentToRedis(t *testing.T) {
 	lw.link.connection, lw.after = seen, seen
 	middleware := ok[func(http.Handler) http.Handler](t)(Middleware(lw, MiddlewareOptions{
 		KeyFunc: func(r *http.Request) (string, error) { return r.Header.Get("X-Key"), nil },
+		Guard:   "site",
 	}))
 	long := strings.Repeat("a€", 100_000)
 	path := "/" + strings.Repeat("%E2%82%AC", 100_000)
@@ -73,7 +76,14 @@ func TestALongRequestIsNotSentToRedis(t *testing.T) {
 	if err := lw.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if seen.sent != 3 || seen.longest > maxTextBytes || seen.longest < maxTextBytes-3 {
+	token := Secret(long)
+	if _, err := lw.Verify(t.Context(), "auth", token, ""); !errors.Is(err, ErrTokenInvalid) {
+		t.Fatalf("a token that is too long: %v", err)
+	}
+	if found, err := lw.Introspect(t.Context(), "auth", token); err != nil || found.Active {
+		t.Fatalf("a token that is too long: %v, %v", found, err)
+	}
+	if seen.sent != 4 || seen.longest > maxTextBytes || seen.longest < maxTextBytes-utf8.UTFMax {
 		t.Fatalf("%d commands were sent, the longest argument has %d bytes", seen.sent, seen.longest)
 	}
 }

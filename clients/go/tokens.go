@@ -8,6 +8,10 @@ import (
 	"time"
 )
 
+// maxTokenBytes is more than a token has that the server issues. A longer one is not sent, because
+// other calls would wait for it.
+const maxTokenBytes = 16_384
+
 // Tokens are those of a new session, or of a rotation. They print without their secrets.
 type Tokens struct {
 	AccessToken Secret
@@ -197,6 +201,9 @@ func (c *Client) count(ctx context.Context, cmd command) (int64, error) {
 // Verify returns the claims of an access token (LW.VERIFY). The error is ErrToken for one that is
 // not accepted. audience is that of the server if empty.
 func (c *Client) Verify(ctx context.Context, store string, accessToken Secret, audience string) (*Claims, error) {
+	if len(accessToken) > maxTokenBytes {
+		return nil, &Error{Code: "LWINVALID", Message: "the token is longer than any that is issued", kind: ErrTokenInvalid}
+	}
 	text, err := readText(c.execute(ctx, newCommand("LW.VERIFY", store, string(accessToken)).with("AUDIENCE", audience)))
 	if err != nil {
 		return nil, err
@@ -219,6 +226,9 @@ func (c *Client) Verify(ctx context.Context, store string, accessToken Secret, a
 // Introspect returns what RFC 7662 reports of a token (LW.INTROSPECT). A token that is not accepted
 // is inactive, and no error.
 func (c *Client) Introspect(ctx context.Context, store string, token Secret) (*Introspection, error) {
+	if len(token) > maxTokenBytes {
+		return &Introspection{All: map[string]any{"active": false}}, nil
+	}
 	text, err := readText(c.execute(ctx, newCommand("LW.INTROSPECT", store, string(token))))
 	if err != nil {
 		return nil, err
