@@ -58,12 +58,14 @@ main() {
             env LOCKWATCH_SERVER="$server" cargo test "${program[@]}" --test it
         step "release build on $(version_of "$server")" scripts/smoke.sh "$server"
     done
+    # It mostly waits for the browser.
+    begin "the page in a browser" scripts/browser.sh
     step "a server to play with" scripts/serve-test.sh
     step "the demo of the page" scripts/web-test.sh
-    step "the page in a browser" scripts/browser.sh
     step "lints of the scripts" scripts/lint-scripts.sh
     step "dashboard and alert rules" scripts/contrib-test.sh
     step "the Python client" scripts/clients.sh python
+    finish
     step "the Node client" scripts/clients.sh node
     step "the Go client" scripts/clients.sh go
     if [[ ${LOCKWATCH_SOAK:-} ]]; then
@@ -121,6 +123,28 @@ step() {
         printf '== %s: FAILED\n' "$name" | tee -a "$temp_dir/output"
         tail -n 30 "$temp_dir/output" >>"$temp_dir/failures"
     fi
+}
+
+# begin NAME COMMAND [ARGUMENT ...]: starts a step that runs beside the next ones, until `finish`.
+begin() {
+    begun=$1
+    shift
+    {
+        local code=0
+        "$@" || code=$?
+        echo "$code" >"$temp_dir/code_of_begun"
+    } </dev/null >"$temp_dir/begun" 2>&1 &
+    begun_pid=$!
+    started+=("$begun_pid")
+}
+
+# Waits for the step that was begun, and records it like the others.
+finish() { step "$begun" output_of_begun; }
+
+output_of_begun() {
+    tail --pid="$begun_pid" -f /dev/null
+    cat "$temp_dir/begun"
+    return "$(cat "$temp_dir/code_of_begun")"
 }
 
 # Sets processor_seconds to the processor time of all steps so far. In a subshell `times` would be 0.
