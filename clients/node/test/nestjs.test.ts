@@ -39,6 +39,12 @@ class Others {
     return "shadow";
   }
 
+  @Get("no-json")
+  @Limit("0/minute", { onDenied: () => ({ status: 420, headers: { "Content-Type": "application/json" }, body: "slow down" }) })
+  noJson() {
+    return "no JSON";
+  }
+
   @Get("closed")
   @Limit("5/minute", { onRedisFailure: "deny" })
   closed() {
@@ -91,6 +97,11 @@ for (const [platform, adapter] of Object.entries(PLATFORMS)) {
       const denied = await list("a");
       assert.deepEqual([denied.status, denied.body], [420, '{"slow":"down"}']);
       assert.equal((await list("b")).status, 200);
+    });
+
+    it("sends a body that is no JSON as a message, whatever its type says", async () => {
+      const denied = await ask(port, "/no-json");
+      assert.deepEqual([denied.status, denied.body], [420, '{"statusCode":420,"message":"slow down"}']);
     });
 
     it("limits nothing else, and denies nothing in shadow mode", async () => {

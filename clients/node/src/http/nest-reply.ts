@@ -49,11 +49,21 @@ class NestReply implements FastifyReplyLike {
     const isJson = /[/+]json\b/.test(this.#contentType);
     // NestJS sends objects as they are, and puts a text into one.
     if (isJson) this.#set("Content-Type", this.#contentType);
-    this.deny(new HttpException(isJson ? (JSON.parse(text) as object) : text, this.#status));
+    this.deny(new HttpException(isJson ? parsed(text) : text, this.#status));
   }
 
   #set(name: string, value: string): void {
     if ("raw" in this.response) this.response.header(name, value);
     else this.response.setHeader(name, value);
+  }
+}
+
+/** The text itself if it is no JSON, whatever the application calls it. */
+function parsed(text: string): object | string {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value : text;
+  } catch {
+    return text;
   }
 }
