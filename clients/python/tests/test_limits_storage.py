@@ -165,8 +165,9 @@ def test_options_go_to_lockwatch_and_to_redis_py(kind: str) -> None:
         storage(kind, "lockwatch://localhost", command_timeout="soon")
     with pytest.raises(lockwatch.ConfigurationError, match="key_prefix"):
         storage(kind, "lockwatch://localhost", key_prefix="{x}")
-    with pytest.raises(TypeError):
-        storage(kind, "lockwatch://localhost", pasword="s3cret").check()
+    with pytest.raises(ConfigurationError, match="'pasword'") as misspelt:
+        storage(kind, "lockwatch://localhost", pasword="s3cret")
+    assert "s3cret" not in str(misspelt.value)
 
 
 @EACH

@@ -155,9 +155,15 @@ def _of_url(kind: Any, uri: str, scheme: str, options: dict[str, Any]) -> Any:  
     if pool is not None:
         return kind(connection_pool=pool)
     try:
-        return kind.from_url(url, **options)
+        client = kind.from_url(url, **options)
+        # redis-py would find a misspelt option with the first command.
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)
     except ValueError:
         raise _unusable() from None
+    except TypeError as error:
+        raise ConfigurationError(f"an option of the storage is not known: {error}") from None
+    return client
 
 
 def _of_sentinel(

@@ -24,6 +24,9 @@ Event: TypeAlias = Command[Any]
 _MAX_BATCH = 100
 # Seconds that a shutdown waits for what is left.
 _FLUSH_SECONDS = 2.0
+# Seconds without a command after which the thread of a queue ends. Many a middleware is never
+# closed: each client of Django's tests has one of its own.
+_IDLE_SECONDS = 10.0
 
 
 class Losses(ABC):
@@ -104,33 +107,50 @@ class SendQueue:
 
     def record(self, event: Event) -> None:
         """Adds a command. Never waits."""
-        if self._pid != os.getpid():
-            self._start()
-        if len(self._events) >= self._size:
-            self._losses.full()
+        try:
+            added = self._add(event)
+        except RuntimeError as error:
+            # No thread can be started: there are too many, or the process ends.
+            self._losses.failed(error, 1)
             return
+        if not added:
+            self._losses.full()
+
+    def _add(self, event: Event) -> bool:
         with self._lock:
+            if self._pid != os.getpid():
+                self._start()
+            if len(self._events) >= self._size:
+                return False
             # Set each time, because the thread may have sent the event that woke it with an earlier
             # batch, and have set `_is_empty` since.
             self._events.append(event)
             self._is_empty.clear()
             self._has_events.set()
+            return True
 
     def _start(self) -> None:
-        # Started by the first event. A server may fork after the middleware is made, and threads
-        # are not forked.
+        # Started by an event. A server may fork after the middleware is made, and threads are not
+        # forked.
+        self._reset()
+        threading.Thread(target=self._run, name=self._name, daemon=True).start()
+        atexit.register(self.flush)
+        self._pid = os.getpid()
+
+    def _has_ended(self) -> bool:
+        """Ends the queue's thread, unless there is an event. The next one starts another."""
         with self._lock:
-            if self._pid == os.getpid():
-                return
-            self._reset()
-            atexit.register(self.flush)
-            threading.Thread(target=self._run, name=self._name, daemon=True).start()
-            self._pid = os.getpid()
+            if self._events:
+                return False
+            self._pid = None
+            atexit.unregister(self.flush)
+            return True
 
     def _run(self) -> None:
         events = self._events
         while True:
-            self._has_events.wait()
+            if not self._has_events.wait(_IDLE_SECONDS) and self._has_ended():
+                return
             if len(events) < _MAX_BATCH and self._linger:
                 self._flushing.wait(self._linger)
             # An event that comes from here on sets it again, even if this loop still sends that
