@@ -63,6 +63,8 @@ func (s *Store) Take(ctx context.Context, key string, limit Limit, units int64) 
 		return nil, configurationError("%d units are taken: expected at least 1", units)
 	}
 	name := s.Key(key)
+	// A client that leaves must not look like a Redis that is away.
+	ctx = context.WithoutCancel(ctx)
 	result, err := s.client.RateLimitArgs(ctx, name, limits, RateLimitArgs{Cost: units})
 	if err != nil {
 		return s.unanswered(ctx, name, limits, units, err)
@@ -83,18 +85,28 @@ func (s *Store) unanswered(
 	case denial != nil:
 		return denial.result, nil
 	default:
-		limit := limits.list[0].Limit
-		return &RateLimitResult{Allowed: true, Limit: limit, Remaining: limit, Limits: limits}, nil
+		return untouched(limits), nil
 	}
 }
 
-// Peek returns what is left at a key, and counts nothing.
+// Peek returns what is left at a key, and counts nothing. Without an answer, that is all of it, or
+// the error is returned with FailDeny.
 func (s *Store) Peek(ctx context.Context, key string, limit Limit) (*RateLimitResult, error) {
 	limits, err := s.limitsOf(limit)
 	if err != nil {
 		return nil, err
 	}
-	return s.client.Peek(ctx, s.Key(key), limits, Free)
+	result, err := s.client.Peek(ctx, s.Key(key), limits, Free)
+	if err != nil && s.mode.onFailure != FailDeny {
+		return untouched(limits), nil
+	}
+	return result, err
+}
+
+// untouched is the result of a limit of which nothing is known to be used.
+func untouched(limits Limits) *RateLimitResult {
+	limit := limits.list[0].Limit
+	return &RateLimitResult{Allowed: true, Limit: limit, Remaining: limit, Limits: limits}
 }
 
 // Key is the key in Redis for a key of the other library. Keys that begin with it are in the same

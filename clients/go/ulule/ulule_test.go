@@ -107,10 +107,24 @@ func TestRedisIsAway(t *testing.T) {
 					t.Errorf("%+v, %v", found, err)
 				}
 			}
+			found, err := made.Peek(context.Background(), "a", rate)
+			if (mode == lockwatch.FailDeny) != errors.Is(err, lockwatch.ErrUnavailable) || err == nil && found.Remaining != 5 {
+				t.Errorf("%+v, %v", found, err)
+			}
 			if client.Stats().Requests["ulule-limiter"][expected] == 0 {
 				t.Errorf("the counters are %v", client.Stats())
 			}
 		})
+	}
+}
+
+func TestAClientThatHasLeftSaysNothingAboutRedis(t *testing.T) {
+	_, client, made := store(t, lockwatch.StoreOptions{})
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	found, err := made.Get(gone, "a", limiter.Rate{Limit: 5, Period: time.Hour})
+	if err != nil || found.Remaining != 4 || client.Stats().LimitsOff {
+		t.Fatalf("%+v, %v, %+v", found, err, client.Stats())
 	}
 }
 
