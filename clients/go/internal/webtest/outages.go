@@ -133,7 +133,9 @@ func outages(t *testing.T, app App) {
 
 func loaded(t *testing.T, redis string, app App) *load {
 	t.Helper()
-	l := startLoad(t, start(t, redis, app, lockwatch.MiddlewareOptions{Limits: "1000000/hour"}))
+	options := lockwatch.MiddlewareOptions{Limits: "1000000/hour"}
+	// With the timeouts that users have.
+	l := startLoad(t, startWith(t, redis, lockwatch.Options{}, app, options))
 	l.mustRecover(t)
 	return l
 }

@@ -41,9 +41,21 @@ type site struct {
 	client *lockwatch.Client
 }
 
+// patient is how long a request may wait for Redis where a busy machine must not look like one that
+// is away.
+const patient = 5 * time.Second
+
 func start(t *testing.T, redis string, app App, options lockwatch.MiddlewareOptions) *site {
 	t.Helper()
-	client, err := lockwatch.Open(redis, lockwatch.Options{Service: "shop"})
+	return startWith(t, redis, lockwatch.Options{ConnectTimeout: patient, CommandTimeout: patient}, app, options)
+}
+
+func startWith(
+	t *testing.T, redis string, settings lockwatch.Options, app App, options lockwatch.MiddlewareOptions,
+) *site {
+	t.Helper()
+	settings.Service = "shop"
+	client, err := lockwatch.Open(redis, settings)
 	if err != nil {
 		t.Fatal(err)
 	}
