@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -109,4 +111,27 @@ func TestTokensDoNotGetIntoLogs(t *testing.T) {
 			t.Fatalf("it shows %s", text)
 		}
 	}
+}
+
+func TestAKeyThatIsNoTokenStoreIsAnErrorOfTheApplication(t *testing.T) {
+	server := testserver.Start(t)
+	if err := server.Admin(t).Set(t.Context(), "auth", "a text", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	var found error
+	guard := ok[func(http.Handler) http.Handler](t)(RequireToken(openClient(t, server.URL()), BearerOptions{
+		Store: "auth",
+		OnError: func(w http.ResponseWriter, _ *http.Request, err error) {
+			found = err
+			w.WriteHeader(http.StatusTeapot)
+		},
+	}))
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+	request.Header.Set("Authorization", "Bearer a.b.c")
+	response := httptest.NewRecorder()
+	guard(http.NotFoundHandler()).ServeHTTP(response, request)
+	if response.Code != http.StatusTeapot {
+		t.Fatalf("the response is %d", response.Code)
+	}
+	wantError(t, found, ErrCommand, "WRONGTYPE")
 }
