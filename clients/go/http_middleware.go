@@ -207,12 +207,15 @@ const maxTextBytes = 4096
 
 // shortened is a text that the client of a request has sent, without what the server would cut off.
 // Headers may have a megabyte, and all calls of a batch would wait for it.
-func shortened(text string) string {
-	if len(text) <= maxTextBytes {
+func shortened(text string) string { return cut(text, maxTextBytes) }
+
+// cut is the beginning of a text. It does not end within a character.
+func cut(text string, size int) string {
+	if len(text) <= size {
 		return text
 	}
-	end := maxTextBytes
-	for end > maxTextBytes-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+	end := size
+	for end > size-utf8.UTFMax && !utf8.RuneStart(text[end]) {
 		end--
 	}
 	return text[:end]

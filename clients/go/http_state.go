@@ -136,7 +136,7 @@ func (s *State) setKeyText(text string) {
 	if len(text) > maxTextBytes {
 		// As long as that it is what a client has sent. The digest tells users apart.
 		digest := shortDigest(text)
-		text = shortened(text[:maxTextBytes-len(digest)]) + digest
+		text = cut(text, maxTextBytes-len(digest)) + digest
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

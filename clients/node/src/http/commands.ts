@@ -7,6 +7,7 @@ import { addressClient, headerBytes } from "./keys.js";
 import { methodArgument } from "./pattern.js";
 import type { Policy } from "./policies.js";
 import type { HttpRequest, RateLimiter } from "./rate-limiter.js";
+import { shortened, shortenedBytes } from "./shortened.js";
 import type { LockWatchState } from "./state.js";
 
 /** A request, and what decides on it. */
@@ -99,9 +100,9 @@ function newBurst<Req>({ limiter: { burst, keys }, http, path, address, counted 
   return burstCommand(key, burst.threshold, burst.windowMs, {
     cooldown: burst.cooldown,
     ip: address,
-    endpoint: path,
+    endpoint: shortened(path),
     method: methodArgument(http.method),
-    agent: agent === undefined ? undefined : headerBytes(agent),
+    agent: agent === undefined ? undefined : shortenedBytes(headerBytes(agent)),
   });
 }
 

@@ -10,6 +10,7 @@ import type { Log } from "../failure-log.js";
 import { sayOnce } from "../notices.js";
 import type { Bytes } from "../redis/connection.js";
 import { clientNetwork, type AddressPrefixes } from "./address.js";
+import { shortenedName } from "./shortened.js";
 
 /** Longer keys of the application are replaced by a digest. */
 const MAX_KEY_BYTES = 128;
@@ -87,7 +88,7 @@ export function keyClient(given: Exclude<ClientKey, null | undefined>): string |
 
 /** The text of a key that the application returned, as the user of an audit event. */
 export function keyText(given: ClientKey): string | undefined {
-  return given === null || given === undefined || given === "" || given === ADDRESS ? undefined : String(given);
+  return given === null || given === undefined || given === "" || given === ADDRESS ? undefined : shortenedName(String(given));
 }
 
 /**

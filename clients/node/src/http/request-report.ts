@@ -3,6 +3,7 @@ import { auditCommand } from "../audit.js";
 import type { Bytes } from "../redis/connection.js";
 import type { Subject } from "./commands.js";
 import { methodArgument } from "./pattern.js";
+import { shortened } from "./shortened.js";
 
 /** @param limiterKey routes the event in a cluster */
 export function recordEvent<Req>({ limiter, http, path, state }: Subject<Req>, status: number, latencyMs: number, limiterKey: Bytes | undefined): void {
@@ -16,10 +17,10 @@ export function recordEvent<Req>({ limiter, http, path, state }: Subject<Req>, s
   const { address, burst, denial, keyText, limited, user } = state;
   auditQueue.record(() => {
     const command = auditCommand({
-      user: user ?? keyText,
+      user: typeof user === "string" ? shortened(user) : (user ?? keyText),
       ip: address,
       method: methodArgument(http.method),
-      endpoint: path,
+      endpoint: shortened(path),
       status,
       limited,
       anomaly: burst?.burst,

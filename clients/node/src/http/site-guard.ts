@@ -11,6 +11,7 @@ import type { Bytes, Command, RedisReply } from "../redis/connection.js";
 import { CLIENT_CLOSED_REQUEST } from "./handshake.js";
 import { blockedDenial, CHALLENGE_DENIAL, givenReply, type SentReply } from "./reply.js";
 import type { Asker, Responses } from "./responses.js";
+import { shortened } from "./shortened.js";
 import type { GuardDenial, LockWatchState } from "./state.js";
 
 /** The first status that is reported. */
@@ -86,7 +87,7 @@ export class SiteGuard<Req> {
     // While the breaker is open, Redis gets nothing.
     if (status < FAILED || status === CLIENT_CLOSED_REQUEST || isOwn || state.failure === "bypassed") return;
     const caller = callerOf(state);
-    this.lockwatch.outcomes.record(() => eventCommand(this.key, String(status), { ...caller, value: path }));
+    this.lockwatch.outcomes.record(() => eventCommand(this.key, String(status), { ...caller, value: shortened(path) }));
   }
 }
 

@@ -18,6 +18,7 @@ from uuid import UUID
 from ..errors import ConfigurationError
 from ..notices import say_once
 from .address import WHOLE_CLIENTS, Address, AddressPrefixes, client_network
+from .shortened import shortened_name
 
 # A longer key of the application becomes a digest.
 _MAX_KEY_BYTES = 128
@@ -90,7 +91,7 @@ def key_client(key: object) -> str | None:
 
 def key_text(key: object) -> str | None:
     """The text of a key that the application returned, as the user of an audit event."""
-    return None if key_client(key) is None else str(key)
+    return None if key_client(key) is None else shortened_name(str(key))
 
 
 def credential_client(header: str, value: str) -> str | None:

@@ -16,6 +16,7 @@ from .keys import credential_client, header_bytes
 from .options import Settings
 from .policies import Policy
 from .request import HttpRequest
+from .shortened import shortened, shortened_bytes
 from .state import LockWatchState
 
 
@@ -103,9 +104,9 @@ class Commands:
         args: tuple[Arg, ...] = (
             *("LW.BURST", key, *self._settings.burst_arguments),
             *option("IP", ip),
-            *("ENDPOINT", request.path),
+            *("ENDPOINT", shortened(request.path)),
             *option("METHOD", request.method_argument),
-            *option("AGENT", None if agent is None else header_bytes(agent)),
+            *option("AGENT", None if agent is None else shortened_bytes(header_bytes(agent))),
         )
         return Command(args, burst.read_burst, key)
 
@@ -132,10 +133,10 @@ class Commands:
         user = state.key_text if state.user is None else state.user
         args: tuple[Arg, ...] = (
             "LW.AUDIT",
-            *option("USER", None if user is None else str(user)),
+            *option("USER", None if user is None else shortened(str(user))),
             *option("IP", state.address),
             *option("METHOD", request.method_argument),
-            *("ENDPOINT", request.path),
+            *("ENDPOINT", shortened(request.path)),
             *(("STATUS", str(status)) if 100 <= status <= 599 else ()),
             *(("LIMITED",) if state.limited else ()),
             *(("ANOMALY",) if state.burst else ()),

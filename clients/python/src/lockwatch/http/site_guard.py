@@ -16,6 +16,7 @@ from .bodies import Denial, ErrorBodies
 from .charging import Corrections
 from .reply import CLIENT_CLOSED_REQUEST, Reply, denied_reply
 from .request import HttpRequest
+from .shortened import shortened
 from .state import LockWatchState
 
 # Given the request and the result. Returns whether the client has passed a challenge, or the
@@ -108,7 +109,7 @@ class SiteGuard:
         is_own = state.blocked or (state.limited and not state.shadowed)
         if status >= _FAILED and status != CLIENT_CLOSED_REQUEST and not is_own and state.failure != "bypassed":
             self._outcomes.record(
-                event(self._key, str(status), ip=_ip(request), user=_user(state), value=request.path or None)
+                event(self._key, str(status), ip=_ip(request), user=_user(state), value=shortened(request.path) or None)
             )
 
 
