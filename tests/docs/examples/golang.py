@@ -17,9 +17,12 @@ _PACKAGES = {
     "io": "io",
     "lockwatch": "lockwatch",
     "log": "log",
+    "os": "os",
     "redis": "github.com/redis/go-redis/v9",
+    "signal": "os/signal",
     "slog": "log/slog",
     "strings": "strings",
+    "syscall": "syscall",
     "time": "time",
 }
 _DECLARATION = re.compile(r"^(func|type|const|import) ", re.MULTILINE)
