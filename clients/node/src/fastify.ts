@@ -72,12 +72,16 @@ const plugin = pluginOf<FastifyOptions>((fastify, options) => {
   // A part of the server may have a plugin of its own, inside the server's.
   if (!fastify.hasDecorator("lockwatch")) fastify.decorate("lockwatch", limiter.lockwatch);
   if (!fastify.hasRequestDecorator("lockwatch")) fastify.decorateRequest("lockwatch", undefined);
-  fastify.addHook("onRequest", async (request, reply) => {
+  fastify.addHook("onRequest", (request, reply, done) => {
     const { raw } = request;
-    if (isGone(raw)) return reply.hijack();
+    if (isGone(raw)) {
+      reply.hijack();
+      return;
+    }
     const target = raw.url ?? "/";
     const path = pathOf(cutsSemicolons ? target.replace(/;.*/s, "") : target);
-    return (await admit(limiter, request, reply, path)) ? undefined : reply;
+    // A hook that does not call `done` has answered the request.
+    admit(limiter, request, reply, path).then((goesOn) => goesOn && done(), done);
   });
   // The plugin closes a LockWatch that it has created. One of the application is the application's
   // to close.

@@ -42,20 +42,21 @@ export class RequestCheck<Req> {
   }
 
   async decide(request: Req, response: AnyResponse): Promise<Decision> {
-    const asker = { request, accept: this.subject.http.header("accept") };
-    const decision = await this.#decide(asker, response);
+    let decision: Decision;
+    try {
+      decision = await this.#ask(request, this.#plainTrip() ?? (await this.#trip(request)), response);
+    } catch (error) {
+      if (!(error instanceof FunctionFailure)) throw error;
+      const { cost } = this.subject.policy;
+      decision = await this.#failed(request, error, this.#askedWithoutFunctions(), typeof cost === "number" ? cost : 1);
+    }
     this.#goesOn = !decision.reply;
     return decision;
   }
 
-  async #decide(asker: Asker<Req>, response: AnyResponse): Promise<Decision> {
-    try {
-      return await this.#ask(asker, this.#plainTrip() ?? (await this.#trip(asker.request)), response);
-    } catch (error) {
-      if (!(error instanceof FunctionFailure)) throw error;
-      const { cost } = this.subject.policy;
-      return this.#failed(asker, error, this.#askedWithoutFunctions(), typeof cost === "number" ? cost : 1);
-    }
+  /** What a response of the middleware itself depends on. */
+  #asker(request: Req): Asker<Req> {
+    return { request, accept: this.subject.http.header("accept") };
   }
 
   /** What is sent, unless a function of the application has to be asked. */
@@ -85,7 +86,7 @@ export class RequestCheck<Req> {
     return this.#tripFor(caller, limits, cost);
   }
 
-  async #ask(asker: Asker<Req>, trip: RoundTrip, response: AnyResponse): Promise<Decision> {
+  async #ask(request: Req, trip: RoundTrip, response: AnyResponse): Promise<Decision> {
     this.#isGuarded = trip.check !== undefined;
     if (trip.commands.length === 0) return { headers: {} };
     let replies: RedisReply[];
@@ -93,18 +94,18 @@ export class RequestCheck<Req> {
       replies = await this.subject.limiter.lockwatch.link.send(trip.commands);
     } catch (error) {
       if (!(error instanceof LockWatchError)) throw error;
-      return trip.calls.length > 0 ? this.#failed(asker, error, trip.calls, trip.cost) : this.#notAsked(error, trip);
+      return trip.calls.length > 0 ? this.#failed(request, error, trip.calls, trip.cost) : this.#notAsked(error, trip);
     }
     if (trip.burst) this.#readBurst(replies[trip.calls.length], trip.calls.length > 0);
     const binding = this.#readLimits(trip, replies, response);
-    const decision = binding instanceof LockWatchError ? await this.#failed(asker, binding, trip.calls, trip.cost) : undefined;
-    const refusal = trip.check && (await this.#refusal(asker, replies.at(-1)));
+    const decision = binding instanceof LockWatchError ? await this.#failed(request, binding, trip.calls, trip.cost) : undefined;
+    const refusal = trip.check && (await this.#refusal(request, replies.at(-1)));
     if (decision) return refusal ? { headers: {}, reply: refusal } : decision;
-    return this.#judge(asker, binding as NamedResult | undefined, refusal);
+    return this.#judge(request, binding as NamedResult | undefined, refusal);
   }
 
   /** The decision, now that Redis has answered. */
-  #judge(asker: Asker<Req>, binding: NamedResult | undefined, refusal: SentReply | undefined): Decision | Promise<Decision> {
+  #judge(request: Req, binding: NamedResult | undefined, refusal: SentReply | undefined): Decision | Promise<Decision> {
     if (!binding) return { headers: {}, reply: refusal };
     const { limiter, policy } = this.subject;
     const { result, name } = binding;
@@ -113,7 +114,7 @@ export class RequestCheck<Req> {
     if (refusal) return { headers, reply: refusal };
     // In shadow mode a denied request gets the headers and goes on.
     if (result.allowed || policy.shadow) return { headers };
-    return limiter.responses.denied(asker, result, name, headers, limiter.options.onDenied);
+    return limiter.responses.denied(this.#asker(request), result, name, headers, limiter.options.onDenied);
   }
 
   /** The limit that binds, or the error in place of one. Undefined for a request without a limit. */
@@ -148,16 +149,16 @@ export class RequestCheck<Req> {
   }
 
   /** Decides by `onRedisFailure`. */
-  async #failed(asker: Asker<Req>, error: LockWatchError | FunctionFailure, asked: readonly AskedLimit[], cost: number): Promise<Decision> {
+  async #failed(request: Req, error: LockWatchError | FunctionFailure, asked: readonly AskedLimit[], cost: number): Promise<Decision> {
     const { limiter, policy, state } = this.subject;
     const { responses, lockwatch } = limiter;
     const { name, route, onFailure, shadow } = policy;
     state.failure = reasonOf(error);
     const admitted = await decideWithoutRedis({ error, requests: "requests", policy: name, route, onFailure, shadow, asked, cost }, lockwatch);
     if (admitted === true) return { headers: {} };
-    if (admitted === false) return { headers: {}, reply: await responses.unavailable(asker, name) };
+    if (admitted === false) return { headers: {}, reply: await responses.unavailable(this.#asker(request), name) };
     state.deny(admitted.result, admitted.name, admitted.key, false);
-    return responses.denied(asker, admitted.result, admitted.name, {}, limiter.options.onDenied);
+    return responses.denied(this.#asker(request), admitted.result, admitted.name, {}, limiter.options.onDenied);
   }
 
   /** What this process can limit a request by if a function of the application has failed. */
@@ -185,12 +186,12 @@ export class RequestCheck<Req> {
   }
 
   /** The guard's response to a request that may not go on. In shadow mode all do. */
-  async #refusal(asker: Asker<Req>, reply: RedisReply): Promise<SentReply | undefined> {
+  async #refusal(request: Req, reply: RedisReply): Promise<SentReply | undefined> {
     const { limiter, policy, state } = this.subject;
     const { site, lockwatch } = limiter;
     const guard = (state.guard = site?.read(reply));
     if (!site || !guard || policy.shadow) return undefined;
-    const refusal = await site.refusal(asker, guard);
+    const refusal = await site.refusal(this.#asker(request), guard);
     if (!refusal) return undefined;
     state.block(site.denial(guard));
     lockwatch.counters.guardDenied(policy.route);

@@ -2,39 +2,36 @@
  * Combines the commands of one turn of the event loop into one write, because writes dominate the
  * CPU time of a command in this process. node-redis does this itself.
  */
-import { checkArguments, type Command, type RedisReply } from "./connection.js";
+import type { Command, RedisReply } from "./connection.js";
 
-interface Part {
+/** Commands that were sent together, by one caller. */
+export interface Call {
   readonly commands: readonly Command[];
+  /** The replies that have come. */
+  readonly replies: RedisReply[];
   readonly resolve: (replies: RedisReply[]) => void;
   readonly reject: (reason: unknown) => void;
+  /** The call whose commands follow on the same connection. */
+  next: Call | undefined;
 }
 
 export class Batch {
-  #parts: Part[] = [];
+  #calls: Call[] = [];
 
-  /** @param write sends commands and resolves to one reply per command */
-  constructor(private readonly write: (commands: readonly Command[]) => Promise<RedisReply[]>) {}
+  /** @param write sends the commands of calls, and resolves or rejects each call */
+  constructor(private readonly write: (calls: readonly Call[]) => void) {}
 
   send(commands: readonly Command[]): Promise<RedisReply[]> {
     return new Promise((resolve, reject) => {
-      // An argument that cannot be sent rejects this call alone.
-      checkArguments(commands);
       // Immediates run after every readable socket has been read, so requests that arrive together
       // share a write.
-      if (this.#parts.push({ commands, resolve, reject }) === 1) setImmediate(() => void this.#flush());
+      if (this.#calls.push({ commands, replies: [], resolve, reject, next: undefined }) === 1) setImmediate(this.#flush);
     });
   }
 
-  async #flush(): Promise<void> {
-    const parts = this.#parts;
-    this.#parts = [];
-    try {
-      const replies = await this.write(parts.flatMap(({ commands }) => commands));
-      let from = 0;
-      for (const { commands, resolve } of parts) resolve(replies.slice(from, (from += commands.length)));
-    } catch (error) {
-      for (const { reject } of parts) reject(error);
-    }
-  }
+  readonly #flush = (): void => {
+    const calls = this.#calls;
+    this.#calls = [];
+    this.write(calls);
+  };
 }

@@ -6,7 +6,7 @@ import { TimeoutError } from "./connection.js";
 
 interface Entry {
   readonly at: number;
-  reject: ((reason: TimeoutError) => void) | undefined;
+  reject: ((reason: unknown) => void) | undefined;
 }
 
 export class Deadlines {
@@ -22,8 +22,13 @@ export class Deadlines {
     return new Promise((resolve, reject) => {
       const entry: Entry = { at: performance.now() + this.timeoutMs, reject };
       this.#add(entry);
-      const settled = () => this.#settle(entry);
-      work.then(resolve, reject).then(settled, settled);
+      work.then(
+        (value) => {
+          this.#settle(entry);
+          resolve(value);
+        },
+        (reason: unknown) => this.#fail(entry, reason),
+      );
     });
   }
 
@@ -61,10 +66,12 @@ export class Deadlines {
   #timeOut(entry: Entry): void {
     // If this process was busy for longer than the timeout, the reply may lie unread in the socket.
     // The event loop reads sockets before it runs immediates.
-    setImmediate(() => {
-      const { reject } = entry;
-      this.#settle(entry);
-      reject?.(new TimeoutError(`no answer within ${this.timeoutMs} ms`));
-    });
+    setImmediate(() => this.#fail(entry, new TimeoutError(`no answer within ${this.timeoutMs} ms`)));
+  }
+
+  #fail(entry: Entry, reason: unknown): void {
+    const { reject } = entry;
+    this.#settle(entry);
+    reject?.(reason);
   }
 }

@@ -1,7 +1,8 @@
 /** ioredis with a single server, or one found through Sentinel. */
-import type { Writable } from "node:stream";
+import type { Duplex, Writable } from "node:stream";
 import type { Cluster, Redis, RedisOptions } from "ioredis";
-import { Batch } from "./batch.js";
+import { Batch, type Call } from "./batch.js";
+import { Channel } from "./channel.js";
 import { libraryArgument, ServerError, type Command, type Connection, type RedisReply } from "./connection.js";
 import { Readiness, reconnectDelay, SILENCE_MS } from "./readiness.js";
 
@@ -41,17 +42,37 @@ export function ioredisOptions() {
  */
 export abstract class IoredisBase<Client extends Redis | Cluster> {
   readonly #readiness = new Readiness();
+  #isUp = false;
 
   constructor(
     protected readonly client: Client,
     private readonly connectTimeoutMs: number,
   ) {
     const emitter = client as Redis;
-    emitter.on("ready", () => this.#readiness.up());
-    emitter.on("close", () => this.#readiness.down());
-    emitter.on("error", (error: Error) => {
-      if (client.status !== "ready") this.#readiness.down(reasonOf(error));
+    emitter.on("ready", () =>
+      this.opened(() => {
+        this.#isUp = true;
+        this.#readiness.up();
+      }),
+    );
+    emitter.on("close", () => {
+      this.#isUp = false;
+      this.closed();
+      this.#readiness.down();
     });
+    emitter.on("error", (error: Error) => {
+      if (!this.#isUp) this.#readiness.down(reasonOf(error));
+    });
+  }
+
+  /** Is called when ioredis has a connection. Calls `up` when it can be used. */
+  protected opened(up: () => void): void {
+    up();
+  }
+
+  /** Is called when ioredis has lost its connection. */
+  protected closed(): void {
+    // Nothing to do.
   }
 
   ready(): Promise<void> | undefined {
@@ -66,7 +87,8 @@ export abstract class IoredisBase<Client extends Redis | Cluster> {
 }
 
 export class IoredisConnection extends IoredisBase<Redis> implements Connection {
-  readonly #batch = new Batch((commands) => sendTogether(this.client, commands));
+  readonly #batch = new Batch((calls) => (this.#channel ? this.#channel.send(calls) : void sendByLibrary(this.client, calls)));
+  #channel: Channel | undefined;
 
   send(commands: readonly Command[]): Promise<RedisReply[]> {
     return this.#batch.send(commands);
@@ -74,6 +96,56 @@ export class IoredisConnection extends IoredisBase<Redis> implements Connection 
 
   reset(): void {
     if (this.client.status !== "end") this.client.disconnect(true);
+  }
+
+  protected override opened(up: () => void): void {
+    takeOver(this.client, (channel) => {
+      this.#channel = channel;
+      up();
+    });
+  }
+
+  protected override closed(): void {
+    this.#channel = undefined;
+  }
+}
+
+/**
+ * Takes the socket over from ioredis, as soon as ioredis waits for no reply on it: before version 6
+ * it calls a connection ready whose password has not been answered.
+ *
+ * @param done gets nothing in place of a channel if this ioredis does not show its socket
+ */
+function takeOver(client: Redis, done: (channel?: Channel) => void): void {
+  const { stream, commandQueue } = client as { stream?: Duplex; commandQueue?: { readonly length: number } };
+  if (!stream || typeof commandQueue?.length !== "number") {
+    done();
+    return;
+  }
+  let isTaken = false;
+  const take = () => {
+    if (isTaken || commandQueue.length > 0 || !stream.writable) return;
+    isTaken = true;
+    stream.off("data", takeLater);
+    // The reader of ioredis. Its listeners for one event end a timer of the handshake.
+    for (const listener of stream.rawListeners("data")) {
+      if (!("listener" in listener)) stream.off("data", listener as () => void);
+    }
+    done(new Channel(stream));
+  };
+  // After a wrong password ioredis closes the connection in a microtask.
+  const takeLater = () => setImmediate(take);
+  stream.on("data", takeLater);
+  take();
+}
+
+async function sendByLibrary(client: Redis, calls: readonly Call[]): Promise<void> {
+  try {
+    const replies = await sendTogether(client, calls.flatMap(({ commands }) => commands));
+    let from = 0;
+    for (const { commands, resolve } of calls) resolve(replies.slice(from, (from += commands.length)));
+  } catch (error) {
+    for (const { reject } of calls) reject(error);
   }
 }
 

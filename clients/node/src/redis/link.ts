@@ -44,22 +44,36 @@ export class Link {
    * {@link LockWatchError} in its place. Rejects with an UnavailableError if Redis did not answer,
    * and with a TypeError for arguments that cannot be sent.
    */
-  async send(commands: readonly Command[]): Promise<RedisReply[]> {
+  send(commands: readonly Command[]): Promise<RedisReply[]> {
+    // The usual path has as few promises as possible: each costs a request more than its arguments.
+    return this.#breaker.isClosed ? this.#guarded(commands) : this.#admitted(commands);
+  }
+
+  /** Sends what the breaker admits. */
+  async #admitted(commands: readonly Command[]): Promise<RedisReply[]> {
     checkArguments(commands);
-    let admission = this.#breaker.isClosed ? "go" : this.#breaker.admission(performance.now());
+    let admission = this.#breaker.admission(performance.now());
     if (typeof admission !== "string") {
       await Promise.race([admission, pause(this.options.breakerPauseMs, undefined, { ref: false })]);
       admission = this.#breaker.admission(performance.now());
     }
     if (admission !== "go") throw this.#bypassed();
+    return this.#guarded(commands);
+  }
+
+  /** Sends commands, and tells the breaker how that went. */
+  async #guarded(commands: readonly Command[]): Promise<RedisReply[]> {
+    checkArguments(commands);
     try {
-      const replies = await this.sendWithoutBreaker(commands);
+      const replies = await this.#sent(commands, this.options.commandTimeoutMs);
       this.#breaker.answered();
-      return replies;
+      this.#answers++;
+      return this.#withErrors(replies, commands);
     } catch (error) {
-      if ((error as LockWatchError).code !== "TIMEOUT") this.#breaker.answered();
+      const failure = this.#failure(error);
+      if (failure.code !== "TIMEOUT") this.#breaker.answered();
       else if (this.#breaker.timedOut(performance.now())) this.#reset();
-      throw error;
+      throw failure;
     }
   }
 
@@ -69,30 +83,42 @@ export class Link {
    */
   async sendWithoutBreaker(commands: readonly Command[], timeoutMs = this.options.commandTimeoutMs): Promise<RedisReply[]> {
     checkArguments(commands);
-    let replies: RedisReply[];
     const answersBefore = this.#answers;
     try {
-      const opening = this.connection.ready();
-      if (opening) await this.#opened(opening);
-      replies = await this.#deadlinesOf(timeoutMs).within(this.connection.send(commands));
+      const replies = await this.#sent(commands, timeoutMs);
       this.#answers++;
+      return this.#withErrors(replies, commands);
     } catch (error) {
-      const { message } = error as Error;
-      if (error instanceof TimeoutError) {
-        // No breaker resets this connection, so a connection that was silent for a long timeout is
-        // reset here.
-        if (timeoutMs >= SLOW_TIMEOUT_MS && this.#answers === answersBefore) this.#reset();
-        throw new UnavailableError("TIMEOUT", `${this.#redis} did not answer in time: ${message}`, this.options.server);
-      }
-      // A handshake was answered with an error.
-      if (error instanceof ServerError) {
-        const { code, message: answer } = answeredError(error, "a command", this.options.server);
-        throw new UnavailableError(code, answer, this.options.server);
-      }
-      // The library's error is not the cause of this one, because it holds the arguments, which may
-      // be tokens.
-      throw new UnavailableError("CONNECTION", `no connection to ${this.#redis}: ${message}`, this.options.server);
+      // No breaker resets this connection, so a connection that was silent for a long timeout is
+      // reset here.
+      if (error instanceof TimeoutError && timeoutMs >= SLOW_TIMEOUT_MS && this.#answers === answersBefore) this.#reset();
+      throw this.#failure(error);
     }
+  }
+
+  /** The replies as the connection has them. */
+  #sent(commands: readonly Command[], timeoutMs: number): Promise<RedisReply[]> {
+    const opening = this.connection.ready();
+    const deadlines = this.#deadlinesOf(timeoutMs);
+    if (!opening) return deadlines.within(this.connection.send(commands));
+    return this.#opened(opening).then(() => deadlines.within(this.connection.send(commands)));
+  }
+
+  #failure(error: unknown): UnavailableError {
+    const { message } = error as Error;
+    if (error instanceof TimeoutError) return new UnavailableError("TIMEOUT", `${this.#redis} did not answer in time: ${message}`, this.options.server);
+    // A handshake was answered with an error.
+    if (error instanceof ServerError) {
+      const { code, message: answer } = answeredError(error, "a command", this.options.server);
+      return new UnavailableError(code, answer, this.options.server);
+    }
+    // The library's error is not the cause of this one, because it holds the arguments, which may be
+    // tokens.
+    return new UnavailableError("CONNECTION", `no connection to ${this.#redis}: ${message}`, this.options.server);
+  }
+
+  /** Puts this package's errors in the place of error replies. */
+  #withErrors(replies: RedisReply[], commands: readonly Command[]): RedisReply[] {
     return replies.map((reply, index) => {
       if (!(reply instanceof ServerError)) return reply;
       if (isNotPrimary(reply)) this.#reset({ renew: true });
