@@ -11,10 +11,10 @@ from functools import partial
 from typing import Any
 
 from redis.asyncio.cluster import ClusterNode, RedisCluster
-from redis.exceptions import AskError, ClusterDownError, MovedError
+from redis.exceptions import AskError, ClusterDownError, MovedError, ResponseError
 
-from ..errors import UnavailableError
-from .batch import AsyncBatches
+from ..errors import LockWatchError, UnavailableError, answered_error
+from .batches import AsyncBatches
 from .cluster import REFRESH_AFTER, group_by_node, redirect
 from .connection import Command, Key, Reply
 from .failures import NO_ANSWER, is_not_primary, no_answer, reply_or_error
@@ -71,7 +71,6 @@ class AsyncClusterConnection:
         replies = await self._batches(node).send(commands)
         if any(map(is_not_primary, replies)):
             self._refresh()
-            return [reply_or_error(reply, node.name) if is_not_primary(reply) else reply for reply in replies]
         return replies
 
     async def _follow(self, commands: Sequence[Command[Any]], replies: list[object]) -> None:
@@ -106,10 +105,21 @@ class AsyncClusterConnection:
         batches = self._by_node.get(node.name)
         if batches is None:
             make_pool = partial(async_pool_like, node.connection_class, node.connection_kwargs, self._timeouts[0])
-            batches = self._by_node.setdefault(node.name, AsyncBatches(make_pool, node.name, *self._timeouts))
+            batches = self._by_node.setdefault(
+                node.name, AsyncBatches(make_pool, node.name, *self._timeouts, _error_of)
+            )
         return batches
 
     async def aclose(self) -> None:
         """Closes the sockets of the running event loop."""
         for batches in self._by_node.values():
             await batches.aclose()
+
+
+_REDIRECTIONS = {"MOVED": MovedError, "ASK": AskError, "CLUSTERDOWN": ClusterDownError}
+
+
+def _error_of(code: str, message: str, server: str) -> ResponseError | LockWatchError:
+    """An error reply. Those about slots are errors of redis-py, which parses them."""
+    made = _REDIRECTIONS.get(code)
+    return answered_error(code, message, server) if made is None else made(message)

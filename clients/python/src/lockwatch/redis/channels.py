@@ -60,8 +60,7 @@ class Channel:
                 self._socket.sendall(packed(commands))
             except BlockingIOError as error:
                 raise TimeoutError("the commands were not sent in time") from error
-            read = self._reader.read
-            replies = [read() for _ in commands]
+            replies = self._reader.read_all(len(commands))
         self._used_at = time.monotonic()
         return replies
 

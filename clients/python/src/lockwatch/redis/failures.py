@@ -44,7 +44,7 @@ def is_not_primary(answer: object) -> bool:
         return answer.code in _NOT_PRIMARY
     if not isinstance(answer, redis_errors.RedisError):
         return False
-    return _was_demoted(answer) or _code_and_message(answer)[0] in _NOT_PRIMARY
+    return _was_demoted(answer) or code_and_message(answer)[0] in _NOT_PRIMARY
 
 
 def _was_demoted(error: BaseException) -> bool:
@@ -53,10 +53,11 @@ def _was_demoted(error: BaseException) -> bool:
 
 
 def _answered(error: BaseException, server: str | None) -> LockWatchError:
-    return answered_error(*_code_and_message(error), server)
+    return answered_error(*code_and_message(error), server)
 
 
-def _code_and_message(error: BaseException) -> tuple[str, str]:
+def code_and_message(error: BaseException) -> tuple[str, str]:
+    """The code of an error reply, and the rest of it."""
     message = str(error)
     code = getattr(error, "status_code", None)
     if isinstance(code, str) and code:

@@ -1,19 +1,105 @@
-"""Replies of Redis in RESP2, read from a socket."""
+"""Replies of Redis in RESP2, however the network cuts them.
+
+`Replies` is given bytes. `Reader` takes them from a socket.
+"""
 
 from __future__ import annotations
 
 import math
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from typing import TypeAlias
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import InvalidResponse
 
-from ..errors import LockWatchError, answered_error
+from ..errors import answered_error
 
 _CHUNK = 1 << 16
-# The most members of an array that is read as a whole.
-_MAX_INTEGERS = 16
+# What the commands of a limiter answer: up to 16 integers.
+_INTEGERS = re.compile(rb"\*([1-9]|1[0-6])\r\n:(-?[0-9]+(?:\r\n:-?[0-9]+)*)\r\n")
+# Waits for bytes at each `yield`.
+_Waiting: TypeAlias = Generator[None, None, object]
+# Takes the code and the message of an error reply, and the server. Returns what to return for it.
+ErrorOf: TypeAlias = Callable[[str, str, str], object]
+
+
+class Replies:
+    """Parses replies from bytes that come in any pieces."""
+
+    def __init__(self, server: str, error_of: ErrorOf = answered_error) -> None:
+        self._server = server
+        self._error_of = error_of
+        self._data = b""
+        self._at = 0
+        self._unfinished: _Waiting | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everything that has come has been read."""
+        return self._at == len(self._data) and self._unfinished is None
+
+    def feed(self, data: bytes) -> None:
+        """Adds what has come."""
+        self._data = self._data[self._at :] + data
+        self._at = 0
+
+    def read(self, into: list[object], count: int) -> bool:
+        """Appends replies until there are `count`. Returns whether there are.
+
+        An error reply is a LockWatchError in the list.
+        """
+        try:
+            while len(into) < count:
+                if self._unfinished is None:
+                    if (found := _INTEGERS.match(self._data, self._at)) is not None:
+                        numbers = found[2].split(b"\r\n:")
+                        if len(numbers) == int(found[1]):
+                            into.append([*map(int, numbers)])
+                            self._at = found.end()
+                            continue
+                    self._unfinished = self._reply()
+                try:
+                    next(self._unfinished)
+                except StopIteration as stop:
+                    into.append(stop.value)
+                    self._unfinished = None
+                else:
+                    return False
+        except ValueError as error:
+            raise InvalidResponse("the reply has a number that is none") from error
+        return True
+
+    def _reply(self) -> _Waiting:
+        """Any reply."""
+        while (end := self._data.find(b"\r\n", self._at)) < 0:
+            yield
+        kind, rest = self._data[self._at : self._at + 1], self._data[self._at + 1 : end]
+        self._at = end + 2
+        if kind == b":":
+            return int(rest)
+        if kind == b"*":
+            count, members = int(rest), []
+            for _ in range(count):
+                members.append((yield from self._reply()))  # noqa: PERF401  # `yield` may not be in a comprehension
+            return None if count < 0 else members
+        if kind == b"$":
+            length = int(rest)
+            return None if length < 0 else (yield from self._bytes(length))
+        if kind == b"+":
+            return rest
+        if kind == b"-":
+            code, _, message = rest.decode("utf-8", "replace").partition(" ")
+            return self._error_of(code, message, self._server)
+        raise InvalidResponse(f"the reply begins with {kind!r}")
+
+    def _bytes(self, length: int) -> _Waiting:
+        while len(self._data) < self._at + length + 2:
+            yield
+        found = self._data[self._at : self._at + length]
+        self._at += length + 2
+        return found
 
 
 class Reader:
@@ -27,64 +113,23 @@ class Reader:
         self._receive = receive
         self._deadline = math.inf
         self._has_read = False
-        self._server = server
-        self._data = b""
-        self._at = 0
+        self._replies = Replies(server)
 
     @property
     def is_done(self) -> bool:
         """Whether everything that was received has been read."""
-        return self._at == len(self._data)
+        return self._replies.is_done
 
     def read(self) -> object:
         """The next reply. An error reply is a LockWatchError that is returned."""
-        try:
-            return self._read()
-        except ValueError as error:
-            raise InvalidResponse("the reply has a number that is none") from error
+        return self.read_all(1)[0]
 
-    def _read(self) -> object:
-        line = self._line()
-        kind, rest = line[:1], line[1:]
-        if kind == b":":
-            return int(rest)
-        if kind == b"*":
-            count = int(rest)
-            if count < 0:
-                return None
-            numbers = self._integers(count) if 0 < count <= _MAX_INTEGERS else None
-            return [self._read() for _ in range(count)] if numbers is None else numbers
-        if kind == b"$":
-            length = int(rest)
-            return None if length < 0 else self._bytes(length)
-        if kind == b"+":
-            return rest
-        if kind == b"-":
-            return _error(rest, self._server)
-        raise InvalidResponse(f"the reply begins with {kind!r}")
-
-    def _integers(self, count: int) -> list[int] | None:
-        """An array of integers that has come as a whole; None for any other array."""
-        lines = self._data[self._at :].split(b"\r\n", count)
-        rest = lines.pop()
-        if len(lines) < count or {line[:1] for line in lines} != {b":"}:
-            return None
-        self._at = len(self._data) - len(rest)
-        return [int(line[1:]) for line in lines]
-
-    def _line(self) -> bytes:
-        while (end := self._data.find(b"\r\n", self._at)) < 0:
+    def read_all(self, count: int) -> list[object]:
+        """The next replies. An error reply is a LockWatchError in the list."""
+        replies: list[object] = []
+        while not self._replies.read(replies, count):
             self._fill()
-        line = self._data[self._at : end]
-        self._at = end + 2
-        return line
-
-    def _bytes(self, length: int) -> bytes:
-        while len(self._data) < self._at + length + 2:
-            self._fill()
-        found = self._data[self._at : self._at + length]
-        self._at += length + 2
-        return found
+        return replies
 
     def begin(self, timeout: float) -> None:
         """Starts an exchange. All its replies have to arrive within `timeout` seconds."""
@@ -102,10 +147,4 @@ class Reader:
             raise TimeoutError("no reply in time") from error
         if not chunk:
             raise RedisConnectionError("Connection closed by server.")
-        self._data = self._data[self._at :] + chunk
-        self._at = 0
-
-
-def _error(line: bytes, server: str) -> LockWatchError:
-    code, _, message = line.decode("utf-8", "replace").partition(" ")
-    return answered_error(code, message, server)
+        self._replies.feed(chunk)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from functools import partial
 from typing import Any
 
 import redis
 import redis.asyncio
 
-from .batch import AsyncBatches
+from .batches import AsyncBatches
 from .channels import Channels
 from .connection import Command, Reply
-from .failures import NO_ANSWER, no_answer, reply_or_error
+from .failures import NO_ANSWER, no_answer
 from .pools import async_pool_of, pool_like
 from .server import server_of_pool
 
@@ -45,15 +45,12 @@ class AsyncSingleConnection:
         self.server = server_of_pool(client.connection_pool)
         self.batches = AsyncBatches(make_pool, self.server, connect_timeout, command_timeout)
 
-    async def send(self, commands: Sequence[Command[Any]]) -> list[Reply]:
+    def send(self, commands: Sequence[Command[Any]]) -> Coroutine[Any, Any, list[Reply]]:
         """Sends the commands in one write.
 
         Raises UnavailableError without an answer to all of them.
         """
-        try:
-            return [reply_or_error(reply, self.server) for reply in await self.batches.send(commands)]
-        except NO_ANSWER as error:
-            raise no_answer(error, self.server) from error
+        return self.batches.send(commands)
 
     async def aclose(self) -> None:
         """Closes the sockets of the running event loop."""
