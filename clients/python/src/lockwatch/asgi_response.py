@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from .http.reply import CLIENT_CLOSED_REQUEST, Reply
@@ -23,10 +23,18 @@ _SECONDS_UNTIL_LOOK = 0.01
 
 def with_headers(given: Any, own: Mapping[str, str]) -> list[tuple[bytes, bytes]]:  # noqa: ANN401  # iterable of pairs
     """The headers of a response, with those of `own` that it does not have."""
-    headers = [(name, value) for name, value in given]
+    headers = [*given]
     present = {name.lower() for name, _ in headers}
-    added = ((name.lower().encode(), value.encode()) for name, value in own.items())
-    return headers + [(name, value) for name, value in added if name not in present]
+    for name, value in own.items():
+        raw = _raw_name(name)
+        if raw not in present:
+            headers.append((raw, value.encode()))
+    return headers
+
+
+@lru_cache(maxsize=64)
+def _raw_name(name: str) -> bytes:
+    return name.lower().encode()
 
 
 class Response:
@@ -41,7 +49,7 @@ class Response:
         self._state = state
         self._started = time.perf_counter()
         # Messages that `_look_for_client` has received, for the application.
-        self._unread: deque[Message] = deque()
+        self._unread: list[Message] = []
         self._receiving = 0
         self._is_ending = False
         # What a server answers if the application fails before its response starts.
@@ -58,7 +66,7 @@ class Response:
     async def receive(self) -> Message:
         """The receive that the application is given."""
         if self._unread:
-            return self._unread.popleft()
+            return self._unread.pop(0)
         self._receiving += 1
         try:
             message = await self._receive()

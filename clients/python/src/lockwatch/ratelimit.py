@@ -187,9 +187,10 @@ def rate_limit_command(
     numbers = () if isinstance(limits, ServerPolicy) else limits
 
     def read(reply: object) -> RateLimitResult:
-        limited, limit, remaining, retry_after, reset_after, *time = integers(reply, 6 if with_time else 5)
+        found = integers(reply, 6 if with_time else 5)
+        limited, limit, remaining, retry_after, reset_after = found[:5]
         wait = math.inf if retry_after < 0 else retry_after
-        recorded = (time[0] or None) if time else None
+        recorded = (found[5] or None) if with_time else None
         return RateLimitResult(limited == 0, limit, remaining, wait, reset_after, numbers, recorded)
 
     args: tuple[Arg, ...] = (name, key, *limit_arguments(limits))

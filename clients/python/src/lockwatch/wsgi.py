@@ -83,9 +83,9 @@ class LockWatchWSGIMiddleware:
         environ["lockwatch"] = state
         is_outer, state.recorded = not state.recorded, True
 
-        def end(status: int) -> None:
+        def end(status: int, headers: list[tuple[str, str]]) -> None:
             if state.pending and is_outer:
-                finish(state.pending, HttpResponse(status, response.headers))
+                finish(state.pending, HttpResponse(status, headers))
             if reply is None:
                 self._limiter.finish(request, state, status)
             if is_outer:

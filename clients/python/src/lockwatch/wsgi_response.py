@@ -11,6 +11,9 @@ from .http.state import LockWatchState
 Environ: TypeAlias = dict[str, Any]
 StartResponse: TypeAlias = Callable[..., Callable[[bytes], object]]
 App: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
+# Takes the status and the headers of a response. It does not refer to the response: requests would
+# leave cycles to the garbage collector.
+OnEnd: TypeAlias = Callable[[int, list[tuple[str, str]]], None]
 
 _REASONS = {429: "Too Many Requests", 503: "Service Unavailable"}
 
@@ -22,7 +25,7 @@ class Response:
         self,
         start_response: StartResponse,
         state: LockWatchState,
-        on_end: Callable[[int], None],
+        on_end: OnEnd,
         *,
         has_body: bool,
         is_handshake: bool,
@@ -33,11 +36,11 @@ class Response:
         # Bytes that a server may wait for before it stops to read the body.
         self._length: int | None = None
         self._state = state
-        self._on_end: Callable[[int], None] | None = on_end
+        self._on_end: OnEnd | None = on_end
         # What a server answers if the application fails before its response starts. A WebSocket has
         # taken the connection over, and there is no other response.
         self._status = 101 if is_handshake else 500
-        self.headers: list[tuple[str, str]] = []
+        self._headers: list[tuple[str, str]] = []
         self.is_started = False
         """Whether the application has called start_response."""
 
@@ -50,7 +53,7 @@ class Response:
         """The start_response that the application is given."""
         self._status = int(status[:3])
         self.is_started = True
-        self.headers = headers
+        self._headers = headers
         self._has_body = self._has_body and self._status not in (204, 304)
         present = {name.lower() for name, _ in headers}
         if "content-length" in present:
@@ -99,10 +102,10 @@ class Response:
         self.end(self._status if is_end else 500)
 
     def end(self, status: int) -> None:
-        """Reports the status, once."""
+        """Reports the status and the application's headers, once."""
         if self._on_end is not None:
             on_end, self._on_end = self._on_end, None
-            on_end(status)
+            on_end(status, self._headers)
 
     def send_reply(self, reply: Reply) -> Iterable[bytes]:
         """Answers instead of the application."""

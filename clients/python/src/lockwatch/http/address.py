@@ -65,6 +65,12 @@ def peer_address(host: str) -> Address | None:
     return hop_address("127.0.0.1" if host == "testclient" else host)
 
 
+@lru_cache(maxsize=4096)
+def address_text(address: Address) -> str:
+    """The address as a text, with a cache: `ipaddress` makes it anew each time."""
+    return str(address)
+
+
 @dataclass(frozen=True, slots=True)
 class AddressPrefixes:
     """How many bits of an address are one client. A home or server has an IPv6 /64."""

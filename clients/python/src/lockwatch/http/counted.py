@@ -14,12 +14,15 @@ _MEMBER = "lockwatch.counted"
 class Counted:
     """The Redis keys that a request was counted under."""
 
+    __slots__ = ("_named", "_outcomes", "_policies")
+
     def __init__(self) -> None:
         # The outcome of the limit at each key; None for a key of a middleware.
         self._outcomes: dict[str, Any] = {}
         self._policies: set[tuple[int, str]] = set()
-        # The limits of a name, in the order in which the request reached them.
-        self._named: dict[str, list[object]] = {}
+        # The limits of a name, in the order in which the request reached them. Most requests reach
+        # none.
+        self._named: dict[str, list[object]] | None = None
 
     @classmethod
     def of(cls, members: MutableMapping[str, Any]) -> Counted:
@@ -31,9 +34,10 @@ class Counted:
 
     def enters(self, owner: object, policy: str) -> bool:
         """Whether a middleware evaluates this policy for the request for the first time."""
-        if (id(owner), policy) in self._policies:
+        policies, entered = self._policies, (id(owner), policy)
+        if entered in policies:
             return False
-        self._policies.add((id(owner), policy))
+        policies.add(entered)
         return True
 
     def claim(self, key: str) -> bool:
@@ -70,6 +74,8 @@ class Counted:
         and whether the first applied. A given name is the application's to change. `key_of` makes a
         key of a name, without a client.
         """
+        if self._named is None:
+            self._named = {}
         owners = self._named.setdefault(key_of(name), [])
         if not any(each is owner for each in owners):
             owners.append(owner)

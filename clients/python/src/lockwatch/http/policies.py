@@ -111,6 +111,8 @@ class Policies:
 
         A route matches with any of `paths`. A request is exempt only if each of `exempt_paths` is.
         """
+        if not self._routes and not self._exempt:
+            return self._default
         # Some frameworks ignore the method's case where the server does not.
         method = method.upper()
         if self._exempt and all(self._is_exempt(method, path) for path in exempt_paths):

@@ -101,13 +101,18 @@ class RateLimiter:
             replies = yield partial(send, trip.commands)
         except UnavailableError as error:
             return trip.state, (yield from self._answer(request, policy, self._fail(trip, error)))
-        return trip.state, (yield from self._judge(request, trip, replies))
+        found = self._judged(trip, replies)
+        if found is True and trip.check is None:
+            # The usual path, on which nothing waits any more.
+            return trip.state, None
+        refusal = yield from self._judge_guard(request, trip, replies)
+        return trip.state, (yield from self._answer(request, policy, found)) if refusal is None else refusal
 
     def _count(self, request: HttpRequest, trip: RoundTrip) -> None:
         """Leaves out what another middleware has counted, and adds the question to the guard."""
         counted = trip.state.counted
         counted.enters(self, trip.policy.name)
-        counted.add_all(str(each.command.key) for each in trip.limits)
+        counted.add_all([str(each.command.key) for each in trip.limits])
         if trip.burst is not None and not counted.claim(str(trip.burst.key)):
             trip.burst = None
         if self._guard is not None:
@@ -138,13 +143,11 @@ class RateLimiter:
                 self._log_burst(error)
         return state, (yield from self._judge_guard(request, trip, replies))
 
-    def _judge(self, request: HttpRequest, trip: RoundTrip, replies: Sequence[Any]) -> Flow[Reply | None]:
+    def _judged(self, trip: RoundTrip, replies: Sequence[Any]) -> Admitted:
         try:
-            found = self._judge_limits(trip, replies)
+            return self._judge_limits(trip, replies)
         except LockWatchError as error:
-            found = self._fail(trip, error)
-        refusal = yield from self._judge_guard(request, trip, replies)
-        return (yield from self._answer(request, trip.policy, found)) if refusal is None else refusal
+            return self._fail(trip, error)
 
     def _judge_guard(self, request: HttpRequest, trip: RoundTrip, replies: Sequence[Any]) -> Flow[Reply | None]:
         if trip.check is None or self._guard is None:

@@ -11,6 +11,7 @@ from ..limits import ParsedLimits, ServerPolicy, address_limits
 from ..ratelimit import RateLimitResult
 from ..redis.connection import Arg, Command
 from ..redis.records import option, text
+from .address import address_text
 from .fallback import AskedLimit
 from .keys import credential_client, header_bytes
 from .options import Settings
@@ -63,7 +64,7 @@ class Commands:
         """The state of a request that no middleware has seen. The client is the address if None."""
         settings = self._settings
         network = settings.address_client(request.address)
-        address = None if request.address is None else str(request.address)
+        address = None if request.address is None else address_text(request.address)
         state = LockWatchState(policy.name, client or network, address)
         state.network, state.header_kinds = network, settings.header_kinds
         return state

@@ -53,6 +53,8 @@ class Replies:
         try:
             while len(into) < count:
                 if self._unfinished is None:
+                    if self._at == len(self._data):
+                        return False
                     if (found := _INTEGERS.match(self._data, self._at)) is not None:
                         numbers = found[2].split(b"\r\n:")
                         if len(numbers) == int(found[1]):
