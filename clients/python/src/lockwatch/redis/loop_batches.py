@@ -125,22 +125,20 @@ class LoopBatches:
 
     def answered(self, wire: Channel, replies: list[object]) -> None:
         """All replies of a batch have come."""
-        batch = self._end(wire)
+        self._end(wire).answer(replies)
         is_renewed = any(map(is_not_primary, replies)) and self._is_renewed(wire)
         if wire.is_open and not is_renewed:
             self._idle.append(wire)
         else:
             self._discard(wire)
-        batch.answer(replies)
 
     def failed(self, wire: Channel, error: BaseException) -> None:
         """A batch has no answer."""
-        batch = self._end(wire)
+        self._end(wire).fail(error, self._server)
         # Late replies would be taken for those of the next commands. What ended this connection has
         # probably ended the idle ones too.
         self._discard(wire)
         self._discard_idle()
-        batch.fail(error, self._server)
 
     def _end(self, wire: Channel) -> Batch:
         self._in_time.stop(wire)

@@ -52,26 +52,40 @@ class Replies:
         """
         try:
             while len(into) < count:
-                if self._unfinished is None:
-                    if self._at == len(self._data):
-                        return False
-                    if (found := _INTEGERS.match(self._data, self._at)) is not None:
-                        numbers = found[2].split(b"\r\n:")
-                        if len(numbers) == int(found[1]):
-                            into.append([*map(int, numbers)])
-                            self._at = found.end()
-                            continue
-                    self._unfinished = self._reply()
-                try:
-                    next(self._unfinished)
-                except StopIteration as stop:
-                    into.append(stop.value)
-                    self._unfinished = None
-                else:
+                if self._unfinished is None and self._read_integers(into):
+                    continue
+                if not self._go_on(into):
                     return False
         except ValueError as error:
             raise InvalidResponse("the reply has a number that is none") from error
         return True
+
+    def _read_integers(self, into: list[object]) -> bool:
+        """Appends the next reply if it is an array of integers that has come as a whole."""
+        found = _INTEGERS.match(self._data, self._at)
+        if found is None:
+            return False
+        numbers = found[2].split(b"\r\n:")
+        # An integer may be a reply of its own behind the array.
+        if len(numbers) != int(found[1]):
+            return False
+        into.append([*map(int, numbers)])
+        self._at = found.end()
+        return True
+
+    def _go_on(self, into: list[object]) -> bool:
+        """Appends the next reply, whatever it is. Returns False if a part of it is missing."""
+        if self._unfinished is None:
+            if self._at == len(self._data):
+                return False
+            self._unfinished = self._reply()
+        try:
+            next(self._unfinished)
+        except StopIteration as stop:
+            into.append(stop.value)
+            self._unfinished = None
+            return True
+        return False
 
     def _reply(self) -> _Waiting:
         """Any reply."""
