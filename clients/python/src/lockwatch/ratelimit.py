@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
@@ -184,6 +184,23 @@ def rate_limit_command(
     name: str, key: Key, limits: ParsedLimits, cost: int, *, force: bool = False, with_time: bool = False
 ) -> Command[RateLimitResult]:
     """LW.RATELIMIT or LW.PEEK."""
+    words, read = _prepared(limits, with_time)
+    args: tuple[Arg, ...] = (name, key, *words)
+    if cost != 1:
+        args = (*args, "COST", str(cost))
+    if force:
+        args = (*args, "FORCE")
+    if with_time:
+        args = (*args, "WITHTIME")
+    return Command(args, read, key)
+
+
+@lru_cache(maxsize=1024)
+def _prepared(limits: ParsedLimits, with_time: bool) -> tuple[tuple[str, ...], Callable[[object], RateLimitResult]]:
+    """Limits as arguments, and what reads the reply.
+
+    Cached, because the same limits are used for every request.
+    """
     numbers = () if isinstance(limits, ServerPolicy) else limits
 
     def read(reply: object) -> RateLimitResult:
@@ -193,11 +210,4 @@ def rate_limit_command(
         recorded = (found[5] or None) if with_time else None
         return RateLimitResult(limited == 0, limit, remaining, wait, reset_after, numbers, recorded)
 
-    args: tuple[Arg, ...] = (name, key, *limit_arguments(limits))
-    if cost != 1:
-        args = (*args, "COST", str(cost))
-    if force:
-        args = (*args, "FORCE")
-    if with_time:
-        args = (*args, "WITHTIME")
-    return Command(args, read, key)
+    return limit_arguments(limits), read
