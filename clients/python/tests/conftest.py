@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator, Iterator
 
 import pytest
+import redis
+import uvloop
 
 import support.django_project  # noqa: F401  # before a module of Django reads its settings
 from lockwatch.testing import RedisServer
@@ -41,3 +44,12 @@ def shared_redis() -> Iterator[RedisServer]:
     """A real server. Each test uses its own keys."""
     with RedisServer() as server:
         yield server
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def each_event_loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, shared_redis: RedisServer) -> None:
+    """Runs a test with the event loop of asyncio, and with uvloop, on an empty server."""
+    with redis.Redis.from_url(shared_redis.url) as admin:
+        admin.flushall()
+    if request.param == "uvloop":
+        monkeypatch.setattr(asyncio, "run", uvloop.run)

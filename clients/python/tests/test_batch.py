@@ -16,6 +16,8 @@ import redis
 from lockwatch import AsyncLockWatch, ConfigurationError, UnavailableError
 from lockwatch.testing import RedisServer
 
+pytestmark = pytest.mark.usefixtures("each_event_loop")
+
 
 def test_concurrent_calls_share_a_connection(shared_redis: RedisServer) -> None:
     async def check() -> None:

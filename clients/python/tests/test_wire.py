@@ -20,6 +20,8 @@ from lockwatch.testing import RedisServer
 PEEK = b"*5\r\n:0\r\n:7\r\n:7\r\n:0\r\n:0\r\n"
 PATIENT: dict[str, Any] = {"connect_timeout": 5, "command_timeout": 5}
 
+pytestmark = pytest.mark.usefixtures("each_event_loop")
+
 
 @asynccontextmanager
 async def scripted(answer: Callable[[bytes, asyncio.StreamWriter], None]) -> AsyncIterator[str]:
