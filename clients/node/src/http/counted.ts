@@ -33,6 +33,11 @@ export class Counted {
     return this.#isExempt;
   }
 
+  /** Whether a middleware has evaluated a policy for the request. */
+  get isEntered(): boolean {
+    return this.#first !== undefined;
+  }
+
   /** Whether a middleware evaluates this policy for the request for the first time. */
   enters(owner: object, policy: string): boolean {
     if (!this.#first) {

@@ -2,7 +2,7 @@
  * A request and its response in each framework. Express passes Node's own objects on, Fastify and Hono
  * wrap them.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { IncomingMessage, ServerResponse } from "node:http";
 import { CLIENT_CLOSED_REQUEST, Handshake } from "./handshake.js";
 import type { Decision, SentReply } from "./reply.js";
 import type { LockWatchState } from "./state.js";
@@ -57,17 +57,31 @@ export function middleware<Req>(admits: (request: Req, response: AnyResponse) =>
   };
 }
 
+/*
+ * Express gives each request and response another prototype. After that V8 looks for a member that
+ * they lack through the whole chain, each time. Their class is found faster.
+ */
+
 export function rawRequest(request: AnyRequest): IncomingMessage {
-  if ("raw" in request) return request.raw;
+  if (request instanceof IncomingMessage) return request;
+  if (isFastifyRequest(request)) return request.raw;
   return isHono(request) ? request.env.incoming : request;
 }
 
+export function isFastifyRequest(request: AnyRequest): request is FastifyRequestLike {
+  return !(request instanceof IncomingMessage) && "raw" in request;
+}
+
 export function isHono(request: AnyRequest): request is HonoContextLike {
-  return "req" in request && "env" in request;
+  return !(request instanceof IncomingMessage) && "req" in request && "env" in request;
 }
 
 export function rawResponse(response: AnyResponse): ServerResponse {
-  return "raw" in response ? response.raw : response;
+  return isFastifyReply(response) ? response.raw : response;
+}
+
+export function isFastifyReply(response: AnyResponse): response is FastifyReplyLike {
+  return !(response instanceof ServerResponse) && "raw" in response;
 }
 
 /**
@@ -99,7 +113,7 @@ export function stateOf(request: AnyRequest): LockWatchState | undefined {
 /** Gives a request something that handlers find there. */
 export function attach(request: AnyRequest, name: "lockwatch" | "claims", value: unknown): void {
   if (isHono(request)) request.set(name, value);
-  else Object.assign(request, { [name]: value });
+  else (request as unknown as Record<string, unknown>)[name] = value;
 }
 
 /**
@@ -119,7 +133,7 @@ export function applyDecision(response: AnyResponse, { headers, reply }: Decisio
 export function send(response: AnyResponse, { status, headers = [], body = "" }: SentReply): void {
   const pairs = Array.isArray(headers) ? (headers as [string, string][]) : Object.entries(headers as Record<string, string>);
   for (const [name, value] of pairs) setHeader(response, name, value);
-  if ("raw" in response) {
+  if (isFastifyReply(response)) {
     response.code(status);
     // Fastify adds a charset to the type of a string, but not of bytes.
     response.send(body === "" ? undefined : Buffer.from(body));
@@ -131,7 +145,7 @@ export function send(response: AnyResponse, { status, headers = [], body = "" }:
 
 function setHeader(response: AnyResponse, name: string, value: string): void {
   // Fastify appends cookies itself.
-  if ("raw" in response) response.header(name, value);
+  if (isFastifyReply(response)) response.header(name, value);
   else if (name === SET_COOKIE) response.appendHeader(name, value);
   else response.setHeader(name, value);
 }

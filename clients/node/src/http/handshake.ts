@@ -19,6 +19,9 @@ interface Response extends ServerResponse {
   [HANDSHAKE]?: Handshake;
 }
 
+/** Whether there has been one in this process. Most have none, and no response is searched for it. */
+let isUsed = false;
+
 export class Handshake {
   /** Of the limits, for the response. */
   readonly headers: Headers = {};
@@ -32,6 +35,7 @@ export class Handshake {
   /** Undefined for a request without an `Upgrade`. */
   static watch(request: IncomingMessage, response: ServerResponse): Handshake | undefined {
     if (request.headers.upgrade === undefined) return undefined;
+    isUsed = true;
     const known = Handshake.of(response);
     if (known) return known;
     const handshake = ((response as Response)[HANDSHAKE] = new Handshake(response));
@@ -40,7 +44,7 @@ export class Handshake {
   }
 
   static of(response: ServerResponse): Handshake | undefined {
-    return (response as Response)[HANDSHAKE];
+    return isUsed ? (response as Response)[HANDSHAKE] : undefined;
   }
 
   /**

@@ -40,7 +40,7 @@ export async function admit<Req extends AnyRequest>(limiter: RateLimiter<Req>, r
   const raw = rawRequest(request);
   const counted = Counted.of(raw);
   // The state of a middleware in front of this one, which records the request.
-  const outer = stateOf(request);
+  const outer = counted.isEntered ? stateOf(request) : undefined;
   const http = {
     method: raw.method ?? "GET",
     path,
@@ -53,10 +53,12 @@ export async function admit<Req extends AnyRequest>(limiter: RateLimiter<Req>, r
   if (!outer) attach(request, "lockwatch", check.state);
   const out = rawResponse(response);
   Handshake.watch(raw, out);
-  whenEnded(out, (status) => {
-    check.report(status);
-    if (!outer) check.end(status);
-  });
+  if (limiter.looksAtResponses) {
+    whenEnded(out, (status) => {
+      check.report(status);
+      if (!outer) check.end(status);
+    });
+  }
   return applyDecision(response, await check.decide(request, response), { replace: false });
 }
 

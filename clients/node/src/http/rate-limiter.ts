@@ -80,6 +80,11 @@ export class RateLimiter<Req> {
     return this.#policies.defaultLimits;
   }
 
+  /** Whether anything is done with the status of a response. */
+  get looksAtResponses(): boolean {
+    return this.options.audit !== false || this.site !== undefined;
+  }
+
   /**
    * Undefined if the path or the client is exempt.
    *

@@ -5,7 +5,7 @@
 import { METHODS } from "node:http";
 import { ConfigurationError } from "../errors.js";
 import { expressPlacement, type Placement } from "./express-route.js";
-import { isHono, type AnyRequest, type FastifyRequestLike } from "./framework.js";
+import { isFastifyRequest, isHono, type AnyRequest, type FastifyRequestLike } from "./framework.js";
 
 /** @param limit the middleware that asks, which is looked for in the routers of Express */
 export function routeText(request: AnyRequest, limit: object): string {
@@ -21,7 +21,7 @@ export function routeTextIfKnown(request: AnyRequest, limit: object): string | u
 }
 
 function placeOf(request: AnyRequest, limit: object): Placement | undefined {
-  if ("raw" in request) return fastifyPlace(request);
+  if (isFastifyRequest(request)) return fastifyPlace(request);
   return isHono(request) ? honoPlaces.get(request) : expressPlacement(request, limit);
 }
 
