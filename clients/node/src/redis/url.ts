@@ -2,13 +2,16 @@
  * A connection to a `redis://` URL. The first call loads the installed library, ioredis before
  * node-redis.
  */
+import { createRequire } from "node:module";
 import { ConfigurationError } from "../errors.js";
 import type { Command, Connection, RedisReply } from "./connection.js";
 import { IoredisConnection, ioredisOptions } from "./ioredis.js";
 import { NodeRedisConnection, nodeRedisOptions, type NodeRedis } from "./node-redis.js";
 
+/** Not `import()`, which Jest refuses in CommonJS. Both libraries are CommonJS. */
+const load = createRequire(__filename);
+
 export class UrlConnection implements Connection {
-  #opening: Promise<Connection> | undefined;
   #opened: Connection | undefined;
 
   constructor(
@@ -19,12 +22,12 @@ export class UrlConnection implements Connection {
   }
 
   ready(): Promise<void> | undefined {
-    if (this.#opened) return this.#opened.ready();
-    this.#opening ??= open(this.url, this.connectTimeoutMs);
-    return this.#opening.then((connection) => {
-      this.#opened = connection;
-      return connection.ready();
-    });
+    try {
+      this.#opened ??= open(this.url, this.connectTimeoutMs);
+    } catch (error) {
+      return Promise.reject(new Error((error as Error).message));
+    }
+    return this.#opened.ready();
   }
 
   send(commands: readonly Command[]): Promise<RedisReply[]> {
@@ -37,20 +40,19 @@ export class UrlConnection implements Connection {
   }
 
   async close(): Promise<void> {
-    const opened = await this.#opening?.catch(() => undefined);
-    await opened?.close();
+    await this.#opened?.close();
   }
 }
 
-async function open(url: string, connectTimeoutMs: number): Promise<Connection> {
+function open(url: string, connectTimeoutMs: number): Connection {
   try {
-    const { Redis } = await import("ioredis");
+    const { Redis } = load("ioredis") as typeof import("ioredis");
     return new IoredisConnection(new Redis(url, ioredisOptions()), connectTimeoutMs);
   } catch (error) {
     if (!isMissing(error)) throw error;
   }
   try {
-    const library = (await import("redis")) as unknown as { createClient(options: object): NodeRedis };
+    const library = load("redis") as { createClient(options: object): NodeRedis };
     return new NodeRedisConnection(library.createClient({ url, ...nodeRedisOptions(undefined) }), connectTimeoutMs);
   } catch (error) {
     if (!isMissing(error)) throw error;
