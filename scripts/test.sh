@@ -69,7 +69,7 @@ main() {
     step "the Node client" scripts/clients.sh node
     step "the Go client" scripts/clients.sh go
     if [[ ${LOCKWATCH_SOAK:-} ]]; then
-        step "the tests that other limiters have for their stores" scripts/peers.sh
+        step "the tests that other limiters have for their stores" scripts/peers.sh --registries
         step "the benchmark of the clients, in short" scripts/bench.sh --clients --quick
     fi
     step "the packages" scripts/packages.sh --check
