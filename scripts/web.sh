@@ -82,11 +82,13 @@ end_web() {
     local pid
     trap '' INT
     say "" "Stopping."
+    # All are stopped before one is waited for: in a trap, `wait` may miss that a process has ended, and
+    # return with the next one that does.
     for pid in "${started[@]}"; do
-        if [[ $pid != "$server_pid" ]]; then
-            stop "$pid"
-            wait "$pid" 2>/dev/null || true
-        fi
+        if [[ $pid != "$server_pid" ]]; then stop "$pid"; fi
+    done
+    for pid in "${started[@]}"; do
+        if [[ $pid != "$server_pid" ]]; then wait "$pid" 2>/dev/null || true; fi
     done
     if [[ -e ${server_dir:-}/log ]]; then stop_server; fi
     cat "$temp_dir/traffic.log" 2>/dev/null || true
