@@ -19,8 +19,8 @@ main() {
     # PostgreSQL runs as another user there.
     chmod go+x "$temp_dir"
     chmod 1777 "$temp_dir/tmp"
-    # A process group of its own, as a terminal makes it. Whoever runs this in the background has SIGINT
-    # ignored, which a shell cannot undo for itself.
+    # A process group of its own, as a terminal makes it. If this runs in the background, SIGINT is
+    # ignored, and a shell cannot change that for itself.
     set -m
     TMPDIR=$temp_dir/tmp env --default-signal=INT scripts/demo.sh --web --no-install >"$temp_dir/out" 2>"$temp_dir/error" </dev/null &
     demo=$!

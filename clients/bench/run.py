@@ -112,7 +112,11 @@ def report(found: dict[str, Rounds], rounds: int, seconds: float) -> None:
             if mode not in MODES:
                 print(f"{FRAMEWORKS[key].name}, {mode}: adds {cell(modes, mode)} us")
         share = ratio(modes)
-        verdict = "no figure: lost in the noise, or not measured" if share is None else f"{share:.2f}, {'pass' if share < AIM else 'miss'}"
+        verdict = (
+            "no figure: lost in the noise, or not measured"
+            if share is None
+            else f"{share:.2f}, {'pass' if share < AIM else 'miss'}"
+        )
         print(f"{FRAMEWORKS[key].name}: the limit beside {FRAMEWORKS[key].peer}; the aim is below {AIM}: {verdict}")
 
 

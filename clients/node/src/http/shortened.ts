@@ -19,7 +19,7 @@ export function shortenedBytes(text: Bytes): Bytes {
   return typeof text === "string" ? shortened(text) : cut(Buffer.from(text), MAX_BYTES);
 }
 
-/** A name that stays different from others: a digest stands for what is left out. */
+/** The beginning of a name, and a digest that tells it from others with the same beginning. */
 export function shortenedName(text: string): string {
   if (isShort(text)) return text;
   const digest = createHash("sha256").update(text).digest("hex").slice(0, 32);

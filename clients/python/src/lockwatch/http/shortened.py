@@ -23,7 +23,7 @@ def shortened_bytes(text: bytes) -> bytes:
 
 
 def shortened_name(text: str) -> str:
-    """A name that stays different from others: a digest stands for what is left out."""
+    """The beginning of a name, and a digest that tells it from others with the same beginning."""
     if len(text) * _MAX_CHARACTER <= MAX_BYTES:
         return text
     encoded = text.encode("utf-8", "surrogatepass")
