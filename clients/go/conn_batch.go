@@ -75,7 +75,7 @@ func (b *batches) run(own *batch) {
 		b.next = nil
 	}
 	b.mu.Unlock()
-	// A function among the options of go-redis may panic. The other calls do not wait for ever then.
+	// A function in the options of go-redis may panic. Then the other calls must not wait for ever.
 	own.err = unavailable("CONNECTION", "no connection to Redis: a function of the application panicked", "")
 	defer close(own.done)
 	own.replies, own.err = b.exchange(context.Background(), own.commands)

@@ -6,7 +6,7 @@ const [peer, file] = process.argv.slice(2);
 const known = JSON.parse(readFileSync(new URL("different.json", import.meta.url), "utf8"))[peer] ?? {};
 const results = JSON.parse(readFileSync(file, "utf8"));
 
-/** The names of tests by outcome, from the JSON of Mocha, of Jest and Vitest, or of `reporter.mjs`. */
+/** The names of tests by outcome, from the JSON of Mocha, Jest, Vitest or `reporter.mjs`. */
 function outcomes({ passes, failures, testResults, passed, failed }) {
   if (failures) return { passed: passes.map(({ fullTitle }) => fullTitle), failed: failures.map(({ fullTitle }) => fullTitle) };
   if (failed) return { passed, failed };

@@ -1,6 +1,6 @@
 /**
- * A request and its response in each framework. Express passes Node's own objects on, Fastify and Hono
- * wrap them.
+ * A request and its response in each framework. Express passes Node's own objects on, Fastify and
+ * Hono wrap them.
  */
 import { IncomingMessage, ServerResponse } from "node:http";
 import { CLIENT_CLOSED_REQUEST, Handshake } from "./handshake.js";

@@ -19,7 +19,7 @@ interface Response extends ServerResponse {
   [HANDSHAKE]?: Handshake;
 }
 
-/** Whether there has been one in this process. Most have none, and no response is searched for it. */
+/** Whether this process has seen one. Until then no response is looked at for its sake. */
 let isUsed = false;
 
 export class Handshake {
